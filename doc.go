@@ -1,0 +1,40 @@
+// Package gapless allocates numbers without holes in PostgreSQL, for invoices, cases, receipts: everything an
+// auditor counts.
+//
+// PostgreSQL's own sequences leave a hole whenever a transaction rolls back. A gapless sequence allocates inside the
+// caller's transaction, so that its numbers roll back with it:
+//
+//	var Invoices = gapless.NewSequence("invoice")
+//
+//	err := gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+//		number, err := Invoices.Next(ctx, tx)
+//		if err != nil {
+//			return err
+//		}
+//		_, err = tx.Exec(ctx, "INSERT INTO invoices (number, customer) VALUES ($1, $2)", number, customer)
+//		return err
+//	})
+//
+// # What it promises
+//
+// For one sequence, at every moment, the values in committed transactions are contiguous: no hole, no double. They
+// are committed in their order: who can see a value can see every one before it. A rollback, of a transaction or of a
+// savepoint, gives its values back. This holds after a crash, under every isolation level, and for every client of
+// the SQL functions.
+//
+// It holds for rows that are written in the transaction that allocated their number. So allocation takes a
+// [pgx.Tx] and never a pool: in autocommit, a number whose row is not written is lost, and that does not compile here.
+//
+// # What it costs
+//
+// Transactions that take from the same sequence run one after the other, from the allocation to the commit. Allocate
+// late, commit soon, and give each series that needs no common order a sequence of its own: distinct sequences never
+// wait for each other. Who may not wait calls [Sequence.TryNext].
+//
+// # The database
+//
+// The work is done by functions in schema gapless, which package migrate installs. This package adds no rule: every
+// method is one generated query, in package db.
+//
+// For [database/sql], and whatever is built on it, see package stdlib.
+package gapless

@@ -1,0 +1,29 @@
+package gapless
+
+import "github.com/pggapless/gapless/internal/client"
+
+// What an error means, for [errors.Is]. The methods of [Sequence] return errors that match one of these where the
+// SQLSTATE says so, and are a [*pgconn.PgError] (by [errors.As]) too, with PostgreSQL's message, hint and fields.
+//
+// Other SQLSTATEs keep their meaning: 40001 and 40P01 ask for a retry of the whole transaction, which [InTx] does.
+var (
+	// ErrLocked (55P03): another transaction has the sequence, and the call was not to wait, or not any longer
+	// (lock_timeout). The transaction is aborted; a savepoint around the call keeps the rest of it.
+	ErrLocked = client.ErrLocked
+
+	// ErrInvalid (22004, 22023, 55000): an argument that SQL refuses: a name that is empty or has more than 255
+	// bytes, a reset that is not above initial, a negative size, a value to adopt that lies behind.
+	ErrInvalid = client.ErrInvalid
+
+	// ErrExhausted (2200H): the next value would pass 2^63-1.
+	ErrExhausted = client.ErrExhausted
+
+	// ErrAttached (2BP01, 55000): a column numbers itself from the sequence, so it can be neither taken from by
+	// hand nor deleted.
+	ErrAttached = client.ErrAttached
+
+	// ErrOutcomeUnknown: COMMIT was sent, and the connection broke before its answer came. The transaction may have
+	// committed, and running it again may do its work twice. Look for what it wrote, by a key of your own, before
+	// you run it again.
+	ErrOutcomeUnknown = client.ErrOutcomeUnknown
+)

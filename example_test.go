@@ -1,0 +1,321 @@
+package gapless_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// The examples share a pool, made by examplePool, and have a sequence each.
+
+func Example() {
+	ctx := context.Background()
+	invoices := gapless.NewSequence("example: invoice")
+
+	// The number and the row that carries it are one transaction: both are there, or neither.
+	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
+		number, err := invoices.Next(ctx, tx)
+		if err != nil {
+			return err
+		}
+		fmt.Println("issuing invoice", number)
+		_, err = tx.Exec(ctx, "INSERT INTO public.invoice (number, customer) VALUES ($1, $2)", number, "ACME")
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// issuing invoice 1
+	// <nil>
+}
+
+func ExampleNewSequence() {
+	// Sequences are values, often package variables. Making one does not touch the database.
+	invoices := gapless.NewSequence("invoice")
+	// A name can be made of parts: here, a series for each tenant and year.
+	perTenant := gapless.NewSequence(fmt.Sprintf("invoice/%d/%d", 42, 2026))
+	fmt.Println(invoices.Name())
+	fmt.Println(perTenant.Name())
+	// Output:
+	// invoice
+	// invoice/42/2026
+}
+
+func ExampleWithInitial() {
+	ctx := context.Background()
+	customers := gapless.NewSequence("example: customer", gapless.WithInitial(1000))
+	inExampleTx(func(tx pgx.Tx) error {
+		for range 2 {
+			number, err := customers.Next(ctx, tx)
+			if err != nil {
+				return err
+			}
+			fmt.Println(number)
+		}
+		return nil
+	})
+	// Output:
+	// 1000
+	// 1001
+}
+
+func ExampleWithReset() {
+	ctx := context.Background()
+	seconds := gapless.NewSequence("example: seconds", gapless.WithInitial(0), gapless.WithReset(3))
+	inExampleTx(func(tx pgx.Tx) error {
+		numbers, err := seconds.NextBatch(ctx, tx, 7)
+		fmt.Println(numbers)
+		return err
+	})
+	// Output: [0 1 2 0 1 2 0]
+}
+
+func ExampleSequence_Next() {
+	ctx := context.Background()
+	cases := gapless.NewSequence("example: case")
+	stock := errors.New("out of stock")
+
+	// A rollback gives the number back.
+	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
+		number, err := cases.Next(ctx, tx)
+		if err != nil {
+			return err
+		}
+		fmt.Println("took", number)
+		return stock
+	})
+	fmt.Println(err)
+
+	inExampleTx(func(tx pgx.Tx) error {
+		number, err := cases.Next(ctx, tx)
+		fmt.Println("took", number)
+		return err
+	})
+	// Output:
+	// took 1
+	// out of stock
+	// took 1
+}
+
+func ExampleSequence_TryNext() {
+	ctx := context.Background()
+	receipts := gapless.NewSequence("example: receipt")
+	inExampleTx(func(busy pgx.Tx) error {
+		if _, err := receipts.Next(ctx, busy); err != nil {
+			return err
+		}
+		// While one transaction has the sequence, another one that may not wait is told so.
+		err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
+			_, err := receipts.TryNext(ctx, tx)
+			return err
+		})
+		fmt.Println(errors.Is(err, gapless.ErrLocked))
+		return nil
+	})
+	// Output: true
+}
+
+func ExampleSequence_NextBatch() {
+	ctx := context.Background()
+	tickets := gapless.NewSequence("example: ticket")
+	inExampleTx(func(tx pgx.Tx) error {
+		numbers, err := tickets.NextBatch(ctx, tx, 5)
+		fmt.Println(numbers)
+		return err
+	})
+	// Output: [1 2 3 4 5]
+}
+
+func ExampleSequence_TryNextBatch() {
+	ctx := context.Background()
+	tickets := gapless.NewSequence("example: free ticket")
+	inExampleTx(func(tx pgx.Tx) error {
+		numbers, err := tickets.TryNextBatch(ctx, tx, 3)
+		fmt.Println(numbers, err)
+		return err
+	})
+	// Output: [1 2 3] <nil>
+}
+
+func ExampleSequence_Values() {
+	ctx := context.Background()
+	lots := gapless.NewSequence("example: lot")
+	inExampleTx(func(tx pgx.Tx) error {
+		goods := []string{"chair", "table", "lamp"}
+		for number, err := range lots.Values(ctx, tx) {
+			if err != nil {
+				return err
+			}
+			fmt.Println(number, goods[number-1])
+			if int(number) == len(goods) {
+				break // the values are endless
+			}
+		}
+		return nil
+	})
+	// Output:
+	// 1 chair
+	// 2 table
+	// 3 lamp
+}
+
+func ExampleSequence_Last() {
+	ctx := context.Background()
+	orders := gapless.NewSequence("example: order")
+	_, ok, err := orders.Last(ctx, examplePool())
+	fmt.Println(ok, err)
+
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := orders.NextBatch(ctx, tx, 10)
+		return err
+	})
+	last, ok, err := orders.Last(ctx, examplePool())
+	fmt.Println(last, ok, err)
+	// Output:
+	// false <nil>
+	// 10 true <nil>
+}
+
+func ExampleSequence_Peek() {
+	ctx := context.Background()
+	drafts := gapless.NewSequence("example: draft", gapless.WithInitial(100))
+	// To show on a draft; whoever commits first gets it.
+	preview, err := drafts.Peek(ctx, examplePool())
+	fmt.Println(preview, err)
+	// Output: 100 <nil>
+}
+
+func ExampleSequence_Delete() {
+	ctx := context.Background()
+	temporary := gapless.NewSequence("example: temporary")
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := temporary.Next(ctx, tx)
+		return err
+	})
+	for range 2 {
+		inExampleTx(func(tx pgx.Tx) error {
+			existed, err := temporary.Delete(ctx, tx)
+			fmt.Println(existed)
+			return err
+		})
+	}
+	// Output:
+	// true
+	// false
+}
+
+func ExampleSequence_TryDelete() {
+	ctx := context.Background()
+	temporary := gapless.NewSequence("example: never used")
+	inExampleTx(func(tx pgx.Tx) error {
+		existed, err := temporary.TryDelete(ctx, tx)
+		fmt.Println(existed, err)
+		return err
+	})
+	// Output: false <nil>
+}
+
+func ExampleSequence_Adopt() {
+	ctx := context.Background()
+	invoices := gapless.NewSequence("example: invoice of the old system")
+	inExampleTx(func(tx pgx.Tx) error {
+		// The old system's last invoice was 4711.
+		if err := invoices.Adopt(ctx, tx, 4711); err != nil {
+			return err
+		}
+		number, err := invoices.Next(ctx, tx)
+		fmt.Println(number)
+		return err
+	})
+	// Output: 4712
+}
+
+func ExampleSequence_Name() {
+	fmt.Println(gapless.NewSequence("invoice").Name())
+	// Output: invoice
+}
+
+func ExampleInTx() {
+	ctx := context.Background()
+	invoices := gapless.NewSequence("example: invoice in a transaction")
+	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
+		_, err := invoices.Next(ctx, tx)
+		return err
+	})
+	switch {
+	case errors.Is(err, gapless.ErrOutcomeUnknown):
+		// The connection broke in COMMIT: look for the row, by a key of your own, before you try again.
+	case err != nil:
+		fmt.Println("rolled back:", err)
+	default:
+		fmt.Println("committed")
+	}
+	// Output: committed
+}
+
+func ExampleWithIsolation() {
+	ctx := context.Background()
+	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
+		var level string
+		err := tx.QueryRow(ctx, "SHOW transaction_isolation").Scan(&level)
+		fmt.Println(level)
+		return err
+	}, gapless.WithIsolation(pgx.Serializable))
+	fmt.Println(err)
+	// Output:
+	// serializable
+	// <nil>
+}
+
+func ExampleWithMaxAttempts() {
+	ctx := context.Background()
+	attempts := 0
+	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
+		attempts++
+		_, err := tx.Exec(ctx, "DO $$ BEGIN RAISE serialization_failure; END $$")
+		return err
+	}, gapless.WithMaxAttempts(3))
+	fmt.Println(attempts, err != nil)
+	// Output: 3 true
+}
+
+func ExampleWithRetryLocked() {
+	ctx := context.Background()
+	busy := gapless.NewSequence("example: busy")
+	// Polls for a sequence instead of waiting in the database, where a waiter takes a connection.
+	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
+		_, err := busy.TryNext(ctx, tx)
+		return err
+	}, gapless.WithRetryLocked(), gapless.WithMaxAttempts(20))
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func inExampleTx(fn func(tx pgx.Tx) error) {
+	if err := gapless.InTx(context.Background(), examplePool(), fn); err != nil {
+		fmt.Println(err)
+	}
+}
+
+// examplePool is where a program would have its own pool.
+var examplePool = sync.OnceValue(func() *pgxpool.Pool {
+	ctx := context.Background()
+	database, err := pgtest.ForExamples(ctx)
+	if err != nil {
+		panic(err)
+	}
+	pool, err := pgxpool.New(ctx, database.URL)
+	if err != nil {
+		panic(err)
+	}
+	if _, err := pool.Exec(ctx, "CREATE TABLE public.invoice (number bigint PRIMARY KEY, customer text NOT NULL)"); err != nil {
+		panic(err)
+	}
+	return pool
+})

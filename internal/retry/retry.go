@@ -1,0 +1,92 @@
+// Package retry runs a transaction until it commits: which errors are retried, and how long it waits between.
+package retry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pggapless/gapless/internal/client"
+)
+
+// The wait before the n-th retry is a random part of firstWait doubled n times, up to longestWait ("full jitter":
+// Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+const (
+	firstWait   = 2 * time.Millisecond
+	longestWait = 500 * time.Millisecond
+)
+
+// Options are those of gapless.InTx, which documents them.
+type Options struct {
+	Isolation pgx.TxIsoLevel // "" is the server's default
+	Attempts  int            // how many in all; at least one is made
+	Locked    bool           // whether 55P03 is retried, too
+}
+
+// NewOptions returns the defaults, changed by opts.
+func NewOptions[Option ~func(*Options)](opts []Option) Options {
+	options := Options{Attempts: 10}
+	for _, opt := range opts {
+		opt(&options)
+	}
+	return options
+}
+
+// Run calls attempt until it returns nil, an error that is not retried, or the last attempt's error. When ctx ends
+// in a wait, the error is both the last attempt's and ctx's.
+func Run(ctx context.Context, options Options, attempt func() error) error {
+	for made := 1; ; made++ {
+		err := attempt()
+		if err == nil || !options.retries(err) {
+			return err
+		}
+		if made >= options.Attempts {
+			return fmt.Errorf("gapless: transaction failed %d times, most recently: %w", made, err)
+		}
+		wait := time.NewTimer(rand.N(backoff(made)))
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return fmt.Errorf("gapless: %w before the transaction could be retried; it failed %d times, most recently: %w",
+				context.Cause(ctx), made, err)
+		case <-wait.C:
+		}
+	}
+}
+
+func backoff(made int) time.Duration {
+	return min(firstWait<<min(made-1, 16), longestWait)
+}
+
+func (o Options) retries(err error) bool {
+	var pg *pgconn.PgError
+	if errors.Is(err, client.ErrOutcomeUnknown) || !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "40001", "40P01": // serialization_failure, deadlock_detected
+		return true
+	case "55P03": // lock_not_available
+		return o.Locked
+	}
+	return false
+}
+
+// CommitError says what a failed COMMIT means: the transaction was rolled back, and err is returned as it is; or
+// nobody knows yet, and the error is [client.ErrOutcomeUnknown] as well.
+//
+// Rolled back for certain: an ERROR in answer to COMMIT (a deferred constraint, a serialization failure), for
+// after that the session goes on; and a COMMIT of which nothing was sent. Anything else, a FATAL included, can come
+// after the commit record is written.
+func CommitError(err error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" || pgconn.SafeToRetry(err) {
+		return err
+	}
+	return fmt.Errorf("gapless: %w: COMMIT was sent, but its answer was lost: %w", client.ErrOutcomeUnknown, err)
+}

@@ -1,0 +1,120 @@
+package gapless_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// TestAnOutdatedSnapshotIsASerializationFailure has a transaction take its snapshot, another one change the sequence
+// and commit, and then the first touch the sequence.
+func TestAnOutdatedSnapshotIsASerializationFailure(t *testing.T) {
+	t.Parallel()
+	changes := map[string]struct {
+		first bool // the sequence does not exist yet
+		sql   string
+	}{
+		"made":       {true, "SELECT gapless.next_gapless('a')"},
+		"adopted":    {true, "SELECT gapless.adopt_gapless('a', 5)"},
+		"allocated":  {false, "SELECT gapless.next_gapless('a')"},
+		"batch":      {false, "SELECT gapless.next_gapless_batch('a', 5)"},
+		"moved on":   {false, "SELECT gapless.adopt_gapless('a', 100)"},
+		"pruned":     {false, "SELECT gapless.prune_gapless('a', 'infinity')"},
+		"deleted":    {false, "SELECT gapless.delete_gapless('a')"},
+		"remade":     {false, "SELECT gapless.delete_gapless('a'), gapless.next_gapless('a')"},
+		"batch back": {false, "SELECT gapless.next_gapless_batch('a', 5), gapless.prune_gapless('a', 'infinity')"},
+	}
+	touches := map[string]string{
+		"next":   "SELECT gapless.next_gapless('a')",
+		"nowait": "SELECT gapless.next_gapless('a', nowait => true)",
+		"batch":  "SELECT gapless.next_gapless_batch('a', 3)",
+		"adopt":  "SELECT gapless.adopt_gapless('a', 1000)",
+	}
+	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
+		for changed, change := range changes {
+			t.Run(fmt.Sprintf("%s, %s", level, changed), func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.New(t)
+				one, two := connect(t, database), connect(t, database)
+				for touched, touch := range touches {
+					one.do("SELECT gapless.delete_gapless('a')")
+					if !change.first {
+						one.do("SELECT gapless.next_gapless('a'), gapless.next_gapless('a')")
+					}
+					two.do("BEGIN ISOLATION LEVEL " + level)
+					two.do("SELECT count(*) FROM gapless.sequence") // takes the snapshot
+					one.do(change.sql)
+					err := two.refuse("40001", touch)
+					require.NotEmpty(t, err.Message, touched)
+					two.do("ROLLBACK")
+					two.do(touch) // and the retry succeeds
+				}
+			})
+		}
+	}
+}
+
+// TestWaitingUnderEachIsolationLevel has one transaction wait for another's end.
+func TestWaitingUnderEachIsolationLevel(t *testing.T) {
+	t.Parallel()
+	for _, level := range []string{"READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"} {
+		for _, first := range []bool{true, false} {
+			for _, end := range []string{"COMMIT", "ROLLBACK"} {
+				t.Run(fmt.Sprintf("%s, first %t, %s", level, first, end), func(t *testing.T) {
+					t.Parallel()
+					database := pgtest.New(t)
+					one, two, observer := connect(t, database), connect(t, database), connect(t, database)
+					last := int64(0)
+					if !first {
+						last = one.number("SELECT gapless.next_gapless('a')")
+					}
+					one.do("BEGIN ISOLATION LEVEL " + level)
+					require.Equal(t, last+1, one.number("SELECT gapless.next_gapless('a')"))
+					two.do("BEGIN ISOLATION LEVEL " + level)
+					done := two.laterNumber("SELECT gapless.next_gapless('a')")
+					awaitWaiter(t, observer, two.pid())
+					one.do(end)
+					r := <-done
+					switch {
+					case end == "ROLLBACK":
+						require.NoError(t, r.err)
+						require.Equal(t, last+1, r.value)
+						two.do("COMMIT")
+					case level == "READ UNCOMMITTED" || level == "READ COMMITTED":
+						require.NoError(t, r.err)
+						require.Equal(t, last+2, r.value)
+						two.do("COMMIT")
+					default:
+						requireCode(t, "40001", r.err)
+						two.do("ROLLBACK")
+						require.Equal(t, last+2, two.number("SELECT gapless.next_gapless('a')"))
+					}
+				})
+			}
+		}
+	}
+}
+
+func TestOneTransactionAtEachLevelSeesItsOwnValues(t *testing.T) {
+	t.Parallel()
+	for _, level := range []string{"READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"} {
+		t.Run(level, func(t *testing.T) {
+			t.Parallel()
+			s := connect(t, pgtest.New(t))
+			s.do("BEGIN ISOLATION LEVEL " + level)
+			require.EqualValues(t, 1, s.number("SELECT gapless.next_gapless('a')"))
+			require.Equal(t, []int64{2, 3}, s.numbers("SELECT gapless.next_gapless_batch('a', 2)"))
+			require.EqualValues(t, 3, s.number("SELECT gapless.last_gapless('a')"))
+			s.do("SELECT gapless.prune_gapless('a', 'infinity')")
+			s.do("SELECT gapless.adopt_gapless('a', 10)")
+			require.EqualValues(t, 11, s.number("SELECT gapless.next_gapless('a')"))
+			s.do("SELECT gapless.delete_gapless('a')")
+			require.EqualValues(t, 1, s.number("SELECT gapless.next_gapless('a')"))
+			s.do("COMMIT")
+			require.EqualValues(t, 2, s.number("SELECT gapless.next_gapless('a')"))
+		})
+	}
+}

@@ -1,0 +1,86 @@
+// Package migrate installs and upgrades schema gapless in a database.
+//
+// It runs the tern migrations that are embedded in this module, in process: [Up] does what
+// `tern migrate` does with the tern.conf of this module's repository. The version stands in
+// [VersionTable], apart from the one of an application that uses tern itself.
+package migrate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/tern/v2/migrate"
+
+	"github.com/pggapless/gapless/sql"
+)
+
+// VersionTable holds the number of the newest migration that a database has. It is in schema public since
+// tern makes it before the first migration makes schema gapless.
+const VersionTable = "public.gapless_schema_version"
+
+// Up installs the schema, or brings it up to date; on a database that is up to date it changes nothing. Each
+// migration is a transaction of its own.
+//
+// It blocks while another session migrates this database: tern takes a session-level advisory lock, so conn must
+// not be behind a transaction pooler. Session settings of conn are reset. The role needs CREATE on the database and
+// on schema public, as the database's owner has; it becomes the owner of the schema and needs not be a superuser.
+//
+// An error of PostgreSQL's is a [*pgconn.PgError] (by [errors.As]) and names the migration.
+func Up(ctx context.Context, conn *pgx.Conn) error {
+	migrator, err := migrate.NewMigrator(ctx, conn, VersionTable)
+	if err != nil {
+		return fmt.Errorf("migrate: preparing %s: %w", VersionTable, err)
+	}
+	if err := migrator.LoadMigrations(sql.Migrations()); err != nil {
+		return fmt.Errorf("migrate: reading the embedded migrations: %w", err)
+	}
+	if err := migrator.Migrate(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	return nil
+}
+
+// Version is where a database stands.
+type Version struct {
+	// Current is the number of its newest migration; 0 if the schema is not installed.
+	Current int32
+	// Latest is the number of the newest migration that this module has. It is the smaller one in a
+	// database that a newer release migrated.
+	Latest int32
+}
+
+// Status tells where a database stands. It changes nothing, and takes no lock.
+func Status(ctx context.Context, conn *pgx.Conn) (Version, error) {
+	migrations, err := load()
+	if err != nil {
+		return Version{}, err
+	}
+	version := Version{Latest: int32(len(migrations))}
+
+	var installed bool
+	if err := conn.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", VersionTable).Scan(&installed); err != nil {
+		return Version{}, fmt.Errorf("migrate: looking for %s: %w", VersionTable, err)
+	}
+	if !installed {
+		return version, nil
+	}
+	err = conn.QueryRow(ctx, "SELECT version FROM "+VersionTable).Scan(&version.Current)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return Version{}, fmt.Errorf("migrate: reading %s: %w", VersionTable, err)
+	}
+	return version, nil
+}
+
+// load returns the embedded migrations with their templates resolved. Without a connection, tern only reads.
+func load() ([]*migrate.Migration, error) {
+	migrator, err := migrate.NewMigrator(context.Background(), nil, VersionTable)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	if err := migrator.LoadMigrations(sql.Migrations()); err != nil {
+		return nil, fmt.Errorf("migrate: reading the embedded migrations: %w", err)
+	}
+	return migrator.Migrations, nil
+}

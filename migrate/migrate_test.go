@@ -1,0 +1,215 @@
+package migrate_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/migrate"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m, nil) }
+
+// catalog describes every object of the schema, its comments and privileges, in words that two databases share.
+const catalog = `
+	SELECT line FROM (
+		SELECT format('schema %s %s %s', nspname, nspacl, obj_description(oid)) FROM pg_namespace WHERE nspname = 'gapless'
+		UNION ALL SELECT format('relation %s.%s %s %s %s', relnamespace::regnamespace, relname, relkind, relacl, obj_description(oid))
+			FROM pg_class WHERE relnamespace = 'gapless'::regnamespace OR relname = 'gapless_schema_version'
+		UNION ALL SELECT format('column %s %s %s %s %s %s %s %s', attrelid::regclass, attnum, attname, format_type(atttypid, atttypmod), attnotnull,
+				attcollation::regcollation, pg_get_expr(adbin, adrelid), col_description(attrelid, attnum))
+			FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+			WHERE attnum > 0 AND attrelid IN (SELECT oid FROM pg_class WHERE relnamespace = 'gapless'::regnamespace OR relname = 'gapless_schema_version')
+		UNION ALL SELECT format('constraint %s %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid), obj_description(oid))
+			FROM pg_constraint WHERE connamespace = 'gapless'::regnamespace OR conrelid = 'public.gapless_schema_version'::regclass
+		UNION ALL SELECT format('view %s %s', oid::regclass, pg_get_viewdef(oid)) FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind = 'v'
+		UNION ALL SELECT format('function %s %s %s', pg_get_functiondef(oid), proacl, obj_description(oid)) FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
+		UNION ALL SELECT format('type %s %s %s', typname, typacl, obj_description(oid)) FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e'
+		UNION ALL SELECT format('version %s', version) FROM public.gapless_schema_version
+	) AS q (line) ORDER BY line`
+
+func describe(t *testing.T, conn *pgx.Conn) []string {
+	t.Helper()
+	rows, err := conn.Query(t.Context(), catalog)
+	require.NoError(t, err)
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	require.NoError(t, err)
+	require.Greater(t, len(lines), 50)
+	return lines
+}
+
+// requireSame shows only where two descriptions differ.
+func requireSame(t *testing.T, want, got []string, where ...any) {
+	t.Helper()
+	without := func(lines, others []string) []string {
+		return slices.DeleteFunc(slices.Clone(lines), func(line string) bool { return slices.Contains(others, line) })
+	}
+	require.Equal(t, without(want, got), without(got, want), where...)
+}
+
+func TestTheScriptAndTheMigrationsGiveTheSameSchema(t *testing.T) {
+	t.Parallel()
+	migrated := pgtest.NewEmpty(t).Conn(t)
+	require.NoError(t, migrate.Up(t.Context(), migrated))
+
+	scripted := pgtest.NewEmpty(t).Conn(t)
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	_, err = scripted.Exec(t.Context(), script)
+	require.NoError(t, err)
+
+	requireSame(t, describe(t, migrated), describe(t, scripted))
+	require.NoError(t, migrate.Up(t.Context(), scripted), "a scripted install is up to date")
+	requireSame(t, describe(t, migrated), describe(t, scripted))
+}
+
+func TestTheCommittedFilesAreWhatTheyAreMadeFrom(t *testing.T) {
+	t.Parallel()
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	committed, err := os.ReadFile("../sql/gapless.sql")
+	require.NoError(t, err)
+	require.Equal(t, "\\set ON_ERROR_STOP on\n"+script, string(committed), "run make generate")
+
+	// Every function file is installed.
+	files, err := os.ReadDir("../sql/functions")
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile("../sql/functions/" + file.Name())
+		require.NoError(t, err)
+		require.True(t, strings.HasPrefix(string(text), "-- "), "%s begins with a comment, which tern's include needs", file.Name())
+		if file.Name() != "install.sql" {
+			require.Contains(t, script, strings.TrimSpace(string(text)), file.Name())
+		}
+	}
+}
+
+func TestStatusFollowsTheDatabase(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.NewEmpty(t).Conn(t)
+	before, err := migrate.Status(t.Context(), conn)
+	require.NoError(t, err)
+	require.Zero(t, before.Current)
+	require.Positive(t, before.Latest)
+	var made bool
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT to_regclass('public.gapless_schema_version') IS NOT NULL").Scan(&made))
+	require.False(t, made, "Status changes nothing")
+
+	require.NoError(t, migrate.Up(t.Context(), conn))
+	after, err := migrate.Status(t.Context(), conn)
+	require.NoError(t, err)
+	require.Equal(t, migrate.Version{Current: before.Latest, Latest: before.Latest}, after)
+}
+
+func TestASecondInstallChangesNothing(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.NewEmpty(t).Conn(t)
+	require.NoError(t, migrate.Up(t.Context(), conn))
+	_, err := conn.Exec(t.Context(), "SELECT gapless.next_gapless('a')")
+	require.NoError(t, err)
+	before := describe(t, conn)
+	require.NoError(t, migrate.Up(t.Context(), conn))
+	requireSame(t, before, describe(t, conn))
+
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	_, err = conn.Exec(t.Context(), script)
+	var pg *pgconn.PgError
+	require.ErrorAs(t, err, &pg)
+	require.Equal(t, "42710", pg.Code)
+	require.Contains(t, pg.Hint, "migrate up")
+	_, err = conn.Exec(t.Context(), "ROLLBACK")
+	require.NoError(t, err)
+	requireSame(t, before, describe(t, conn))
+	var last int64
+	require.NoError(t, conn.QueryRow(t.Context(), "SELECT gapless.last_gapless('a')").Scan(&last))
+	require.EqualValues(t, 1, last)
+}
+
+func TestTwentyInstallersAtOnce(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewEmpty(t)
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	var installers sync.WaitGroup
+	failures := make(chan error, 20)
+	start := make(chan struct{})
+	for i := range 20 {
+		conn := database.Conn(t)
+		installers.Go(func() {
+			<-start
+			if i%4 != 0 {
+				failures <- migrate.Up(t.Context(), conn)
+				return
+			}
+			// A script that comes later says so, and changes nothing.
+			_, err := conn.Exec(t.Context(), script)
+			var pg *pgconn.PgError
+			if errors.As(err, &pg) && pg.Code == "42710" {
+				err = nil
+			}
+			failures <- err
+		})
+	}
+	close(start)
+	installers.Wait()
+	close(failures)
+	for err := range failures {
+		require.NoError(t, err)
+	}
+	conn, fresh := database.Conn(t), pgtest.NewEmpty(t).Conn(t)
+	require.NoError(t, migrate.Up(t.Context(), fresh))
+	requireSame(t, describe(t, fresh), describe(t, conn))
+}
+
+func TestInstallingWithAnEmptyAndWithAHostileSearchPath(t *testing.T) {
+	t.Parallel()
+	plain := pgtest.NewEmpty(t).Conn(t)
+	require.NoError(t, migrate.Up(t.Context(), plain))
+	want := describe(t, plain)
+	script, err := migrate.Script()
+	require.NoError(t, err)
+
+	for _, path := range []string{"", "evil, pg_catalog"} {
+		for name, install := range map[string]func(ctx context.Context, conn *pgx.Conn) error{
+			"migrations": migrate.Up,
+			"script":     func(ctx context.Context, conn *pgx.Conn) error { _, err := conn.Exec(ctx, script); return err },
+		} {
+			database := pgtest.NewEmpty(t)
+			admin := database.Conn(t)
+			_, err := admin.Exec(t.Context(), `
+				CREATE SCHEMA evil;
+				CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$SELECT '-infinity'::timestamptz$$;
+				CREATE FUNCTION evil.octet_length(text) RETURNS integer LANGUAGE sql AS 'SELECT 1';
+				CREATE FUNCTION evil.txid_current() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'`)
+			require.NoError(t, err)
+			conn := database.Conn(t, func(config *pgx.ConnConfig) { config.RuntimeParams["search_path"] = path })
+			require.NoError(t, install(t.Context(), conn), "%s, search_path %q", name, path)
+			requireSame(t, want, describe(t, admin), "%s, search_path %q", name, path)
+		}
+	}
+}
+
+func TestAFailedInstallLeavesNothingAndSaysWhere(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.NewEmpty(t).Conn(t)
+	_, err := conn.Exec(t.Context(), "CREATE SCHEMA gapless") // somebody else's
+	require.NoError(t, err)
+	err = migrate.Up(t.Context(), conn)
+	var pg *pgconn.PgError
+	require.ErrorAs(t, err, &pg)
+	require.Equal(t, "42P06", pg.Code)
+	require.ErrorContains(t, err, "001_tables_and_views.sql")
+	status, err := migrate.Status(t.Context(), conn)
+	require.NoError(t, err)
+	require.Zero(t, status.Current)
+}

@@ -1,0 +1,215 @@
+package gapless_test
+
+import (
+	"context"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/migrate"
+)
+
+// role makes a role of the server that is dropped, with what it owns, at the test's end. Its name is to be quoted.
+func role(t *testing.T, database *pgtest.Database, suffix string) (name, quoted string) {
+	t.Helper()
+	name = database.Name + " " + suffix // a name that needs quotes
+	quoted = pgx.Identifier{name}.Sanitize()
+	connect(t, database).do("CREATE ROLE " + quoted + " LOGIN")
+	t.Cleanup(func() { dropRole(t, database, quoted) })
+	return name, quoted
+}
+
+func dropRole(t *testing.T, database *pgtest.Database, quoted string) {
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgx.Connect(ctx, database.URL)
+	require.NoError(t, err)
+	defer conn.Close(ctx)
+	_, err = conn.Exec(ctx, "REASSIGN OWNED BY "+quoted+" TO CURRENT_USER; DROP OWNED BY "+quoted+" CASCADE; DROP ROLE "+quoted)
+	require.NoError(t, err)
+}
+
+// TestAnApplicationRoleCanDoWhatItShouldAndNothingElse tries every function, table and view, before the grant, after
+// it, and after it was revoked.
+func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, app := connect(t, database), connect(t, database)
+	name, quoted := role(t, database, "app")
+	owner.do("SELECT gapless.next_gapless('a')")
+	app.do("SET ROLE " + quoted)
+
+	allowed := []string{
+		"SELECT gapless.next_gapless('a')",
+		"SELECT gapless.next_gapless('a', nowait => true)",
+		"SELECT gapless.next_gapless('of its own')",
+		"SELECT gapless.next_gapless_batch('a', 3, 1, 5)",
+		"SELECT gapless.last_gapless('a')",
+		"SELECT gapless.peek_gapless('a')",
+		"SELECT * FROM gapless.sequences",
+		"SELECT * FROM gapless.holders",
+	}
+	refused := []string{
+		"SELECT gapless.delete_gapless('a')",
+		"SELECT gapless.adopt_gapless('a', 1000)",
+		"SELECT gapless.prune_gapless('a', now())",
+		"SELECT gapless.grant_gapless('" + name + "')",
+		"SELECT gapless.revoke_gapless('" + name + "')",
+		"SELECT gapless.lock_sequence('a', false)",
+		"SELECT gapless.open_sequence('a', false)",
+		"SELECT gapless.check_name('a')",
+		"SELECT gapless.check_reset('a', 1, 2)",
+		"SELECT gapless.successor(1, 1, 1)",
+		"SELECT gapless.raise_locked('a')",
+		"SELECT gapless.raise_stale('a')",
+		"SELECT gapless.raise_exhausted('a', 1)",
+		"SELECT gapless.application_privileges('%s%s', 'a')",
+		"SELECT * FROM gapless.sequence",
+		"SELECT name FROM gapless.sequence FOR UPDATE",
+		"SELECT * FROM gapless.allocation",
+		"INSERT INTO gapless.sequence (name) VALUES ('b')",
+		"UPDATE gapless.sequence SET name = 'b'",
+		"DELETE FROM gapless.sequence",
+		"INSERT INTO gapless.allocation (name, ordinal, first_value, last_value) VALUES ('a', 99, 99, 99)",
+		"UPDATE gapless.allocation SET last_value = 99",
+		"DELETE FROM gapless.allocation",
+		"TRUNCATE gapless.sequence",
+		"TRUNCATE gapless.allocation",
+		"DO $$ BEGIN LOCK TABLE gapless.sequence IN ROW EXCLUSIVE MODE; END $$",
+		"CREATE TABLE gapless.mine ()",
+		"CREATE FUNCTION gapless.next_gapless() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'",
+		"ALTER FUNCTION gapless.next_gapless SECURITY INVOKER",
+		"CREATE OR REPLACE VIEW gapless.sequences AS SELECT 1",
+		"DROP TABLE gapless.allocation",
+		"DROP SCHEMA gapless CASCADE",
+		"ALTER TABLE gapless.allocation DISABLE TRIGGER ALL",
+		"COMMENT ON SCHEMA gapless IS 'mine'",
+		"UPDATE public.gapless_schema_version SET version = 0",
+		"DO $$ BEGIN PERFORM gapless.delete_gapless('a'); END $$",
+	}
+	// Whatever is in the schema stands in one of the lists.
+	for _, object := range texts(owner, `
+		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
+		UNION SELECT relname FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v')`) {
+		require.Condition(t, func() bool {
+			for _, statement := range append(allowed, refused...) {
+				if containsWord(statement, object) {
+					return true
+				}
+			}
+			return false
+		}, "no statement tries %s", object)
+	}
+
+	refuseAll := func(statements []string) {
+		for _, statement := range statements {
+			app.refuse("42501", statement)
+		}
+	}
+	refuseAll(allowed)
+	refuseAll(refused)
+
+	owner.do("SELECT gapless.grant_gapless($1)", name)
+	app.refuse("55000", "DELETE FROM gapless.sequences") // no view is updatable, for whomever
+	app.refuse("55000", "DELETE FROM gapless.holders")
+	before := texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1")
+	refuseAll(refused)
+	require.Equal(t, before, texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1"))
+	for _, statement := range allowed {
+		app.do(statement)
+	}
+	require.Contains(t, texts(owner, "SELECT DISTINCT allocated_as FROM gapless.allocation WHERE allocated_as IS NOT NULL"), name)
+
+	// What damages numbering is granted one by one.
+	owner.do("GRANT EXECUTE ON FUNCTION gapless.delete_gapless TO " + quoted)
+	app.do("SELECT gapless.delete_gapless('of its own')")
+
+	// A role that may call the granting functions still cannot hand out what it does not own.
+	owner.do("GRANT EXECUTE ON FUNCTION gapless.grant_gapless, gapless.application_privileges TO " + quoted)
+	stranger, _ := role(t, database, "stranger")
+	app.do("SELECT gapless.grant_gapless('" + stranger + "')") // PostgreSQL warns that no privileges were granted
+	require.False(t, *value[bool](owner, "SELECT has_schema_privilege($1, 'gapless', 'USAGE')", stranger))
+	require.False(t, *value[bool](owner, "SELECT has_function_privilege($1, 'gapless.next_gapless(text, bigint, bigint, boolean)', 'EXECUTE')", stranger))
+
+	owner.do("SELECT gapless.revoke_gapless($1)", name)
+	refuseAll(allowed)
+	refuseAll(refused)
+}
+
+func containsWord(statement, word string) bool {
+	for i := 0; i+len(word) <= len(statement); i++ {
+		if statement[i:i+len(word)] == word && (i+len(word) == len(statement) || !isWord(statement[i+len(word)])) && (i == 0 || !isWord(statement[i-1])) {
+			return true
+		}
+	}
+	return false
+}
+
+func isWord(b byte) bool {
+	return b == '_' || b >= 'a' && b <= 'z'
+}
+
+// TestAnOwnerWhoIsNoSuperuserCanInstallAndRunEverything has a plain role that owns a database.
+func TestAnOwnerWhoIsNoSuperuserCanInstallAndRunEverything(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewEmpty(t)
+	admin := connect(t, database)
+	ownerName, owner := role(t, database, "owner")
+	appName, _ := role(t, database, "app")
+	admin.do("ALTER DATABASE " + pgx.Identifier{database.Name}.Sanitize() + " OWNER TO " + owner)
+	admin.do("ALTER SCHEMA public OWNER TO " + owner) // as the owner of the database has it since PostgreSQL 15
+
+	conn := connect(t, database, func(config *pgx.ConnConfig) { config.RuntimeParams["role"] = ownerName })
+	require.Equal(t, ownerName, *value[string](conn, "SELECT current_user::text"))
+	require.False(t, *value[bool](conn, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+	require.NoError(t, migrate.Up(t.Context(), conn.Conn))
+	conn.do("BEGIN")
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	callEverything(t, tx)
+	require.NoError(t, tx.Commit(t.Context()))
+	conn.do("SELECT gapless.next_gapless('a')")
+	conn.do("SELECT gapless.prune_gapless('a', 'infinity')")
+	conn.do("SELECT * FROM gapless.holders")
+	conn.do("SELECT gapless.grant_gapless($1)", appName)
+	conn.do("COMMIT")
+}
+
+// TestNothingIsGrantedToPublic reads the privileges of every object in the schema.
+func TestNothingIsGrantedToPublic(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	require.Empty(t, texts(s, `
+		SELECT o.name || ': ' || acl.privilege_type
+		FROM (
+			SELECT 'schema', nspacl, 'n'::"char", nspowner FROM pg_namespace WHERE nspname = 'gapless'
+			UNION ALL SELECT relname, relacl, 'r', relowner FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v')
+			UNION ALL SELECT proname, proacl, 'f', proowner FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
+			UNION ALL SELECT typname, typacl, 'T', typowner FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e'
+		) AS o (name, acl, kind, owner), aclexplode(coalesce(o.acl, acldefault(o.kind, o.owner))) AS acl
+		WHERE acl.grantee = 0`))
+}
+
+// TestEveryObjectHasAComment also finds functions without a pinned search_path, and what else every function has.
+func TestEveryObjectHasAComment(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	require.Empty(t, texts(s, `
+		SELECT 'schema' WHERE obj_description('gapless'::regnamespace, 'pg_namespace') IS NULL
+		UNION ALL SELECT relname FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v') AND obj_description(oid, 'pg_class') IS NULL
+		UNION ALL SELECT c.relname || '.' || a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+			WHERE c.relnamespace = 'gapless'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
+		UNION ALL SELECT conname FROM pg_constraint WHERE connamespace = 'gapless'::regnamespace AND contype <> 'n' AND obj_description(oid, 'pg_constraint') IS NULL
+		UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
+		UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e' AND obj_description(oid, 'pg_type') IS NULL`))
+	// The one exception is inlined into statements of functions that pin it.
+	require.Equal(t, []string{"successor"}, texts(s, `
+		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
+			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`))
+	require.Empty(t, texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proisstrict`))
+	require.Empty(t, texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace GROUP BY 1 HAVING count(*) > 1`))
+	require.Equal(t, texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosecdef ORDER BY 1`),
+		texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
+			AND proname NOT IN ('grant_gapless', 'revoke_gapless') ORDER BY 1`), "the public functions run with their owner's rights")
+}

@@ -1,0 +1,143 @@
+package gapless
+
+import (
+	"context"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pggapless/gapless/db"
+	"github.com/pggapless/gapless/internal/client"
+)
+
+// Sequence is a gapless sequence: its name and how it begins and cycles. It holds no connection and no state, so
+// it can be a package variable and be used by many goroutines. Make it with [NewSequence].
+type Sequence struct {
+	args client.Arguments
+}
+
+// SequenceOption sets an argument that every call for the sequence sends; see [WithInitial] and [WithReset].
+type SequenceOption func(*client.Arguments)
+
+// WithInitial sets the first value, and the first of each later cycle. Defaults to 1. For a sequence that exists
+// already it matters only when the sequence cycles.
+func WithInitial(value int64) SequenceOption {
+	return func(args *client.Arguments) { args.Initial = &value }
+}
+
+// WithReset lets the sequence cycle: a value that would reach value becomes the initial one instead, so the cycle's
+// last is value-1. Defaults to no cycle.
+func WithReset(value int64) SequenceOption {
+	return func(args *client.Arguments) { args.Reset = &value }
+}
+
+// NewSequence returns the sequence of that name. It does not touch the database: SQL makes the sequence when its
+// first value is allocated, and refuses a bad name or option then.
+func NewSequence(name string, opts ...SequenceOption) Sequence {
+	args := client.Arguments{Name: name}
+	for _, opt := range opts {
+		opt(&args)
+	}
+	return Sequence{args: args}
+}
+
+// Name returns the sequence's name.
+func (s Sequence) Name() string { return s.args.Name }
+
+// Next allocates the next value in tx. Write it to a row in the same transaction: a rollback gives it back.
+//
+// It blocks while another transaction has the sequence, until ctx or PostgreSQL's lock_timeout ends; from then on,
+// tx has the sequence until it ends, so commit soon.
+//
+// Errors: [ErrLocked] after lock_timeout, [ErrInvalid], [ErrExhausted], [ErrAttached]; SQLSTATE 40001 and 40P01,
+// which [InTx] retries.
+func (s Sequence) Next(ctx context.Context, tx pgx.Tx) (int64, error) {
+	return s.next(ctx, tx, false)
+}
+
+// TryNext is [Sequence.Next] that does not wait: where another transaction has the sequence it returns [ErrLocked],
+// also for the very first value.
+func (s Sequence) TryNext(ctx context.Context, tx pgx.Tx) (int64, error) {
+	return s.next(ctx, tx, true)
+}
+
+func (s Sequence) next(ctx context.Context, tx pgx.Tx, nowait bool) (int64, error) {
+	value, err := db.New(tx).NextGapless(ctx, db.NextGaplessParams{
+		Name: s.args.Name, Initial: s.args.Initial, Reset: s.args.Reset, Nowait: nowait,
+	})
+	return value, client.Wrap(s.args.Name, err)
+}
+
+// NextBatch allocates the next size values in tx, in their order, as one call; 0 gives none. It blocks and fails as
+// [Sequence.Next] does; a negative size is [ErrInvalid].
+func (s Sequence) NextBatch(ctx context.Context, tx pgx.Tx, size int64) ([]int64, error) {
+	return s.nextBatch(ctx, tx, size, false)
+}
+
+// TryNextBatch is [Sequence.NextBatch] that does not wait: where another transaction has the sequence it returns
+// [ErrLocked].
+func (s Sequence) TryNextBatch(ctx context.Context, tx pgx.Tx, size int64) ([]int64, error) {
+	return s.nextBatch(ctx, tx, size, true)
+}
+
+func (s Sequence) nextBatch(ctx context.Context, tx pgx.Tx, size int64, nowait bool) ([]int64, error) {
+	values, err := db.New(tx).NextGaplessBatch(ctx, db.NextGaplessBatchParams{
+		Name: s.args.Name, Size: size, Initial: s.args.Initial, Reset: s.args.Reset, Nowait: nowait,
+	})
+	return values, client.Wrap(s.args.Name, err)
+}
+
+// Values iterates over the next values, one call of [Sequence.Next] each, without an end: break out of the loop. A
+// value that the loop was given is allocated. After an error the iteration ends.
+func (s Sequence) Values(ctx context.Context, tx pgx.Tx) iter.Seq2[int64, error] {
+	return client.Values(func() (int64, error) { return s.Next(ctx, tx) })
+}
+
+// Last returns the newest value that conn sees, and whether there is one. It takes no lock and never waits for an
+// allocation, so another transaction may be past it already. In a transaction, its own values count.
+func (s Sequence) Last(ctx context.Context, conn db.DBTX) (value int64, ok bool, err error) {
+	last, err := db.New(conn).LastGapless(ctx, s.args.Name)
+	if err != nil || last == nil {
+		return 0, false, client.Wrap(s.args.Name, err)
+	}
+	return *last, true, nil
+}
+
+// Peek returns what [Sequence.Next] would give now: a preview and not a promise, since it takes no lock. It returns
+// [ErrExhausted] where Next would.
+func (s Sequence) Peek(ctx context.Context, conn db.DBTX) (int64, error) {
+	value, err := db.New(conn).PeekGapless(ctx, db.PeekGaplessParams{
+		Name: s.args.Name, Initial: s.args.Initial, Reset: s.args.Reset,
+	})
+	return value, client.Wrap(s.args.Name, err)
+}
+
+// Delete forgets the sequence and its journal, and returns whether it existed. The next call of [Sequence.Next] begins
+// anew, so numbers already used come again. It blocks as Next does. Where a column numbers itself from the
+// sequence it returns [ErrAttached].
+//
+// It needs EXECUTE on gapless.delete_gapless, which grant_gapless does not give.
+func (s Sequence) Delete(ctx context.Context, tx pgx.Tx) (bool, error) {
+	return s.delete(ctx, tx, false)
+}
+
+// TryDelete is [Sequence.Delete] that does not wait: where another transaction has the sequence it returns
+// [ErrLocked].
+func (s Sequence) TryDelete(ctx context.Context, tx pgx.Tx) (bool, error) {
+	return s.delete(ctx, tx, true)
+}
+
+func (s Sequence) delete(ctx context.Context, tx pgx.Tx, nowait bool) (bool, error) {
+	existed, err := db.New(tx).DeleteGapless(ctx, db.DeleteGaplessParams{Name: s.args.Name, Nowait: nowait})
+	return existed, client.Wrap(s.args.Name, err)
+}
+
+// Adopt takes over numbering that exists already, from another system or a restored backup: the next value is last+1.
+// It makes the sequence if there is none, and only ever moves it forward; back is [ErrInvalid], and to where it
+// is already does nothing. It blocks as [Sequence.Next] does.
+//
+// It needs EXECUTE on gapless.adopt_gapless, which grant_gapless does not give.
+func (s Sequence) Adopt(ctx context.Context, tx pgx.Tx, last int64) error {
+	err := db.New(tx).AdoptGapless(ctx, db.AdoptGaplessParams{Name: s.args.Name, Last: last})
+	return client.Wrap(s.args.Name, err)
+}

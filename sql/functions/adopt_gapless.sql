@@ -1,0 +1,63 @@
+-- adopt_gapless: takes over numbering that exists already; the next value is last + 1.
+--
+-- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
+-- Raises 22004 (NULL), 22023 (name empty or too long), 55000 (backwards), 40001 (REPEATABLE READ and
+-- above: allocated since the snapshot).
+CREATE OR REPLACE FUNCTION gapless.adopt_gapless(
+    name text,
+    last bigint
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest  bigint;
+    ordinal bigint := 1;
+BEGIN
+    PERFORM gapless.check_name(adopt_gapless.name);
+    IF adopt_gapless.last IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the value to adopt must not be NULL', adopt_gapless.name
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Give the last number that was used, or 0 when none was and the first shall be 1.',
+                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+    END IF;
+
+    -- The lock on a sequence that exists is a write, before anything is read, so that older snapshots get 40001.
+    IF NOT gapless.open_sequence(adopt_gapless.name, false) THEN
+        UPDATE gapless.sequence AS s
+        SET adoptions = s.adoptions
+        WHERE s.name = adopt_gapless.name COLLATE "C";
+        SELECT a.last_value, a.ordinal + (a.last_value - a.first_value) + 1
+        INTO STRICT newest, ordinal
+        FROM gapless.allocation AS a
+        WHERE a.name = adopt_gapless.name COLLATE "C"
+        ORDER BY a.ordinal DESC
+        LIMIT 1;
+        IF adopt_gapless.last < newest THEN
+            RAISE EXCEPTION 'sequence "%" is at %, and cannot go back to %',
+                adopt_gapless.name, newest, adopt_gapless.last
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'Its numbers up to there were given out already. To begin anew, delete the sequence.',
+                    SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'adopt_forward';
+        ELSIF adopt_gapless.last = newest THEN
+            RETURN;
+        END IF;
+    END IF;
+
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind)
+    VALUES (adopt_gapless.name, ordinal, adopt_gapless.last, adopt_gapless.last, 'adopted')
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM gapless.raise_stale(adopt_gapless.name);
+    END IF;
+    UPDATE gapless.sequence AS s
+    SET adoptions = s.adoptions + 1
+    WHERE s.name = adopt_gapless.name COLLATE "C";
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.adopt_gapless IS
+'Takes over numbering from another system or a restored backup: the next value is last + 1. Makes the sequence if there is none, and only ever moves it forward (55000); to where it is already does nothing. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.adopt_gapless FROM PUBLIC;

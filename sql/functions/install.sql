@@ -1,0 +1,21 @@
+-- The functions of schema gapless, in an order in which each finds those that it needs at its making.
+-- The includes stand behind comment marks for sqlc, which does not run tern's templates.
+
+-- {{ template "check_name.sql" . }}
+-- {{ template "check_reset.sql" . }}
+-- {{ template "raise_exhausted.sql" . }}
+-- {{ template "raise_locked.sql" . }}
+-- {{ template "raise_stale.sql" . }}
+-- {{ template "successor.sql" . }}
+-- {{ template "lock_sequence.sql" . }}
+-- {{ template "open_sequence.sql" . }}
+-- {{ template "next_gapless_batch.sql" . }}
+-- {{ template "next_gapless.sql" . }}
+-- {{ template "last_gapless.sql" . }}
+-- {{ template "peek_gapless.sql" . }}
+-- {{ template "delete_gapless.sql" . }}
+-- {{ template "adopt_gapless.sql" . }}
+-- {{ template "prune_gapless.sql" . }}
+-- {{ template "application_privileges.sql" . }}
+-- {{ template "grant_gapless.sql" . }}
+-- {{ template "revoke_gapless.sql" . }}

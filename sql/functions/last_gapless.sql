@@ -1,0 +1,26 @@
+-- last_gapless: the newest value of a sequence in the caller's snapshot.
+--
+-- Locks nothing. NULL if there is none. Raises 22004 (name NULL) or 22023 (name empty or too long).
+CREATE OR REPLACE FUNCTION gapless.last_gapless(
+    name text DEFAULT 'default'
+) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    PERFORM gapless.check_name(last_gapless.name);
+    RETURN (
+        SELECT a.last_value
+        FROM gapless.allocation AS a
+        WHERE a.name = last_gapless.name COLLATE "C"
+        ORDER BY a.ordinal DESC
+        LIMIT 1
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.last_gapless IS
+'The newest value of a sequence in the caller''s snapshot, its own uncommitted ones included; NULL if there is none. Takes no lock, so another transaction may be past it already. Raises 22004 or 22023 for the name.';
+
+REVOKE ALL ON FUNCTION gapless.last_gapless FROM PUBLIC;

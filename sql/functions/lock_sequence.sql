@@ -1,0 +1,39 @@
+-- lock_sequence: private; locks a sequence until the transaction, or the savepoint, ends.
+--
+-- Returns false when there is none. With nowait it raises 55P03 when another transaction has the lock;
+-- without, it waits, as long as lock_timeout allows.
+CREATE OR REPLACE FUNCTION gapless.lock_sequence(
+    name   text,
+    nowait boolean
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    locked boolean;
+BEGIN
+    IF lock_sequence.nowait THEN
+        -- SKIP LOCKED and not NOWAIT, whose error names the table and not the sequence.
+        PERFORM FROM gapless.sequence AS s
+        WHERE s.name = lock_sequence.name COLLATE "C"
+        FOR NO KEY UPDATE SKIP LOCKED;
+        locked := FOUND;
+        IF NOT locked AND EXISTS (
+            SELECT FROM gapless.sequence AS s WHERE s.name = lock_sequence.name COLLATE "C"
+        ) THEN
+            PERFORM gapless.raise_locked(lock_sequence.name);
+        END IF;
+    ELSE
+        PERFORM FROM gapless.sequence AS s
+        WHERE s.name = lock_sequence.name COLLATE "C"
+        FOR NO KEY UPDATE;
+        locked := FOUND;
+    END IF;
+    RETURN locked;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.lock_sequence IS
+'Private. Locks a sequence until the transaction ends; false if it does not exist. Raises 55P03 when it is busy and nowait is set.';
+
+REVOKE ALL ON FUNCTION gapless.lock_sequence FROM PUBLIC;

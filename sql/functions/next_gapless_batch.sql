@@ -1,0 +1,81 @@
+-- next_gapless_batch: the next values of a sequence, in order.
+--
+-- Locks and raises as next_gapless does; 22004 also when size is NULL, 22023 also when it is negative.
+-- Writes one journal row for each run of consecutive values: one, and one more each time reset is reached.
+CREATE OR REPLACE FUNCTION gapless.next_gapless_batch(
+    name    text,
+    size    bigint,
+    initial bigint  DEFAULT 1,
+    reset   bigint  DEFAULT NULL,
+    nowait  boolean DEFAULT false
+) RETURNS SETOF bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    start     bigint := coalesce(next_gapless_batch.initial, 1);
+    remaining bigint := next_gapless_batch.size;
+    ordinal   bigint;
+    value     bigint; -- the run's first
+    last      bigint; -- the run's last
+BEGIN
+    PERFORM gapless.check_name(next_gapless_batch.name);
+    PERFORM gapless.check_reset(next_gapless_batch.name, start, next_gapless_batch.reset);
+    IF remaining IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the size of a batch must not be NULL', next_gapless_batch.name
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Say how many values to allocate.',
+                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'size';
+    ELSIF remaining < 0 THEN
+        RAISE EXCEPTION 'sequence "%": the size of a batch must not be negative, but is %',
+            next_gapless_batch.name, remaining
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Say how many values to allocate; 0 allocates none.',
+                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'size';
+    ELSIF remaining = 0 THEN
+        RETURN;
+    END IF;
+
+    IF gapless.open_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
+        ordinal := 1;
+        value := start;
+    ELSE
+        -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
+        SELECT
+            a.ordinal + (a.last_value - a.first_value) + 1,
+            gapless.successor(a.last_value, start, next_gapless_batch.reset)
+        INTO STRICT ordinal, value
+        FROM gapless.allocation AS a
+        WHERE a.name = next_gapless_batch.name COLLATE "C"
+        ORDER BY a.ordinal DESC
+        LIMIT 1;
+    END IF;
+
+    LOOP
+        -- numeric, since a bigint sum could overflow on the way to its limit.
+        last := least(value::numeric + remaining - 1, next_gapless_batch.reset - 1, 9223372036854775807);
+        IF value IS NULL OR (next_gapless_batch.reset IS NULL AND last - value < remaining - 1) THEN
+            PERFORM gapless.raise_exhausted(next_gapless_batch.name, next_gapless_batch.size);
+        END IF;
+        INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+        VALUES (next_gapless_batch.name, ordinal, value, last)
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            -- ON CONFLICT itself raises 40001 for a row that the snapshot cannot see. Whatever else
+            -- kept the row from being written, no value may leave without one.
+            PERFORM gapless.raise_stale(next_gapless_batch.name);
+        END IF;
+        RETURN QUERY SELECT generate_series(value, last);
+        ordinal := ordinal + (last - value) + 1;
+        remaining := remaining - (last - value) - 1;
+        EXIT WHEN remaining = 0;
+        value := start;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.next_gapless_batch IS
+'The next size values of a sequence, in order, in the caller''s transaction; 0 gives no row and makes no sequence. Locks, cycles and raises as next_gapless does; 22004 also when size is NULL, 22023 also when it is negative.';
+
+REVOKE ALL ON FUNCTION gapless.next_gapless_batch FROM PUBLIC;

@@ -1,0 +1,51 @@
+-- open_sequence: private; locks a sequence until the transaction ends, and makes it if there is none.
+--
+-- Returns whether it made it. Waits for a transaction that has the lock or is making the same sequence,
+-- as long as lock_timeout allows; with nowait it raises 55P03 instead. Under REPEATABLE READ and
+-- above it raises 40001 when the sequence was made or rewritten since the snapshot.
+CREATE OR REPLACE FUNCTION gapless.open_sequence(
+    name   text,
+    nowait boolean
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    lock_timeout text;
+    made         boolean;
+BEGIN
+    -- Another round is due only when someone else made or remade the sequence meanwhile, which needs a
+    -- new snapshot to be seen: READ COMMITTED. Above it, the INSERT raises 40001.
+    LOOP
+        IF gapless.lock_sequence(open_sequence.name, open_sequence.nowait) THEN
+            RETURN false;
+        END IF;
+        IF open_sequence.nowait THEN
+            -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. The shortest
+            -- lock_timeout there is comes next to it. An advisory lock a name would need no wait at
+            -- all, but 100,000 new names in one transaction exhaust the lock table.
+            lock_timeout := current_setting('lock_timeout');
+            PERFORM set_config('lock_timeout', '1ms', true);
+            BEGIN
+                INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
+                made := FOUND;
+            EXCEPTION WHEN lock_not_available THEN
+                -- Its own message knows neither the sequence nor what to do.
+                PERFORM gapless.raise_locked(open_sequence.name);
+            END;
+            PERFORM set_config('lock_timeout', lock_timeout, true);
+        ELSE
+            INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
+            made := FOUND;
+        END IF;
+        IF made THEN
+            RETURN true;
+        END IF;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.open_sequence IS
+'Private. Locks a sequence until the transaction ends, making it if there is none; true if it was made. Raises 55P03 when it is busy and nowait is set, 40001 under REPEATABLE READ and above when it is newer than the snapshot.';
+
+REVOKE ALL ON FUNCTION gapless.open_sequence FROM PUBLIC;

@@ -1,0 +1,80 @@
+-- prune_gapless: drops journal rows from before a time, and leaves one row for their range.
+--
+-- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
+-- Raises 22004 (NULL), 22023 (name empty or too long), 40001 (REPEATABLE READ and above: rewritten since
+-- the snapshot).
+CREATE OR REPLACE FUNCTION gapless.prune_gapless(
+    name   text,
+    before timestamptz
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    keep    bigint; -- the ordinal of the oldest row that stays
+    oldest  gapless.allocation;
+    dropped bigint;
+    last    bigint;
+BEGIN
+    PERFORM gapless.check_name(prune_gapless.name);
+    IF prune_gapless.before IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the time to prune before must not be NULL', prune_gapless.name
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Give a time; older journal rows are dropped.',
+                SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'before';
+    END IF;
+
+    -- The lock is a write, before anything is read: without it, a REPEATABLE READ transaction whose
+    -- snapshot has the old rows could issue a value twice.
+    UPDATE gapless.sequence AS s
+    SET adoptions = s.adoptions
+    WHERE s.name = prune_gapless.name COLLATE "C";
+    IF NOT FOUND THEN
+        RETURN 0;
+    END IF;
+
+    -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
+    -- even where the clock jumped. The newest row, the counter, always stays.
+    SELECT coalesce(
+        min(a.ordinal) FILTER (WHERE a.allocated_at >= prune_gapless.before AND a.kind <> 'pruned'),
+        max(a.ordinal)
+    )
+    INTO keep
+    FROM gapless.allocation AS a
+    WHERE a.name = prune_gapless.name COLLATE "C";
+
+    SELECT a.*
+    INTO oldest
+    FROM gapless.allocation AS a
+    WHERE a.name = prune_gapless.name COLLATE "C"
+    ORDER BY a.ordinal
+    LIMIT 1;
+
+    SELECT count(*) FILTER (WHERE a.kind <> 'pruned')
+    INTO dropped
+    FROM gapless.allocation AS a
+    WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep;
+    IF dropped = 0 THEN
+        RETURN 0;
+    END IF;
+
+    SELECT a.last_value
+    INTO last
+    FROM gapless.allocation AS a
+    WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep
+    ORDER BY a.ordinal DESC
+    LIMIT 1;
+
+    DELETE FROM gapless.allocation AS a
+    WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep;
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind)
+    VALUES (prune_gapless.name, oldest.ordinal, oldest.first_value, last, 'pruned');
+    RETURN dropped;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.prune_gapless IS
+'Drops a sequence''s journal rows from before a time, never the newest, and leaves one row of kind ''pruned'' for their range; how many rows were dropped. Takes nothing from the numbering. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;

@@ -1,0 +1,21 @@
+-- successor: private; the one rule of which value follows another.
+--
+-- NULL when there is none, past 2^63-1. Plain SQL without SET, so that the planner inlines it into the
+-- statements that allocate. No sum in it can overflow: reset is above initial, so it has a predecessor.
+CREATE OR REPLACE FUNCTION gapless.successor(
+    last_value bigint,
+    initial    bigint,
+    reset      bigint
+) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+AS $function$
+    SELECT CASE
+        WHEN last_value >= reset - 1 THEN initial
+        WHEN last_value < 9223372036854775807 THEN last_value + 1
+    END
+$function$;
+
+COMMENT ON FUNCTION gapless.successor IS
+'Private. The value after last_value: initial where it would reach reset, NULL where it would pass 2^63-1.';
+
+REVOKE ALL ON FUNCTION gapless.successor FROM PUBLIC;

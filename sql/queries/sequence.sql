@@ -1,0 +1,42 @@
+-- name: NextGapless :one
+-- The next value of a sequence; locks it until the transaction ends.
+SELECT gapless.next_gapless(
+    name => @name, initial => sqlc.narg('initial')::bigint, reset => sqlc.narg('reset')::bigint, nowait => @nowait
+)::bigint AS value;
+
+-- name: NextGaplessBatch :many
+-- The next size values of a sequence, in order; locks it until the transaction ends.
+SELECT value::bigint
+FROM gapless.next_gapless_batch(
+    name => @name, size => @size, initial => sqlc.narg('initial')::bigint, reset => sqlc.narg('reset')::bigint, nowait => @nowait
+) AS value;
+
+-- name: LastGapless :one
+-- The newest value of a sequence in the caller's snapshot; NULL if there is none.
+SELECT value FROM gapless.last_gapless(name => @name) AS value;
+
+-- name: PeekGapless :one
+-- What NextGapless would give now: a preview, not a promise.
+SELECT gapless.peek_gapless(
+    name => @name, initial => sqlc.narg('initial')::bigint, reset => sqlc.narg('reset')::bigint
+)::bigint AS value;
+
+-- name: DeleteGapless :one
+-- Forgets a sequence and its journal; true if it existed.
+SELECT gapless.delete_gapless(name => @name, nowait => @nowait)::boolean AS existed;
+
+-- name: AdoptGapless :exec
+-- Takes over existing numbering: the next value is last + 1.
+SELECT gapless.adopt_gapless(name => @name, last => @last);
+
+-- name: PruneGapless :one
+-- Drops journal rows from before a time; how many were dropped.
+SELECT gapless.prune_gapless(name => @name, before => @before)::bigint AS dropped;
+
+-- name: GrantGapless :exec
+-- Gives a role what an application needs.
+SELECT gapless.grant_gapless(role => @role);
+
+-- name: RevokeGapless :exec
+-- Takes back what GrantGapless gives.
+SELECT gapless.revoke_gapless(role => @role);

@@ -1,0 +1,34 @@
+-- check_name: private; refuses what cannot be the name of a sequence.
+--
+-- Locks nothing. Raises 22004 when the name is NULL, 22023 when it is empty or has more than 255 bytes.
+CREATE OR REPLACE FUNCTION gapless.check_name(
+    name text
+) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF check_name.name IS NULL THEN
+        RAISE EXCEPTION 'the name of a sequence must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Give the name of a sequence, 1 to 255 bytes long.',
+                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name';
+    ELSIF check_name.name = '' THEN
+        RAISE EXCEPTION 'the name of a sequence must not be empty'
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Give the name of a sequence, 1 to 255 bytes long.',
+                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name', CONSTRAINT = 'sequence_name_length';
+    ELSIF octet_length(check_name.name) > 255 THEN
+        RAISE EXCEPTION 'the name of sequence "%…" has % bytes, which is more than 255',
+            left(check_name.name, 40), octet_length(check_name.name)
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Shorten the name, or use a hash of its variable part.',
+                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name', CONSTRAINT = 'sequence_name_length';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.check_name IS
+'Private. Raises 22004 (NULL) or 22023 (empty, or more than 255 bytes) unless name can be the name of a sequence.';
+
+REVOKE ALL ON FUNCTION gapless.check_name FROM PUBLIC;

@@ -1,0 +1,44 @@
+-- delete_gapless: forgets a sequence and its journal.
+--
+-- Locks the sequence as an allocation does, and waits or raises 55P03 likewise. Raises 22004 (name NULL),
+-- 22023 (name empty or too long), 40001 (REPEATABLE READ and above: allocated since the snapshot).
+CREATE OR REPLACE FUNCTION gapless.delete_gapless(
+    name   text    DEFAULT 'default',
+    nowait boolean DEFAULT false
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    PERFORM gapless.check_name(delete_gapless.name);
+    IF delete_gapless.nowait THEN
+        PERFORM gapless.lock_sequence(delete_gapless.name, true);
+    END IF;
+    -- Written before anything is read: a holder's row is seen only by a statement after the wait, and
+    -- transactions with an older snapshot get 40001. Another round is due when the holder remade it.
+    LOOP
+        DELETE FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C";
+        EXIT WHEN FOUND;
+        IF NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C") THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
+    -- name. It stands at the next ordinal, where this row collides with it: 40001.
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+    SELECT a.name, a.ordinal + (a.last_value - a.first_value) + 1, a.last_value, a.last_value
+    FROM gapless.allocation AS a
+    WHERE a.name = delete_gapless.name COLLATE "C"
+    ORDER BY a.ordinal DESC
+    LIMIT 1
+    ON CONFLICT DO NOTHING;
+    DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE "C";
+    RETURN true;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.delete_gapless IS
+'Forgets a sequence and its journal; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for the name; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;

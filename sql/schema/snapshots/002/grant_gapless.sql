@@ -1,0 +1,22 @@
+-- grant_gapless: gives a role what an application needs, and nothing that can damage numbering.
+--
+-- Runs with the caller's rights: only the owner can grant. Raises 22004 (NULL), 42704 (no such role).
+CREATE OR REPLACE FUNCTION gapless.grant_gapless(
+    role name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    statement text;
+BEGIN
+    FOR statement IN SELECT s FROM gapless.application_privileges('GRANT %s TO %I', grant_gapless.role) AS s LOOP
+        EXECUTE statement;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.grant_gapless IS
+'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate and read, SELECT on the views. Functions that can damage numbering are granted one by one, by hand. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+
+REVOKE ALL ON FUNCTION gapless.grant_gapless FROM PUBLIC;

@@ -1,0 +1,64 @@
+-- next_gapless: the next value of a sequence.
+--
+-- Locks the sequence until the transaction, or the savepoint, ends; a rollback gives the value back.
+-- Waits for the transaction that has the lock, as long as lock_timeout allows; with nowait it raises
+-- 55P03 instead. Raises 22004 (name NULL), 22023 (name empty or too long, reset not above initial),
+-- 2200H (past 2^63-1), 40001 (REPEATABLE READ and above: allocated since the snapshot), 40P01 (deadlock).
+CREATE OR REPLACE FUNCTION gapless.next_gapless(
+    name    text    DEFAULT 'default',
+    initial bigint  DEFAULT 1,
+    reset   bigint  DEFAULT NULL,
+    nowait  boolean DEFAULT false
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    start bigint := coalesce(next_gapless.initial, 1);
+    value bigint;
+BEGIN
+    -- The hot path: every statement here costs all who wait. What it cannot do (the first value, an
+    -- argument to refuse, nowait, the end of the range) is left to next_gapless_batch, below.
+    IF (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE THEN
+        PERFORM FROM gapless.sequence AS s
+        WHERE s.name = next_gapless.name COLLATE "C"
+        FOR NO KEY UPDATE;
+        IF FOUND THEN
+            -- A statement of its own, so that READ COMMITTED reads what the lock's last holder wrote. The
+            -- column defaults fill in who and when. A row that this snapshot cannot see (REPEATABLE
+            -- READ and above) has the same ordinal, and ON CONFLICT turns that into 40001.
+            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+            SELECT newest.name, newest.ordinal, newest.value, newest.value
+            FROM (
+                SELECT
+                    a.name,
+                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
+                    gapless.successor(a.last_value, start, next_gapless.reset) AS value
+                FROM gapless.allocation AS a
+                WHERE a.name = next_gapless.name COLLATE "C"
+                ORDER BY a.ordinal DESC
+                LIMIT 1
+            ) AS newest
+            WHERE newest.value IS NOT NULL
+            ON CONFLICT DO NOTHING
+            RETURNING last_value INTO value;
+            IF FOUND THEN
+                RETURN value;
+            END IF;
+        END IF;
+    END IF;
+
+    RETURN (
+        SELECT v
+        FROM gapless.next_gapless_batch(
+            next_gapless.name, 1, start, next_gapless.reset, next_gapless.nowait
+        ) AS v
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.next_gapless IS
+'The next value of a sequence, in the caller''s transaction: 1, 2, 3, … without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
+
+REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;

@@ -1,0 +1,32 @@
+-- peek_gapless: what next_gapless would give now. A preview, not a promise.
+--
+-- Locks nothing. Raises 22004, 22023 and 2200H as next_gapless would.
+CREATE OR REPLACE FUNCTION gapless.peek_gapless(
+    name    text   DEFAULT 'default',
+    initial bigint DEFAULT 1,
+    reset   bigint DEFAULT NULL
+) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    start bigint := coalesce(peek_gapless.initial, 1);
+    last  bigint := gapless.last_gapless(peek_gapless.name);
+    value bigint;
+BEGIN
+    PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
+    IF last IS NULL THEN
+        RETURN start;
+    END IF;
+    value := gapless.successor(last, start, peek_gapless.reset);
+    IF value IS NULL THEN
+        PERFORM gapless.raise_exhausted(peek_gapless.name, 1);
+    END IF;
+    RETURN value;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.peek_gapless IS
+'What next_gapless would give now, in the caller''s snapshot: a preview, not a promise, since it takes no lock. Raises 22004, 22023 and 2200H as next_gapless would.';
+
+REVOKE ALL ON FUNCTION gapless.peek_gapless FROM PUBLIC;

@@ -1,0 +1,181 @@
+// Package stdlib is package gapless for [database/sql] transactions, and for what is built on them (gorm, ent, sqlx,
+// bun).
+//
+// Open the database with pgx's driver, "pgx" of github.com/jackc/pgx/v5/stdlib: errors are told apart by its
+// [*pgconn.PgError]. What the calls promise, when they block and what they return is said at the same names in package
+// gapless; the options and the errors are that package's own.
+package stdlib
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/client"
+	"github.com/pggapless/gapless/internal/retry"
+	"github.com/pggapless/gapless/stdlib/internal/db"
+)
+
+// Sequence is a gapless sequence; see [gapless.Sequence].
+type Sequence struct {
+	args client.Arguments
+}
+
+// NewSequence returns the sequence of that name; see [gapless.NewSequence].
+func NewSequence(name string, opts ...gapless.SequenceOption) Sequence {
+	args := client.Arguments{Name: name}
+	for _, opt := range opts {
+		opt(&args)
+	}
+	return Sequence{args: args}
+}
+
+// Name returns the sequence's name.
+func (s Sequence) Name() string { return s.args.Name }
+
+// Next allocates the next value in tx, and waits for whoever has the sequence; see [gapless.Sequence.Next].
+func (s Sequence) Next(ctx context.Context, tx *sql.Tx) (int64, error) {
+	return s.next(ctx, tx, false)
+}
+
+// TryNext is [Sequence.Next] that returns [gapless.ErrLocked] instead of waiting.
+func (s Sequence) TryNext(ctx context.Context, tx *sql.Tx) (int64, error) {
+	return s.next(ctx, tx, true)
+}
+
+func (s Sequence) next(ctx context.Context, tx *sql.Tx, nowait bool) (int64, error) {
+	value, err := db.New(tx).NextGapless(ctx, db.NextGaplessParams{
+		Name: s.args.Name, Initial: null(s.args.Initial), Reset: null(s.args.Reset), Nowait: nowait,
+	})
+	return value, client.Wrap(s.args.Name, err)
+}
+
+// NextBatch allocates the next size values in tx, in their order; see [gapless.Sequence.NextBatch].
+func (s Sequence) NextBatch(ctx context.Context, tx *sql.Tx, size int64) ([]int64, error) {
+	return s.nextBatch(ctx, tx, size, false)
+}
+
+// TryNextBatch is [Sequence.NextBatch] that returns [gapless.ErrLocked] instead of waiting.
+func (s Sequence) TryNextBatch(ctx context.Context, tx *sql.Tx, size int64) ([]int64, error) {
+	return s.nextBatch(ctx, tx, size, true)
+}
+
+func (s Sequence) nextBatch(ctx context.Context, tx *sql.Tx, size int64, nowait bool) ([]int64, error) {
+	values, err := db.New(tx).NextGaplessBatch(ctx, db.NextGaplessBatchParams{
+		Name: s.args.Name, Size: size, Initial: null(s.args.Initial), Reset: null(s.args.Reset), Nowait: nowait,
+	})
+	return values, client.Wrap(s.args.Name, err)
+}
+
+// Values iterates over the next values without an end; see [gapless.Sequence.Values].
+func (s Sequence) Values(ctx context.Context, tx *sql.Tx) iter.Seq2[int64, error] {
+	return client.Values(func() (int64, error) { return s.Next(ctx, tx) })
+}
+
+// Last returns the newest value that conn, a [*sql.DB], [*sql.Conn] or [*sql.Tx], sees, and whether there is one; see
+// [gapless.Sequence.Last].
+func (s Sequence) Last(ctx context.Context, conn DBTX) (value int64, ok bool, err error) {
+	last, err := db.New(conn).LastGapless(ctx, s.args.Name)
+	return last.Int64, last.Valid, client.Wrap(s.args.Name, err)
+}
+
+// Peek returns what [Sequence.Next] would give now; see [gapless.Sequence.Peek].
+func (s Sequence) Peek(ctx context.Context, conn DBTX) (int64, error) {
+	value, err := db.New(conn).PeekGapless(ctx, db.PeekGaplessParams{
+		Name: s.args.Name, Initial: null(s.args.Initial), Reset: null(s.args.Reset),
+	})
+	return value, client.Wrap(s.args.Name, err)
+}
+
+// Delete forgets the sequence and its journal, and returns whether it existed; see [gapless.Sequence.Delete].
+func (s Sequence) Delete(ctx context.Context, tx *sql.Tx) (bool, error) {
+	return s.delete(ctx, tx, false)
+}
+
+// TryDelete is [Sequence.Delete] that returns [gapless.ErrLocked] instead of waiting.
+func (s Sequence) TryDelete(ctx context.Context, tx *sql.Tx) (bool, error) {
+	return s.delete(ctx, tx, true)
+}
+
+func (s Sequence) delete(ctx context.Context, tx *sql.Tx, nowait bool) (bool, error) {
+	existed, err := db.New(tx).DeleteGapless(ctx, db.DeleteGaplessParams{Name: s.args.Name, Nowait: nowait})
+	return existed, client.Wrap(s.args.Name, err)
+}
+
+// Adopt takes over numbering that exists already; see [gapless.Sequence.Adopt].
+func (s Sequence) Adopt(ctx context.Context, tx *sql.Tx, last int64) error {
+	err := db.New(tx).AdoptGapless(ctx, db.AdoptGaplessParams{Name: s.args.Name, Last: last})
+	return client.Wrap(s.args.Name, err)
+}
+
+// DBTX runs statements: a [*sql.DB], a [*sql.Conn] or a [*sql.Tx].
+type DBTX = db.DBTX
+
+// TxBeginner begins transactions: a [*sql.DB] or a [*sql.Conn].
+type TxBeginner interface {
+	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
+}
+
+// InTx runs fn in a transaction, commits it, and runs it again when PostgreSQL asks for that; see [gapless.InTx]. The
+// transaction is rolled back when ctx ends, as [sql.DB.BeginTx] says.
+func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error {
+	options := retry.NewOptions(opts)
+	isolation, err := isolationLevel(options.Isolation)
+	if err != nil {
+		return err
+	}
+	return retry.Run(ctx, options, func() error {
+		return runTx(ctx, conn, isolation, fn)
+	})
+}
+
+func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, fn func(tx *sql.Tx) error) error {
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: isolation})
+	if err != nil {
+		return fmt.Errorf("gapless: beginning the transaction: %w", err)
+	}
+	// Also when fn panics. The error to return is the cause, never the rollback's.
+	defer tx.Rollback() //nolint:errcheck // see above
+
+	if err := fn(tx); err != nil {
+		return err
+	}
+	err = tx.Commit()
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, sql.ErrTxDone):
+		return fmt.Errorf("gapless: the transaction ended before its commit, by fn or with ctx: %w", errors.Join(err, ctx.Err()))
+	case errors.Is(err, pgx.ErrTxCommitRollback):
+		return fmt.Errorf("gapless: fn returned nil after a failed statement: %w", err)
+	}
+	return retry.CommitError(err)
+}
+
+func isolationLevel(level pgx.TxIsoLevel) (sql.IsolationLevel, error) {
+	switch level {
+	case "":
+		return sql.LevelDefault, nil
+	case pgx.ReadUncommitted:
+		return sql.LevelReadUncommitted, nil
+	case pgx.ReadCommitted:
+		return sql.LevelReadCommitted, nil
+	case pgx.RepeatableRead:
+		return sql.LevelRepeatableRead, nil
+	case pgx.Serializable:
+		return sql.LevelSerializable, nil
+	}
+	return 0, fmt.Errorf("gapless: no isolation level %q", level)
+}
+
+func null(value *int64) sql.NullInt64 {
+	if value == nil {
+		return sql.NullInt64{}
+	}
+	return sql.NullInt64{Int64: *value, Valid: true}
+}

@@ -1,0 +1,370 @@
+package gapless_test
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+var invoices = gapless.NewSequence("invoice")
+
+func TestInTxCommitsOrGivesTheValueBack(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	take := func(result error) error {
+		return gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+			_, err := invoices.Next(t.Context(), tx)
+			require.NoError(t, err)
+			return result
+		})
+	}
+	require.NoError(t, take(nil))
+	cause := errors.New("no stock")
+	require.ErrorIs(t, take(cause), cause)
+	require.PanicsWithValue(t, "bug", func() {
+		_ = gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+			_, err := invoices.Next(t.Context(), tx)
+			require.NoError(t, err)
+			panic("bug")
+		})
+	})
+	last, ok, err := invoices.Last(t.Context(), pool)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.EqualValues(t, 1, last)
+	require.Zero(t, pool.Stat().AcquiredConns(), "every connection went back to the pool")
+}
+
+func TestInTxRetriesWhatPostgreSQLAsksToRetry(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"40001", "40P01"} {
+		t.Run(code, func(t *testing.T) {
+			t.Parallel()
+			pool := newPool(t)
+			runs := 0
+			require.NoError(t, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+				value, err := invoices.Next(t.Context(), tx)
+				require.NoError(t, err)
+				require.EqualValues(t, 1, value)
+				if runs++; runs < 4 {
+					_, err := tx.Exec(t.Context(), "DO $$ BEGIN RAISE SQLSTATE '"+code+"'; END $$")
+					return err
+				}
+				return nil
+			}))
+			require.Equal(t, 4, runs)
+		})
+	}
+}
+
+func TestInTxRetriesASerializationFailureAtCommit(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	pool := database.Pool(t)
+	s := connect(t, database)
+	s.do("CREATE TABLE once (done boolean)")
+	s.do(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN RAISE SQLSTATE '40001' USING MESSAGE = 'at commit'; END $$`)
+	s.do(`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON once DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()`)
+	runs := 0
+	require.NoError(t, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+		if _, err := invoices.Next(t.Context(), tx); err != nil {
+			return err
+		}
+		if runs++; runs < 3 {
+			_, err := tx.Exec(t.Context(), "INSERT INTO once VALUES (true)")
+			return err
+		}
+		return nil
+	}))
+	require.Equal(t, 3, runs)
+	require.EqualValues(t, 1, s.number("SELECT gapless.last_gapless('invoice')"))
+
+	// Another error at commit is the caller's.
+	s.do(`CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '23505'; END $$`)
+	err := gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(t.Context(), "INSERT INTO once VALUES (true)")
+		return err
+	})
+	requireCode(t, "23505", err)
+	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+}
+
+func TestInTxGivesUpAndReturnsTheLastCause(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	runs := 0
+	fail := func(tx pgx.Tx) error {
+		runs++
+		_, err := tx.Exec(t.Context(), "DO $$ BEGIN RAISE SQLSTATE '40001' USING MESSAGE = 'again and again'; END $$")
+		return err
+	}
+	err := gapless.InTx(t.Context(), pool, fail, gapless.WithMaxAttempts(3))
+	require.Contains(t, requireCode(t, "40001", err).Message, "again and again")
+	require.ErrorContains(t, err, "3 times")
+	require.Equal(t, 3, runs)
+
+	runs = 0
+	requireCode(t, "40001", gapless.InTx(t.Context(), pool, fail, gapless.WithMaxAttempts(0)))
+	require.Equal(t, 1, runs)
+
+	// The end of ctx ends the retries, however many are left.
+	ctx, cancel := context.WithCancelCause(t.Context())
+	stopped := errors.New("stopped by the test")
+	runs = 0
+	err = gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+		if runs == 2 {
+			defer cancel(stopped)
+		}
+		return fail(tx)
+	}, gapless.WithMaxAttempts(1_000_000))
+	require.ErrorIs(t, err, stopped)
+	requireCode(t, "40001", err)
+	require.Equal(t, 3, runs)
+}
+
+func TestInTxRetriesALockedSequenceOnlyWhenAsked(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	pool := database.Pool(t)
+	holder := connect(t, database)
+	holder.do("BEGIN")
+	holder.do("SELECT gapless.next_gapless('invoice')")
+
+	runs := 0
+	try := func(tx pgx.Tx) error {
+		if runs++; runs == 3 {
+			holder.do("COMMIT")
+		}
+		_, err := invoices.TryNext(t.Context(), tx)
+		return err
+	}
+	err := gapless.InTx(t.Context(), pool, try)
+	require.ErrorIs(t, err, gapless.ErrLocked)
+	requireCode(t, "55P03", err)
+	require.ErrorContains(t, err, `"invoice"`)
+	require.Equal(t, 1, runs)
+	require.NoError(t, gapless.InTx(t.Context(), pool, try, gapless.WithRetryLocked()))
+	require.Equal(t, 3, runs)
+	require.EqualValues(t, 2, holder.number("SELECT gapless.last_gapless('invoice')"))
+}
+
+func TestInTxSetsTheIsolationLevel(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	for level, want := range map[pgx.TxIsoLevel]string{
+		"": "read committed", pgx.ReadCommitted: "read committed", pgx.RepeatableRead: "repeatable read", pgx.Serializable: "serializable",
+	} {
+		require.NoError(t, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+			var got string
+			require.NoError(t, tx.QueryRow(t.Context(), "SHOW transaction_isolation").Scan(&got))
+			require.Equal(t, want, got)
+			return nil
+		}, gapless.WithIsolation(level)))
+	}
+}
+
+func TestConcurrentTransactionsSucceedUnderEveryIsolationLevel(t *testing.T) {
+	t.Parallel()
+	for _, level := range []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable} {
+		t.Run(string(level), func(t *testing.T) {
+			t.Parallel()
+			pool := newPool(t, func(config *pgxpool.Config) { config.MaxConns = 4 })
+			const callers, each = 4, 10
+			done := make(chan error, callers)
+			for range callers {
+				go func() {
+					for range each {
+						if err := gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+							_, err := invoices.Next(t.Context(), tx)
+							return err
+						}, gapless.WithIsolation(level), gapless.WithMaxAttempts(1000)); err != nil {
+							done <- err
+							return
+						}
+					}
+					done <- nil
+				}()
+			}
+			for range callers {
+				require.NoError(t, <-done)
+			}
+			last, _, err := invoices.Last(t.Context(), pool)
+			require.NoError(t, err)
+			require.EqualValues(t, callers*each, last)
+		})
+	}
+}
+
+func TestACommitThatPostgreSQLTurnedIntoARollbackIsAnError(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	runs := 0
+	err := gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+		runs++
+		_, err := invoices.Next(t.Context(), tx)
+		require.NoError(t, err)
+		_, err = tx.Exec(t.Context(), "SELECT 1/0")
+		require.Error(t, err)
+		return nil // a mistake
+	})
+	require.ErrorIs(t, err, pgx.ErrTxCommitRollback)
+	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+	require.Equal(t, 1, runs)
+	_, ok, err := invoices.Last(t.Context(), pool)
+	require.NoError(t, err)
+	require.False(t, ok)
+}
+
+func TestAFunctionThatEndsItsTransactionIsAnError(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	for _, end := range []func(tx pgx.Tx) error{
+		func(tx pgx.Tx) error { return tx.Commit(t.Context()) },
+		func(tx pgx.Tx) error { return tx.Rollback(t.Context()) },
+	} {
+		err := gapless.InTx(t.Context(), pool, end)
+		require.ErrorIs(t, err, pgx.ErrTxClosed)
+		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+	}
+}
+
+func TestAContextThatEndsBeforeCommitRollsBack(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	err := gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+		_, err := invoices.Next(ctx, tx)
+		require.NoError(t, err)
+		cancel()
+		return nil
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown, "COMMIT was never sent")
+	_, ok, err := invoices.Last(t.Context(), pool)
+	require.NoError(t, err)
+	require.False(t, ok)
+}
+
+// TestABrokenCommitIsAnUnknownOutcomeAndIsNotRetried ends the backend, or ctx, while COMMIT is on its way.
+func TestABrokenCommitIsAnUnknownOutcomeAndIsNotRetried(t *testing.T) {
+	t.Parallel()
+	for name, breakIt := range map[string]func(observer session, pid uint32, cancel context.CancelFunc){
+		"by the end of the backend": func(observer session, pid uint32, _ context.CancelFunc) {
+			observer.do("SELECT pg_terminate_backend($1)", pid)
+		},
+		"by the end of ctx": func(_ session, _ uint32, cancel context.CancelFunc) { cancel() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			pool := database.Pool(t)
+			observer, blocker := connect(t, database), connect(t, database)
+			// COMMIT waits in a deferred trigger for a lock that another session has.
+			observer.do("CREATE TABLE slow (done boolean)")
+			observer.do(`CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
+				BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$`)
+			observer.do(`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()`)
+			blocker.do("SELECT pg_advisory_lock(1)")
+
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var runs atomic.Int32
+			pid := make(chan uint32, 1)
+			done := later(func() (int, error) {
+				return 0, gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+					runs.Add(1)
+					if _, err := invoices.Next(ctx, tx); err != nil {
+						return err
+					}
+					_, err := tx.Exec(ctx, "INSERT INTO slow VALUES (true)")
+					pid <- tx.Conn().PgConn().PID()
+					return err
+				})
+			})
+			backend := <-pid
+			awaitWaiter(t, observer, backend)
+			breakIt(observer, backend, cancel)
+			r := <-done
+			require.ErrorIs(t, r.err, gapless.ErrOutcomeUnknown)
+			require.EqualValues(t, 1, runs.Load())
+			if name == "by the end of ctx" {
+				require.ErrorIs(t, r.err, context.Canceled)
+			} else {
+				requireCode(t, "57P01", r.err)
+			}
+			// pgx gives the broken connection up in the background; the pool is empty of it in the end.
+			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, eventually, tick)
+		})
+	}
+}
+
+func TestAConnectionThatBreaksBeforeCommitIsTheCallersError(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	pool := database.Pool(t)
+	killer := connect(t, database)
+	runs := 0
+	err := gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+		runs++
+		_, err := invoices.Next(t.Context(), tx)
+		require.NoError(t, err)
+		killer.do("SELECT pg_terminate_backend($1)", tx.Conn().PgConn().PID())
+		_, err = invoices.Next(t.Context(), tx)
+		return err
+	})
+	require.Error(t, err)
+	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+	require.Equal(t, 1, runs)
+	require.EqualValues(t, 1, killer.number("SELECT gapless.next_gapless('invoice')"))
+}
+
+func TestErrorsAreTyped(t *testing.T) {
+	t.Parallel()
+	pool := newPool(t)
+	fail := func(call func(tx pgx.Tx) error) error {
+		err := gapless.InTx(t.Context(), pool, call)
+		require.Error(t, err)
+		var pg *pgconn.PgError
+		require.ErrorAs(t, err, &pg)
+		return err
+	}
+	require.NoError(t, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error { return invoices.Adopt(t.Context(), tx, 1<<63-1) }))
+	for want, calls := range map[error][]func(tx pgx.Tx) error{
+		gapless.ErrExhausted: {
+			func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err },
+			func(tx pgx.Tx) error { _, err := invoices.Peek(t.Context(), tx); return err },
+		},
+		gapless.ErrInvalid: {
+			func(tx pgx.Tx) error { _, err := gapless.NewSequence("").Next(t.Context(), tx); return err },
+			func(tx pgx.Tx) error { _, _, err := gapless.NewSequence("").Last(t.Context(), tx); return err },
+			func(tx pgx.Tx) error { _, err := invoices.NextBatch(t.Context(), tx, -1); return err },
+			func(tx pgx.Tx) error { return invoices.Adopt(t.Context(), tx, 3) },
+			func(tx pgx.Tx) error {
+				for _, err := range gapless.NewSequence("a", gapless.WithReset(0)).Values(t.Context(), tx) {
+					return err
+				}
+				return nil
+			},
+		},
+	} {
+		for _, call := range calls {
+			err := fail(call)
+			require.ErrorIs(t, err, want)
+			for _, other := range []error{gapless.ErrLocked, gapless.ErrInvalid, gapless.ErrExhausted, gapless.ErrAttached, gapless.ErrOutcomeUnknown} {
+				if other != want {
+					require.NotErrorIs(t, err, other)
+				}
+			}
+		}
+	}
+}
