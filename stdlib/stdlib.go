@@ -145,12 +145,16 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 	if err := fn(tx); err != nil {
 		return err
 	}
+	// Here it is certain that COMMIT is not sent; of the same error from Commit it is not.
+	if err := context.Cause(ctx); err != nil {
+		return fmt.Errorf("gapless: not committed: %w", err)
+	}
 	err = tx.Commit()
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, sql.ErrTxDone):
-		return fmt.Errorf("gapless: the transaction ended before its commit, by fn or with ctx: %w", errors.Join(err, ctx.Err()))
+		return fmt.Errorf("gapless: fn ended the transaction itself, or ctx did: %w", err)
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return fmt.Errorf("gapless: fn returned nil after a failed statement: %w", err)
 	}

@@ -1,0 +1,179 @@
+package stdlib_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	_ "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/migrate"
+	"github.com/pggapless/gapless/stdlib"
+)
+
+func TestMain(m *testing.M) {
+	pgtest.Main(m, func(ctx context.Context, url string) error {
+		conn, err := pgx.Connect(ctx, url)
+		if err != nil {
+			return err
+		}
+		defer conn.Close(ctx)
+		return migrate.Up(ctx, conn)
+	})
+}
+
+func open(t *testing.T) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("pgx", pgtest.New(t).URL)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db
+}
+
+func TestEveryCallOverDatabaseSQL(t *testing.T) {
+	t.Parallel()
+	db, ctx := open(t), t.Context()
+	plain := stdlib.NewSequence("plain")
+	cycle := stdlib.NewSequence("cycle", gapless.WithInitial(-1), gapless.WithReset(2))
+	require.Equal(t, "cycle", cycle.Name())
+
+	_, ok, err := plain.Last(ctx, db)
+	require.NoError(t, err)
+	require.False(t, ok)
+	require.NoError(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+		value, err := plain.Next(ctx, tx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, value)
+		value, err = plain.TryNext(ctx, tx)
+		require.NoError(t, err)
+		require.EqualValues(t, 2, value)
+		values, err := cycle.NextBatch(ctx, tx, 4)
+		require.NoError(t, err)
+		require.Equal(t, []int64{-1, 0, 1, -1}, values)
+		values, err = cycle.TryNextBatch(ctx, tx, 0)
+		require.NoError(t, err)
+		require.Empty(t, values)
+		for value, err := range cycle.Values(ctx, tx) {
+			require.NoError(t, err)
+			require.EqualValues(t, 0, value)
+			break
+		}
+		return plain.Adopt(ctx, tx, 10)
+	}))
+	last, ok, err := plain.Last(ctx, db)
+	require.NoError(t, err)
+	require.True(t, ok)
+	require.EqualValues(t, 10, last)
+	peeked, err := cycle.Peek(ctx, db)
+	require.NoError(t, err)
+	require.EqualValues(t, 1, peeked)
+	require.NoError(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+		existed, err := plain.Delete(ctx, tx)
+		require.NoError(t, err)
+		require.True(t, existed)
+		existed, err = plain.TryDelete(ctx, tx)
+		require.NoError(t, err)
+		require.False(t, existed)
+		return nil
+	}))
+}
+
+func TestInTxGivesTheValueBackAndRetries(t *testing.T) {
+	t.Parallel()
+	db, ctx := open(t), t.Context()
+	invoices := stdlib.NewSequence("invoice")
+	cause := errors.New("no stock")
+	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+		_, err := invoices.Next(ctx, tx)
+		require.NoError(t, err)
+		return cause
+	}), cause)
+	runs := 0
+	require.NoError(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+		value, err := invoices.Next(ctx, tx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, value)
+		if runs++; runs < 3 {
+			_, err = tx.ExecContext(ctx, "DO $$ BEGIN RAISE serialization_failure; END $$")
+		}
+		return err
+	}))
+	require.Equal(t, 3, runs)
+	require.Zero(t, db.Stats().InUse)
+}
+
+func TestInTxSetsTheIsolationLevel(t *testing.T) {
+	t.Parallel()
+	db, ctx := open(t), t.Context()
+	for level, want := range map[pgx.TxIsoLevel]string{
+		"": "read committed", pgx.ReadUncommitted: "read uncommitted", pgx.ReadCommitted: "read committed",
+		pgx.RepeatableRead: "repeatable read", pgx.Serializable: "serializable",
+	} {
+		require.NoError(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+			var got string
+			require.NoError(t, tx.QueryRowContext(ctx, "SHOW transaction_isolation").Scan(&got))
+			require.Equal(t, want, got)
+			return nil
+		}, gapless.WithIsolation(level)))
+	}
+	err := stdlib.InTx(ctx, db, func(*sql.Tx) error { panic("not reached") }, gapless.WithIsolation("chaos"))
+	require.ErrorContains(t, err, "chaos")
+}
+
+func TestErrorsAreThoseOfPackageGapless(t *testing.T) {
+	t.Parallel()
+	db, ctx := open(t), t.Context()
+	busy := stdlib.NewSequence("busy")
+	require.NoError(t, stdlib.InTx(ctx, db, func(holder *sql.Tx) error {
+		_, err := busy.Next(ctx, holder)
+		require.NoError(t, err)
+		err = stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+			_, err := busy.TryNext(ctx, tx)
+			return err
+		})
+		require.ErrorIs(t, err, gapless.ErrLocked)
+		var pg *pgconn.PgError
+		require.ErrorAs(t, err, &pg)
+		require.Equal(t, "55P03", pg.Code)
+		return nil
+	}))
+
+	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { return busy.Adopt(ctx, tx, -1) }), gapless.ErrInvalid)
+	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { return tx.Commit() }), sql.ErrTxDone)
+	err := stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "SELECT 1/0")
+		require.Error(t, err)
+		return nil
+	})
+	require.ErrorIs(t, err, pgx.ErrTxCommitRollback)
+
+	ended, cancel := context.WithCancel(ctx)
+	err = stdlib.InTx(ended, db, func(tx *sql.Tx) error { cancel(); return nil })
+	require.ErrorIs(t, err, context.Canceled)
+	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+}
+
+func TestABrokenCommitIsAnUnknownOutcome(t *testing.T) {
+	t.Parallel()
+	db, ctx := open(t), t.Context()
+	_, err := db.ExecContext(ctx, `
+		CREATE TABLE once (done boolean);
+		CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS $$
+			BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$;
+		CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON once DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()`)
+	require.NoError(t, err)
+	runs := 0
+	err = stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+		runs++
+		_, err := tx.ExecContext(ctx, "INSERT INTO once VALUES (true)")
+		return err
+	})
+	require.ErrorIs(t, err, gapless.ErrOutcomeUnknown)
+	require.Equal(t, 1, runs)
+}
