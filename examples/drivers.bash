@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# Where the examples' drivers are: sourced by install and run.
+
+# Where install unpacks Debian's node-pg when apt-get cannot install it.
+DRIVERS_DIR=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/gapless-examples
+
+# The JavaScript packages unpacked there, and those that Debian installs. node itself finds those of
+# `npm install pg`, in examples/node/node_modules, and prefers them.
+export NODE_PATH=${NODE_PATH:+$NODE_PATH:}$DRIVERS_DIR/usr/share/nodejs:/usr/share/nodejs
+
+# Prints the python3 that has psycopg2. Debian's packages are for Debian's python3, which need not be the first in PATH.
+python_with_driver() {
+    local python
+    for python in python3 /usr/bin/python3; do
+        if "$python" -c 'import psycopg2' 2>/dev/null; then
+            echo "$python"
+            return
+        fi
+    done
+    return 1
+}
+
+# Succeeds when node finds pg from where the example is.
+node_has_driver() {
+    (cd "$(dirname "${BASH_SOURCE[0]}")/node" && node -e 'require("pg")' 2>/dev/null)
+}

@@ -1,0 +1,155 @@
+package pgtest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
+)
+
+// query returns one value.
+func query[T any](t *testing.T, url, sql string, args ...any) T {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	rows, _ := conn.Query(t.Context(), sql, args...)
+	value, err := pgx.CollectExactlyOneRow(rows, pgx.RowTo[T])
+	require.NoError(t, err)
+	return value
+}
+
+const (
+	exists   = "SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)"
+	hasTable = "SELECT to_regclass('prepared') IS NOT NULL"
+)
+
+func TestNewHasWhatWasPreparedAndNewEmptyHasNot(t *testing.T) {
+	t.Parallel()
+	require.True(t, query[bool](t, New(t).URL, hasTable))
+	require.False(t, query[bool](t, NewEmpty(t).URL, hasTable))
+}
+
+func TestTheDatabaseOfATestIsGoneAfterIt(t *testing.T) {
+	t.Parallel()
+	var d *Database
+	t.Run("test", func(t *testing.T) {
+		d = New(t)
+		conn := d.Conn(t, func(c *pgx.ConnConfig) { c.RuntimeParams["application_name"] = "single" })
+		pool := d.Pool(t, func(c *pgxpool.Config) { c.MaxConns = 3 })
+		require.EqualValues(t, 3, pool.Config().MaxConns)
+		require.NoError(t, pool.Ping(t.Context()))
+		require.Equal(t, "single", conn.Config().RuntimeParams["application_name"])
+		require.True(t, query[bool](t, d.URL, exists, d.Name))
+	})
+	require.False(t, query[bool](t, suite.server.URL(), exists, d.Name))
+}
+
+func TestManyCopiesAtOnce(t *testing.T) {
+	t.Parallel()
+	var g errgroup.Group
+	var names sync.Map
+	for range 8 {
+		g.Go(func() error {
+			d, err := suite.server.CreateDatabase(t.Context(), suite.template)
+			if err != nil {
+				return err
+			}
+			names.Store(d.Name, true)
+			return d.Drop(t.Context())
+		})
+	}
+	require.NoError(t, g.Wait())
+	names.Range(func(name, _ any) bool {
+		require.False(t, query[bool](t, suite.server.URL(), exists, name))
+		return true
+	})
+}
+
+func TestDropEndsSessionsAndPreparedTransactions(t *testing.T) {
+	t.Parallel()
+	d := NewEmpty(t)
+	conn := d.Conn(t)
+	for _, sql := range []string{"BEGIN", "CREATE TABLE t ()", "PREPARE TRANSACTION '" + d.Name + "'"} {
+		_, err := conn.Exec(t.Context(), sql)
+		require.NoError(t, err)
+	}
+	require.NoError(t, d.Drop(t.Context()))
+	require.False(t, query[bool](t, suite.server.URL(), exists, d.Name))
+	require.NoError(t, d.Drop(t.Context()), "dropping twice")
+}
+
+func TestACopyWaitsForTheSessionsInItsTemplate(t *testing.T) {
+	t.Parallel()
+	template := NewEmpty(t)
+	blocker := template.Conn(t)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	copies := make(chan *Database, 1)
+	failures := make(chan error, 2)
+	// Two callers: one sees the session go, the other gives up first.
+	go func() {
+		d, err := suite.server.CreateDatabase(t.Context(), template.Name)
+		failures <- err
+		copies <- d
+	}()
+	seen := waitForAttempt(t, template.Name, 0)
+	waitForAttempt(t, template.Name, seen) // the server has refused once, and this is the second attempt
+	go func() {
+		_, err := suite.server.CreateDatabase(ctx, template.Name)
+		failures <- err
+	}()
+	cancel()
+	require.ErrorIs(t, <-failures, context.Canceled)
+
+	require.NoError(t, blocker.Close(t.Context()))
+	require.NoError(t, <-failures)
+	require.NoError(t, (<-copies).Drop(t.Context()))
+}
+
+// waitForAttempt waits until another session than that one copies the template, and returns its process.
+func waitForAttempt(t *testing.T, template string, than int32) (pid int32) {
+	t.Helper()
+	const sql = `SELECT coalesce(max(pid), 0) FROM pg_stat_activity
+		WHERE state = 'active' AND pid NOT IN (pg_backend_pid(), $2) AND query LIKE 'CREATE DATABASE%' || $1 || '%'`
+	require.Eventually(t, func() bool {
+		pid = query[int32](t, suite.server.URL(), sql, template, than)
+		return pid != 0
+	}, 30*time.Second, 20*time.Millisecond)
+	return pid
+}
+
+func TestAMissingTemplateIsAnError(t *testing.T) {
+	t.Parallel()
+	_, err := suite.server.CreateDatabase(t.Context(), "no such template")
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	require.True(t, ok, err)
+	require.Equal(t, "3D000", pgErr.Code)
+}
+
+func TestTheSameServerWithAnotherDatabase(t *testing.T) {
+	t.Parallel()
+	for given, want := range map[string]string{
+		"postgres://u:p@h:1/db?sslmode=disable":     "postgres://u:p@h:1/n?sslmode=disable",
+		"postgresql://h":                            "postgresql://h/n",
+		"postgres://u@/db?host=%2Fa%2Fb&dbname=old": "postgres://u@/n?host=%2Fa%2Fb",
+		"host=h dbname=old":                         "host=h dbname=old dbname=n",
+	} {
+		got, err := withDatabase(given, "n")
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		config, err := pgx.ParseConfig(got)
+		require.NoError(t, err)
+		require.Equal(t, "n", config.Database)
+	}
+	_, err := withDatabase("postgres://u:secret@h:port/db", "n")
+	require.Error(t, err)
+	require.NotContains(t, err.Error(), "secret")
+}

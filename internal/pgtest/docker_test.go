@@ -1,0 +1,60 @@
+package pgtest
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// dockerHere reports whether an engine answers; with GAPLESS_REQUIRE_DOCKER=1 one has to. Where none does, what can be
+// tested is that asking for it says so.
+func dockerHere(t *testing.T) bool {
+	t.Helper()
+	err := dockerAnswers(t.Context())
+	if err == nil {
+		return true
+	}
+	require.Empty(t, os.Getenv("GAPLESS_REQUIRE_DOCKER"), "a Docker engine is required, but: %v", err)
+	_, err = Start(t.Context(), with(nil), WithProvider("docker"))
+	require.ErrorContains(t, err, "docker: no Docker engine answers")
+	return false
+}
+
+func TestAServerInDocker(t *testing.T) {
+	t.Parallel()
+	if !dockerHere(t) {
+		return
+	}
+	s, err := Start(t.Context(), with(nil), WithProvider("docker"), WithSettings(map[string]string{"commit_delay": "17"}))
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.Regexp(t, `^PostgreSQL \d\S+ in Docker \(\S+\)$`, s.Provider())
+	for name, want := range map[string]string{
+		"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "server_encoding": "UTF8",
+		"max_prepared_transactions": "10", "max_connections": "200", "commit_delay": "17",
+	} {
+		require.Equal(t, want, query[string](t, s.URL(), "SELECT current_setting($1)", name), name)
+	}
+	require.True(t, query[bool](t, s.URL(), "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+
+	template, err := s.CreateDatabase(t.Context(), "")
+	require.NoError(t, err)
+	clone, err := s.CreateDatabase(t.Context(), template.Name)
+	require.NoError(t, err)
+	require.True(t, query[bool](t, clone.URL, exists, clone.Name))
+
+	require.NoError(t, s.Close())
+	_, err = ask(t.Context(), s.URL())
+	require.Error(t, err, "it still answers")
+	require.NoError(t, s.Close(), "closing twice")
+}
+
+func TestAServerInDockerThatRefusesItsSettingsSaysWhy(t *testing.T) {
+	t.Parallel()
+	if !dockerHere(t) {
+		return
+	}
+	_, err := Start(t.Context(), with(nil), WithProvider("docker"), WithSettings(map[string]string{"no_such_thing": "1"}))
+	require.ErrorContains(t, err, `unrecognized configuration parameter "no_such_thing"`)
+}

@@ -1,0 +1,106 @@
+package pgtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// New returns a fresh database that is a copy of the one that [Main] prepared, and drops it when the test ends.
+// Parallel tests can each have one. It fails the test if there is none to be had.
+func New(tb testing.TB) *Database {
+	tb.Helper()
+	return newDatabase(tb, suite.template)
+}
+
+// NewEmpty is like [New], for a database without the schema.
+func NewEmpty(tb testing.TB) *Database {
+	tb.Helper()
+	return newDatabase(tb, "")
+}
+
+func newDatabase(tb testing.TB, template string) *Database {
+	tb.Helper()
+	if suite.server == nil {
+		tb.Fatal(errNoMain)
+	}
+	d, err := suite.server.CreateDatabase(tb.Context(), template)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		ctx, cancel := cleanup(tb)
+		defer cancel()
+		if err := d.Drop(ctx); err != nil {
+			tb.Error(err)
+		}
+	})
+	return d
+}
+
+// Pool opens a pool of connections to the database, which is closed when the test ends. Each configure can change
+// the configuration first. A connection that the test never releases fails it.
+func (d *Database) Pool(tb testing.TB, configure ...func(*pgxpool.Config)) *pgxpool.Pool {
+	tb.Helper()
+	config, err := pgxpool.ParseConfig(d.URL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, change := range configure {
+		change(config)
+	}
+	pool, err := pgxpool.NewWithConfig(tb.Context(), config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		closed := make(chan struct{})
+		go func() { pool.Close(); close(closed) }()
+		select {
+		case <-closed:
+		case <-time.After(30 * time.Second): // Close would wait for ever, and hide which test it is
+			tb.Errorf("pgtest: %d connections of the pool were never released", pool.Stat().AcquiredConns())
+		}
+	})
+	return pool
+}
+
+// Conn opens one connection to the database, which is closed when the test ends. Each configure can change the
+// configuration first.
+func (d *Database) Conn(tb testing.TB, configure ...func(*pgx.ConnConfig)) *pgx.Conn {
+	tb.Helper()
+	config, err := pgx.ParseConfig(d.URL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, change := range configure {
+		change(config)
+	}
+	conn, err := pgx.ConnectConfig(tb.Context(), config)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() {
+		ctx, cancel := cleanup(tb)
+		defer cancel()
+		if err := conn.Close(ctx); err != nil && !conn.IsClosed() {
+			tb.Error(err)
+		}
+	})
+	return conn
+}
+
+// ForExamples returns a database for the Example functions of a package, which have no [testing.TB]: a copy of the one
+// that [Main] prepared, made at the first call and shared by all of them. Main drops it.
+func ForExamples(ctx context.Context) (*Database, error) {
+	if suite.server == nil {
+		return nil, errNoMain
+	}
+	suite.examplesOnce.Do(func() {
+		suite.examples, suite.examplesErr = suite.server.CreateDatabase(ctx, suite.template)
+	})
+	return suite.examples, suite.examplesErr
+}
