@@ -124,14 +124,14 @@ var traps = []trap{
 				return nil
 			}
 			one.do("ROLLBACK") // lets the waiter go
-			return fmt.Errorf("expected 55P03, got %v", r.err)
+			return fmt.Errorf("expected 55P03, got %w", r.err)
 		},
 	},
 	{
 		// Seen with 100,000 names; to exhaust the table would disturb the other tests, so this counts its entries.
 		name: "a lock a name, which many names in one transaction would exhaust the lock table with",
-		changes: []change{{"functions/open_sequence.sql", createFunction, "    LOOP\n",
-			"    PERFORM pg_advisory_xact_lock(hashtextextended(open_sequence.name, 0));\n    LOOP\n"}},
+		changes: []change{{"functions/open_sequence.sql", createFunction, "    WHILE NOT made LOOP\n",
+			"    PERFORM pg_advisory_xact_lock(hashtextextended(open_sequence.name, 0));\n    WHILE NOT made LOOP\n"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := connect(t, database)
 			s.do("BEGIN")
@@ -340,7 +340,10 @@ func expectCode(code string, s session, statement string) error {
 	if errors.As(err, &pg) && pg.Code == code {
 		return nil
 	}
-	return fmt.Errorf("expected SQLSTATE %s, got %v", code, err)
+	if err == nil {
+		return fmt.Errorf("expected SQLSTATE %s, but it succeeded", code)
+	}
+	return fmt.Errorf("expected SQLSTATE %s, got %w", code, err)
 }
 
 func holdersOf(observer session, name, state string) []uint32 {

@@ -60,7 +60,7 @@ func runTx(ctx context.Context, conn TxBeginner, isolation pgx.TxIsoLevel, fn fu
 	}
 	// Also when fn panics. ctx may have ended, and the rollback is still due; pgx closes a connection on which
 	// it fails, which rolls back too. The error to return is the cause, never the rollback's.
-	defer tx.Rollback(context.WithoutCancel(ctx)) //nolint:errcheck // see above
+	defer tx.Rollback(context.WithoutCancel(ctx))
 
 	if err := fn(tx); err != nil {
 		return err

@@ -413,16 +413,15 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    made         boolean := false;
     lock_timeout text;
-    made         boolean;
 BEGIN
     -- Another round is due only when someone else made or remade the sequence meanwhile, which needs a
     -- new snapshot to be seen: READ COMMITTED. Above it, the INSERT raises 40001.
-    LOOP
+    WHILE NOT made LOOP
         IF gapless.lock_sequence(open_sequence.name, open_sequence.nowait) THEN
-            RETURN false;
-        END IF;
-        IF open_sequence.nowait THEN
+            EXIT;
+        ELSIF open_sequence.nowait THEN
             -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. The shortest
             -- lock_timeout there is comes next to it. An advisory lock a name would need no wait at
             -- all, but 100,000 new names in one transaction exhaust the lock table.
@@ -440,10 +439,8 @@ BEGIN
             INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
             made := FOUND;
         END IF;
-        IF made THEN
-            RETURN true;
-        END IF;
     END LOOP;
+    RETURN made;
 END;
 $function$;
 
@@ -508,7 +505,7 @@ BEGIN
 
     LOOP
         -- numeric, since a bigint sum could overflow on the way to its limit.
-        last := least(value::numeric + remaining - 1, next_gapless_batch.reset - 1, 9223372036854775807);
+        last := least(value::numeric + remaining - 1, next_gapless_batch.reset - 1, 9223372036854775807)::bigint;
         IF value IS NULL OR (next_gapless_batch.reset IS NULL AND last - value < remaining - 1) THEN
             PERFORM gapless.raise_exhausted(next_gapless_batch.name, next_gapless_batch.size);
         END IF;
@@ -719,7 +716,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     newest  bigint;
-    ordinal bigint := 1;
+    ordinal bigint := bigint '1';
 BEGIN
     PERFORM gapless.check_name(adopt_gapless.name);
     IF adopt_gapless.last IS NULL THEN
@@ -801,7 +798,7 @@ BEGIN
     SET adoptions = s.adoptions
     WHERE s.name = prune_gapless.name COLLATE "C";
     IF NOT FOUND THEN
-        RETURN 0;
+        RETURN bigint '0';
     END IF;
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
@@ -826,7 +823,7 @@ BEGIN
     FROM gapless.allocation AS a
     WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep;
     IF dropped = 0 THEN
-        RETURN 0;
+        RETURN bigint '0';
     END IF;
 
     SELECT a.last_value
@@ -849,41 +846,29 @@ COMMENT ON FUNCTION gapless.prune_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;
 
--- -- application_privileges: private; the one list of what an application may do, as statements.
+-- -- check_role: private; refuses NULL as the role that is given or denied something.
 --
--- statement has a place for the privilege and its object, then one for the role. Raises 22004 (role NULL).
-CREATE OR REPLACE FUNCTION gapless.application_privileges(
-    statement text,
-    role      name
-) RETURNS SETOF text
+-- Locks nothing. Raises 22004.
+CREATE OR REPLACE FUNCTION gapless.check_role(
+    role name
+) RETURNS void
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    IF application_privileges.role IS NULL THEN
+    IF check_role.role IS NULL THEN
         RAISE EXCEPTION 'the role must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give the name of the application''s role.',
                 SCHEMA = 'gapless';
     END IF;
-    RETURN QUERY
-    SELECT format(application_privileges.statement, p.privilege, application_privileges.role)
-    FROM unnest(ARRAY[
-        'USAGE ON SCHEMA gapless',
-        'EXECUTE ON FUNCTION gapless.next_gapless',
-        'EXECUTE ON FUNCTION gapless.next_gapless_batch',
-        'EXECUTE ON FUNCTION gapless.last_gapless',
-        'EXECUTE ON FUNCTION gapless.peek_gapless',
-        'SELECT ON TABLE gapless.sequences',
-        'SELECT ON TABLE gapless.holders'
-    ]) AS p (privilege);
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.application_privileges IS
-'Private. What grant_gapless grants and revoke_gapless revokes: statement, formatted once for each privilege. Raises 22004 where role is NULL.';
+COMMENT ON FUNCTION gapless.check_role IS
+'Private. Raises 22004 where role is NULL.';
 
-REVOKE ALL ON FUNCTION gapless.application_privileges FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.check_role FROM PUBLIC;
 
 -- -- grant_gapless: gives a role what an application needs, and nothing that can damage numbering.
 --
@@ -894,12 +879,15 @@ CREATE OR REPLACE FUNCTION gapless.grant_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    statement text;
 BEGIN
-    FOR statement IN SELECT s FROM gapless.application_privileges('GRANT %s TO %I', grant_gapless.role) AS s LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM gapless.check_role(grant_gapless.role);
+    EXECUTE format('GRANT USAGE ON SCHEMA gapless TO %I', grant_gapless.role);
+    EXECUTE format(
+        'GRANT EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
+        'gapless.last_gapless, gapless.peek_gapless TO %I',
+        grant_gapless.role
+    );
+    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders TO %I', grant_gapless.role);
 END;
 $function$;
 
@@ -917,12 +905,15 @@ CREATE OR REPLACE FUNCTION gapless.revoke_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    statement text;
 BEGIN
-    FOR statement IN SELECT s FROM gapless.application_privileges('REVOKE %s FROM %I', revoke_gapless.role) AS s LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM gapless.check_role(revoke_gapless.role);
+    EXECUTE format('REVOKE USAGE ON SCHEMA gapless FROM %I', revoke_gapless.role);
+    EXECUTE format(
+        'REVOKE EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
+        'gapless.last_gapless, gapless.peek_gapless FROM %I',
+        revoke_gapless.role
+    );
+    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders FROM %I', revoke_gapless.role);
 END;
 $function$;
 

@@ -140,7 +140,7 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 		return fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
 	// Also when fn panics. The error to return is the cause, never the rollback's.
-	defer tx.Rollback() //nolint:errcheck // see above
+	defer tx.Rollback()
 
 	if err := fn(tx); err != nil {
 		return err

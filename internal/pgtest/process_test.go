@@ -61,7 +61,7 @@ func TestASignalDropsTheDatabasesInAGivenServer(t *testing.T) {
 	given := startProgramsServer(t)
 	const count = "SELECT count(*) FROM pg_database WHERE datname LIKE 'gapless%'"
 	h := startHelper(t, "wait", nil, "GAPLESS_DATABASE_URL="+given.URL(), "GAPLESS_TEST_PROVIDER=url")
-	require.EqualValues(t, 2, query[int](t, given.URL(), count), "the template and the test's")
+	require.Equal(t, 2, query[int](t, given.URL(), count), "the template and the test's")
 	h.signal(t, syscall.SIGINT)
 	require.Equal(t, 130, h.wait(t))
 	require.Zero(t, query[int](t, given.URL(), count))

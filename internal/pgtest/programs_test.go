@@ -153,7 +153,7 @@ func TestAPathThatIsTooLongForASocketIsAvoided(t *testing.T) {
 // newTempFolder can be written by everybody, as /tmp, and its path is short.
 func newTempFolder(t *testing.T) string {
 	t.Helper()
-	dir, err := os.MkdirTemp("/tmp", "pgtest-")
+	dir, err := os.MkdirTemp("/tmp", "pgtest-") //nolint:usetesting // t.TempDir is too long for a socket, and private
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
 	require.NoError(t, os.Chmod(dir, 0o777|os.ModeSticky))

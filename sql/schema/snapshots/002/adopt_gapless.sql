@@ -13,7 +13,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     newest  bigint;
-    ordinal bigint := 1;
+    ordinal bigint := 1::bigint;
 BEGIN
     PERFORM gapless.check_name(adopt_gapless.name);
     IF adopt_gapless.last IS NULL THEN

@@ -7,12 +7,15 @@ CREATE OR REPLACE FUNCTION gapless.grant_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    statement text;
 BEGIN
-    FOR statement IN SELECT s FROM gapless.application_privileges('GRANT %s TO %I', grant_gapless.role) AS s LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM gapless.check_role(grant_gapless.role);
+    EXECUTE format('GRANT USAGE ON SCHEMA gapless TO %I', grant_gapless.role);
+    EXECUTE format(
+        'GRANT EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
+        'gapless.last_gapless, gapless.peek_gapless TO %I',
+        grant_gapless.role
+    );
+    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders TO %I', grant_gapless.role);
 END;
 $function$;
 

@@ -16,6 +16,6 @@
 -- {{ template "delete_gapless.sql" . }}
 -- {{ template "adopt_gapless.sql" . }}
 -- {{ template "prune_gapless.sql" . }}
--- {{ template "application_privileges.sql" . }}
+-- {{ template "check_role.sql" . }}
 -- {{ template "grant_gapless.sql" . }}
 -- {{ template "revoke_gapless.sql" . }}

@@ -54,7 +54,7 @@ BEGIN
 
     LOOP
         -- numeric, since a bigint sum could overflow on the way to its limit.
-        last := least(value::numeric + remaining - 1, next_gapless_batch.reset - 1, 9223372036854775807);
+        last := least(value::numeric + remaining - 1, next_gapless_batch.reset - 1, 9223372036854775807)::bigint;
         IF value IS NULL OR (next_gapless_batch.reset IS NULL AND last - value < remaining - 1) THEN
             PERFORM gapless.raise_exhausted(next_gapless_batch.name, next_gapless_batch.size);
         END IF;

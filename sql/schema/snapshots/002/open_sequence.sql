@@ -11,16 +11,15 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    made         boolean := false;
     lock_timeout text;
-    made         boolean;
 BEGIN
     -- Another round is due only when someone else made or remade the sequence meanwhile, which needs a
     -- new snapshot to be seen: READ COMMITTED. Above it, the INSERT raises 40001.
-    LOOP
+    WHILE NOT made LOOP
         IF gapless.lock_sequence(open_sequence.name, open_sequence.nowait) THEN
-            RETURN false;
-        END IF;
-        IF open_sequence.nowait THEN
+            EXIT;
+        ELSIF open_sequence.nowait THEN
             -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. The shortest
             -- lock_timeout there is comes next to it. An advisory lock a name would need no wait at
             -- all, but 100,000 new names in one transaction exhaust the lock table.
@@ -38,10 +37,8 @@ BEGIN
             INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
             made := FOUND;
         END IF;
-        IF made THEN
-            RETURN true;
-        END IF;
     END LOOP;
+    RETURN made;
 END;
 $function$;
 

@@ -31,7 +31,7 @@ BEGIN
     SET adoptions = s.adoptions
     WHERE s.name = prune_gapless.name COLLATE "C";
     IF NOT FOUND THEN
-        RETURN 0;
+        RETURN 0::bigint;
     END IF;
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
@@ -56,7 +56,7 @@ BEGIN
     FROM gapless.allocation AS a
     WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep;
     IF dropped = 0 THEN
-        RETURN 0;
+        RETURN 0::bigint;
     END IF;
 
     SELECT a.last_value

@@ -7,12 +7,15 @@ CREATE OR REPLACE FUNCTION gapless.revoke_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    statement text;
 BEGIN
-    FOR statement IN SELECT s FROM gapless.application_privileges('REVOKE %s FROM %I', revoke_gapless.role) AS s LOOP
-        EXECUTE statement;
-    END LOOP;
+    PERFORM gapless.check_role(revoke_gapless.role);
+    EXECUTE format('REVOKE USAGE ON SCHEMA gapless FROM %I', revoke_gapless.role);
+    EXECUTE format(
+        'REVOKE EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
+        'gapless.last_gapless, gapless.peek_gapless FROM %I',
+        revoke_gapless.role
+    );
+    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders FROM %I', revoke_gapless.role);
 END;
 $function$;
 

@@ -1,0 +1,140 @@
+// Package bench measures gapless against its peers.
+//
+//	go test -run '^$' -bench Strict -benchtime 5x ./bench         # 5 interleaved rounds, about 2 minutes
+//	go test -run '^$' -bench OldSnapshot -benchtime 1x ./bench    # about 2 minutes
+//
+// Only ratios taken in one run mean anything on a machine that is shared: every round runs each contender for a moment,
+// one after the other, and what is reported is the median over the rounds. The server is a throwaway one with
+// PostgreSQL's defaults (fsync and synchronous_commit on), or that of GAPLESS_DATABASE_URL.
+package bench
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+var (
+	slice = flag.Duration("slice", time.Second, "how long a contender runs in each round")
+	phase = flag.Duration("phase", 10*time.Second, "how long each of the four phases of OldSnapshot lasts")
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m, nil) }
+
+// BenchmarkStrict has each commit flushed before its lock is released, which is PostgreSQL's default.
+func BenchmarkStrict(b *testing.B) {
+	for _, shape := range shapes {
+		for _, clients := range []int{1, 16, 64} {
+			b.Run(fmt.Sprintf("%s/clients=%d", shape.name, clients), func(b *testing.B) {
+				database := newDatabase(b)
+				conns := connect(b, database, clients, "on")
+				round := func(length time.Duration) map[string]float64 {
+					rates := map[string]float64{}
+					for _, c := range contenders {
+						rates[c.name] = rate(b, conns, shape, c, length)
+					}
+					return rates
+				}
+				round(*slice / 5) // warms caches and plans
+				perSecond := map[string][]float64{}
+				ratios := map[string][]float64{}
+				for b.Loop() {
+					rates := round(*slice)
+					for name, r := range rates {
+						perSecond[name] = append(perSecond[name], r)
+					}
+					ratios["upsert"] = append(ratios["upsert"], rates["gapless"]/rates["upsert"])
+					ratios["nextval"] = append(ratios["nextval"], rates["gapless"]/rates["nextval"])
+				}
+				b.StopTimer()
+				requireGapless(b, conns[0])
+				b.ReportMetric(0, "ns/op") // a round's length says nothing
+				for name, rates := range perSecond {
+					b.ReportMetric(median(rates), name+"/s")
+				}
+				b.ReportMetric(median(ratios["upsert"]), "×upsert")
+				b.ReportMetric(median(ratios["nextval"]), "×nextval")
+			})
+		}
+	}
+}
+
+// BenchmarkOldSnapshot has one old snapshot open while 4 clients with asynchronous commit allocate, in four phases.
+// PostgreSQL must then keep every dead row version. Reported is the last phase's rate over the first's.
+func BenchmarkOldSnapshot(b *testing.B) {
+	for _, c := range contenders {
+		b.Run(c.name, func(b *testing.B) {
+			database := newDatabase(b)
+			conns := connect(b, database, 4, "off")
+			statement := shapes[0]
+			rate(b, conns, statement, c, time.Second) // warms caches and plans
+			var ratios, firsts []float64
+			for b.Loop() {
+				old := database.Conn(b)
+				_, err := old.Exec(b.Context(), "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM pg_class")
+				require.NoError(b, err)
+				var phases []float64
+				for range 4 {
+					phases = append(phases, rate(b, conns, statement, c, *phase))
+				}
+				_, err = old.Exec(b.Context(), "COMMIT")
+				require.NoError(b, err)
+				b.Logf("%s: %.0f a second, phase by phase", c.name, phases)
+				ratios = append(ratios, phases[3]/phases[0])
+				firsts = append(firsts, phases[0])
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(median(firsts), "first/s")
+			b.ReportMetric(median(ratios), "last/first")
+		})
+	}
+}
+
+// connect opens the clients' connections.
+func connect(b *testing.B, database *pgtest.Database, clients int, synchronousCommit string) []*pgx.Conn {
+	b.Helper()
+	conns := make([]*pgx.Conn, clients)
+	for i := range conns {
+		conns[i] = database.Conn(b, func(config *pgx.ConnConfig) {
+			config.RuntimeParams["synchronous_commit"] = synchronousCommit
+		})
+	}
+	return conns
+}
+
+// rate runs transactions on every connection for a while, and returns how many were committed in a second.
+func rate(b *testing.B, conns []*pgx.Conn, shape shape, c contender, length time.Duration) float64 {
+	b.Helper()
+	var committed atomic.Int64
+	var clients sync.WaitGroup
+	failures := make([]error, len(conns))
+	begin := time.Now()
+	for i, conn := range conns {
+		clients.Go(func() {
+			for time.Since(begin) < length && failures[i] == nil {
+				failures[i] = shape.run(b.Context(), conn, c)
+				committed.Add(1)
+			}
+		})
+	}
+	clients.Wait()
+	took := time.Since(begin)
+	require.NoError(b, errors.Join(failures...))
+	return float64(committed.Load()) / took.Seconds()
+}
+
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
+}

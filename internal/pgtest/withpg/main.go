@@ -1,0 +1,75 @@
+// Withpg runs a command with a PostgreSQL to talk to, for the Makefile and CI:
+//
+//	go run ./internal/pgtest/withpg [-empty] command [argument ...]
+//
+// It finds or starts a server as package pgtest does, creates a database with schema gapless in it, runs the command with
+// GAPLESS_DATABASE_URL set to that database, cleans up, and exits with the command's code. With -empty the schema is
+// not installed.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/migrate"
+)
+
+func main() {
+	empty := flag.Bool("empty", false, "do not install schema gapless")
+	flag.Parse()
+	if flag.NArg() == 0 {
+		fmt.Fprintln(os.Stderr, "usage: withpg [-empty] command [argument ...]")
+		os.Exit(2)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, *empty, flag.Args())
+	stop()
+	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) && exit.ExitCode() > 0 {
+		os.Exit(exit.ExitCode())
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "withpg:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, empty bool, command []string) (err error) {
+	server, err := pgtest.Start(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, server.Close()) }()
+	fmt.Fprintln(os.Stderr, "withpg:", server.Provider())
+
+	database, err := server.CreateDatabase(ctx, "")
+	if err != nil {
+		return err
+	}
+	if !empty {
+		if err := install(ctx, database.URL); err != nil {
+			return err
+		}
+	}
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), "GAPLESS_DATABASE_URL="+database.URL)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	return cmd.Run()
+}
+
+func install(ctx context.Context, url string) error {
+	conn, err := pgx.Connect(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return migrate.Up(ctx, conn)
+}
