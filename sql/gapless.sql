@@ -716,7 +716,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     newest  bigint;
-    ordinal bigint := bigint '1';
+    ordinal bigint := 1::bigint;
 BEGIN
     PERFORM gapless.check_name(adopt_gapless.name);
     IF adopt_gapless.last IS NULL THEN
@@ -798,7 +798,7 @@ BEGIN
     SET adoptions = s.adoptions
     WHERE s.name = prune_gapless.name COLLATE "C";
     IF NOT FOUND THEN
-        RETURN bigint '0';
+        RETURN 0::bigint;
     END IF;
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
@@ -823,7 +823,7 @@ BEGIN
     FROM gapless.allocation AS a
     WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep;
     IF dropped = 0 THEN
-        RETURN bigint '0';
+        RETURN 0::bigint;
     END IF;
 
     SELECT a.last_value
