@@ -1,0 +1,90 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/client"
+)
+
+// The exit codes, which rootLong documents.
+const (
+	exitOK          = 0
+	exitFailure     = 1
+	exitUsage       = 2
+	exitLocked      = 3
+	exitMissing     = 4
+	exitInterrupted = 130
+)
+
+// failure is an error that knows its exit code and what to do about it.
+type failure struct {
+	code    int
+	message string
+	hint    string
+}
+
+func (f *failure) Error() string { return f.message }
+
+func usage(message, hint string) *failure {
+	return &failure{code: exitUsage, message: message, hint: hint}
+}
+
+// report says on stderr what happened, in one line, and a hint in another, and returns the exit code.
+func (a *app) report(ctx context.Context, err error) int {
+	f := explain(err)
+	if ctx.Err() != nil && !errors.Is(err, gapless.ErrOutcomeUnknown) {
+		f = &failure{code: exitInterrupted, message: "interrupted"}
+	}
+	a.note("gapless: %s", f.message)
+	if f.hint != "" {
+		a.note("hint: %s", f.hint)
+	}
+	if ctx.Err() != nil {
+		return exitInterrupted
+	}
+	return f.code
+}
+
+// explain finds the exit code, the message and the hint for an error.
+func explain(err error) *failure {
+	if f, ok := errors.AsType[*failure](err); ok {
+		return f
+	}
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return &failure{code: exitFailure, message: oneLine(err.Error())}
+	}
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || errors.Is(err, gapless.ErrOutcomeUnknown) {
+		return &failure{code: exitFailure, message: strings.TrimPrefix(err.Error(), "gapless: ")}
+	}
+
+	f := &failure{code: exitFailure, message: oneLine(pgErr.Message), hint: oneLine(pgErr.Hint)}
+	if sequence, ok := errors.AsType[*client.Error](err); ok && pgErr.SchemaName != "gapless" {
+		f.message = fmt.Sprintf("sequence %q: %s", sequence.Sequence, f.message) // PostgreSQL's own do not name it
+	}
+	switch pgErr.Code {
+	case "3F000", "42883", "42P01": // invalid_schema_name, undefined_function, undefined_table
+		f.message = "schema gapless is not in this database, or not up to date"
+		f.hint = "run `gapless migrate up`"
+	case "42501": // insufficient_privilege
+		f.hint = cmp.Or(f.hint, "the owner of schema gapless gives an application its rights with gapless.grant_gapless(role), and those to adopt and delete one by one")
+	case "55P03": // lock_not_available
+		f.code = exitLocked
+		f.hint = cmp.Or(f.hint, "`gapless holders` shows who holds it")
+	case "22004", "22023": // null_value_not_allowed, invalid_parameter_value
+		f.code = exitUsage
+	}
+	return f
+}
+
+// oneLine replaces every run of white space by a space.
+func oneLine(text string) string {
+	return strings.Join(strings.Fields(text), " ")
+}

@@ -1,0 +1,168 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/spf13/cobra"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/db"
+)
+
+// value is what `last --json` and `peek --json` print.
+type value struct {
+	Name  string `json:"name"`
+	Value int64  `json:"value"`
+}
+
+func (a *app) newLast() *cobra.Command {
+	return a.jsonFlag(a.command(&cobra.Command{
+		Use:   "last",
+		Short: "Show the newest value",
+		Long:  "Show the newest committed value of a sequence. Takes no lock. A sequence without a value is exit code 4.",
+	}, []string{"NAME"}, func(ctx context.Context, args []string) error {
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			last, ok, err := gapless.NewSequence(args[0]).Last(ctx, conn)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return noSuch(args[0])
+			}
+			return a.print(value{args[0], last}, strconv.FormatInt(last, 10))
+		})
+	}))
+}
+
+func noSuch(name string) *failure {
+	return &failure{code: exitMissing, message: fmt.Sprintf("there is no sequence %q", name), hint: "`gapless list` shows those that there are"}
+}
+
+func (a *app) newPeek() *cobra.Command {
+	var c cycle
+	cmd := a.command(&cobra.Command{
+		Use:   "peek",
+		Short: "Show what next would give now",
+		Long:  "Show what next would give now: a preview and not a promise, since it takes no lock and spends nothing.",
+	}, []string{"NAME"}, func(ctx context.Context, args []string) error {
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			next, err := c.sequence(args[0]).Peek(ctx, conn)
+			if err != nil {
+				return err
+			}
+			return a.print(value{args[0], next}, strconv.FormatInt(next, 10))
+		})
+	})
+	c.add(cmd)
+	return a.jsonFlag(cmd)
+}
+
+// sequence is a line of `list`.
+type sequence struct {
+	Name            string    `json:"name"`
+	LastValue       int64     `json:"last_value"`
+	Issued          int64     `json:"issued"`
+	LastAllocatedAt time.Time `json:"last_allocated_at"`
+}
+
+func (a *app) newList() *cobra.Command {
+	return a.jsonFlag(a.command(&cobra.Command{
+		Use:   "list",
+		Short: "List the sequences",
+		Long:  "List the sequences: the newest value of each, how many it has issued in all cycles, and when it last did.",
+	}, nil, func(ctx context.Context, _ []string) error {
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			found, err := db.New(conn).Sequences(ctx, nil)
+			if err != nil {
+				return err
+			}
+			result := make([]sequence, 0, len(found))
+			rows := [][]string{{"NAME", "LAST", "ISSUED", "LAST ALLOCATED"}}
+			for _, s := range found {
+				result = append(result, sequence(s))
+				rows = append(rows, []string{
+					cell(s.Name), strconv.FormatInt(s.LastValue, 10), strconv.FormatInt(s.Issued, 10),
+					s.LastAllocatedAt.Local().Format("2006-01-02 15:04:05 -07:00"),
+				})
+			}
+			return a.printTable(result, []int{1, 2}, rows, "there is no sequence yet")
+		})
+	}))
+}
+
+// holder is a line of `holders`.
+type holder struct {
+	Name            string   `json:"name"`
+	State           string   `json:"state"` // holds or waits
+	PID             *int32   `json:"pid"`
+	PreparedAs      *string  `json:"prepared_as"`
+	ApplicationName *string  `json:"application_name"`
+	UserName        *string  `json:"user_name"`
+	Seconds         *float64 `json:"transaction_age_seconds"`
+	Query           *string  `json:"query"`
+}
+
+func (a *app) newHolders() *cobra.Command {
+	return a.jsonFlag(a.command(&cobra.Command{
+		Use:   "holders",
+		Short: "Show who holds a sequence, and who waits for it",
+		Long: `Show which transactions hold a sequence now, and which wait for one. AGE is the transaction's. A
+transaction that was prepared (two-phase commit) has no process: its name is shown instead.
+Details of other roles need membership in pg_read_all_stats.`,
+	}, []string{"[NAME]"}, func(ctx context.Context, args []string) error {
+		var name *string
+		if len(args) == 1 {
+			name = &args[0]
+		}
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			found, err := db.New(conn).Holders(ctx, name)
+			if err != nil {
+				return err
+			}
+			result := make([]holder, 0, len(found))
+			rows := [][]string{{"NAME", "STATE", "PID", "PREPARED AS", "APPLICATION", "USER", "AGE", "QUERY"}}
+			for _, h := range found {
+				line := holder{
+					Name: h.Name, State: h.State, PID: h.Pid, PreparedAs: h.PreparedAs,
+					ApplicationName: h.ApplicationName, UserName: h.UserName, Query: h.Query,
+				}
+				pid, since, query := "-", "-", "-"
+				if h.Pid != nil {
+					pid = strconv.FormatInt(int64(*h.Pid), 10)
+				}
+				if h.TransactionAge != nil {
+					seconds := h.TransactionAge.Seconds()
+					line.Seconds, since = &seconds, age(*h.TransactionAge)
+				}
+				if h.Query != nil {
+					query = cell(shorten(*h.Query, 60))
+				}
+				result = append(result, line)
+				rows = append(rows, []string{
+					cell(h.Name), h.State, pid, optional(h.PreparedAs), optional(h.ApplicationName),
+					optional(h.UserName), since, query,
+				})
+			}
+			return a.printTable(result, []int{2, 6}, rows, "nobody holds a sequence or waits for one")
+		})
+	}))
+}
+
+// printTable prints a result of many lines: as JSON where that was asked for, else as a table. That it is empty is
+// said on stderr.
+func (a *app) printTable(result any, right []int, rows [][]string, empty string) error {
+	if !a.json && len(rows) == 1 {
+		a.note("%s", empty)
+		return nil
+	}
+	var text strings.Builder
+	if err := table(&text, right, rows); err != nil {
+		return err
+	}
+	return a.print(result, strings.TrimSuffix(text.String(), "\n"))
+}

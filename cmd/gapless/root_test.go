@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+func TestWithoutADatabaseBothWaysToGiveOneAreNamed(t *testing.T) {
+	t.Parallel()
+	for _, args := range [][]string{
+		{"migrate", "up"}, {"migrate", "status"}, {"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"holders"},
+		{"adopt", "x", "1"}, {"delete", "x", "--yes"},
+	} {
+		require.Equal(t, outcome{code: exitUsage, stderr: "gapless: no database is given\n" +
+			"hint: pass --database-url postgres://user:password@host:5432/database, or set GAPLESS_DATABASE_URL\n"},
+			program(t.Context(), false, strings.NewReader(""), args...), args)
+	}
+}
+
+func TestTheDatabaseCanBeGivenInTheEnvironment(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	var stdout bytes.Buffer
+	a := &app{
+		stdin: strings.NewReader(""), stdout: &stdout, stderr: &stdout, terminal: isTerminal,
+		getenv: func(name string) string { return map[string]string{"GAPLESS_DATABASE_URL": d.URL}[name] },
+	}
+	require.Zero(t, a.run(t.Context(), []string{"next", "invoice"}))
+	require.Equal(t, "1\n", stdout.String())
+}
+
+func TestWhatIsWrongOnTheCommandLineIsCode2(t *testing.T) {
+	t.Parallel()
+	for line, message := range map[string]string{
+		"lst":                                   `unknown command "lst" for "gapless"`,
+		"next":                                  "gapless next takes NAME, and got 0 arguments",
+		"next a b":                              "gapless next takes NAME, and got 2 arguments",
+		"list a":                                `gapless list takes no argument, and got "a"`,
+		"holders a b":                           "gapless holders takes [NAME], and got 2 arguments",
+		"next a --count many":                   `invalid argument "many" for "--count" flag`,
+		"next a --lock-timeout 5":               `invalid argument "5" for "--lock-timeout" flag`,
+		"next a --colour":                       "unknown flag: --colour",
+		"adopt a":                               "gapless adopt takes NAME LAST, and got 1 argument\n",
+		"adopt a one":                           `LAST must be a whole number from -2^63 to 2^63-1, and is "one"`,
+		"adopt a -5":                            `a negative LAST goes after "--"`,
+		"migrate":                               "migrate takes a command: up, status or print",
+		"migrate down":                          `gapless migrate takes no argument, and got "down"`,
+		"demo --workers 0":                      "--workers must be at least 1, and cannot be 0",
+		"demo --invoices -1":                    "--invoices must be at least 1, and cannot be -1",
+		"demo --rollback 20":                    "--rollback is a fraction from 0 to 1, and cannot be 20",
+		"demo --kill NaN":                       "--kill is a fraction from 0 to 1, and cannot be NaN",
+		"demo --savepoint -0.1":                 "--savepoint is a fraction from 0 to 1, and cannot be -0.1",
+		"demo --rollback 0.9 --kill 0.1":        "--rollback and --kill together must leave 0.05 that commits",
+		"demo --timeout 0s":                     "--timeout must be above 0",
+		"demo --database-url postgres://h:port": "the database URL is not one",
+		"next a --database-url postgres://h:port/": "the database URL is not one",
+	} {
+		o := program(t.Context(), false, strings.NewReader(""), strings.Fields(line)...)
+		require.Equal(t, exitUsage, o.code, line)
+		require.Empty(t, o.stdout, line)
+		require.Contains(t, o.stderr, message, line)
+		require.NotContains(t, o.stderr, "Usage:", line)
+		require.True(t, strings.HasPrefix(o.stderr, "gapless: "), o.stderr)
+		require.LessOrEqual(t, strings.Count(o.stderr, "\n"), 2, o.stderr)
+	}
+}
+
+func TestAPasswordIsNotShown(t *testing.T) {
+	t.Parallel()
+	for _, url := range []string{
+		"postgres://u:secret@h:port/db", "postgres://u:secret@127.0.0.1:1/db?sslmode=disable",
+		"host=127.0.0.1 port=1 password=secret sslmode=disable", "postgres://u:sec%ret@h/db", "password=secret port=x",
+	} {
+		for _, command := range []string{"list", "demo"} {
+			if command == "demo" && strings.Contains(url, "=disable") {
+				continue // pgtest's own tests
+			}
+			o := program(t.Context(), false, strings.NewReader(""), command, "--database-url", url)
+			require.NotZero(t, o.code)
+			require.NotContains(t, o.stderr, "secret")
+			require.NotContains(t, o.stderr, "sec%ret")
+		}
+	}
+}
+
+func TestADatabaseOutOfReachIsCode1(t *testing.T) {
+	t.Parallel()
+	o := program(t.Context(), false, strings.NewReader(""), "list", "--database-url", "postgres://u@127.0.0.1:1/db?sslmode=disable")
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stderr, "gapless: failed to connect to `user=u database=db`:")
+	require.Equal(t, 1, strings.Count(o.stderr, "\n"), o.stderr)
+}
+
+func TestWithoutTheSchemaEachCommandSaysHowToInstallIt(t *testing.T) {
+	t.Parallel()
+	d := pgtest.NewEmpty(t)
+	for _, args := range [][]string{
+		{"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"holders"}, {"adopt", "x", "1"}, {"delete", "x", "--yes"},
+	} {
+		require.Equal(t, outcome{code: exitFailure, stderr: "gapless: schema gapless is not in this database, or not up to date\n" +
+			"hint: run `gapless migrate up`\n"}, on(t, d, args...), args)
+	}
+}
+
+func TestARoleWithoutRightsIsToldHowToGetThem(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	conn := d.Conn(t)
+	role := "r_" + d.Name
+	_, err := conn.Exec(t.Context(), "CREATE ROLE "+role)
+	require.NoError(t, err)
+	t.Cleanup(func() { _, _ = conn.Exec(t.Context(), "DROP ROLE "+role) })
+	separator := "?"
+	if strings.Contains(d.URL, "?") {
+		separator = "&"
+	}
+	o := program(t.Context(), false, strings.NewReader(""), "next", "x", "--database-url", d.URL+separator+"role="+role)
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stderr, "gapless: sequence \"x\": permission denied for schema gapless\n")
+	require.Contains(t, o.stderr, "hint: the owner of schema gapless gives")
+}
+
+func TestHelpAndVersion(t *testing.T) {
+	t.Parallel()
+	o := program(t.Context(), false, strings.NewReader(""), "--help")
+	require.Zero(t, o.code)
+	for _, part := range []string{"Exit codes:", "130  interrupted", "demo", "holders", "--database-url"} {
+		require.Contains(t, o.stdout, part)
+	}
+	o = program(t.Context(), false, strings.NewReader(""), "next", "--help")
+	require.Contains(t, o.stdout, "A number taken here is spent")
+	o = program(t.Context(), false, strings.NewReader(""), "--version")
+	require.Zero(t, o.code)
+	require.Regexp(t, `^gapless \S+\n$`, o.stdout)
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// table writes rows, of which the first is the header. Columns whose header is in right are aligned to the right.
+func table(w io.Writer, right []int, rows [][]string) error {
+	for _, column := range right {
+		width := 0
+		for _, row := range rows {
+			width = max(width, utf8.RuneCountInString(row[column]))
+		}
+		for _, row := range rows {
+			row[column] = strings.Repeat(" ", width-utf8.RuneCountInString(row[column])) + row[column]
+		}
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, row := range rows {
+		if _, err := fmt.Fprintln(tw, strings.Join(row, "\t")); err != nil {
+			return err
+		}
+	}
+	return tw.Flush()
+}
+
+// cell makes a text safe for a table and a terminal: control characters and tabs are escaped.
+func cell(text string) string {
+	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return quoted[1 : len(quoted)-1]
+}
+
+// optional is a cell for something that may not be there.
+func optional(text *string) string {
+	if text == nil || *text == "" {
+		return "-"
+	}
+	return cell(*text)
+}
+
+// shorten cuts a text to one line of that many runes.
+func shorten(text string, runes int) string {
+	short := []rune(oneLine(text))
+	if len(short) > runes {
+		short = append(short[:runes-1], '…')
+	}
+	return string(short)
+}
+
+// age is a duration for people: two or three digits that matter.
+func age(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return d.Round(time.Millisecond).String()
+	case d < time.Minute:
+		return d.Round(100 * time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// thousands writes a number with commas.
+func thousands(n int64) string {
+	digits := strconv.FormatInt(n, 10)
+	sign := ""
+	if n < 0 {
+		sign, digits = "-", digits[1:]
+	}
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return sign + digits
+}
+
+func plural(n int) string {
+	if n == 1 {
+		return ""
+	}
+	return "s"
+}
