@@ -177,7 +177,7 @@ var traps = []trap{
 			require.NoError(t, err)
 			settings, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			require.NoError(t, err)
-			if !slices.Equal([]string{"gapless.token", "lock_timeout", "role"}, settings) {
+			if !slices.Equal([]string{"gapless.token", "lock_timeout", "role", "transaction_isolation"}, settings) {
 				return fmt.Errorf("the functions read the settings %q", settings)
 			}
 			return nil

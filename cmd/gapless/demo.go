@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
 
@@ -63,15 +62,14 @@ func (a *app) newDemo() *cobra.Command {
 
 // demo finds a server, makes a database in it, and takes both away again in every case.
 func (a *app) demo(ctx context.Context, o demo.Options, timeout time.Duration, bar bool) (err error) {
+	var where []pgtest.Option
 	if a.databaseURL != "" {
 		if _, err := pgx.ParseConfig(a.databaseURL); err != nil {
 			return usage("the database URL is not one: "+oneLine(err.Error()), "")
 		}
-		if err := errors.Join(os.Setenv(urlVariable, a.databaseURL), os.Setenv("GAPLESS_TEST_PROVIDER", "url")); err != nil {
-			return err
-		}
+		where = append(where, pgtest.WithURL(a.databaseURL))
 	}
-	server, err := pgtest.Start(ctx)
+	server, err := pgtest.Start(ctx, where...)
 	if err != nil {
 		return &failure{code: exitFailure, message: strings.TrimPrefix(err.Error(), "pgtest: ")}
 	}

@@ -7,23 +7,22 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dockerHere reports whether an engine answers; with GAPLESS_REQUIRE_DOCKER=1 one has to. Where none does, what can be
-// tested is that asking for it says so.
-func dockerHere(t *testing.T) bool {
+// dockerWanted reports whether to run containers: when GAPLESS_REQUIRE_DOCKER, GAPLESS_TEST_IMAGE or
+// GAPLESS_TEST_PROVIDER asks for it, as CI does. A newcomer's first run of the tests pulls no image; what it can test is
+// that a machine without an engine says so.
+func dockerWanted(t *testing.T) bool {
 	t.Helper()
-	err := dockerAnswers(t.Context())
-	if err == nil {
+	if os.Getenv("GAPLESS_REQUIRE_DOCKER")+os.Getenv(imageVariable) != "" || os.Getenv("GAPLESS_TEST_PROVIDER") == "docker" {
 		return true
 	}
-	require.Empty(t, os.Getenv("GAPLESS_REQUIRE_DOCKER"), "a Docker engine is required, but: %v", err)
-	_, err = Start(t.Context(), with(nil), WithProvider("docker"))
+	_, err := Start(t.Context(), withHost(bare()), WithProvider("docker"))
 	require.ErrorContains(t, err, "docker: no Docker engine answers")
 	return false
 }
 
 func TestAServerInDocker(t *testing.T) {
 	t.Parallel()
-	if !dockerHere(t) {
+	if !dockerWanted(t) {
 		return
 	}
 	s, err := Start(t.Context(), with(nil), WithProvider("docker"), WithSettings(map[string]string{"commit_delay": "17"}))
@@ -52,7 +51,7 @@ func TestAServerInDocker(t *testing.T) {
 
 func TestAServerInDockerThatRefusesItsSettingsSaysWhy(t *testing.T) {
 	t.Parallel()
-	if !dockerHere(t) {
+	if !dockerWanted(t) {
 		return
 	}
 	_, err := Start(t.Context(), with(nil), WithProvider("docker"), WithSettings(map[string]string{"no_such_thing": "1"}))

@@ -50,8 +50,14 @@ type Server struct {
 // Option changes what [Start] does.
 type Option func(*config)
 
+// WithURL takes the server of that URL, as GAPLESS_DATABASE_URL would, and no other, whatever the environment says.
+func WithURL(url string) Option {
+	return func(c *config) { c.url = url }
+}
+
 type config struct {
 	settings map[string]string
+	url      string // "" for the one of GAPLESS_DATABASE_URL
 	provider string
 	host     host
 }
@@ -112,7 +118,9 @@ func Start(ctx context.Context, opts ...Option) (*Server, error) {
 		opt(&c)
 	}
 	asked := "WithProvider"
-	if name := c.host.getenv("GAPLESS_TEST_PROVIDER"); name != "" {
+	if c.url != "" {
+		asked, c.provider = "WithURL", "url"
+	} else if name := c.host.getenv("GAPLESS_TEST_PROVIDER"); name != "" {
 		asked, c.provider = "GAPLESS_TEST_PROVIDER", name
 	}
 

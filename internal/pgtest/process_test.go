@@ -69,7 +69,7 @@ func TestASignalDropsTheDatabasesInAGivenServer(t *testing.T) {
 
 func TestASignalRemovesTheContainer(t *testing.T) {
 	t.Parallel()
-	if !dockerHere(t) {
+	if !dockerWanted(t) {
 		return
 	}
 	h := startHelper(t, "wait", nil, "GAPLESS_TEST_PROVIDER=docker")

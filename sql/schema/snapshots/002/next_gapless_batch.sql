@@ -58,12 +58,12 @@ BEGIN
         IF value IS NULL OR (next_gapless_batch.reset IS NULL AND last - value < remaining - 1) THEN
             PERFORM gapless.raise_exhausted(next_gapless_batch.name, next_gapless_batch.size);
         END IF;
+        -- A row that this snapshot cannot see (REPEATABLE READ and above) has the same ordinal, and ON
+        -- CONFLICT raises 40001 for it. Whatever else kept ours from being written, no value may leave without.
         INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
         VALUES (next_gapless_batch.name, ordinal, value, last)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
-            -- ON CONFLICT itself raises 40001 for a row that the snapshot cannot see. Whatever else
-            -- kept the row from being written, no value may leave without one.
             PERFORM gapless.raise_stale(next_gapless_batch.name);
         END IF;
         RETURN QUERY SELECT generate_series(value, last);
