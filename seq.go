@@ -47,7 +47,8 @@ func (s Sequence) Name() string { return s.args.Name }
 // Next allocates the next value in tx. Write it to a row in the same transaction: a rollback gives it back.
 //
 // It blocks while another transaction has the sequence, until ctx or PostgreSQL's lock_timeout ends; from then on,
-// tx has the sequence until it ends, so commit soon.
+// tx has the sequence until it ends, so commit soon. When ctx ends first, pgx closes the connection, but its backend
+// notices only when its turn comes; with pgconn's CancelRequestContextWatcherHandler it leaves the queue at once.
 //
 // Errors: [ErrLocked] after lock_timeout, [ErrInvalid], [ErrExhausted], [ErrAttached]; SQLSTATE 40001 and 40P01,
 // which [InTx] retries.
