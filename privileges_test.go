@@ -168,6 +168,7 @@ func TestAnOwnerWhoIsNoSuperuserCanInstallAndRunEverything(t *testing.T) {
 	require.Equal(t, ownerName, *value[string](conn, "SELECT current_user::text"))
 	require.False(t, *value[bool](conn, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
 	require.NoError(t, migrate.Up(t.Context(), conn.Conn))
+	require.NoError(t, migrate.Up(t.Context(), conn.Conn), "again")
 	conn.do("BEGIN")
 	tx, err := conn.Begin(t.Context())
 	require.NoError(t, err)

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -129,6 +130,28 @@ var traps = []trap{
 				<-done
 			}
 			return fmt.Errorf("expected 55P03, got %w", r.err)
+		},
+	},
+	{
+		name:    "nowait takes any short wait for a sequence that is being made",
+		changes: []change{{"functions/open_sequence.sql", createFunction, "IF tries = 8 THEN", "IF tries >= 1 THEN"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			two, observer, blocker := connect(t, database), connect(t, database), connect(t, database)
+			blocker.do("BEGIN")
+			blocker.do("LOCK TABLE gapless.sequence IN SHARE MODE") // instead of many backends that extend it
+			done := two.laterNumber("SELECT gapless.next_gapless('a', nowait => true)")
+			for {
+				select {
+				case r := <-done:
+					return r.err
+				case <-time.After(tick):
+				}
+				// Longer than the first tries wait.
+				if *value[bool](observer, "SELECT coalesce(bool_or(clock_timestamp() - waitstart > '8 ms'), false) FROM pg_locks WHERE pid = $1", two.pid()) {
+					blocker.do("COMMIT")
+					return (<-done).err
+				}
+			}
 		},
 	},
 	{

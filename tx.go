@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -53,14 +54,21 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts .
 	})
 }
 
+// rollbackTimeout is how long a server that no longer answers may hold up the end of a transaction.
+const rollbackTimeout = 5 * time.Second
+
 func runTx(ctx context.Context, conn TxBeginner, isolation pgx.TxIsoLevel, fn func(tx pgx.Tx) error) (err error) {
 	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: isolation})
 	if err != nil {
 		return fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
-	// Also when fn panics. ctx may have ended, and the rollback is still due; pgx closes a connection on which
-	// it fails, which rolls back too. The error to return is the cause, never the rollback's.
-	defer tx.Rollback(context.WithoutCancel(ctx))
+	// Also when fn panics. ctx may have ended, and the rollback is still due, but not for ever: pgx closes a connection
+	// on which it fails, which rolls back too. The error to return is the cause, never the rollback's.
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+		defer cancel()
+		_ = tx.Rollback(ctx)
+	}()
 
 	if err := fn(tx); err != nil {
 		return err

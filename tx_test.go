@@ -3,8 +3,10 @@ package gapless_test
 import (
 	"context"
 	"errors"
+	"net"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -110,7 +112,7 @@ func TestInTxGivesUpAndReturnsTheLastCause(t *testing.T) {
 	}
 	err := gapless.InTx(t.Context(), pool, fail, gapless.WithMaxAttempts(3))
 	require.Contains(t, requireCode(t, "40001", err).Message, "again and again")
-	require.ErrorContains(t, err, "3 times")
+	require.ErrorContains(t, err, "attempt 3 of 3")
 	require.Equal(t, 3, runs)
 
 	runs = 0
@@ -326,6 +328,46 @@ func TestAConnectionThatBreaksBeforeCommitIsTheCallersError(t *testing.T) {
 	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
 	require.Equal(t, 1, runs)
 	require.EqualValues(t, 1, killer.number("SELECT gapless.next_gapless('invoice')"))
+}
+
+// deaf is a connection whose server hears nothing any more, and says nothing.
+type deaf struct {
+	net.Conn
+	now *atomic.Bool
+}
+
+func (d deaf) Write(b []byte) (int, error) {
+	if d.now.Load() {
+		return len(b), nil
+	}
+	return d.Conn.Write(b)
+}
+
+func TestAServerThatNoLongerAnswersDoesNotHoldInTxUp(t *testing.T) {
+	t.Parallel()
+	var now atomic.Bool
+	pool := newPool(t, func(config *pgxpool.Config) {
+		dial := config.ConnConfig.DialFunc
+		config.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := dial(ctx, network, addr)
+			return deaf{conn, &now}, err
+		}
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := later(func() (int, error) {
+		return 0, gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+			_, err := invoices.Next(ctx, tx)
+			now.Store(true)
+			cancel()
+			return errors.Join(err, ctx.Err())
+		})
+	})
+	select {
+	case r := <-done:
+		require.ErrorIs(t, r.err, context.Canceled)
+	case <-time.After(eventually):
+		t.Fatal("InTx still waits for the rollback's answer")
+	}
 }
 
 func TestErrorsAreTyped(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Who holds a sequence now, and who waits for it. Details of other roles' backends are NULL, and their query a placeholder, without pg_read_all_stats. A sequence whose first transaction has not committed is not shown, and neither is a holder whose lock was taken in a released savepoint while nobody waits.
+// Who holds a sequence now, and who waits for it. Details of other roles' backends are NULL, and their query reads <insufficient privilege>, without pg_read_all_stats. A sequence whose first transaction has not committed is not shown. While nobody waits, neither is a holder that took or strengthened its lock in a savepoint or an EXCEPTION block.
 type Holder struct {
 	// The sequence.
 	Name string
@@ -16,7 +16,7 @@ type Holder struct {
 	State string
 	// The backend's process id, for pg_terminate_backend. NULL for a prepared transaction.
 	Pid *int32
-	// The prepared transaction's name, for COMMIT PREPARED or ROLLBACK PREPARED; NULL for a backend.
+	// The prepared transaction's name, for COMMIT PREPARED or ROLLBACK PREPARED. NULL for a backend, and for a prepared transaction that locked in a savepoint (pg_prepared_xacts lists them all).
 	PreparedAs *string
 	// The backend's application_name.
 	ApplicationName *string

@@ -20,15 +20,38 @@ import (
 // tern makes it before the first migration makes schema gapless.
 const VersionTable = "public.gapless_schema_version"
 
+// ErrNewer is the error of [Up] for a database that a newer release has migrated. Nothing is changed; whether this
+// release works with it is for the caller to decide.
+var ErrNewer = errors.New("the database was migrated by a newer release")
+
 // Up installs the schema, or brings it up to date; on a database that is up to date it changes nothing. Each
-// migration is a transaction of its own.
+// migration is a transaction of its own, so conn must not be in one.
 //
 // It blocks while another session migrates this database: tern takes a session-level advisory lock, so conn must
 // not be behind a transaction pooler. Session settings of conn are reset. The role needs CREATE on the database and
-// on schema public, as the database's owner has; it becomes the owner of the schema and needs not be a superuser.
+// on schema public, as the database's owner has, and needs not be a superuser. It becomes the owner of the schema, and
+// only the owner can upgrade it.
 //
-// An error of PostgreSQL's is a [*pgconn.PgError] (by [errors.As]) and names the migration.
+// Errors: [ErrNewer]; PostgreSQL's, as a [*pgconn.PgError] (by [errors.As]), such as 42P06 where the database has another
+// schema of that name, and 42501 where another role owns [VersionTable]. That of a migration names it.
 func Up(ctx context.Context, conn *pgx.Conn) error {
+	if conn.PgConn().TxStatus() != 'I' {
+		return errors.New("migrate: the connection is in a transaction; end it first")
+	}
+	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, prepare)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	version, err := Status(ctx, conn)
+	if err != nil {
+		return err
+	}
+	if version.Current > version.Latest {
+		return fmt.Errorf("migrate: %w: it is at version %d, and this one ends at %d", ErrNewer, version.Current, version.Latest)
+	}
 	migrator, err := migrate.NewMigrator(ctx, conn, VersionTable)
 	if err != nil {
 		return fmt.Errorf("migrate: preparing %s: %w", VersionTable, err)

@@ -199,17 +199,100 @@ func TestInstallingWithAnEmptyAndWithAHostileSearchPath(t *testing.T) {
 	}
 }
 
-func TestAFailedInstallLeavesNothingAndSaysWhere(t *testing.T) {
+func TestAnotherSchemaOfThatNameIsLeftAlone(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.NewEmpty(t).Conn(t)
-	_, err := conn.Exec(t.Context(), "CREATE SCHEMA gapless") // somebody else's
+	_, err := conn.Exec(t.Context(), "CREATE SCHEMA gapless")
 	require.NoError(t, err)
-	err = migrate.Up(t.Context(), conn)
-	var pg *pgconn.PgError
-	require.ErrorAs(t, err, &pg)
-	require.Equal(t, "42P06", pg.Code)
-	require.ErrorContains(t, err, "001_tables_and_views.sql")
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	for _, install := range []func() error{
+		func() error { return migrate.Up(t.Context(), conn) },
+		func() error { _, err := conn.Exec(t.Context(), script); return err },
+	} {
+		err := install()
+		requireCode(t, "42P06", err)
+		_, err = conn.Exec(t.Context(), "ROLLBACK")
+		require.NoError(t, err)
+		var left int
+		require.NoError(t, conn.QueryRow(t.Context(), `SELECT count(*) FROM pg_class
+			WHERE relnamespace = 'gapless'::regnamespace OR relname = 'gapless_schema_version'`).Scan(&left))
+		require.Zero(t, left)
+	}
+}
+
+// TestAVersionTableOfAnotherRoleIsNotTrusted plants a table with a trigger, which would run with the installer's rights.
+func TestAVersionTableOfAnotherRoleIsNotTrusted(t *testing.T) {
+	t.Parallel()
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	for name, install := range map[string]func(conn *pgx.Conn) error{
+		"migrations": func(conn *pgx.Conn) error { return migrate.Up(t.Context(), conn) },
+		"script":     func(conn *pgx.Conn) error { _, err := conn.Exec(t.Context(), script); return err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.NewEmpty(t)
+			conn := database.Conn(t)
+			evil := pgx.Identifier{database.Name + " evil"}.Sanitize()
+			_, err := conn.Exec(t.Context(), "CREATE ROLE "+evil)
+			require.NoError(t, err)
+			t.Cleanup(func() {
+				ctx := context.WithoutCancel(t.Context())
+				admin, err := pgx.Connect(ctx, database.URL)
+				require.NoError(t, err)
+				defer admin.Close(ctx)
+				_, err = admin.Exec(ctx, "DROP OWNED BY "+evil+" CASCADE; DROP ROLE "+evil)
+				require.NoError(t, err)
+			})
+			_, err = conn.Exec(t.Context(), "GRANT CREATE ON SCHEMA public TO "+evil+"; SET ROLE "+evil+`;
+				CREATE TABLE public.gapless_schema_version (version int4 NOT NULL);
+				CREATE TABLE public.loot (who name);
+				CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.loot VALUES (current_user); RETURN NEW; END $$;
+				CREATE TRIGGER t BEFORE INSERT OR UPDATE ON public.gapless_schema_version FOR EACH ROW EXECUTE FUNCTION public.f();
+				RESET ROLE`)
+			require.NoError(t, err)
+			requireCode(t, "42501", install(conn))
+			_, err = conn.Exec(t.Context(), "ROLLBACK")
+			require.NoError(t, err)
+			var loot int
+			require.NoError(t, conn.QueryRow(t.Context(), "SELECT count(*) FROM public.loot").Scan(&loot))
+			require.Zero(t, loot)
+		})
+	}
+}
+
+func TestANewerDatabaseIsLeftAlone(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.NewEmpty(t).Conn(t)
+	require.NoError(t, migrate.Up(t.Context(), conn))
+	_, err := conn.Exec(t.Context(), "UPDATE public.gapless_schema_version SET version = 1000")
+	require.NoError(t, err)
+	require.ErrorIs(t, migrate.Up(t.Context(), conn), migrate.ErrNewer)
 	status, err := migrate.Status(t.Context(), conn)
 	require.NoError(t, err)
-	require.Zero(t, status.Current)
+	require.EqualValues(t, 1000, status.Current)
+}
+
+func TestUpWantsAConnectionThatIsNotInATransaction(t *testing.T) {
+	t.Parallel()
+	conn := pgtest.NewEmpty(t).Conn(t)
+	_, err := conn.Exec(t.Context(), "BEGIN")
+	require.NoError(t, err)
+	require.ErrorContains(t, migrate.Up(t.Context(), conn), "in a transaction")
+}
+
+// TestTheScriptIsPlainASCII is so that it installs in a database of any encoding.
+func TestTheScriptIsPlainASCII(t *testing.T) {
+	t.Parallel()
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	require.Regexp(t, `^[\t\n\x20-\x7e]*$`, script)
+}
+
+func requireCode(t *testing.T, code string, err error) {
+	t.Helper()
+	var pg *pgconn.PgError
+	require.ErrorAs(t, err, &pg)
+	require.Equal(t, code, pg.Code, pg.Message)
 }

@@ -76,8 +76,8 @@ func TestWhatTheDatabaseRefuses(t *testing.T) {
 		code          int
 		message, hint string
 	}{
-		{[]string{"next", ""}, exitUsage, "the name of a sequence must not be empty", "Give the name"},
-		{[]string{"last", strings.Repeat("n", 256)}, exitUsage, "has 256 bytes", "Shorten the name"},
+		{[]string{"next", ""}, exitUsage, "its name has 0 bytes, and must have 1 to 255", "Give another name"},
+		{[]string{"last", strings.Repeat("n", 256)}, exitUsage, "has 256 bytes", "Give another name"},
 		{[]string{"peek", "x", "--initial", "5", "--reset", "5"}, exitUsage, "reset (5) must be above initial (5)", "Give a larger reset"},
 		{[]string{"next", "x", "--count", "-1"}, exitUsage, `sequence "x"`, ""},
 		{[]string{"next", "x", "--initial", "9223372036854775807", "--count", "2"}, exitFailure, "would pass 9223372036854775807", "Begin a sequence of another name"},

@@ -14,7 +14,7 @@ import (
 	"github.com/pggapless/gapless/internal/client"
 )
 
-// The wait before the n-th retry is a random part of firstWait doubled n times, up to longestWait ("full jitter":
+// The wait before each retry is a random part of a time that begins as firstWait and doubles up to longestWait ("full jitter":
 // Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
 const (
 	firstWait   = 2 * time.Millisecond
@@ -46,14 +46,14 @@ func Run(ctx context.Context, options Options, attempt func() error) error {
 			return err
 		}
 		if made >= options.Attempts {
-			return fmt.Errorf("gapless: transaction failed %d times, most recently: %w", made, err)
+			return fmt.Errorf("gapless: gave up after attempt %d of %d: %w", made, max(made, options.Attempts), err)
 		}
 		wait := time.NewTimer(rand.N(backoff(made)))
 		select {
 		case <-ctx.Done():
 			wait.Stop()
-			return fmt.Errorf("gapless: %w before the transaction could be retried; it failed %d times, most recently: %w",
-				context.Cause(ctx), made, err)
+			return fmt.Errorf("gapless: %w after attempt %d of %d: %w",
+				context.Cause(ctx), made, options.Attempts, err)
 		case <-wait.C:
 		}
 	}

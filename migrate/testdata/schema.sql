@@ -6,7 +6,7 @@ CREATE TYPE gapless.allocation_kind AS ENUM (
     'adopted',
     'pruned'
 );
-COMMENT ON TYPE gapless.allocation_kind IS 'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. A type and not a CHECK, which would cost each allocation 2 µs.';
+COMMENT ON TYPE gapless.allocation_kind IS 'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. A type and not a CHECK, which would cost each allocation 2 microseconds.';
 CREATE FUNCTION gapless.adopt_gapless(name text, last bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -66,16 +66,11 @@ BEGIN
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give the name of a sequence, 1 to 255 bytes long.',
                 SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name';
-    ELSIF check_name.name = '' THEN
-        RAISE EXCEPTION 'the name of a sequence must not be empty'
-            USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Give the name of a sequence, 1 to 255 bytes long.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name', CONSTRAINT = 'sequence_name_length';
-    ELSIF octet_length(check_name.name) > 255 THEN
-        RAISE EXCEPTION 'the name of sequence "%…" has % bytes, which is more than 255',
+    ELSIF octet_length(check_name.name) NOT BETWEEN 1 AND 255 THEN
+        RAISE EXCEPTION 'sequence "%": its name has % bytes, and must have 1 to 255',
             left(check_name.name, 40), octet_length(check_name.name)
             USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Shorten the name, or use a hash of its variable part.',
+                HINT = 'Give another name; if it is too long, a hash of its variable part.',
                 SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name', CONSTRAINT = 'sequence_name_length';
     END IF;
 END;
@@ -117,8 +112,8 @@ CREATE FUNCTION gapless.delete_gapless(name text DEFAULT 'default'::text, nowait
     AS $$
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
-    IF delete_gapless.nowait THEN
-        PERFORM gapless.lock_sequence(delete_gapless.name, true);
+    IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
+        RETURN false;
     END IF;
     -- Written before anything is read: a holder's row is seen only by a statement after the wait, and
     -- transactions with an older snapshot get 40001. Another round is due when the holder remade it.
@@ -158,7 +153,7 @@ BEGIN
     EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders TO %I', grant_gapless.role);
 END;
 $$;
-COMMENT ON FUNCTION gapless.grant_gapless(role name) IS 'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate and read, SELECT on the views. Functions that can damage numbering are granted one by one, by hand. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+COMMENT ON FUNCTION gapless.grant_gapless(role name) IS 'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate and read, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 CREATE FUNCTION gapless.last_gapless(name text DEFAULT 'default'::text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -215,7 +210,7 @@ DECLARE
 BEGIN
     -- The hot path: every statement here costs all who wait. What it cannot do is left to next_gapless_batch,
     -- below: the first value, nowait, an argument to refuse, the end of the range, and the isolation levels
-    -- at which INSERT needs ON CONFLICT, which costs it a second WAL record and 3 of some 25 µs.
+    -- at which INSERT needs ON CONFLICT, which costs it a second WAL record and 3 of some 25 microseconds.
     IF current_setting('transaction_isolation') = 'read committed'
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
@@ -252,7 +247,7 @@ BEGIN
     );
 END;
 $$;
-COMMENT ON FUNCTION gapless.next_gapless(name text, initial bigint, reset bigint, nowait boolean) IS 'The next value of a sequence, in the caller''s transaction: 1, 2, 3, … without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
+COMMENT ON FUNCTION gapless.next_gapless(name text, initial bigint, reset bigint, nowait boolean) IS 'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
 CREATE FUNCTION gapless.next_gapless_batch(name text, size bigint, initial bigint DEFAULT 1, reset bigint DEFAULT NULL::bigint, nowait boolean DEFAULT false) RETURNS SETOF bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -324,6 +319,7 @@ CREATE FUNCTION gapless.open_sequence(name text, nowait boolean) RETURNS boolean
     AS $$
 DECLARE
     made         boolean := false;
+    tries        integer := 0;
     lock_timeout text;
 BEGIN
     -- Another round is due only when someone else made or remade the sequence meanwhile, which needs a
@@ -332,17 +328,20 @@ BEGIN
         IF gapless.lock_sequence(open_sequence.name, open_sequence.nowait) THEN
             EXIT;
         ELSIF open_sequence.nowait THEN
-            -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. The shortest
-            -- lock_timeout there is comes next to it. An advisory lock a name would need no wait at
-            -- all, but 100,000 new names in one transaction exhaust the lock table.
+            -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. A short lock_timeout
+            -- comes next to it; but it ends other waits, too, such as one for the table to be extended, so it
+            -- is tried again with twice the time: 1, 2, ... 128 ms. An advisory lock a name would need no
+            -- wait at all, but 100,000 new names in one transaction exhaust the lock table.
             lock_timeout := current_setting('lock_timeout');
-            PERFORM set_config('lock_timeout', '1ms', true);
+            PERFORM set_config('lock_timeout', (1 << tries) || 'ms', true);
             BEGIN
                 INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
-                -- Its own message knows neither the sequence nor what to do.
-                PERFORM gapless.raise_locked(open_sequence.name);
+                tries := tries + 1;
+                IF tries = 8 THEN
+                    PERFORM gapless.raise_locked(open_sequence.name);
+                END IF;
             END;
             PERFORM set_config('lock_timeout', lock_timeout, true);
         ELSE
@@ -550,12 +549,17 @@ CREATE VIEW gapless.holders AS
                    FROM pg_database d
                   WHERE (d.datname = current_database()))) AND (r.relation = ('gapless.sequence'::regclass)::oid) AND r.granted)))
              LEFT JOIN pg_prepared_xacts p_1 ON (((x.pid IS NULL) AND (p_1.transaction = x.transactionid))))
+          WHERE (NOT (EXISTS ( SELECT
+                   FROM waiter w
+                  WHERE ((w.name = s.name) AND w.granted))))
         UNION
          SELECT w.name,
-            NULLIF(b.pid, 0) AS "nullif",
-            NULL::text
-           FROM (waiter w
+            NULLIF(b.pid, 0) AS pid,
+            p_1.gid
+           FROM (((waiter w
+             JOIN gapless.sequence s ON ((s.name = w.name)))
              CROSS JOIN LATERAL unnest(pg_blocking_pids(w.pid)) b(pid))
+             LEFT JOIN pg_prepared_xacts p_1 ON (((b.pid = 0) AND (p_1.transaction = s.xmax))))
           WHERE w.granted
         ), participant AS (
          SELECT h.name,
@@ -563,9 +567,6 @@ CREATE VIEW gapless.holders AS
             h.pid,
             h.gid
            FROM holder h
-          WHERE ((h.pid IS NOT NULL) OR (h.gid IS NOT NULL) OR (NOT (EXISTS ( SELECT
-                   FROM holder k
-                  WHERE ((k.name = h.name) AND (k.gid IS NOT NULL))))))
         UNION ALL
          SELECT DISTINCT w.name,
             'waits'::text,
@@ -584,11 +585,11 @@ CREATE VIEW gapless.holders AS
    FROM ((participant q
      LEFT JOIN pg_stat_activity a ON ((a.pid = q.pid)))
      LEFT JOIN pg_prepared_xacts p ON ((p.gid = q.gid)));
-COMMENT ON VIEW gapless.holders IS 'Who holds a sequence now, and who waits for it. Details of other roles'' backends are NULL, and their query a placeholder, without pg_read_all_stats. A sequence whose first transaction has not committed is not shown, and neither is a holder whose lock was taken in a released savepoint while nobody waits.';
+COMMENT ON VIEW gapless.holders IS 'Who holds a sequence now, and who waits for it. Details of other roles'' backends are NULL, and their query reads <insufficient privilege>, without pg_read_all_stats. A sequence whose first transaction has not committed is not shown. While nobody waits, neither is a holder that took or strengthened its lock in a savepoint or an EXCEPTION block.';
 COMMENT ON COLUMN gapless.holders.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.holders.state IS '''holds'' or ''waits''.';
 COMMENT ON COLUMN gapless.holders.pid IS 'The backend''s process id, for pg_terminate_backend. NULL for a prepared transaction.';
-COMMENT ON COLUMN gapless.holders.prepared_as IS 'The prepared transaction''s name, for COMMIT PREPARED or ROLLBACK PREPARED; NULL for a backend.';
+COMMENT ON COLUMN gapless.holders.prepared_as IS 'The prepared transaction''s name, for COMMIT PREPARED or ROLLBACK PREPARED. NULL for a backend, and for a prepared transaction that locked in a savepoint (pg_prepared_xacts lists them all).';
 COMMENT ON COLUMN gapless.holders.application_name IS 'The backend''s application_name.';
 COMMENT ON COLUMN gapless.holders.user_name IS 'Who logged in, or who prepared the transaction.';
 COMMENT ON COLUMN gapless.holders.transaction_age IS 'How long ago the transaction began, or was prepared.';

@@ -12,8 +12,8 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
-    IF delete_gapless.nowait THEN
-        PERFORM gapless.lock_sequence(delete_gapless.name, true);
+    IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
+        RETURN false;
     END IF;
     -- Written before anything is read: a holder's row is seen only by a statement after the wait, and
     -- transactions with an older snapshot get 40001. Another round is due when the holder remade it.

@@ -1,4 +1,4 @@
--- grant_gapless: gives a role what an application needs, and nothing that can damage numbering.
+-- grant_gapless: gives a role what an application needs to allocate and to look.
 --
 -- Runs with the caller's rights: only the owner can grant. Raises 22004 (NULL), 42704 (no such role).
 CREATE OR REPLACE FUNCTION gapless.grant_gapless(
@@ -20,6 +20,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.grant_gapless IS
-'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate and read, SELECT on the views. Functions that can damage numbering are granted one by one, by hand. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate and read, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 
 REVOKE ALL ON FUNCTION gapless.grant_gapless FROM PUBLIC;

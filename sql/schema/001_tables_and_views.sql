@@ -40,7 +40,7 @@ CREATE TYPE gapless.allocation_kind AS ENUM ('issued', 'adopted', 'pruned');
 REVOKE ALL ON TYPE gapless.allocation_kind FROM PUBLIC;
 
 COMMENT ON TYPE gapless.allocation_kind IS
-'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. A type and not a CHECK, which would cost each allocation 2 µs.';
+'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. A type and not a CHECK, which would cost each allocation 2 microseconds.';
 
 CREATE TABLE gapless.allocation (
     name         text        COLLATE "C" NOT NULL,
@@ -120,7 +120,8 @@ WITH waiter AS (
         AND l.relation = 'gapless.sequence'::regclass
         AND (format('(%s,%s)', l.page, l.tuple))::tid = s.ctid
 ), holder AS (
-    -- The holder's own xid. That it also has a lock on the table tells it from a multixact with the same number.
+    -- While nobody waits, xmax tells, unless it is the xid of a released savepoint, which has no lock of its own any
+    -- more, or a multixact. With a lock on the table, too, it is hardly another transaction of the same number.
     SELECT s.name, x.pid, p.gid
     FROM gapless.sequence AS s
     JOIN pg_catalog.pg_locks AS x
@@ -133,19 +134,18 @@ WITH waiter AS (
         AND r.relation = 'gapless.sequence'::regclass
         AND r.granted
     LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON x.pid IS NULL AND p.transaction = x.transactionid
+    WHERE NOT EXISTS (SELECT FROM waiter AS w WHERE w.name = s.name AND w.granted)
     UNION
-    -- A released savepoint's xid has no lock of its own any more, and a multixact never had: then the first
-    -- waiter, who has the tuple lock, knows whom it waits for. Pid 0 is a prepared transaction.
-    SELECT w.name, nullif(b.pid, 0), NULL
+    -- The first waiter has the tuple lock and knows whom it waits for. Pid 0 is a prepared transaction.
+    SELECT w.name, nullif(b.pid, 0) AS pid, p.gid
     FROM waiter AS w
+    JOIN gapless.sequence AS s ON s.name = w.name
     CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
+    LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON b.pid = 0 AND p.transaction = s.xmax
     WHERE w.granted
 ), participant AS (
     SELECT h.name, 'holds' AS state, h.pid, h.gid
     FROM holder AS h
-    -- The waiter's view of a prepared transaction adds nothing where its name is known.
-    WHERE h.pid IS NOT NULL OR h.gid IS NOT NULL
-        OR NOT EXISTS (SELECT FROM holder AS k WHERE k.name = h.name AND k.gid IS NOT NULL)
     UNION ALL
     SELECT DISTINCT w.name, 'waits', w.pid, NULL
     FROM waiter AS w
@@ -166,11 +166,11 @@ LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON p.gid = q.gid;
 REVOKE ALL ON TABLE gapless.holders FROM PUBLIC;
 
 COMMENT ON VIEW gapless.holders IS
-'Who holds a sequence now, and who waits for it. Details of other roles'' backends are NULL, and their query a placeholder, without pg_read_all_stats. A sequence whose first transaction has not committed is not shown, and neither is a holder whose lock was taken in a released savepoint while nobody waits.';
+'Who holds a sequence now, and who waits for it. Details of other roles'' backends are NULL, and their query reads <insufficient privilege>, without pg_read_all_stats. A sequence whose first transaction has not committed is not shown. While nobody waits, neither is a holder that took or strengthened its lock in a savepoint or an EXCEPTION block.';
 COMMENT ON COLUMN gapless.holders.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.holders.state IS '''holds'' or ''waits''.';
 COMMENT ON COLUMN gapless.holders.pid IS 'The backend''s process id, for pg_terminate_backend. NULL for a prepared transaction.';
-COMMENT ON COLUMN gapless.holders.prepared_as IS 'The prepared transaction''s name, for COMMIT PREPARED or ROLLBACK PREPARED; NULL for a backend.';
+COMMENT ON COLUMN gapless.holders.prepared_as IS 'The prepared transaction''s name, for COMMIT PREPARED or ROLLBACK PREPARED. NULL for a backend, and for a prepared transaction that locked in a savepoint (pg_prepared_xacts lists them all).';
 COMMENT ON COLUMN gapless.holders.application_name IS 'The backend''s application_name.';
 COMMENT ON COLUMN gapless.holders.user_name IS 'Who logged in, or who prepared the transaction.';
 COMMENT ON COLUMN gapless.holders.transaction_age IS 'How long ago the transaction began, or was prepared.';

@@ -20,7 +20,7 @@ DECLARE
 BEGIN
     -- The hot path: every statement here costs all who wait. What it cannot do is left to next_gapless_batch,
     -- below: the first value, nowait, an argument to refuse, the end of the range, and the isolation levels
-    -- at which INSERT needs ON CONFLICT, which costs it a second WAL record and 3 of some 25 µs.
+    -- at which INSERT needs ON CONFLICT, which costs it a second WAL record and 3 of some 25 microseconds.
     IF current_setting('transaction_isolation') = 'read committed'
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
@@ -60,6 +60,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.next_gapless IS
-'The next value of a sequence, in the caller''s transaction: 1, 2, 3, … without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
+'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
 
 REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;

@@ -1,7 +1,8 @@
 -- open_sequence: private; locks a sequence until the transaction ends, and makes it if there is none.
 --
 -- Returns whether it made it. Waits for a transaction that has the lock or is making the same sequence,
--- as long as lock_timeout allows; with nowait it raises 55P03 instead. Under REPEATABLE READ and
+-- as long as lock_timeout allows; with nowait it raises 55P03 instead, where the sequence is being made after a
+-- quarter of a second at most. Under REPEATABLE READ and
 -- above it raises 40001 when the sequence was made or rewritten since the snapshot.
 CREATE OR REPLACE FUNCTION gapless.open_sequence(
     name   text,
@@ -12,6 +13,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     made         boolean := false;
+    tries        integer := 0;
     lock_timeout text;
 BEGIN
     -- Another round is due only when someone else made or remade the sequence meanwhile, which needs a
@@ -20,17 +22,20 @@ BEGIN
         IF gapless.lock_sequence(open_sequence.name, open_sequence.nowait) THEN
             EXIT;
         ELSIF open_sequence.nowait THEN
-            -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. The shortest
-            -- lock_timeout there is comes next to it. An advisory lock a name would need no wait at
-            -- all, but 100,000 new names in one transaction exhaust the lock table.
+            -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. A short lock_timeout
+            -- comes next to it; but it ends other waits, too, such as one for the table to be extended, so it
+            -- is tried again with twice the time: 1, 2, ... 128 ms. An advisory lock a name would need no
+            -- wait at all, but 100,000 new names in one transaction exhaust the lock table.
             lock_timeout := current_setting('lock_timeout');
-            PERFORM set_config('lock_timeout', '1ms', true);
+            PERFORM set_config('lock_timeout', (1 << tries) || 'ms', true);
             BEGIN
                 INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
-                -- Its own message knows neither the sequence nor what to do.
-                PERFORM gapless.raise_locked(open_sequence.name);
+                tries := tries + 1;
+                IF tries = 8 THEN
+                    PERFORM gapless.raise_locked(open_sequence.name);
+                END IF;
             END;
             PERFORM set_config('lock_timeout', lock_timeout, true);
         ELSE
