@@ -146,8 +146,8 @@ var traps = []trap{
 					return r.err
 				case <-time.After(tick):
 				}
-				// Longer than the first tries wait.
-				if *value[bool](observer, "SELECT coalesce(bool_or(clock_timestamp() - waitstart > '8 ms'), false) FROM pg_locks WHERE pid = $1", two.pid()) {
+				// Longer than the first try waits.
+				if *value[bool](observer, "SELECT coalesce(bool_or(clock_timestamp() - waitstart > '2 ms'), false) FROM pg_locks WHERE pid = $1", two.pid()) {
 					blocker.do("COMMIT")
 					return (<-done).err
 				}
