@@ -250,7 +250,7 @@ func TestLockTimeoutHoldsForTheFirstCallToo(t *testing.T) {
 	require.EqualValues(t, 2, two.number("SELECT gapless.next_gapless('later')"))
 }
 
-func TestOppositeOrdersAreADeadlockThatInTxRetries(t *testing.T) {
+func TestOppositeOrdersAreADeadlock(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	one, two, observer := connect(t, database), connect(t, database), connect(t, database)

@@ -12,19 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
-	"github.com/pggapless/gapless/migrate"
 )
 
-func TestMain(m *testing.M) {
-	pgtest.Main(m, func(ctx context.Context, url string) error {
-		conn, err := pgx.Connect(ctx, url)
-		if err != nil {
-			return err
-		}
-		defer conn.Close(ctx)
-		return migrate.Up(ctx, conn)
-	})
-}
+func TestMain(m *testing.M) { pgtest.Main(m, pgtest.Install) }
 
 // hostilePath makes unqualified names fail, so that every statement of ours has to be qualified.
 func hostilePath(config *pgxpool.Config) {

@@ -13,20 +13,10 @@ import (
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
-	"github.com/pggapless/gapless/migrate"
 	"github.com/pggapless/gapless/stdlib"
 )
 
-func TestMain(m *testing.M) {
-	pgtest.Main(m, func(ctx context.Context, url string) error {
-		conn, err := pgx.Connect(ctx, url)
-		if err != nil {
-			return err
-		}
-		defer conn.Close(ctx)
-		return migrate.Up(ctx, conn)
-	})
-}
+func TestMain(m *testing.M) { pgtest.Main(m, pgtest.Install) }
 
 func open(t *testing.T) *sql.DB {
 	t.Helper()

@@ -14,19 +14,9 @@ import (
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
-	"github.com/pggapless/gapless/migrate"
 )
 
-func TestMain(m *testing.M) {
-	pgtest.Main(m, func(ctx context.Context, url string) error {
-		conn, err := pgx.Connect(ctx, url)
-		if err != nil {
-			return err
-		}
-		defer conn.Close(context.WithoutCancel(ctx))
-		return migrate.Up(ctx, conn)
-	})
-}
+func TestMain(m *testing.M) { pgtest.Main(m, pgtest.Install) }
 
 // outcome is what a run of the program left behind.
 type outcome struct {

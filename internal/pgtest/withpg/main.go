@@ -17,10 +17,7 @@ import (
 	"os/signal"
 	"syscall"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/pggapless/gapless/internal/pgtest"
-	"github.com/pggapless/gapless/migrate"
 )
 
 func main() {
@@ -55,7 +52,7 @@ func run(ctx context.Context, empty bool, command []string) (err error) {
 		return err
 	}
 	if !empty {
-		if err := install(ctx, database.URL); err != nil {
+		if err := pgtest.Install(ctx, database.URL); err != nil {
 			return err
 		}
 	}
@@ -63,13 +60,4 @@ func run(ctx context.Context, empty bool, command []string) (err error) {
 	cmd.Env = append(os.Environ(), "GAPLESS_DATABASE_URL="+database.URL)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
 	return cmd.Run()
-}
-
-func install(ctx context.Context, url string) error {
-	conn, err := pgx.Connect(ctx, url)
-	if err != nil {
-		return err
-	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	return migrate.Up(ctx, conn)
 }
