@@ -31,6 +31,13 @@
 // late, commit soon, and give each series that needs no common order a sequence of its own: distinct sequences never
 // wait for each other. Who may not wait calls [Sequence.TryNext].
 //
+// # Columns that number themselves
+//
+// [Attach] lets a column of a table number itself: from then on an INSERT is all that is needed, from any stack, and its
+// RETURNING has the number. A row that does not arrive takes none, and a number cannot be written by hand, changed or lost
+// by a DELETE. [Sequence.Void] cancels a number with a reason, and [Audit] returns what the journal and the rows do not
+// agree in, explained or not.
+//
 // # The database
 //
 // The work is done by functions in schema gapless, which package migrate installs. This package adds no rule: every

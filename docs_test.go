@@ -1,46 +1,223 @@
 package gapless_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
-// TestTheSQLInTheDocumentationRuns runs every block of SQL in README.md and docs, each file in a database of its own
-// that has the tables of which they speak.
+// The documentation says what a statement gives in the lines after it: "-- => 1 | ACME" is a row, its columns parted by
+// " | ", NULL as NULL and everything else as psql shows it; "-- => (no rows)" is none, and "-- => ERROR 23514" a
+// SQLSTATE. All of its rows have to be there, in their order.
+
+// TestTheSQLInTheDocumentationRuns runs every statement of SQL in README.md and docs, and compares what it gives with what
+// is said there. Each file has a database of its own, with the tables of which it speaks; each recipe of the cookbook has
+// one to itself, and makes its tables.
 func TestTheSQLInTheDocumentationRuns(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	blocks := regexp.MustCompile("(?s)```sql\n(.*?)```")
 	for _, file := range append(files, "README.md") {
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
 			text, err := os.ReadFile(file)
 			require.NoError(t, err)
-			found := blocks.FindAllStringSubmatch(string(text), -1)
-			require.NotEmpty(t, found)
+			if strings.HasSuffix(file, "cookbook.md") {
+				for _, recipe := range strings.Split(string(text), "\n## ")[1:] {
+					title, _, _ := strings.Cut(recipe, "\n")
+					t.Run(title, func(t *testing.T) {
+						t.Parallel()
+						found := requireStatements(t, recipe)
+						require.NotEmpty(t, found[len(found)-1].rows, "the recipe does not end with what it gives")
+						runDocumented(t, pgtest.New(t), found)
+					})
+				}
+				return
+			}
 
 			database := pgtest.New(t)
 			s := connect(t, database)
-			app, _ := role(t, database, "app")
 			s.do(`CREATE TABLE orders (id bigint PRIMARY KEY, due boolean NOT NULL)`)
 			s.do(`INSERT INTO orders SELECT i, i % 2 = 0 FROM generate_series(1, 10) AS i`)
 			s.do(`CREATE TABLE drafts (id bigint PRIMARY KEY, number bigint UNIQUE)`)
 			s.do(`INSERT INTO drafts VALUES (1)`)
 			s.do(`CREATE TABLE invoices (number bigint PRIMARY KEY, customer text, order_id bigint REFERENCES orders)`)
-			for _, block := range found {
-				s.do(strings.ReplaceAll(block[1], "'app'", "'"+app+"'"))
-			}
+			runDocumented(t, database, requireStatements(t, string(text)))
 			require.Equal(t, s.number("SELECT count(*) FROM invoices"), s.number("SELECT gapless.last_gapless('invoice')"))
 			require.Equal(t, s.number("SELECT count(*) FROM invoices"), s.number("SELECT max(number) FROM invoices"))
 		})
+	}
+}
+
+// TestWhatTheDocumentationSaysOfAResultIsCompared shows that a documented result which is wrong fails.
+func TestWhatTheDocumentationSaysOfAResultIsCompared(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	run := func(block string) error {
+		found, err := documentedStatements("```sql\n" + block + "\n```")
+		for _, statement := range found {
+			err = errors.Join(err, statement.check(t.Context(), s.PgConn()))
+		}
+		return err
+	}
+	const values = "SELECT * FROM (VALUES (1, 'a', true), (2, NULL, false)) AS v;\n"
+	for _, right := range []string{
+		values + "-- => 1 | a | t\n-- => 2 | NULL | f",
+		values + "\nSELECT 7; -- a comment; and another\n-- => 7",
+		"SELECT 1 WHERE false;\n-- => (no rows)",
+		"SELECT 1 / 0;\n-- => ERROR 22012\nSELECT 1;\n-- => 1",
+		"DO $$ BEGIN\n    PERFORM 1;\nEND $$;\nSELECT $a$ ;\n$$;\n$a$ = ' ';\n-- => f",
+		"SELECT 'it''s; ' ||\n    'two lines;' AS x;\n-- => it's; two lines;",
+	} {
+		require.NoError(t, run(right), right)
+	}
+	for _, wrong := range []string{
+		values + "-- => 1 | a | t",
+		values + "-- => 1 | a | t\n-- => 2 | NULL | f\n-- => 3 | c | f",
+		values + "-- => 2 | NULL | f\n-- => 1 | a | t",
+		values + "-- => 1 | a | t\n-- => 2 |  | f",
+		values + "-- => (no rows)",
+		values + "-- => ERROR 22012",
+		"SELECT 1 WHERE false;\n-- => 1",
+		"SELECT 1 / 0;",
+		"SELECT 1 / 0;\n-- => 1",
+		"SELECT 1 / 0;\n-- => ERROR 22004",
+		"-- => 1\nSELECT 1;",
+		"SELECT 1; -- => 1",
+		"SELECT 1",
+		"SELECT 1;\n-- => 1\nSELECT 2\n-- => 2",
+	} {
+		require.Error(t, run(wrong), wrong)
+	}
+	_, err := documentedStatements("-- => 1")
+	require.Error(t, err, "outside of a block of SQL")
+}
+
+// documentedStatement is a statement, and the rows or the error that it gives; nothing is said of it where rows is empty.
+type documentedStatement struct {
+	sql  string
+	rows []string
+}
+
+func requireStatements(t *testing.T, text string) []documentedStatement {
+	t.Helper()
+	found, err := documentedStatements(text)
+	require.NoError(t, err)
+	require.NotEmpty(t, found)
+	return found
+}
+
+// documentedStatements takes the statements from the blocks of SQL in a Markdown text. A statement ends with a line that
+// ends with a semicolon, perhaps before a comment, outside of $$.
+func documentedStatements(text string) (found []documentedStatement, err error) {
+	var (
+		blocks = regexp.MustCompile("(?sm)^```sql\n(.*?)^```$")
+		result = regexp.MustCompile(`^-- => (.+)$`)
+		end    = regexp.MustCompile(`;(\s*--.*)?$`)
+		dollar = regexp.MustCompile(`\$[a-z]*\$`)
+		said   = regexp.MustCompile(`--\s*=>`)
+		rows   int
+	)
+	for _, block := range blocks.FindAllStringSubmatch(text, -1) {
+		var statement, quote string
+		var ended bool
+		for _, line := range strings.Split(block[1], "\n") {
+			if row := result.FindStringSubmatch(line); row != nil && ended {
+				found[len(found)-1].rows = append(found[len(found)-1].rows, row[1])
+				rows++
+				continue
+			}
+			if strings.TrimSpace(line) == "" && statement == "" {
+				continue
+			}
+			ended = false
+			statement += line + "\n"
+			for _, mark := range dollar.FindAllString(line, -1) {
+				switch quote {
+				case "":
+					quote = mark
+				case mark:
+					quote = ""
+				}
+			}
+			if quote == "" && end.MatchString(line) {
+				found = append(found, documentedStatement{sql: statement})
+				statement, ended = "", true
+			}
+		}
+		if regexp.MustCompile(`(?m)^\s*[^-\s]`).MatchString(statement) {
+			return found, fmt.Errorf("this statement does not end: %s", statement)
+		}
+	}
+	if all := len(said.FindAllString(text, -1)); all != rows {
+		return found, fmt.Errorf("%d results are written down, and %d of them would be compared", all, rows)
+	}
+	return found, nil
+}
+
+// check runs the statement and compares what it gives.
+func (d documentedStatement) check(ctx context.Context, conn *pgconn.PgConn) error {
+	results, err := conn.Exec(ctx, d.sql).ReadAll()
+	var got []string
+	var refused *pgconn.PgError
+	switch {
+	case errors.As(err, &refused) && len(d.rows) > 0:
+		got = []string{"ERROR " + refused.Code}
+	case err != nil:
+		return fmt.Errorf("%w: %s", err, d.sql)
+	case len(d.rows) == 0:
+		return nil
+	default:
+		for _, row := range results[len(results)-1].Rows {
+			columns := make([]string, len(row))
+			for i, column := range row {
+				if columns[i] = string(column); column == nil {
+					columns[i] = "NULL"
+				}
+			}
+			got = append(got, strings.Join(columns, " | "))
+		}
+		if got == nil {
+			got = []string{"(no rows)"}
+		}
+	}
+	if !slices.Equal(d.rows, got) {
+		return fmt.Errorf("documented:\n%s\nand it gave (%v):\n%s\n%s", strings.Join(d.rows, "\n"), err, strings.Join(got, "\n"), d.sql)
+	}
+	return nil
+}
+
+// runDocumented runs statements one after the other in one session. The roles of which the documentation speaks get names
+// of their own, since roles belong to the whole server.
+func runDocumented(t *testing.T, database *pgtest.Database, statements []documentedStatement) {
+	t.Helper()
+	names := map[string]string{}
+	mention := regexp.MustCompile(`'(app|billing)'|\b(app|billing)\b`)
+	conn := connect(t, database).PgConn()
+	for _, statement := range statements {
+		statement.sql = mention.ReplaceAllStringFunc(statement.sql, func(word string) string {
+			known := strings.Trim(word, "'")
+			if names[known] == "" {
+				names[known], _ = role(t, database, known)
+			}
+			if known != word {
+				return "'" + names[known] + "'"
+			}
+			return pgx.Identifier{names[known]}.Sanitize()
+		})
+		require.NoError(t, statement.check(t.Context(), conn))
 	}
 }
 
@@ -52,10 +229,10 @@ func TestTheFunctionsAreDocumented(t *testing.T) {
 	documented := regexp.MustCompile(`\s+`).ReplaceAllString(string(text), " ")
 	functions := texts(connect(t, pgtest.New(t)), `
 		SELECT format('gapless.%s(%s) RETURNS %s', proname,
-			replace(replace(pg_get_function_arguments(oid), '''default''::text', '''default'''), 'NULL::bigint', 'NULL'), pg_get_function_result(oid))
+			regexp_replace(replace(pg_get_function_arguments(oid), '''default''::text', '''default'''), 'NULL::(bigint|text)', 'NULL', 'g'), pg_get_function_result(oid))
 		FROM pg_proc
 		WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'`)
-	require.Len(t, functions, 9)
+	require.Len(t, functions, 13)
 	for _, signature := range functions {
 		signature = strings.ReplaceAll(signature, "timestamp with time zone", "timestamptz")
 		require.Contains(t, documented, signature)

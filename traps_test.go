@@ -77,7 +77,7 @@ var traps = []trap{
 			{"functions/delete_gapless.sql", createFunction, "    LOOP\n",
 				"    DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE \"C\";\n    LOOP\n"},
 			{"functions/delete_gapless.sql", createFunction,
-				"    DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE \"C\";\n    RETURN true;", "    RETURN true;"},
+				"    DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE \"C\";\n    DELETE FROM gapless.void", "    DELETE FROM gapless.void"},
 		},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			one, two, observer := connect(t, database), connect(t, database), connect(t, database)
@@ -173,15 +173,15 @@ var traps = []trap{
 	},
 	{
 		name:    "initial - 1 overflows at the least value",
-		changes: []change{{"functions/next_gapless_batch.sql", createFunction, "        value := start;\n    ELSE", "        value := (start - 1) + 1;\n    ELSE"}},
+		changes: []change{{"functions/next_gapless_batch.sql", createFunction, "        ordinal := 1;\n        value := start;\n", "        ordinal := 1;\n        value := (start - 1) + 1;\n"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			return expectNumber(math.MinInt64, connect(t, database), "SELECT gapless.next_gapless('a', initial => $1)", int64(math.MinInt64))
 		},
 	},
 	{
 		name: "a name from a column with another collation",
-		changes: []change{{"functions/next_gapless.sql", createFunction, "WHERE s.name = next_gapless.name COLLATE \"C\"\n        FOR",
-			"WHERE s.name = next_gapless.name\n        FOR"}},
+		changes: []change{{"functions/next_gapless.sql", createFunction, "WHERE s.name = next_gapless.name COLLATE \"C\" AND s.target IS NULL\n        FOR",
+			"WHERE s.name = next_gapless.name AND s.target IS NULL\n        FOR"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := connect(t, database)
 			s.do(`CREATE TABLE series (name text COLLATE "POSIX")`)
@@ -195,16 +195,17 @@ var traps = []trap{
 		changes: []change{{"functions/next_gapless.sql", createFunction, "coalesce(next_gapless.initial, 1)",
 			"coalesce(nullif(current_setting('gapless.initial', true), '')::bigint, next_gapless.initial, 1)"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
-			// Whatever the functions read of the settings, beyond those that decide nothing, is a way in.
+			// Whatever the functions read of the settings, beyond those that decide nothing, is a way in. (The notes that
+			// column_next keeps have no fixed names; TestLiesInTheSettingsDecideNothing has them.)
 			rows, err := connect(t, database).Query(t.Context(), `
-				SELECT m[1] FROM pg_proc, regexp_matches(prosrc, 'current_setting\(''([^'']*)''', 'g') AS m
+				SELECT m[1] FROM pg_proc, regexp_matches(prosrc, 'current_setting\(''([^'']+)''', 'g') AS m
 				WHERE pronamespace = 'gapless'::regnamespace
 				UNION SELECT m[1] FROM pg_attrdef, regexp_matches(pg_get_expr(adbin, adrelid), 'current_setting\(''([^'']*)''', 'g') AS m
 				ORDER BY 1`)
 			require.NoError(t, err)
 			settings, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			require.NoError(t, err)
-			if !slices.Equal([]string{"gapless.token", "lock_timeout", "role", "transaction_isolation"}, settings) {
+			if !slices.Equal([]string{"gapless.note_", "gapless.token", "lock_timeout", "role", "search_path", "track_counts", "transaction_isolation"}, settings) {
 				return fmt.Errorf("the functions read the settings %q", settings)
 			}
 			return nil
@@ -267,7 +268,7 @@ var traps = []trap{
 	{
 		name: "the newest row is read in the statement that takes the lock, with the snapshot from before it",
 		changes: []change{{"functions/next_gapless.sql", createFunction, `        PERFORM FROM gapless.sequence AS s
-        WHERE s.name = next_gapless.name COLLATE "C"
+        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL
         FOR NO KEY UPDATE;
         IF FOUND THEN`, `        WITH locked AS (
             SELECT FROM gapless.sequence AS s WHERE s.name = next_gapless.name COLLATE "C" FOR NO KEY UPDATE
@@ -298,7 +299,7 @@ var traps = []trap{
 
 func TestTraps(t *testing.T) {
 	t.Parallel()
-	for _, trap := range traps {
+	for _, trap := range slices.Concat(traps, columnTraps) {
 		t.Run(trap.name, func(t *testing.T) {
 			t.Parallel()
 			t.Run("is not there", func(t *testing.T) {

@@ -2,16 +2,18 @@
 //
 //	go test -run '^$' -bench Strict -benchtime 5x ./bench         # 5 interleaved rounds, about 2 minutes
 //	go test -run '^$' -bench OldSnapshot -benchtime 1x ./bench    # about 2 minutes
+//	go test -run '^$' -bench 'Attach|AtCommit|Audit' -benchtime 5x ./bench    # columns that number themselves: about 3 minutes
 //
 // Only ratios taken in one run mean anything on a machine that is shared: every round runs each contender for a moment,
 // one after the other, and what is reported is the median over the rounds. The server is a throwaway one with
-// PostgreSQL's defaults (fsync and synchronous_commit on), or that of GAPLESS_DATABASE_URL.
+// PostgreSQL's defaults (fsync and synchronous_commit on), or that of GAPLESS_DATABASE_URL, whose role has to be a superuser.
 package bench
 
 import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -36,8 +38,8 @@ func BenchmarkStrict(b *testing.B) {
 	for _, shape := range shapes {
 		for _, clients := range []int{1, 16, 64} {
 			b.Run(fmt.Sprintf("%s/clients=%d", shape.name, clients), func(b *testing.B) {
-				database := newDatabase(b)
-				conns := connect(b, database, clients, "on")
+				database := newDatabase(b, contenders)
+				conns := connect(b, database, clients, diskFlush)
 				round := func(length time.Duration) map[string]float64 {
 					rates := map[string]float64{}
 					for _, c := range contenders {
@@ -57,7 +59,7 @@ func BenchmarkStrict(b *testing.B) {
 					ratios["nextval"] = append(ratios["nextval"], rates["gapless"]/rates["nextval"])
 				}
 				b.StopTimer()
-				requireGapless(b, conns[0])
+				requireGapless(b, conns[0], contenders)
 				b.ReportMetric(0, "ns/op") // a round's length says nothing
 				for name, rates := range perSecond {
 					b.ReportMetric(median(rates), name+"/s")
@@ -75,8 +77,8 @@ func BenchmarkStrict(b *testing.B) {
 // last phase's rate over the first's.
 func BenchmarkOldSnapshot(b *testing.B) {
 	const phases = 4
-	database := newDatabase(b)
-	conns := connect(b, database, 4, "off")
+	database := newDatabase(b, contenders)
+	conns := connect(b, database, 4, noFlush)
 	statement := shapes[0]
 	ratios := map[string][]float64{}
 	for _, c := range contenders {
@@ -108,20 +110,30 @@ func BenchmarkOldSnapshot(b *testing.B) {
 			ratios[c.name] = append(ratios[c.name], r[phases-1]/r[0])
 		}
 	}
-	requireGapless(b, conns[0])
+	requireGapless(b, conns[0], contenders)
 	b.ReportMetric(0, "ns/op")
 	for name, r := range ratios {
 		b.ReportMetric(median(r), name+":last/first")
 	}
 }
 
+// How a session's commits reach the disk.
+var (
+	diskFlush = map[string]string{"synchronous_commit": "on", "commit_delay": "0"}
+
+	// As on a cloud disk: PostgreSQL itself waits for 1 ms before each flush.
+	slowFlush = map[string]string{"synchronous_commit": "on", "commit_delay": "1000", "commit_siblings": "0"}
+
+	noFlush = map[string]string{"synchronous_commit": "off"}
+)
+
 // connect opens the clients' connections.
-func connect(b *testing.B, database *pgtest.Database, clients int, synchronousCommit string) []*pgx.Conn {
+func connect(b *testing.B, database *pgtest.Database, clients int, parameters map[string]string) []*pgx.Conn {
 	b.Helper()
 	conns := make([]*pgx.Conn, clients)
 	for i := range conns {
 		conns[i] = database.Conn(b, func(config *pgx.ConnConfig) {
-			config.RuntimeParams["synchronous_commit"] = synchronousCommit
+			maps.Copy(config.RuntimeParams, parameters)
 		})
 	}
 	return conns

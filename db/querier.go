@@ -11,8 +11,15 @@ import (
 type Querier interface {
 	// Takes over existing numbering: the next value is last + 1.
 	AdoptGapless(ctx context.Context, arg AdoptGaplessParams) error
+	// Lets a column number itself.
+	AttachGapless(ctx context.Context, arg AttachGaplessParams) error
+	// What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
+	// SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
+	Audit(ctx context.Context, name *string) ([]AuditRow, error)
 	// Forgets a sequence and its journal; true if it existed.
 	DeleteGapless(ctx context.Context, arg DeleteGaplessParams) (bool, error)
+	// Ends what AttachGapless began; the numbers stay.
+	DetachGapless(ctx context.Context, arg DetachGaplessParams) error
 	// Gives a role what an application needs.
 	GrantGapless(ctx context.Context, role string) error
 	// Who holds a sequence now, and who waits for it; of every sequence, or of the one that is asked for.
@@ -31,6 +38,8 @@ type Querier interface {
 	RevokeGapless(ctx context.Context, role string) error
 	// Every sequence, by name, or the one that is asked for.
 	Sequences(ctx context.Context, name *string) ([]SequencesRow, error)
+	// Notes that an issued number was cancelled, and why.
+	VoidGapless(ctx context.Context, arg VoidGaplessParams) error
 }
 
 var _ Querier = (*Queries)(nil)

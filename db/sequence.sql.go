@@ -178,3 +178,19 @@ func (q *Queries) RevokeGapless(ctx context.Context, role string) error {
 	_, err := q.db.Exec(ctx, revokeGapless, role)
 	return err
 }
+
+const voidGapless = `-- name: VoidGapless :exec
+SELECT gapless.void_gapless(name => $1, value => $2, reason => $3)
+`
+
+type VoidGaplessParams struct {
+	Name   string
+	Value  int64
+	Reason string
+}
+
+// Notes that an issued number was cancelled, and why.
+func (q *Queries) VoidGapless(ctx context.Context, arg VoidGaplessParams) error {
+	_, err := q.db.Exec(ctx, voidGapless, arg.Name, arg.Value, arg.Reason)
+	return err
+}

@@ -60,7 +60,8 @@ SELECT
     name,
     last_value::bigint AS last_value,
     issued::bigint AS issued,
-    last_allocated_at::timestamptz AS last_allocated_at
+    last_allocated_at::timestamptz AS last_allocated_at,
+    coalesce(attached_column, '')::text AS attached_column
 FROM gapless.sequences
 WHERE $1::text IS NULL OR name = $1::text COLLATE "C"
 ORDER BY name
@@ -71,6 +72,7 @@ type SequencesRow struct {
 	LastValue       int64
 	Issued          int64
 	LastAllocatedAt time.Time
+	AttachedColumn  string
 }
 
 // Every sequence, by name, or the one that is asked for.
@@ -88,6 +90,7 @@ func (q *Queries) Sequences(ctx context.Context, name *string) ([]SequencesRow, 
 			&i.LastValue,
 			&i.Issued,
 			&i.LastAllocatedAt,
+			&i.AttachedColumn,
 		); err != nil {
 			return nil, err
 		}

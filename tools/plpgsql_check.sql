@@ -14,7 +14,15 @@ CROSS JOIN LATERAL plpgsql_check_function_tb(
 ) AS c
 WHERE p.pronamespace = 'gapless'::regnamespace
     -- It takes functions that only raise for constants. Planning must not call them.
-    AND c.message NOT LIKE 'routine is marked as %, should be IMMUTABLE';
+    AND c.message NOT LIKE 'routine is marked as %, should be IMMUTABLE'
+    -- The same of one that has to see what the transaction has just written.
+    AND NOT (p.proname = 'column_own' AND c.message = 'routine is marked as VOLATILE, should be STABLE')
+    -- SQL is an argument of these: the expressions of the table's owner, with whose rights they run.
+    AND NOT (p.proname IN ('attach_gapless', 'column_expression', 'column_guard') AND c.message = 'text type variable is not sanitized')
+    -- Its result comes from dynamic SQL, which the extension does not follow.
+    AND NOT (p.proname = 'audit_numbers' AND c.detail = 'cannot to determine result of dynamic SQL')
+    -- Set by RETURNING or beside a result, where a statement of its own would cost each transaction some microseconds.
+    AND c.message <> 'never read variable "noted"';
 
 SELECT proname, lineno, level, sqlstate, message, detail, hint FROM finding;
 

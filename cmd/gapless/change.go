@@ -15,6 +15,69 @@ import (
 	"github.com/pggapless/gapless"
 )
 
+// voided is what `void --json` prints.
+type voided struct {
+	Name   string `json:"name"`
+	Value  int64  `json:"value"`
+	Reason string `json:"reason"`
+}
+
+func (a *app) newVoid() *cobra.Command {
+	var p patience
+	var reason string
+	cmd := a.command(&cobra.Command{
+		Use:   "void",
+		Short: "Note that an issued number was cancelled, and why",
+		Long: `Note that an issued number was cancelled, and why. It is never issued again, and what was noted stands.
+A row that has it may be deleted from then on. A sequence that does not exist is exit code 4. A
+negative VALUE goes after "--".`,
+		Example: "  gapless void invoice 1042 --reason 'issued to the wrong customer, see 1043'",
+	}, []string{"NAME", "VALUE"}, func(ctx context.Context, args []string) error {
+		name := args[0]
+		value, err := wholeNumber("VALUE", args[1])
+		if err != nil {
+			return err
+		}
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			err := p.inTx(ctx, conn, func(tx pgx.Tx) error {
+				s := gapless.NewSequence(name)
+				_, ok, err := s.Last(ctx, tx)
+				switch {
+				case err != nil:
+					return err
+				case !ok:
+					return noSuch(name)
+				}
+				return s.Void(ctx, tx, value, reason)
+			})
+			if err != nil {
+				return err
+			}
+			return a.print(voided{name, value, reason}, fmt.Sprintf("sequence %q: %d is void", name, value))
+		})
+	})
+	negativeAfterDashes(cmd, "VALUE")
+	cmd.Flags().StringVar(&reason, "reason", "", "why, for the auditor")
+	_ = cmd.MarkFlagRequired("reason") // it is there
+	p.addLockTimeout(cmd)
+	return a.jsonFlag(cmd)
+}
+
+func wholeNumber(what, text string) (int64, error) {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0, usage(fmt.Sprintf("%s must be a whole number from -2^63 to 2^63-1, and is %q", what, text), "")
+	}
+	return n, nil
+}
+
+// negativeAfterDashes explains why a negative number was taken for a flag.
+func negativeAfterDashes(cmd *cobra.Command, what string) {
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
+		return fmt.Errorf("%w (a negative %s goes after \"--\")", err, what)
+	})
+}
+
 // adopted is what `adopt --json` prints.
 type adopted struct {
 	Name string `json:"name"`
@@ -31,9 +94,9 @@ sequence if there is none, and only ever moves it forward. A negative LAST goes 
 		Example: "  gapless adopt invoice 1041",
 	}, []string{"NAME", "LAST"}, func(ctx context.Context, args []string) error {
 		name := args[0]
-		last, err := strconv.ParseInt(args[1], 10, 64)
+		last, err := wholeNumber("LAST", args[1])
 		if err != nil {
-			return usage(fmt.Sprintf("LAST must be a whole number from -2^63 to 2^63-1, and is %q", args[1]), "")
+			return err
 		}
 		return a.withConn(ctx, func(conn *pgx.Conn) error {
 			err := p.inTx(ctx, conn, func(tx pgx.Tx) error {
@@ -45,9 +108,7 @@ sequence if there is none, and only ever moves it forward. A negative LAST goes 
 			return a.print(adopted{name, last}, fmt.Sprintf("sequence %q goes on after %d", name, last))
 		})
 	})
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error {
-		return fmt.Errorf("%w (a negative LAST goes after \"--\")", err)
-	})
+	negativeAfterDashes(cmd, "LAST")
 	p.addLockTimeout(cmd)
 	return a.jsonFlag(cmd)
 }

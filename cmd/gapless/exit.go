@@ -71,10 +71,14 @@ func explain(err error) *failure {
 	}
 	switch pgErr.Code {
 	case "3F000", "42883", "42P01": // invalid_schema_name, undefined_function, undefined_table
+		if where, _, _ := strings.Cut(pgErr.Where, "\n"); where != "" { // in an expression of an attached column
+			f.message = where + ": " + f.message
+			break
+		}
 		f.message = "schema gapless is not in this database, or not up to date"
 		f.hint = "run `gapless migrate up`"
 	case "42501": // insufficient_privilege
-		f.hint = cmp.Or(f.hint, "the owner of schema gapless gives an application its rights with gapless.grant_gapless(role), and those to adopt and delete one by one")
+		f.hint = cmp.Or(f.hint, "the owner of schema gapless gives an application its rights with gapless.grant_gapless(role), and those to audit, void, adopt and delete one by one")
 	case "55P03": // lock_not_available
 		f.code = exitLocked
 		f.hint = cmp.Or(f.hint, "`gapless holders` shows who holds it")

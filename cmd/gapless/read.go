@@ -68,13 +68,15 @@ type sequence struct {
 	LastValue       int64     `json:"last_value"`
 	Issued          int64     `json:"issued"`
 	LastAllocatedAt time.Time `json:"last_allocated_at"`
+	AttachedColumn  string    `json:"attached_column,omitempty"`
 }
 
 func (a *app) newList() *cobra.Command {
 	return a.jsonFlag(a.command(&cobra.Command{
 		Use:   "list",
 		Short: "List the sequences",
-		Long:  "List the sequences: the newest value of each, how many it has issued in all cycles, and when it last did.",
+		Long: `List the sequences: the newest value of each, how many it has issued in all cycles, when it last did,
+and the column that numbers itself from it.`,
 	}, nil, func(ctx context.Context, _ []string) error {
 		return a.withConn(ctx, func(conn *pgx.Conn) error {
 			found, err := db.New(conn).Sequences(ctx, nil)
@@ -82,12 +84,12 @@ func (a *app) newList() *cobra.Command {
 				return err
 			}
 			result := make([]sequence, 0, len(found))
-			rows := [][]string{{"NAME", "LAST", "ISSUED", "LAST ALLOCATED"}}
+			rows := [][]string{{"NAME", "LAST", "ISSUED", "LAST ALLOCATED", "ATTACHED TO"}}
 			for _, s := range found {
 				result = append(result, sequence(s))
 				rows = append(rows, []string{
 					cell(s.Name), strconv.FormatInt(s.LastValue, 10), strconv.FormatInt(s.Issued, 10),
-					s.LastAllocatedAt.Local().Format("2006-01-02 15:04:05 -07:00"),
+					moment(s.LastAllocatedAt), optional(&s.AttachedColumn),
 				})
 			}
 			return a.printTable(result, []int{1, 2}, rows, "there is no sequence yet")

@@ -63,7 +63,8 @@ GAPLESS_DATABASE_URL, as postgres://user:password@host:5432/database.
 
 Exit codes:
   0    success
-  1    failure: the database refused or is out of reach, or the demo found a hole or a double
+  1    failure: the database refused or is out of reach, the demo found a hole or a double, or the
+       audit something that is not explained
   2    usage: a bad flag or argument, or a confirmation that was not given
   3    the sequence is locked by another transaction (--nowait, --lock-timeout)
   4    no such sequence
@@ -87,7 +88,7 @@ func (a *app) newRoot() *cobra.Command {
 	root.AddCommand(
 		a.newDemo(), a.newMigrate(),
 		a.newNext(), a.newLast(), a.newPeek(), a.newList(), a.newHolders(),
-		a.newAdopt(), a.newDelete(),
+		a.newAudit(), a.newVoid(), a.newAdopt(), a.newDelete(),
 	)
 	return root
 }

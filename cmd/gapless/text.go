@@ -68,6 +68,9 @@ func age(d time.Duration) string {
 	return d.Round(time.Second).String()
 }
 
+// moment is a point in time for people, by the clock on their wall.
+func moment(t time.Time) string { return t.Local().Format("2006-01-02 15:04:05 -07:00") }
+
 // thousands writes a number with commas.
 func thousands(n int64) string {
 	digits := strconv.FormatInt(n, 10)

@@ -51,7 +51,7 @@ func Wrap(name string, err error) error {
 	return &Error{Sequence: name, Meaning: meaning(err), Cause: err}
 }
 
-// meaning finds the sentinel of a SQLSTATE. Two errors share 55000; the constraint tells them apart.
+// meaning finds the sentinel of a SQLSTATE. Several errors share 55000; the constraint tells them apart.
 func meaning(err error) error {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -67,11 +67,11 @@ func meaning(err error) error {
 	case "2BP01": // dependent_objects_still_exist
 		return ErrAttached
 	case "55000": // object_not_in_prerequisite_state
-		if pg.SchemaName == "gapless" && pg.ConstraintName == "adopt_forward" {
-			return ErrInvalid
-		}
-		if pg.SchemaName == "gapless" {
+		switch {
+		case pg.SchemaName == "gapless" && pg.ConstraintName == "sequence_target":
 			return ErrAttached
+		case pg.SchemaName == "gapless":
+			return ErrInvalid
 		}
 	}
 	return nil

@@ -28,8 +28,9 @@ BEGIN
         UPDATE gapless.sequence AS s
         SET adoptions = s.adoptions
         WHERE s.name = adopt_gapless.name COLLATE "C";
+        PERFORM gapless.check_free(adopt_gapless.name);
         SELECT a.last_value, a.ordinal + (a.last_value - a.first_value) + 1
-        INTO STRICT newest, ordinal
+        INTO newest, ordinal
         FROM gapless.allocation AS a
         WHERE a.name = adopt_gapless.name COLLATE "C"
         ORDER BY a.ordinal DESC
@@ -43,6 +44,7 @@ BEGIN
         ELSIF adopt_gapless.last = newest THEN
             RETURN;
         END IF;
+        ordinal := coalesce(ordinal, 1);
     END IF;
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind)
     VALUES (adopt_gapless.name, ordinal, adopt_gapless.last, adopt_gapless.last, 'adopted')
@@ -55,7 +57,692 @@ BEGIN
     WHERE s.name = adopt_gapless.name COLLATE "C";
 END;
 $$;
-COMMENT ON FUNCTION gapless.adopt_gapless(name text, last bigint) IS 'Takes over numbering from another system or a restored backup: the next value is last + 1. Makes the sequence if there is none, and only ever moves it forward (55000); to where it is already does nothing. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+COMMENT ON FUNCTION gapless.adopt_gapless(name text, last bigint) IS 'Takes over numbering from another system or a restored backup: the next value is last + 1. Makes the sequence if there is none, and only ever moves it forward (55000; so also where a column numbers itself from it); to where it is already does nothing. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+CREATE FUNCTION gapless.attach_gapless(target regclass, target_column name, name text, initial bigint DEFAULT 1, format text DEFAULT NULL::text, condition text DEFAULT NULL::text, chronology text DEFAULT NULL::text, at_commit boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql
+    AS $_$
+DECLARE
+    caller_path  CONSTANT text := pg_catalog.current_setting('search_path');
+    caller_schemas CONSTANT name[] := pg_catalog.current_schemas(false);
+    path         CONSTANT text := pg_catalog.concat_ws(', ', (
+        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.i)
+        FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, i)
+        WHERE pg_catalog.left(s.name, 8) OPERATOR(pg_catalog.<>) 'pg_temp_'
+    ), 'pg_temp');
+    relation     record;
+    attribute    record;
+    owner        name;
+    fault        text;
+    hint         text;
+    parameter    text;
+    expression   text;
+    checked      record;
+    read_columns smallint[] := '{}'::smallint[];
+    name_columns smallint[] := '{}'::smallint[];
+    key          name[];
+    dated        text;
+    bodies       record;
+    stem         text;
+    function     text;
+    rows         text;
+    pins         text;
+    pinned       text[] := '{}'::text[];
+    installer    name;
+    other        text;
+    part         regclass;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    initial := coalesce(initial, 1);
+    at_commit := coalesce(at_commit, false);
+    IF target IS NULL OR target_column IS NULL OR attach_gapless.name IS NULL THEN
+        RAISE EXCEPTION 'the table, the column and the expression for the name must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Such as gapless.attach_gapless(''invoices'', ''number'', name => $$ ''invoice/'' || NEW.tenant_id $$).',
+                SCHEMA = 'gapless';
+    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'a column cannot be attached in a transaction that may not see all of the table''s rows'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'attach_snapshot';
+    END IF;
+    -- The table.
+    SELECT c.relkind, c.relpersistence, c.relispartition, c.relowner, c.relname, c.relnamespace, s.nspname, pg_get_userbyid(c.relowner) AS owner
+    INTO relation
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
+    WHERE c.oid = target;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no table with the oid %', target::oid USING ERRCODE = 'undefined_table', SCHEMA = 'gapless';
+    ELSIF relation.relkind NOT IN ('r', 'p') THEN
+        fault := 'it is not a table, or a foreign one';
+        hint := 'Attach the column of the table in which its rows are.';
+    ELSIF relation.relispartition THEN
+        fault := 'it is a partition';
+        hint := format('Attach the column of the partitioned table: %s.', (SELECT p.relid FROM pg_catalog.pg_partition_ancestors(target) WITH ORDINALITY AS p (relid, i) ORDER BY p.i DESC LIMIT 1));
+    ELSIF relation.relpersistence <> 'p' OR EXISTS (
+        SELECT FROM pg_catalog.pg_partition_tree(target) AS p
+        JOIN pg_catalog.pg_class AS c ON c.oid = p.relid
+        WHERE c.relpersistence <> 'p' OR c.relkind = 'f'
+    ) THEN
+        fault := 'it, or a partition, is temporary, foreign or not logged, so that a crash could empty it';
+        hint := 'Use an ordinary table: ALTER TABLE ... SET LOGGED.';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '% cannot number a column of its own: %', target, fault
+            USING ERRCODE = 'wrong_object_type', HINT = hint, SCHEMA = 'gapless', COLUMN = 'target';
+    END IF;
+    owner := relation.owner;
+    SELECT string_agg(n.nspname, ', ')
+    INTO other
+    FROM pg_catalog.pg_namespace AS n
+    CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+    WHERE acl.grantee = 0 AND acl.privilege_type = 'CREATE' AND n.nspname = ANY (caller_schemas);
+    IF other IS NOT NULL THEN
+        RAISE WARNING 'everyone can create functions in schema %, and the expressions of column "%" may find them', other, target_column
+            USING HINT = 'REVOKE CREATE ON SCHEMA ... FROM PUBLIC; or attach under a search_path without it.';
+    END IF;
+    IF NOT pg_has_role(relation.relowner, 'USAGE') THEN
+        RAISE EXCEPTION 'only the owner of table % can attach a column of it', target
+            USING ERRCODE = 'insufficient_privilege', HINT = format('Ask a member of role %s.', owner), SCHEMA = 'gapless';
+    END IF;
+    SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname)
+    INTO other
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'gapless'::regnamespace
+        AND p.proname LIKE 'column\_%'
+        AND NOT has_function_privilege(relation.relowner, p.oid, 'EXECUTE');
+    IF other IS NOT NULL OR NOT has_schema_privilege(relation.relowner, 'gapless', 'USAGE') THEN
+        RAISE EXCEPTION 'role %, which owns table %, has no right to what numbers its columns', owner, target
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = format('As the owner of schema gapless: GRANT USAGE ON SCHEMA gapless TO %1$I%2$s', owner, '; GRANT EXECUTE ON FUNCTION ' || other || format(' TO %I', owner)),
+                SCHEMA = 'gapless';
+    END IF;
+    -- Nobody writes from here on, and the statements below see every row.
+    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    -- The column.
+    SELECT a.attnum, a.atttypid::regtype AS type, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
+    INTO attribute
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = target AND a.attname = target_column AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % has no column "%"', target, target_column
+            USING ERRCODE = 'undefined_column', SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column;
+    ELSIF EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name
+    ) THEN
+        RAISE EXCEPTION 'column "%" of table % is attached already', target_column, target
+            USING ERRCODE = 'duplicate_object', HINT = 'To attach it otherwise, detach it first: gapless.detach_gapless.',
+                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column;
+    END IF;
+    CASE
+        WHEN attribute.attgenerated <> '' OR attribute.attidentity <> '' OR attribute.atthasdef THEN
+            fault := 'it has a default, is generated or an identity';
+            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP DEFAULT, DROP IDENTITY or DROP EXPRESSION.';
+        WHEN octet_length(target_column) > 42 THEN
+            fault := 'its name has more than 42 bytes';
+            hint := 'The names of its triggers are made of it. Rename it: ALTER TABLE ... RENAME COLUMN.';
+        WHEN attach_gapless.format IS NOT NULL AND initial < 0 THEN
+            fault := 'a negative number cannot be read back from a text';
+            hint := 'Give another initial.';
+        WHEN attach_gapless.format IS NULL AND attribute.type <> 'bigint'::regtype THEN
+            fault := format('it is of type %s', attribute.type);
+            hint := 'It has to be bigint; or text with a format.';
+        WHEN attach_gapless.format IS NOT NULL AND attribute.type NOT IN ('text'::regtype, 'varchar'::regtype) THEN
+            fault := format('it is of type %s, and has a format', attribute.type);
+            hint := 'A column with a format has to be text or varchar.';
+        WHEN attribute.attnotnull AND (at_commit OR condition IS NOT NULL) THEN
+            fault := 'it is NOT NULL, and rows would be without a number for a while';
+            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP NOT NULL; or do without condition and at_commit.';
+        WHEN EXISTS (
+            SELECT
+            FROM pg_catalog.pg_partition_tree(target) AS p
+            JOIN pg_catalog.pg_partitioned_table AS k ON k.partrelid = p.relid
+            WHERE target_column::text IN (
+                    SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = p.relid AND a.attnum = ANY (k.partattrs::smallint[])
+                )
+                OR pg_get_partkeydef(p.relid) ~ format('\m%s\M', target_column) AND 0 = ANY (k.partattrs::smallint[])
+        ) THEN
+            fault := 'the table is partitioned by it';
+            hint := 'A row''s partition is chosen before its number.';
+        WHEN NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_index AS i
+            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
+                AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+                AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = format('(%I IS NOT NULL)', target_column))
+        ) THEN
+            fault := 'no unique index contains it';
+            hint := format('CREATE UNIQUE INDEX ON %s (..., %I), with what tells the series apart before it.', target, target_column);
+        ELSE
+            NULL;
+    END CASE;
+    SELECT array_agg(a.attname ORDER BY k.i)
+    INTO key
+    FROM pg_catalog.pg_index AS i
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
+    WHERE i.indrelid = target AND i.indisprimary;
+    IF fault IS NULL AND at_commit AND key IS NULL THEN
+        fault := 'at_commit needs the table to have a primary key';
+        hint := 'The row is found again by it when the transaction commits.';
+    END IF;
+    SELECT t.tgname::text
+    INTO other
+    FROM pg_catalog.pg_trigger AS t
+    WHERE t.tgrelid = target AND NOT t.tgisinternal AND t.tgtype::integer & 3 = 3 AND t.tgtype::integer & 20 <> 0
+        AND t.tgname::text COLLATE "C" > '~gapless_insert' COLLATE "C" AND t.tgname NOT LIKE '~gapless\_%'
+    LIMIT 1;
+    IF fault IS NULL AND other IS NOT NULL THEN
+        fault := format('trigger "%s" would fire after those that number it', other);
+        hint := 'Triggers fire in the order of their names. Rename it: ALTER TRIGGER.';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = hint,
+                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+    -- The expressions.
+    FOR parameter, expression IN
+        SELECT v.*
+        FROM (VALUES ('name', attach_gapless.name), ('format', format), ('condition', condition), ('chronology', chronology)) AS v (parameter, expression)
+        WHERE v.expression IS NOT NULL
+    LOOP
+        checked := gapless.column_expression(target, path, parameter, expression);
+        fault := CASE
+            WHEN attribute.attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
+            WHEN parameter = 'condition' AND checked.type <> 'boolean'::regtype THEN format('it is of type %s, and has to be boolean', checked.type)
+            WHEN parameter = 'chronology' AND checked.type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+                THEN format('it is of type %s, and has to be a date or a timestamp', checked.type)
+            WHEN parameter IN ('name', 'format') AND checked.type IN ('record'::regtype, 'boolean'::regtype)
+                THEN format('it is of type %s, and has to be text', checked.type)
+        END;
+        IF fault IS NOT NULL THEN
+            RAISE EXCEPTION '%: % is refused: %', target, parameter, fault
+                USING ERRCODE = 'invalid_parameter_value', HINT = pg_catalog.format('It was: %s', left(expression, 200)), SCHEMA = 'gapless', COLUMN = parameter;
+        END IF;
+        pinned := pinned || checked.settings;
+        IF parameter = 'name' THEN
+            name_columns := checked.columns;
+        END IF;
+        IF parameter <> 'condition' THEN
+            read_columns := read_columns || checked.columns;
+        END IF;
+        IF parameter = 'chronology' THEN
+            dated := CASE checked.type
+                WHEN 'timestamptz'::regtype THEN pg_catalog.format('(%s AT TIME ZONE ''UTC'')', gapless.column_enclose(chronology))
+                ELSE gapless.column_enclose(chronology) || '::timestamp'
+            END;
+        END IF;
+    END LOOP;
+    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A partitioned table's
+    -- index has to have the partition key, which need not be; there, column_enter alone sees to it.)
+    IF relation.relkind = 'r' AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
+            AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = pg_catalog.format('(%I IS NOT NULL)', target_column))
+            AND NOT EXISTS (
+                SELECT
+                FROM pg_catalog.pg_depend AS d
+                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
+                    AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target
+                    AND d.refobjsubid > 0
+                    AND d.refobjsubid <> attribute.attnum
+                    AND d.refobjsubid <> ALL (name_columns)
+            )
+            AND NOT EXISTS (
+                SELECT
+                FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS k (attnum)
+                WHERE k.attnum <> attribute.attnum AND k.attnum > 0 AND k.attnum <> ALL (name_columns)
+            )
+    ) THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique indexes allow a number twice in a sequence', target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = pg_catalog.format('A unique index has to contain %I, and beside it only columns that the expression name reads.', target_column),
+                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+    -- The functions.
+    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit);
+    stem := relation.relname || '_' || target_column;
+    IF octet_length(stem) > 46 OR EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname = stem || '_gapless'
+    ) THEN
+        stem := substr(stem, 1, 9) || '_' || md5(relation.relname || '.' || target_column);
+    END IF;
+    function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
+    rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
+    -- A pinned setting cannot change what the expressions mean from one session to the next.
+    SELECT pg_catalog.format('SET search_path = %s', path) || coalesce(string_agg(
+        pg_catalog.format(' SET %I = %L', s.name, CASE s.name
+            WHEN 'standard_conforming_strings' THEN 'on'
+            WHEN 'transform_null_equals' THEN 'off'
+            ELSE current_setting(s.name)
+        END), '' ORDER BY s.name), '')
+    INTO pins
+    FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name)) AS s;
+    EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER %s AS %L', function, pins || CASE WHEN at_commit THEN ' SET row_security = off' ELSE '' END, bodies.trigger_body);
+    EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER %s SET row_security = off AS %L', rows, pins, bodies.rows_body);
+    EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', function, pg_catalog.format(
+        'Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s)',
+        target, target_column, target, target_column, attach_gapless.name, initial, format, condition, chronology, at_commit
+    ));
+    EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', rows, pg_catalog.format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column));
+    EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s(), %s() FROM PUBLIC', function, rows);
+    IF owner <> current_user THEN
+        EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I', function, owner);
+        EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I', rows, owner);
+    END IF;
+    SELECT pg_get_userbyid(p.proowner)
+    INTO installer
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.oid = 'gapless.next_gapless'::regproc;
+    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);
+    -- The rows that there are. Their numbers have to be read, each once.
+    EXECUTE pg_catalog.format(
+        'SELECT string_agg(w.fault, ''; '' ORDER BY w.fault) FROM (
+            SELECT CASE
+                WHEN r.series IS NULL THEN pg_catalog.format(''%%s: its series is NULL'', min(r.number))
+                WHEN r.value IS NULL THEN pg_catalog.format(''%%s: it cannot be read'', min(r.number))
+                ELSE pg_catalog.format(''%%s: %%s rows of "%%s" have it'', min(r.number), count(*), r.series)
+            END AS fault
+            FROM %s() AS r (series text, value bigint, number text, dated timestamp)
+            GROUP BY r.series, r.value, CASE WHEN r.value IS NULL THEN r.number END
+            HAVING r.series IS NULL OR r.value IS NULL OR count(*) > 1
+            LIMIT 20
+        ) AS w', rows
+    ) INTO fault;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % has numbers that cannot be taken over', target_column, target
+            USING ERRCODE = 'check_violation', DETAIL = fault,
+                HINT = 'Mend these rows (20 at most are named), or set the number to NULL, and attach the column then.',
+                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_rows';
+    END IF;
+    EXECUTE pg_catalog.format(
+        'SELECT gapless.column_adopt(%L, %L, array_agg(r.series), array_agg(r.value), array_agg(r.dated)) FROM (
+            SELECT DISTINCT ON (r.series) r.series, r.value, r.dated FROM %s() AS r (series text, value bigint, number text, dated timestamp) ORDER BY r.series, r.value DESC
+        ) AS r HAVING count(*) > 0', target, target_column, rows
+    );
+    -- The triggers. Their names sort last, so that what they number is what is written.
+    SELECT coalesce(string_agg(DISTINCT pg_catalog.format('OLD.%I', a.attname), ', '), '') || pg_catalog.format('|OLD.%I', target_column)
+    INTO other
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = target AND a.attnum = ANY (read_columns);
+    other := trim(leading ', ' FROM replace(other, '|', ', '));
+    FOR parameter, expression IN
+        SELECT v.purpose, pg_catalog.format(v.event, target, target_column, other, replace(other, 'OLD.', 'NEW.'))
+        FROM (
+            VALUES
+                ('insert', true, 'BEFORE INSERT ON %s FOR EACH ROW'),
+                ('update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NULL OR pg_catalog.record_image_ne(ROW(%3$s), ROW(%4$s)))'),
+                ('enter', NOT at_commit AND relation.relkind = 'r', 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
+                ('enter', relation.relkind = 'p', 'AFTER INSERT ON %s FOR EACH ROW WHEN (NEW.%2$I IS NOT NULL)'),
+                ('settle', NOT at_commit AND relation.relkind = 'p', 'AFTER INSERT ON %s FOR EACH STATEMENT'),
+                ('issue', NOT at_commit, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NULL AND NEW.%2$I IS NOT NULL)'),
+                ('commit', at_commit, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.%2$I IS NULL)'),
+                ('leave', relation.relkind = 'p', 'BEFORE DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
+                ('delete', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
+                ('truncate', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
+        ) AS v (purpose, wanted, event)
+        WHERE v.wanted
+    LOOP
+        EXECUTE pg_catalog.format(
+            'CREATE %sTRIGGER %I ', CASE parameter WHEN 'commit' THEN 'CONSTRAINT ' ELSE '' END, ('~gapless_' || parameter || '_' || target_column)::name
+        ) || expression || pg_catalog.format(' EXECUTE FUNCTION %s(%L)', function, parameter);
+    END LOOP;
+    IF relation.relkind = 'p' THEN
+        FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE p.isleaf AND p.relid <> target LOOP
+            PERFORM gapless.column_guard(part, target_column, (
+                SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name
+            ));
+        END LOOP;
+    END IF;
+    PERFORM gapless.column_forget(target, target_column);
+    PERFORM set_config('search_path', caller_path, true);
+END;
+$_$;
+COMMENT ON FUNCTION gapless.attach_gapless(target regclass, target_column name, name text, initial bigint, format text, condition text, chronology text, at_commit boolean) IS 'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+CREATE FUNCTION gapless.attached_column(target regclass, target_column name) RETURNS text
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN (
+        SELECT format('%s.%I', attached_column.target, attached_column.target_column)
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgrelid = attached_column.target
+            AND t.tgname = ('~gapless_insert_' || attached_column.target_column)::name
+    );
+END;
+$$;
+COMMENT ON FUNCTION gapless.attached_column(target regclass, target_column name) IS 'Private. The column that numbers itself, as schema.table.column; NULL if it does not, or not any more.';
+CREATE FUNCTION gapless.audit_gapless(name text DEFAULT NULL::text) RETURNS TABLE(sequence text, attached_column text, kind text, first_value bigint, last_value bigint, explained boolean, explanation text, allocated_by text, allocated_as text, allocated_at timestamp with time zone, txid bigint)
+    LANGUAGE plpgsql STABLE SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $$
+#variable_conflict use_column
+BEGIN
+    IF audit_gapless.name IS NOT NULL THEN
+        PERFORM gapless.check_name(audit_gapless.name);
+    END IF;
+    RETURN QUERY
+    WITH number AS MATERIALIZED (
+        SELECT n.series COLLATE "C" AS name, n.attached_column, n.finding, n.first_value, n.last_value, n.detail
+        FROM gapless.audit_numbers(audit_gapless.name) AS n
+    ), edge AS MATERIALIZED (
+        -- The journal, of which only the rows stay where a run of issued values begins or ends.
+        SELECT *
+        FROM (
+            SELECT
+                a.name,
+                a.ordinal,
+                a.first_value,
+                a.last_value,
+                a.kind,
+                lag(a.last_value) OVER journal AS before,
+                lag(a.kind) OVER journal AS kind_before,
+                lead(a.first_value) OVER journal AS after,
+                lead(a.kind) OVER journal AS kind_after
+            FROM gapless.allocation AS a
+            WHERE audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C"
+            WINDOW journal AS (PARTITION BY a.name ORDER BY a.ordinal)
+        ) AS neighbour
+        WHERE before IS NULL OR after IS NULL OR kind <> 'issued' OR kind_before <> 'issued' OR kind_after <> 'issued'
+            OR first_value IS DISTINCT FROM gapless.successor(before, 1, NULL) OR after IS DISTINCT FROM gapless.successor(last_value, 1, NULL)
+    ), start AS (
+        SELECT e.*, row_number() OVER (ORDER BY e.name, e.ordinal) AS i
+        FROM edge AS e
+        WHERE e.before IS NULL OR e.kind <> 'issued' OR e.kind_before <> 'issued' OR e.first_value IS DISTINCT FROM gapless.successor(e.before, 1, NULL)
+    ), stop AS (
+        SELECT e.last_value, row_number() OVER (ORDER BY e.name, e.ordinal) AS i
+        FROM edge AS e
+        WHERE e.after IS NULL OR e.kind <> 'issued' OR e.kind_after <> 'issued' OR e.after IS DISTINCT FROM gapless.successor(e.last_value, 1, NULL)
+    ), segment AS (
+        SELECT b.name, b.kind, b.ordinal, b.before, b.first_value, e.last_value
+        FROM start AS b
+        JOIN stop AS e USING (i)
+    ), present AS (
+        SELECT
+            n.name,
+            n.attached_column,
+            range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers,
+            min(n.first_value) AS lowest
+        FROM number AS n
+        WHERE n.finding IS NULL
+        GROUP BY n.name, n.attached_column
+    ), owned AS MATERIALIZED (
+        SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column
+        FROM gapless.sequence AS s
+        WHERE audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C"
+    ), sequence AS (
+        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
+        SELECT
+            coalesce(s.name, p.name) AS name,
+            coalesce(s.attached_column, p.attached_column) AS attached_column,
+            coalesce(j.issued, '{}') AS issued,
+            coalesce(j.adopted, '{}') AS adopted,
+            coalesce(j.pruned, '{}') AS pruned,
+            coalesce(j.lost, '{}') AS lost,
+            coalesce(v.voids, '{}') AS voids,
+            coalesce(p.numbers, '{}') AS numbers
+        FROM owned AS s
+        FULL JOIN present AS p ON p.name = s.name AND p.attached_column = s.attached_column
+        LEFT JOIN (
+            SELECT
+                g.name,
+                range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'issued') AS issued,
+                range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'pruned') AS pruned,
+                -- Nobody knows where adopted numbers began: after those before, or with the first that is there.
+                range_agg(numrange(
+                    least(coalesce(g.before::numeric + 1, q.lowest, g.last_value), g.last_value),
+                    g.last_value::numeric + 1
+                )) FILTER (WHERE g.kind = 'adopted') AS adopted,
+                -- A row's ordinal counts the values before it.
+                range_agg(numrange(coalesce(g.before::numeric + 1, g.first_value::numeric - g.ordinal + 1), g.first_value)) FILTER (
+                    WHERE g.kind <> 'adopted' AND g.first_value::numeric > coalesce(g.before::numeric + 1, g.first_value::numeric - g.ordinal + 1)
+                ) AS lost
+            FROM segment AS g
+            LEFT JOIN owned AS o ON o.name = g.name
+            LEFT JOIN present AS q ON q.name = g.name AND q.attached_column = o.attached_column
+            GROUP BY g.name
+        ) AS j ON j.name = s.name
+        LEFT JOIN (
+            SELECT v.name, range_agg(numrange(v.value, v.value::numeric + 1)) AS voids
+            FROM gapless.void AS v
+            GROUP BY v.name
+        ) AS v ON v.name = s.name
+    ), piece AS (
+        -- Of columns: what was given out and is not there, and what is there and was not given out.
+        SELECT s.name, s.attached_column, 'hole' AS kind, 'void' AS cause, unnest((s.issued + s.adopted + s.pruned + s.lost - s.numbers) * s.voids) AS part
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'void', 'void', unnest(s.numbers * s.voids)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.numbers - s.voids)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'hole', 'pruned', unnest(s.pruned - s.adopted - s.numbers - s.voids)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.lost - s.adopted - s.pruned - s.numbers - s.voids)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'never issued', NULL, unnest(s.numbers - s.issued - s.adopted - s.pruned)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        -- A column's sequence does not cycle.
+        SELECT o.name, o.attached_column, 'double', 'the journal has it twice', numrange(g.first_value, least(g.before, g.last_value)::numeric + 1)
+        FROM owned AS o
+        JOIN segment AS g ON g.name = o.name AND g.first_value <= g.before
+        WHERE o.attached_column IS NOT NULL
+        UNION ALL
+        -- Of others only the journal is known.
+        SELECT s.name, NULL, 'hole', NULL, unnest(s.lost) FROM sequence AS s WHERE s.attached_column IS NULL
+        UNION ALL
+        SELECT n.name, n.attached_column, 'double', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
+        FROM number AS n WHERE n.finding = 'double'
+        UNION ALL
+        SELECT n.name, n.attached_column, 'changed after issue', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
+        FROM number AS n WHERE n.finding = 'misdated'
+    ), single AS (
+        -- Voids one by one, each with its reason.
+        SELECT p.name, p.attached_column, p.kind, p.cause, p.part, NULL AS void
+        FROM piece AS p
+        WHERE p.cause IS DISTINCT FROM 'void'
+        UNION ALL
+        SELECT p.name, p.attached_column, p.kind, p.cause, numrange(v.value, v.value::numeric + 1), format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at)
+        FROM piece AS p
+        JOIN LATERAL (
+            SELECT DISTINCT ON (v.value) v.*
+            FROM gapless.void AS v
+            WHERE v.name = p.name AND v.value >= lower(p.part) AND v.value < upper(p.part)
+            ORDER BY v.value, v.ordinal DESC
+        ) AS v ON true
+        WHERE p.cause = 'void'
+    )
+    SELECT
+        coalesce(p.name, '')::text,
+        p.attached_column,
+        p.kind,
+        greatest(lower(p.part), min(j.first_value))::bigint,
+        least(upper(p.part) - 1, max(j.last_value))::bigint,
+        p.cause IN ('void', 'adopted', 'pruned') IS TRUE,
+        CASE
+            WHEN p.cause = 'void' THEN p.void
+            WHEN p.cause = 'adopted' THEN 'adopted: given out by another system'
+            WHEN p.cause = 'pruned' THEN 'pruned: the journal of it was dropped'
+            WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
+            WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
+            WHEN p.cause IS NULL THEN 'a row has it, and the journal does not'
+            ELSE p.cause
+        END,
+        max(j.allocated_by),
+        max(j.allocated_as),
+        min(j.allocated_at),
+        j.txid
+    FROM single AS p
+    -- The journal's rows for it: its run's ordinals rise as its values do.
+    LEFT JOIN LATERAL (
+        SELECT a.ordinal, a.first_value, a.last_value, a.allocated_by, a.allocated_as, a.allocated_at, a.txid
+        FROM segment AS g
+        JOIN gapless.allocation AS a
+            ON a.name = g.name
+            AND a.ordinal >= (
+                SELECT b.ordinal
+                FROM gapless.allocation AS b
+                WHERE b.name = g.name AND b.ordinal <= g.ordinal + greatest(lower(p.part)::bigint - g.first_value, 0)
+                ORDER BY b.ordinal DESC
+                LIMIT 1
+            )
+            AND a.ordinal <= g.ordinal + (least((upper(p.part) - 1)::bigint, g.last_value) - g.first_value)
+        WHERE g.name = p.name
+            AND g.kind = 'issued'
+            AND (p.cause IN ('adopted', 'pruned') IS NOT TRUE)
+            AND g.first_value < upper(p.part)
+            AND g.last_value >= lower(p.part)
+        OFFSET 0 -- one piece after another: there are few, and the journal is long
+    ) AS j ON true
+    GROUP BY p.name, p.attached_column, p.kind, p.cause, p.part, p.void, j.txid
+    UNION ALL
+    -- Voids of other sequences, each of its own cycle.
+    SELECT v.name::text, NULL, 'void', v.value, v.value, true, format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at),
+        a.allocated_by, a.allocated_as, a.allocated_at, a.txid
+    FROM owned AS o
+    JOIN gapless.void AS v ON v.name = o.name
+    LEFT JOIN LATERAL (
+        SELECT b.* FROM gapless.allocation AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
+    ) AS a ON a.kind = 'issued'
+    WHERE o.attached_column IS NULL
+    UNION ALL
+    SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, false,
+        n.detail, NULL, NULL, NULL, NULL
+    FROM number AS n
+    WHERE n.finding = 'unreadable'
+    ORDER BY 1, 4, 3;
+END;
+$$;
+COMMENT ON FUNCTION gapless.audit_gapless(name text) IS 'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name.';
+CREATE FUNCTION gapless.audit_numbers(name text) RETURNS TABLE(series text, attached_column text, finding text, first_value bigint, last_value bigint, detail text)
+    LANGUAGE plpgsql STABLE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET jit TO 'off'
+    AS $_$
+DECLARE
+    attached record;
+BEGIN
+    -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
+    FOR attached IN
+        SELECT
+            format('%s.%I', c.oid::regclass, a.attname) AS column_name,
+            format('%I.%I', n.nspname, p.proname) AS function,
+            c.oid AS target,
+            a.attname AS target_column
+        FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_attribute AS a
+            ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+        JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+        JOIN pg_catalog.pg_proc AS p
+            ON p.pronamespace = f.pronamespace
+            AND p.proname = f.proname || '_rows'
+            AND p.pronargs = 0
+            AND p.prosecdef
+            AND p.proowner = c.relowner
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE t.tgname LIKE '~gapless\_insert\_%'
+            AND t.tgparentid = 0
+            AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
+            AND (audit_numbers.name IS NULL OR EXISTS (
+                SELECT FROM gapless.sequence AS s
+                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = a.attname
+            ) OR NOT EXISTS (
+                SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
+            ))
+    LOOP
+        BEGIN
+            RETURN QUERY EXECUTE format(
+                $query$
+                WITH edge AS MATERIALIZED (
+                    SELECT *
+                    FROM (
+                        SELECT
+                            r.series,
+                            r.value,
+                            CASE WHEN r.value IS NULL THEN r.number END AS number,
+                            lag(r.value) OVER numbers AS before,
+                            lead(r.value) OVER numbers AS after
+                        FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
+                        WHERE $1 IS NULL OR r.series = $1 COLLATE "C"
+                        WINDOW numbers AS (PARTITION BY r.series COLLATE "C" ORDER BY r.value)
+                    ) AS neighbour
+                    WHERE before IS NULL OR after IS NULL OR value <= before OR value - 1 > before OR after - 1 > value
+                ), start AS (
+                    SELECT e.series, e.value, row_number() OVER (ORDER BY e.series COLLATE "C", e.value) AS i
+                    FROM edge AS e
+                    WHERE e.value IS NOT NULL AND (e.before IS NULL OR e.value - 1 > e.before)
+                ), stop AS (
+                    SELECT e.series, e.value, row_number() OVER (ORDER BY e.series COLLATE "C", e.value) AS i
+                    FROM edge AS e
+                    WHERE e.value IS NOT NULL AND (e.after IS NULL OR e.after - 1 > e.value)
+                )
+                SELECT b.series, $2, NULL::text, b.value, e.value, NULL::text
+                FROM start AS b
+                JOIN stop AS e USING (i)
+                UNION ALL
+                SELECT e.series, $2, 'double', e.value, e.value, pg_catalog.format('%%s rows have it', count(*) + 1)
+                FROM edge AS e
+                WHERE e.value = e.before
+                GROUP BY e.series, e.value
+                UNION ALL
+                SELECT e.series, $2, 'unreadable', NULL, NULL, pg_catalog.format('%%s cannot be read back', e.number)
+                FROM edge AS e
+                WHERE e.value IS NULL
+                $query$,
+                attached.function
+            ) USING audit_numbers.name, attached.column_name;
+            IF EXISTS (
+                SELECT FROM gapless.sequence AS s
+                JOIN gapless.allocation AS a ON a.name = s.name
+                WHERE s.target = attached.target AND s.target_column = attached.target_column AND a.dated IS NOT NULL
+            ) THEN
+                RETURN QUERY EXECUTE format(
+                    $query$
+                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', r.dated, a.dated)
+                    FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
+                    JOIN gapless.allocation AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
+                    WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated <> r.dated
+                    $query$,
+                    attached.function
+                ) USING audit_numbers.name, attached.column_name;
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            -- One table that was renamed, say, does not keep the others from being audited.
+            RETURN QUERY SELECT NULL::text, attached.column_name, 'unreadable', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
+        END;
+    END LOOP;
+END;
+$_$;
+COMMENT ON FUNCTION gapless.audit_numbers(name text) IS 'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal.';
+CREATE FUNCTION gapless.check_free(name text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    attached text;
+BEGIN
+    SELECT gapless.attached_column(s.target, s.target_column)
+    INTO attached
+    FROM gapless.sequence AS s
+    WHERE s.name = check_free.name COLLATE "C" AND s.target IS NOT NULL;
+    IF attached IS NOT NULL THEN
+        RAISE EXCEPTION 'sequence "%" belongs to column %, which numbers itself from it', check_free.name, attached
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Insert a row, and read its number by RETURNING; or take from a sequence of another name.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION gapless.check_free(name text) IS 'Private. Raises 55000 when a column numbers itself from the sequence.';
 CREATE FUNCTION gapless.check_name(name text) RETURNS void
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -105,11 +792,1182 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION gapless.check_role(role name) IS 'Private. Raises 22004 where role is NULL.';
+CREATE FUNCTION gapless.column_adopt(target regclass, target_column name, names text[], lasts bigint[], dates timestamp without time zone[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    made   text[];
+    series record;
+    newest gapless.allocation;
+BEGIN
+    -- Those that are new, in one go: there may be a hundred thousand.
+    WITH made_now AS (
+        INSERT INTO gapless.sequence (name, adoptions, target, target_column)
+        SELECT u.name, 1, column_adopt.target, column_adopt.target_column
+        FROM unnest(names) AS u (name)
+        ORDER BY u.name COLLATE "C"
+        ON CONFLICT DO NOTHING
+        RETURNING name
+    )
+    SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+    SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
+    FROM unnest(names, lasts, dates) AS u (name, last, dated)
+    JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+    ORDER BY u.name COLLATE "C";
+    FOR series IN
+        SELECT u.name, u.last, u.dated
+        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+        WHERE m.name IS NULL
+        ORDER BY u.name COLLATE "C"
+    LOOP
+        PERFORM gapless.open_sequence(series.name, false);
+        PERFORM gapless.column_claim(target, target_column, series.name);
+        -- Dates of an earlier chronology may be of another kind.
+        UPDATE gapless.allocation AS a
+        SET dated = NULL
+        WHERE a.name = series.name COLLATE "C" AND a.dated IS NOT NULL;
+        SELECT a.*
+        INTO newest
+        FROM gapless.allocation AS a
+        WHERE a.name = series.name COLLATE "C"
+        ORDER BY a.ordinal DESC
+        LIMIT 1;
+        UPDATE gapless.sequence AS s
+        SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
+        WHERE s.name = series.name COLLATE "C";
+        IF newest.last_value > series.last THEN
+            RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
+                series.name, newest.last_value, target_column, target, series.last;
+        ELSIF newest.last_value = series.last THEN
+            UPDATE gapless.allocation AS a
+            SET dated = series.dated
+            WHERE a.name = series.name COLLATE "C" AND a.ordinal = newest.ordinal;
+        ELSE
+            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+            VALUES (
+                series.name,
+                coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+                series.last,
+                series.last,
+                'adopted',
+                series.dated
+            );
+        END IF;
+    END LOOP;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_adopt(target regclass, target_column name, names text[], lasts bigint[], dates timestamp without time zone[]) IS 'Private, for attach_gapless. Makes sequences a column''s own, each moved forward to the newest number that the column has of it. Locks them until the transaction ends. Raises 55000 where one is another column''s.';
+CREATE FUNCTION gapless.column_claim(target regclass, target_column name, name text) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+BEGIN
+    PERFORM gapless.check_free(column_claim.name);
+    IF EXISTS (
+        SELECT
+        FROM (
+            SELECT a.first_value, lag(a.last_value) OVER (ORDER BY a.ordinal) AS before
+            FROM gapless.allocation AS a
+            WHERE a.name = column_claim.name COLLATE "C"
+        ) AS neighbour
+        WHERE neighbour.first_value <= neighbour.before
+    ) THEN
+        RAISE EXCEPTION 'sequence "%" has cycled, so column "%" of table % cannot number itself from it',
+            column_claim.name, target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let the expression name give another name; or delete the sequence, with gapless.delete_gapless.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_cycled';
+    END IF;
+    UPDATE gapless.sequence AS s
+    SET target = column_claim.target, target_column = column_claim.target_column
+    WHERE s.name = column_claim.name COLLATE "C";
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_claim(target regclass, target_column name, name text) IS 'Private, for the triggers of attach_gapless. Makes a sequence, which the caller has locked, a column''s own. Raises 55000 where it is another column''s or has cycled.';
+CREATE FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, OUT trigger_body text, OUT rows_body text) RETURNS record
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    partitioned boolean := (SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = target);
+    -- Fragments. Those of the second kind are for queries in which new is a row and not the record.
+    arguments text := format('%L::regclass, %L', target, target_column);
+    note      text := quote_literal(left(md5(target::text || ' ' || target_column), 12));
+    number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
+    series    text := gapless.column_enclose(name) || '::text';
+    due       text := coalesce(gapless.column_enclose(condition), 'true');
+    dated     text := CASE WHEN chronology IS NULL THEN 'NULL::timestamp' ELSE chronology END;
+    written   text := format('new.%I', target_column);
+    value     text := written;
+    from_row  text := ' FROM (SELECT NEW.*) AS new';
+    source    text := CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target;
+    runs      text;
+    enter     text;
+    keys      text;
+    selected  text;
+    following text;
+    assign    text[] := '{}'::text[];
+    place     text;
+BEGIN
+    IF format IS NOT NULL THEN
+        value := format(
+            e'(\n'
+            '                SELECT CASE WHEN count(*) = 1 THEN min(v.value) END -- the run of digits that gives the text again\n'
+            '                FROM (\n'
+            '                    SELECT DISTINCT r.run[1]::numeric::bigint AS value\n'
+            '                    FROM regexp_matches(%1$s, ''[0-9]+'', ''g'') AS r (run)\n'
+            '                    WHERE length(ltrim(r.run[1], ''0'')) < 19 OR length(ltrim(r.run[1], ''0'')) = 19 AND r.run[1]::numeric < 9223372036854775808\n'
+            '                ) AS v\n'
+            '                WHERE %2$s COLLATE "C" = %1$s COLLATE "C"\n'
+            '            )',
+            written || '::text', number
+        );
+    END IF;
+    SELECT string_agg(format(
+        CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN 'new.%1$I OPERATOR(pg_catalog.=) key.%1$I' ELSE 'new.%1$I = key.%1$I' END, k.column_name
+    ), ' AND ') INTO keys
+    FROM unnest(key) AS k (column_name)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = k.column_name
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid;
+    runs := format(
+        e'SELECT\n'
+        '                n.series,\n'
+        '                min(n.value) AS first,\n'
+        '                max(n.value) AS last,\n'
+        '                count(DISTINCT n.value) AS size,\n'
+        '                count(*) AS rows,\n'
+        '                %s AS dates\n'
+        '            FROM (\n'
+        '                SELECT %s COLLATE "C" AS series, %s AS value, %s AS dated\n'
+        '                FROM %%s AS new\n'
+        '                WHERE %s IS NOT NULL\n'
+        '            ) AS n',
+        CASE WHEN chronology IS NULL THEN 'NULL::timestamp[]' ELSE 'array_agg(n.dated ORDER BY n.value)' END,
+        replace(series, '%', '%%'), replace(value, '%', '%%'), replace(dated, '%', '%%'), replace(written, '%', '%%')
+    );
+    enter := format(
+        e'            IF run.rows <> run.size THEN\n'
+        '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
+        '            END IF;\n'
+        '            value := gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false, NULL);\n'
+        '            IF value IS NOT NULL THEN\n'
+        '                -- Other rows of this query come before: an UPDATE''s, or those of a statement within it.\n'
+        '                %3$s\n'
+        '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
+        '            GROUP BY n.series\n'
+        '                INTO run;\n'
+        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, true, NULL) IS NOT NULL THEN\n'
+        '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
+        '                END IF;\n'
+        '            END IF;\n',
+        arguments, initial, format(runs, source)
+    );
+    -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
+    FOREACH place IN ARRAY '{TG_RELID,0}'::text[] LOOP
+        assign := assign || ARRAY[
+            CASE WHEN condition IS NULL THEN '' ELSE format(e'        IF %s THEN\n', due) END
+            || CASE WHEN chronology IS NULL THEN '' ELSE format(
+                e'            IF %s IS NULL THEN\n'
+                '                PERFORM gapless.column_refuse(''undated'', %s, %s, NULL);\n'
+                '            END IF;\n',
+                chronology, arguments, series
+            ) END
+            || CASE WHEN at_commit THEN format(e'            PERFORM gapless.column_expect(%s, %s);\n', arguments, series) ELSE
+                format(
+                    e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
+                    '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
+                    '            ELSE\n'
+                    '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
+                    '            END IF;\n',
+                    CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
+                    arguments, initial, note, series, place
+                )
+                || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(e'            NEW.%I := %s;\n', target_column, number) END
+                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value);\n', series) ELSE '' END
+            END
+            || CASE WHEN condition IS NULL THEN '' ELSE
+                CASE WHEN at_commit THEN '' ELSE format(
+                    e'        ELSIF current_setting(''gapless.note_'' || %1$s, true) <> '''' THEN\n'
+                    '            value := gapless.column_settle(%1$s);\n', note
+                ) END
+                || e'        END IF;\n'
+            END
+        ];
+    END LOOP;
+    trigger_body := format(
+        e'\n-- Numbers %s from gapless: made by gapless.attach_gapless. To change it, detach the column and attach it again.\n'
+        '#variable_conflict use_column\n'
+        '<<this>>\n'
+        'DECLARE\n'
+        '    value   bigint;\n'
+        '    run     record;\n'
+        '    old_run record;\n'
+        '    key     record;\n'
+        'BEGIN\n',
+        format('%s.%I', target, target_column)
+    );
+    -- A new row.
+    trigger_body := trigger_body || format(
+        e'    IF TG_ARGV[0] = ''insert'' THEN\n'
+        '        IF NEW.%1$I IS NOT NULL THEN\n',
+        target_column
+    );
+    IF partitioned THEN
+        trigger_body := trigger_body || format(
+            e'            -- Perhaps it comes from another partition.\n'
+            '            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
+            '            IF gapless.column_move(''arrive'', run.series, run.value) THEN\n'
+            '                RETURN NEW;\n'
+            '            END IF;\n',
+            series, value, from_row
+        );
+    END IF;
+    trigger_body := trigger_body || format(
+        e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
+        '        END IF;\n'
+        '%3$s',
+        arguments, target_column,
+        CASE WHEN partitioned THEN format(
+            e'        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %L) THEN\n'
+            '            PERFORM gapless.column_guard(TG_RELID, %L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+            '        END IF;\n',
+            ('~gapless_truncate_' || target_column)::name, target_column
+        ) ELSE '' END
+    ) || assign[1] || e'        RETURN NEW;\n    END IF;\n';
+    -- The rows that arrived.
+    IF NOT at_commit THEN
+        IF NOT partitioned THEN
+            trigger_body := trigger_body || format(
+                e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
+                '        SELECT %1$s AS series, %2$s AS value, %3$s AS dated, EXISTS (SELECT FROM inserted OFFSET 1) AS more\n'
+                '        INTO run\n'
+                '        FROM inserted AS new\n'
+                '        WHERE %4$s IS NOT NULL\n'
+                '        LIMIT 1;\n'
+                '        IF NOT run.more THEN\n'
+                '            value := gapless.column_enter(%5$s, run.series, %6$s, run.value, run.value, 1, %7$s, false, %10$s);\n'
+                '            IF value IS NULL THEN\n'
+                '                RETURN NULL;\n'
+                '            END IF;\n'
+                '        END IF;\n'
+                '        IF run.more IS NOT NULL THEN\n'
+                '            FOR run IN\n'
+                '            %8$s\n'
+                '            GROUP BY n.series\n'
+                '            ORDER BY n.series\n'
+                '            LOOP\n'
+                '%9$s'
+                '            END LOOP;\n'
+                '        END IF;\n'
+                '        value := gapless.column_settle(%10$s);\n'
+                '        RETURN NULL;\n'
+                '    END IF;\n',
+                series, value, dated, written, arguments, initial, CASE WHEN chronology IS NULL THEN 'NULL' ELSE 'ARRAY[run.dated]' END,
+                format(runs, 'inserted'), enter, note
+            );
+        END IF;
+        trigger_body := trigger_body || format(
+            e'\n    IF TG_ARGV[0] = ''issue''%1$s THEN\n'
+            '            %2$s\n'
+            '            GROUP BY n.series\n'
+            '            INTO run;\n'
+            '%3$s',
+            CASE WHEN partitioned THEN ' OR TG_ARGV[0] = ''enter''' ELSE '' END,
+            format(runs, '(SELECT NEW.*)'),
+            CASE WHEN partitioned THEN
+                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_move(''arrived'', run.series, run.first) THEN\n'
+                '                RETURN NULL;\n'
+                '            END IF;\n'
+            ELSE '' END
+        ) || enter || CASE WHEN partitioned THEN
+                e'            IF TG_ARGV[0] = ''issue'' THEN\n'
+                '                PERFORM gapless.column_move(''stay'', run.series, run.first);\n'
+                '            END IF;\n'
+            ELSE '' END || e'    END IF;\n';
+        trigger_body := trigger_body || format(
+            e'\n    IF TG_ARGV[0] IN (''enter'', ''issue'', ''settle'') THEN\n'
+            '        value := gapless.column_settle(%s);\n'
+            '        RETURN NULL;\n'
+            '    END IF;\n',
+            note
+        );
+    ELSE
+        IF partitioned THEN
+            trigger_body := trigger_body || format(
+                e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
+                '        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
+                '        IF NOT gapless.column_move(''arrived'', run.series, run.value) THEN\n'
+                '            PERFORM gapless.column_refuse(''written'', %4$s, NULL, NEW.%5$I::text);\n'
+                '        END IF;\n'
+                '        RETURN NULL;\n'
+                '    END IF;\n'
+                '\n    IF TG_ARGV[0] = ''settle'' THEN\n'
+                '        RETURN NULL;\n'
+                '    END IF;\n',
+                series, value, from_row, arguments, target_column
+            );
+        END IF;
+        -- The row that waits, at commit.
+        trigger_body := trigger_body || format(
+            e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
+            '        key := NEW;\n'
+            '        SELECT %1$s AS series, %2$s AS dated\n'
+            '        INTO run\n'
+            '        FROM %3$s AS new\n'
+            '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
+            '        IF FOUND THEN\n'
+            '            PERFORM gapless.column_lock();\n'
+            '            value := gapless.column_take(%7$s, run.series, %8$s, %9$s);\n'
+            '            PERFORM gapless.column_move(''issue'', run.series, value);\n'
+            '            UPDATE %3$s AS new\n'
+            '            SET %10$I = (SELECT %11$s FROM (SELECT this.value AS value) AS v)\n'
+            '            WHERE %4$s;\n'
+            '            IF NOT FOUND THEN\n'
+            '                PERFORM gapless.column_refuse(''unnumbered'', %7$s, run.series, NULL);\n'
+            '            END IF;\n'
+            '        END IF;\n'
+            '        RETURN NULL;\n'
+            '    END IF;\n',
+            series, dated, source, keys, written, due, arguments, initial,
+            CASE WHEN chronology IS NULL THEN 'NULL' ELSE 'run.dated' END,
+            target_column, CASE WHEN format IS NULL THEN 'v.value' ELSE number END
+        );
+    END IF;
+    -- A row that changes.
+    trigger_body := trigger_body || format(
+        e'\n    IF TG_ARGV[0] = ''update'' THEN\n'
+        '        IF OLD.%1$I IS NOT NULL THEN\n'
+        '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO old_run FROM (SELECT OLD.*) AS new;\n'
+        '            IF pg_catalog.record_image_ne(ROW(NEW.%1$I), ROW(OLD.%1$I)) THEN\n'
+        '                PERFORM gapless.column_refuse(''changed'', %5$s, old_run.series, OLD.%1$I::text);\n'
+        '            END IF;\n'
+        '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO run%6$s;\n'
+        '            IF run IS DISTINCT FROM old_run THEN\n'
+        '                PERFORM gapless.column_refuse(''moved'', %5$s, old_run.series, OLD.%1$I::text);\n'
+        '            END IF;\n'
+        '            RETURN NEW;\n'
+        '        END IF;\n'
+        '        IF NEW.%1$I IS NOT NULL THEN\n',
+        target_column, series, value, dated, arguments, from_row
+    );
+    IF at_commit THEN
+        trigger_body := trigger_body || format(
+            e'            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
+            '            IF gapless.column_move(''consume'', run.series, run.value) THEN\n'
+            '                RETURN NEW; -- the number that the transaction has just entered for it\n'
+            '            END IF;\n',
+            series, value, from_row
+        );
+    END IF;
+    trigger_body := trigger_body || format(
+        e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
+        '        END IF;\n',
+        arguments, target_column
+    ) || assign[2] || e'        RETURN NEW;\n    END IF;\n';
+    -- A row that goes.
+    trigger_body := trigger_body || format(
+        e'\n    IF TG_ARGV[0] = ''truncate'' THEN\n'
+        '        PERFORM gapless.column_truncate(TG_RELID, %1$s);\n'
+        '        RETURN NULL;\n'
+        '    END IF;\n'
+        '\n    IF TG_ARGV[0] LIKE ''kept%%'' AND (SELECT c.relispartition FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID) THEN\n'
+        '        IF TG_OP = ''UPDATE'' THEN\n'
+        '            RETURN NEW; -- the table''s own triggers see to it\n'
+        '        END IF;\n'
+        '        RETURN NULL;\n'
+        '    END IF;\n'
+        '\n    -- A deleted row, or one of a detached partition that changes its number.\n'
+        '    SELECT %2$s AS series, %3$s AS value INTO run FROM (SELECT OLD.*) AS new;\n'
+        '    IF TG_OP = ''UPDATE'' THEN\n'
+        '        PERFORM gapless.column_refuse(''changed'', %1$s, run.series, OLD.%4$I::text);\n'
+        '    END IF;\n',
+        arguments, series, value, target_column
+    );
+    IF partitioned THEN
+        trigger_body := trigger_body ||
+            e'    IF TG_ARGV[0] = ''leave'' THEN\n'
+            '        PERFORM gapless.column_move(''leave'', run.series, run.value);\n'
+            '        RETURN OLD;\n'
+            '    ELSIF gapless.column_move(''left'', run.series, run.value) THEN\n'
+            '        RETURN NULL;\n'
+            '    END IF;\n'
+            '    PERFORM gapless.column_move(''stay'', run.series, run.value);\n';
+    END IF;
+    trigger_body := trigger_body || format(
+        e'    IF run.value IS NULL OR NOT gapless.column_is_void(run.series, run.value) THEN\n'
+        '        PERFORM gapless.column_refuse(''deleted'', %s, run.series, coalesce(run.value::text, OLD.%I::text));\n'
+        '    END IF;\n'
+        '    RETURN NULL;\n'
+        'END;\n',
+        arguments, target_column
+    );
+    -- The numbers that there are.
+    rows_body := format(
+        e'\n-- The numbers of %1$s, for gapless.audit_gapless.\n'
+        '#variable_conflict use_column\n'
+        'DECLARE\n'
+        '    relation regclass;\n'
+        'BEGIN\n',
+        format('%s.%I', target, target_column)
+    );
+    selected := format('SELECT %s, %s, %s::text, %s FROM ', series, value, written, dated);
+    following := format(' AS new WHERE %s IS NOT NULL', written);
+    rows_body := rows_body || format(e'    RETURN QUERY %s%s%s;\n', selected, source, following);
+    IF partitioned THEN
+        rows_body := rows_body || format(
+            e'    -- Partitions that were detached keep their numbers.\n'
+            '    FOR relation IN\n'
+            '        SELECT t.tgrelid\n'
+            '        FROM pg_catalog.pg_trigger AS t\n'
+            '        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid AND NOT c.relispartition\n'
+            '        WHERE t.tgname = %L AND t.tgfoid = (\n'
+            '            SELECT o.tgfoid FROM pg_catalog.pg_trigger AS o WHERE o.tgrelid = %L::regclass AND o.tgname = %L\n'
+            '        )\n'
+            '    LOOP\n'
+            '        RETURN QUERY EXECUTE %L || relation::text || %L;\n'
+            '    END LOOP;\n',
+            ('~gapless_kept_delete_' || target_column)::name, target, ('~gapless_insert_' || target_column)::name,
+            selected, following
+        );
+    END IF;
+    rows_body := rows_body || e'END;\n';
+END;
+$_$;
+COMMENT ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, OUT trigger_body text, OUT rows_body text) IS 'Private, for attach_gapless. The bodies of the trigger function and of the function that gives the audit the table''s numbers.';
+CREATE FUNCTION gapless.column_enclose(expression text) RETURNS text
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN CASE WHEN expression LIKE '%--%' THEN e'(\n' || expression || e'\n)' ELSE '(' || trim(e' \n\t' FROM expression) || ')' END;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_enclose(expression text) IS 'Private, for attach_gapless. An expression between parentheses.';
+CREATE FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean, note text) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    newest    gapless.allocation;
+    following bigint;
+    noted     text;
+BEGIN
+    -- The hot path. Whoever calls has the lock, from column_open; should it wait after all, its snapshot is too old to read
+    -- the newest row, and the insert fails on the journal's primary key.
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+    SELECT entry.name, entry.ordinal, column_enter.first, column_enter.last, dates[1]
+    FROM (
+        SELECT s.name
+        FROM gapless.sequence AS s
+        WHERE s.name = column_enter.name COLLATE "C"
+            AND s.target = column_enter.target
+            AND s.target_column = column_enter.target_column
+        FOR NO KEY UPDATE
+    ) AS locked
+    CROSS JOIN LATERAL (
+        SELECT
+            a.name,
+            a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
+            gapless.successor(a.last_value, 1, NULL) AS next,
+            a.dated
+        FROM gapless.allocation AS a
+        WHERE a.name = locked.name
+        ORDER BY a.ordinal DESC
+        LIMIT 1
+    ) AS entry
+    WHERE entry.next = column_enter.first
+        AND column_enter.last - column_enter.first + 1 = size
+        AND (dates IS NULL OR size = 1 AND (entry.dated > dates[1]) IS NOT TRUE)
+    RETURNING CASE WHEN note IS NOT NULL THEN set_config('gapless.note_' || note, '', true) END
+    INTO noted;
+    IF FOUND THEN
+        RETURN NULL;
+    END IF;
+    IF first IS NULL THEN
+        PERFORM gapless.column_refuse('unreadable', target, target_column, name, NULL);
+    END IF;
+    PERFORM FROM gapless.sequence AS s
+    WHERE s.name = column_enter.name COLLATE "C"
+        AND s.target = column_enter.target
+        AND s.target_column = column_enter.target_column
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
+    END IF;
+    SELECT a.*
+    INTO newest
+    FROM gapless.allocation AS a
+    WHERE a.name = column_enter.name COLLATE "C"
+    ORDER BY a.ordinal DESC
+    LIMIT 1;
+    following := CASE WHEN newest.last_value IS NULL THEN initial ELSE gapless.successor(newest.last_value, 1, NULL) END;
+    IF first < following OR following IS NULL THEN
+        -- Entered already, with other rows of this query; or else they are not this transaction's to write.
+        IF first <= (
+                SELECT a.last_value
+                FROM gapless.allocation AS a
+                WHERE a.name = column_enter.name COLLATE "C" AND a.txid <> txid_current()
+                ORDER BY a.ordinal DESC
+                LIMIT 1
+            )
+            OR newest.last_value IS NULL
+            OR EXISTS (
+                SELECT FROM gapless.void AS v
+                WHERE v.name = column_enter.name COLLATE "C" AND v.value BETWEEN first AND newest.last_value
+            )
+        THEN
+            PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
+        ELSIF NOT proven THEN
+            RETURN first;
+        ELSIF last <= newest.last_value AND last - first + 1 = size THEN
+            RETURN NULL;
+        END IF;
+        RETURN following;
+    ELSIF first > following OR last - first + 1 <> size THEN
+        RETURN following;
+    END IF;
+    IF newest.dated > dates[1] OR dates <> (SELECT array_agg(d ORDER BY d) FROM unnest(dates) AS d) THEN
+        PERFORM gapless.column_refuse('chronology', target, target_column, name, (
+            SELECT format('%s after %s', d.dated, d.before)
+            FROM (
+                SELECT u.dated, lag(u.dated, 1, newest.dated) OVER (ORDER BY u.i) AS before
+                FROM unnest(dates) WITH ORDINALITY AS u (dated, i)
+            ) AS d
+            WHERE d.dated < d.before
+            LIMIT 1
+        ));
+    END IF;
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+    VALUES (
+        column_enter.name,
+        coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+        column_enter.first,
+        column_enter.last,
+        dates[size]
+    );
+    RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean, note text) IS 'Private, for the triggers of attach_gapless. Enters the numbers of rows that arrived into the journal, after it has verified that they are the sequence''s next ones. Returns NULL, or the first value between the journal and them whose row is still to be found. Raises 23514 for a date before the predecessor''s, 428C9 for numbers that are not the transaction''s own.';
+CREATE FUNCTION gapless.column_expect(target regclass, target_column name, name text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF column_expect.name IS NULL THEN
+        PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
+    END IF;
+    PERFORM gapless.check_name(column_expect.name);
+    INSERT INTO gapless.pending (txid, name) VALUES (txid_current(), column_expect.name) ON CONFLICT DO NOTHING;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_expect(target regclass, target_column name, name text) IS 'Private, for the triggers of attach_gapless. Notes that the transaction will number a row from the sequence when it commits.';
+CREATE FUNCTION gapless.column_expression(target regclass, path text, parameter text, expression text, OUT type regtype, OUT columns smallint[], OUT settings text[]) RETURNS record
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    scratch text := (
+        SELECT format('%I.%I', n.nspname, '~gapless_expression')
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = target
+    );
+    source  text;
+    rest    text;
+    query   refcursor;
+    fault   text;
+    tree    text;
+    wrong   text;
+BEGIN
+    -- The table's columns stand there twice, so that only those that are written as NEW.column are not ambiguous.
+    SELECT format('%s AS new CROSS JOIN (SELECT %s) AS "write NEW.column"', target, string_agg(format('NULL::int AS %I', a.attname), ', '))
+    INTO source
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped;
+    source := source || ' CROSS JOIN LATERAL (SELECT ';
+    rest := ' AS result' || CASE WHEN parameter = 'format' THEN ' FROM (SELECT NULL::bigint AS value) AS v' ELSE '' END || ') AS number';
+    BEGIN
+        PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
+        -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one statement only.
+        OPEN query FOR EXECUTE 'SELECT 1 FROM ' || source || e'ARRAY[\n' || expression || e'\n]' || rest;
+        CLOSE query;
+        EXECUTE 'CREATE VIEW ' || scratch || ' AS SELECT number.result FROM ' || source || e'(\n' || expression || e'\n)' || rest;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR feature_not_supported THEN
+        RAISE EXCEPTION '%: % is not an expression over NEW: %', target, parameter, SQLERRM
+            USING ERRCODE = SQLSTATE,
+                HINT = format('It is one SQL expression; it reads columns as NEW.column%s. It was: %s',
+                    CASE WHEN parameter = 'format' THEN ', and the number as value' ELSE '' END, left(expression, 200)),
+                SCHEMA = 'gapless', COLUMN = parameter;
+    END;
+    SELECT a.atttypid::regtype, r.ev_action::text
+    INTO STRICT type, tree
+    FROM pg_catalog.pg_rewrite AS r
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.ev_class AND a.attnum = 1
+    WHERE r.ev_class = scratch::regclass;
+    SELECT coalesce(array_agg(DISTINCT d.refobjsubid::smallint), '{}')
+    INTO columns
+    FROM pg_catalog.pg_rewrite AS r
+    JOIN pg_catalog.pg_depend AS d
+        ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target AND d.refobjsubid > 0
+    WHERE r.ev_class = scratch::regclass;
+    EXECUTE 'DROP VIEW ' || scratch;
+    IF tree LIKE '%{SUBLINK %' OR tree LIKE '%:setOperations {%' OR tree LIKE '%:hasAggs true%'
+        OR tree LIKE '%:hasWindowFuncs true%' OR tree LIKE '%:hasTargetSRFs true%'
+    THEN
+        fault := 'it must be a scalar expression, without subqueries, aggregates and sets';
+    ELSIF tree ~ '\{VAR :varno \d+ :varattno -' THEN
+        fault := 'it must not read system columns';
+    ELSIF tree LIKE '%{SQLVALUEFUNCTION %' OR expression ~* '''\s*(now|today|tomorrow|yesterday)\s*''' THEN
+        fault := 'it must not ask for the time or the user, since the audit evaluates it again later';
+    ELSE
+        SELECT string_agg(DISTINCT p.oid::regprocedure::text, ', ')
+        INTO wrong
+        FROM regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid) (\d+)', 'g') AS m (found)
+        JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
+        WHERE p.provolatile = 'v'
+            OR p.provolatile = 's' AND (
+                p.pronamespace <> 'pg_catalog'::regnamespace
+                OR p.pronargs = 0
+                OR p.proname ~ '^(age|current_setting|inet_|pg_|has_|to_reg|col_description|obj_description|shobj_description|txid_|query_to|table_to|schema_to|database_to|cursor_to)'
+            );
+        IF wrong IS NOT NULL THEN
+            fault := format('it must give the same result whenever it is evaluated, since the audit evaluates it again later, and %s may not', wrong);
+        END IF;
+    END IF;
+    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable functions,
+    -- concatenation does as its columns do.
+    settings := ARRAY(
+        SELECT s.name
+        FROM (
+            VALUES
+                ('standard_conforming_strings', expression LIKE '%\%'),
+                ('transform_null_equals', tree LIKE '%{NULLTEST %' OR expression ~* '\mnull\M'),
+                ('lc_time', expression LIKE '%TM%'),
+                ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
+                ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) ')
+        ) AS s (name, wanted)
+        WHERE s.wanted
+    );
+    IF tree ~ ':consttype (1082|1083|1114|1184|1186|1266)\M'
+        OR EXISTS (
+            SELECT FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = target AND a.attnum = ANY (columns)
+                AND a.atttypid NOT IN (16, 20, 21, 23, 25, 1042, 1043, 1700, 2950) -- boolean, the integers, texts, numeric, uuid
+        )
+        OR EXISTS (
+            SELECT
+            FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (found)
+            JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
+            WHERE p.provolatile <> 'i' AND p.proname NOT IN ('textanycat', 'anytextcat', 'concat', 'concat_ws')
+        )
+    THEN
+        settings := settings || '{TimeZone,DateStyle}'::text[];
+        IF EXISTS (
+            SELECT FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = target AND a.attnum = ANY (columns)
+                AND a.atttypid NOT IN (16, 20, 21, 23, 25, 1042, 1043, 1700, 2950, 1082, 1083, 1114, 1184, 1266) -- and dates
+        ) OR tree ~ ':consttype (17|700|701|1186)\M' OR tree ~ ':(opresulttype|funcresulttype|resulttype) (17|700|701|1186)\M'
+        THEN
+            settings := settings || '{extra_float_digits,IntervalStyle,bytea_output,lc_monetary}'::text[];
+        END IF;
+    END IF;
+    IF tree ~ '\{VAR :varno 1 :varattno 0 ' THEN -- the whole row
+        SELECT array_agg(a.attnum)
+        INTO columns
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped;
+    END IF;
+    IF fault IS NULL THEN
+        SELECT format('it must not read column "%s", which is computed after the triggers', a.attname)
+        INTO fault
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = target AND a.attnum = ANY (columns) AND a.attgenerated <> ''
+        LIMIT 1;
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '%: % is refused: %', target, parameter, fault
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('It was: %s', left(expression, 200)),
+                SCHEMA = 'gapless', COLUMN = parameter;
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_expression(target regclass, path text, parameter text, expression text, OUT type regtype, OUT columns smallint[], OUT settings text[]) IS 'Private, for attach_gapless. Checks that an expression is one scalar over NEW that gives the same result whenever it is evaluated; its type, and the columns that it reads. Raises what is wrong with it: 42601, 42703, 22023 and others.';
+CREATE FUNCTION gapless.column_forget(target regclass, target_column name) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    PERFORM set_config('gapless.note_' || left(md5(target::text || ' ' || target_column), 12), '', true);
+    PERFORM set_config('gapless.next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_forget(target regclass, target_column name) IS 'Private, for attach_gapless and detach_gapless. Drops what this transaction noted of the column''s next numbers.';
+CREATE FUNCTION gapless.column_guard(partition regclass, target_column name, trigger_oid oid) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $_$
+DECLARE
+    kind     record;
+    function regproc := (SELECT t.tgfoid::regproc FROM pg_catalog.pg_trigger AS t WHERE t.oid = trigger_oid);
+    name     name;
+    item     record;
+BEGIN
+    SELECT c.relkind, c.relpersistence INTO STRICT kind FROM pg_catalog.pg_class AS c WHERE c.oid = partition;
+    IF kind.relkind = 'f' OR kind.relpersistence <> 'p' THEN
+        RAISE EXCEPTION 'partition % cannot be numbered: it is %', partition,
+            CASE WHEN kind.relkind = 'f' THEN 'a foreign table' ELSE 'not logged, so that a crash would empty it' END
+            USING ERRCODE = 'wrong_object_type', HINT = 'Use an ordinary table as the partition.', SCHEMA = 'gapless';
+    END IF;
+    BEGIN
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', partition);
+    EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN
+        RETURN; -- a later row will try again; another's partition is the other's to guard
+    END;
+    FOR item IN
+        SELECT *
+        FROM (
+            VALUES
+                ('truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
+                ('settle', 'AFTER INSERT ON %s FOR EACH STATEMENT'),
+                ('kept_delete', 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
+                ('kept_update', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))')
+        ) AS v (purpose, event)
+    LOOP
+        name := ('~gapless_' || item.purpose || '_' || target_column)::name;
+        CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = partition AND t.tgname = name);
+        BEGIN
+            EXECUTE format('CREATE TRIGGER %I ', name)
+                || format(item.event, partition, target_column)
+                || format(' EXECUTE FUNCTION %s(%L)', function, item.purpose);
+        EXCEPTION WHEN duplicate_object THEN
+            NULL; -- made since this transaction's snapshot
+        END;
+    END LOOP;
+END;
+$_$;
+COMMENT ON FUNCTION gapless.column_guard(partition regclass, target_column name, trigger_oid oid) IS 'Private, for attach_gapless and its triggers. Guards a partition against TRUNCATE, and against what may happen to it after it was detached, by triggers of its own; does nothing while others write to it.';
+CREATE FUNCTION gapless.column_is_void(name text, value bigint) RETURNS boolean
+    LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    RETURN EXISTS (
+        SELECT FROM gapless.void AS v
+        WHERE v.name = column_is_void.name COLLATE "C" AND v.value = column_is_void.value
+    );
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_is_void(name text, value bigint) IS 'Private, for the triggers of attach_gapless. Whether a number was cancelled by void_gapless.';
+CREATE FUNCTION gapless.column_lock() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    names text[];
+    name  text;
+BEGIN
+    -- Left behind by transactions whose rows did not arrive, or went again.
+    DELETE FROM gapless.pending AS p
+    USING (
+        SELECT s.txid, s.name
+        FROM gapless.pending AS s
+        WHERE s.txid < txid_snapshot_xmin(txid_current_snapshot())
+        ORDER BY s.txid
+        LIMIT 10
+        FOR UPDATE SKIP LOCKED
+    ) AS stale
+    WHERE p.txid = stale.txid AND p.name = stale.name;
+    WITH noted AS (
+        DELETE FROM gapless.pending AS p WHERE p.txid = txid_current() RETURNING p.name
+    )
+    SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
+    IF cardinality(names) > 1 THEN -- one alone is locked when it is taken from
+        FOREACH name IN ARRAY names LOOP
+            PERFORM gapless.open_sequence(name, false);
+        END LOOP;
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_lock() IS 'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
+CREATE FUNCTION gapless.column_move(step text, name text, value bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    entered boolean;
+BEGIN
+    CASE step
+        WHEN 'leave', 'issue' THEN
+            INSERT INTO gapless.moving (txid, name, value, entered)
+            VALUES (txid_current(), column_move.name, column_move.value, step = 'leave')
+            ON CONFLICT ON CONSTRAINT moving_pkey DO UPDATE SET entered = excluded.entered, arrived = false;
+        WHEN 'arrive' THEN
+            UPDATE gapless.moving AS m
+            SET arrived = true
+            WHERE m.txid = txid_current()
+                AND m.name = column_move.name COLLATE "C"
+                AND m.value = column_move.value
+                AND NOT m.arrived;
+        WHEN 'left' THEN
+            PERFORM FROM gapless.moving AS m
+            WHERE m.txid = txid_current()
+                AND m.name = column_move.name COLLATE "C"
+                AND m.value = column_move.value
+                AND m.arrived;
+        WHEN 'arrived' THEN
+            DELETE FROM gapless.moving AS m
+            WHERE m.txid = txid_current()
+                AND m.name = column_move.name COLLATE "C"
+                AND m.value = column_move.value
+                AND m.arrived
+            RETURNING m.entered
+            INTO entered;
+            RETURN coalesce(entered, false);
+        WHEN 'consume', 'stay' THEN
+            DELETE FROM gapless.moving AS m
+            WHERE m.txid = txid_current()
+                AND m.name = column_move.name COLLATE "C"
+                AND m.value = column_move.value;
+    END CASE;
+    RETURN FOUND;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_move(step text, name text, value bigint) IS 'Private, for the triggers of attach_gapless. Follows a numbered row from one partition to another, so that a move is told from a row deleted or a number written by hand.';
+CREATE FUNCTION gapless.column_next(target regclass, target_column name, initial bigint, note text, relation oid, name text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    noted     text[] := nullif(current_setting('gapless.note_' || note, true), '')::text[];
+    following bigint;
+    value     bigint;
+    slot      text;
+    entries   text;
+    entry     text;
+BEGIN
+    IF noted[1] = relation::text AND noted[4] = name AND relation <> 0::oid THEN
+        following := pg_stat_get_xact_tuples_inserted(relation) - noted[2]::bigint;
+        IF noted[3]::bigint > 9223372036854775807 - following THEN
+            PERFORM gapless.raise_exhausted(name, 1);
+        END IF;
+        RETURN noted[3]::bigint + following;
+    END IF;
+    following := gapless.column_settle(note);
+    IF noted[4] = name THEN
+        value := following;
+    ELSE
+        IF following IS NOT NULL THEN
+            slot := 'gapless.next_' || (hashtext(noted[4]) & 63)::text;
+            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || noted[4] || e'\t' || following::text || ';', true);
+        END IF;
+        slot := 'gapless.next_' || (hashtext(name) & 63)::text;
+        entries := current_setting(slot, true);
+        entry := e'\n' || name || e'\t';
+        IF strpos(entries, entry) > 0 THEN
+            value := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1)::bigint;
+            PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);
+        END IF;
+    END IF;
+    IF value IS NULL THEN
+        value := gapless.column_open(target, target_column, name, initial, NULL, relation);
+    END IF;
+    IF relation = 0::oid THEN
+        PERFORM set_config('gapless.note_' || note, ARRAY['0', '0', (value::numeric + 1::numeric)::text, name]::text, true);
+    ELSE
+        PERFORM set_config('gapless.note_' || note, ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, value::text, name]::text, true);
+    END IF;
+    RETURN value;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_next(target regclass, target_column name, initial bigint, note text, relation oid, name text) IS 'Private, for the triggers of attach_gapless. The number of the row in hand: the one after the statement''s row before it, which is told by a setting that column_enter''s check makes safe, or column_open''s. Runs with the rights and the search_path of the trigger''s function, for speed. Locks and raises as column_open.';
+CREATE FUNCTION gapless.column_open(target regclass, target_column name, name text, initial bigint, note text, relation oid) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    owner  gapless.sequence;
+    value  bigint;
+    noted  text;
+    simple boolean;
+BEGIN
+    PERFORM FROM gapless.sequence AS s
+    WHERE s.name = column_open.name COLLATE "C"
+        AND s.target = column_open.target
+        AND s.target_column = column_open.target_column
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        -- The column's first use of it.
+        IF column_open.name IS NULL THEN
+            PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
+        END IF;
+        PERFORM gapless.check_name(column_open.name);
+        PERFORM gapless.open_sequence(column_open.name, false);
+        SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_open.name COLLATE "C";
+        IF (owner.target, owner.target_column) IS DISTINCT FROM (column_open.target, column_open.target_column) THEN
+            PERFORM gapless.column_claim(target, target_column, column_open.name);
+        END IF;
+    END IF;
+    -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote. What else there is to do is done
+    -- here, too: each expression of its own costs every transaction a microsecond or two.
+    SELECT
+        gapless.successor(a.last_value, 1, NULL),
+        CASE WHEN note IS NOT NULL THEN set_config(
+            'gapless.note_' || note,
+            ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, gapless.successor(a.last_value, 1, NULL)::text, a.name]::text,
+            true
+        ) END,
+        current_setting('transaction_isolation') = 'read committed' AND current_setting('track_counts') = 'on'
+    INTO value, noted, simple
+    FROM gapless.allocation AS a
+    WHERE a.name = column_open.name COLLATE "C"
+    ORDER BY a.ordinal DESC
+    LIMIT 1;
+    IF simple AND value IS NOT NULL THEN
+        RETURN value;
+    ELSIF simple IS NULL THEN
+        value := column_open.initial;
+        IF note IS NOT NULL THEN
+            noted := set_config(
+                'gapless.note_' || note,
+                ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, value::text, column_open.name]::text,
+                true
+            );
+        END IF;
+    ELSIF value IS NULL THEN
+        PERFORM gapless.raise_exhausted(column_open.name, 1);
+    END IF;
+    IF relation <> 0 AND current_setting('track_counts') = 'off' THEN
+        PERFORM gapless.column_refuse('uncounted', target, target_column, column_open.name, NULL);
+    END IF;
+    -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the table.
+    -- Writing the journal's next row raises 40001 for it; that row is not meant to stay.
+    IF current_setting('transaction_isolation') <> 'read committed' THEN
+        INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+        SELECT
+            column_open.name,
+            coalesce(max(a.ordinal + (a.last_value - a.first_value)), 0) + 1,
+            value,
+            value
+        FROM (
+            SELECT a.ordinal, a.first_value, a.last_value
+            FROM gapless.allocation AS a
+            WHERE a.name = column_open.name COLLATE "C"
+            ORDER BY a.ordinal DESC
+            LIMIT 1
+        ) AS a
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            PERFORM gapless.raise_stale(column_open.name);
+        END IF;
+        DELETE FROM gapless.allocation AS a
+        WHERE a.name = column_open.name COLLATE "C"
+            AND a.ordinal = (
+                SELECT b.ordinal
+                FROM gapless.allocation AS b
+                WHERE b.name = column_open.name COLLATE "C"
+                ORDER BY b.ordinal DESC
+                LIMIT 1
+            );
+    END IF;
+    RETURN value;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_open(target regclass, target_column name, name text, initial bigint, note text, relation oid) IS 'Private, for the triggers of attach_gapless. Locks the sequence of a column until the transaction ends, making it if there is none, and returns what the next row will be numbered; column_enter then enters the rows that arrived. Raises 55000 where the sequence belongs to another column, 22004 and 22023 for its name, 2200H, 40001.';
+CREATE FUNCTION gapless.column_refuse(fault text, target regclass, target_column name, name text, detail text) RETURNS void
+    LANGUAGE plpgsql STABLE PARALLEL SAFE
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    table_name  text := (SELECT c.relname::text FROM pg_catalog.pg_class AS c WHERE c.oid = target);
+    schema_name text := (
+        SELECT n.nspname::text
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = target
+    );
+    what        text := format('column "%s" of table "%s"', target_column, table_name);
+    message     text;
+    hint        text;
+    code        text;
+BEGIN
+    CASE fault
+        WHEN 'written' THEN
+            code := 'generated_always';
+            message := format('%s numbers itself, so %s cannot be written into it', what, detail);
+            hint := 'Leave the column out, or give NULL; the statement''s RETURNING has the number.';
+        WHEN 'changed' THEN
+            code := 'generated_always';
+            message := format('%s numbers itself: %s of sequence "%s" cannot be changed', what, detail, name);
+            hint := 'Keep the number. To cancel it, void it with gapless.void_gapless and number a new row.';
+        WHEN 'moved' THEN
+            code := 'restrict_violation';
+            message := format('%s: an update cannot take %s from sequence "%s"', what, detail, name);
+            hint := 'What the sequence, the text or the date of a number is made of stays as it is. Void the number with gapless.void_gapless, and insert a new row.';
+        WHEN 'deleted' THEN
+            code := 'restrict_violation';
+            message := format('a numbered row of table "%s" cannot be deleted: %s of sequence "%s"', table_name, detail, name);
+            hint := coalesce(
+                'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || detail || ', ''why'').',
+                'Its sequence is unknown, since the expression name gives NULL for it.'
+            );
+        WHEN 'truncated' THEN
+            code := 'restrict_violation';
+            message := format('table "%s" cannot be truncated: it has numbered rows', table_name);
+            hint := 'Void the numbers with gapless.void_gapless and DELETE the rows; or detach the column.';
+        WHEN 'snapshot' THEN
+            code := 'restrict_violation';
+            message := format('table "%s" cannot be truncated in this transaction, which may not see all of its numbered rows', table_name);
+            hint := 'Use READ COMMITTED.';
+        WHEN 'chronology' THEN
+            code := 'check_violation';
+            message := format('a row of table "%s" is dated before its predecessor in sequence "%s": %s', table_name, name, detail);
+            hint := 'Numbers of this sequence follow the dates. Date the row no earlier than the newest one; in one statement, ORDER BY the date.';
+        WHEN 'undated' THEN
+            code := 'null_value_not_allowed';
+            message := format('a row of table "%s" has no date, which sequence "%s" needs', table_name, name);
+            hint := 'The expression chronology of gapless.attach_gapless gave NULL for it.';
+        WHEN 'unnamed' THEN
+            code := 'null_value_not_allowed';
+            message := format('a row of table "%s" cannot be numbered: the name of its sequence is NULL', table_name);
+            hint := 'The expression name of gapless.attach_gapless gave NULL for it: something that it reads is missing.';
+        WHEN 'unreadable' THEN
+            code := 'invalid_parameter_value';
+            message := format('%s: the number %s cannot be read back from its text', what, detail);
+            hint := 'Exactly one run of digits in it has to give the same text again. Attach the column with another format.';
+        WHEN 'torn' THEN
+            code := 'serialization_failure';
+            message := format('rows of table "%s" arrived with other numbers of sequence "%s" than they were given', table_name, name);
+            hint := 'Retry. If it happens again, a trigger of the table changes numbers, or deletes or inserts rows while the statement runs.';
+        WHEN 'unnumbered' THEN
+            code := 'restrict_violation';
+            message := format('%s: a row that has to be numbered could not be updated', what);
+            hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'uncounted' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s cannot number rows while track_counts is off', what);
+            hint := 'Turn track_counts on, as autovacuum needs it, too.';
+    END CASE;
+    RAISE EXCEPTION '%', message
+        USING ERRCODE = code, HINT = hint,
+            SCHEMA = schema_name, TABLE = table_name, COLUMN = target_column, CONSTRAINT = 'gapless_' || fault;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_refuse(fault text, target regclass, target_column name, name text, detail text) IS 'Private, for the triggers of attach_gapless. Raises what is wrong with a row: 428C9 (a number written or changed), 23001 (a numbered row deleted, truncated or moved out of its sequence), 23514 (chronology) and others, with the table and the column in the error''s fields.';
+CREATE FUNCTION gapless.column_release(target regclass, target_column name) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF gapless.attached_column(target, target_column) IS NULL THEN
+        UPDATE gapless.sequence AS s
+        SET target = NULL, target_column = NULL
+        WHERE s.target = column_release.target AND s.target_column = column_release.target_column;
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_release(target regclass, target_column name) IS 'Private, for detach_gapless. Gives the sequences of a column that is detached back to whoever calls next_gapless.';
+CREATE FUNCTION gapless.column_settle(note text) RETURNS bigint
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    noted text[] := nullif(current_setting('gapless.note_' || note, true), '')::text[];
+BEGIN
+    IF noted[1] <> '0' THEN
+        noted := ARRAY['0', '0', (noted[3]::numeric + (pg_stat_get_xact_tuples_inserted(noted[1]::oid) - noted[2]::bigint)::numeric)::text, noted[4]];
+        noted[5] := set_config('gapless.note_' || note, noted::text, true);
+    END IF;
+    RETURN CASE WHEN noted[3]::numeric <= 9223372036854775807::numeric THEN noted[3]::bigint END;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_settle(note text) IS 'Private, for the triggers of attach_gapless. Brings column_next''s note up to date; the number that it has for the next row. Runs with the rights and the search_path of the trigger''s function.';
+CREATE FUNCTION gapless.column_take(target regclass, target_column name, name text, initial bigint, dated timestamp without time zone) RETURNS bigint
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    value bigint;
+BEGIN
+    IF current_setting('transaction_isolation') = 'read committed' THEN
+        PERFORM FROM gapless.sequence AS s
+        WHERE s.name = column_take.name COLLATE "C"
+            AND s.target = column_take.target
+            AND s.target_column = column_take.target_column
+        FOR NO KEY UPDATE;
+        IF FOUND THEN
+            -- In a statement after the lock's, so that it reads what the lock's last holder wrote.
+            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+            SELECT newest.name, newest.ordinal, newest.value, newest.value, column_take.dated
+            FROM (
+                SELECT
+                    a.name,
+                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
+                    gapless.successor(a.last_value, 1, NULL) AS value,
+                    a.dated
+                FROM gapless.allocation AS a
+                WHERE a.name = column_take.name COLLATE "C"
+                ORDER BY a.ordinal DESC
+                LIMIT 1
+            ) AS newest
+            WHERE newest.value IS NOT NULL AND (newest.dated > column_take.dated) IS NOT TRUE
+            RETURNING last_value INTO value;
+            IF FOUND THEN
+                RETURN value;
+            END IF;
+        END IF;
+    END IF;
+    value := gapless.column_open(target, target_column, column_take.name, initial, NULL, NULL);
+    IF gapless.column_enter(
+        target, target_column, column_take.name, initial, value, value, 1,
+        CASE WHEN column_take.dated IS NOT NULL THEN ARRAY[column_take.dated] END, true, NULL
+    ) IS NOT NULL THEN
+        PERFORM gapless.column_refuse('torn', target, target_column, column_take.name, NULL);
+    END IF;
+    RETURN value;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_take(target regclass, target_column name, name text, initial bigint, dated timestamp without time zone) IS 'Private, for the triggers of attach_gapless. The next number of a column for a row that is there already, entered into the journal at once. Locks and raises as column_open and column_enter.';
+CREATE FUNCTION gapless.column_truncate(relation regclass, target regclass, target_column name) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET row_security TO 'off'
+    AS $$
+DECLARE
+    numbered boolean;
+BEGIN
+    -- TRUNCATE removes rows whether this transaction's snapshot has them or not.
+    IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS (
+        SELECT FROM pg_catalog.pg_class AS c
+        WHERE (c.oid = relation OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(relation) AS p))
+            AND pg_relation_size(c.oid) > 0
+    ) THEN
+        PERFORM gapless.column_refuse('snapshot', target, target_column, NULL, NULL);
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I IS NOT NULL)', relation, target_column) INTO numbered;
+    IF numbered THEN
+        PERFORM gapless.column_refuse('truncated', target, target_column, NULL, NULL);
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION gapless.column_truncate(relation regclass, target regclass, target_column name) IS 'Private, for the triggers of attach_gapless. Raises 23001 when the table has numbered rows, or may have some that the transaction''s snapshot does not show.';
 CREATE FUNCTION gapless.delete_gapless(name text DEFAULT 'default'::text, nowait boolean DEFAULT false) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     AS $$
+DECLARE
+    deleted  gapless.sequence;
+    attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
@@ -118,12 +1976,19 @@ BEGIN
     -- Written before anything is read: a holder's row is seen only by a statement after the wait, and
     -- transactions with an older snapshot get 40001. Another round is due when the holder remade it.
     LOOP
-        DELETE FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C";
+        DELETE FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C" RETURNING s.* INTO deleted;
         EXIT WHEN FOUND;
         IF NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C") THEN
             RETURN false;
         END IF;
     END LOOP;
+    attached := gapless.attached_column(deleted.target, deleted.target_column);
+    IF attached IS NOT NULL THEN
+        RAISE EXCEPTION 'sequence "%" cannot be deleted: column % numbers itself from it', deleted.name, attached
+            USING ERRCODE = 'dependent_objects_still_exist',
+                HINT = 'Detach the column first, with gapless.detach_gapless.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
+    END IF;
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
@@ -134,10 +1999,58 @@ BEGIN
     LIMIT 1
     ON CONFLICT DO NOTHING;
     DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
 $$;
-COMMENT ON FUNCTION gapless.delete_gapless(name text, nowait boolean) IS 'Forgets a sequence and its journal; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for the name; 40001.';
+COMMENT ON FUNCTION gapless.delete_gapless(name text, nowait boolean) IS 'Forgets a sequence, its journal and its voids; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 22004, 22023 for the name; 40001.';
+CREATE FUNCTION gapless.detach_gapless(target regclass, target_column name) RETURNS void
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    function regproc;
+    item     record;
+BEGIN
+    IF target IS NULL OR target_column IS NULL THEN
+        RAISE EXCEPTION 'the table and the column must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Give both.', SCHEMA = 'gapless';
+    ELSIF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c WHERE c.oid = target) THEN
+        RAISE EXCEPTION 'only the owner of table % can detach a column of it', target
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
+    SELECT t.tgfoid::regproc
+    INTO function
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_proc AS p
+        ON p.oid = t.tgfoid AND p.pronamespace = c.relnamespace AND p.proowner = c.relowner AND p.prosecdef
+    WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
+            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
+    END IF;
+    FOR item IN
+        SELECT t.tgname, t.tgrelid::regclass AS relation
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = function AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
+    END LOOP;
+    FOR item IN
+        SELECT p.oid::regprocedure AS signature
+        FROM pg_catalog.pg_proc AS f
+        JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.pronargs = 0 AND p.proname IN (f.proname, f.proname || '_rows')
+        WHERE f.oid = function
+    LOOP
+        EXECUTE format('DROP FUNCTION %s', item.signature);
+    END LOOP;
+    PERFORM gapless.column_release(target, target_column);
+    PERFORM gapless.column_forget(target, target_column);
+END;
+$$;
+COMMENT ON FUNCTION gapless.detach_gapless(target regclass, target_column name) IS 'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached.';
 CREATE FUNCTION gapless.grant_gapless(role name) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -209,13 +2122,13 @@ DECLARE
     value bigint;
 BEGIN
     -- The hot path: every statement here costs all who wait. What it cannot do is left to next_gapless_batch,
-    -- below: the first value, nowait, an argument to refuse, the end of the range, and the isolation levels
+    -- below: the first value, nowait, what is to be refused, the end of the range, and the isolation levels
     -- at which INSERT needs ON CONFLICT, which costs it a second WAL record and 3 of some 25 microseconds.
     IF current_setting('transaction_isolation') = 'read committed'
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
         PERFORM FROM gapless.sequence AS s
-        WHERE s.name = next_gapless.name COLLATE "C"
+        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL
         FOR NO KEY UPDATE;
         IF FOUND THEN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
@@ -247,7 +2160,7 @@ BEGIN
     );
 END;
 $$;
-COMMENT ON FUNCTION gapless.next_gapless(name text, initial bigint, reset bigint, nowait boolean) IS 'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
+COMMENT ON FUNCTION gapless.next_gapless(name text, initial bigint, reset bigint, nowait boolean) IS 'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
 CREATE FUNCTION gapless.next_gapless_batch(name text, size bigint, initial bigint DEFAULT 1, reset bigint DEFAULT NULL::bigint, nowait boolean DEFAULT false) RETURNS SETOF bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -276,19 +2189,21 @@ BEGIN
     ELSIF remaining = 0 THEN
         RETURN;
     END IF;
-    IF gapless.open_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
-        ordinal := 1;
-        value := start;
-    ELSE
+    IF NOT gapless.open_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
+        PERFORM gapless.check_free(next_gapless_batch.name);
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
         SELECT
             a.ordinal + (a.last_value - a.first_value) + 1,
             gapless.successor(a.last_value, start, next_gapless_batch.reset)
-        INTO STRICT ordinal, value
+        INTO ordinal, value
         FROM gapless.allocation AS a
         WHERE a.name = next_gapless_batch.name COLLATE "C"
         ORDER BY a.ordinal DESC
         LIMIT 1;
+    END IF;
+    IF ordinal IS NULL THEN -- a new one, or one that only rows of a column that did not arrive have opened
+        ordinal := 1;
+        value := start;
     END IF;
     LOOP
         -- numeric, since a bigint sum could overflow on the way to its limit.
@@ -498,6 +2413,69 @@ CREATE FUNCTION gapless.successor(last_value bigint, initial bigint, reset bigin
     END
 $$;
 COMMENT ON FUNCTION gapless.successor(last_value bigint, initial bigint, reset bigint) IS 'Private. The value after last_value: initial where it would reach reset, NULL where it would pass 2^63-1.';
+CREATE FUNCTION gapless.void_gapless(name text, value bigint, reason text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+DECLARE
+    entry  record;
+    after  bigint;
+    place  bigint;
+    before gapless.void;
+BEGIN
+    PERFORM gapless.check_name(void_gapless.name);
+    IF void_gapless.value IS NULL OR void_gapless.reason IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the value to void and the reason must not be NULL', void_gapless.name
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Say which number was cancelled, and why.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = CASE WHEN void_gapless.value IS NULL THEN 'value' ELSE 'reason' END;
+    ELSIF void_gapless.reason !~ '\S' THEN
+        RAISE EXCEPTION 'sequence "%": the reason for voiding % must not be empty', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'An auditor will read it.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
+    END IF;
+    -- From the newest row back: in the latest cycle the values fall.
+    PERFORM gapless.lock_sequence(void_gapless.name, false);
+    FOR entry IN
+        SELECT a.ordinal, a.first_value, a.last_value, a.kind
+        FROM gapless.allocation AS a
+        WHERE a.name = void_gapless.name COLLATE "C"
+        ORDER BY a.ordinal DESC
+    LOOP
+        EXIT WHEN entry.last_value >= after; -- the cycle before
+        IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN
+            -- Given out elsewhere, unless an older row has it.
+            place := entry.ordinal;
+        ELSIF void_gapless.value BETWEEN entry.first_value AND entry.last_value THEN
+            place := entry.ordinal + (void_gapless.value - entry.first_value);
+        END IF;
+        EXIT WHEN void_gapless.value >= entry.first_value;
+        after := entry.first_value;
+    END LOOP;
+    IF place IS NULL THEN
+        RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
+    END IF;
+    INSERT INTO gapless.void (name, value, ordinal, reason)
+    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        SELECT v.*
+        INTO before
+        FROM gapless.void AS v
+        WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
+        RAISE EXCEPTION 'sequence "%": % is void already', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
+                HINT = 'What was said stands.',
+                SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
+    END IF;
+END;
+$$;
+COMMENT ON FUNCTION gapless.void_gapless(name text, value bigint, reason text) IS 'Notes that an issued number, of the latest cycle, was cancelled, and why. It is never issued again; its row, which may be kept, can then be deleted. Locks the sequence until the transaction ends. Raises 22004, 22023 for arguments and for a value that was not issued; 55000 where it is void already; 55P03 after lock_timeout; 40001.';
 CREATE TABLE gapless.allocation (
     name text NOT NULL COLLATE pg_catalog."C",
     ordinal bigint NOT NULL,
@@ -508,7 +2486,8 @@ CREATE TABLE gapless.allocation (
     txid bigint DEFAULT txid_current() NOT NULL,
     allocated_by text DEFAULT SESSION_USER NOT NULL COLLATE pg_catalog."C",
     allocated_as text DEFAULT NULLIF(current_setting('role'::text), 'none'::text) COLLATE pg_catalog."C",
-    token uuid DEFAULT (NULLIF(current_setting('gapless.token'::text, true), ''::text))::uuid
+    token uuid DEFAULT (NULLIF(current_setting('gapless.token'::text, true), ''::text))::uuid,
+    dated timestamp without time zone
 );
 COMMENT ON TABLE gapless.allocation IS 'The journal: one row for each run of values that was given out, in the order of ordinal within a name. The newest row is the counter.';
 COMMENT ON COLUMN gapless.allocation.name IS 'The sequence. No foreign key: see gapless.sequence.';
@@ -521,14 +2500,19 @@ COMMENT ON COLUMN gapless.allocation.txid IS 'The top-level transaction that wro
 COMMENT ON COLUMN gapless.allocation.allocated_by IS 'session_user: who logged in.';
 COMMENT ON COLUMN gapless.allocation.allocated_as IS 'The role chosen by SET ROLE, or NULL.';
 COMMENT ON COLUMN gapless.allocation.token IS 'What the transaction had set as gapless.token (a uuid), or NULL: the caller''s own mark, by which a commit can be found again. It decides nothing.';
+COMMENT ON COLUMN gapless.allocation.dated IS 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
 CREATE TABLE gapless.sequence (
     name text NOT NULL COLLATE pg_catalog."C",
     adoptions bigint DEFAULT 0 NOT NULL,
+    target regclass,
+    target_column name,
     CONSTRAINT sequence_name_length CHECK (((octet_length(name) >= 1) AND (octet_length(name) <= 255)))
 );
 COMMENT ON TABLE gapless.sequence IS 'One row a sequence: its lock. An allocation locks the row and never updates it; delete, adopt and prune write it, so that transactions with an older snapshot get 40001. No foreign key may point here: its KEY SHARE lock would turn xmax into a multixact.';
 COMMENT ON COLUMN gapless.sequence.name IS 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
 COMMENT ON COLUMN gapless.sequence.adoptions IS 'How many rows of kind ''adopted'' the journal has had. Each of them counts once in allocation.ordinal, though it issued nothing.';
+COMMENT ON COLUMN gapless.sequence.target IS 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
+COMMENT ON COLUMN gapless.sequence.target_column IS 'The column of target, or NULL.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
 CREATE VIEW gapless.holders AS
  WITH waiter AS (
@@ -594,12 +2578,33 @@ COMMENT ON COLUMN gapless.holders.application_name IS 'The backend''s applicatio
 COMMENT ON COLUMN gapless.holders.user_name IS 'Who logged in, or who prepared the transaction.';
 COMMENT ON COLUMN gapless.holders.transaction_age IS 'How long ago the transaction began, or was prepared.';
 COMMENT ON COLUMN gapless.holders.query IS 'The backend''s current or latest statement.';
+CREATE UNLOGGED TABLE gapless.moving (
+    txid bigint NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C",
+    value bigint NOT NULL,
+    entered boolean NOT NULL,
+    arrived boolean DEFAULT false NOT NULL
+);
+COMMENT ON TABLE gapless.moving IS 'Numbered rows of partitioned tables that a statement in progress takes from one partition, perhaps to put them into another: PostgreSQL shows triggers such a move as a DELETE and an INSERT.';
+COMMENT ON COLUMN gapless.moving.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.moving.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.moving.value IS 'The row''s number.';
+COMMENT ON COLUMN gapless.moving.entered IS 'Whether the journal had the number before the statement.';
+COMMENT ON COLUMN gapless.moving.arrived IS 'Whether it was put into another partition.';
+CREATE UNLOGGED TABLE gapless.pending (
+    txid bigint NOT NULL,
+    name text NOT NULL COLLATE pg_catalog."C"
+);
+COMMENT ON TABLE gapless.pending IS 'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), so that the first of its deferred triggers can lock them in the order of their names.';
+COMMENT ON COLUMN gapless.pending.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.pending.name IS 'The sequence.';
 CREATE VIEW gapless.sequences AS
  SELECT s.name,
     newest.last_value,
     ((newest.ordinal + (newest.last_value - newest.first_value)) - s.adoptions) AS issued,
-    newest.allocated_at AS last_allocated_at
-   FROM (gapless.sequence s
+    newest.allocated_at AS last_allocated_at,
+    attached.column_name AS attached_column
+   FROM ((gapless.sequence s
      CROSS JOIN LATERAL ( SELECT a.ordinal,
             a.first_value,
             a.last_value,
@@ -607,27 +2612,86 @@ CREATE VIEW gapless.sequences AS
            FROM gapless.allocation a
           WHERE (a.name = s.name)
           ORDER BY a.ordinal DESC
-         LIMIT 1) newest);
+         LIMIT 1) newest)
+     LEFT JOIN LATERAL ( SELECT format('%I.%I.%I'::text, n.nspname, c.relname, s.target_column) AS column_name
+           FROM ((pg_trigger t
+             JOIN pg_class c ON ((c.oid = t.tgrelid)))
+             JOIN pg_namespace n ON ((n.oid = c.relnamespace)))
+          WHERE ((t.tgrelid = (s.target)::oid) AND (t.tgname = (('~gapless_insert_'::text || (s.target_column)::text))::name))) attached ON (true));
 COMMENT ON VIEW gapless.sequences IS 'One row a sequence, as the caller''s snapshot has it. Takes no lock.';
 COMMENT ON COLUMN gapless.sequences.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value.';
 COMMENT ON COLUMN gapless.sequences.issued IS 'How many values gapless has issued, in all cycles. Adopted numbers do not count.';
 COMMENT ON COLUMN gapless.sequences.last_allocated_at IS 'When the newest value was allocated or adopted.';
+COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers itself from it (attach_gapless), as schema.table.column; NULL if none does.';
+CREATE TABLE gapless.void (
+    name text NOT NULL COLLATE pg_catalog."C",
+    value bigint NOT NULL,
+    ordinal bigint NOT NULL,
+    reason text NOT NULL,
+    voided_at timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+    txid bigint DEFAULT txid_current() NOT NULL,
+    voided_by text DEFAULT SESSION_USER NOT NULL COLLATE pg_catalog."C",
+    voided_as text DEFAULT NULLIF(current_setting('role'::text), 'none'::text) COLLATE pg_catalog."C"
+);
+COMMENT ON TABLE gapless.void IS 'Values that were issued and then cancelled, by void_gapless. They are never issued again.';
+COMMENT ON COLUMN gapless.void.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.void.value IS 'The cancelled value.';
+COMMENT ON COLUMN gapless.void.ordinal IS 'Which of the sequence''s cycles it is of: the value''s own running count in the journal; in an adopted range the ordinal of the ''adopted'' row.';
+COMMENT ON COLUMN gapless.void.reason IS 'Why it was cancelled, for the auditor.';
+COMMENT ON COLUMN gapless.void.voided_at IS 'The server''s clock when it was cancelled.';
+COMMENT ON COLUMN gapless.void.txid IS 'The top-level transaction that cancelled it.';
+COMMENT ON COLUMN gapless.void.voided_by IS 'session_user: who logged in.';
+COMMENT ON COLUMN gapless.void.voided_as IS 'The role chosen by SET ROLE, or NULL.';
 CREATE TABLE public.gapless_schema_version (
     version integer NOT NULL
 );
 ALTER TABLE ONLY gapless.allocation
     ADD CONSTRAINT allocation_pkey PRIMARY KEY (name, ordinal);
 COMMENT ON CONSTRAINT allocation_pkey ON gapless.allocation IS 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';
+ALTER TABLE ONLY gapless.moving
+    ADD CONSTRAINT moving_pkey PRIMARY KEY (txid, name, value);
+COMMENT ON CONSTRAINT moving_pkey ON gapless.moving IS 'A number moves once at a time.';
+ALTER TABLE ONLY gapless.pending
+    ADD CONSTRAINT pending_pkey PRIMARY KEY (txid, name);
+COMMENT ON CONSTRAINT pending_pkey ON gapless.pending IS 'A name once a transaction.';
 ALTER TABLE ONLY gapless.sequence
     ADD CONSTRAINT sequence_pkey PRIMARY KEY (name);
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
+ALTER TABLE ONLY gapless.void
+    ADD CONSTRAINT void_pkey PRIMARY KEY (name, value, ordinal);
+COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
 REVOKE ALL ON TYPE gapless.allocation_kind FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.adopt_gapless(name text, last bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.attach_gapless(target regclass, target_column name, name text, initial bigint, format text, condition text, chronology text, at_commit boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.attached_column(target regclass, target_column name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.audit_gapless(name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.audit_numbers(name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.check_free(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.check_name(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.check_reset(name text, initial bigint, reset bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.check_role(role name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_adopt(target regclass, target_column name, names text[], lasts bigint[], dates timestamp without time zone[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_claim(target regclass, target_column name, name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, OUT trigger_body text, OUT rows_body text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_enclose(expression text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean, note text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_expect(target regclass, target_column name, name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_expression(target regclass, path text, parameter text, expression text, OUT type regtype, OUT columns smallint[], OUT settings text[]) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_forget(target regclass, target_column name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_guard(partition regclass, target_column name, trigger_oid oid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_is_void(name text, value bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_lock() FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_move(step text, name text, value bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_next(target regclass, target_column name, initial bigint, note text, relation oid, name text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_open(target regclass, target_column name, name text, initial bigint, note text, relation oid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_refuse(fault text, target regclass, target_column name, name text, detail text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_release(target regclass, target_column name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_settle(note text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_take(target regclass, target_column name, name text, initial bigint, dated timestamp without time zone) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_truncate(relation regclass, target regclass, target_column name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.delete_gapless(name text, nowait boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.detach_gapless(target regclass, target_column name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.grant_gapless(role name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.last_gapless(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.lock_sequence(name text, nowait boolean) FROM PUBLIC;
@@ -641,4 +2705,5 @@ REVOKE ALL ON FUNCTION gapless.raise_locked(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.raise_stale(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.revoke_gapless(role name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.successor(last_value bigint, initial bigint, reset bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.void_gapless(name text, value bigint, reason text) FROM PUBLIC;
 -- version 2

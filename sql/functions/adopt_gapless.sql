@@ -1,7 +1,8 @@
 -- adopt_gapless: takes over numbering that exists already; the next value is last + 1.
 --
 -- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
--- Raises 22004 (NULL), 22023 (name empty or too long), 55000 (backwards), 40001 (REPEATABLE READ and
+-- Raises 22004 (NULL), 22023 (name empty or too long), 55000 (backwards; a column
+-- numbers itself from it), 40001 (REPEATABLE READ and
 -- above: allocated since the snapshot).
 CREATE OR REPLACE FUNCTION gapless.adopt_gapless(
     name text,
@@ -28,8 +29,9 @@ BEGIN
         UPDATE gapless.sequence AS s
         SET adoptions = s.adoptions
         WHERE s.name = adopt_gapless.name COLLATE "C";
+        PERFORM gapless.check_free(adopt_gapless.name);
         SELECT a.last_value, a.ordinal + (a.last_value - a.first_value) + 1
-        INTO STRICT newest, ordinal
+        INTO newest, ordinal
         FROM gapless.allocation AS a
         WHERE a.name = adopt_gapless.name COLLATE "C"
         ORDER BY a.ordinal DESC
@@ -43,6 +45,7 @@ BEGIN
         ELSIF adopt_gapless.last = newest THEN
             RETURN;
         END IF;
+        ordinal := coalesce(ordinal, 1);
     END IF;
 
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind)
@@ -58,6 +61,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.adopt_gapless IS
-'Takes over numbering from another system or a restored backup: the next value is last + 1. Makes the sequence if there is none, and only ever moves it forward (55000); to where it is already does nothing. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+'Takes over numbering from another system or a restored backup: the next value is last + 1. Makes the sequence if there is none, and only ever moves it forward (55000; so also where a column numbers itself from it); to where it is already does nothing. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.adopt_gapless FROM PUBLIC;

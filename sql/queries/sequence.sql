@@ -40,3 +40,7 @@ SELECT gapless.grant_gapless(role => @role);
 -- name: RevokeGapless :exec
 -- Takes back what GrantGapless gives.
 SELECT gapless.revoke_gapless(role => @role);
+
+-- name: VoidGapless :exec
+-- Notes that an issued number was cancelled, and why.
+SELECT gapless.void_gapless(name => @name, value => @value, reason => @reason);

@@ -4,7 +4,8 @@ SELECT
     name,
     last_value::bigint AS last_value,
     issued::bigint AS issued,
-    last_allocated_at::timestamptz AS last_allocated_at
+    last_allocated_at::timestamptz AS last_allocated_at,
+    coalesce(attached_column, '')::text AS attached_column
 FROM gapless.sequences
 WHERE sqlc.narg('name')::text IS NULL OR name = sqlc.narg('name')::text COLLATE "C"
 ORDER BY name;

@@ -17,8 +17,10 @@ COMMENT ON SCHEMA gapless IS
 REVOKE ALL ON SCHEMA gapless FROM PUBLIC;
 
 CREATE TABLE gapless.sequence (
-    name      text   COLLATE "C" NOT NULL,
-    adoptions bigint NOT NULL DEFAULT 0,
+    name          text   COLLATE "C" NOT NULL,
+    adoptions     bigint NOT NULL DEFAULT 0,
+    target        regclass,
+    target_column name,
     CONSTRAINT sequence_pkey PRIMARY KEY (name),
     CONSTRAINT sequence_name_length CHECK (octet_length(name) BETWEEN 1 AND 255)
 );
@@ -31,6 +33,10 @@ COMMENT ON COLUMN gapless.sequence.name IS
 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
 COMMENT ON COLUMN gapless.sequence.adoptions IS
 'How many rows of kind ''adopted'' the journal has had. Each of them counts once in allocation.ordinal, though it issued nothing.';
+COMMENT ON COLUMN gapless.sequence.target IS
+'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
+COMMENT ON COLUMN gapless.sequence.target_column IS
+'The column of target, or NULL.';
 
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
@@ -53,6 +59,7 @@ CREATE TABLE gapless.allocation (
     allocated_by text        COLLATE "C" NOT NULL DEFAULT session_user,
     allocated_as text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
     token        uuid        DEFAULT nullif(current_setting('gapless.token', true), '')::uuid,
+    dated        timestamp,
     CONSTRAINT allocation_pkey PRIMARY KEY (name, ordinal)
 );
 
@@ -80,16 +87,82 @@ COMMENT ON COLUMN gapless.allocation.allocated_as IS
 'The role chosen by SET ROLE, or NULL.';
 COMMENT ON COLUMN gapless.allocation.token IS
 'What the transaction had set as gapless.token (a uuid), or NULL: the caller''s own mark, by which a commit can be found again. It decides nothing.';
+COMMENT ON COLUMN gapless.allocation.dated IS
+'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
 
 COMMENT ON CONSTRAINT allocation_pkey ON gapless.allocation IS
 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';
+
+CREATE TABLE gapless.void (
+    name      text        COLLATE "C" NOT NULL,
+    value     bigint      NOT NULL,
+    ordinal   bigint      NOT NULL,
+    reason    text        NOT NULL,
+    voided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    txid      bigint      NOT NULL DEFAULT txid_current(),
+    voided_by text        COLLATE "C" NOT NULL DEFAULT session_user,
+    voided_as text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
+    CONSTRAINT void_pkey PRIMARY KEY (name, value, ordinal)
+);
+
+REVOKE ALL ON TABLE gapless.void FROM PUBLIC;
+
+COMMENT ON TABLE gapless.void IS
+'Values that were issued and then cancelled, by void_gapless. They are never issued again.';
+COMMENT ON COLUMN gapless.void.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.void.value IS 'The cancelled value.';
+COMMENT ON COLUMN gapless.void.ordinal IS
+'Which of the sequence''s cycles it is of: the value''s own running count in the journal; in an adopted range the ordinal of the ''adopted'' row.';
+COMMENT ON COLUMN gapless.void.reason IS 'Why it was cancelled, for the auditor.';
+COMMENT ON COLUMN gapless.void.voided_at IS 'The server''s clock when it was cancelled.';
+COMMENT ON COLUMN gapless.void.txid IS 'The top-level transaction that cancelled it.';
+COMMENT ON COLUMN gapless.void.voided_by IS 'session_user: who logged in.';
+COMMENT ON COLUMN gapless.void.voided_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
+
+-- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
+-- other transaction reads one: so neither table needs to be logged.
+CREATE UNLOGGED TABLE gapless.pending (
+    txid bigint NOT NULL,
+    name text   COLLATE "C" NOT NULL,
+    CONSTRAINT pending_pkey PRIMARY KEY (txid, name)
+);
+
+REVOKE ALL ON TABLE gapless.pending FROM PUBLIC;
+
+COMMENT ON TABLE gapless.pending IS
+'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), so that the first of its deferred triggers can lock them in the order of their names.';
+COMMENT ON COLUMN gapless.pending.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.pending.name IS 'The sequence.';
+COMMENT ON CONSTRAINT pending_pkey ON gapless.pending IS 'A name once a transaction.';
+
+CREATE UNLOGGED TABLE gapless.moving (
+    txid    bigint  NOT NULL,
+    name    text    COLLATE "C" NOT NULL,
+    value   bigint  NOT NULL,
+    entered boolean NOT NULL,
+    arrived boolean NOT NULL DEFAULT false,
+    CONSTRAINT moving_pkey PRIMARY KEY (txid, name, value)
+);
+
+REVOKE ALL ON TABLE gapless.moving FROM PUBLIC;
+
+COMMENT ON TABLE gapless.moving IS
+'Numbered rows of partitioned tables that a statement in progress takes from one partition, perhaps to put them into another: PostgreSQL shows triggers such a move as a DELETE and an INSERT.';
+COMMENT ON COLUMN gapless.moving.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.moving.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.moving.value IS 'The row''s number.';
+COMMENT ON COLUMN gapless.moving.entered IS 'Whether the journal had the number before the statement.';
+COMMENT ON COLUMN gapless.moving.arrived IS 'Whether it was put into another partition.';
+COMMENT ON CONSTRAINT moving_pkey ON gapless.moving IS 'A number moves once at a time.';
 
 CREATE VIEW gapless.sequences AS
 SELECT
     s.name,
     newest.last_value,
     (newest.ordinal + (newest.last_value - newest.first_value) - s.adoptions)::bigint AS issued,
-    newest.allocated_at AS last_allocated_at
+    newest.allocated_at AS last_allocated_at,
+    attached.column_name AS attached_column
 FROM gapless.sequence AS s
 CROSS JOIN LATERAL (
     SELECT a.ordinal, a.first_value, a.last_value, a.allocated_at
@@ -97,7 +170,14 @@ CROSS JOIN LATERAL (
     WHERE a.name = s.name
     ORDER BY a.ordinal DESC
     LIMIT 1
-) AS newest;
+) AS newest
+LEFT JOIN LATERAL (
+    SELECT format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS column_name
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE t.tgrelid = s.target AND t.tgname = ('~gapless_insert_' || s.target_column)::name
+) AS attached ON true;
 
 REVOKE ALL ON TABLE gapless.sequences FROM PUBLIC;
 
@@ -107,6 +187,7 @@ COMMENT ON COLUMN gapless.sequences.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value.';
 COMMENT ON COLUMN gapless.sequences.issued IS 'How many values gapless has issued, in all cycles. Adopted numbers do not count.';
 COMMENT ON COLUMN gapless.sequences.last_allocated_at IS 'When the newest value was allocated or adopted.';
+COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers itself from it (attach_gapless), as schema.table.column; NULL if none does.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.

@@ -28,6 +28,8 @@ type Querier interface {
 	PruneGapless(ctx context.Context, arg PruneGaplessParams) (int64, error)
 	// Takes back what GrantGapless gives.
 	RevokeGapless(ctx context.Context, role string) error
+	// Notes that an issued number was cancelled, and why.
+	VoidGapless(ctx context.Context, arg VoidGaplessParams) error
 }
 
 var _ Querier = (*Queries)(nil)

@@ -182,3 +182,19 @@ func (q *Queries) RevokeGapless(ctx context.Context, role string) error {
 	_, err := q.db.ExecContext(ctx, revokeGapless, role)
 	return err
 }
+
+const voidGapless = `-- name: VoidGapless :exec
+SELECT gapless.void_gapless(name => $1, value => $2, reason => $3)
+`
+
+type VoidGaplessParams struct {
+	Name   string
+	Value  int64
+	Reason string
+}
+
+// Notes that an issued number was cancelled, and why.
+func (q *Queries) VoidGapless(ctx context.Context, arg VoidGaplessParams) error {
+	_, err := q.db.ExecContext(ctx, voidGapless, arg.Name, arg.Value, arg.Reason)
+	return err
+}

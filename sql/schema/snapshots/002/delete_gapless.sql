@@ -1,7 +1,7 @@
--- delete_gapless: forgets a sequence and its journal.
+-- delete_gapless: forgets a sequence, its journal and its voids.
 --
 -- Locks the sequence as an allocation does, and waits or raises 55P03 likewise. Raises 22004 (name NULL),
--- 22023 (name empty or too long), 40001 (REPEATABLE READ and above: allocated since the snapshot).
+-- 22023 (name empty or too long), 2BP01 (a column numbers itself from it), 40001 (REPEATABLE READ and above: allocated since the snapshot).
 CREATE OR REPLACE FUNCTION gapless.delete_gapless(
     name   text    DEFAULT 'default',
     nowait boolean DEFAULT false
@@ -10,6 +10,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
+DECLARE
+    deleted  gapless.sequence;
+    attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
@@ -18,12 +21,19 @@ BEGIN
     -- Written before anything is read: a holder's row is seen only by a statement after the wait, and
     -- transactions with an older snapshot get 40001. Another round is due when the holder remade it.
     LOOP
-        DELETE FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C";
+        DELETE FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C" RETURNING s.* INTO deleted;
         EXIT WHEN FOUND;
         IF NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C") THEN
             RETURN false;
         END IF;
     END LOOP;
+    attached := gapless.attached_column(deleted.target, deleted.target_column);
+    IF attached IS NOT NULL THEN
+        RAISE EXCEPTION 'sequence "%" cannot be deleted: column % numbers itself from it', deleted.name, attached
+            USING ERRCODE = 'dependent_objects_still_exist',
+                HINT = 'Detach the column first, with gapless.detach_gapless.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
+    END IF;
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
@@ -34,11 +44,12 @@ BEGIN
     LIMIT 1
     ON CONFLICT DO NOTHING;
     DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.delete_gapless IS
-'Forgets a sequence and its journal; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for the name; 40001.';
+'Forgets a sequence, its journal and its voids; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 22004, 22023 for the name; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;

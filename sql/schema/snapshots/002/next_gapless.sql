@@ -2,7 +2,7 @@
 --
 -- Locks the sequence until the transaction, or the savepoint, ends; a rollback gives the value back.
 -- Waits for the transaction that has the lock, as long as lock_timeout allows; with nowait it raises
--- 55P03 instead. Raises 22004 (name NULL), 22023 (name empty or too long, reset not above initial),
+-- 55P03 instead. Raises 55000 (a column numbers itself from it), 22004 (name NULL), 22023 (name empty or too long, reset not above initial),
 -- 2200H (past 2^63-1), 40001 (REPEATABLE READ and above: allocated since the snapshot), 40P01 (deadlock).
 CREATE OR REPLACE FUNCTION gapless.next_gapless(
     name    text    DEFAULT 'default',
@@ -19,13 +19,13 @@ DECLARE
     value bigint;
 BEGIN
     -- The hot path: every statement here costs all who wait. What it cannot do is left to next_gapless_batch,
-    -- below: the first value, nowait, an argument to refuse, the end of the range, and the isolation levels
+    -- below: the first value, nowait, what is to be refused, the end of the range, and the isolation levels
     -- at which INSERT needs ON CONFLICT, which costs it a second WAL record and 3 of some 25 microseconds.
     IF current_setting('transaction_isolation') = 'read committed'
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
         PERFORM FROM gapless.sequence AS s
-        WHERE s.name = next_gapless.name COLLATE "C"
+        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL
         FOR NO KEY UPDATE;
         IF FOUND THEN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
@@ -60,6 +60,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.next_gapless IS
-'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
+'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
 
 REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;

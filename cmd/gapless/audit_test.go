@@ -1,0 +1,408 @@
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"encoding/json"
+	"encoding/xml"
+	"errors"
+	"io"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/db"
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// statements runs SQL on a connection of its own, as a superuser.
+func statements(t *testing.T, d *pgtest.Database, sql ...string) {
+	t.Helper()
+	conn := d.Conn(t)
+	for _, statement := range sql {
+		_, err := conn.Exec(t.Context(), statement)
+		require.NoError(t, err, statement)
+	}
+}
+
+// numbered is a database with a column that numbers itself: ten invoices of tenant 1, and at once three of tenant 2.
+func numbered(t *testing.T) *pgtest.Database {
+	t.Helper()
+	d := pgtest.New(t)
+	statements(t, d,
+		"CREATE TABLE invoices (tenant_id text NOT NULL, number bigint, dated date NOT NULL DEFAULT '2026-01-31')",
+		"CREATE UNIQUE INDEX invoices_key ON invoices (tenant_id, number)",
+	)
+	err := gapless.Attach(t.Context(), d.Conn(t), gapless.Column{
+		Table: "invoices", Column: "number", Name: "'invoice/' || NEW.tenant_id", Chronology: "NEW.dated",
+	})
+	require.NoError(t, err)
+	for range 10 {
+		statements(t, d, "INSERT INTO invoices (tenant_id) VALUES ('1')")
+	}
+	statements(t, d, "INSERT INTO invoices (tenant_id) VALUES ('2'), ('2'), ('2'), ('3')")
+	return d
+}
+
+// plant changes numbers as nobody but a superuser can.
+func plant(t *testing.T, d *pgtest.Database) {
+	t.Helper()
+	statements(t, d,
+		"SELECT gapless.void_gapless('invoice/1', 2, 'sent twice')",
+		"SET session_replication_role = replica",
+		"DROP INDEX invoices_key",
+		"DELETE FROM invoices WHERE tenant_id = '1' AND number = 4 OR tenant_id = '2' AND number < 3",
+		"INSERT INTO invoices (tenant_id, number) VALUES ('1', 7), ('1', 12), ('9', 1)",
+		"UPDATE invoices SET dated = '2025-12-31' WHERE tenant_id = '1' AND number = 9",
+	)
+}
+
+const stamp = `20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d`
+
+func TestAuditOfSoundNumberingIsCode0(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	require.Equal(t, outcome{stderr: "no finding in 0 sequences\n"}, on(t, d, "audit"))
+
+	d = numbered(t)
+	require.Equal(t, outcome{stderr: "no finding in 3 sequences\n"}, on(t, d, "audit"))
+	require.Equal(t, outcome{stderr: "no finding in 1 sequence\n"}, on(t, d, "audit", "invoice/2"))
+	require.Equal(t, outcome{stdout: "[]\n", stderr: "no finding in 3 sequences\n"}, on(t, d, "audit", "--json"))
+	require.Equal(t, outcome{
+		stdout: "sequence,attached_column,kind,first_value,last_value,explained,explanation,allocated_by,allocated_as,allocated_at,txid\r\n",
+		stderr: "no finding in 3 sequences\n",
+	}, on(t, d, "audit", "--csv"))
+
+	require.Equal(t, prints("1\n"), on(t, d, "next", "ticket"))
+	require.Equal(t, "no finding in 4 sequences (1 without a column: there, only the journal was looked at)\n", on(t, d, "audit").stderr)
+	require.Regexp(t, `\ninvoice/1 +10 +10  `+stamp+`  public\.invoices\.number\n`, on(t, d, "list").stdout)
+}
+
+func TestWhatIsExplainedIsCode0(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	require.Zero(t, on(t, d, "void", "invoice/1", "2", "--reason", "sent twice").code)
+	o := on(t, d, "audit")
+	require.Zero(t, o.code)
+	require.Equal(t, "every finding explained: 1 finding in 3 sequences\n", o.stderr)
+	require.Regexp(t, `\ninvoice/1  public\.invoices\.number  void        2  yes        void: sent twice \(\S+, \S+ \S+\)  \S+ +`+stamp+` +\d+\n$`, o.stdout)
+}
+
+func TestAuditPrintsWhatIsNotExplainedAndIsCode1(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	plant(t, d)
+	o := on(t, d, "audit")
+	require.Equal(t, exitFailure, o.code)
+	require.Equal(t, "gapless: 6 not explained of 7 findings in 3 sequences\nhint: `gapless void` explains a number that was cancelled\n", o.stderr)
+	require.Regexp(t, `^SEQUENCE   COLUMN                  KIND                 NUMBERS  EXPLAINED  EXPLANATION +ALLOCATED BY +AT +TRANSACTION
+invoice/1  public.invoices.number  void                       2  yes        void: sent twice .*
+invoice/1  public.invoices.number  hole                       4  no         the journal has it, and no row  +\S+ +`+stamp+` +\d+
+invoice/1  public.invoices.number  double                     7  no         2 rows have it  +\S+ +`+stamp+` +\d+
+invoice/1  public.invoices.number  changed after issue        9  no         dated 2025-12-31 .*
+invoice/1  public.invoices.number  never issued              12  no         a row has it, and the journal does not  +-  +-  +-
+invoice/2  public.invoices.number  hole                     1-2  no         the journal has it, and no row  +\S+ +`+stamp+` +\d+
+invoice/9  public.invoices.number  never issued               1  no         a row has it, and the journal does not  +-  +-  +-
+$`, o.stdout)
+	require.Equal(t, outcome{stderr: "no finding in 1 sequence\n"}, on(t, d, "audit", "invoice/3"))
+}
+
+func TestAuditJSONHasEveryField(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	plant(t, d)
+	o := on(t, d, "audit", "invoice/1", "--json")
+	require.Equal(t, exitFailure, o.code)
+	var found []finding
+	decoder := json.NewDecoder(strings.NewReader(o.stdout))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&found), o.stdout)
+	require.Len(t, found, 5)
+	hole, invented := found[1], found[4]
+	require.Equal(t, "invoice/1", hole.Sequence)
+	require.Equal(t, "public.invoices.number", *hole.AttachedColumn)
+	require.Equal(t, "hole", hole.Kind)
+	require.EqualValues(t, 4, *hole.FirstValue)
+	require.EqualValues(t, 4, *hole.LastValue)
+	require.False(t, hole.Explained)
+	require.Equal(t, "the journal has it, and no row", hole.Explanation)
+	require.NotEmpty(t, *hole.AllocatedBy)
+	require.Nil(t, hole.AllocatedAs)
+	require.WithinDuration(t, time.Now(), *hole.AllocatedAt, time.Hour)
+	require.Positive(t, *hole.TXID)
+	invented.FirstValue, invented.LastValue = nil, nil
+	require.Equal(t, finding{
+		Sequence: "invoice/1", AttachedColumn: hole.AttachedColumn, Kind: "never issued", Explanation: "a row has it, and the journal does not",
+	}, invented)
+}
+
+func TestAuditCSVIsNoFormula(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	role := "=r_" + d.Name
+	statements(t, d, `CREATE ROLE "`+role+`"`, `SELECT gapless.grant_gapless('`+role+`')`)
+	conn := d.Conn(t)
+	t.Cleanup(func() {
+		for _, sql := range []string{`SELECT gapless.revoke_gapless('` + role + `')`, `DROP ROLE "` + role + `"`} {
+			_, err := conn.Exec(context.WithoutCancel(t.Context()), sql)
+			require.NoError(t, err)
+		}
+	})
+	names := []string{"'quoted", "+1", "-1", "=HYPERLINK(\"http://x\")", "@SUM(1;2)", "a,b\r\n=c", "plain"} // in their order
+	for _, name := range names {
+		statements(t, d, `SET ROLE "`+role+`"`, "SELECT gapless.next_gapless("+literal(name)+", initial => -3)", "RESET ROLE")
+		require.Zero(t, on(t, d, "void", "--reason", "=1+1", "--", name, "-3").code)
+	}
+	o := on(t, d, "audit", "--csv")
+	require.Zero(t, o.code)
+	require.Equal(t, len(names)+1, strings.Count(o.stdout, "\r\n"))
+	require.Equal(t, len(names)+1, strings.Count(o.stdout, "\n"))
+	records, err := csv.NewReader(strings.NewReader(o.stdout)).ReadAll()
+	require.NoError(t, err)
+	var first []string
+	for _, record := range records[1:] {
+		first = append(first, record[0])
+		require.Equal(t, []string{"", "void", "-3", "-3", "true"}, record[1:6])
+		require.Regexp(t, `^void: =1\+1 `, record[6])
+		require.Equal(t, "'"+role, record[8])
+		require.Regexp(t, `^20\d\d-\d\d-\d\dT`, record[9])
+	}
+	require.Equal(t, []string{"''quoted", "'+1", "'-1", "'=HYPERLINK(\"http://x\")", "'@SUM(1;2)", `a,b\r\n=c`, "plain"}, first)
+
+	o = on(t, d, "audit", "plain")
+	require.Contains(t, o.stdout, " (role "+role+")")
+	require.Contains(t, o.stdout, "       -3  yes")
+}
+
+func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
+
+func TestAuditOfASequenceThatDoesNotExistIsCode4(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	path := filepath.Join(t.TempDir(), "audit.html")
+	for _, args := range [][]string{{"audit", "nosuch"}, {"audit", "nosuch", "--json", "--html", path}, {"void", "nosuch", "1", "--reason", "r"}} {
+		require.Equal(t, outcome{code: exitMissing, stderr: "gapless: there is no sequence \"nosuch\"\nhint: `gapless list` shows those that there are\n"},
+			on(t, d, args...), args)
+	}
+	require.Equal(t, exitUsage, on(t, d, "audit", "").code)
+	left, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+func TestAuditSaysWhichExpressionFailed(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	statements(t, d,
+		"CREATE TABLE cases (number bigint UNIQUE)",
+		"CREATE FUNCTION series() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'case' $$",
+		"SELECT gapless.attach_gapless('cases', 'number', name => 'series()')",
+		"INSERT INTO cases DEFAULT VALUES",
+		"DROP FUNCTION series()",
+	)
+	o := on(t, d, "audit")
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stdout, "the column cannot be read: function series() does not exist")
+}
+
+func TestVoid(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	require.Zero(t, on(t, d, "next", "invoice", "--count", "3").code)
+	require.Equal(t, prints("sequence \"invoice\": 2 is void\n"), on(t, d, "void", "invoice", "2", "--reason", "sent twice"))
+	require.Equal(t, object{"name": "invoice", "value": 3.0, "reason": "r"}, parsed[object](t, on(t, d, "void", "invoice", "3", "--reason", "r", "--json")))
+	o := on(t, d, "void", "invoice", "2", "--reason", "again")
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stderr, "gapless: sequence \"invoice\": 2 is void already\n")
+	for _, args := range [][]string{{"4", "--reason", "r"}, {"1", "--reason", " "}, {"1", "--reason", "r", "--lock-timeout", "-1s"}} {
+		require.Equal(t, exitUsage, on(t, d, append([]string{"void", "invoice"}, args...)...).code, args)
+	}
+
+	hold(t, d, "invoice")
+	require.Equal(t, exitLocked, on(t, d, "void", "invoice", "1", "--reason", "r", "--lock-timeout", "1ms").code)
+}
+
+// hostile is a name that would do harm in a page that does not escape it.
+const hostile = "<script>alert('x')</script>\"&\x01\u202e]]>"
+
+func TestAuditPage(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	plant(t, d)
+	statements(t, d, "SELECT gapless.adopt_gapless('adopted', 1041)", "SELECT gapless.next_gapless('goes on', initial => 7)")
+	require.Zero(t, on(t, d, "next", hostile).code)
+	require.Zero(t, on(t, d, "void", hostile, "1", "--reason", hostile).code)
+	path := filepath.Join(t.TempDir(), "audit.html")
+	require.NoError(t, os.WriteFile(path, []byte("old"), 0o600))
+
+	o := on(t, d, "audit", "--html", path, "--csv")
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stdout, "\r\ninvoice/1,public.invoices.number,hole,4,4,false,")
+	require.Contains(t, o.stderr, "gapless: 6 not explained of 8 findings in 6 sequences (3 without a column")
+	page := readPage(t, path)
+	for _, part := range []string{
+		`<html lang="en">`, "<title>Audit of the numbering in " + d.Name + "</title>", "✗ 6 of 8 findings not explained, in 3 of 7 series.",
+		"Of 3 series no column is attached", "Series with findings that are not explained (3)", "Series whose findings are explained (1)",
+		"All findings (8)", "Series without a finding (3)",
+		"<title id=\"t4\">invoice/1, 1 to 12</title>", "Not explained: 4 (hole), 7 (double), 9 (changed after issue), 12 (never issued). Explained: 2 (void).",
+		"gapless has no sequence of that name", `<td role="cell" data-label="Numbers">1-2</td>`, "<bdi>adopted</bdi>",
+		`<td role="cell" class="number" data-label="First">not recorded *</td><td role="cell" class="number" data-label="Last">1041</td>`,
+		`<td role="cell" class="number" data-label="First">7 *</td>`, "@media print", "prefers-color-scheme: dark",
+		`&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\&#34;&amp;\x01\u202e]]&gt;`,
+	} {
+		require.Contains(t, page, part)
+	}
+
+	o = on(t, d, "audit", "--html", path, "invoice/3")
+	require.Equal(t, outcome{stderr: "no finding in 1 sequence\n"}, o)
+	page = readPage(t, path)
+	require.Contains(t, page, "✓ Sound: no finding in 1 series.")
+	require.NotContains(t, page, "All findings")
+	entries, err := os.ReadDir(filepath.Dir(path))
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "a temporary file is left")
+}
+
+// readPage reads a page, and checks that it is well-formed, says what is what, and loads nothing.
+func readPage(t *testing.T, path string) string {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	require.NoError(t, err)
+	page := string(content)
+	require.NotRegexp(t, `(?i)<script|<iframe|\ssrc=|\son[a-z]+=|@import|javascript:|href="[^#"d]|url\([^#]`, page)
+	require.NotRegexp(t, `\x{01}|\x{202e}|ZgotmplZ`, page)
+
+	ids := make(map[string]bool)
+	var targets []string
+	for decoder := xml.NewDecoder(strings.NewReader(page)); ; {
+		token, err := decoder.Token()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		require.NoError(t, err)
+		element, ok := token.(xml.StartElement)
+		if !ok {
+			continue
+		}
+		attributes := make(map[string]string)
+		for _, a := range element.Attr {
+			attributes[a.Name.Local] = a.Value
+		}
+		if id, ok := attributes["id"]; ok {
+			require.False(t, ids[id], id)
+			ids[id] = true
+		}
+		targets = append(targets, strings.Fields(attributes["aria-labelledby"])...)
+		if target, ok := strings.CutPrefix(attributes["href"], "#"); ok {
+			targets = append(targets, target)
+		}
+		if element.Name.Local == "th" {
+			require.NotEmpty(t, attributes["scope"])
+		}
+	}
+	for _, target := range targets {
+		require.True(t, ids[target], target)
+	}
+	return page
+}
+
+func TestAPageThatCannotBeWrittenIsSaidBeforeTheAudit(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	dir := t.TempDir()
+	o := on(t, d, "audit", "--html", filepath.Join(dir, "nosuch", "audit.html"))
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stderr, "no such file or directory")
+	o = on(t, d, "audit", "--html", dir)
+	require.Equal(t, outcome{code: exitUsage, stderr: "gapless: " + dir + " is there, and is not a file\nhint: give --html the name of a file\n"}, o)
+
+	page, err := newPageFile(filepath.Join(dir, "audit.html"))
+	require.NoError(t, err)
+	require.ErrorIs(t, page.keep(func(w io.Writer) error { _, _ = io.WriteString(w, "half"); return io.ErrShortWrite }), io.ErrShortWrite)
+	page.discard()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+func TestAPageReplacesWhatALinkLeadsTo(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	dir := t.TempDir()
+	target, link := filepath.Join(dir, "2026.html"), filepath.Join(dir, "latest.html")
+	require.NoError(t, os.WriteFile(target, []byte("old"), 0o600))
+	require.NoError(t, os.Symlink(target, link))
+	require.Zero(t, on(t, d, "audit", "--html", link).code)
+	require.Contains(t, readPage(t, target), "There is no sequence yet.")
+	require.Contains(t, readPage(t, link), "There is no sequence yet.")
+}
+
+func TestWhereASeriesBegan(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		issued, last, first int64
+		how                 start
+	}{
+		{issued: 8, last: 8, first: 1, how: startKnown},
+		{issued: 3, last: 8, first: 6, how: startAssumed},       // 5 were adopted, or it began with 6
+		{issued: 0, last: 1041, first: 1041, how: startUnknown}, // all were adopted
+		{issued: 9, last: 3, first: 1, how: startUnknown},       // it cycles
+		{issued: 3, last: -5, first: -5, how: startUnknown},     // it began with -7, or cycles
+		{issued: 3, last: math.MinInt64 + 2, first: math.MinInt64 + 2, how: startUnknown},
+	} {
+		first, how := seriesStart(db.SequencesRow{Issued: c.issued, LastValue: c.last})
+		require.Equal(t, c.first, first, c)
+		require.Equal(t, c.how, how, c)
+	}
+}
+
+func TestABarHasItsFindingsAtTheirPlaces(t *testing.T) {
+	t.Parallel()
+	found := func(kind string, first, last int64, explained bool) gapless.Finding {
+		return gapless.Finding{Kind: kind, FirstValue: first, LastValue: last, Explained: explained}
+	}
+	b := newBar(1, 100, false, false, []gapless.Finding{
+		found("hole", 11, 20, false), found("void", 50, 50, true), {Kind: "changed after issue", Unreadable: true},
+	})
+	require.Equal(t, bar{
+		First: 1, Last: 100, Own: stretch{0, 100},
+		Unexplained: marks{[]stretch{{10, 20}}, []string{"15.00%"}},
+		Explained:   marks{[]stretch{{49, 50}}, []string{"49.50%"}},
+	}, b)
+
+	// What was given out makes a series longer; what was invented far away, and the unknown before an open start, do not.
+	b = newBar(91, 96, false, true, []gapless.Finding{
+		found("hole", 1, 90, true), found("never issued", 97, 97, false), found("never issued", math.MaxInt64, math.MaxInt64, false),
+		found("never issued", math.MinInt64, math.MinInt64, false),
+	})
+	require.EqualValues(t, 1, b.First)
+	require.EqualValues(t, 97, b.Last)
+	require.True(t, b.Before && b.Beyond)
+	require.Equal(t, "4.00%", b.Own.Left())
+	require.Equal(t, "91.05%", b.Own.Width())
+	var places []string
+	for _, s := range b.Unexplained.Stretches {
+		places = append(places, s.Left()+" "+s.Width())
+	}
+	require.Equal(t, []string{"1.00% 2.00%", "95.05% 0.95%", "97.00% 2.00%"}, places)
+	require.Equal(t, []string{"2.00%", "95.53%"}, b.Unexplained.Pointers, "two that are close are one")
+
+	// Numbers of no sequence.
+	b = newBar(0, 0, true, false, []gapless.Finding{found("never issued", 5, 6, false)})
+	require.Equal(t, bar{First: 5, Last: 6, Unexplained: marks{[]stretch{{0, 100}}, []string{"50.00%"}}}, b)
+
+	// However many, a bar stays small.
+	var many []gapless.Finding
+	for i := int64(1); i < 100_000; i += 2 {
+		many = append(many, found("void", i, i, true))
+	}
+	b = newBar(1, 100_000, false, false, many)
+	require.Less(t, len(b.Explained.Stretches), 101)
+	require.Less(t, len(b.Explained.Pointers), 41)
+}

@@ -1,0 +1,93 @@
+package gapless
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pggapless/gapless/db"
+	"github.com/pggapless/gapless/internal/client"
+)
+
+// Column is a column that is to number itself, and how. Name, Format, Condition and Chronology are SQL expressions over
+// NEW, the row; docs/sql.md has each. What is left out has SQL's default.
+type Column struct {
+	Table  string // as SQL has it: invoices, or billing.invoices
+	Column string // a bigint; or a text, with Format
+
+	// Name gives the sequence's name: 'invoice/' || NEW.tenant_id. A constant is in quotes of its own: 'invoice'.
+	Name string
+
+	Initial    *int64 // the first number of each sequence; nil is 1
+	Format     string // gives a text column's text for a number, which it calls value
+	Condition  string // a row is numbered only where it holds, on INSERT or on a later UPDATE
+	Chronology string // a date or timestamp that must not fall as the numbers rise
+	AtCommit   bool   // number the row when its transaction commits, and hold the sequence for that long only
+}
+
+// Attach lets a column number itself: from then on an INSERT is all that is needed, from any stack, and its RETURNING has
+// the number. It takes over the numbers that the table has, and guards them against being written, changed and deleted.
+//
+// conn has to be the table's owner. Attach locks the table against writers until its transaction ends. A column that
+// cannot be attached, or an expression that is wrong, is a [*pgconn.PgError] that says what to do.
+func Attach(ctx context.Context, conn db.DBTX, column Column) error {
+	err := db.New(conn).AttachGapless(ctx, db.AttachGaplessParams{
+		Target: column.Table, TargetColumn: column.Column, Name: column.Name, Initial: column.Initial,
+		Format: optional(column.Format), Condition: optional(column.Condition), Chronology: optional(column.Chronology),
+		AtCommit: column.AtCommit,
+	})
+	if err != nil {
+		return fmt.Errorf("gapless: attach %s.%s: %w", column.Table, column.Column, err)
+	}
+	return nil
+}
+
+func optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// Detach ends what [Attach] began. The numbers stay, and [Sequence.Next] may take from the column's sequences again. conn
+// has to be the table's owner; the table is locked until its transaction ends.
+func Detach(ctx context.Context, conn db.DBTX, table, column string) error {
+	err := db.New(conn).DetachGapless(ctx, db.DetachGaplessParams{Target: table, TargetColumn: column})
+	if err != nil {
+		return fmt.Errorf("gapless: detach %s.%s: %w", table, column, err)
+	}
+	return nil
+}
+
+// Void notes that an issued number was cancelled, and why. It is never issued again; its row may be kept, or be deleted
+// from then on. It blocks as [Sequence.Next] does. A number that was not issued, that is void already, or an empty reason is
+// [ErrInvalid].
+//
+// It needs EXECUTE on gapless.void_gapless, which grant_gapless does not give.
+func (s Sequence) Void(ctx context.Context, tx pgx.Tx, value int64, reason string) error {
+	err := db.New(tx).VoidGapless(ctx, db.VoidGaplessParams{Name: s.args.Name, Value: value, Reason: reason})
+	return client.Wrap(s.args.Name, err)
+}
+
+// Finding is a range of one sequence's numbers of which [Audit] has something to say.
+type Finding = db.AuditRow
+
+// Audit compares the journal, the attached columns and the voids of every sequence. It returns a [Finding] for each hole,
+// double, number that was never issued or was changed after issue, and void. Numbering is sound if each of them is Explained.
+// It reads one snapshot, and waits for nobody.
+//
+// It needs EXECUTE on gapless.audit_gapless, which grant_gapless does not give.
+func Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
+	findings, err := db.New(conn).Audit(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("gapless: audit: %w", err)
+	}
+	return findings, nil
+}
+
+// Audit is [Audit] of one sequence.
+func (s Sequence) Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
+	findings, err := db.New(conn).Audit(ctx, &s.args.Name)
+	return findings, client.Wrap(s.args.Name, err)
+}

@@ -1,0 +1,206 @@
+package gapless_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// columnTraps are those of columns that number themselves.
+var columnTraps = []trap{
+	{
+		name: "the rows are counted that a BEFORE trigger saw, not those that arrived",
+		changes: []change{{"functions/column_next.sql", createFunction, "following := pg_stat_get_xact_tuples_inserted(relation) - noted[2]::bigint;",
+			"following := coalesce(nullif(current_setting('gapless.trap', true), '')::bigint, 0) + 1; PERFORM set_config('gapless.trap', following::text, true);"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := connect(t, database)
+			s.do("CREATE TABLE a (key int UNIQUE, number bigint UNIQUE)")
+			s.do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			_, err := s.Exec(s.ctx, "INSERT INTO a (key) SELECT i / 2 FROM generate_series(0, 9) AS i ON CONFLICT DO NOTHING")
+			if err != nil {
+				return err
+			}
+			return expectNumber(5, s, "SELECT max(number) FROM a")
+		},
+	},
+	{
+		name:    "the count of inserted rows goes on after a savepoint is rolled back",
+		changes: []change{{"functions/column_enter.sql", createFunction, "CASE WHEN note IS NOT NULL THEN set_config('gapless.note_' || note, '', true) END", "note"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := connect(t, database)
+			s.do("CREATE TABLE a (key int, number bigint UNIQUE)")
+			s.do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			s.do("INSERT INTO a DEFAULT VALUES")
+			s.do("BEGIN")
+			s.do("INSERT INTO a DEFAULT VALUES")
+			s.do("SAVEPOINT s")
+			s.do("INSERT INTO a DEFAULT VALUES")
+			s.do("ROLLBACK TO s")
+			return expectNumber(3, s, "INSERT INTO a DEFAULT VALUES RETURNING number")
+		},
+	},
+	{
+		name: "an unlogged table is empty after a crash",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "relation.relpersistence <> 'p' OR EXISTS (", "EXISTS ("},
+			{"functions/attach_gapless.sql", createFunction, "WHERE c.relpersistence <> 'p' OR c.relkind = 'f'", "WHERE c.relkind = 'f'"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := connect(t, database)
+			s.do("CREATE UNLOGGED TABLE a (number bigint UNIQUE)")
+			return expectCode("42809", s, "SELECT gapless.attach_gapless('a', 'number', '''a''')")
+		},
+	},
+	{
+		name:    "the session's search_path says what an expression means",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "pg_catalog.format('SET search_path = %s', path)", "'SET work_mem = 4096'"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := connect(t, database)
+			s.do("CREATE TABLE a (number bigint UNIQUE)")
+			s.do("CREATE FUNCTION series() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'a' $$")
+			s.do("CREATE SCHEMA other")
+			s.do("CREATE FUNCTION other.series() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'b' $$")
+			if _, err := s.Exec(s.ctx, "SELECT gapless.attach_gapless('a', 'number', 'series()')"); err != nil {
+				return err
+			}
+			s.do("SET search_path = other, public")
+			s.do("INSERT INTO public.a DEFAULT VALUES")
+			return expectNumber(1, s, "SELECT gapless.last_gapless('a')::bigint")
+		},
+	},
+	{
+		name:    "the session's time zone decides the fiscal year",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "pinned := pinned || checked.settings;", ""}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := connect(t, database)
+			s.do("SET TimeZone = 'UTC'")
+			s.do("CREATE TABLE a (at timestamptz, number bigint UNIQUE)")
+			s.do("SELECT gapless.attach_gapless('a', 'number', $$ to_char(NEW.at, 'YYYY') $$)")
+			s.do("SET TimeZone = 'Pacific/Auckland'")
+			s.do("INSERT INTO a VALUES ('2025-12-31 23:30:00+00')")
+			return expectNumber(1, s, "SELECT gapless.last_gapless('2025')::bigint")
+		},
+	},
+	{
+		name: "an expression is compiled into a function of the schema's owner, which hands out the owner's rights",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);\n",
+			"    EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I', function, installer);\n"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := connect(t, database)
+			name, quoted := role(t, database, "owner")
+			s.do("CREATE TABLE a (number bigint UNIQUE)")
+			s.do("ALTER TABLE a OWNER TO " + quoted)
+			s.do("GRANT USAGE ON SCHEMA gapless TO " + quoted)
+			for _, function := range texts(s, "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column%'") {
+				s.do("GRANT EXECUTE ON FUNCTION " + function + " TO " + quoted)
+			}
+			s.do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			owners := texts(s, "SELECT DISTINCT proowner::regrole::text FROM pg_proc WHERE proname ~ '^a_number_gapless'")
+			if !slices.Equal([]string{quoted}, owners) {
+				return fmt.Errorf("the compiled functions are %v's and not %s's", owners, name)
+			}
+			return nil
+		},
+	},
+	{
+		name:    "a row whose key is changed before the commit stays without a number",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "'AFTER INSERT OR UPDATE ON %s DEFERRABLE", "'AFTER INSERT ON %s DEFERRABLE"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := connect(t, database)
+			s.do("CREATE TABLE a (id int PRIMARY KEY, number bigint UNIQUE)")
+			s.do("SELECT gapless.attach_gapless('a', 'number', '''a''', at_commit => true)")
+			s.do("BEGIN")
+			s.do("INSERT INTO a VALUES (1)")
+			s.do("UPDATE a SET id = 2")
+			s.do("COMMIT")
+			return expectNumber(1, s, "SELECT count(number) FROM a")
+		},
+	},
+	{
+		name:    "at commit, sequences are taken in the order of the rows, and opposite orders deadlock",
+		changes: []change{{"functions/column_lock.sql", createFunction, "IF cardinality(names) > 1 THEN", "IF false THEN"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two, observer, holder := connect(t, database), connect(t, database), connect(t, database), connect(t, database)
+			observer.do("CREATE TABLE a (id int PRIMARY KEY, series text, number bigint, UNIQUE (series, number))")
+			observer.do("SELECT gapless.attach_gapless('a', 'number', 'NEW.series', at_commit => true)")
+			observer.do("INSERT INTO a VALUES (1, 'a'), (2, 'b')")
+			// A commit that numbers b first, of a and b, waits for a.
+			holder.do("BEGIN")
+			holder.do("INSERT INTO a VALUES (3, 'a')")
+			holder.do("SET CONSTRAINTS ALL IMMEDIATE")
+			one.do("BEGIN")
+			one.do("INSERT INTO a VALUES (4, 'b'), (5, 'a')")
+			done := later(func() (any, error) { return one.Exec(one.ctx, "COMMIT") })
+			awaitWaiter(t, observer, one.pid())
+			// So it has not taken b yet.
+			free := later(func() (any, error) { return two.Exec(two.ctx, "INSERT INTO a VALUES (6, 'b')") })
+			r := orWaits(observer, two.pid(), free)
+			holder.do("COMMIT")
+			require.NoError(t, (<-done).err)
+			if errors.Is(r.err, errWaits) {
+				<-free
+			}
+			return r.err
+		},
+	},
+	{
+		name:    "under REPEATABLE READ a number that the snapshot does not show is a double, and no reason to retry",
+		changes: []change{{"functions/column_open.sql", createFunction, "    IF current_setting('transaction_isolation') <> 'read committed' THEN\n", "    IF false THEN\n"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two := connect(t, database), connect(t, database)
+			one.do("CREATE TABLE a (number bigint UNIQUE)")
+			one.do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			one.do("INSERT INTO a DEFAULT VALUES")
+			two.do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			two.do("SELECT FROM a")
+			one.do("INSERT INTO a DEFAULT VALUES")
+			return expectCode("40001", two, "INSERT INTO a DEFAULT VALUES")
+		},
+	},
+	{
+		name:    "TRUNCATE removes numbered rows that its transaction's snapshot does not show",
+		changes: []change{{"functions/column_truncate.sql", createFunction, "IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS (", "IF false AND EXISTS ("}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two := connect(t, database), connect(t, database)
+			one.do("CREATE TABLE a (number bigint UNIQUE)")
+			one.do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			two.do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			two.do("SELECT 1")
+			one.do("INSERT INTO a DEFAULT VALUES")
+			return expectCode("23001", two, "TRUNCATE a")
+		},
+	},
+	{
+		name: "an audit of several statements, each with a snapshot of its own, takes what commits between them for a fault",
+		changes: []change{
+			{"functions/audit_gapless.sql", createFunction, "LANGUAGE plpgsql STABLE", "LANGUAGE plpgsql VOLATILE"},
+			{"functions/audit_gapless.sql", createFunction, "    RETURN QUERY\n    WITH number", "    PERFORM pg_advisory_xact_lock(1);\n    RETURN QUERY\n    WITH number"},
+			{"functions/audit_numbers.sql", createFunction, "LANGUAGE plpgsql STABLE", "LANGUAGE plpgsql VOLATILE"},
+			{"functions/audit_numbers.sql", createFunction, "    LOOP\n        BEGIN\n", "    LOOP\n        PERFORM pg_advisory_xact_lock(2);\n        BEGIN\n"},
+		},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two, observer := connect(t, database), connect(t, database), connect(t, database)
+			one.do("CREATE TABLE a (number bigint UNIQUE)")
+			one.do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			one.do("INSERT INTO a DEFAULT VALUES")
+			one.do("SELECT pg_advisory_lock(2)")
+			done := two.laterNumber("SELECT count(*) FROM gapless.audit_gapless() WHERE NOT explained")
+			if r := orWaits(observer, two.pid(), done); !errors.Is(r.err, errWaits) {
+				if r.err == nil && r.value != 0 {
+					return fmt.Errorf("%d findings", r.value)
+				}
+				return r.err
+			}
+			one.do("INSERT INTO a DEFAULT VALUES")
+			one.do("SELECT pg_advisory_unlock(2)")
+			r := <-done
+			if r.err == nil && r.value != 0 {
+				return fmt.Errorf("%d findings", r.value)
+			}
+			return r.err
+		},
+	},
+}

@@ -1,0 +1,152 @@
+package gapless_test
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pggapless/gapless"
+)
+
+func ExampleAttach() {
+	ctx := context.Background()
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `CREATE TABLE public.bill (
+			id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant int NOT NULL, number bigint NOT NULL, UNIQUE (tenant, number))`)
+		if err != nil {
+			return err
+		}
+		err = gapless.Attach(ctx, tx, gapless.Column{
+			Table: "public.bill", Column: "number", Name: "'example: bill/' || NEW.tenant",
+		})
+		if err != nil {
+			return err
+		}
+		// From now on an INSERT is all it takes, and RETURNING has the number.
+		for _, tenant := range []int{7, 8, 7} {
+			var number int64
+			if err := tx.QueryRow(ctx, "INSERT INTO public.bill (tenant) VALUES ($1) RETURNING number", tenant).Scan(&number); err != nil {
+				return err
+			}
+			fmt.Println("tenant", tenant, "bill", number)
+		}
+		return nil
+	})
+	// Output:
+	// tenant 7 bill 1
+	// tenant 8 bill 1
+	// tenant 7 bill 2
+}
+
+// With AtCommit the sequence is held for the commit alone, however long the transaction works. The number is read by the
+// row's key, when the transaction has committed.
+func ExampleAttach_atCommit() {
+	ctx := context.Background()
+	pool := examplePool()
+	err := gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "CREATE TABLE public.receipt (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+		if err != nil {
+			return err
+		}
+		return gapless.Attach(ctx, tx, gapless.Column{Table: "public.receipt", Column: "number", Name: "'example: till'", AtCommit: true})
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	var id int64
+	var number *int64
+	err = gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+		// Slow work may follow: nobody waits for it.
+		return tx.QueryRow(ctx, "INSERT INTO public.receipt DEFAULT VALUES RETURNING id, number").Scan(&id, &number)
+	})
+	fmt.Println("before the commit:", number, err)
+	err = pool.QueryRow(ctx, "SELECT number FROM public.receipt WHERE id = $1", id).Scan(&number)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("after it:", *number)
+	// Output:
+	// before the commit: <nil> <nil>
+	// after it: 1
+}
+
+func ExampleDetach() {
+	ctx := context.Background()
+	inExampleTx(func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "CREATE TABLE public.ticket (number bigint UNIQUE)"); err != nil {
+			return err
+		}
+		if err := gapless.Attach(ctx, tx, gapless.Column{Table: "public.ticket", Column: "number", Name: "'example: queue'"}); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO public.ticket DEFAULT VALUES"); err != nil {
+			return err
+		}
+		if err := gapless.Detach(ctx, tx, "public.ticket", "number"); err != nil {
+			return err
+		}
+		// The sequence goes on where the column left it.
+		number, err := gapless.NewSequence("example: queue").Next(ctx, tx)
+		fmt.Println(number)
+		return err
+	})
+	// Output:
+	// 2
+}
+
+func ExampleSequence_Void() {
+	ctx := context.Background()
+	invoices := gapless.NewSequence("example: cancelled")
+	inExampleTx(func(tx pgx.Tx) error {
+		number, err := invoices.Next(ctx, tx)
+		if err != nil {
+			return err
+		}
+		return invoices.Void(ctx, tx, number, "sent to the wrong customer")
+	})
+	findings, err := invoices.Audit(ctx, examplePool())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, f := range findings {
+		fmt.Println(f.Kind, f.FirstValue, "explained:", f.Explained)
+	}
+	// Output:
+	// void 1 explained: true
+}
+
+func ExampleAudit() {
+	ctx := context.Background()
+	findings, err := gapless.Audit(ctx, examplePool())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	unexplained := 0
+	for _, f := range findings {
+		if !f.Explained {
+			unexplained++
+		}
+	}
+	fmt.Println(unexplained, "unexplained")
+	// Output:
+	// 0 unexplained
+}
+
+func ExampleSequence_Audit() {
+	ctx := context.Background()
+	cases := gapless.NewSequence("example: audited")
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := cases.NextBatch(ctx, tx, 3)
+		return err
+	})
+	findings, err := cases.Audit(ctx, examplePool())
+	fmt.Println(len(findings), "findings", err)
+	// Output:
+	// 0 findings <nil>
+}

@@ -1,0 +1,230 @@
+-- audit_gapless: compares the journal, the attached columns and the voids, and returns what does not agree, or needs saying.
+--
+-- Reads everything in the caller's snapshot (STABLE: no new one a statement), so that allocations in progress are no holes.
+-- Locks no row. Raises 22023 (name empty or too long).
+CREATE OR REPLACE FUNCTION gapless.audit_gapless(
+    name text DEFAULT NULL
+) RETURNS TABLE (
+    sequence        text,
+    attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
+    kind            text,    -- hole, double, never issued, changed after issue, void
+    first_value     bigint,  -- NULL where the number cannot be read
+    last_value      bigint,
+    explained       boolean, -- void, adopted or pruned
+    explanation     text,    -- why it is explained, or what is wrong
+    allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
+    allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
+    allocated_at    timestamptz,
+    txid            bigint
+)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET jit = off -- it costs more than it saves where there is little to compare
+AS $function$
+#variable_conflict use_column
+BEGIN
+    IF audit_gapless.name IS NOT NULL THEN
+        PERFORM gapless.check_name(audit_gapless.name);
+    END IF;
+    RETURN QUERY
+    WITH number AS MATERIALIZED (
+        SELECT n.series COLLATE "C" AS name, n.attached_column, n.finding, n.first_value, n.last_value, n.detail
+        FROM gapless.audit_numbers(audit_gapless.name) AS n
+    ), edge AS MATERIALIZED (
+        -- The journal, of which only the rows stay where a run of issued values begins or ends.
+        SELECT *
+        FROM (
+            SELECT
+                a.name,
+                a.ordinal,
+                a.first_value,
+                a.last_value,
+                a.kind,
+                lag(a.last_value) OVER journal AS before,
+                lag(a.kind) OVER journal AS kind_before,
+                lead(a.first_value) OVER journal AS after,
+                lead(a.kind) OVER journal AS kind_after
+            FROM gapless.allocation AS a
+            WHERE audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C"
+            WINDOW journal AS (PARTITION BY a.name ORDER BY a.ordinal)
+        ) AS neighbour
+        WHERE before IS NULL OR after IS NULL OR kind <> 'issued' OR kind_before <> 'issued' OR kind_after <> 'issued'
+            OR first_value IS DISTINCT FROM gapless.successor(before, 1, NULL) OR after IS DISTINCT FROM gapless.successor(last_value, 1, NULL)
+    ), start AS (
+        SELECT e.*, row_number() OVER (ORDER BY e.name, e.ordinal) AS i
+        FROM edge AS e
+        WHERE e.before IS NULL OR e.kind <> 'issued' OR e.kind_before <> 'issued' OR e.first_value IS DISTINCT FROM gapless.successor(e.before, 1, NULL)
+    ), stop AS (
+        SELECT e.last_value, row_number() OVER (ORDER BY e.name, e.ordinal) AS i
+        FROM edge AS e
+        WHERE e.after IS NULL OR e.kind <> 'issued' OR e.kind_after <> 'issued' OR e.after IS DISTINCT FROM gapless.successor(e.last_value, 1, NULL)
+    ), segment AS (
+        SELECT b.name, b.kind, b.ordinal, b.before, b.first_value, e.last_value
+        FROM start AS b
+        JOIN stop AS e USING (i)
+    ), present AS (
+        SELECT
+            n.name,
+            n.attached_column,
+            range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers,
+            min(n.first_value) AS lowest
+        FROM number AS n
+        WHERE n.finding IS NULL
+        GROUP BY n.name, n.attached_column
+    ), owned AS MATERIALIZED (
+        SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column
+        FROM gapless.sequence AS s
+        WHERE audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C"
+    ), sequence AS (
+        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
+        SELECT
+            coalesce(s.name, p.name) AS name,
+            coalesce(s.attached_column, p.attached_column) AS attached_column,
+            coalesce(j.issued, '{}') AS issued,
+            coalesce(j.adopted, '{}') AS adopted,
+            coalesce(j.pruned, '{}') AS pruned,
+            coalesce(j.lost, '{}') AS lost,
+            coalesce(v.voids, '{}') AS voids,
+            coalesce(p.numbers, '{}') AS numbers
+        FROM owned AS s
+        FULL JOIN present AS p ON p.name = s.name AND p.attached_column = s.attached_column
+        LEFT JOIN (
+            SELECT
+                g.name,
+                range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'issued') AS issued,
+                range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'pruned') AS pruned,
+                -- Nobody knows where adopted numbers began: after those before, or with the first that is there.
+                range_agg(numrange(
+                    least(coalesce(g.before::numeric + 1, q.lowest, g.last_value), g.last_value),
+                    g.last_value::numeric + 1
+                )) FILTER (WHERE g.kind = 'adopted') AS adopted,
+                -- A row's ordinal counts the values before it.
+                range_agg(numrange(coalesce(g.before::numeric + 1, g.first_value::numeric - g.ordinal + 1), g.first_value)) FILTER (
+                    WHERE g.kind <> 'adopted' AND g.first_value::numeric > coalesce(g.before::numeric + 1, g.first_value::numeric - g.ordinal + 1)
+                ) AS lost
+            FROM segment AS g
+            LEFT JOIN owned AS o ON o.name = g.name
+            LEFT JOIN present AS q ON q.name = g.name AND q.attached_column = o.attached_column
+            GROUP BY g.name
+        ) AS j ON j.name = s.name
+        LEFT JOIN (
+            SELECT v.name, range_agg(numrange(v.value, v.value::numeric + 1)) AS voids
+            FROM gapless.void AS v
+            GROUP BY v.name
+        ) AS v ON v.name = s.name
+    ), piece AS (
+        -- Of columns: what was given out and is not there, and what is there and was not given out.
+        SELECT s.name, s.attached_column, 'hole' AS kind, 'void' AS cause, unnest((s.issued + s.adopted + s.pruned + s.lost - s.numbers) * s.voids) AS part
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'void', 'void', unnest(s.numbers * s.voids)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.numbers - s.voids)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'hole', 'pruned', unnest(s.pruned - s.adopted - s.numbers - s.voids)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.lost - s.adopted - s.pruned - s.numbers - s.voids)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'never issued', NULL, unnest(s.numbers - s.issued - s.adopted - s.pruned)
+        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        -- A column's sequence does not cycle.
+        SELECT o.name, o.attached_column, 'double', 'the journal has it twice', numrange(g.first_value, least(g.before, g.last_value)::numeric + 1)
+        FROM owned AS o
+        JOIN segment AS g ON g.name = o.name AND g.first_value <= g.before
+        WHERE o.attached_column IS NOT NULL
+        UNION ALL
+        -- Of others only the journal is known.
+        SELECT s.name, NULL, 'hole', NULL, unnest(s.lost) FROM sequence AS s WHERE s.attached_column IS NULL
+        UNION ALL
+        SELECT n.name, n.attached_column, 'double', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
+        FROM number AS n WHERE n.finding = 'double'
+        UNION ALL
+        SELECT n.name, n.attached_column, 'changed after issue', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
+        FROM number AS n WHERE n.finding = 'misdated'
+    ), single AS (
+        -- Voids one by one, each with its reason.
+        SELECT p.name, p.attached_column, p.kind, p.cause, p.part, NULL AS void
+        FROM piece AS p
+        WHERE p.cause IS DISTINCT FROM 'void'
+        UNION ALL
+        SELECT p.name, p.attached_column, p.kind, p.cause, numrange(v.value, v.value::numeric + 1), format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at)
+        FROM piece AS p
+        JOIN LATERAL (
+            SELECT DISTINCT ON (v.value) v.*
+            FROM gapless.void AS v
+            WHERE v.name = p.name AND v.value >= lower(p.part) AND v.value < upper(p.part)
+            ORDER BY v.value, v.ordinal DESC
+        ) AS v ON true
+        WHERE p.cause = 'void'
+    )
+    SELECT
+        coalesce(p.name, '')::text,
+        p.attached_column,
+        p.kind,
+        greatest(lower(p.part), min(j.first_value))::bigint,
+        least(upper(p.part) - 1, max(j.last_value))::bigint,
+        p.cause IN ('void', 'adopted', 'pruned') IS TRUE,
+        CASE
+            WHEN p.cause = 'void' THEN p.void
+            WHEN p.cause = 'adopted' THEN 'adopted: given out by another system'
+            WHEN p.cause = 'pruned' THEN 'pruned: the journal of it was dropped'
+            WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
+            WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
+            WHEN p.cause IS NULL THEN 'a row has it, and the journal does not'
+            ELSE p.cause
+        END,
+        max(j.allocated_by),
+        max(j.allocated_as),
+        min(j.allocated_at),
+        j.txid
+    FROM single AS p
+    -- The journal's rows for it: its run's ordinals rise as its values do.
+    LEFT JOIN LATERAL (
+        SELECT a.ordinal, a.first_value, a.last_value, a.allocated_by, a.allocated_as, a.allocated_at, a.txid
+        FROM segment AS g
+        JOIN gapless.allocation AS a
+            ON a.name = g.name
+            AND a.ordinal >= (
+                SELECT b.ordinal
+                FROM gapless.allocation AS b
+                WHERE b.name = g.name AND b.ordinal <= g.ordinal + greatest(lower(p.part)::bigint - g.first_value, 0)
+                ORDER BY b.ordinal DESC
+                LIMIT 1
+            )
+            AND a.ordinal <= g.ordinal + (least((upper(p.part) - 1)::bigint, g.last_value) - g.first_value)
+        WHERE g.name = p.name
+            AND g.kind = 'issued'
+            AND (p.cause IN ('adopted', 'pruned') IS NOT TRUE)
+            AND g.first_value < upper(p.part)
+            AND g.last_value >= lower(p.part)
+        OFFSET 0 -- one piece after another: there are few, and the journal is long
+    ) AS j ON true
+    GROUP BY p.name, p.attached_column, p.kind, p.cause, p.part, p.void, j.txid
+    UNION ALL
+    -- Voids of other sequences, each of its own cycle.
+    SELECT v.name::text, NULL, 'void', v.value, v.value, true, format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at),
+        a.allocated_by, a.allocated_as, a.allocated_at, a.txid
+    FROM owned AS o
+    JOIN gapless.void AS v ON v.name = o.name
+    LEFT JOIN LATERAL (
+        SELECT b.* FROM gapless.allocation AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
+    ) AS a ON a.kind = 'issued'
+    WHERE o.attached_column IS NULL
+    UNION ALL
+    SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, false,
+        n.detail, NULL, NULL, NULL, NULL
+    FROM number AS n
+    WHERE n.finding = 'unreadable'
+    ORDER BY 1, 4, 3;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.audit_gapless IS
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name.';
+
+REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;

@@ -1,0 +1,83 @@
+-- column_adopt: private, for attach_gapless; makes sequences a column's, and moves them to its newest numbers.
+--
+-- Locks each of the sequences until the transaction ends, in the order of their names. Raises 55000 (another column's).
+CREATE OR REPLACE FUNCTION gapless.column_adopt(
+    target        regclass,
+    target_column name,
+    names         text[],
+    lasts         bigint[],
+    dates         timestamp[]
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    made   text[];
+    series record;
+    newest gapless.allocation;
+BEGIN
+    -- Those that are new, in one go: there may be a hundred thousand.
+    WITH made_now AS (
+        INSERT INTO gapless.sequence (name, adoptions, target, target_column)
+        SELECT u.name, 1, column_adopt.target, column_adopt.target_column
+        FROM unnest(names) AS u (name)
+        ORDER BY u.name COLLATE "C"
+        ON CONFLICT DO NOTHING
+        RETURNING name
+    )
+    SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+    SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
+    FROM unnest(names, lasts, dates) AS u (name, last, dated)
+    JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+    ORDER BY u.name COLLATE "C";
+
+    FOR series IN
+        SELECT u.name, u.last, u.dated
+        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+        WHERE m.name IS NULL
+        ORDER BY u.name COLLATE "C"
+    LOOP
+        PERFORM gapless.open_sequence(series.name, false);
+        PERFORM gapless.column_claim(target, target_column, series.name);
+        -- Dates of an earlier chronology may be of another kind.
+        UPDATE gapless.allocation AS a
+        SET dated = NULL
+        WHERE a.name = series.name COLLATE "C" AND a.dated IS NOT NULL;
+        SELECT a.*
+        INTO newest
+        FROM gapless.allocation AS a
+        WHERE a.name = series.name COLLATE "C"
+        ORDER BY a.ordinal DESC
+        LIMIT 1;
+        UPDATE gapless.sequence AS s
+        SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
+        WHERE s.name = series.name COLLATE "C";
+        IF newest.last_value > series.last THEN
+            RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
+                series.name, newest.last_value, target_column, target, series.last;
+        ELSIF newest.last_value = series.last THEN
+            UPDATE gapless.allocation AS a
+            SET dated = series.dated
+            WHERE a.name = series.name COLLATE "C" AND a.ordinal = newest.ordinal;
+        ELSE
+            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+            VALUES (
+                series.name,
+                coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+                series.last,
+                series.last,
+                'adopted',
+                series.dated
+            );
+        END IF;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_adopt IS
+'Private, for attach_gapless. Makes sequences a column''s own, each moved forward to the newest number that the column has of it. Locks them until the transaction ends. Raises 55000 where one is another column''s.';
+
+REVOKE ALL ON FUNCTION gapless.column_adopt FROM PUBLIC;

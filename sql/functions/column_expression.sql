@@ -1,0 +1,154 @@
+-- column_expression: private, for attach_gapless; checks one of its expressions, and tells its type and what it reads.
+--
+-- It must be one scalar expression over NEW's columns (and value, in a format) that gives the same result whenever it is
+-- evaluated. Parses it as it will be compiled, in a view that is dropped again; runs nothing of it. Raises what is wrong
+-- with it, under the name of attach_gapless' parameter.
+CREATE OR REPLACE FUNCTION gapless.column_expression(
+    target     regclass,
+    path       text, -- the search_path under which it is to be understood
+    parameter  text,
+    expression text,
+    OUT type      regtype,
+    OUT columns   smallint[],
+    OUT settings  text[] -- those of a session that may change its result
+) RETURNS record
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    scratch text := (
+        SELECT format('%I.%I', n.nspname, '~gapless_expression')
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = target
+    );
+    source  text;
+    rest    text;
+    query   refcursor;
+    fault   text;
+    tree    text;
+    wrong   text;
+BEGIN
+    -- The table's columns stand there twice, so that only those that are written as NEW.column are not ambiguous.
+    SELECT format('%s AS new CROSS JOIN (SELECT %s) AS "write NEW.column"', target, string_agg(format('NULL::int AS %I', a.attname), ', '))
+    INTO source
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped;
+    source := source || ' CROSS JOIN LATERAL (SELECT ';
+    rest := ' AS result' || CASE WHEN parameter = 'format' THEN ' FROM (SELECT NULL::bigint AS value) AS v' ELSE '' END || ') AS number';
+
+    BEGIN
+        PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
+        -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one statement only.
+        OPEN query FOR EXECUTE 'SELECT 1 FROM ' || source || e'ARRAY[\n' || expression || e'\n]' || rest;
+        CLOSE query;
+        EXECUTE 'CREATE VIEW ' || scratch || ' AS SELECT number.result FROM ' || source || e'(\n' || expression || e'\n)' || rest;
+        PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+    EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR feature_not_supported THEN
+        RAISE EXCEPTION '%: % is not an expression over NEW: %', target, parameter, SQLERRM
+            USING ERRCODE = SQLSTATE,
+                HINT = format('It is one SQL expression; it reads columns as NEW.column%s. It was: %s',
+                    CASE WHEN parameter = 'format' THEN ', and the number as value' ELSE '' END, left(expression, 200)),
+                SCHEMA = 'gapless', COLUMN = parameter;
+    END;
+
+    SELECT a.atttypid::regtype, r.ev_action::text
+    INTO STRICT type, tree
+    FROM pg_catalog.pg_rewrite AS r
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = r.ev_class AND a.attnum = 1
+    WHERE r.ev_class = scratch::regclass;
+    SELECT coalesce(array_agg(DISTINCT d.refobjsubid::smallint), '{}')
+    INTO columns
+    FROM pg_catalog.pg_rewrite AS r
+    JOIN pg_catalog.pg_depend AS d
+        ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target AND d.refobjsubid > 0
+    WHERE r.ev_class = scratch::regclass;
+    EXECUTE 'DROP VIEW ' || scratch;
+
+    IF tree LIKE '%{SUBLINK %' OR tree LIKE '%:setOperations {%' OR tree LIKE '%:hasAggs true%'
+        OR tree LIKE '%:hasWindowFuncs true%' OR tree LIKE '%:hasTargetSRFs true%'
+    THEN
+        fault := 'it must be a scalar expression, without subqueries, aggregates and sets';
+    ELSIF tree ~ '\{VAR :varno \d+ :varattno -' THEN
+        fault := 'it must not read system columns';
+    ELSIF tree LIKE '%{SQLVALUEFUNCTION %' OR expression ~* '''\s*(now|today|tomorrow|yesterday)\s*''' THEN
+        fault := 'it must not ask for the time or the user, since the audit evaluates it again later';
+    ELSE
+        SELECT string_agg(DISTINCT p.oid::regprocedure::text, ', ')
+        INTO wrong
+        FROM regexp_matches(tree, ':(?:funcid|opfuncid|aggfnoid) (\d+)', 'g') AS m (found)
+        JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
+        WHERE p.provolatile = 'v'
+            OR p.provolatile = 's' AND (
+                p.pronamespace <> 'pg_catalog'::regnamespace
+                OR p.pronargs = 0
+                OR p.proname ~ '^(age|current_setting|inet_|pg_|has_|to_reg|col_description|obj_description|shobj_description|txid_|query_to|table_to|schema_to|database_to|cursor_to)'
+            );
+        IF wrong IS NOT NULL THEN
+            fault := format('it must give the same result whenever it is evaluated, since the audit evaluates it again later, and %s may not', wrong);
+        END IF;
+    END IF;
+    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable functions,
+    -- concatenation does as its columns do.
+    settings := ARRAY(
+        SELECT s.name
+        FROM (
+            VALUES
+                ('standard_conforming_strings', expression LIKE '%\%'),
+                ('transform_null_equals', tree LIKE '%{NULLTEST %' OR expression ~* '\mnull\M'),
+                ('lc_time', expression LIKE '%TM%'),
+                ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
+                ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) ')
+        ) AS s (name, wanted)
+        WHERE s.wanted
+    );
+    IF tree ~ ':consttype (1082|1083|1114|1184|1186|1266)\M'
+        OR EXISTS (
+            SELECT FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = target AND a.attnum = ANY (columns)
+                AND a.atttypid NOT IN (16, 20, 21, 23, 25, 1042, 1043, 1700, 2950) -- boolean, the integers, texts, numeric, uuid
+        )
+        OR EXISTS (
+            SELECT
+            FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (found)
+            JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
+            WHERE p.provolatile <> 'i' AND p.proname NOT IN ('textanycat', 'anytextcat', 'concat', 'concat_ws')
+        )
+    THEN
+        settings := settings || '{TimeZone,DateStyle}'::text[];
+        IF EXISTS (
+            SELECT FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = target AND a.attnum = ANY (columns)
+                AND a.atttypid NOT IN (16, 20, 21, 23, 25, 1042, 1043, 1700, 2950, 1082, 1083, 1114, 1184, 1266) -- and dates
+        ) OR tree ~ ':consttype (17|700|701|1186)\M' OR tree ~ ':(opresulttype|funcresulttype|resulttype) (17|700|701|1186)\M'
+        THEN
+            settings := settings || '{extra_float_digits,IntervalStyle,bytea_output,lc_monetary}'::text[];
+        END IF;
+    END IF;
+    IF tree ~ '\{VAR :varno 1 :varattno 0 ' THEN -- the whole row
+        SELECT array_agg(a.attnum)
+        INTO columns
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped;
+    END IF;
+    IF fault IS NULL THEN
+        SELECT format('it must not read column "%s", which is computed after the triggers', a.attname)
+        INTO fault
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = target AND a.attnum = ANY (columns) AND a.attgenerated <> ''
+        LIMIT 1;
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '%: % is refused: %', target, parameter, fault
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('It was: %s', left(expression, 200)),
+                SCHEMA = 'gapless', COLUMN = parameter;
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_expression IS
+'Private, for attach_gapless. Checks that an expression is one scalar over NEW that gives the same result whenever it is evaluated; its type, and the columns that it reads. Raises what is wrong with it: 42601, 42703, 22023 and others.';
+
+REVOKE ALL ON FUNCTION gapless.column_expression FROM PUBLIC;

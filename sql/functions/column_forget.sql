@@ -1,0 +1,18 @@
+-- column_forget: private, for attach_gapless and detach_gapless; drops what column_next noted in this transaction.
+CREATE OR REPLACE FUNCTION gapless.column_forget(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM set_config('gapless.note_' || left(md5(target::text || ' ' || target_column), 12), '', true);
+    PERFORM set_config('gapless.next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_forget IS
+'Private, for attach_gapless and detach_gapless. Drops what this transaction noted of the column''s next numbers.';
+
+REVOKE ALL ON FUNCTION gapless.column_forget FROM PUBLIC;

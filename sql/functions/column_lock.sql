@@ -1,0 +1,38 @@
+-- column_lock: private, for the triggers of attach_gapless; locks every sequence that column_expect has noted.
+--
+-- In the order of their names, so that transactions which number several cannot deadlock.
+CREATE OR REPLACE FUNCTION gapless.column_lock() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    names text[];
+    name  text;
+BEGIN
+    -- Left behind by transactions whose rows did not arrive, or went again.
+    DELETE FROM gapless.pending AS p
+    USING (
+        SELECT s.txid, s.name
+        FROM gapless.pending AS s
+        WHERE s.txid < txid_snapshot_xmin(txid_current_snapshot())
+        ORDER BY s.txid
+        LIMIT 10
+        FOR UPDATE SKIP LOCKED
+    ) AS stale
+    WHERE p.txid = stale.txid AND p.name = stale.name;
+    WITH noted AS (
+        DELETE FROM gapless.pending AS p WHERE p.txid = txid_current() RETURNING p.name
+    )
+    SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
+    IF cardinality(names) > 1 THEN -- one alone is locked when it is taken from
+        FOREACH name IN ARRAY names LOOP
+            PERFORM gapless.open_sequence(name, false);
+        END LOOP;
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_lock IS
+'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
+
+REVOKE ALL ON FUNCTION gapless.column_lock FROM PUBLIC;

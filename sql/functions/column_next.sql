@@ -1,0 +1,67 @@
+-- column_next: private, for the triggers of attach_gapless; the number of the row that a BEFORE trigger has in hand.
+--
+-- Only the first row of a statement is numbered from the journal, by column_open. What follows is told by a note in a
+-- setting: the table, how many rows this transaction had inserted into it then, the next number, and the sequence. A row
+-- that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been counted, so the next one gets its
+-- number. A statement that changes between sequences leaves the others' next numbers in 64 more settings. Settings go back
+-- when a savepoint does. Anyone can change one, so nothing rests on them: column_enter verifies the numbers of the rows that
+-- arrived, and a wrong one fails the statement. Every operator here has the very types of its operands in pg_catalog, so that
+-- no other schema on the path can have a better one. Locks and raises as column_open.
+CREATE OR REPLACE FUNCTION gapless.column_next(
+    target        regclass,
+    target_column name,
+    initial       bigint,
+    note          text, -- the setting gapless.note_...
+    relation      oid,  -- the table or partition that gets the row; 0 for an UPDATE, whose row is there
+    name          text
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+DECLARE
+    noted     text[] := nullif(current_setting('gapless.note_' || note, true), '')::text[];
+    following bigint;
+    value     bigint;
+    slot      text;
+    entries   text;
+    entry     text;
+BEGIN
+    IF noted[1] = relation::text AND noted[4] = name AND relation <> 0::oid THEN
+        following := pg_stat_get_xact_tuples_inserted(relation) - noted[2]::bigint;
+        IF noted[3]::bigint > 9223372036854775807 - following THEN
+            PERFORM gapless.raise_exhausted(name, 1);
+        END IF;
+        RETURN noted[3]::bigint + following;
+    END IF;
+
+    following := gapless.column_settle(note);
+    IF noted[4] = name THEN
+        value := following;
+    ELSE
+        IF following IS NOT NULL THEN
+            slot := 'gapless.next_' || (hashtext(noted[4]) & 63)::text;
+            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || noted[4] || e'\t' || following::text || ';', true);
+        END IF;
+        slot := 'gapless.next_' || (hashtext(name) & 63)::text;
+        entries := current_setting(slot, true);
+        entry := e'\n' || name || e'\t';
+        IF strpos(entries, entry) > 0 THEN
+            value := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1)::bigint;
+            PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);
+        END IF;
+    END IF;
+    IF value IS NULL THEN
+        value := gapless.column_open(target, target_column, name, initial, NULL, relation);
+    END IF;
+    IF relation = 0::oid THEN
+        PERFORM set_config('gapless.note_' || note, ARRAY['0', '0', (value::numeric + 1::numeric)::text, name]::text, true);
+    ELSE
+        PERFORM set_config('gapless.note_' || note, ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, value::text, name]::text, true);
+    END IF;
+    RETURN value;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_next IS
+'Private, for the triggers of attach_gapless. The number of the row in hand: the one after the statement''s row before it, which is told by a setting that column_enter''s check makes safe, or column_open''s. Runs with the rights and the search_path of the trigger''s function, for speed. Locks and raises as column_open.';
+
+REVOKE ALL ON FUNCTION gapless.column_next FROM PUBLIC;

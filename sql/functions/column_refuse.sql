@@ -1,0 +1,91 @@
+-- column_refuse: private, for the triggers of attach_gapless; what is wrong with a row, as an error that names the column.
+CREATE OR REPLACE FUNCTION gapless.column_refuse(
+    fault         text,
+    target        regclass,
+    target_column name,
+    name          text,
+    detail        text -- the number, or the dates
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    table_name  text := (SELECT c.relname::text FROM pg_catalog.pg_class AS c WHERE c.oid = target);
+    schema_name text := (
+        SELECT n.nspname::text
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = target
+    );
+    what        text := format('column "%s" of table "%s"', target_column, table_name);
+    message     text;
+    hint        text;
+    code        text;
+BEGIN
+    CASE fault
+        WHEN 'written' THEN
+            code := 'generated_always';
+            message := format('%s numbers itself, so %s cannot be written into it', what, detail);
+            hint := 'Leave the column out, or give NULL; the statement''s RETURNING has the number.';
+        WHEN 'changed' THEN
+            code := 'generated_always';
+            message := format('%s numbers itself: %s of sequence "%s" cannot be changed', what, detail, name);
+            hint := 'Keep the number. To cancel it, void it with gapless.void_gapless and number a new row.';
+        WHEN 'moved' THEN
+            code := 'restrict_violation';
+            message := format('%s: an update cannot take %s from sequence "%s"', what, detail, name);
+            hint := 'What the sequence, the text or the date of a number is made of stays as it is. Void the number with gapless.void_gapless, and insert a new row.';
+        WHEN 'deleted' THEN
+            code := 'restrict_violation';
+            message := format('a numbered row of table "%s" cannot be deleted: %s of sequence "%s"', table_name, detail, name);
+            hint := coalesce(
+                'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || detail || ', ''why'').',
+                'Its sequence is unknown, since the expression name gives NULL for it.'
+            );
+        WHEN 'truncated' THEN
+            code := 'restrict_violation';
+            message := format('table "%s" cannot be truncated: it has numbered rows', table_name);
+            hint := 'Void the numbers with gapless.void_gapless and DELETE the rows; or detach the column.';
+        WHEN 'snapshot' THEN
+            code := 'restrict_violation';
+            message := format('table "%s" cannot be truncated in this transaction, which may not see all of its numbered rows', table_name);
+            hint := 'Use READ COMMITTED.';
+        WHEN 'chronology' THEN
+            code := 'check_violation';
+            message := format('a row of table "%s" is dated before its predecessor in sequence "%s": %s', table_name, name, detail);
+            hint := 'Numbers of this sequence follow the dates. Date the row no earlier than the newest one; in one statement, ORDER BY the date.';
+        WHEN 'undated' THEN
+            code := 'null_value_not_allowed';
+            message := format('a row of table "%s" has no date, which sequence "%s" needs', table_name, name);
+            hint := 'The expression chronology of gapless.attach_gapless gave NULL for it.';
+        WHEN 'unnamed' THEN
+            code := 'null_value_not_allowed';
+            message := format('a row of table "%s" cannot be numbered: the name of its sequence is NULL', table_name);
+            hint := 'The expression name of gapless.attach_gapless gave NULL for it: something that it reads is missing.';
+        WHEN 'unreadable' THEN
+            code := 'invalid_parameter_value';
+            message := format('%s: the number %s cannot be read back from its text', what, detail);
+            hint := 'Exactly one run of digits in it has to give the same text again. Attach the column with another format.';
+        WHEN 'torn' THEN
+            code := 'serialization_failure';
+            message := format('rows of table "%s" arrived with other numbers of sequence "%s" than they were given', table_name, name);
+            hint := 'Retry. If it happens again, a trigger of the table changes numbers, or deletes or inserts rows while the statement runs.';
+        WHEN 'unnumbered' THEN
+            code := 'restrict_violation';
+            message := format('%s: a row that has to be numbered could not be updated', what);
+            hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'uncounted' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s cannot number rows while track_counts is off', what);
+            hint := 'Turn track_counts on, as autovacuum needs it, too.';
+    END CASE;
+    RAISE EXCEPTION '%', message
+        USING ERRCODE = code, HINT = hint,
+            SCHEMA = schema_name, TABLE = table_name, COLUMN = target_column, CONSTRAINT = 'gapless_' || fault;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_refuse IS
+'Private, for the triggers of attach_gapless. Raises what is wrong with a row: 428C9 (a number written or changed), 23001 (a numbered row deleted, truncated or moved out of its sequence), 23514 (chronology) and others, with the table and the column in the error''s fields.';
+
+REVOKE ALL ON FUNCTION gapless.column_refuse FROM PUBLIC;

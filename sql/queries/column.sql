@@ -1,0 +1,34 @@
+-- name: AttachGapless :exec
+-- Lets a column number itself.
+SELECT gapless.attach_gapless(
+    target => (@target::text)::regclass,
+    target_column => @target_column,
+    name => @name,
+    initial => sqlc.narg('initial')::bigint,
+    format => sqlc.narg('format')::text,
+    condition => sqlc.narg('condition')::text,
+    chronology => sqlc.narg('chronology')::text,
+    at_commit => @at_commit
+);
+
+-- name: DetachGapless :exec
+-- Ends what AttachGapless began; the numbers stay.
+SELECT gapless.detach_gapless(target => (@target::text)::regclass, target_column => @target_column);
+
+-- name: Audit :many
+-- What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
+-- SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
+SELECT
+    coalesce((f).sequence, '')::text AS sequence,
+    coalesce((f).attached_column, '')::text AS attached_column,
+    (f).kind::text AS kind,
+    coalesce((f).first_value, 0)::bigint AS first_value,
+    coalesce((f).last_value, 0)::bigint AS last_value,
+    ((f).first_value IS NULL)::boolean AS unreadable,
+    (f).explained::boolean AS explained,
+    (f).explanation::text AS explanation,
+    coalesce((f).allocated_by, '')::text AS allocated_by,
+    coalesce((f).allocated_as, '')::text AS allocated_as,
+    coalesce((f).allocated_at, '0001-01-01 00:00:00+00')::timestamptz AS allocated_at,
+    coalesce((f).txid, 0)::bigint AS txid
+FROM gapless.audit_gapless(name => sqlc.narg('name')::text) AS f;

@@ -1,0 +1,24 @@
+-- attached_column: private; the column that a sequence row's target and target_column mean, as schema.table.column.
+--
+-- Locks nothing. NULL if there is no such table any more, or its column is detached: pg_trigger is the registry.
+CREATE OR REPLACE FUNCTION gapless.attached_column(
+    target        regclass,
+    target_column name
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN (
+        SELECT format('%s.%I', attached_column.target, attached_column.target_column)
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgrelid = attached_column.target
+            AND t.tgname = ('~gapless_insert_' || attached_column.target_column)::name
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.attached_column IS
+'Private. The column that numbers itself, as schema.table.column; NULL if it does not, or not any more.';
+
+REVOKE ALL ON FUNCTION gapless.attached_column FROM PUBLIC;

@@ -1,0 +1,120 @@
+-- audit_numbers: private, for audit_gapless; the numbers that the attached columns have, as runs without a hole.
+--
+-- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the table's owner.
+-- Locks no row. finding NULL: a run from first_value to last_value. 'double': first_value is there more than once.
+-- 'unreadable': number's text gives no value. 'misdated': the row of first_value has another date than the journal.
+CREATE OR REPLACE FUNCTION gapless.audit_numbers(
+    name text
+) RETURNS TABLE (
+    series          text,
+    attached_column text,
+    finding         text,
+    first_value     bigint,
+    last_value      bigint,
+    detail          text
+)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $function$
+DECLARE
+    attached record;
+BEGIN
+    -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
+    FOR attached IN
+        SELECT
+            format('%s.%I', c.oid::regclass, a.attname) AS column_name,
+            format('%I.%I', n.nspname, p.proname) AS function,
+            c.oid AS target,
+            a.attname AS target_column
+        FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_attribute AS a
+            ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+        JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+        JOIN pg_catalog.pg_proc AS p
+            ON p.pronamespace = f.pronamespace
+            AND p.proname = f.proname || '_rows'
+            AND p.pronargs = 0
+            AND p.prosecdef
+            AND p.proowner = c.relowner
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+        WHERE t.tgname LIKE '~gapless\_insert\_%'
+            AND t.tgparentid = 0
+            AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
+            AND (audit_numbers.name IS NULL OR EXISTS (
+                SELECT FROM gapless.sequence AS s
+                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = a.attname
+            ) OR NOT EXISTS (
+                SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
+            ))
+    LOOP
+        BEGIN
+            RETURN QUERY EXECUTE format(
+                $query$
+                WITH edge AS MATERIALIZED (
+                    SELECT *
+                    FROM (
+                        SELECT
+                            r.series,
+                            r.value,
+                            CASE WHEN r.value IS NULL THEN r.number END AS number,
+                            lag(r.value) OVER numbers AS before,
+                            lead(r.value) OVER numbers AS after
+                        FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
+                        WHERE $1 IS NULL OR r.series = $1 COLLATE "C"
+                        WINDOW numbers AS (PARTITION BY r.series COLLATE "C" ORDER BY r.value)
+                    ) AS neighbour
+                    WHERE before IS NULL OR after IS NULL OR value <= before OR value - 1 > before OR after - 1 > value
+                ), start AS (
+                    SELECT e.series, e.value, row_number() OVER (ORDER BY e.series COLLATE "C", e.value) AS i
+                    FROM edge AS e
+                    WHERE e.value IS NOT NULL AND (e.before IS NULL OR e.value - 1 > e.before)
+                ), stop AS (
+                    SELECT e.series, e.value, row_number() OVER (ORDER BY e.series COLLATE "C", e.value) AS i
+                    FROM edge AS e
+                    WHERE e.value IS NOT NULL AND (e.after IS NULL OR e.after - 1 > e.value)
+                )
+                SELECT b.series, $2, NULL::text, b.value, e.value, NULL::text
+                FROM start AS b
+                JOIN stop AS e USING (i)
+                UNION ALL
+                SELECT e.series, $2, 'double', e.value, e.value, pg_catalog.format('%%s rows have it', count(*) + 1)
+                FROM edge AS e
+                WHERE e.value = e.before
+                GROUP BY e.series, e.value
+                UNION ALL
+                SELECT e.series, $2, 'unreadable', NULL, NULL, pg_catalog.format('%%s cannot be read back', e.number)
+                FROM edge AS e
+                WHERE e.value IS NULL
+                $query$,
+                attached.function
+            ) USING audit_numbers.name, attached.column_name;
+
+            IF EXISTS (
+                SELECT FROM gapless.sequence AS s
+                JOIN gapless.allocation AS a ON a.name = s.name
+                WHERE s.target = attached.target AND s.target_column = attached.target_column AND a.dated IS NOT NULL
+            ) THEN
+                RETURN QUERY EXECUTE format(
+                    $query$
+                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', r.dated, a.dated)
+                    FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
+                    JOIN gapless.allocation AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
+                    WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated <> r.dated
+                    $query$,
+                    attached.function
+                ) USING audit_numbers.name, attached.column_name;
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            -- One table that was renamed, say, does not keep the others from being audited.
+            RETURN QUERY SELECT NULL::text, attached.column_name, 'unreadable', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
+        END;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.audit_numbers IS
+'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal.';
+
+REVOKE ALL ON FUNCTION gapless.audit_numbers FROM PUBLIC;

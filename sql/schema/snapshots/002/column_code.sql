@@ -1,0 +1,377 @@
+-- column_code: private, for attach_gapless; the bodies of the two functions that it makes for a column.
+--
+-- Plain text, with the expressions in their places. The first is the trigger function: it evaluates expressions, and leaves
+-- every decision to gapless.column_next and its like. The second gives the audit the numbers that the table has.
+CREATE OR REPLACE FUNCTION gapless.column_code(
+    target        regclass,
+    target_column name,
+    key           name[], -- the primary key's columns
+    name          text,
+    initial       bigint,
+    format        text,
+    condition     text,
+    chronology    text,   -- of type timestamp already
+    at_commit     boolean,
+    OUT trigger_body text,
+    OUT rows_body    text
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    partitioned boolean := (SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = target);
+    -- Fragments. Those of the second kind are for queries in which new is a row and not the record.
+    arguments text := format('%L::regclass, %L', target, target_column);
+    note      text := quote_literal(left(md5(target::text || ' ' || target_column), 12));
+    number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
+    series    text := gapless.column_enclose(name) || '::text';
+    due       text := coalesce(gapless.column_enclose(condition), 'true');
+    dated     text := CASE WHEN chronology IS NULL THEN 'NULL::timestamp' ELSE chronology END;
+    written   text := format('new.%I', target_column);
+    value     text := written;
+    from_row  text := ' FROM (SELECT NEW.*) AS new';
+    source    text := CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target;
+    runs      text;
+    enter     text;
+    keys      text;
+    selected  text;
+    following text;
+    assign    text[] := '{}'::text[];
+    place     text;
+BEGIN
+    IF format IS NOT NULL THEN
+        value := format(
+            e'(\n'
+            '                SELECT CASE WHEN count(*) = 1 THEN min(v.value) END -- the run of digits that gives the text again\n'
+            '                FROM (\n'
+            '                    SELECT DISTINCT r.run[1]::numeric::bigint AS value\n'
+            '                    FROM regexp_matches(%1$s, ''[0-9]+'', ''g'') AS r (run)\n'
+            '                    WHERE length(ltrim(r.run[1], ''0'')) < 19 OR length(ltrim(r.run[1], ''0'')) = 19 AND r.run[1]::numeric < 9223372036854775808\n'
+            '                ) AS v\n'
+            '                WHERE %2$s COLLATE "C" = %1$s COLLATE "C"\n'
+            '            )',
+            written || '::text', number
+        );
+    END IF;
+    SELECT string_agg(format(
+        CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN 'new.%1$I OPERATOR(pg_catalog.=) key.%1$I' ELSE 'new.%1$I = key.%1$I' END, k.column_name
+    ), ' AND ') INTO keys
+    FROM unnest(key) AS k (column_name)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = k.column_name
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid;
+    runs := format(
+        e'SELECT\n'
+        '                n.series,\n'
+        '                min(n.value) AS first,\n'
+        '                max(n.value) AS last,\n'
+        '                count(DISTINCT n.value) AS size,\n'
+        '                count(*) AS rows,\n'
+        '                %s AS dates\n'
+        '            FROM (\n'
+        '                SELECT %s COLLATE "C" AS series, %s AS value, %s AS dated\n'
+        '                FROM %%s AS new\n'
+        '                WHERE %s IS NOT NULL\n'
+        '            ) AS n',
+        CASE WHEN chronology IS NULL THEN 'NULL::timestamp[]' ELSE 'array_agg(n.dated ORDER BY n.value)' END,
+        replace(series, '%', '%%'), replace(value, '%', '%%'), replace(dated, '%', '%%'), replace(written, '%', '%%')
+    );
+    enter := format(
+        e'            IF run.rows <> run.size THEN\n'
+        '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
+        '            END IF;\n'
+        '            value := gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false, NULL);\n'
+        '            IF value IS NOT NULL THEN\n'
+        '                -- Other rows of this query come before: an UPDATE''s, or those of a statement within it.\n'
+        '                %3$s\n'
+        '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
+        '            GROUP BY n.series\n'
+        '                INTO run;\n'
+        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, true, NULL) IS NOT NULL THEN\n'
+        '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
+        '                END IF;\n'
+        '            END IF;\n',
+        arguments, initial, format(runs, source)
+    );
+
+    -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
+    FOREACH place IN ARRAY '{TG_RELID,0}'::text[] LOOP
+        assign := assign || ARRAY[
+            CASE WHEN condition IS NULL THEN '' ELSE format(e'        IF %s THEN\n', due) END
+            || CASE WHEN chronology IS NULL THEN '' ELSE format(
+                e'            IF %s IS NULL THEN\n'
+                '                PERFORM gapless.column_refuse(''undated'', %s, %s, NULL);\n'
+                '            END IF;\n',
+                chronology, arguments, series
+            ) END
+            || CASE WHEN at_commit THEN format(e'            PERFORM gapless.column_expect(%s, %s);\n', arguments, series) ELSE
+                format(
+                    e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
+                    '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
+                    '            ELSE\n'
+                    '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
+                    '            END IF;\n',
+                    CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
+                    arguments, initial, note, series, place
+                )
+                || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(e'            NEW.%I := %s;\n', target_column, number) END
+                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value);\n', series) ELSE '' END
+            END
+            || CASE WHEN condition IS NULL THEN '' ELSE
+                CASE WHEN at_commit THEN '' ELSE format(
+                    e'        ELSIF current_setting(''gapless.note_'' || %1$s, true) <> '''' THEN\n'
+                    '            value := gapless.column_settle(%1$s);\n', note
+                ) END
+                || e'        END IF;\n'
+            END
+        ];
+    END LOOP;
+
+    trigger_body := format(
+        e'\n-- Numbers %s from gapless: made by gapless.attach_gapless. To change it, detach the column and attach it again.\n'
+        '#variable_conflict use_column\n'
+        '<<this>>\n'
+        'DECLARE\n'
+        '    value   bigint;\n'
+        '    run     record;\n'
+        '    old_run record;\n'
+        '    key     record;\n'
+        'BEGIN\n',
+        format('%s.%I', target, target_column)
+    );
+
+    -- A new row.
+    trigger_body := trigger_body || format(
+        e'    IF TG_ARGV[0] = ''insert'' THEN\n'
+        '        IF NEW.%1$I IS NOT NULL THEN\n',
+        target_column
+    );
+    IF partitioned THEN
+        trigger_body := trigger_body || format(
+            e'            -- Perhaps it comes from another partition.\n'
+            '            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
+            '            IF gapless.column_move(''arrive'', run.series, run.value) THEN\n'
+            '                RETURN NEW;\n'
+            '            END IF;\n',
+            series, value, from_row
+        );
+    END IF;
+    trigger_body := trigger_body || format(
+        e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
+        '        END IF;\n'
+        '%3$s',
+        arguments, target_column,
+        CASE WHEN partitioned THEN format(
+            e'        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %L) THEN\n'
+            '            PERFORM gapless.column_guard(TG_RELID, %L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+            '        END IF;\n',
+            ('~gapless_truncate_' || target_column)::name, target_column
+        ) ELSE '' END
+    ) || assign[1] || e'        RETURN NEW;\n    END IF;\n';
+
+    -- The rows that arrived.
+    IF NOT at_commit THEN
+        IF NOT partitioned THEN
+            trigger_body := trigger_body || format(
+                e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
+                '        SELECT %1$s AS series, %2$s AS value, %3$s AS dated, EXISTS (SELECT FROM inserted OFFSET 1) AS more\n'
+                '        INTO run\n'
+                '        FROM inserted AS new\n'
+                '        WHERE %4$s IS NOT NULL\n'
+                '        LIMIT 1;\n'
+                '        IF NOT run.more THEN\n'
+                '            value := gapless.column_enter(%5$s, run.series, %6$s, run.value, run.value, 1, %7$s, false, %10$s);\n'
+                '            IF value IS NULL THEN\n'
+                '                RETURN NULL;\n'
+                '            END IF;\n'
+                '        END IF;\n'
+                '        IF run.more IS NOT NULL THEN\n'
+                '            FOR run IN\n'
+                '            %8$s\n'
+                '            GROUP BY n.series\n'
+                '            ORDER BY n.series\n'
+                '            LOOP\n'
+                '%9$s'
+                '            END LOOP;\n'
+                '        END IF;\n'
+                '        value := gapless.column_settle(%10$s);\n'
+                '        RETURN NULL;\n'
+                '    END IF;\n',
+                series, value, dated, written, arguments, initial, CASE WHEN chronology IS NULL THEN 'NULL' ELSE 'ARRAY[run.dated]' END,
+                format(runs, 'inserted'), enter, note
+            );
+        END IF;
+        trigger_body := trigger_body || format(
+            e'\n    IF TG_ARGV[0] = ''issue''%1$s THEN\n'
+            '            %2$s\n'
+            '            GROUP BY n.series\n'
+            '            INTO run;\n'
+            '%3$s',
+            CASE WHEN partitioned THEN ' OR TG_ARGV[0] = ''enter''' ELSE '' END,
+            format(runs, '(SELECT NEW.*)'),
+            CASE WHEN partitioned THEN
+                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_move(''arrived'', run.series, run.first) THEN\n'
+                '                RETURN NULL;\n'
+                '            END IF;\n'
+            ELSE '' END
+        ) || enter || CASE WHEN partitioned THEN
+                e'            IF TG_ARGV[0] = ''issue'' THEN\n'
+                '                PERFORM gapless.column_move(''stay'', run.series, run.first);\n'
+                '            END IF;\n'
+            ELSE '' END || e'    END IF;\n';
+        trigger_body := trigger_body || format(
+            e'\n    IF TG_ARGV[0] IN (''enter'', ''issue'', ''settle'') THEN\n'
+            '        value := gapless.column_settle(%s);\n'
+            '        RETURN NULL;\n'
+            '    END IF;\n',
+            note
+        );
+    ELSE
+        IF partitioned THEN
+            trigger_body := trigger_body || format(
+                e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
+                '        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
+                '        IF NOT gapless.column_move(''arrived'', run.series, run.value) THEN\n'
+                '            PERFORM gapless.column_refuse(''written'', %4$s, NULL, NEW.%5$I::text);\n'
+                '        END IF;\n'
+                '        RETURN NULL;\n'
+                '    END IF;\n'
+                '\n    IF TG_ARGV[0] = ''settle'' THEN\n'
+                '        RETURN NULL;\n'
+                '    END IF;\n',
+                series, value, from_row, arguments, target_column
+            );
+        END IF;
+        -- The row that waits, at commit.
+        trigger_body := trigger_body || format(
+            e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
+            '        key := NEW;\n'
+            '        SELECT %1$s AS series, %2$s AS dated\n'
+            '        INTO run\n'
+            '        FROM %3$s AS new\n'
+            '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
+            '        IF FOUND THEN\n'
+            '            PERFORM gapless.column_lock();\n'
+            '            value := gapless.column_take(%7$s, run.series, %8$s, %9$s);\n'
+            '            PERFORM gapless.column_move(''issue'', run.series, value);\n'
+            '            UPDATE %3$s AS new\n'
+            '            SET %10$I = (SELECT %11$s FROM (SELECT this.value AS value) AS v)\n'
+            '            WHERE %4$s;\n'
+            '            IF NOT FOUND THEN\n'
+            '                PERFORM gapless.column_refuse(''unnumbered'', %7$s, run.series, NULL);\n'
+            '            END IF;\n'
+            '        END IF;\n'
+            '        RETURN NULL;\n'
+            '    END IF;\n',
+            series, dated, source, keys, written, due, arguments, initial,
+            CASE WHEN chronology IS NULL THEN 'NULL' ELSE 'run.dated' END,
+            target_column, CASE WHEN format IS NULL THEN 'v.value' ELSE number END
+        );
+    END IF;
+
+    -- A row that changes.
+    trigger_body := trigger_body || format(
+        e'\n    IF TG_ARGV[0] = ''update'' THEN\n'
+        '        IF OLD.%1$I IS NOT NULL THEN\n'
+        '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO old_run FROM (SELECT OLD.*) AS new;\n'
+        '            IF pg_catalog.record_image_ne(ROW(NEW.%1$I), ROW(OLD.%1$I)) THEN\n'
+        '                PERFORM gapless.column_refuse(''changed'', %5$s, old_run.series, OLD.%1$I::text);\n'
+        '            END IF;\n'
+        '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO run%6$s;\n'
+        '            IF run IS DISTINCT FROM old_run THEN\n'
+        '                PERFORM gapless.column_refuse(''moved'', %5$s, old_run.series, OLD.%1$I::text);\n'
+        '            END IF;\n'
+        '            RETURN NEW;\n'
+        '        END IF;\n'
+        '        IF NEW.%1$I IS NOT NULL THEN\n',
+        target_column, series, value, dated, arguments, from_row
+    );
+    IF at_commit THEN
+        trigger_body := trigger_body || format(
+            e'            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
+            '            IF gapless.column_move(''consume'', run.series, run.value) THEN\n'
+            '                RETURN NEW; -- the number that the transaction has just entered for it\n'
+            '            END IF;\n',
+            series, value, from_row
+        );
+    END IF;
+    trigger_body := trigger_body || format(
+        e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
+        '        END IF;\n',
+        arguments, target_column
+    ) || assign[2] || e'        RETURN NEW;\n    END IF;\n';
+
+    -- A row that goes.
+    trigger_body := trigger_body || format(
+        e'\n    IF TG_ARGV[0] = ''truncate'' THEN\n'
+        '        PERFORM gapless.column_truncate(TG_RELID, %1$s);\n'
+        '        RETURN NULL;\n'
+        '    END IF;\n'
+        '\n    IF TG_ARGV[0] LIKE ''kept%%'' AND (SELECT c.relispartition FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID) THEN\n'
+        '        IF TG_OP = ''UPDATE'' THEN\n'
+        '            RETURN NEW; -- the table''s own triggers see to it\n'
+        '        END IF;\n'
+        '        RETURN NULL;\n'
+        '    END IF;\n'
+        '\n    -- A deleted row, or one of a detached partition that changes its number.\n'
+        '    SELECT %2$s AS series, %3$s AS value INTO run FROM (SELECT OLD.*) AS new;\n'
+        '    IF TG_OP = ''UPDATE'' THEN\n'
+        '        PERFORM gapless.column_refuse(''changed'', %1$s, run.series, OLD.%4$I::text);\n'
+        '    END IF;\n',
+        arguments, series, value, target_column
+    );
+    IF partitioned THEN
+        trigger_body := trigger_body ||
+            e'    IF TG_ARGV[0] = ''leave'' THEN\n'
+            '        PERFORM gapless.column_move(''leave'', run.series, run.value);\n'
+            '        RETURN OLD;\n'
+            '    ELSIF gapless.column_move(''left'', run.series, run.value) THEN\n'
+            '        RETURN NULL;\n'
+            '    END IF;\n'
+            '    PERFORM gapless.column_move(''stay'', run.series, run.value);\n';
+    END IF;
+    trigger_body := trigger_body || format(
+        e'    IF run.value IS NULL OR NOT gapless.column_is_void(run.series, run.value) THEN\n'
+        '        PERFORM gapless.column_refuse(''deleted'', %s, run.series, coalesce(run.value::text, OLD.%I::text));\n'
+        '    END IF;\n'
+        '    RETURN NULL;\n'
+        'END;\n',
+        arguments, target_column
+    );
+
+    -- The numbers that there are.
+    rows_body := format(
+        e'\n-- The numbers of %1$s, for gapless.audit_gapless.\n'
+        '#variable_conflict use_column\n'
+        'DECLARE\n'
+        '    relation regclass;\n'
+        'BEGIN\n',
+        format('%s.%I', target, target_column)
+    );
+    selected := format('SELECT %s, %s, %s::text, %s FROM ', series, value, written, dated);
+    following := format(' AS new WHERE %s IS NOT NULL', written);
+    rows_body := rows_body || format(e'    RETURN QUERY %s%s%s;\n', selected, source, following);
+    IF partitioned THEN
+        rows_body := rows_body || format(
+            e'    -- Partitions that were detached keep their numbers.\n'
+            '    FOR relation IN\n'
+            '        SELECT t.tgrelid\n'
+            '        FROM pg_catalog.pg_trigger AS t\n'
+            '        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid AND NOT c.relispartition\n'
+            '        WHERE t.tgname = %L AND t.tgfoid = (\n'
+            '            SELECT o.tgfoid FROM pg_catalog.pg_trigger AS o WHERE o.tgrelid = %L::regclass AND o.tgname = %L\n'
+            '        )\n'
+            '    LOOP\n'
+            '        RETURN QUERY EXECUTE %L || relation::text || %L;\n'
+            '    END LOOP;\n',
+            ('~gapless_kept_delete_' || target_column)::name, target, ('~gapless_insert_' || target_column)::name,
+            selected, following
+        );
+    END IF;
+    rows_body := rows_body || e'END;\n';
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_code IS
+'Private, for attach_gapless. The bodies of the trigger function and of the function that gives the audit the table''s numbers.';
+
+REVOKE ALL ON FUNCTION gapless.column_code FROM PUBLIC;

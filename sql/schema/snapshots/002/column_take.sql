@@ -1,0 +1,61 @@
+-- column_take: private, for the triggers of attach_gapless; the next number of a column, entered into the journal at once.
+--
+-- For a row that is there already, at commit. Locks and raises as column_open and column_enter.
+CREATE OR REPLACE FUNCTION gapless.column_take(
+    target        regclass,
+    target_column name,
+    name          text,
+    initial       bigint,
+    dated         timestamp
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    value bigint;
+BEGIN
+    IF current_setting('transaction_isolation') = 'read committed' THEN
+        PERFORM FROM gapless.sequence AS s
+        WHERE s.name = column_take.name COLLATE "C"
+            AND s.target = column_take.target
+            AND s.target_column = column_take.target_column
+        FOR NO KEY UPDATE;
+        IF FOUND THEN
+            -- In a statement after the lock's, so that it reads what the lock's last holder wrote.
+            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+            SELECT newest.name, newest.ordinal, newest.value, newest.value, column_take.dated
+            FROM (
+                SELECT
+                    a.name,
+                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
+                    gapless.successor(a.last_value, 1, NULL) AS value,
+                    a.dated
+                FROM gapless.allocation AS a
+                WHERE a.name = column_take.name COLLATE "C"
+                ORDER BY a.ordinal DESC
+                LIMIT 1
+            ) AS newest
+            WHERE newest.value IS NOT NULL AND (newest.dated > column_take.dated) IS NOT TRUE
+            RETURNING last_value INTO value;
+            IF FOUND THEN
+                RETURN value;
+            END IF;
+        END IF;
+    END IF;
+
+    value := gapless.column_open(target, target_column, column_take.name, initial, NULL, NULL);
+    IF gapless.column_enter(
+        target, target_column, column_take.name, initial, value, value, 1,
+        CASE WHEN column_take.dated IS NOT NULL THEN ARRAY[column_take.dated] END, true, NULL
+    ) IS NOT NULL THEN
+        PERFORM gapless.column_refuse('torn', target, target_column, column_take.name, NULL);
+    END IF;
+    RETURN value;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_take IS
+'Private, for the triggers of attach_gapless. The next number of a column for a row that is there already, entered into the journal at once. Locks and raises as column_open and column_enter.';
+
+REVOKE ALL ON FUNCTION gapless.column_take FROM PUBLIC;

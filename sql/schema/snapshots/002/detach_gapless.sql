@@ -1,0 +1,58 @@
+-- detach_gapless: ends what attach_gapless began; the numbers stay.
+--
+-- Runs with the caller's rights, who has to own the table. Locks the table (ACCESS EXCLUSIVE) and the column's sequences
+-- until the transaction ends. Raises 22004 (NULL), 42501 (not the owner), 42704 (not attached).
+CREATE OR REPLACE FUNCTION gapless.detach_gapless(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    function regproc;
+    item     record;
+BEGIN
+    IF target IS NULL OR target_column IS NULL THEN
+        RAISE EXCEPTION 'the table and the column must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Give both.', SCHEMA = 'gapless';
+    ELSIF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c WHERE c.oid = target) THEN
+        RAISE EXCEPTION 'only the owner of table % can detach a column of it', target
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
+    SELECT t.tgfoid::regproc
+    INTO function
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_proc AS p
+        ON p.oid = t.tgfoid AND p.pronamespace = c.relnamespace AND p.proowner = c.relowner AND p.prosecdef
+    WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
+            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
+    END IF;
+    FOR item IN
+        SELECT t.tgname, t.tgrelid::regclass AS relation
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = function AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
+    END LOOP;
+    FOR item IN
+        SELECT p.oid::regprocedure AS signature
+        FROM pg_catalog.pg_proc AS f
+        JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.pronargs = 0 AND p.proname IN (f.proname, f.proname || '_rows')
+        WHERE f.oid = function
+    LOOP
+        EXECUTE format('DROP FUNCTION %s', item.signature);
+    END LOOP;
+    PERFORM gapless.column_release(target, target_column);
+    PERFORM gapless.column_forget(target, target_column);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.detach_gapless IS
+'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached.';
+
+REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;

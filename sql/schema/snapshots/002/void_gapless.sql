@@ -1,0 +1,77 @@
+-- void_gapless: an issued number was cancelled, and why. It stays used.
+--
+-- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows. Raises 22004
+-- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already).
+CREATE OR REPLACE FUNCTION gapless.void_gapless(
+    name   text,
+    value  bigint,
+    reason text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    entry  record;
+    after  bigint;
+    place  bigint;
+    before gapless.void;
+BEGIN
+    PERFORM gapless.check_name(void_gapless.name);
+    IF void_gapless.value IS NULL OR void_gapless.reason IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the value to void and the reason must not be NULL', void_gapless.name
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Say which number was cancelled, and why.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = CASE WHEN void_gapless.value IS NULL THEN 'value' ELSE 'reason' END;
+    ELSIF void_gapless.reason !~ '\S' THEN
+        RAISE EXCEPTION 'sequence "%": the reason for voiding % must not be empty', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'An auditor will read it.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
+    END IF;
+
+    -- From the newest row back: in the latest cycle the values fall.
+    PERFORM gapless.lock_sequence(void_gapless.name, false);
+    FOR entry IN
+        SELECT a.ordinal, a.first_value, a.last_value, a.kind
+        FROM gapless.allocation AS a
+        WHERE a.name = void_gapless.name COLLATE "C"
+        ORDER BY a.ordinal DESC
+    LOOP
+        EXIT WHEN entry.last_value >= after; -- the cycle before
+        IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN
+            -- Given out elsewhere, unless an older row has it.
+            place := entry.ordinal;
+        ELSIF void_gapless.value BETWEEN entry.first_value AND entry.last_value THEN
+            place := entry.ordinal + (void_gapless.value - entry.first_value);
+        END IF;
+        EXIT WHEN void_gapless.value >= entry.first_value;
+        after := entry.first_value;
+    END LOOP;
+    IF place IS NULL THEN
+        RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
+    END IF;
+
+    INSERT INTO gapless.void (name, value, ordinal, reason)
+    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        SELECT v.*
+        INTO before
+        FROM gapless.void AS v
+        WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
+        RAISE EXCEPTION 'sequence "%": % is void already', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
+                HINT = 'What was said stands.',
+                SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.void_gapless IS
+'Notes that an issued number, of the latest cycle, was cancelled, and why. It is never issued again; its row, which may be kept, can then be deleted. Locks the sequence until the transaction ends. Raises 22004, 22023 for arguments and for a value that was not issued; 55000 where it is void already; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
