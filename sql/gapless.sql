@@ -2018,7 +2018,7 @@ BEGIN
         SELECT s.name
         FROM (
             VALUES
-                ('standard_conforming_strings', expression LIKE '%\%'),
+                ('standard_conforming_strings', strpos(expression, e'\\') > 0),
                 ('transform_null_equals', tree LIKE '%{NULLTEST %' OR expression ~* '\mnull\M'),
                 ('lc_time', expression LIKE '%TM%'),
                 ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),

@@ -1,0 +1,229 @@
+package gapless_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// What a review of columns that number themselves found: each was a way to spoil numbering, or to gain rights.
+
+// mayAttach gives a role what a table's owner needs to attach a column.
+func mayAttach(s session, quoted string) {
+	s.t.Helper()
+	s.do("GRANT USAGE ON SCHEMA gapless TO " + quoted)
+	for _, function := range texts(s, `
+		SELECT oid::regprocedure::text FROM pg_proc
+		WHERE pronamespace = 'gapless'::regnamespace AND (proname LIKE 'column\_%' OR proname IN ('attach_gapless', 'detach_gapless'))`) {
+		s.do("GRANT EXECUTE ON FUNCTION " + function + " TO " + quoted)
+	}
+}
+
+func TestTheAuditRunsNothingOfATableOwnersWithItsOwnRights(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s, hostile := connect(t, database), connect(t, database)
+	_, quoted := role(t, database, "hostile")
+	mayAttach(s, quoted)
+	s.do("CREATE SCHEMA h AUTHORIZATION " + quoted)
+	s.do("CREATE TABLE ran (by text)")
+	s.do("GRANT INSERT ON ran TO " + quoted)
+	hostile.do("SET ROLE " + quoted)
+	hostile.do("CREATE TABLE h.c (d date, number bigint UNIQUE)")
+	hostile.do("SELECT gapless.attach_gapless('h.c', 'number', '''hc''', chronology => 'NEW.d')")
+	hostile.do("INSERT INTO h.c VALUES ('2026-01-01')")
+	hostile.do("CREATE TYPE h.evil AS (x timestamp)")
+	hostile.do(`CREATE FUNCTION h.evil(h.evil) RETURNS timestamp LANGUAGE plpgsql AS
+		$$ BEGIN INSERT INTO public.ran VALUES (current_user); RETURN ($1).x; END $$`)
+	hostile.do("CREATE CAST (h.evil AS timestamp) WITH FUNCTION h.evil(h.evil) AS IMPLICIT")
+	hostile.do("DROP FUNCTION h.c_number_gapless_rows()")
+	hostile.do(`CREATE FUNCTION h.c_number_gapless_rows() RETURNS TABLE (series text, value bigint, number text, dated h.evil)
+		LANGUAGE sql STABLE SECURITY DEFINER AS $$ SELECT 'hc'::text, 1::bigint, '1', row(now()::timestamp)::h.evil $$`)
+	hostile.do("GRANT EXECUTE ON FUNCTION h.c_number_gapless_rows() TO PUBLIC")
+	require.NotEmpty(t, texts(s, "SELECT explanation FROM gapless.audit_gapless() WHERE NOT explained"), "that it cannot be read")
+	require.Empty(t, texts(s, "SELECT by FROM ran"))
+
+	// Neither does a function that is not SECURITY DEFINER, and would run with the rights of the schema's owner.
+	hostile.do("DROP FUNCTION h.c_number_gapless_rows()")
+	hostile.do(`CREATE FUNCTION h.c_number_gapless_rows() RETURNS SETOF record LANGUAGE plpgsql AS
+		$$ BEGIN INSERT INTO public.ran VALUES (current_user); RETURN; END $$`)
+	s.do("SELECT gapless.audit_gapless()")
+	require.Empty(t, texts(s, "SELECT by FROM ran"))
+}
+
+func TestNoSettingButTheirOwnIsSetByTheColumnsFunctions(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s, hostile := connect(t, database), connect(t, database)
+	_, quoted := role(t, database, "hostile")
+	mayAttach(s, quoted)
+	s.do("CREATE TABLE a (number bigint UNIQUE)")
+	hostile.do("SET ROLE " + quoted)
+	before := *value[string](s, "SHOW dynamic_library_path")
+	hostile.do("BEGIN")
+	hostile.do("SELECT gapless.column_open('a', 'number', 'a', 1, 'dynamic_library_path', 0)")
+	hostile.do("RESET ROLE")
+	require.Equal(t, before, *value[string](hostile, "SHOW dynamic_library_path"))
+}
+
+func TestAnOperatorOfAnotherSchemaIsNotFound(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s, app := connect(t, database), connect(t, database)
+	_, quoted := role(t, database, "app")
+	s.do("GRANT CREATE ON SCHEMA public TO PUBLIC") // as it was before PostgreSQL 15
+	s.do("CREATE TABLE a (id varchar PRIMARY KEY, series text NOT NULL, number bigint, late bigint UNIQUE, UNIQUE (series, number))")
+	s.do("SELECT gapless.attach_gapless('a', 'number', 'NEW.series')")
+	s.do("SELECT gapless.attach_gapless('a', 'late', '''late''', at_commit => true)")
+	s.do("GRANT INSERT, SELECT ON a TO " + quoted)
+	app.do("SET ROLE " + quoted)
+	for _, types := range []string{"text, integer", "text, bigint", "bigint, integer", "oid, integer", "numeric, bigint", "integer, bigint", "varchar, varchar", "varchar, text"} {
+		name := "evil_" + strings.NewReplacer(", ", "_").Replace(types)
+		left, right, _ := strings.Cut(types, ", ")
+		for operator, result := range map[string]string{"||": "text", "=": "boolean", "<>": "boolean", "+": "bigint", "-": "bigint", "<": "boolean", ">": "boolean", "<=": "boolean"} {
+			function := pgx.Identifier{name + operator}.Sanitize()
+			app.do("CREATE FUNCTION public." + function + "(" + types + ") RETURNS " + result + " LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'hijacked as %', current_user; END $$")
+			app.do("CREATE OPERATOR public." + operator + " (leftarg = " + left + ", rightarg = " + right + ", function = public." + function + ")")
+		}
+	}
+	app.do("INSERT INTO a (id, series) VALUES ('1', 'a'), ('2', 'b'), ('3', 'a'), ('4', 'a')")
+	require.Equal(t, []int64{1, 2, 3}, s.numbers("SELECT number FROM a WHERE series = 'a' ORDER BY number"))
+	require.EqualValues(t, 4, s.number("SELECT count(late) FROM a"))
+}
+
+// TestASequenceHasANumberOnceWhateverTheIndexAllows has tables whose unique index has more than what tells the sequences apart.
+func TestASequenceHasANumberOnceWhateverTheIndexAllows(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	s.do("CREATE TABLE a (id int PRIMARY KEY, tenant int, number bigint, UNIQUE (tenant, number))")
+	require.NotEmpty(t, s.refuse("55000", "SELECT gapless.attach_gapless('a', 'number', '''a''')").Hint)
+	s.do("SELECT gapless.attach_gapless('a', 'number', $$ 'a/' || NEW.tenant % 2 $$)")
+	lie := `SELECT set_config('gapless.note_' || left(md5('public.a number'), 12),
+		ARRAY['a'::regclass::oid::text, pg_stat_get_xact_tuples_inserted('a'::regclass)::text, '1', 'a/1']::text, true)`
+	s.do("BEGIN")
+	s.do("INSERT INTO a (id, tenant) VALUES (1, 1)")
+	s.do(lie)
+	s.refuse("40001", "INSERT INTO a (id, tenant) VALUES (2, 3)")
+	s.do("ROLLBACK")
+
+	s.do("CREATE TABLE b (id int PRIMARY KEY, tenant int, number bigint, UNIQUE (tenant, number))")
+	s.do("SELECT gapless.attach_gapless('b', 'number', $$ 'b/' || NEW.tenant % 2 $$, at_commit => true)")
+	s.do("BEGIN")
+	s.do("INSERT INTO b (id, tenant) VALUES (1, 1)")
+	s.do("SET CONSTRAINTS ALL IMMEDIATE")
+	s.do("SET CONSTRAINTS ALL DEFERRED")
+	s.do("INSERT INTO b (id, tenant) VALUES (2, 3)")
+	s.refuse("428C9", "UPDATE b SET number = 1 WHERE id = 2")
+	s.do("ROLLBACK")
+}
+
+func TestANewPartitionIsGuardedOnceThoughTheSnapshotDoesNotShowIt(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	one, two := connect(t, database), connect(t, database)
+	one.do("CREATE TABLE p (k int, number bigint, UNIQUE (k, number)) PARTITION BY LIST (k)")
+	one.do("SELECT gapless.attach_gapless('p', 'number', $$ 'p/' || NEW.k $$)")
+	one.do("CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1, 2)")
+	two.do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+	two.do("SELECT 1")
+	one.do("INSERT INTO p VALUES (1)")
+	two.do("INSERT INTO p VALUES (2)")
+	two.do("COMMIT")
+	one.refuse("23001", "TRUNCATE p1")
+}
+
+func TestTheAuditTellsColumnsApartAndSurvivesOneThatCannotBeRead(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	for _, table := range []string{"a", "b", "c"} {
+		s.do("CREATE TABLE " + table + " (series text, number bigint, UNIQUE (series, number))")
+		s.do("SELECT gapless.attach_gapless('" + table + "', 'number', 'NEW.series')")
+		s.do("INSERT INTO " + table + " SELECT '" + table + "' FROM generate_series(1, 3)")
+	}
+	s.do("SET session_replication_role = replica")
+	s.do("DELETE FROM a WHERE number = 3")
+	s.do("INSERT INTO b VALUES ('a', 3)")
+	s.do("SET session_replication_role = origin")
+	s.do("ALTER TABLE c RENAME TO renamed")
+	require.Equal(t, []string{
+		"public.renamed.number changed after issue",
+		"a public.a.number hole 3 3",
+		"a public.b.number never issued 3 3",
+	}, texts(s, `SELECT concat_ws(' ', nullif(sequence, ''), attached_column, kind, first_value, last_value) FROM gapless.audit_gapless()
+		WHERE NOT explained AND sequence <> 'c' ORDER BY sequence, attached_column`))
+	require.Contains(t, texts(s, "SELECT explanation FROM gapless.audit_gapless()"), `the column cannot be read: relation "public.c" does not exist`)
+}
+
+func TestASessionsSettingsDoNotChangeWhatAnExpressionMeans(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	cases := map[string]struct{ column, name, set, row, series string }{
+		"standard_conforming_strings": {"x text", `regexp_replace(NEW.x, '\d+$', '')`, "standard_conforming_strings = off", "'abc1'", "abc"},
+		"transform_null_equals":       {"x text", `CASE WHEN NEW.x = NULL THEN 'equal' ELSE 'not equal' END`, "transform_null_equals = on", "NULL", "not equal"},
+		"extra_float_digits":          {"x float8", `'f' || NEW.x`, "extra_float_digits = -10", "1.23456789012345", "f1.23456789012345"},
+		"IntervalStyle":               {"x interval", `'i' || NEW.x`, "IntervalStyle = iso_8601", "'1 day'", "i1 day"},
+		"DateStyle":                   {"x date", `'d' || NEW.x`, "DateStyle = 'German'", "'2026-01-02'", "d2026-01-02"},
+		"TimeZone":                    {"x timestamptz", `'t' || date(NEW.x)`, "TimeZone = 'Pacific/Auckland'", "'2026-01-01 23:00:00+00'", "t2026-01-01"},
+		"bytea_output":                {"x bytea", `'b' || NEW.x::text`, "bytea_output = escape", `'\x01'`, `b\x01`},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			table := pgx.Identifier{name}.Sanitize()
+			s, other := connect(t, database), connect(t, database)
+			s.do("SET TimeZone = 'UTC'")
+			s.do("CREATE TABLE " + table + " (" + c.column + ", number bigint UNIQUE)")
+			s.do("SELECT gapless.attach_gapless($1::text::regclass, 'number', $2)", table, c.name)
+			other.do("SET " + c.set)
+			other.do("SET escape_string_warning = off")
+			other.do("INSERT INTO " + table + " SELECT " + c.row)
+			require.EqualValues(t, 1, s.number("SELECT gapless.last_gapless($1)", c.series))
+		})
+	}
+}
+
+func TestIdentifiersAndLiteralsOfAnyKind(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	schema, table, column := `s "%s" %1$s`, "T \"x\" %I ä", "№ %L \"n\""
+	quoted := pgx.Identifier{schema, table}.Sanitize()
+	number := pgx.Identifier{column}.Sanitize()
+	s.do("CREATE SCHEMA " + pgx.Identifier{schema}.Sanitize())
+	s.do("CREATE TABLE " + quoted + ` ("a %s" int PRIMARY KEY, ` + number + " bigint UNIQUE)")
+	name := "E'\\'x\\ny %s ~relation~\\' ' || 'a\nb %1$s' -- a comment"
+	s.do("SELECT gapless.attach_gapless($1::text::regclass, $2, $3, condition => $4)", quoted, column, name, `NEW."a %s" > 0 -- %`)
+	s.do("INSERT INTO " + quoted + " VALUES (1), (0), (2)")
+	series := "'x\ny %s ~relation~' a\nb %1$s"
+	require.EqualValues(t, 2, s.number("SELECT gapless.last_gapless($1)", series))
+	err := s.refuse("23001", "DELETE FROM "+quoted)
+	require.Equal(t, schema, err.SchemaName)
+	require.Equal(t, table, err.TableName)
+	require.Equal(t, column, err.ColumnName)
+	require.Empty(t, texts(s, "SELECT explanation FROM gapless.audit_gapless()"))
+	s.do("SELECT gapless.detach_gapless($1::text::regclass, $2)", quoted, column)
+
+	long := strings.Repeat("n", 43)
+	s.do("CREATE TABLE long (" + long + " bigint UNIQUE)")
+	require.NotEmpty(t, s.refuse("55000", "SELECT gapless.attach_gapless('long', '"+long+"', '''long''')").Hint)
+}
+
+func TestAColumnDoesNotTakeOverASequenceThatHasCycled(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	s.do("SELECT gapless.next_gapless('a', reset => 3) FROM generate_series(1, 3)")
+	s.do("CREATE TABLE a (number bigint UNIQUE)")
+	s.do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+	err := s.refuse("55000", "INSERT INTO a DEFAULT VALUES")
+	requireHelpful(t, err)
+	require.Equal(t, "sequence_cycled", err.ConstraintName)
+
+	// A void is of its own cycle.
+	s.do("SELECT gapless.void_gapless('a', 1, 'in the second')")
+	s.do("SELECT gapless.next_gapless('a', reset => 3) FROM generate_series(1, 2)")
+	require.Equal(t, []string{"void 1 3"}, texts(s, `
+		SELECT concat_ws(' ', f.kind, f.first_value, a.ordinal) FROM gapless.audit_gapless('a') AS f JOIN gapless.allocation AS a USING (allocated_at)`))
+}
