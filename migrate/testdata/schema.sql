@@ -110,7 +110,7 @@ BEGIN
     JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
     WHERE c.oid = target;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no table with the oid %', target::oid USING ERRCODE = 'undefined_table', SCHEMA = 'gapless';
+        RAISE EXCEPTION 'there is no table with the oid %', target::oid USING ERRCODE = 'undefined_table', HINT = 'Give the table by its name.', SCHEMA = 'gapless';
     ELSIF relation.relkind NOT IN ('r', 'p') THEN
         fault := 'it is not a table, or a foreign one';
         hint := 'Attach the column of the table in which its rows are.';
@@ -164,7 +164,7 @@ BEGIN
     WHERE a.attrelid = target AND a.attname = target_column AND a.attnum > 0 AND NOT a.attisdropped;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % has no column "%"', target, target_column
-            USING ERRCODE = 'undefined_column', SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column;
+            USING ERRCODE = 'undefined_column', HINT = 'Name the column that is to number itself.', SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column;
     ELSIF EXISTS (
         SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name
     ) THEN
@@ -306,7 +306,7 @@ BEGIN
     IF octet_length(stem) > 46 OR EXISTS (
         SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname = stem || '_gapless'
     ) THEN
-        stem := substr(stem, 1, 9) || '_' || md5(relation.relname || '.' || target_column);
+        stem := substr(stem, 1, 4) || '_' || md5(target::oid || '.' || target_column);
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
@@ -472,7 +472,11 @@ BEGIN
     ), owned AS MATERIALIZED (
         SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column
         FROM gapless.sequence AS s
-        WHERE audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C"
+        WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
+            AND NOT EXISTS (
+                SELECT FROM number AS n
+                WHERE n.finding = 'failed' AND n.attached_column = gapless.attached_column(s.target, s.target_column)
+            )
     ), sequence AS (
         -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
         SELECT
@@ -490,7 +494,11 @@ BEGIN
             SELECT
                 g.name,
                 range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'issued') AS issued,
-                range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'pruned') AS pruned,
+                -- Nor where pruned ones did, if the oldest of them were adopted.
+                range_agg(numrange(
+                    least(q.lowest, g.first_value, g.last_value),
+                    greatest(g.first_value, g.last_value)::numeric + 1
+                )) FILTER (WHERE g.kind = 'pruned') AS pruned,
                 -- Nobody knows where adopted numbers began: after those before, or with the first that is there.
                 range_agg(numrange(
                     least(coalesce(g.before::numeric + 1, q.lowest, g.last_value), g.last_value),
@@ -533,7 +541,7 @@ BEGIN
         -- A column's sequence does not cycle.
         SELECT o.name, o.attached_column, 'double', 'the journal has it twice', numrange(g.first_value, least(g.before, g.last_value)::numeric + 1)
         FROM owned AS o
-        JOIN segment AS g ON g.name = o.name AND g.first_value <= g.before
+        JOIN segment AS g ON g.name = o.name AND g.first_value <= g.before AND g.kind = 'issued'
         WHERE o.attached_column IS NOT NULL
         UNION ALL
         -- Of others only the journal is known.
@@ -617,7 +625,7 @@ BEGIN
     SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, false,
         n.detail, NULL, NULL, NULL, NULL
     FROM number AS n
-    WHERE n.finding = 'unreadable'
+    WHERE n.finding IN ('unreadable', 'failed')
     ORDER BY 1, 4, 3;
 END;
 $$;
@@ -707,17 +715,17 @@ BEGIN
             ) THEN
                 RETURN QUERY EXECUTE format(
                     $query$
-                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', r.dated, a.dated)
+                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
                     JOIN gapless.allocation AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
-                    WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated <> r.dated
+                    WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated IS DISTINCT FROM r.dated AND a.dated IS NOT NULL
                     $query$,
                     attached.function
                 ) USING audit_numbers.name, attached.column_name;
             END IF;
         EXCEPTION WHEN OTHERS THEN
             -- One table that was renamed, say, does not keep the others from being audited.
-            RETURN QUERY SELECT NULL::text, attached.column_name, 'unreadable', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
+            RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
         END;
     END LOOP;
 END;
@@ -913,17 +921,18 @@ DECLARE
     following text;
     assign    text[] := '{}'::text[];
     place     text;
+    guard     text := '';
+    kept      text;
 BEGIN
     IF format IS NOT NULL THEN
         value := format(
             e'(\n'
             '                SELECT CASE WHEN count(*) = 1 THEN min(v.value) END -- the run of digits that gives the text again\n'
             '                FROM (\n'
-            '                    SELECT DISTINCT r.run[1]::numeric::bigint AS value\n'
+            '                    SELECT DISTINCT CASE WHEN length(ltrim(r.run[1], ''0'')) < 20 AND r.run[1]::numeric < 9223372036854775808 THEN r.run[1]::bigint END AS value\n'
             '                    FROM regexp_matches(%1$s, ''[0-9]+'', ''g'') AS r (run)\n'
-            '                    WHERE length(ltrim(r.run[1], ''0'')) < 19 OR length(ltrim(r.run[1], ''0'')) = 19 AND r.run[1]::numeric < 9223372036854775808\n'
             '                ) AS v\n'
-            '                WHERE %2$s COLLATE "C" = %1$s COLLATE "C"\n'
+            '                WHERE v.value IS NOT NULL AND %2$s COLLATE "C" = %1$s COLLATE "C"\n'
             '            )',
             written || '::text', number
         );
@@ -979,7 +988,7 @@ BEGIN
             ) END
             || CASE WHEN at_commit THEN format(e'            PERFORM gapless.column_expect(%s, %s);\n', arguments, series) ELSE
                 format(
-                    e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
+                    e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
                     '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
                     '            ELSE\n'
                     '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
@@ -987,7 +996,13 @@ BEGIN
                     CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
                     arguments, initial, note, series, place
                 )
-                || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(e'            NEW.%I := %s;\n', target_column, number) END
+                || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(
+                    e'            NEW.%1$I := %2$s;\n'
+                    '            IF NEW.%1$I IS NULL THEN\n'
+                    '                PERFORM gapless.column_refuse(''unreadable'', %3$s, %4$s, value::text);\n'
+                    '            END IF;\n',
+                    target_column, number, arguments, series
+                ) END
                 || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value);\n', series) ELSE '' END
             END
             || CASE WHEN condition IS NULL THEN '' ELSE
@@ -1012,10 +1027,19 @@ BEGIN
         format('%s.%I', target, target_column)
     );
     -- A new row.
+    IF partitioned THEN
+        guard := format(
+            e'        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %L) THEN\n'
+            '            PERFORM gapless.column_guard(TG_RELID, %L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+            '        END IF;\n',
+            ('~gapless_truncate_' || target_column)::name, target_column
+        );
+    END IF;
     trigger_body := trigger_body || format(
         e'    IF TG_ARGV[0] = ''insert'' THEN\n'
+        '%2$s'
         '        IF NEW.%1$I IS NOT NULL THEN\n',
-        target_column
+        target_column, guard
     );
     IF partitioned THEN
         trigger_body := trigger_body || format(
@@ -1029,15 +1053,8 @@ BEGIN
     END IF;
     trigger_body := trigger_body || format(
         e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
-        '        END IF;\n'
-        '%3$s',
-        arguments, target_column,
-        CASE WHEN partitioned THEN format(
-            e'        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %L) THEN\n'
-            '            PERFORM gapless.column_guard(TG_RELID, %L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
-            '        END IF;\n',
-            ('~gapless_truncate_' || target_column)::name, target_column
-        ) ELSE '' END
+        '        END IF;\n',
+        arguments, target_column
     ) || assign[1] || e'        RETURN NEW;\n    END IF;\n';
     -- The rows that arrived.
     IF NOT at_commit THEN
@@ -1116,12 +1133,12 @@ BEGIN
         trigger_body := trigger_body || format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
             '        key := NEW;\n'
+            '        PERFORM gapless.column_lock();\n'
             '        SELECT %1$s AS series, %2$s AS dated\n'
             '        INTO run\n'
             '        FROM %3$s AS new\n'
             '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
             '        IF FOUND THEN\n'
-            '            PERFORM gapless.column_lock();\n'
             '            value := gapless.column_take(%7$s, run.series, %8$s, %9$s);\n'
             '            PERFORM gapless.column_move(''issue'', run.series, value);\n'
             '            UPDATE %3$s AS new\n'
@@ -1138,9 +1155,20 @@ BEGIN
             target_column, CASE WHEN format IS NULL THEN 'v.value' ELSE number END
         );
     END IF;
-    -- A row that changes.
+    -- A row that changes. A partition's own triggers are for what may happen to it after it was detached.
+    kept := CASE WHEN partitioned THEN format(
+        e'    IF TG_ARGV[0] LIKE ''kept%%''\n'
+        '        AND EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid = %L::regclass)\n'
+        '    THEN\n'
+        '        IF TG_OP = ''UPDATE'' THEN\n'
+        '            RETURN NEW; -- the triggers of its table see to it\n'
+        '        END IF;\n'
+        '        RETURN NULL;\n'
+        '    END IF;\n', target
+    ) ELSE '' END;
     trigger_body := trigger_body || format(
-        e'\n    IF TG_ARGV[0] = ''update'' THEN\n'
+        e'\n%7$s'
+        '    IF TG_ARGV[0] IN (''update'', ''kept_update'') THEN\n'
         '        IF OLD.%1$I IS NOT NULL THEN\n'
         '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO old_run FROM (SELECT OLD.*) AS new;\n'
         '            IF pg_catalog.record_image_ne(ROW(NEW.%1$I), ROW(OLD.%1$I)) THEN\n'
@@ -1153,7 +1181,7 @@ BEGIN
         '            RETURN NEW;\n'
         '        END IF;\n'
         '        IF NEW.%1$I IS NOT NULL THEN\n',
-        target_column, series, value, dated, arguments, from_row
+        target_column, series, value, dated, arguments, from_row, kept
     );
     IF at_commit THEN
         trigger_body := trigger_body || format(
@@ -1168,25 +1196,16 @@ BEGIN
         e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
         '        END IF;\n',
         arguments, target_column
-    ) || assign[2] || e'        RETURN NEW;\n    END IF;\n';
+    ) || guard || assign[2] || e'        RETURN NEW;\n    END IF;\n';
     -- A row that goes.
     trigger_body := trigger_body || format(
         e'\n    IF TG_ARGV[0] = ''truncate'' THEN\n'
         '        PERFORM gapless.column_truncate(TG_RELID, %1$s);\n'
         '        RETURN NULL;\n'
         '    END IF;\n'
-        '\n    IF TG_ARGV[0] LIKE ''kept%%'' AND (SELECT c.relispartition FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID) THEN\n'
-        '        IF TG_OP = ''UPDATE'' THEN\n'
-        '            RETURN NEW; -- the table''s own triggers see to it\n'
-        '        END IF;\n'
-        '        RETURN NULL;\n'
-        '    END IF;\n'
-        '\n    -- A deleted row, or one of a detached partition that changes its number.\n'
-        '    SELECT %2$s AS series, %3$s AS value INTO run FROM (SELECT OLD.*) AS new;\n'
-        '    IF TG_OP = ''UPDATE'' THEN\n'
-        '        PERFORM gapless.column_refuse(''changed'', %1$s, run.series, OLD.%4$I::text);\n'
-        '    END IF;\n',
-        arguments, series, value, target_column
+        '\n    -- A deleted row.\n'
+        '    SELECT %2$s AS series, %3$s AS value INTO run FROM (SELECT OLD.*) AS new;\n',
+        arguments, series, value
     );
     IF partitioned THEN
         trigger_body := trigger_body ||
@@ -1224,12 +1243,13 @@ BEGIN
             '    FOR relation IN\n'
             '        SELECT t.tgrelid\n'
             '        FROM pg_catalog.pg_trigger AS t\n'
-            '        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid AND NOT c.relispartition\n'
-            '        WHERE t.tgname = %L AND t.tgfoid = (\n'
-            '            SELECT o.tgfoid FROM pg_catalog.pg_trigger AS o WHERE o.tgrelid = %L::regclass AND o.tgname = %L\n'
+            '        WHERE t.tgname = %1$L\n'
+            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(t.tgrelid) AS a WHERE a.relid = %2$L::regclass)\n'
+            '            AND t.tgfoid = (\n'
+            '            SELECT o.tgfoid FROM pg_catalog.pg_trigger AS o WHERE o.tgrelid = %2$L::regclass AND o.tgname = %3$L\n'
             '        )\n'
             '    LOOP\n'
-            '        RETURN QUERY EXECUTE %L || relation::text || %L;\n'
+            '        RETURN QUERY EXECUTE %4$L || relation::text || %5$L;\n'
             '    END LOOP;\n',
             ('~gapless_kept_delete_' || target_column)::name, target, ('~gapless_insert_' || target_column)::name,
             selected, following
@@ -1325,11 +1345,16 @@ BEGIN
             PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
         ELSIF NOT proven THEN
             RETURN first;
-        ELSIF last <= newest.last_value AND last - first + 1 = size THEN
+        ELSIF last - first + 1 <> size THEN
+            RETURN following;
+        ELSIF last <= newest.last_value THEN
             RETURN NULL;
         END IF;
-        RETURN following;
-    ELSIF first > following OR last - first + 1 <> size THEN
+        dates := dates[following - first + 1:size]; -- the rest is to be entered
+        size := last - following + 1;
+        first := following;
+    END IF;
+    IF first > following OR last - first + 1 <> size THEN
         RETURN following;
     END IF;
     IF newest.dated > dates[1] OR dates <> (SELECT array_agg(d ORDER BY d) FROM unnest(dates) AS d) THEN
@@ -1374,7 +1399,7 @@ CREATE FUNCTION gapless.column_expression(target regclass, path text, parameter 
     AS $$
 DECLARE
     scratch text := (
-        SELECT format('%I.%I', n.nspname, '~gapless_expression')
+        SELECT format('%I.%I', n.nspname, '~gapless_expression_' || target::oid)
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.oid = target
@@ -1392,7 +1417,7 @@ BEGIN
     FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped;
     source := source || ' CROSS JOIN LATERAL (SELECT ';
-    rest := ' AS result' || CASE WHEN parameter = 'format' THEN ' FROM (SELECT NULL::bigint AS value) AS v' ELSE '' END || ') AS number';
+    rest := ' AS result' || CASE WHEN parameter = 'format' THEN ' FROM (SELECT NULL::bigint AS value) AS "write value"' ELSE '' END || ') AS number';
     BEGIN
         PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
         -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one statement only.
@@ -1426,7 +1451,11 @@ BEGIN
         fault := 'it must be a scalar expression, without subqueries, aggregates and sets';
     ELSIF tree ~ '\{VAR :varno \d+ :varattno -' THEN
         fault := 'it must not read system columns';
-    ELSIF tree LIKE '%{SQLVALUEFUNCTION %' OR expression ~* '''\s*(now|today|tomorrow|yesterday)\s*''' THEN
+    ELSIF tree LIKE '%{SQLVALUEFUNCTION %'
+        -- Texts such as 'now' that are read as a date or a time.
+        OR tree ~ ':consttype (1082|1083|1114|1184|1266)\M' AND expression ~* '(\m(now|today|tomorrow|yesterday)\M|u&)'
+        OR tree ~ '\{COERCEVIAIO .*:resulttype (1082|1083|1114|1184|1266)\M'
+    THEN
         fault := 'it must not ask for the time or the user, since the audit evaluates it again later';
     ELSE
         SELECT string_agg(DISTINCT p.oid::regprocedure::text, ', ')
@@ -1480,7 +1509,7 @@ BEGIN
             settings := settings || '{extra_float_digits,IntervalStyle,bytea_output,lc_monetary}'::text[];
         END IF;
     END IF;
-    IF tree ~ '\{VAR :varno 1 :varattno 0 ' THEN -- the whole row
+    IF tree ~ '\{VAR :varno \d+ :varattno 0 ' THEN -- the whole row
         SELECT array_agg(a.attnum)
         INTO columns
         FROM pg_catalog.pg_attribute AS a
@@ -1508,6 +1537,7 @@ CREATE FUNCTION gapless.column_forget(target regclass, target_column name) RETUR
     AS $$
 BEGIN
     PERFORM set_config('gapless.note_' || left(md5(target::text || ' ' || target_column), 12), '', true);
+    PERFORM set_config('gapless.switched', '', true);
     PERFORM set_config('gapless.next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
 END;
 $$;
@@ -1540,7 +1570,7 @@ BEGIN
                 ('truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
                 ('settle', 'AFTER INSERT ON %s FOR EACH STATEMENT'),
                 ('kept_delete', 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
-                ('kept_update', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))')
+                ('kept_update', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)')
         ) AS v (purpose, event)
     LOOP
         name := ('~gapless_' || item.purpose || '_' || target_column)::name;
@@ -1657,7 +1687,7 @@ BEGIN
     IF noted[1] = relation::text AND noted[4] = name AND relation <> 0::oid THEN
         following := pg_stat_get_xact_tuples_inserted(relation) - noted[2]::bigint;
         IF noted[3]::bigint > 9223372036854775807 - following THEN
-            PERFORM gapless.raise_exhausted(name, 1);
+            PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
         RETURN noted[3]::bigint + following;
     END IF;
@@ -1666,12 +1696,13 @@ BEGIN
         value := following;
     ELSE
         IF following IS NOT NULL THEN
+            PERFORM set_config('gapless.switched', 'on', true);
             slot := 'gapless.next_' || (hashtext(noted[4]) & 63)::text;
-            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || noted[4] || e'\t' || following::text || ';', true);
+            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || md5(noted[4]) || e'\t' || following::text || ';', true);
         END IF;
         slot := 'gapless.next_' || (hashtext(name) & 63)::text;
         entries := current_setting(slot, true);
-        entry := e'\n' || name || e'\t';
+        entry := e'\n' || md5(name) || e'\t';
         IF strpos(entries, entry) > 0 THEN
             value := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1)::bigint;
             PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);
@@ -1842,7 +1873,7 @@ BEGIN
             hint := 'The expression name of gapless.attach_gapless gave NULL for it: something that it reads is missing.';
         WHEN 'unreadable' THEN
             code := 'invalid_parameter_value';
-            message := format('%s: the number %s cannot be read back from its text', what, detail);
+            message := format('%s: the number %s of sequence "%s" cannot be read back from its text', what, coalesce(detail, ''), name);
             hint := 'Exactly one run of digits in it has to give the same text again. Attach the column with another format.';
         WHEN 'torn' THEN
             code := 'serialization_failure';
@@ -1852,6 +1883,11 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
             hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'exhausted' THEN
+            schema_name := 'gapless';
+            code := 'sequence_generator_limit_exceeded';
+            message := format('%s: sequence "%s" has no number left below 9223372036854775808', what, name);
+            hint := 'Let the expression name of gapless.attach_gapless give another name.';
         WHEN 'uncounted' THEN
             code := 'object_not_in_prerequisite_state';
             message := format('%s cannot number rows while track_counts is off', what);

@@ -66,7 +66,7 @@ BEGIN
     JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
     WHERE c.oid = target;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no table with the oid %', target::oid USING ERRCODE = 'undefined_table', SCHEMA = 'gapless';
+        RAISE EXCEPTION 'there is no table with the oid %', target::oid USING ERRCODE = 'undefined_table', HINT = 'Give the table by its name.', SCHEMA = 'gapless';
     ELSIF relation.relkind NOT IN ('r', 'p') THEN
         fault := 'it is not a table, or a foreign one';
         hint := 'Attach the column of the table in which its rows are.';
@@ -122,7 +122,7 @@ BEGIN
     WHERE a.attrelid = target AND a.attname = target_column AND a.attnum > 0 AND NOT a.attisdropped;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % has no column "%"', target, target_column
-            USING ERRCODE = 'undefined_column', SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column;
+            USING ERRCODE = 'undefined_column', HINT = 'Name the column that is to number itself.', SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column;
     ELSIF EXISTS (
         SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name
     ) THEN
@@ -267,7 +267,7 @@ BEGIN
     IF octet_length(stem) > 46 OR EXISTS (
         SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname = stem || '_gapless'
     ) THEN
-        stem := substr(stem, 1, 9) || '_' || md5(relation.relname || '.' || target_column);
+        stem := substr(stem, 1, 4) || '_' || md5(target::oid || '.' || target_column);
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');

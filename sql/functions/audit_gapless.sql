@@ -74,7 +74,11 @@ BEGIN
     ), owned AS MATERIALIZED (
         SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column
         FROM gapless.sequence AS s
-        WHERE audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C"
+        WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
+            AND NOT EXISTS (
+                SELECT FROM number AS n
+                WHERE n.finding = 'failed' AND n.attached_column = gapless.attached_column(s.target, s.target_column)
+            )
     ), sequence AS (
         -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
         SELECT
@@ -92,7 +96,11 @@ BEGIN
             SELECT
                 g.name,
                 range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'issued') AS issued,
-                range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'pruned') AS pruned,
+                -- Nor where pruned ones did, if the oldest of them were adopted.
+                range_agg(numrange(
+                    least(q.lowest, g.first_value, g.last_value),
+                    greatest(g.first_value, g.last_value)::numeric + 1
+                )) FILTER (WHERE g.kind = 'pruned') AS pruned,
                 -- Nobody knows where adopted numbers began: after those before, or with the first that is there.
                 range_agg(numrange(
                     least(coalesce(g.before::numeric + 1, q.lowest, g.last_value), g.last_value),
@@ -135,7 +143,7 @@ BEGIN
         -- A column's sequence does not cycle.
         SELECT o.name, o.attached_column, 'double', 'the journal has it twice', numrange(g.first_value, least(g.before, g.last_value)::numeric + 1)
         FROM owned AS o
-        JOIN segment AS g ON g.name = o.name AND g.first_value <= g.before
+        JOIN segment AS g ON g.name = o.name AND g.first_value <= g.before AND g.kind = 'issued'
         WHERE o.attached_column IS NOT NULL
         UNION ALL
         -- Of others only the journal is known.
@@ -219,7 +227,7 @@ BEGIN
     SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, false,
         n.detail, NULL, NULL, NULL, NULL
     FROM number AS n
-    WHERE n.finding = 'unreadable'
+    WHERE n.finding IN ('unreadable', 'failed')
     ORDER BY 1, 4, 3;
 END;
 $function$;

@@ -2,7 +2,7 @@
 --
 -- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the table's owner.
 -- Locks no row. finding NULL: a run from first_value to last_value. 'double': first_value is there more than once.
--- 'unreadable': number's text gives no value. 'misdated': the row of first_value has another date than the journal.
+-- 'unreadable': number's text gives no value. 'failed': the column could not be read, so nothing else is said of it. 'misdated': the row of first_value has another date than the journal.
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -98,17 +98,17 @@ BEGIN
             ) THEN
                 RETURN QUERY EXECUTE format(
                     $query$
-                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', r.dated, a.dated)
+                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
                     JOIN gapless.allocation AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
-                    WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated <> r.dated
+                    WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated IS DISTINCT FROM r.dated AND a.dated IS NOT NULL
                     $query$,
                     attached.function
                 ) USING audit_numbers.name, attached.column_name;
             END IF;
         EXCEPTION WHEN OTHERS THEN
             -- One table that was renamed, say, does not keep the others from being audited.
-            RETURN QUERY SELECT NULL::text, attached.column_name, 'unreadable', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
+            RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
         END;
     END LOOP;
 END;

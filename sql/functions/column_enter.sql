@@ -94,11 +94,16 @@ BEGIN
             PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
         ELSIF NOT proven THEN
             RETURN first;
-        ELSIF last <= newest.last_value AND last - first + 1 = size THEN
+        ELSIF last - first + 1 <> size THEN
+            RETURN following;
+        ELSIF last <= newest.last_value THEN
             RETURN NULL;
         END IF;
-        RETURN following;
-    ELSIF first > following OR last - first + 1 <> size THEN
+        dates := dates[following - first + 1:size]; -- the rest is to be entered
+        size := last - following + 1;
+        first := following;
+    END IF;
+    IF first > following OR last - first + 1 <> size THEN
         RETURN following;
     END IF;
 

@@ -36,7 +36,7 @@ BEGIN
                 ('truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
                 ('settle', 'AFTER INSERT ON %s FOR EACH STATEMENT'),
                 ('kept_delete', 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
-                ('kept_update', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))')
+                ('kept_update', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)')
         ) AS v (purpose, event)
     LOOP
         name := ('~gapless_' || item.purpose || '_' || target_column)::name;

@@ -40,7 +40,7 @@ func main() {
 }
 
 func run(ctx context.Context, empty bool, command []string) (err error) {
-	server, err := pgtest.Start(ctx)
+	server, err := pgtest.Start(ctx, pgtest.WithSettings(map[string]string{"wal_level": "logical"})) // one of the tests wants it
 	if err != nil {
 		return err
 	}

@@ -38,17 +38,18 @@ DECLARE
     following text;
     assign    text[] := '{}'::text[];
     place     text;
+    guard     text := '';
+    kept      text;
 BEGIN
     IF format IS NOT NULL THEN
         value := format(
             e'(\n'
             '                SELECT CASE WHEN count(*) = 1 THEN min(v.value) END -- the run of digits that gives the text again\n'
             '                FROM (\n'
-            '                    SELECT DISTINCT r.run[1]::numeric::bigint AS value\n'
+            '                    SELECT DISTINCT CASE WHEN length(ltrim(r.run[1], ''0'')) < 20 AND r.run[1]::numeric < 9223372036854775808 THEN r.run[1]::bigint END AS value\n'
             '                    FROM regexp_matches(%1$s, ''[0-9]+'', ''g'') AS r (run)\n'
-            '                    WHERE length(ltrim(r.run[1], ''0'')) < 19 OR length(ltrim(r.run[1], ''0'')) = 19 AND r.run[1]::numeric < 9223372036854775808\n'
             '                ) AS v\n'
-            '                WHERE %2$s COLLATE "C" = %1$s COLLATE "C"\n'
+            '                WHERE v.value IS NOT NULL AND %2$s COLLATE "C" = %1$s COLLATE "C"\n'
             '            )',
             written || '::text', number
         );
@@ -105,7 +106,7 @@ BEGIN
             ) END
             || CASE WHEN at_commit THEN format(e'            PERFORM gapless.column_expect(%s, %s);\n', arguments, series) ELSE
                 format(
-                    e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
+                    e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
                     '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
                     '            ELSE\n'
                     '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
@@ -113,7 +114,13 @@ BEGIN
                     CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
                     arguments, initial, note, series, place
                 )
-                || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(e'            NEW.%I := %s;\n', target_column, number) END
+                || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(
+                    e'            NEW.%1$I := %2$s;\n'
+                    '            IF NEW.%1$I IS NULL THEN\n'
+                    '                PERFORM gapless.column_refuse(''unreadable'', %3$s, %4$s, value::text);\n'
+                    '            END IF;\n',
+                    target_column, number, arguments, series
+                ) END
                 || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value);\n', series) ELSE '' END
             END
             || CASE WHEN condition IS NULL THEN '' ELSE
@@ -140,10 +147,19 @@ BEGIN
     );
 
     -- A new row.
+    IF partitioned THEN
+        guard := format(
+            e'        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %L) THEN\n'
+            '            PERFORM gapless.column_guard(TG_RELID, %L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+            '        END IF;\n',
+            ('~gapless_truncate_' || target_column)::name, target_column
+        );
+    END IF;
     trigger_body := trigger_body || format(
         e'    IF TG_ARGV[0] = ''insert'' THEN\n'
+        '%2$s'
         '        IF NEW.%1$I IS NOT NULL THEN\n',
-        target_column
+        target_column, guard
     );
     IF partitioned THEN
         trigger_body := trigger_body || format(
@@ -157,15 +173,8 @@ BEGIN
     END IF;
     trigger_body := trigger_body || format(
         e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
-        '        END IF;\n'
-        '%3$s',
-        arguments, target_column,
-        CASE WHEN partitioned THEN format(
-            e'        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %L) THEN\n'
-            '            PERFORM gapless.column_guard(TG_RELID, %L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
-            '        END IF;\n',
-            ('~gapless_truncate_' || target_column)::name, target_column
-        ) ELSE '' END
+        '        END IF;\n',
+        arguments, target_column
     ) || assign[1] || e'        RETURN NEW;\n    END IF;\n';
 
     -- The rows that arrived.
@@ -245,12 +254,12 @@ BEGIN
         trigger_body := trigger_body || format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
             '        key := NEW;\n'
+            '        PERFORM gapless.column_lock();\n'
             '        SELECT %1$s AS series, %2$s AS dated\n'
             '        INTO run\n'
             '        FROM %3$s AS new\n'
             '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
             '        IF FOUND THEN\n'
-            '            PERFORM gapless.column_lock();\n'
             '            value := gapless.column_take(%7$s, run.series, %8$s, %9$s);\n'
             '            PERFORM gapless.column_move(''issue'', run.series, value);\n'
             '            UPDATE %3$s AS new\n'
@@ -268,9 +277,20 @@ BEGIN
         );
     END IF;
 
-    -- A row that changes.
+    -- A row that changes. A partition's own triggers are for what may happen to it after it was detached.
+    kept := CASE WHEN partitioned THEN format(
+        e'    IF TG_ARGV[0] LIKE ''kept%%''\n'
+        '        AND EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid = %L::regclass)\n'
+        '    THEN\n'
+        '        IF TG_OP = ''UPDATE'' THEN\n'
+        '            RETURN NEW; -- the triggers of its table see to it\n'
+        '        END IF;\n'
+        '        RETURN NULL;\n'
+        '    END IF;\n', target
+    ) ELSE '' END;
     trigger_body := trigger_body || format(
-        e'\n    IF TG_ARGV[0] = ''update'' THEN\n'
+        e'\n%7$s'
+        '    IF TG_ARGV[0] IN (''update'', ''kept_update'') THEN\n'
         '        IF OLD.%1$I IS NOT NULL THEN\n'
         '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO old_run FROM (SELECT OLD.*) AS new;\n'
         '            IF pg_catalog.record_image_ne(ROW(NEW.%1$I), ROW(OLD.%1$I)) THEN\n'
@@ -283,7 +303,7 @@ BEGIN
         '            RETURN NEW;\n'
         '        END IF;\n'
         '        IF NEW.%1$I IS NOT NULL THEN\n',
-        target_column, series, value, dated, arguments, from_row
+        target_column, series, value, dated, arguments, from_row, kept
     );
     IF at_commit THEN
         trigger_body := trigger_body || format(
@@ -298,7 +318,7 @@ BEGIN
         e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
         '        END IF;\n',
         arguments, target_column
-    ) || assign[2] || e'        RETURN NEW;\n    END IF;\n';
+    ) || guard || assign[2] || e'        RETURN NEW;\n    END IF;\n';
 
     -- A row that goes.
     trigger_body := trigger_body || format(
@@ -306,18 +326,9 @@ BEGIN
         '        PERFORM gapless.column_truncate(TG_RELID, %1$s);\n'
         '        RETURN NULL;\n'
         '    END IF;\n'
-        '\n    IF TG_ARGV[0] LIKE ''kept%%'' AND (SELECT c.relispartition FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID) THEN\n'
-        '        IF TG_OP = ''UPDATE'' THEN\n'
-        '            RETURN NEW; -- the table''s own triggers see to it\n'
-        '        END IF;\n'
-        '        RETURN NULL;\n'
-        '    END IF;\n'
-        '\n    -- A deleted row, or one of a detached partition that changes its number.\n'
-        '    SELECT %2$s AS series, %3$s AS value INTO run FROM (SELECT OLD.*) AS new;\n'
-        '    IF TG_OP = ''UPDATE'' THEN\n'
-        '        PERFORM gapless.column_refuse(''changed'', %1$s, run.series, OLD.%4$I::text);\n'
-        '    END IF;\n',
-        arguments, series, value, target_column
+        '\n    -- A deleted row.\n'
+        '    SELECT %2$s AS series, %3$s AS value INTO run FROM (SELECT OLD.*) AS new;\n',
+        arguments, series, value
     );
     IF partitioned THEN
         trigger_body := trigger_body ||
@@ -356,12 +367,13 @@ BEGIN
             '    FOR relation IN\n'
             '        SELECT t.tgrelid\n'
             '        FROM pg_catalog.pg_trigger AS t\n'
-            '        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid AND NOT c.relispartition\n'
-            '        WHERE t.tgname = %L AND t.tgfoid = (\n'
-            '            SELECT o.tgfoid FROM pg_catalog.pg_trigger AS o WHERE o.tgrelid = %L::regclass AND o.tgname = %L\n'
+            '        WHERE t.tgname = %1$L\n'
+            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(t.tgrelid) AS a WHERE a.relid = %2$L::regclass)\n'
+            '            AND t.tgfoid = (\n'
+            '            SELECT o.tgfoid FROM pg_catalog.pg_trigger AS o WHERE o.tgrelid = %2$L::regclass AND o.tgname = %3$L\n'
             '        )\n'
             '    LOOP\n'
-            '        RETURN QUERY EXECUTE %L || relation::text || %L;\n'
+            '        RETURN QUERY EXECUTE %4$L || relation::text || %5$L;\n'
             '    END LOOP;\n',
             ('~gapless_kept_delete_' || target_column)::name, target, ('~gapless_insert_' || target_column)::name,
             selected, following

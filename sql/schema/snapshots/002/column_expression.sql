@@ -17,7 +17,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     scratch text := (
-        SELECT format('%I.%I', n.nspname, '~gapless_expression')
+        SELECT format('%I.%I', n.nspname, '~gapless_expression_' || target::oid)
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE c.oid = target
@@ -35,7 +35,7 @@ BEGIN
     FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = target AND a.attnum > 0 AND NOT a.attisdropped;
     source := source || ' CROSS JOIN LATERAL (SELECT ';
-    rest := ' AS result' || CASE WHEN parameter = 'format' THEN ' FROM (SELECT NULL::bigint AS value) AS v' ELSE '' END || ') AS number';
+    rest := ' AS result' || CASE WHEN parameter = 'format' THEN ' FROM (SELECT NULL::bigint AS value) AS "write value"' ELSE '' END || ') AS number';
 
     BEGIN
         PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
@@ -72,7 +72,11 @@ BEGIN
         fault := 'it must be a scalar expression, without subqueries, aggregates and sets';
     ELSIF tree ~ '\{VAR :varno \d+ :varattno -' THEN
         fault := 'it must not read system columns';
-    ELSIF tree LIKE '%{SQLVALUEFUNCTION %' OR expression ~* '''\s*(now|today|tomorrow|yesterday)\s*''' THEN
+    ELSIF tree LIKE '%{SQLVALUEFUNCTION %'
+        -- Texts such as 'now' that are read as a date or a time.
+        OR tree ~ ':consttype (1082|1083|1114|1184|1266)\M' AND expression ~* '(\m(now|today|tomorrow|yesterday)\M|u&)'
+        OR tree ~ '\{COERCEVIAIO .*:resulttype (1082|1083|1114|1184|1266)\M'
+    THEN
         fault := 'it must not ask for the time or the user, since the audit evaluates it again later';
     ELSE
         SELECT string_agg(DISTINCT p.oid::regprocedure::text, ', ')
@@ -126,7 +130,7 @@ BEGIN
             settings := settings || '{extra_float_digits,IntervalStyle,bytea_output,lc_monetary}'::text[];
         END IF;
     END IF;
-    IF tree ~ '\{VAR :varno 1 :varattno 0 ' THEN -- the whole row
+    IF tree ~ '\{VAR :varno \d+ :varattno 0 ' THEN -- the whole row
         SELECT array_agg(a.attnum)
         INTO columns
         FROM pg_catalog.pg_attribute AS a

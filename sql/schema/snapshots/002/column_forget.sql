@@ -8,6 +8,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     PERFORM set_config('gapless.note_' || left(md5(target::text || ' ' || target_column), 12), '', true);
+    PERFORM set_config('gapless.switched', '', true);
     PERFORM set_config('gapless.next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
 END;
 $function$;

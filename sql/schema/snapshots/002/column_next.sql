@@ -28,7 +28,7 @@ BEGIN
     IF noted[1] = relation::text AND noted[4] = name AND relation <> 0::oid THEN
         following := pg_stat_get_xact_tuples_inserted(relation) - noted[2]::bigint;
         IF noted[3]::bigint > 9223372036854775807 - following THEN
-            PERFORM gapless.raise_exhausted(name, 1);
+            PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
         RETURN noted[3]::bigint + following;
     END IF;
@@ -38,12 +38,13 @@ BEGIN
         value := following;
     ELSE
         IF following IS NOT NULL THEN
+            PERFORM set_config('gapless.switched', 'on', true);
             slot := 'gapless.next_' || (hashtext(noted[4]) & 63)::text;
-            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || noted[4] || e'\t' || following::text || ';', true);
+            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || md5(noted[4]) || e'\t' || following::text || ';', true);
         END IF;
         slot := 'gapless.next_' || (hashtext(name) & 63)::text;
         entries := current_setting(slot, true);
-        entry := e'\n' || name || e'\t';
+        entry := e'\n' || md5(name) || e'\t';
         IF strpos(entries, entry) > 0 THEN
             value := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1)::bigint;
             PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);

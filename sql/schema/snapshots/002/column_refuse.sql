@@ -64,7 +64,7 @@ BEGIN
             hint := 'The expression name of gapless.attach_gapless gave NULL for it: something that it reads is missing.';
         WHEN 'unreadable' THEN
             code := 'invalid_parameter_value';
-            message := format('%s: the number %s cannot be read back from its text', what, detail);
+            message := format('%s: the number %s of sequence "%s" cannot be read back from its text', what, coalesce(detail, ''), name);
             hint := 'Exactly one run of digits in it has to give the same text again. Attach the column with another format.';
         WHEN 'torn' THEN
             code := 'serialization_failure';
@@ -74,6 +74,11 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
             hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'exhausted' THEN
+            schema_name := 'gapless';
+            code := 'sequence_generator_limit_exceeded';
+            message := format('%s: sequence "%s" has no number left below 9223372036854775808', what, name);
+            hint := 'Let the expression name of gapless.attach_gapless give another name.';
         WHEN 'uncounted' THEN
             code := 'object_not_in_prerequisite_state';
             message := format('%s cannot number rows while track_counts is off', what);
