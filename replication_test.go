@@ -188,13 +188,17 @@ func TestDumpAndRestoreGoesOn(t *testing.T) {
 				}
 				require.Eventually(t, func() bool { return s.number("SELECT count(*) FROM invoices") > 20 }, eventually, tick)
 			}
-			copied := dumpAndRestore(t, database)
-			cancel()
-			for _, writer := range writers {
-				r := <-writer
-				require.NoError(t, r.err)
-				require.Positive(t, r.value)
+			stop := func() {
+				cancel()
+				for _, writer := range writers {
+					r := <-writer
+					require.NoError(t, r.err)
+					require.Positive(t, r.value)
+				}
+				writers = nil
 			}
+			copied := dumpAndRestore(t, database, stop)
+			stop()
 
 			restored := connect(t, copied)
 			require.Equal(t, filledFindings, findings(restored))
@@ -203,7 +207,7 @@ func TestDumpAndRestoreGoesOn(t *testing.T) {
 			if !busy {
 				require.Equal(t, filled, contents(restored))
 				goOn(restored)
-				again := connect(t, dumpAndRestore(t, copied)) // of what was restored
+				again := connect(t, dumpAndRestore(t, copied, func() {})) // of what was restored
 				require.Equal(t, contents(restored), contents(again))
 				require.Equal(t, filledFindings, findings(again))
 				return
@@ -235,8 +239,9 @@ func writeUntil(ctx context.Context, s session, id int) <-chan result[int] {
 	})
 }
 
-// dumpAndRestore copies a database into a new one, by pg_dump and psql.
-func dumpAndRestore(t *testing.T, database *pgtest.Database) *pgtest.Database {
+// dumpAndRestore copies a database into a new one, by pg_dump and psql. Where it cannot, it calls stop before it does what
+// comes nearest.
+func dumpAndRestore(t *testing.T, database *pgtest.Database, stop func()) *pgtest.Database {
 	t.Helper()
 	bin := *value[string](connect(t, database), "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
 	program := func(name string) string {
@@ -249,6 +254,7 @@ func dumpAndRestore(t *testing.T, database *pgtest.Database) *pgtest.Database {
 	if program("pg_dump") == "" || program("psql") == "" {
 		// The server runs elsewhere, and a pg_dump of another release may refuse it. What a dump makes anew, and could make
 		// wrongly, are the triggers and their functions.
+		stop()
 		remake(t, database)
 		return database
 	}
