@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -1022,7 +1023,7 @@ func TestAttachedColumnsNumberWhatCOPYBrings(t *testing.T) {
 	_, s := attached(t)
 	rows := make([][]any, 0, 1000)
 	for i := range 1000 {
-		rows = append(rows, []any{string(rune('a' + i%3)), fmt.Sprint(i)})
+		rows = append(rows, []any{string(rune('a' + i%3)), strconv.Itoa(i)})
 	}
 	n, err := s.CopyFrom(t.Context(), pgx.Identifier{"invoices"}, []string{"tenant", "memo"}, pgx.CopyFromRows(rows))
 	require.NoError(t, err)

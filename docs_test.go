@@ -194,7 +194,7 @@ func (d documentedStatement) check(ctx context.Context, conn *pgconn.PgConn) err
 		}
 	}
 	if !slices.Equal(d.rows, got) {
-		return fmt.Errorf("documented:\n%s\nand it gave (%v):\n%s\n%s", strings.Join(d.rows, "\n"), err, strings.Join(got, "\n"), d.sql)
+		return fmt.Errorf("documented:\n%s\nand it gave (%w):\n%s\n%s", strings.Join(d.rows, "\n"), err, strings.Join(got, "\n"), d.sql)
 	}
 	return nil
 }

@@ -343,7 +343,7 @@ func TestProtectionDoesNotRestOnSettings(t *testing.T) {
 					}
 				}
 			}
-			require.Greater(t, succeeded, 0)
+			require.Positive(t, succeeded)
 			require.Less(t, succeeded, tries, "some lies are noticed")
 			requireNumbered(s, "invoices")
 
