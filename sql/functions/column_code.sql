@@ -261,7 +261,6 @@ BEGIN
             '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
             '        IF FOUND THEN\n'
             '            value := gapless.column_take(%7$s, run.series, %8$s, %9$s);\n'
-            '            PERFORM gapless.column_move(''issue'', run.series, value);\n'
             '            UPDATE %3$s AS new\n'
             '            SET %10$I = (SELECT %11$s FROM (SELECT this.value AS value) AS v)\n'
             '            WHERE %4$s;\n'
