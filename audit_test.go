@@ -98,8 +98,8 @@ var faults = []fault{
 		"invoice/z never issued 1-2"}},
 	{"the text of a number is changed", "UPDATE documents SET number = 'INV-2026-3' WHERE number = 'INV-2026-00003'", []string{
 		"INV/2026 hole 3-3, by clerk with 3", "INV/2026 changed after issue unreadable"}},
-	{"what the text is made of is changed", "UPDATE documents SET prefix = 'XXX' WHERE number = 'INV-2026-00003'", []string{
-		"INV/2026 hole 3-3, by clerk with 3", "XXX/2026 changed after issue unreadable"}},
+	{"what the text is made of is changed", "UPDATE documents SET prefix = 'NEW' WHERE number = 'INV-2026-00003'", []string{
+		"INV/2026 hole 3-3, by clerk with 3", "NEW/2026 changed after issue unreadable"}},
 	{"a text becomes another number's", "UPDATE documents SET number = 'INV-2026-00300' WHERE number = 'INV-2026-00003'", []string{
 		"INV/2026 hole 3-3, by clerk with 3", "INV/2026 never issued 300-300"}},
 	{"a date is changed", "UPDATE bills SET dated = '2026-01-01' WHERE number = 3", []string{
