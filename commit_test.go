@@ -680,3 +680,58 @@ func TestAtCommitTwoColumnsOfATable(t *testing.T) {
 	require.Equal(t, []string{"x 1 2", "y 1 1"}, texts(s, "SELECT concat_ws(' ', journal, min(entry), count(entry)) FROM invoices WHERE journal IS NOT NULL GROUP BY journal ORDER BY journal"))
 	requireNothingLeft(s)
 }
+
+// TestSettingsDecideNothingAtCommit has a session lie in each setting that the triggers read: they may cost it the order of
+// its locks or the lateness of a number, and nothing else.
+func TestSettingsDecideNothingAtCommit(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := connect(t, database)
+	s.do("CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text NOT NULL, number bigint, memo text, UNIQUE (tenant, number))")
+	s.do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$, at_commit => true)")
+	committing := *value[string](s, "SELECT (regexp_match(prosrc, 'committing'', ''([0-9a-f]{12})'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless'")
+	settings := map[string][]string{
+		"gapless.committing": {"", committing, "garbage"},
+		"gapless.expected":   {"", "=invoice/a", "=invoice/b", "=", "garbage", "=" + strings.Repeat("x", 300)},
+		"gapless.several":    {"", "on", "garbage"},
+	}
+	// A trigger of the table's own, by which an UPDATE comes from within another statement.
+	s.do(`CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE invoices SET memo = 'marked' WHERE id = NEW.id; RETURN NULL; END $$`)
+	s.do("CREATE TRIGGER mark AFTER INSERT ON invoices FOR EACH ROW EXECUTE FUNCTION mark()")
+	committed := 0
+	for _, c := range settings["gapless.committing"] {
+		for _, e := range settings["gapless.expected"] {
+			for _, v := range settings["gapless.several"] {
+				for _, statement := range []string{
+					"INSERT INTO invoices (tenant) VALUES ('a')",
+					"INSERT INTO invoices (tenant) VALUES ('b'), ('a'), ('b')",
+					"UPDATE invoices SET memo = 'again' WHERE number IS NOT NULL",
+				} {
+					s.do("BEGIN")
+					s.do("SELECT set_config('gapless.committing', $1, false), set_config('gapless.expected', $2, false), set_config('gapless.several', $3, false)", c, e, v)
+					for _, byHand := range []string{
+						"INSERT INTO invoices (tenant, number) VALUES ('a', 7)",
+						"INSERT INTO invoices (tenant) VALUES ('c'); UPDATE invoices SET number = 99 WHERE tenant = 'c'",
+					} {
+						s.do("SAVEPOINT s")
+						_, err := s.Exec(t.Context(), byHand)
+						require.Error(t, err, byHand)
+						s.do("ROLLBACK TO s")
+					}
+					if _, err := s.Exec(t.Context(), statement); err != nil {
+						s.do("ROLLBACK")
+						continue
+					}
+					if _, err := s.Exec(t.Context(), "COMMIT"); err == nil {
+						committed++
+					}
+				}
+			}
+		}
+	}
+	require.Greater(t, committed, 100)
+	s.do("RESET ALL")
+	require.Zero(t, s.number("SELECT count(*) FROM invoices WHERE number IS NULL"))
+	require.Zero(t, s.number("SELECT count(*) FROM (SELECT FROM invoices GROUP BY tenant HAVING (min(number), max(number)) <> (1, count(*))) AS broken"))
+	require.Zero(t, s.number("SELECT count(*) FROM gapless.audit_gapless()"))
+}

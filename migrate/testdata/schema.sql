@@ -923,6 +923,12 @@ DECLARE
     place     text;
     guard     text := '';
     kept      text;
+    -- The trigger function's parts.
+    insert_code  text := '';
+    arrived_code text := '';
+    commit_code  text := '';
+    update_code  text := '';
+    gone_code    text := '';
 BEGIN
     IF format IS NOT NULL THEN
         value := format(
@@ -986,7 +992,31 @@ BEGIN
                 '            END IF;\n',
                 chronology, arguments, series
             ) END
-            || CASE WHEN at_commit THEN format(e'            PERFORM gapless.column_expect(%s, %s);\n', arguments, series) ELSE
+            || CASE WHEN at_commit THEN
+                CASE WHEN place = '0' THEN format(
+                    e'            IF pg_trigger_depth() > 1 AND current_setting(''gapless.committing'', true) = %1$s THEN\n'
+                    '                %9$s := gapless.column_take(%2$s, %3$s, %4$s, %5$s);\n'
+                    '%7$s'
+                    '%8$s'
+                    '                RETURN NEW;\n'
+                    '            END IF;\n',
+                    note, arguments, series, initial, dated, target_column,
+                    CASE WHEN format IS NULL THEN '' ELSE format(e'                NEW.%I := %s;\n', target_column, number) END,
+                    CASE WHEN format IS NULL THEN '' ELSE format(
+                        e'                IF %1$s IS DISTINCT FROM this.value THEN\n'
+                        '                    PERFORM gapless.column_refuse(''unreadable'', %2$s, %3$s, this.value::text);\n'
+                        '                END IF;\n',
+                        value, arguments, series
+                    ) END,
+                    CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'value' END
+                ) ELSE '' END
+                || format(
+                    e'            IF (current_setting(''gapless.expected'', true) = ''='' || %1$s) IS NOT TRUE THEN\n'
+                    '                PERFORM gapless.column_expect(%2$s, %1$s);\n'
+                    '            END IF;\n',
+                    series, arguments
+                )
+            ELSE
                 format(
                     e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
                     '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
@@ -1035,14 +1065,14 @@ BEGIN
             ('~gapless_truncate_' || target_column)::name, target_column
         );
     END IF;
-    trigger_body := trigger_body || format(
+    insert_code := insert_code || format(
         e'    IF TG_ARGV[0] = ''insert'' THEN\n'
         '%2$s'
         '        IF NEW.%1$I IS NOT NULL THEN\n',
         target_column, guard
     );
     IF partitioned THEN
-        trigger_body := trigger_body || format(
+        insert_code := insert_code || format(
             e'            -- Perhaps it comes from another partition.\n'
             '            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
             '            IF gapless.column_move(''arrive'', run.series, run.value) THEN\n'
@@ -1051,7 +1081,7 @@ BEGIN
             series, value, from_row
         );
     END IF;
-    trigger_body := trigger_body || format(
+    insert_code := insert_code || format(
         e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
         '        END IF;\n',
         arguments, target_column
@@ -1059,7 +1089,7 @@ BEGIN
     -- The rows that arrived.
     IF NOT at_commit THEN
         IF NOT partitioned THEN
-            trigger_body := trigger_body || format(
+            arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
                 '        SELECT %1$s AS series, %2$s AS value, %3$s AS dated, EXISTS (SELECT FROM inserted OFFSET 1) AS more\n'
                 '        INTO run\n'
@@ -1088,7 +1118,7 @@ BEGIN
                 format(runs, 'inserted'), enter, note
             );
         END IF;
-        trigger_body := trigger_body || format(
+        arrived_code := arrived_code || format(
             e'\n    IF TG_ARGV[0] = ''issue''%1$s THEN\n'
             '            %2$s\n'
             '            GROUP BY n.series\n'
@@ -1106,7 +1136,7 @@ BEGIN
                 '                PERFORM gapless.column_move(''stay'', run.series, run.first);\n'
                 '            END IF;\n'
             ELSE '' END || e'    END IF;\n';
-        trigger_body := trigger_body || format(
+        arrived_code := arrived_code || format(
             e'\n    IF TG_ARGV[0] IN (''enter'', ''issue'', ''settle'') THEN\n'
             '        value := gapless.column_settle(%s);\n'
             '        RETURN NULL;\n'
@@ -1115,7 +1145,7 @@ BEGIN
         );
     ELSE
         IF partitioned THEN
-            trigger_body := trigger_body || format(
+            arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
                 '        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
                 '        IF NOT gapless.column_move(''arrived'', run.series, run.value) THEN\n'
@@ -1129,29 +1159,28 @@ BEGIN
                 series, value, from_row, arguments, target_column
             );
         END IF;
-        -- The row that waits, at commit.
-        trigger_body := trigger_body || format(
+    END IF;
+    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the number.
+    IF at_commit THEN
+        commit_code := format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
+            '        IF current_setting(''gapless.several'', true) = ''on'' THEN\n'
+            '            PERFORM gapless.column_lock();\n'
+            '        END IF;\n'
             '        key := NEW;\n'
-            '        PERFORM gapless.column_lock();\n'
-            '        SELECT %1$s AS series, %2$s AS dated\n'
-            '        INTO run\n'
-            '        FROM %3$s AS new\n'
+            '        PERFORM set_config(''gapless.committing'', %1$s, true);\n'
+            '        UPDATE %2$s AS new\n'
+            '        SET %3$I = %5$s\n'
             '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
-            '        IF FOUND THEN\n'
-            '            value := gapless.column_take(%7$s, run.series, %8$s, %9$s);\n'
-            '            UPDATE %3$s AS new\n'
-            '            SET %10$I = (SELECT %11$s FROM (SELECT this.value AS value) AS v)\n'
-            '            WHERE %4$s;\n'
-            '            IF NOT FOUND THEN\n'
-            '                PERFORM gapless.column_refuse(''unnumbered'', %7$s, run.series, NULL);\n'
+            '        IF NOT FOUND THEN -- deleted meanwhile, or numbered already\n'
+            '            PERFORM FROM %2$s AS new WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
+            '            IF FOUND THEN\n'
+            '                PERFORM gapless.column_refuse(''unnumbered'', %7$s, NULL, NULL);\n'
             '            END IF;\n'
             '        END IF;\n'
             '        RETURN NULL;\n'
             '    END IF;\n',
-            series, dated, source, keys, written, due, arguments, initial,
-            CASE WHEN chronology IS NULL THEN 'NULL' ELSE 'run.dated' END,
-            target_column, CASE WHEN format IS NULL THEN 'v.value' ELSE number END
+            note, source, target_column, keys, written, due, arguments
         );
     END IF;
     -- A row that changes. A partition's own triggers are for what may happen to it after it was detached.
@@ -1165,9 +1194,9 @@ BEGIN
         '        RETURN NULL;\n'
         '    END IF;\n', target
     ) ELSE '' END;
-    trigger_body := trigger_body || format(
+    update_code := update_code || format(
         e'\n%7$s'
-        '    IF TG_ARGV[0] IN (''update'', ''kept_update'') THEN\n'
+        '    IF TG_ARGV[0] %8$s THEN\n'
         '        IF OLD.%1$I IS NOT NULL THEN\n'
         '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO old_run FROM (SELECT OLD.*) AS new;\n'
         '            IF pg_catalog.record_image_ne(ROW(NEW.%1$I), ROW(OLD.%1$I)) THEN\n'
@@ -1180,24 +1209,16 @@ BEGIN
         '            RETURN NEW;\n'
         '        END IF;\n'
         '        IF NEW.%1$I IS NOT NULL THEN\n',
-        target_column, series, value, dated, arguments, from_row, kept
+        target_column, series, value, dated, arguments, from_row, kept,
+        CASE WHEN partitioned THEN 'IN (''update'', ''kept_update'')' ELSE '= ''update''' END
     );
-    IF at_commit THEN
-        trigger_body := trigger_body || format(
-            e'            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-            '            IF gapless.column_move(''consume'', run.series, run.value) THEN\n'
-            '                RETURN NEW; -- the number that the transaction has just entered for it\n'
-            '            END IF;\n',
-            series, value, from_row
-        );
-    END IF;
-    trigger_body := trigger_body || format(
+    update_code := update_code || format(
         e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
         '        END IF;\n',
         arguments, target_column
     ) || guard || assign[2] || e'        RETURN NEW;\n    END IF;\n';
     -- A row that goes.
-    trigger_body := trigger_body || format(
+    gone_code := gone_code || format(
         e'\n    IF TG_ARGV[0] = ''truncate'' THEN\n'
         '        PERFORM gapless.column_truncate(TG_RELID, %1$s);\n'
         '        RETURN NULL;\n'
@@ -1207,7 +1228,7 @@ BEGIN
         arguments, series, value
     );
     IF partitioned THEN
-        trigger_body := trigger_body ||
+        gone_code := gone_code ||
             e'    IF TG_ARGV[0] = ''leave'' THEN\n'
             '        PERFORM gapless.column_move(''leave'', run.series, run.value);\n'
             '        RETURN OLD;\n'
@@ -1216,7 +1237,7 @@ BEGIN
             '    END IF;\n'
             '    PERFORM gapless.column_move(''stay'', run.series, run.value);\n';
     END IF;
-    trigger_body := trigger_body || format(
+    gone_code := gone_code || format(
         e'    IF run.value IS NULL OR NOT gapless.column_is_void(run.series, run.value) THEN\n'
         '        PERFORM gapless.column_refuse(''deleted'', %s, run.series, coalesce(run.value::text, OLD.%I::text));\n'
         '    END IF;\n'
@@ -1224,6 +1245,10 @@ BEGIN
         'END;\n',
         arguments, target_column
     );
+    -- What holds a lock, comes first.
+    trigger_body := trigger_body || CASE WHEN at_commit THEN commit_code || update_code || insert_code || arrived_code
+        ELSE insert_code || arrived_code || update_code
+    END || gone_code;
     -- The numbers that there are.
     rows_body := format(
         e'\n-- The numbers of %1$s, for gapless.audit_gapless.\n'
@@ -1383,12 +1408,21 @@ CREATE FUNCTION gapless.column_expect(target regclass, target_column name, name 
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
+DECLARE
+    noted text := current_setting('gapless.expected', true); -- '=' and the newest name, so that '' is none
 BEGIN
     IF column_expect.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
     END IF;
     PERFORM gapless.check_name(column_expect.name);
-    INSERT INTO gapless.pending (txid, name) VALUES (txid_current(), column_expect.name) ON CONFLICT DO NOTHING;
+    IF noted <> '' THEN
+        PERFORM gapless.check_name(substr(noted, 2));
+        INSERT INTO gapless.pending (txid, name)
+        VALUES (txid_current(), substr(noted, 2)), (txid_current(), column_expect.name)
+        ON CONFLICT DO NOTHING;
+        PERFORM set_config('gapless.several', 'on', true);
+    END IF;
+    PERFORM set_config('gapless.expected', '=' || column_expect.name, true);
 END;
 $$;
 COMMENT ON FUNCTION gapless.column_expect(target regclass, target_column name, name text) IS 'Private, for the triggers of attach_gapless. Notes that the transaction will number a row from the sequence when it commits.';
@@ -1620,11 +1654,10 @@ BEGIN
         DELETE FROM gapless.pending AS p WHERE p.txid = txid_current() RETURNING p.name
     )
     SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
-    IF cardinality(names) > 1 THEN -- one alone is locked when it is taken from
-        FOREACH name IN ARRAY names LOOP
-            PERFORM gapless.open_sequence(name, false);
-        END LOOP;
-    END IF;
+    FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP
+        PERFORM gapless.open_sequence(name, false);
+    END LOOP;
+    PERFORM set_config('gapless.expected', '', true), set_config('gapless.several', '', true);
 END;
 $$;
 COMMENT ON FUNCTION gapless.column_lock() IS 'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
@@ -1662,7 +1695,7 @@ BEGIN
             RETURNING m.entered
             INTO entered;
             RETURN coalesce(entered, false);
-        WHEN 'consume', 'stay' THEN
+        WHEN 'stay' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
                 AND m.name = column_move.name COLLATE "C"
@@ -1941,27 +1974,21 @@ BEGIN
         FOR NO KEY UPDATE;
         IF FOUND THEN
             -- In a statement after the lock's, so that it reads what the lock's last holder wrote.
-            WITH entered AS (
-                INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
-                SELECT newest.name, newest.ordinal, newest.value, newest.value, column_take.dated
-                FROM (
-                    SELECT
-                        a.name,
-                        a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-                        gapless.successor(a.last_value, 1, NULL) AS value,
-                        a.dated
-                    FROM gapless.allocation AS a
-                    WHERE a.name = column_take.name COLLATE "C"
-                    ORDER BY a.ordinal DESC
-                    LIMIT 1
-                ) AS newest
-                WHERE newest.value IS NOT NULL AND (newest.dated > column_take.dated) IS NOT TRUE
-                RETURNING last_value
-            )
-            INSERT INTO gapless.moving (txid, name, value, entered)
-            SELECT txid_current(), column_take.name, e.last_value, false
-            FROM entered AS e
-            RETURNING gapless.moving.value INTO value;
+            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+            SELECT newest.name, newest.ordinal, newest.value, newest.value, column_take.dated
+            FROM (
+                SELECT
+                    a.name,
+                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
+                    gapless.successor(a.last_value, 1, NULL) AS value,
+                    a.dated
+                FROM gapless.allocation AS a
+                WHERE a.name = column_take.name COLLATE "C"
+                ORDER BY a.ordinal DESC
+                LIMIT 1
+            ) AS newest
+            WHERE newest.value IS NOT NULL AND (newest.dated > column_take.dated) IS NOT TRUE
+            RETURNING last_value INTO value;
             IF FOUND THEN
                 RETURN value;
             END IF;
@@ -1974,7 +2001,6 @@ BEGIN
     ) IS NOT NULL THEN
         PERFORM gapless.column_refuse('torn', target, target_column, column_take.name, NULL);
     END IF;
-    PERFORM gapless.column_move('issue', column_take.name, value);
     RETURN value;
 END;
 $$;
@@ -2637,7 +2663,7 @@ CREATE UNLOGGED TABLE gapless.pending (
     txid bigint NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C"
 );
-COMMENT ON TABLE gapless.pending IS 'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), so that the first of its deferred triggers can lock them in the order of their names.';
+COMMENT ON TABLE gapless.pending IS 'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), where they are several, so that the first of its deferred triggers can lock them in the order of their names.';
 COMMENT ON COLUMN gapless.pending.txid IS 'The top-level transaction.';
 COMMENT ON COLUMN gapless.pending.name IS 'The sequence.';
 CREATE VIEW gapless.sequences AS

@@ -40,6 +40,12 @@ DECLARE
     place     text;
     guard     text := '';
     kept      text;
+    -- The trigger function's parts.
+    insert_code  text := '';
+    arrived_code text := '';
+    commit_code  text := '';
+    update_code  text := '';
+    gone_code    text := '';
 BEGIN
     IF format IS NOT NULL THEN
         value := format(
@@ -104,7 +110,31 @@ BEGIN
                 '            END IF;\n',
                 chronology, arguments, series
             ) END
-            || CASE WHEN at_commit THEN format(e'            PERFORM gapless.column_expect(%s, %s);\n', arguments, series) ELSE
+            || CASE WHEN at_commit THEN
+                CASE WHEN place = '0' THEN format(
+                    e'            IF pg_trigger_depth() > 1 AND current_setting(''gapless.committing'', true) = %1$s THEN\n'
+                    '                %9$s := gapless.column_take(%2$s, %3$s, %4$s, %5$s);\n'
+                    '%7$s'
+                    '%8$s'
+                    '                RETURN NEW;\n'
+                    '            END IF;\n',
+                    note, arguments, series, initial, dated, target_column,
+                    CASE WHEN format IS NULL THEN '' ELSE format(e'                NEW.%I := %s;\n', target_column, number) END,
+                    CASE WHEN format IS NULL THEN '' ELSE format(
+                        e'                IF %1$s IS DISTINCT FROM this.value THEN\n'
+                        '                    PERFORM gapless.column_refuse(''unreadable'', %2$s, %3$s, this.value::text);\n'
+                        '                END IF;\n',
+                        value, arguments, series
+                    ) END,
+                    CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'value' END
+                ) ELSE '' END
+                || format(
+                    e'            IF (current_setting(''gapless.expected'', true) = ''='' || %1$s) IS NOT TRUE THEN\n'
+                    '                PERFORM gapless.column_expect(%2$s, %1$s);\n'
+                    '            END IF;\n',
+                    series, arguments
+                )
+            ELSE
                 format(
                     e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
                     '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
@@ -155,14 +185,14 @@ BEGIN
             ('~gapless_truncate_' || target_column)::name, target_column
         );
     END IF;
-    trigger_body := trigger_body || format(
+    insert_code := insert_code || format(
         e'    IF TG_ARGV[0] = ''insert'' THEN\n'
         '%2$s'
         '        IF NEW.%1$I IS NOT NULL THEN\n',
         target_column, guard
     );
     IF partitioned THEN
-        trigger_body := trigger_body || format(
+        insert_code := insert_code || format(
             e'            -- Perhaps it comes from another partition.\n'
             '            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
             '            IF gapless.column_move(''arrive'', run.series, run.value) THEN\n'
@@ -171,7 +201,7 @@ BEGIN
             series, value, from_row
         );
     END IF;
-    trigger_body := trigger_body || format(
+    insert_code := insert_code || format(
         e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
         '        END IF;\n',
         arguments, target_column
@@ -180,7 +210,7 @@ BEGIN
     -- The rows that arrived.
     IF NOT at_commit THEN
         IF NOT partitioned THEN
-            trigger_body := trigger_body || format(
+            arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
                 '        SELECT %1$s AS series, %2$s AS value, %3$s AS dated, EXISTS (SELECT FROM inserted OFFSET 1) AS more\n'
                 '        INTO run\n'
@@ -209,7 +239,7 @@ BEGIN
                 format(runs, 'inserted'), enter, note
             );
         END IF;
-        trigger_body := trigger_body || format(
+        arrived_code := arrived_code || format(
             e'\n    IF TG_ARGV[0] = ''issue''%1$s THEN\n'
             '            %2$s\n'
             '            GROUP BY n.series\n'
@@ -227,7 +257,7 @@ BEGIN
                 '                PERFORM gapless.column_move(''stay'', run.series, run.first);\n'
                 '            END IF;\n'
             ELSE '' END || e'    END IF;\n';
-        trigger_body := trigger_body || format(
+        arrived_code := arrived_code || format(
             e'\n    IF TG_ARGV[0] IN (''enter'', ''issue'', ''settle'') THEN\n'
             '        value := gapless.column_settle(%s);\n'
             '        RETURN NULL;\n'
@@ -236,7 +266,7 @@ BEGIN
         );
     ELSE
         IF partitioned THEN
-            trigger_body := trigger_body || format(
+            arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
                 '        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
                 '        IF NOT gapless.column_move(''arrived'', run.series, run.value) THEN\n'
@@ -250,29 +280,29 @@ BEGIN
                 series, value, from_row, arguments, target_column
             );
         END IF;
-        -- The row that waits, at commit.
-        trigger_body := trigger_body || format(
+    END IF;
+
+    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the number.
+    IF at_commit THEN
+        commit_code := format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
+            '        IF current_setting(''gapless.several'', true) = ''on'' THEN\n'
+            '            PERFORM gapless.column_lock();\n'
+            '        END IF;\n'
             '        key := NEW;\n'
-            '        PERFORM gapless.column_lock();\n'
-            '        SELECT %1$s AS series, %2$s AS dated\n'
-            '        INTO run\n'
-            '        FROM %3$s AS new\n'
+            '        PERFORM set_config(''gapless.committing'', %1$s, true);\n'
+            '        UPDATE %2$s AS new\n'
+            '        SET %3$I = %5$s\n'
             '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
-            '        IF FOUND THEN\n'
-            '            value := gapless.column_take(%7$s, run.series, %8$s, %9$s);\n'
-            '            UPDATE %3$s AS new\n'
-            '            SET %10$I = (SELECT %11$s FROM (SELECT this.value AS value) AS v)\n'
-            '            WHERE %4$s;\n'
-            '            IF NOT FOUND THEN\n'
-            '                PERFORM gapless.column_refuse(''unnumbered'', %7$s, run.series, NULL);\n'
+            '        IF NOT FOUND THEN -- deleted meanwhile, or numbered already\n'
+            '            PERFORM FROM %2$s AS new WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
+            '            IF FOUND THEN\n'
+            '                PERFORM gapless.column_refuse(''unnumbered'', %7$s, NULL, NULL);\n'
             '            END IF;\n'
             '        END IF;\n'
             '        RETURN NULL;\n'
             '    END IF;\n',
-            series, dated, source, keys, written, due, arguments, initial,
-            CASE WHEN chronology IS NULL THEN 'NULL' ELSE 'run.dated' END,
-            target_column, CASE WHEN format IS NULL THEN 'v.value' ELSE number END
+            note, source, target_column, keys, written, due, arguments
         );
     END IF;
 
@@ -287,9 +317,9 @@ BEGIN
         '        RETURN NULL;\n'
         '    END IF;\n', target
     ) ELSE '' END;
-    trigger_body := trigger_body || format(
+    update_code := update_code || format(
         e'\n%7$s'
-        '    IF TG_ARGV[0] IN (''update'', ''kept_update'') THEN\n'
+        '    IF TG_ARGV[0] %8$s THEN\n'
         '        IF OLD.%1$I IS NOT NULL THEN\n'
         '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO old_run FROM (SELECT OLD.*) AS new;\n'
         '            IF pg_catalog.record_image_ne(ROW(NEW.%1$I), ROW(OLD.%1$I)) THEN\n'
@@ -302,25 +332,17 @@ BEGIN
         '            RETURN NEW;\n'
         '        END IF;\n'
         '        IF NEW.%1$I IS NOT NULL THEN\n',
-        target_column, series, value, dated, arguments, from_row, kept
+        target_column, series, value, dated, arguments, from_row, kept,
+        CASE WHEN partitioned THEN 'IN (''update'', ''kept_update'')' ELSE '= ''update''' END
     );
-    IF at_commit THEN
-        trigger_body := trigger_body || format(
-            e'            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-            '            IF gapless.column_move(''consume'', run.series, run.value) THEN\n'
-            '                RETURN NEW; -- the number that the transaction has just entered for it\n'
-            '            END IF;\n',
-            series, value, from_row
-        );
-    END IF;
-    trigger_body := trigger_body || format(
+    update_code := update_code || format(
         e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
         '        END IF;\n',
         arguments, target_column
     ) || guard || assign[2] || e'        RETURN NEW;\n    END IF;\n';
 
     -- A row that goes.
-    trigger_body := trigger_body || format(
+    gone_code := gone_code || format(
         e'\n    IF TG_ARGV[0] = ''truncate'' THEN\n'
         '        PERFORM gapless.column_truncate(TG_RELID, %1$s);\n'
         '        RETURN NULL;\n'
@@ -330,7 +352,7 @@ BEGIN
         arguments, series, value
     );
     IF partitioned THEN
-        trigger_body := trigger_body ||
+        gone_code := gone_code ||
             e'    IF TG_ARGV[0] = ''leave'' THEN\n'
             '        PERFORM gapless.column_move(''leave'', run.series, run.value);\n'
             '        RETURN OLD;\n'
@@ -339,7 +361,7 @@ BEGIN
             '    END IF;\n'
             '    PERFORM gapless.column_move(''stay'', run.series, run.value);\n';
     END IF;
-    trigger_body := trigger_body || format(
+    gone_code := gone_code || format(
         e'    IF run.value IS NULL OR NOT gapless.column_is_void(run.series, run.value) THEN\n'
         '        PERFORM gapless.column_refuse(''deleted'', %s, run.series, coalesce(run.value::text, OLD.%I::text));\n'
         '    END IF;\n'
@@ -347,6 +369,11 @@ BEGIN
         'END;\n',
         arguments, target_column
     );
+
+    -- What holds a lock, comes first.
+    trigger_body := trigger_body || CASE WHEN at_commit THEN commit_code || update_code || insert_code || arrived_code
+        ELSE insert_code || arrived_code || update_code
+    END || gone_code;
 
     -- The numbers that there are.
     rows_body := format(

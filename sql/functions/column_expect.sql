@@ -1,6 +1,7 @@
 -- column_expect: private, for the triggers of attach_gapless; notes that a row will be numbered at commit.
 --
--- Locks no sequence. Raises what check_name raises.
+-- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks. Locks no
+-- sequence. Raises what check_name raises.
 CREATE OR REPLACE FUNCTION gapless.column_expect(
     target        regclass,
     target_column name,
@@ -9,12 +10,21 @@ CREATE OR REPLACE FUNCTION gapless.column_expect(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    noted text := current_setting('gapless.expected', true); -- '=' and the newest name, so that '' is none
 BEGIN
     IF column_expect.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
     END IF;
     PERFORM gapless.check_name(column_expect.name);
-    INSERT INTO gapless.pending (txid, name) VALUES (txid_current(), column_expect.name) ON CONFLICT DO NOTHING;
+    IF noted <> '' THEN
+        PERFORM gapless.check_name(substr(noted, 2));
+        INSERT INTO gapless.pending (txid, name)
+        VALUES (txid_current(), substr(noted, 2)), (txid_current(), column_expect.name)
+        ON CONFLICT DO NOTHING;
+        PERFORM set_config('gapless.several', 'on', true);
+    END IF;
+    PERFORM set_config('gapless.expected', '=' || column_expect.name, true);
 END;
 $function$;
 

@@ -1,4 +1,4 @@
--- column_lock: private, for the triggers of attach_gapless; locks every sequence that column_expect has noted.
+-- column_lock: private, for the triggers of attach_gapless; locks the sequences that column_expect has noted, where they are several.
 --
 -- In the order of their names, so that transactions which number several cannot deadlock.
 CREATE OR REPLACE FUNCTION gapless.column_lock() RETURNS void
@@ -24,11 +24,10 @@ BEGIN
         DELETE FROM gapless.pending AS p WHERE p.txid = txid_current() RETURNING p.name
     )
     SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
-    IF cardinality(names) > 1 THEN -- one alone is locked when it is taken from
-        FOREACH name IN ARRAY names LOOP
-            PERFORM gapless.open_sequence(name, false);
-        END LOOP;
-    END IF;
+    FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP
+        PERFORM gapless.open_sequence(name, false);
+    END LOOP;
+    PERFORM set_config('gapless.expected', '', true), set_config('gapless.several', '', true);
 END;
 $function$;
 

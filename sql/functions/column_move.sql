@@ -3,8 +3,7 @@
 -- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. 'leave' notes the first, and 'issue' a row that gets
 -- its number by the same UPDATE. 'arrive' is the second: false where nothing was noted, so that somebody writes a number by
 -- hand. 'left' asks whether a deleted row arrived elsewhere. 'arrived' ends the matter, and says whether the inserted row's
--- number was entered before; so does 'stay', for a row that did not move. At commit, 'issue' and 'consume' are the permission
--- that the trigger's own UPDATE has, once. Locks nothing.
+-- number was entered before; so does 'stay', for a row that did not move. Locks nothing.
 CREATE OR REPLACE FUNCTION gapless.column_move(
     step  text,
     name  text,
@@ -43,7 +42,7 @@ BEGIN
             RETURNING m.entered
             INTO entered;
             RETURN coalesce(entered, false);
-        WHEN 'consume', 'stay' THEN
+        WHEN 'stay' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
                 AND m.name = column_move.name COLLATE "C"

@@ -131,7 +131,7 @@ CREATE UNLOGGED TABLE gapless.pending (
 REVOKE ALL ON TABLE gapless.pending FROM PUBLIC;
 
 COMMENT ON TABLE gapless.pending IS
-'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), so that the first of its deferred triggers can lock them in the order of their names.';
+'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), where they are several, so that the first of its deferred triggers can lock them in the order of their names.';
 COMMENT ON COLUMN gapless.pending.txid IS 'The top-level transaction.';
 COMMENT ON COLUMN gapless.pending.name IS 'The sequence.';
 COMMENT ON CONSTRAINT pending_pkey ON gapless.pending IS 'A name once a transaction.';

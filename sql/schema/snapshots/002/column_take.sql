@@ -1,6 +1,7 @@
 -- column_take: private, for the triggers of attach_gapless; the next number of a column, entered into the journal at once.
 --
--- For a row that is there already, at commit; with the permission to write the number into it (column_move: 'issue'). Locks and raises as column_open and column_enter.
+-- For a row that is there already, at commit: the UPDATE that calls this cannot skip it any more. Locks and raises as column_open and
+-- column_enter.
 CREATE OR REPLACE FUNCTION gapless.column_take(
     target        regclass,
     target_column name,
@@ -23,27 +24,21 @@ BEGIN
         FOR NO KEY UPDATE;
         IF FOUND THEN
             -- In a statement after the lock's, so that it reads what the lock's last holder wrote.
-            WITH entered AS (
-                INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
-                SELECT newest.name, newest.ordinal, newest.value, newest.value, column_take.dated
-                FROM (
-                    SELECT
-                        a.name,
-                        a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-                        gapless.successor(a.last_value, 1, NULL) AS value,
-                        a.dated
-                    FROM gapless.allocation AS a
-                    WHERE a.name = column_take.name COLLATE "C"
-                    ORDER BY a.ordinal DESC
-                    LIMIT 1
-                ) AS newest
-                WHERE newest.value IS NOT NULL AND (newest.dated > column_take.dated) IS NOT TRUE
-                RETURNING last_value
-            )
-            INSERT INTO gapless.moving (txid, name, value, entered)
-            SELECT txid_current(), column_take.name, e.last_value, false
-            FROM entered AS e
-            RETURNING gapless.moving.value INTO value;
+            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+            SELECT newest.name, newest.ordinal, newest.value, newest.value, column_take.dated
+            FROM (
+                SELECT
+                    a.name,
+                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
+                    gapless.successor(a.last_value, 1, NULL) AS value,
+                    a.dated
+                FROM gapless.allocation AS a
+                WHERE a.name = column_take.name COLLATE "C"
+                ORDER BY a.ordinal DESC
+                LIMIT 1
+            ) AS newest
+            WHERE newest.value IS NOT NULL AND (newest.dated > column_take.dated) IS NOT TRUE
+            RETURNING last_value INTO value;
             IF FOUND THEN
                 RETURN value;
             END IF;
@@ -57,7 +52,6 @@ BEGIN
     ) IS NOT NULL THEN
         PERFORM gapless.column_refuse('torn', target, target_column, column_take.name, NULL);
     END IF;
-    PERFORM gapless.column_move('issue', column_take.name, value);
     RETURN value;
 END;
 $function$;
