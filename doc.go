@@ -31,6 +31,15 @@
 // late, commit soon, and give each series that needs no common order a sequence of its own: distinct sequences never
 // wait for each other. Who may not wait calls [Sequence.TryNext].
 //
+// # Commits
+//
+// [InTx] retries what PostgreSQL asks to be retried. When the answer to COMMIT is lost, it finds out what became of the
+// transaction, instead of guessing: a guess could issue two invoices for one order.
+//
+// One sequence commits one flush at a time, since the lock is held until the commit is durable. A [GroupCommitter] gives the
+// lock up earlier, and acknowledges many commits with one flush. [CommitBatch] has the last statements sent together with
+// COMMIT, so that the lock is held for no round trip.
+//
 // # Columns that number themselves
 //
 // [Attach] lets a column of a table number itself: from then on an INSERT is all that is needed, from any stack, and its

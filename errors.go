@@ -22,8 +22,9 @@ var (
 	// hand nor deleted.
 	ErrAttached = client.ErrAttached
 
-	// ErrOutcomeUnknown: COMMIT was sent, and the connection broke before its answer came. The transaction may have
-	// committed, and running it again may do its work twice. Look for what it wrote, by a key of your own, before
-	// you run it again.
+	// ErrOutcomeUnknown: the answer to COMMIT was lost, and the server cannot say whether the transaction committed (it
+	// allocated nothing, a crash has given its xid out again), or did not answer in time. Running it again may do its work
+	// twice, and not running it may leave it undone. Look for what it wrote, by a key of your own (the order's number, say,
+	// with a unique index), on the primary, when nothing of it can be running any more; and run it again if it is not there.
 	ErrOutcomeUnknown = client.ErrOutcomeUnknown
 )

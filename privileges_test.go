@@ -47,6 +47,9 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.next_gapless_batch('a', 3, 1, 5)",
 		"SELECT gapless.last_gapless('a')",
 		"SELECT gapless.peek_gapless('a')",
+		"SELECT gapless.mark_gapless('00000000-0000-0000-0000-000000000001')",
+		"SELECT gapless.outcome_gapless('00000000-0000-0000-0000-000000000001', 3)",
+		"SELECT gapless.flush_gapless()",
 		"SELECT * FROM gapless.sequences",
 		"SELECT * FROM gapless.holders",
 	}
@@ -249,7 +252,7 @@ func TestEveryObjectHasAComment(t *testing.T) {
 	require.Empty(t, texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace GROUP BY 1 HAVING count(*) > 1`))
 	require.Equal(t, texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosecdef ORDER BY 1`),
 		texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
-			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless')
+			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
 			OR proname IN ('column_adopt', 'column_enter', 'column_expect', 'column_is_void', 'column_lock', 'column_move', 'column_open', 'column_release', 'column_take')
 			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")
 }

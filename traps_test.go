@@ -205,7 +205,7 @@ var traps = []trap{
 			require.NoError(t, err)
 			settings, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			require.NoError(t, err)
-			if !slices.Equal([]string{"gapless.expected", "gapless.note_", "gapless.token", "lock_timeout", "role", "search_path", "track_counts", "transaction_isolation"}, settings) {
+			if !slices.Equal([]string{"gapless.expected", "gapless.note_", "gapless.token", "lock_timeout", "role", "search_path", "synchronous_commit", "track_counts", "transaction_isolation"}, settings) {
 				return fmt.Errorf("the functions read the settings %q", settings)
 			}
 			return nil

@@ -4,14 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pggapless/gapless/internal/retry"
 )
 
-// TxBeginner begins transactions: a [*pgxpool.Pool], or a [*pgx.Conn].
+// TxBeginner is where [InTx] begins its transactions: a [*pgxpool.Pool] (or what embeds one), a [*pgxpool.Conn] or a
+// [*pgx.Conn]. With a single connection, a transaction that was lost together with it is not run again.
 type TxBeginner interface {
 	BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error)
 }
@@ -43,44 +43,61 @@ func WithRetryLocked() TxOption {
 //
 // It runs the whole of fn again when PostgreSQL asks for that (SQLSTATE 40001 or 40P01, from fn or from COMMIT),
 // after a wait that grows at random up to half a second, until [WithMaxAttempts] or the end of ctx. So fn must have
-// no effect outside tx that may not happen twice. fn must not commit, roll back or keep tx.
+// no effect outside tx that may not happen twice. fn must not commit, roll back or keep tx; what it puts into
+// [CommitBatch] is sent together with COMMIT.
 //
 // A COMMIT that PostgreSQL turned into a ROLLBACK, because fn went on after a failed statement, is
-// [pgx.ErrTxCommitRollback]. A COMMIT whose answer is lost is [ErrOutcomeUnknown], and is never retried.
+// [pgx.ErrTxCommitRollback].
+//
+// When the answer to COMMIT is lost (the connection broke, the server crashed, ctx ended), or says that a synchronous standby
+// was not waited for, InTx asks the server on a new connection what became of the transaction, and waits while it is still
+// running there. It returns nil if it committed, after it has made sure that it is durable; runs fn again if it is certain that
+// it did not; and returns [ErrOutcomeUnknown] if that cannot be found out, within a minute, or 5 seconds after the end of ctx.
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts ...TxOption) error {
 	options := retry.NewOptions(opts)
+	from, err := sourceOf(conn)
+	if err != nil {
+		return err
+	}
 	return retry.Run(ctx, options, func() error {
-		return runTx(ctx, conn, options.Isolation, fn)
+		_, err := from.run(ctx, options.Isolation, nil, fn)
+		return err
 	})
 }
 
-// rollbackTimeout is how long a server that no longer answers may hold up the end of a transaction.
-const rollbackTimeout = 5 * time.Second
-
-func runTx(ctx context.Context, conn TxBeginner, isolation pgx.TxIsoLevel, fn func(tx pgx.Tx) error) (err error) {
-	tx, err := conn.BeginTx(ctx, pgx.TxOptions{IsoLevel: isolation})
+// run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not durable
+// yet. Without an error, or with an errResults, it returns the transaction.
+func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flusher, fn func(tx pgx.Tx) error) (*transaction, error) {
+	conn, release, err := from.acquire(ctx)
 	if err != nil {
-		return fmt.Errorf("gapless: beginning the transaction: %w", err)
+		return nil, fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
-	// Also when fn panics. ctx may have ended, and the rollback is still due, but not for ever: pgx closes a connection
-	// on which it fails, which rolls back too. The error to return is the cause, never the rollback's.
-	defer func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
-		defer cancel()
-		_ = tx.Rollback(ctx)
-	}()
-
-	if err := fn(tx); err != nil {
-		return err
-	}
-	err = tx.Commit(ctx)
+	defer release()
+	t, err := begin(ctx, conn, isolation, by != nil)
 	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, pgx.ErrTxClosed):
-		return fmt.Errorf("gapless: fn ended the transaction itself: %w", err)
-	case errors.Is(err, pgx.ErrTxCommitRollback):
-		return fmt.Errorf("gapless: fn returned nil after a failed statement: %w", err)
+	case err != nil && conn.IsClosed() && ctx.Err() == nil: // perhaps it broke while it lay in the pool
+		return nil, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, err)
+	case err != nil:
+		return nil, fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
-	return retry.CommitError(err)
+	if by != nil && !t.serverStart.Equal(by.serverStart) {
+		t.rollBack(ctx)
+		by.fail(errOtherServer)
+		return nil, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, errOtherServer)
+	}
+	defer t.rollBack(ctx) // also when fn panics; the error to return is the cause, never the rollback's
+
+	if err := fn(t); err != nil {
+		return nil, err
+	}
+	err = t.commit(ctx)
+	switch {
+	case err == nil || errors.Is(err, errResults):
+		return t, err
+	case retry.Answered(err):
+		return nil, err
+	}
+	t.rollBack(ctx)
+	release()
+	return nil, t.resolve(ctx, from, err)
 }

@@ -257,59 +257,6 @@ func TestAContextThatEndsBeforeCommitRollsBack(t *testing.T) {
 	require.False(t, ok)
 }
 
-// TestABrokenCommitIsAnUnknownOutcomeAndIsNotRetried ends the backend, or ctx, while COMMIT is on its way.
-func TestABrokenCommitIsAnUnknownOutcomeAndIsNotRetried(t *testing.T) {
-	t.Parallel()
-	for name, breakIt := range map[string]func(observer session, pid uint32, cancel context.CancelFunc){
-		"by the end of the backend": func(observer session, pid uint32, _ context.CancelFunc) {
-			observer.do("SELECT pg_terminate_backend($1)", pid)
-		},
-		"by the end of ctx": func(_ session, _ uint32, cancel context.CancelFunc) { cancel() },
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			database := pgtest.New(t)
-			pool := database.Pool(t)
-			observer, blocker := connect(t, database), connect(t, database)
-			// COMMIT waits in a deferred trigger for a lock that another session has.
-			observer.do("CREATE TABLE slow (done boolean)")
-			observer.do(`CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
-				BEGIN PERFORM pg_advisory_xact_lock(1); RETURN NULL; END $$`)
-			observer.do(`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()`)
-			blocker.do("SELECT pg_advisory_lock(1)")
-
-			ctx, cancel := context.WithCancel(t.Context())
-			defer cancel()
-			var runs atomic.Int32
-			pid := make(chan uint32, 1)
-			done := later(func() (int, error) {
-				return 0, gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
-					runs.Add(1)
-					if _, err := invoices.Next(ctx, tx); err != nil {
-						return err
-					}
-					_, err := tx.Exec(ctx, "INSERT INTO slow VALUES (true)")
-					pid <- tx.Conn().PgConn().PID()
-					return err
-				})
-			})
-			backend := <-pid
-			awaitWaiter(t, observer, backend)
-			breakIt(observer, backend, cancel)
-			r := <-done
-			require.ErrorIs(t, r.err, gapless.ErrOutcomeUnknown)
-			require.EqualValues(t, 1, runs.Load())
-			if name == "by the end of ctx" {
-				require.ErrorIs(t, r.err, context.Canceled)
-			} else {
-				requireCode(t, "57P01", r.err)
-			}
-			// pgx gives the broken connection up in the background; the pool is empty of it in the end.
-			require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, eventually, tick)
-		})
-	}
-}
-
 func TestAConnectionThatBreaksBeforeCommitIsTheCallersError(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

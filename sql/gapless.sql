@@ -138,12 +138,18 @@ COMMENT ON COLUMN gapless.allocation.allocated_by IS
 COMMENT ON COLUMN gapless.allocation.allocated_as IS
 'The role chosen by SET ROLE, or NULL.';
 COMMENT ON COLUMN gapless.allocation.token IS
-'What the transaction had set as gapless.token (a uuid), or NULL: the caller''s own mark, by which a commit can be found again. It decides nothing.';
+'The mark that the transaction was given by mark_gapless, or NULL: with it outcome_gapless finds out whether it committed.';
 COMMENT ON COLUMN gapless.allocation.dated IS
 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
 
 COMMENT ON CONSTRAINT allocation_pkey ON gapless.allocation IS
 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';
+
+-- For outcome_gapless. Transactions are numbered in about the order of the rows, and so a BRIN index costs next to nothing.
+CREATE INDEX allocation_txid ON gapless.allocation USING brin (txid) WITH (autosummarize = on);
+
+COMMENT ON INDEX gapless.allocation_txid IS
+'The rows of a transaction, whose outcome is asked for (outcome_gapless). BRIN: it costs an allocation next to nothing.';
 
 CREATE TABLE gapless.void (
     name      text        COLLATE "C" NOT NULL,
@@ -3401,6 +3407,144 @@ COMMENT ON FUNCTION gapless.audit_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
 
+-- -- mark_gapless: marks the caller's transaction with a token, by which outcome_gapless can find out whether it committed.
+--
+-- The first statement of a transaction, with a uuid that nobody else uses. Allocations write the token into the journal. Holds
+-- an advisory lock on the token until the transaction ends. Raises 22004 (NULL), 25006 (a standby).
+CREATE OR REPLACE FUNCTION gapless.mark_gapless(
+    token uuid
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF mark_gapless.token IS NULL THEN
+        RAISE EXCEPTION 'the token that marks a transaction must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Give a new uuid, and keep it: gapless.outcome_gapless asks for it.',
+                SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'token';
+    END IF;
+    PERFORM
+        set_config('gapless.token', mark_gapless.token::text, true),
+        pg_advisory_xact_lock(uuid_hash_extended(mark_gapless.token, 0));
+    RETURN txid_current();
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.mark_gapless IS
+'Marks the caller''s transaction with a token, a new uuid, and returns the transaction''s id: with both, gapless.outcome_gapless finds out, on another connection, whether it committed. For the first statement of a transaction. Allocations write the token into the journal; an advisory lock on it is held until the transaction ends. Raises 22004 for NULL, and 25006 on a standby.';
+
+REVOKE ALL ON FUNCTION gapless.mark_gapless FROM PUBLIC;
+
+-- -- outcome_gapless: whether a transaction that mark_gapless has marked committed, when the answer to its COMMIT was lost.
+--
+-- Waits while the transaction is still running, as long as lock_timeout allows: a COMMIT that is merely late would look lost
+-- otherwise. Raises 22004 (NULL), 25006 (a standby, which does not know), 25000 (asked from within the transaction itself, or
+-- under a snapshot that may be older than its end), 55P03 (lock_timeout).
+CREATE OR REPLACE FUNCTION gapless.outcome_gapless(
+    token uuid,
+    txid  bigint
+) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    IF outcome_gapless.token IS NULL OR outcome_gapless.txid IS NULL THEN
+        RAISE EXCEPTION 'the token and the txid of a transaction must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Give what gapless.mark_gapless was given, and what it returned.',
+                SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'a standby does not know the outcome of transaction %', outcome_gapless.txid
+            USING ERRCODE = 'read_only_sql_transaction',
+                HINT = 'Ask the primary.', SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF outcome_gapless.txid = txid_current_if_assigned() THEN
+        RAISE EXCEPTION 'transaction % asks for its own outcome', outcome_gapless.txid
+            USING ERRCODE = 'invalid_transaction_state',
+                HINT = 'Ask on another connection.', SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'the outcome of transaction % cannot be read under an older snapshot', outcome_gapless.txid
+            USING ERRCODE = 'invalid_transaction_state',
+                HINT = 'Ask in READ COMMITTED.', SCHEMA = 'gapless', TABLE = 'allocation';
+    END IF;
+
+    -- Whoever has this lock is the transaction itself. The statements after this one see what it has committed.
+    PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0));
+    IF EXISTS (
+        SELECT
+        FROM gapless.allocation AS a
+        WHERE a.txid = outcome_gapless.txid AND a.token = outcome_gapless.token AND a.allocated_by = session_user
+    ) THEN
+        RETURN 'committed';
+    ELSIF outcome_gapless.txid >= txid_snapshot_xmax(txid_current_snapshot()) THEN
+        RETURN 'lost'; -- with the newest WAL, in a crash or a fail-over: the server has yet to give this xid out
+    ELSIF pg_xact_status(outcome_gapless.txid::text::xid8) = 'aborted' THEN
+        RETURN 'lost';
+    END IF;
+    RETURN 'unknown'; -- it allocated nothing, its journal rows were pruned, or its xid was given out again after a crash
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.outcome_gapless IS
+'Whether the transaction with this token and txid (gapless.mark_gapless) committed: ''committed''; ''lost'', so that it can be run again; or ''unknown'': it allocated nothing, or its journal rows were pruned, or, after a crash, its xid was given out again. Ask on a new connection to the same primary. Waits while the transaction is still running. ''committed'' is not yet durable or replicated: call gapless.flush_gapless(txid) then. Raises 22004 for NULL, 25006 on a standby, 25000 within the transaction itself or outside READ COMMITTED, 55P03 after lock_timeout.';
+
+REVOKE ALL ON FUNCTION gapless.outcome_gapless FROM PUBLIC;
+
+-- -- flush_gapless: when its transaction has committed, everything that committed before is durable, and replicated if commits are.
+--
+-- For transactions with synchronous_commit = off: the barrier that makes them durable, for many at once. It writes WAL and commits
+-- synchronously; a flush of the WAL covers all before it. (Early lock release: Johnson et al., "Aether", PVLDB 2010.) Locks nothing.
+-- Raises 40000 (that transaction was rolled back), 55000 (it is still running, or too old to tell), 22023 (there was none yet),
+-- 25006 (a standby).
+CREATE OR REPLACE FUNCTION gapless.flush_gapless(
+    txid bigint DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    status text;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'a standby cannot make anything durable'
+            USING ERRCODE = 'read_only_sql_transaction', HINT = 'Call gapless.flush_gapless on the primary.', SCHEMA = 'gapless';
+    ELSIF flush_gapless.txid IS NOT NULL THEN
+        IF flush_gapless.txid NOT BETWEEN 0 AND txid_snapshot_xmax(txid_current_snapshot()) - 1
+            AND flush_gapless.txid IS DISTINCT FROM txid_current_if_assigned()
+        THEN
+            RAISE EXCEPTION 'transaction % has not committed: the server has given out no such number, or it is still running', flush_gapless.txid
+                USING ERRCODE = 'invalid_parameter_value',
+                    HINT = 'Give what txid_current(), or gapless.mark_gapless, returned in a transaction that has ended on this server. After a crash or a fail-over, the transaction was lost.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+        END IF;
+        status := pg_xact_status(flush_gapless.txid::text::xid8);
+        IF status = 'aborted' THEN
+            RAISE EXCEPTION 'transaction % was rolled back', flush_gapless.txid
+                USING ERRCODE = 'transaction_rollback',
+                    HINT = 'A statement of it failed, and so its COMMIT was a ROLLBACK. Run it again.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+        ELSIF status IS DISTINCT FROM 'committed' THEN
+            RAISE EXCEPTION 'transaction % is %', flush_gapless.txid, coalesce(status, 'too old to tell')
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'Call gapless.flush_gapless after COMMIT, in a transaction of its own.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+        END IF;
+    END IF;
+    -- In the body: a SET clause would be undone before the commit.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    -- Transactional: one that is not would not be flushed before PostgreSQL 17.
+    PERFORM pg_logical_emit_message(true, 'gapless', '');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.flush_gapless IS
+'The barrier of group commit: when the transaction that calls this has committed, all that committed before is as durable as a commit with synchronous_commit on. For transactions with synchronous_commit = off. With a txid it raises unless that transaction has committed: COMMIT; SELECT gapless.flush_gapless(txid), as one message, fails where COMMIT became a ROLLBACK. Locks nothing. Raises 40000 (rolled back), 55000 (still running, or too old to tell), 22023 (no such transaction), 25006 on a standby.';
+
+REVOKE ALL ON FUNCTION gapless.flush_gapless FROM PUBLIC;
+
 -- -- check_role: private; refuses NULL as the role that is given or denied something.
 --
 -- Locks nothing. Raises 22004.
@@ -3439,7 +3583,8 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA gapless TO %I', grant_gapless.role);
     EXECUTE format(
         'GRANT EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
-        'gapless.last_gapless, gapless.peek_gapless TO %I',
+        'gapless.last_gapless, gapless.peek_gapless, '
+        'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless TO %I',
         grant_gapless.role
     );
     EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders TO %I', grant_gapless.role);
@@ -3447,7 +3592,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.grant_gapless IS
-'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate and read, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 
 REVOKE ALL ON FUNCTION gapless.grant_gapless FROM PUBLIC;
 
@@ -3465,7 +3610,8 @@ BEGIN
     EXECUTE format('REVOKE USAGE ON SCHEMA gapless FROM %I', revoke_gapless.role);
     EXECUTE format(
         'REVOKE EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
-        'gapless.last_gapless, gapless.peek_gapless FROM %I',
+        'gapless.last_gapless, gapless.peek_gapless, '
+        'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless FROM %I',
         revoke_gapless.role
     );
     EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders FROM %I', revoke_gapless.role);

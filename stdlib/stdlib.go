@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/pggapless/gapless"
@@ -123,6 +124,10 @@ type TxBeginner interface {
 
 // InTx runs fn in a transaction, commits it, and runs it again when PostgreSQL asks for that; see [gapless.InTx]. The
 // transaction is rolled back when ctx ends, as [sql.DB.BeginTx] says.
+//
+// Two things are otherwise than there. Marking the transaction, so that its outcome can be found when the answer to COMMIT is
+// lost, costs a round trip of its own; and database/sql hides the warning that a synchronous standby was not waited for.
+// With a [*sql.Conn] there is no other connection to ask on: a lost answer is [gapless.ErrOutcomeUnknown].
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error {
 	options := retry.NewOptions(opts)
 	isolation, err := isolationLevel(options.Isolation)
@@ -141,6 +146,11 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 	}
 	// Also when fn panics. The error to return is the cause, never the rollback's.
 	defer tx.Rollback()
+	token := uuid.New()
+	txid, err := db.New(tx).MarkGapless(ctx, token)
+	if err != nil {
+		return fmt.Errorf("gapless: beginning the transaction: %w", err)
+	}
 
 	if err := fn(tx); err != nil {
 		return err
@@ -157,8 +167,21 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 		return fmt.Errorf("gapless: fn ended the transaction itself, or ctx did: %w", err)
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return fmt.Errorf("gapless: fn returned nil after a failed statement: %w", err)
+	case retry.Answered(err):
+		return err
 	}
-	return retry.CommitError(err)
+	return retry.Resolve(ctx, err, func(ctx context.Context) (retry.Outcome, error) {
+		pool, ok := conn.(DBTX)
+		if _, one := conn.(*sql.Conn); one || !ok {
+			return retry.Unknown, nil
+		}
+		outcome, err := db.New(pool).OutcomeGapless(ctx, db.OutcomeGaplessParams{Token: token, Txid: txid})
+		if err == nil && outcome == string(retry.Committed) {
+			// What is visible need not be durable yet, nor replicated.
+			err = db.New(pool).FlushGapless(ctx, sql.NullInt64{Int64: txid, Valid: true})
+		}
+		return retry.Outcome(outcome), err
+	})
 }
 
 func isolationLevel(level pgx.TxIsoLevel) (sql.IsolationLevel, error) {

@@ -47,12 +47,17 @@ func startDocker(ctx context.Context, c config) (*Server, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, fmt.Errorf("%s was not up within 5 minutes", image))
 	defer cancel()
 
-	// Run does not wait for the server: the official image's log lines, which the module's own strategy counts, are not
-	// every image's.
-	container, err := postgres.Run(ctx, image,
+	options := []testcontainers.ContainerCustomizer{
 		testcontainers.WithCmd(append([]string{"postgres"}, arguments(c.settings)...)...),
 		postgres.WithPassword(rand.Text()), // the port is open to the network
-	)
+	}
+	// Run does not wait for the server: the official image's log lines, which the module's own strategy counts, are not
+	// every image's.
+	run := postgres.Run
+	if c.own {
+		run = runWithOwnPort
+	}
+	container, err := run(ctx, image, options...)
 	stop := func() error {
 		if container == nil {
 			return nil
@@ -67,7 +72,9 @@ func startDocker(ctx context.Context, c config) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("%s: %w", image, err), stop())
 	}
-	return newServer(fmt.Sprintf("PostgreSQL %s in Docker (%s)", version, image), address, stop), nil
+	s := newServer(fmt.Sprintf("PostgreSQL %s in Docker (%s)", version, image), address, stop)
+	s.power = containerPower{container}
+	return s, nil
 }
 
 // readyContainer blocks until the server in the container answers, and returns its address and version.

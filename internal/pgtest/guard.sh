@@ -1,14 +1,17 @@
 # Makes a throwaway cluster, runs its server, and takes all of it away again as soon as standard input ends. That is
 # when the process that holds the other end of the pipe closes it, or is gone, for whatever reason.
 #
-# Arguments: the folder of PostgreSQL's programs, the folder to make, and the server's arguments.
+# Arguments: the folder of PostgreSQL's programs, the folder to make, "own" for a server that is turned on by a line
+# "start" on standard input, once or again (its process is then printed) or "" for one that runs until it is done, the
+# connection string of the primary and the name of its new slot for a standby or twice "", and the server's arguments.
 set -u
-bin=$1 dir=$2
-shift 2
+bin=$1 dir=$2 own=$3 primary=$4 slot=$5
+shift 5
 log=$dir/log
 
-# Only the end of the pipe ends this: whoever signals everybody ends the process that holds it, too.
-trap '' HUP INT TERM
+# Only the end of the pipe ends this: whoever signals everybody ends the process that holds it, too. Nor does it end
+# because nobody reads what it prints. SIGQUIT does not end a server before it has its handlers.
+trap '' HUP INT QUIT TERM PIPE
 umask 077
 exec 3<&0 </dev/null
 mkdir "$dir" || exit
@@ -23,21 +26,70 @@ init() {
 	"$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 --locale="$1" --no-sync \
 		>"$log" 2>&1 3<&-
 }
-init C.UTF-8 || init C || fail # macOS before 15 has no C.UTF-8
+if [ "$primary" ]; then
+	"$bin/pg_basebackup" --pgdata="$dir/data" --dbname="$primary" --write-recovery-conf --wal-method=stream \
+		--checkpoint=fast --create-slot --slot="$slot" --no-sync >"$log" 2>&1 3<&- || fail
+else
+	init C.UTF-8 || init C || fail # macOS before 15 has no C.UTF-8
+fi
 
-"$bin/postgres" -D "$dir/data" "$@" >>"$log" 2>&1 3<&- &
-server=$!
+start() {
+	"$bin/postgres" -D "$dir/data" "$@" >>"$log" 2>&1 3<&- &
+	server=$!
+}
 
-# The signal is repeated, since a shell starts background processes with SIGQUIT ignored: one that comes before
-# the server has its handlers would be lost. SIGQUIT is PostgreSQL's immediate shutdown.
-{
-	read -r _ <&3
-	: >"$dir/stopped"
-	while kill -QUIT "$server"; do sleep 0.1; done
-} >/dev/null 2>&1 &
-watcher=$!
+# SIGQUIT is PostgreSQL's immediate shutdown. It is repeated, since one that comes before the server has its handlers is
+# lost.
+quit() {
+	while kill -QUIT "$server"; do
+		kill -CONT "$server" # whoever died may have stopped it, to kill it next
+		sleep 0.1
+	done
+}
 
-wait "$server"
-kill -KILL "$watcher"
-wait "$watcher" 2>/dev/null
-[ -e "$dir/stopped" ] || fail # it ended by itself
+# reap waits for the server while the process in the background watches or ends it, and ends that.
+reap() {
+	wait "$server"
+	kill -KILL "$watcher"
+	wait "$watcher"
+} 2>/dev/null
+
+if [ -z "$own" ]; then
+	start "$@"
+	{
+		read -r _ <&3
+		: >"$dir/stopped"
+		quit
+	} >/dev/null 2>&1 &
+	watcher=$!
+	reap
+	[ -e "$dir/stopped" ] || fail # it ended by itself
+	exit 0
+fi
+
+server=
+while read -r command <&3; do
+	case $command in
+	start)
+		start "$@"
+		echo "$server"
+		;;
+	gone)
+		wait "$server"
+		server=
+		;;
+	esac
+done 2>/dev/null
+
+end() {
+	quit >/dev/null 2>&1 &
+	watcher=$!
+	reap
+}
+[ -z "$server" ] || end
+# What a killed server leaves outside of the folder, shared memory, is cleaned up by the next one.
+if [ -e "$dir/data/postmaster.pid" ]; then
+	start "$@"
+	end
+fi
+exit 0

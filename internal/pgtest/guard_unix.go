@@ -3,13 +3,17 @@
 package pgtest
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	_ "embed"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -22,14 +26,23 @@ var guardScript string
 // input ends. Nobody but we hold the other end of that pipe, so it outlives us by a moment in every case: Ctrl-C, a
 // panic, os.Exit, SIGKILL.
 type guard struct {
-	stdin io.Closer
+	dir   string
+	stdin io.WriteCloser
+	pids  chan int      // of the servers that on started
 	done  chan struct{} // closed when the process is gone
 	err   error         // valid after done
+
+	own bool
+	pid int // of the postmaster that on started; 0 when off has ended it
 }
 
-// startGuard does not wait for the server. dir must not exist yet.
-func startGuard(as *syscall.Credential, bin, dir string, args []string) (*guard, error) {
-	cmd := exec.Command("/bin/sh", append([]string{"-c", guardScript, "gapless-guard", bin, dir}, args...)...)
+// startGuard does not wait for the server, which for a test's own has to be turned on yet. dir must not exist yet.
+func startGuard(as *syscall.Credential, c config, bin, dir string, args []string) (*guard, error) {
+	own := ""
+	if c.own {
+		own = "own"
+	}
+	cmd := exec.Command("/bin/sh", append([]string{"-c", guardScript, "gapless-guard", bin, dir, own, c.primary, c.slot}, args...)...)
 	// In a session of its own neither the guard nor the server gets the terminal's Ctrl-C.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: as}
 	cmd.Dir = "/"                               // ours may be closed to the user it runs as
@@ -40,12 +53,21 @@ func startGuard(as *syscall.Credential, bin, dir string, args []string) (*guard,
 	if err != nil {
 		return nil, err
 	}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("cannot start /bin/sh: %w", err)
 	}
-	g := &guard{stdin: stdin, done: make(chan struct{})}
+	g := &guard{dir: dir, stdin: stdin, own: c.own, pids: make(chan int, 1), done: make(chan struct{})}
 	go func() {
 		defer close(g.done)
+		lines := bufio.NewScanner(stdout)
+		for lines.Scan() {
+			pid, _ := strconv.Atoi(lines.Text()) // the script prints nothing else
+			g.pids <- pid
+		}
 		if err := cmd.Wait(); err != nil {
 			g.err = fmt.Errorf("PostgreSQL ended (%w). The end of its log:\n%s", err, strings.TrimSpace(output.String()))
 		}
@@ -59,8 +81,19 @@ func (g *guard) alive(context.Context) error {
 	case <-g.done:
 		return g.err
 	default:
+	}
+	if !g.own {
 		return nil
 	}
+	if g.pid == 0 {
+		return errors.New("PostgreSQL does not run")
+	}
+	all, err := processes()
+	if err != nil || all[g.pid] != 0 {
+		return err
+	}
+	text, _ := os.ReadFile(filepath.Join(g.dir, "log")) // whatever there is helps
+	return fmt.Errorf("PostgreSQL ended. The end of its log:\n%s", text[max(0, len(text)-4000):])
 }
 
 // stop ends the server and waits until it and its folder are gone.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -39,10 +40,17 @@ func TestHelperProcess(t *testing.T) {
 	if how == "" {
 		return
 	}
-	d := New(t)
-	fmt.Println("ready", d.URL)
+	address := New(t).URL
+	if strings.HasPrefix(how, "own") {
+		s := NewServer(t)
+		address = s.URL()
+		if how == "own, killed" {
+			s.Kill(t)
+		}
+	}
+	fmt.Println("ready", address)
 	switch how {
-	case "panic":
+	case "panic", "own, panic":
 		panic("as asked")
 	case "exit":
 		os.Exit(7)

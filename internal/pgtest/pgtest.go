@@ -15,6 +15,8 @@
 // then, and a container where testcontainers' reaper can run. In the server of GAPLESS_DATABASE_URL databases with
 // names like gapless_test_… stay behind.
 //
+// [NewServer] starts a server that a test has for itself, to crash it and start it again.
+//
 // Durability settings of the servers that it starts are PostgreSQL's defaults (fsync is on), since this project
 // promises something about crashes.
 package pgtest
@@ -28,15 +30,20 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 )
+
+const providerVariable = "GAPLESS_TEST_PROVIDER"
 
 // Server is a PostgreSQL server to test against. Its methods can be called from several goroutines.
 type Server struct {
 	provider string
 	url      string
 	stop     func() error // stops and removes a server that we started; nil for one that was given
+	power    power        // for what NewServer started
+	bin      string       // the folder of the programs that it was started from, if it was
 
 	close func() error
 
@@ -60,6 +67,9 @@ type config struct {
 	url      string // "" for the one of GAPLESS_DATABASE_URL
 	provider string
 	host     host
+
+	own           bool   // for NewServer: it can be turned off and on again
+	primary, slot string // for NewStandby: what it is a copy of, and the slot's name there
 }
 
 // WithSettings sets PostgreSQL settings (name and value, as in postgresql.conf) for a server that Start starts. They
@@ -113,23 +123,36 @@ func (e askedError) Unwrap() error { return e.error }
 //
 // The error says what was tried and how to get a PostgreSQL, or what is wrong with the one that was asked for.
 func Start(ctx context.Context, opts ...Option) (*Server, error) {
+	c := newConfig(opts)
+	asked := "WithProvider"
+	if c.url != "" {
+		asked, c.provider = "WithURL", "url"
+	} else if name := c.host.getenv(providerVariable); name != "" {
+		asked, c.provider = providerVariable, name
+	}
+	return c.start(ctx, asked, providers())
+}
+
+func newConfig(opts []Option) config {
 	c := config{settings: map[string]string{}, host: thisHost()}
 	for _, opt := range opts {
 		opt(&c)
 	}
-	asked := "WithProvider"
-	if c.url != "" {
-		asked, c.provider = "WithURL", "url"
-	} else if name := c.host.getenv("GAPLESS_TEST_PROVIDER"); name != "" {
-		asked, c.provider = "GAPLESS_TEST_PROVIDER", name
-	}
+	return c
+}
 
-	candidates := providers()
+// start takes the first of these that works. asked says where c.provider comes from.
+func (c config) start(ctx context.Context, asked string, candidates []provider) (*Server, error) {
 	if c.provider != "" {
 		i := slices.IndexFunc(candidates, func(p provider) bool { return p.name == c.provider })
 		if i < 0 {
-			return nil, fmt.Errorf("pgtest: %s asks for the provider %q; there are %q, %q and %q",
-				asked, c.provider, candidates[0].name, candidates[1].name, candidates[2].name)
+			var names []string
+			for _, p := range candidates {
+				names = append(names, strconv.Quote(p.name))
+			}
+			last := len(names) - 1
+			return nil, fmt.Errorf("pgtest: %s asks for the provider %q; there are %s and %s",
+				asked, c.provider, strings.Join(names[:last], ", "), names[last])
 		}
 		candidates = candidates[i : i+1]
 	}
@@ -152,11 +175,14 @@ func Start(ctx context.Context, opts ...Option) (*Server, error) {
 		}
 		tried = append(tried, err)
 	}
-	return nil, &nothingError{tried}
+	return nil, &nothingError{tried, c.own}
 }
 
 // nothingError says that there is no PostgreSQL to run on.
-type nothingError struct{ tried []error }
+type nothingError struct {
+	tried []error
+	own   bool // where a given server would not do
+}
 
 func (e *nothingError) Unwrap() []error { return e.tried }
 
@@ -169,8 +195,10 @@ func (e *nothingError) Error() string {
 	b.WriteString(`Do one of these:
   - Debian or Ubuntu: sudo apt-get install -y postgresql
   - macOS:            brew install postgresql@18
-  - anywhere:         start Docker
-  - or give a server: export GAPLESS_DATABASE_URL=postgres://user:password@host:5432/postgres`)
+  - anywhere:         start Docker`)
+	if !e.own {
+		b.WriteString("\n  - or give a server: export GAPLESS_DATABASE_URL=postgres://user:password@host:5432/postgres")
+	}
 	return b.String()
 }
 

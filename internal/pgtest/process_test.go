@@ -35,15 +35,24 @@ func TestHoweverAProcessEndsItsServerAndFolderGo(t *testing.T) {
 		"Main and the timeout":              {helper: "wait", args: []string{"-test.timeout=3s"}, code: 2},
 		"a program without it, and SIGINT":  {helper: "bare", signal: syscall.SIGINT, code: -1},
 		"a program without it, and SIGKILL": {helper: "bare", signal: syscall.SIGKILL, code: -1},
+		"a test's own server and SIGINT":    {helper: "own", signal: syscall.SIGINT, code: 130},
+		"a test's own server and SIGKILL":   {helper: "own", signal: syscall.SIGKILL, code: -1},
+		"a test's own server and a panic":   {helper: "own, panic", code: 2},
+		"a killed server and SIGKILL":       {helper: "own, killed", signal: syscall.SIGKILL, code: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			temp := newTempFolder(t)
 			h := startHelper(t, test.helper, test.args, "TMPDIR="+temp, "GAPLESS_TEST_PROVIDER=programs")
 			if test.signal != 0 {
-				require.Len(t, entries(t, temp), 1)
-				c := clusterOf(t, h.url)
-				t.Cleanup(func() { require.False(t, c.running()) })
+				clusters := clustersIn(t, temp)
+				require.Len(t, clusters, map[bool]int{false: 1, true: 2}[strings.HasPrefix(test.helper, "own")])
+				t.Cleanup(func() {
+					for _, c := range clusters {
+						require.False(t, c.running())
+						require.False(t, c.hasMemory(t))
+					}
+				})
 				h.signal(t, test.signal)
 			}
 			require.Equal(t, test.code, h.wait(t))

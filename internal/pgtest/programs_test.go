@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"syscall"
@@ -40,22 +41,56 @@ func startProgramsServer(t *testing.T, opts ...Option) *Server {
 
 // cluster is where a server that programs started lives.
 type cluster struct {
-	dir string
-	pid int
+	dir    string
+	pid    int
+	memory string // the identifier of its shared memory
 }
 
 func clusterOf(t *testing.T, address string) cluster {
 	t.Helper()
 	u, err := url.Parse(address)
 	require.NoError(t, err)
-	dir := u.Query().Get("host")
+	c := clusterIn(t, u.Query().Get("host"))
+	require.True(t, c.running())
+	return c
+}
+
+func clusterIn(t *testing.T, dir string) cluster {
+	t.Helper()
 	content, err := os.ReadFile(filepath.Join(dir, "data", "postmaster.pid"))
 	require.NoError(t, err)
-	first, _, _ := strings.Cut(string(content), "\n")
-	pid, err := strconv.Atoi(first)
+	lines := strings.Split(string(content), "\n")
+	require.Greater(t, len(lines), 6)
+	pid, err := strconv.Atoi(lines[0])
 	require.NoError(t, err)
-	require.True(t, cluster{dir, pid}.running())
-	return cluster{dir, pid}
+	memory := strings.Fields(lines[6]) // the key before it
+	require.Len(t, memory, 2)
+	return cluster{dir, pid, memory[1]}
+}
+
+func clustersIn(t *testing.T, temp string) []cluster {
+	t.Helper()
+	var found []cluster
+	for _, entry := range entries(t, temp) {
+		found = append(found, clusterIn(t, filepath.Join(temp, entry.Name())))
+	}
+	return found
+}
+
+// hasMemory reports whether the server's shared memory is there, on Linux.
+func (c cluster) hasMemory(t *testing.T) bool {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return false
+	}
+	segments, err := os.ReadFile("/proc/sysvipc/shm")
+	require.NoError(t, err)
+	for line := range strings.Lines(string(segments)) {
+		if strings.Fields(line)[1] == c.memory {
+			return true
+		}
+	}
+	return false
 }
 
 func (c cluster) running() bool { return syscall.Kill(c.pid, 0) == nil }

@@ -40,7 +40,7 @@ func startCluster(ctx context.Context, c config, bin string) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	g, err := startGuard(as, bin, dir, arguments(map[string]string{
+	g, err := startGuard(as, c, bin, dir, arguments(map[string]string{
 		"listen_addresses":        "",
 		"port":                    "5432", // the socket's name; PGPORT would change it otherwise
 		"unix_socket_directories": dir,
@@ -55,14 +55,22 @@ func startCluster(ctx context.Context, c config, bin string) (*Server, error) {
 		Scheme: "postgres", User: url.User("postgres"), Path: "/postgres",
 		RawQuery: url.Values{"host": {dir}, "port": {"5432"}, "sslmode": {"disable"}}.Encode(),
 	}).String()
-	version, err := ready(ctx, address, g.alive)
+	if c.own {
+		err = g.on(ctx)
+	}
+	var version string
+	if err == nil {
+		version, err = ready(ctx, address, g.alive)
+	}
 	if err != nil {
 		if failed := g.stop(); !errors.Is(err, failed) {
 			err = errors.Join(err, failed)
 		}
 		return nil, err
 	}
-	return newServer(fmt.Sprintf("PostgreSQL %s started from %s", version, bin), address, g.stop), nil
+	s := newServer(fmt.Sprintf("PostgreSQL %s started from %s", version, bin), address, g.stop)
+	s.power, s.bin = g, bin
+	return s, nil
 }
 
 // unprivileged is the user to run the programs as: ourselves (nil) unless we are root, which initdb refuses.

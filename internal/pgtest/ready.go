@@ -48,3 +48,28 @@ func shortVersion(version string) string {
 	short, _, _ := strings.Cut(version, " ")
 	return short
 }
+
+// poll blocks until done or a failure or the end of ctx.
+func poll(ctx context.Context, done func() (bool, error)) error {
+	for {
+		if ok, err := done(); ok || err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+// one returns the one value that a query has, over a connection of its own.
+func one[T any](ctx context.Context, address, sql string, args ...any) (value T, err error) {
+	conn, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return value, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	err = conn.QueryRow(ctx, sql, args...).Scan(&value)
+	return value, err
+}

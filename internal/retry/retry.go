@@ -65,6 +65,9 @@ func backoff(made int) time.Duration {
 
 func (o Options) retries(err error) bool {
 	var pg *pgconn.PgError
+	if errors.Is(err, ErrLost) {
+		return true
+	}
 	if errors.Is(err, client.ErrOutcomeUnknown) || !errors.As(err, &pg) {
 		return false
 	}
@@ -77,16 +80,12 @@ func (o Options) retries(err error) bool {
 	return false
 }
 
-// CommitError says what a failed COMMIT means: the transaction was rolled back, and err is returned as it is; or
-// nobody knows yet, and the error is [client.ErrOutcomeUnknown] as well.
+// Answered reports whether a failed COMMIT is known to have been a rollback.
 //
-// Rolled back for certain: an ERROR in answer to COMMIT (a deferred constraint, a serialization failure), for
-// after that the session goes on; and a COMMIT of which nothing was sent. Anything else, a FATAL included, can come
-// after the commit record is written.
-func CommitError(err error) error {
+// It is after an ERROR in answer to COMMIT (a deferred constraint, a serialization failure), for after that the
+// session goes on; and when nothing of COMMIT was sent. Anything else, a FATAL included, can come after the commit
+// record is written.
+func Answered(err error) bool {
 	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" || pgconn.SafeToRetry(err) {
-		return err
-	}
-	return fmt.Errorf("gapless: %w: COMMIT was sent, but its answer was lost: %w", client.ErrOutcomeUnknown, err)
+	return errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" || pgconn.SafeToRetry(err)
 }

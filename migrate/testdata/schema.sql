@@ -2119,6 +2119,47 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION gapless.detach_gapless(target regclass, target_column name) IS 'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached.';
+CREATE FUNCTION gapless.flush_gapless(txid bigint DEFAULT NULL::bigint) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    status text;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'a standby cannot make anything durable'
+            USING ERRCODE = 'read_only_sql_transaction', HINT = 'Call gapless.flush_gapless on the primary.', SCHEMA = 'gapless';
+    ELSIF flush_gapless.txid IS NOT NULL THEN
+        IF flush_gapless.txid NOT BETWEEN 0 AND txid_snapshot_xmax(txid_current_snapshot()) - 1
+            AND flush_gapless.txid IS DISTINCT FROM txid_current_if_assigned()
+        THEN
+            RAISE EXCEPTION 'transaction % has not committed: the server has given out no such number, or it is still running', flush_gapless.txid
+                USING ERRCODE = 'invalid_parameter_value',
+                    HINT = 'Give what txid_current(), or gapless.mark_gapless, returned in a transaction that has ended on this server. After a crash or a fail-over, the transaction was lost.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+        END IF;
+        status := pg_xact_status(flush_gapless.txid::text::xid8);
+        IF status = 'aborted' THEN
+            RAISE EXCEPTION 'transaction % was rolled back', flush_gapless.txid
+                USING ERRCODE = 'transaction_rollback',
+                    HINT = 'A statement of it failed, and so its COMMIT was a ROLLBACK. Run it again.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+        ELSIF status IS DISTINCT FROM 'committed' THEN
+            RAISE EXCEPTION 'transaction % is %', flush_gapless.txid, coalesce(status, 'too old to tell')
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'Call gapless.flush_gapless after COMMIT, in a transaction of its own.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+        END IF;
+    END IF;
+    -- In the body: a SET clause would be undone before the commit.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    -- Transactional: one that is not would not be flushed before PostgreSQL 17.
+    PERFORM pg_logical_emit_message(true, 'gapless', '');
+END;
+$$;
+COMMENT ON FUNCTION gapless.flush_gapless(txid bigint) IS 'The barrier of group commit: when the transaction that calls this has committed, all that committed before is as durable as a commit with synchronous_commit on. For transactions with synchronous_commit = off. With a txid it raises unless that transaction has committed: COMMIT; SELECT gapless.flush_gapless(txid), as one message, fails where COMMIT became a ROLLBACK. Locks nothing. Raises 40000 (rolled back), 55000 (still running, or too old to tell), 22023 (no such transaction), 25006 on a standby.';
 CREATE FUNCTION gapless.grant_gapless(role name) RETURNS void
     LANGUAGE plpgsql
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2128,13 +2169,14 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA gapless TO %I', grant_gapless.role);
     EXECUTE format(
         'GRANT EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
-        'gapless.last_gapless, gapless.peek_gapless TO %I',
+        'gapless.last_gapless, gapless.peek_gapless, '
+        'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless TO %I',
         grant_gapless.role
     );
     EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders TO %I', grant_gapless.role);
 END;
 $$;
-COMMENT ON FUNCTION gapless.grant_gapless(role name) IS 'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate and read, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+COMMENT ON FUNCTION gapless.grant_gapless(role name) IS 'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 CREATE FUNCTION gapless.last_gapless(name text DEFAULT 'default'::text) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2180,6 +2222,24 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION gapless.lock_sequence(name text, nowait boolean) IS 'Private. Locks a sequence until the transaction ends; false if it does not exist. Raises 55P03 when it is busy and nowait is set.';
+CREATE FUNCTION gapless.mark_gapless(token uuid) RETURNS bigint
+    LANGUAGE plpgsql
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    IF mark_gapless.token IS NULL THEN
+        RAISE EXCEPTION 'the token that marks a transaction must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Give a new uuid, and keep it: gapless.outcome_gapless asks for it.',
+                SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'token';
+    END IF;
+    PERFORM
+        set_config('gapless.token', mark_gapless.token::text, true),
+        pg_advisory_xact_lock(uuid_hash_extended(mark_gapless.token, 0));
+    RETURN txid_current();
+END;
+$$;
+COMMENT ON FUNCTION gapless.mark_gapless(token uuid) IS 'Marks the caller''s transaction with a token, a new uuid, and returns the transaction''s id: with both, gapless.outcome_gapless finds out, on another connection, whether it committed. For the first statement of a transaction. Allocations write the token into the journal; an advisory lock on it is held until the transaction ends. Raises 22004 for NULL, and 25006 on a standby.';
 CREATE FUNCTION gapless.next_gapless(name text DEFAULT 'default'::text, initial bigint DEFAULT 1, reset bigint DEFAULT NULL::bigint, nowait boolean DEFAULT false) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2336,6 +2396,47 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION gapless.open_sequence(name text, nowait boolean) IS 'Private. Locks a sequence until the transaction ends, making it if there is none; true if it was made. Raises 55P03 when it is busy and nowait is set, 40001 under REPEATABLE READ and above when it is newer than the snapshot.';
+CREATE FUNCTION gapless.outcome_gapless(token uuid, txid bigint) RETURNS text
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    SET enable_seqscan TO 'off'
+    AS $$
+BEGIN
+    IF outcome_gapless.token IS NULL OR outcome_gapless.txid IS NULL THEN
+        RAISE EXCEPTION 'the token and the txid of a transaction must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Give what gapless.mark_gapless was given, and what it returned.',
+                SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'a standby does not know the outcome of transaction %', outcome_gapless.txid
+            USING ERRCODE = 'read_only_sql_transaction',
+                HINT = 'Ask the primary.', SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF outcome_gapless.txid = txid_current_if_assigned() THEN
+        RAISE EXCEPTION 'transaction % asks for its own outcome', outcome_gapless.txid
+            USING ERRCODE = 'invalid_transaction_state',
+                HINT = 'Ask on another connection.', SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'the outcome of transaction % cannot be read under an older snapshot', outcome_gapless.txid
+            USING ERRCODE = 'invalid_transaction_state',
+                HINT = 'Ask in READ COMMITTED.', SCHEMA = 'gapless', TABLE = 'allocation';
+    END IF;
+    -- Whoever has this lock is the transaction itself. The statements after this one see what it has committed.
+    PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0));
+    IF EXISTS (
+        SELECT
+        FROM gapless.allocation AS a
+        WHERE a.txid = outcome_gapless.txid AND a.token = outcome_gapless.token AND a.allocated_by = session_user
+    ) THEN
+        RETURN 'committed';
+    ELSIF outcome_gapless.txid >= txid_snapshot_xmax(txid_current_snapshot()) THEN
+        RETURN 'lost'; -- with the newest WAL, in a crash or a fail-over: the server has yet to give this xid out
+    ELSIF pg_xact_status(outcome_gapless.txid::text::xid8) = 'aborted' THEN
+        RETURN 'lost';
+    END IF;
+    RETURN 'unknown'; -- it allocated nothing, its journal rows were pruned, or its xid was given out again after a crash
+END;
+$$;
+COMMENT ON FUNCTION gapless.outcome_gapless(token uuid, txid bigint) IS 'Whether the transaction with this token and txid (gapless.mark_gapless) committed: ''committed''; ''lost'', so that it can be run again; or ''unknown'': it allocated nothing, or its journal rows were pruned, or, after a crash, its xid was given out again. Ask on a new connection to the same primary. Waits while the transaction is still running. ''committed'' is not yet durable or replicated: call gapless.flush_gapless(txid) then. Raises 22004 for NULL, 25006 on a standby, 25000 within the transaction itself or outside READ COMMITTED, 55P03 after lock_timeout.';
 CREATE FUNCTION gapless.peek_gapless(name text DEFAULT 'default'::text, initial bigint DEFAULT 1, reset bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2465,7 +2566,8 @@ BEGIN
     EXECUTE format('REVOKE USAGE ON SCHEMA gapless FROM %I', revoke_gapless.role);
     EXECUTE format(
         'REVOKE EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
-        'gapless.last_gapless, gapless.peek_gapless FROM %I',
+        'gapless.last_gapless, gapless.peek_gapless, '
+        'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless FROM %I',
         revoke_gapless.role
     );
     EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders FROM %I', revoke_gapless.role);
@@ -2567,7 +2669,7 @@ COMMENT ON COLUMN gapless.allocation.allocated_at IS 'The server''s clock when t
 COMMENT ON COLUMN gapless.allocation.txid IS 'The top-level transaction that wrote the row (pg_current_xact_id, as bigint).';
 COMMENT ON COLUMN gapless.allocation.allocated_by IS 'session_user: who logged in.';
 COMMENT ON COLUMN gapless.allocation.allocated_as IS 'The role chosen by SET ROLE, or NULL.';
-COMMENT ON COLUMN gapless.allocation.token IS 'What the transaction had set as gapless.token (a uuid), or NULL: the caller''s own mark, by which a commit can be found again. It decides nothing.';
+COMMENT ON COLUMN gapless.allocation.token IS 'The mark that the transaction was given by mark_gapless, or NULL: with it outcome_gapless finds out whether it committed.';
 COMMENT ON COLUMN gapless.allocation.dated IS 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
 CREATE TABLE gapless.sequence (
     name text NOT NULL COLLATE pg_catalog."C",
@@ -2729,6 +2831,8 @@ COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the 
 ALTER TABLE ONLY gapless.void
     ADD CONSTRAINT void_pkey PRIMARY KEY (name, value, ordinal);
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
+CREATE INDEX allocation_txid ON gapless.allocation USING brin (txid) WITH (autosummarize='on');
+COMMENT ON INDEX gapless.allocation_txid IS 'The rows of a transaction, whose outcome is asked for (outcome_gapless). BRIN: it costs an allocation next to nothing.';
 REVOKE ALL ON TYPE gapless.allocation_kind FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.adopt_gapless(name text, last bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.attach_gapless(target regclass, target_column name, name text, initial bigint, format text, condition text, chronology text, at_commit boolean) FROM PUBLIC;
@@ -2760,12 +2864,15 @@ REVOKE ALL ON FUNCTION gapless.column_take(target regclass, target_column name, 
 REVOKE ALL ON FUNCTION gapless.column_truncate(relation regclass, target regclass, target_column name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.delete_gapless(name text, nowait boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.detach_gapless(target regclass, target_column name) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.flush_gapless(txid bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.grant_gapless(role name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.last_gapless(name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.lock_sequence(name text, nowait boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.mark_gapless(token uuid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.next_gapless(name text, initial bigint, reset bigint, nowait boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.next_gapless_batch(name text, size bigint, initial bigint, reset bigint, nowait boolean) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.open_sequence(name text, nowait boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.outcome_gapless(token uuid, txid bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.peek_gapless(name text, initial bigint, reset bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.prune_gapless(name text, before timestamp with time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.raise_exhausted(name text, size bigint) FROM PUBLIC;

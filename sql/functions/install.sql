@@ -42,6 +42,9 @@
 -- {{ template "void_gapless.sql" . }}
 -- {{ template "audit_numbers.sql" . }}
 -- {{ template "audit_gapless.sql" . }}
+-- {{ template "mark_gapless.sql" . }}
+-- {{ template "outcome_gapless.sql" . }}
+-- {{ template "flush_gapless.sql" . }}
 -- {{ template "check_role.sql" . }}
 -- {{ template "grant_gapless.sql" . }}
 -- {{ template "revoke_gapless.sql" . }}

@@ -7,6 +7,8 @@ package db
 import (
 	"context"
 	"database/sql"
+
+	"github.com/google/uuid"
 )
 
 type Querier interface {
@@ -14,14 +16,20 @@ type Querier interface {
 	AdoptGapless(ctx context.Context, arg AdoptGaplessParams) error
 	// Forgets a sequence and its journal; true if it existed.
 	DeleteGapless(ctx context.Context, arg DeleteGaplessParams) (bool, error)
+	// Makes everything that has committed durable; fails unless the transaction txid, if it is given, has committed.
+	FlushGapless(ctx context.Context, txid sql.NullInt64) error
 	// Gives a role what an application needs.
 	GrantGapless(ctx context.Context, role string) error
 	// The newest value of a sequence in the caller's snapshot; NULL if there is none.
 	LastGapless(ctx context.Context, name string) (sql.NullInt64, error)
+	// Marks the caller's transaction with a token; its txid.
+	MarkGapless(ctx context.Context, token uuid.UUID) (int64, error)
 	// The next value of a sequence; locks it until the transaction ends.
 	NextGapless(ctx context.Context, arg NextGaplessParams) (int64, error)
 	// The next size values of a sequence, in order; locks it until the transaction ends.
 	NextGaplessBatch(ctx context.Context, arg NextGaplessBatchParams) ([]int64, error)
+	// Whether a marked transaction committed: 'committed', 'lost' or 'unknown'.
+	OutcomeGapless(ctx context.Context, arg OutcomeGaplessParams) (string, error)
 	// What NextGapless would give now: a preview, not a promise.
 	PeekGapless(ctx context.Context, arg PeekGaplessParams) (int64, error)
 	// Drops journal rows from before a time; how many were dropped.

@@ -12,7 +12,8 @@ BEGIN
     EXECUTE format('GRANT USAGE ON SCHEMA gapless TO %I', grant_gapless.role);
     EXECUTE format(
         'GRANT EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
-        'gapless.last_gapless, gapless.peek_gapless TO %I',
+        'gapless.last_gapless, gapless.peek_gapless, '
+        'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless TO %I',
         grant_gapless.role
     );
     EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders TO %I', grant_gapless.role);
@@ -20,6 +21,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.grant_gapless IS
-'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate and read, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 
 REVOKE ALL ON FUNCTION gapless.grant_gapless FROM PUBLIC;

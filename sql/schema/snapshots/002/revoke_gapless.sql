@@ -12,7 +12,8 @@ BEGIN
     EXECUTE format('REVOKE USAGE ON SCHEMA gapless FROM %I', revoke_gapless.role);
     EXECUTE format(
         'REVOKE EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
-        'gapless.last_gapless, gapless.peek_gapless FROM %I',
+        'gapless.last_gapless, gapless.peek_gapless, '
+        'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless FROM %I',
         revoke_gapless.role
     );
     EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders FROM %I', revoke_gapless.role);

@@ -1,0 +1,121 @@
+package gapless_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pggapless/gapless"
+)
+
+// The number is allocated, and its row written, in the message that COMMIT is sent with: the sequence is locked for no round
+// trip at all.
+func ExampleCommitBatch() {
+	ctx := context.Background()
+	var number int64
+	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
+		// Whatever takes time comes first: nothing is locked yet.
+		gapless.CommitBatch(tx).Queue("SELECT gapless.next_gapless('example: invoice with its commit')").
+			QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+		return nil
+	})
+	fmt.Println(number, err)
+	// Output: 1 <nil>
+}
+
+// Any number of goroutines share a few connections, and the flushes of their commits.
+func ExampleGroupCommitter() {
+	ctx := context.Background()
+	committer, err := gapless.NewGroupCommitter(ctx, examplePool())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer committer.Close()
+
+	invoices := gapless.NewSequence("example: invoice in a group")
+	err = committer.InTx(ctx, func(tx pgx.Tx) error {
+		number, err := invoices.Next(ctx, tx)
+		fmt.Println("invoice", number)
+		return err
+	})
+	fmt.Println(err) // nil: it is durable
+	// Output:
+	// invoice 1
+	// <nil>
+}
+
+func ExampleNewGroupCommitter() {
+	ctx := context.Background()
+	committer, err := gapless.NewGroupCommitter(ctx, examplePool())
+	if err != nil {
+		fmt.Println(err) // fsync is off, a standby, or a pooler: it says what to do
+		return
+	}
+	committer.Close()
+	// Output:
+}
+
+func ExampleGroupCommitter_InTx() {
+	ctx := context.Background()
+	committer, err := gapless.NewGroupCommitter(ctx, examplePool())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer committer.Close()
+	var number int64
+	err = committer.InTx(ctx, func(tx pgx.Tx) error {
+		gapless.CommitBatch(tx).Queue("SELECT gapless.next_gapless('example: the fastest')").
+			QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+		return nil
+	}, gapless.WithMaxAttempts(3))
+	if errors.Is(err, gapless.ErrOutcomeUnknown) {
+		fmt.Println("look for the invoice by the order's key")
+	}
+	fmt.Println(number, err)
+	// Output: 1 <nil>
+}
+
+func ExampleGroupCommitter_Close() {
+	ctx := context.Background()
+	committer, err := gapless.NewGroupCommitter(ctx, examplePool())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	committer.Close() // waits for those who are in InTx; close the pool afterwards
+	err = committer.InTx(ctx, func(pgx.Tx) error { return nil })
+	fmt.Println(errors.Is(err, gapless.ErrClosed))
+	// Output: true
+}
+
+// Where the pool goes through PgBouncer, the flushes go directly to the server.
+func ExampleWithFlusherConfig() {
+	ctx := context.Background()
+	direct, err := pgx.ParseConfig(examplePool().Config().ConnString())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	committer, err := gapless.NewGroupCommitter(ctx, examplePool(), gapless.WithFlusherConfig(direct))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	committer.Close()
+	// Output:
+}
+
+// For tests, on a server that was told not to flush.
+func ExampleWithFsyncOff() {
+	committer, err := gapless.NewGroupCommitter(context.Background(), examplePool(), gapless.WithFsyncOff())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	committer.Close()
+	// Output:
+}

@@ -1,0 +1,212 @@
+package gapless
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// flusher makes commits durable, all that wait at once, with one session. What it acknowledges must have begun after the
+// session did: a flush on a new connection after a crash, or on the old primary after a fail-over, says nothing about a
+// commit before that. So it is never mended; when its session breaks, another flusher takes over for new transactions.
+type flusher struct {
+	conn        *pgx.Conn
+	pid         uint32
+	serverStart time.Time
+
+	unreplicated bool // the last flush's warning that it did not wait for the standby; the goroutine's own
+
+	cancel context.CancelFunc
+	done   chan struct{} // closed when the goroutine has ended
+	wake   chan struct{} // somebody waits
+
+	mu      sync.Mutex
+	waiting []chan<- error
+	broken  error
+	flushed time.Time // when the last flush ended
+}
+
+// idle is how long a session may lie unused before it has to show that it is alive. To find that out with a commit in
+// hand would mean to look for the commit's outcome.
+const idle = time.Second
+
+var (
+	errOtherServer = errors.New("the pool and the flusher are connected to different servers, or there was a restart between")
+	errPooler      = errors.New("the flusher's connection goes through a pooler, which may give it another backend at any time: " +
+		"give it a direct one, by WithFlusherConfig")
+	errFsyncOff = errors.New("fsync is off, and so nothing that the server commits is durable; turn it on, " +
+		"or accept that by WithFsyncOff")
+	errStandby = errors.New("the server is a standby")
+)
+
+// connectFlusher connects, checks the server, and starts the goroutine.
+func connectFlusher(ctx context.Context, pool *pgxpool.Pool, options groupOptions) (*flusher, error) {
+	f := &flusher{done: make(chan struct{}), wake: make(chan struct{}, 1)}
+	if err := f.connect(ctx, pool, options); err != nil {
+		if f.conn != nil {
+			_ = f.conn.Close(ctx)
+		}
+		return nil, fmt.Errorf("gapless: the group committer's connection for flushes: %w", err)
+	}
+	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	go f.run(ctx)
+	return f, nil
+}
+
+func (f *flusher) connect(ctx context.Context, pool *pgxpool.Pool, options groupOptions) (err error) {
+	poolConfig := pool.Config()
+	config := options.flusherConfig
+	if config == nil {
+		config = poolConfig.ConnConfig
+		if poolConfig.BeforeConnect != nil {
+			if err := poolConfig.BeforeConnect(ctx, config); err != nil {
+				return err
+			}
+		}
+	} else {
+		config = config.Copy()
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = "gapless flusher"
+	}
+	users := config.OnNotice
+	config.OnNotice = func(conn *pgconn.PgConn, notice *pgconn.Notice) {
+		if notice.Routine == "SyncRepWaitForLSN" {
+			f.unreplicated = true
+		}
+		if users != nil {
+			users(conn, notice)
+		}
+	}
+	if f.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
+		return err
+	}
+	if options.flusherConfig == nil && poolConfig.AfterConnect != nil {
+		if err := poolConfig.AfterConnect(ctx, f.conn); err != nil {
+			return err
+		}
+	}
+	var fsync, standby bool
+	err = f.conn.QueryRow(ctx, `
+		SELECT
+			pg_catalog.pg_backend_pid(),
+			pg_catalog.pg_postmaster_start_time(),
+			pg_catalog.current_setting('fsync') = 'on',
+			pg_catalog.pg_is_in_recovery()`,
+	).Scan(&f.pid, &f.serverStart, &fsync, &standby)
+	switch {
+	case err != nil:
+		return err
+	case standby:
+		return errStandby
+	case !fsync && !options.fsyncOff:
+		return errFsyncOff
+	case f.pid != f.conn.PgConn().PID():
+		return errPooler
+	}
+	f.flushed = time.Now()
+	return f.flush(ctx) // which also shows that the role may
+}
+
+// run flushes while somebody waits.
+func (f *flusher) run(ctx context.Context) {
+	defer close(f.done)
+	for {
+		select {
+		case <-ctx.Done():
+			f.fail(ErrClosed)
+			return
+		case <-f.wake:
+		}
+		f.mu.Lock()
+		committed := f.waiting
+		f.waiting = nil
+		f.mu.Unlock()
+		err := f.flush(ctx)
+		for _, waiter := range committed {
+			waiter <- err
+		}
+		f.mu.Lock()
+		f.flushed = time.Now()
+		f.mu.Unlock()
+		if err != nil {
+			f.fail(err)
+			return
+		}
+	}
+}
+
+// flush returns nil when everything that had committed before is durable, and replicated if commits are.
+func (f *flusher) flush(ctx context.Context) error {
+	for {
+		f.unreplicated = false
+		var pid uint32
+		if err := f.conn.QueryRow(ctx, "SELECT pg_catalog.pg_backend_pid() FROM gapless.flush_gapless()").Scan(&pid); err != nil {
+			return err
+		}
+		if pid != f.pid {
+			return errPooler
+		}
+		if !f.unreplicated {
+			return nil
+		}
+	}
+}
+
+// await blocks until everything that had committed before the call is durable.
+func (f *flusher) await(ctx context.Context) error {
+	flushed := make(chan error, 1)
+	f.mu.Lock()
+	if f.broken != nil {
+		f.mu.Unlock()
+		return f.broken
+	}
+	f.waiting = append(f.waiting, flushed)
+	f.mu.Unlock()
+	select {
+	case f.wake <- struct{}{}:
+	default: // it will look once more anyway
+	}
+	select {
+	case err := <-flushed:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// fail makes the flusher acknowledge nothing any more: its waiters, and those to come, get err.
+func (f *flusher) fail(err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.broken == nil {
+		f.broken = fmt.Errorf("gapless: the flush failed: %w", err)
+	}
+	for _, waiter := range f.waiting {
+		waiter <- f.broken
+	}
+	f.waiting = nil
+}
+
+// usable reports whether the flusher can be trusted with a transaction that is about to begin.
+func (f *flusher) usable(ctx context.Context) bool {
+	f.mu.Lock()
+	broken, flushed := f.broken, f.flushed
+	f.mu.Unlock()
+	return broken == nil && (time.Since(flushed) < idle || f.await(ctx) == nil)
+}
+
+// close ends the goroutine and the connection. It can be called again.
+func (f *flusher) close() {
+	f.cancel()
+	<-f.done
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+	defer cancel()
+	_ = f.conn.Close(ctx)
+}

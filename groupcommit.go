@@ -1,0 +1,159 @@
+package gapless
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pggapless/gapless/internal/retry"
+)
+
+// GroupCommitter runs transactions whose commits share their flushes, so that one sequence is not held to one flush a
+// number: a transaction gives its locks up before it is durable, and one flush acknowledges all that have
+// committed meanwhile. [GroupCommitter.InTx] returns when its own is durable, and replicated if commits are.
+//
+// Gaplessness is not at risk, since a crash loses a suffix of the commits, and nobody has been told of those. (Early
+// lock release: Johnson et al., "Aether", PVLDB 2010.) The one difference to [InTx]: another session can read a row a moment
+// before it is durable.
+//
+// A few connections are the fastest for one sequence, since they queue for its lock: let the pool have 2 to 8 for any number
+// of goroutines. A connection goes back to the pool before its transaction waits for the flush.
+//
+// A GroupCommitter can be used by many goroutines. Make it with [NewGroupCommitter], and Close it.
+type GroupCommitter struct {
+	pool    *pgxpool.Pool
+	from    source
+	options groupOptions
+
+	mu      sync.Mutex
+	flusher *flusher // nil until the first one, or when the last one broke
+	closed  bool
+	running sync.WaitGroup // the calls of InTx
+
+	connecting chan struct{} // holds one value while somebody connects a flusher
+}
+
+// GroupOption changes what [NewGroupCommitter] does; see [WithFlusherConfig] and [WithFsyncOff].
+type GroupOption func(*groupOptions)
+
+type groupOptions struct {
+	flusherConfig *pgx.ConnConfig
+	fsyncOff      bool
+}
+
+// WithFlusherConfig sets how the flusher connects. Defaults to the pool's configuration. Give a direct connection to the
+// same server where the pool's go through a transaction pooler, such as PgBouncer in its mode "transaction".
+func WithFlusherConfig(config *pgx.ConnConfig) GroupOption {
+	return func(o *groupOptions) { o.flusherConfig = config }
+}
+
+// WithFsyncOff accepts a server whose setting fsync is off: nothing that it commits survives a crash of its machine, but
+// tests can run on it. Defaults to refusing it.
+func WithFsyncOff() GroupOption {
+	return func(o *groupOptions) { o.fsyncOff = true }
+}
+
+// ErrClosed is what [GroupCommitter.InTx] returns when the group committer is closed.
+var ErrClosed = errors.New("gapless: the group committer is closed")
+
+// NewGroupCommitter returns a group committer whose transactions run on the pool's connections. It opens one connection of
+// its own for the flushes, outside of the pool, and starts one goroutine, which [GroupCommitter.Close] ends.
+//
+// It refuses a server on which fsync is off, a standby, and a pooler that may give the flusher another backend from one
+// statement to the next.
+func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOption) (*GroupCommitter, error) {
+	from, err := sourceOf(pool)
+	if err != nil {
+		return nil, err
+	}
+	c := &GroupCommitter{pool: pool, from: from, connecting: make(chan struct{}, 1)}
+	for _, opt := range opts {
+		opt(&c.options)
+	}
+	if _, err := c.currentFlusher(ctx); err != nil {
+		return nil, err
+	}
+	return c, nil
+}
+
+// InTx is [InTx], on the committer's pool and with its shared flushes. It blocks until the transaction is durable, or ctx ends.
+//
+// When ctx ends after COMMIT has been answered, or the connection of the flushes breaks, the transaction's outcome is found out
+// as [InTx] does it. After [GroupCommitter.Close], InTx returns [ErrClosed].
+func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx pgx.Tx) error, opts ...TxOption) error {
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	c.running.Add(1)
+	c.mu.Unlock()
+	defer c.running.Done()
+
+	options := retry.NewOptions(opts)
+	return retry.Run(ctx, options, func() error {
+		// Its session is older than the commit that it will acknowledge.
+		flusher, err := c.currentFlusher(ctx)
+		if err != nil {
+			return err
+		}
+		t, err := c.from.run(ctx, options.Isolation, flusher, fn)
+		if t == nil || err != nil && !errors.Is(err, errResults) {
+			return err // not committed, or resolved already
+		}
+		if broken := flusher.await(ctx); broken != nil {
+			return errors.Join(t.resolve(ctx, c.from, broken), err)
+		}
+		return err
+	})
+}
+
+// Close waits until every call of InTx that has begun has returned, and closes the flusher's connection. InTx returns
+// [ErrClosed] from now on. Close the pool afterwards. Close can be called again.
+func (c *GroupCommitter) Close() {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.running.Wait()
+	if last := c.lastFlusher(); last != nil {
+		last.close()
+	}
+}
+
+// currentFlusher returns the flusher, and connects a new one if the last one broke.
+func (c *GroupCommitter) currentFlusher(ctx context.Context) (*flusher, error) {
+	last := c.lastFlusher()
+	if last != nil && last.usable(ctx) {
+		return last, nil
+	}
+	select {
+	case c.connecting <- struct{}{}:
+		defer func() { <-c.connecting }()
+	case <-ctx.Done():
+		return nil, fmt.Errorf("gapless: the group committer's connection for flushes: %w", context.Cause(ctx))
+	}
+	if another := c.lastFlusher(); another != last {
+		return another, nil // somebody was faster
+	}
+	next, err := connectFlusher(ctx, c.pool, c.options)
+	if err != nil {
+		return nil, err
+	}
+	if last != nil {
+		last.close()
+	}
+	c.mu.Lock()
+	c.flusher = next
+	c.mu.Unlock()
+	return next, nil
+}
+
+func (c *GroupCommitter) lastFlusher() *flusher {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.flusher
+}

@@ -1,0 +1,30 @@
+package gapless
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pggapless/gapless/db"
+	"github.com/pggapless/gapless/internal/retry"
+)
+
+// resolve finds out what became of a transaction whose COMMIT has no answer, on connections of its own. It returns nil once
+// the transaction is known to be committed and durable, a [retry.ErrLost] when it is known to be lost, and otherwise
+// an [ErrOutcomeUnknown]. cause is COMMIT's error.
+func (t *transaction) resolve(ctx context.Context, from source, cause error) error {
+	return retry.Resolve(ctx, cause, func(ctx context.Context) (retry.Outcome, error) {
+		conn, release, err := from.fresh(ctx)
+		if err != nil {
+			return "", err
+		}
+		defer release()
+		outcome, err := db.New(conn).OutcomeGapless(ctx, db.OutcomeGaplessParams{
+			Token: t.token, Txid: t.txid,
+		})
+		if err == nil && outcome == string(retry.Committed) {
+			// What is visible need not be durable yet, nor replicated.
+			_, err = exec(ctx, conn.PgConn(), fmt.Sprintf("SELECT gapless.flush_gapless(%d)", t.txid))
+		}
+		return retry.Outcome(outcome), err
+	})
+}

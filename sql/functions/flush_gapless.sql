@@ -1,0 +1,53 @@
+-- flush_gapless: when its transaction has committed, everything that committed before is durable, and replicated if commits are.
+--
+-- For transactions with synchronous_commit = off: the barrier that makes them durable, for many at once. It writes WAL and commits
+-- synchronously; a flush of the WAL covers all before it. (Early lock release: Johnson et al., "Aether", PVLDB 2010.) Locks nothing.
+-- Raises 40000 (that transaction was rolled back), 55000 (it is still running, or too old to tell), 22023 (there was none yet),
+-- 25006 (a standby).
+CREATE OR REPLACE FUNCTION gapless.flush_gapless(
+    txid bigint DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    status text;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'a standby cannot make anything durable'
+            USING ERRCODE = 'read_only_sql_transaction', HINT = 'Call gapless.flush_gapless on the primary.', SCHEMA = 'gapless';
+    ELSIF flush_gapless.txid IS NOT NULL THEN
+        IF flush_gapless.txid NOT BETWEEN 0 AND txid_snapshot_xmax(txid_current_snapshot()) - 1
+            AND flush_gapless.txid IS DISTINCT FROM txid_current_if_assigned()
+        THEN
+            RAISE EXCEPTION 'transaction % has not committed: the server has given out no such number, or it is still running', flush_gapless.txid
+                USING ERRCODE = 'invalid_parameter_value',
+                    HINT = 'Give what txid_current(), or gapless.mark_gapless, returned in a transaction that has ended on this server. After a crash or a fail-over, the transaction was lost.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+        END IF;
+        status := pg_xact_status(flush_gapless.txid::text::xid8);
+        IF status = 'aborted' THEN
+            RAISE EXCEPTION 'transaction % was rolled back', flush_gapless.txid
+                USING ERRCODE = 'transaction_rollback',
+                    HINT = 'A statement of it failed, and so its COMMIT was a ROLLBACK. Run it again.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+        ELSIF status IS DISTINCT FROM 'committed' THEN
+            RAISE EXCEPTION 'transaction % is %', flush_gapless.txid, coalesce(status, 'too old to tell')
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = 'Call gapless.flush_gapless after COMMIT, in a transaction of its own.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+        END IF;
+    END IF;
+    -- In the body: a SET clause would be undone before the commit.
+    IF current_setting('synchronous_commit') = 'off' THEN
+        PERFORM set_config('synchronous_commit', 'on', true);
+    END IF;
+    -- Transactional: one that is not would not be flushed before PostgreSQL 17.
+    PERFORM pg_logical_emit_message(true, 'gapless', '');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.flush_gapless IS
+'The barrier of group commit: when the transaction that calls this has committed, all that committed before is as durable as a commit with synchronous_commit on. For transactions with synchronous_commit = off. With a txid it raises unless that transaction has committed: COMMIT; SELECT gapless.flush_gapless(txid), as one message, fails where COMMIT became a ROLLBACK. Locks nothing. Raises 40000 (rolled back), 55000 (still running, or too old to tell), 22023 (no such transaction), 25006 on a standby.';
+
+REVOKE ALL ON FUNCTION gapless.flush_gapless FROM PUBLIC;

@@ -1,0 +1,54 @@
+-- outcome_gapless: whether a transaction that mark_gapless has marked committed, when the answer to its COMMIT was lost.
+--
+-- Waits while the transaction is still running, as long as lock_timeout allows: a COMMIT that is merely late would look lost
+-- otherwise. Raises 22004 (NULL), 25006 (a standby, which does not know), 25000 (asked from within the transaction itself, or
+-- under a snapshot that may be older than its end), 55P03 (lock_timeout).
+CREATE OR REPLACE FUNCTION gapless.outcome_gapless(
+    token uuid,
+    txid  bigint
+) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    IF outcome_gapless.token IS NULL OR outcome_gapless.txid IS NULL THEN
+        RAISE EXCEPTION 'the token and the txid of a transaction must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Give what gapless.mark_gapless was given, and what it returned.',
+                SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF pg_is_in_recovery() THEN
+        RAISE EXCEPTION 'a standby does not know the outcome of transaction %', outcome_gapless.txid
+            USING ERRCODE = 'read_only_sql_transaction',
+                HINT = 'Ask the primary.', SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF outcome_gapless.txid = txid_current_if_assigned() THEN
+        RAISE EXCEPTION 'transaction % asks for its own outcome', outcome_gapless.txid
+            USING ERRCODE = 'invalid_transaction_state',
+                HINT = 'Ask on another connection.', SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+        RAISE EXCEPTION 'the outcome of transaction % cannot be read under an older snapshot', outcome_gapless.txid
+            USING ERRCODE = 'invalid_transaction_state',
+                HINT = 'Ask in READ COMMITTED.', SCHEMA = 'gapless', TABLE = 'allocation';
+    END IF;
+
+    -- Whoever has this lock is the transaction itself. The statements after this one see what it has committed.
+    PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0));
+    IF EXISTS (
+        SELECT
+        FROM gapless.allocation AS a
+        WHERE a.txid = outcome_gapless.txid AND a.token = outcome_gapless.token AND a.allocated_by = session_user
+    ) THEN
+        RETURN 'committed';
+    ELSIF outcome_gapless.txid >= txid_snapshot_xmax(txid_current_snapshot()) THEN
+        RETURN 'lost'; -- with the newest WAL, in a crash or a fail-over: the server has yet to give this xid out
+    ELSIF pg_xact_status(outcome_gapless.txid::text::xid8) = 'aborted' THEN
+        RETURN 'lost';
+    END IF;
+    RETURN 'unknown'; -- it allocated nothing, its journal rows were pruned, or its xid was given out again after a crash
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.outcome_gapless IS
+'Whether the transaction with this token and txid (gapless.mark_gapless) committed: ''committed''; ''lost'', so that it can be run again; or ''unknown'': it allocated nothing, or its journal rows were pruned, or, after a crash, its xid was given out again. Ask on a new connection to the same primary. Waits while the transaction is still running. ''committed'' is not yet durable or replicated: call gapless.flush_gapless(txid) then. Raises 22004 for NULL, 25006 on a standby, 25000 within the transaction itself or outside READ COMMITTED, 55P03 after lock_timeout.';
+
+REVOKE ALL ON FUNCTION gapless.outcome_gapless FROM PUBLIC;

@@ -1,0 +1,190 @@
+package gapless
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+)
+
+// CommitBatch returns the batch of statements that [InTx], or [GroupCommitter.InTx], sends together with COMMIT when fn has
+// returned nil, so that they cost no round trip of their own. tx is what fn was given; of any other transaction it is an
+// empty batch that nobody sends.
+//
+// A number that is allocated there is locked for no round trip at all:
+//
+//	var number int64
+//	gapless.CommitBatch(tx).Queue(
+//		"INSERT INTO invoices (number, customer) VALUES (gapless.next_gapless('invoice'), $1) RETURNING number", "ACME",
+//	).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+//	return nil
+//
+// When one of the statements fails, the transaction is rolled back, and run again where PostgreSQL asks for that. The
+// callbacks of the batch run once COMMIT has been answered: InTx returns an error of theirs, but does not undo the transaction.
+func CommitBatch(tx pgx.Tx) *pgx.Batch {
+	if t, ok := tx.(*transaction); ok {
+		return &t.last
+	}
+	return &pgx.Batch{}
+}
+
+// rollbackTimeout is how long a server that no longer answers may hold up the end of a transaction.
+const rollbackTimeout = 5 * time.Second
+
+// transaction is one that can be found again when the answer to its COMMIT is lost, by its token and txid.
+type transaction struct {
+	pgx.Tx
+	last pgx.Batch // see CommitBatch
+
+	token uuid.UUID
+	txid  int64
+
+	serverStart  time.Time // of the server it runs on
+	asynchronous bool      // whether COMMIT leaves the flush to somebody else
+	replicated   bool      // whether commits wait for a standby
+
+	ended bool // the connection is no longer ours to use
+}
+
+// begin begins a transaction with one message, which marks it and learns its txid.
+func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynchronous bool) (*transaction, error) {
+	t := &transaction{token: uuid.New(), asynchronous: asynchronous}
+
+	var batch pgx.Batch
+	batch.BeginTx(pgx.TxOptions{IsoLevel: isolation})
+	batch.Queue(`SELECT
+			gapless.mark_gapless($1),
+			pg_catalog.pg_postmaster_start_time(),
+			pg_catalog.current_setting('synchronous_standby_names') <> '',
+			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) END`,
+		t.token, asynchronous,
+	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
+	results := conn.SendBatch(ctx, &batch)
+	err := results.Close()
+	t.Tx = results.Tx()
+	if err != nil {
+		t.rollBack(ctx)
+		return nil, err
+	}
+	return t, nil
+}
+
+// rollBack ends the transaction if it has not ended. ctx may have ended, and the rollback is still due, but not for
+// ever: pgx closes a connection on which it fails, which rolls back too.
+func (t *transaction) rollBack(ctx context.Context) {
+	if t.ended {
+		return
+	}
+	t.ended = true
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
+	defer cancel()
+	if t.Conn().PgConn().TxStatus() == 'I' {
+		cancel() // so that nothing is sent: pgx only notes that the transaction is closed
+		_ = t.Commit(ctx)
+		return
+	}
+	_ = t.Rollback(ctx)
+}
+
+// errResults is that the transaction has committed, but a callback of its CommitBatch failed.
+var errResults = errors.New("the transaction has committed, but a result of its last statements was not read")
+
+// commit sends the last statements and COMMIT. What an error means, retry.Answered says, unless it is an errResults.
+func (t *transaction) commit(ctx context.Context) error {
+	conn := t.Conn().PgConn()
+	switch {
+	case conn.IsClosed():
+		return errNotSent{errors.New("the connection broke before, and fn did not return the error")}
+	case conn.TxStatus() == 'I':
+		return errNotSent{fmt.Errorf("fn ended the transaction itself: %w", pgx.ErrTxClosed)}
+	case ctx.Err() != nil:
+		return errNotSent{context.Cause(ctx)}
+	}
+	failed := conn.TxStatus() == 'E'
+	var tag string
+	var err error
+	switch {
+	case failed: // COMMIT would be a ROLLBACK
+		t.rollBack(ctx)
+		tag = "ROLLBACK"
+	case t.last.Len() == 0:
+		tag, err = commitAlone(ctx, conn)
+	case t.replicated && !t.asynchronous:
+		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby.
+		if err := t.Conn().SendBatch(ctx, &t.last).Close(); err != nil {
+			return err
+		}
+		tag, err = commitAlone(ctx, conn)
+	default:
+		t.last.Queue("commit").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
+		err = t.Conn().SendBatch(ctx, &t.last).Close()
+		if err != nil && !conn.IsClosed() && conn.TxStatus() == 'I' {
+			return fmt.Errorf("gapless: %w: %w", errResults, err)
+		}
+	}
+	switch {
+	case err != nil:
+		return err
+	case tag == "ROLLBACK":
+		return errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
+	}
+	return nil
+}
+
+// errNotSent is why COMMIT was not sent, or could only be a ROLLBACK.
+type errNotSent struct{ error }
+
+func (e errNotSent) Error() string { return "gapless: not committed: " + e.error.Error() }
+func (e errNotSent) Unwrap() error { return e.error }
+
+// SafeToRetry is what pgconn's errors have, for pgconn.SafeToRetry.
+func (e errNotSent) SafeToRetry() bool { return true }
+
+// errNotReplicated is PostgreSQL's warning that a commit is durable here, but did not wait for the synchronous standby.
+var errNotReplicated = errors.New("the server did not wait for its synchronous standby")
+
+func commitAlone(ctx context.Context, conn *pgconn.PgConn) (tag string, err error) {
+	return exec(ctx, conn, "commit")
+}
+
+// exec sends a statement and reads the answer message by message, for the sake of a warning: pgx gives notices to a
+// handler that is chosen when the connection is made, and that is the user's.
+func exec(ctx context.Context, conn *pgconn.PgConn, sql string) (tag string, err error) {
+	conn.Frontend().Send(&pgproto3.Query{String: sql})
+	if err := conn.Frontend().Flush(); err != nil {
+		_ = conn.Close(ctx)
+		return "", errNoAnswer{err}
+	}
+	for {
+		message, received := conn.ReceiveMessage(ctx)
+		if received != nil {
+			_ = conn.Close(ctx)
+			return "", errNoAnswer{received}
+		}
+		switch message := message.(type) {
+		case *pgproto3.NoticeResponse:
+			if message.Routine == "SyncRepWaitForLSN" {
+				err = errNotReplicated
+			}
+		case *pgproto3.ErrorResponse:
+			err = pgconn.ErrorResponseToPgError(message)
+		case *pgproto3.CommandComplete:
+			tag = string(message.CommandTag)
+		case *pgproto3.ReadyForQuery:
+			return tag, err
+		}
+	}
+}
+
+// errNoAnswer is why the answer to a statement that may have been sent did not come.
+type errNoAnswer struct{ error }
+
+func (e errNoAnswer) Unwrap() error { return e.error }
+
+// SafeToRetry is false, whatever pgconn says of the receiving alone.
+func (e errNoAnswer) SafeToRetry() bool { return false }
