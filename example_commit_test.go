@@ -119,3 +119,21 @@ func ExampleWithFsyncOff() {
 	committer.Close()
 	// Output:
 }
+
+// What several goroutines send at the same time shares a transaction.
+func ExampleGroupCommitter_Send() {
+	ctx := context.Background()
+	committer, err := gapless.NewGroupCommitter(ctx, examplePool())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer committer.Close()
+	var number int64
+	var batch pgx.Batch
+	batch.Queue("SELECT gapless.next_gapless('example: sent')"). // INSERT … RETURNING number, in earnest
+									QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+	err = committer.Send(ctx, &batch)
+	fmt.Println(number, err)
+	// Output: 1 <nil>
+}

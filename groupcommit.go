@@ -32,7 +32,9 @@ type GroupCommitter struct {
 	mu      sync.Mutex
 	flusher *flusher // nil until the first one, or when the last one broke
 	closed  bool
-	running sync.WaitGroup // the calls of InTx
+	running sync.WaitGroup // the calls of InTx and Send
+	queue   []*sharedBatch // what is to be sent
+	senders int            // how many goroutines do that
 
 	connecting chan struct{} // holds one value while somebody connects a flusher
 }
@@ -57,7 +59,7 @@ func WithFsyncOff() GroupOption {
 	return func(o *groupOptions) { o.fsyncOff = true }
 }
 
-// ErrClosed is what [GroupCommitter.InTx] returns when the group committer is closed.
+// ErrClosed is what [GroupCommitter.InTx] and [GroupCommitter.Send] return when the group committer is closed.
 var ErrClosed = errors.New("gapless: the group committer is closed")
 
 // NewGroupCommitter returns a group committer whose transactions run on the pool's connections. It opens one connection of
@@ -85,16 +87,25 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 // When ctx ends after COMMIT has been answered, or the connection of the flushes breaks, the transaction's outcome is found out
 // as [InTx] does it. After [GroupCommitter.Close], InTx returns [ErrClosed].
 func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx pgx.Tx) error, opts ...TxOption) error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	defer c.running.Done()
+	return c.inTx(ctx, retry.NewOptions(opts), fn)
+}
+
+// enter counts a call as running, if the committer is not closed.
+func (c *GroupCommitter) enter() error {
 	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.closed {
-		c.mu.Unlock()
 		return ErrClosed
 	}
 	c.running.Add(1)
-	c.mu.Unlock()
-	defer c.running.Done()
+	return nil
+}
 
-	options := retry.NewOptions(opts)
+func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn func(tx pgx.Tx) error) error {
 	return retry.Run(ctx, options, func() error {
 		// Its session is older than the commit that it will acknowledge.
 		flusher, err := c.currentFlusher(ctx)
@@ -112,7 +123,7 @@ func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx pgx.Tx) error, opt
 	})
 }
 
-// Close waits until every call of InTx that has begun has returned, and closes the flusher's connection. InTx returns
+// Close waits until every call of InTx and Send that has begun has returned, and closes the flusher's connection. They return
 // [ErrClosed] from now on. Close the pool afterwards. Close can be called again.
 func (c *GroupCommitter) Close() {
 	c.mu.Lock()

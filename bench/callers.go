@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
-// groupSizes are how many connections the group committers have.
-var groupSizes = []int{2, 4, 8}
+// groupSizes are how many connections the group committers have; sentSizes, where callers share transactions.
+var (
+	groupSizes = []int{2, 4, 8}
+	sentSizes  = []int{1, 2}
+)
 
 // callers has more and more of them take numbers of one sequence: the aims 1 and 3.
 func callers(ctx context.Context, b *bench) error {
@@ -32,6 +35,11 @@ func (b *bench) callers(ctx context.Context, f flush, shape shape) (err error) {
 	for _, n := range groupSizes {
 		groups = append(groups, groupOf(n))
 	}
+	if shape.name == oneStatement.name {
+		for _, n := range sentSizes {
+			groups = append(groups, sentOf(n))
+		}
+	}
 	s, err := b.newStage(ctx, slices.Concat(groups, compared)...)
 	if err != nil {
 		return err
@@ -44,11 +52,16 @@ func (b *bench) callers(ctx context.Context, f flush, shape shape) (err error) {
 	}
 	var lanes []lane
 	for i, c := range groups {
-		g, err := s.newGroup(ctx, c, groupSizes[i], f)
+		sizes := slices.Concat(groupSizes, sentSizes)
+		g, err := s.newGroup(ctx, c, sizes[i], f)
 		if err != nil {
 			return err
 		}
-		lanes = append(lanes, g.lane(shape))
+		if i < len(groupSizes) {
+			lanes = append(lanes, g.lane(shape))
+		} else {
+			lanes = append(lanes, g.sent())
+		}
 	}
 	for _, c := range compared {
 		lanes = append(lanes, shape.lane(c, conns))
@@ -77,7 +90,7 @@ func (b *bench) callers(ctx context.Context, f flush, shape shape) (err error) {
 			return err
 		}
 	}
-	b.reportCallers(f, shape, lanes, byCallers, atMost)
+	b.reportCallers(f, shape, lanes, groups, byCallers, atMost)
 	return nil
 }
 
@@ -102,11 +115,11 @@ func rates(samples map[string]sample) map[string]float64 {
 	return rates
 }
 
-func (b *bench) reportCallers(f flush, shape shape, lanes []lane, byCallers map[int]rounds, atMost map[string]*sample) {
+func (b *bench) reportCallers(f flush, shape shape, lanes []lane, grouped []contender, byCallers map[int]rounds, atMost map[string]*sample) {
 	first, most := b.plan.callers[0], b.plan.callers[len(b.plan.callers)-1]
 	var groups []string
-	for _, n := range groupSizes {
-		groups = append(groups, groupOf(n).label)
+	for _, c := range grouped {
+		groups = append(groups, c.label)
 	}
 	best := byCallers[most].best(groups)
 	against := func(n int, label, other string) (spread, string) {
@@ -177,7 +190,7 @@ func (b *bench) reportCallers(f flush, shape shape, lanes []lane, byCallers map[
 		}
 	}
 	latency.series = percentiles
-	text := fmt.Sprintf("Every caller commits one row after the other, numbered from the same sequence. %s is the fastest size at %d callers.", best, most)
+	text := fmt.Sprintf("Every caller commits one row after the other, numbered from the same sequence. %s is the fastest group commit at %d callers.", best, most)
 	if shape.name == oneStatement.name {
 		text += " `FOR UPDATE NOWAIT` has no form as one statement."
 	}

@@ -22,7 +22,12 @@ func groupOf(connections int) contender {
 	return byHand(fmt.Sprintf("group%d", connections), fmt.Sprintf("gapless, group commit on %d connections", connections))
 }
 
-// groupAtCommit is the same for a column that is numbered at the commit.
+// sentOf is a contender whose callers Send, and so share transactions.
+func sentOf(connections int) contender {
+	return byHand(fmt.Sprintf("sent%d", connections), "gapless, group commit by Send on "+counted(connections, "connection"))
+}
+
+// groupAtCommit is groupOf for a column that is numbered at the commit.
 func groupAtCommit(connections int) contender {
 	return attached(fmt.Sprintf("group%d", connections), fmt.Sprintf("at_commit, group commit on %d connections", connections), true)
 }
@@ -50,6 +55,15 @@ func (g *group) lane(shape shape) lane {
 		}
 		return g.allocateAndInsert(ctx, tx)
 	})
+}
+
+// sent is the group's for one statement, sent in a transaction that callers share.
+func (g *group) sent() lane {
+	return lane{contender: g.contender, transaction: func(ctx context.Context, _ int) error {
+		var batch pgx.Batch
+		batch.Queue(g.insertNext, customer)
+		return g.committer.Send(ctx, &batch)
+	}}
 }
 
 // inTx is a lane whose callers do that in a transaction.
