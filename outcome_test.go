@@ -320,6 +320,22 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 		require.ErrorIs(t, err, failed)
 		require.EqualValues(t, 2, n.observer.number("SELECT count(*) FROM invoices"), "it is committed all the same")
 
+		// What cannot even be sent: pgx closes the connection.
+		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
+			gapless.CommitBatch(tx).Queue(insert)
+			gapless.CommitBatch(tx).Queue("SELECT $1::int", struct{}{})
+			return nil
+		})
+		require.Error(t, err)
+		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
+			gapless.CommitBatch(tx).Queue("SELECT 1").QueryRow(func(pgx.Row) error { return failed })
+			gapless.CommitBatch(tx).Queue("SELECT 1/0")
+			return nil
+		})
+		require.ErrorIs(t, err, failed)
+		require.EqualValues(t, 2, n.observer.number("SELECT count(*) FROM invoices"))
+
 		// A failed statement before: COMMIT would be a ROLLBACK.
 		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
 			_, err := tx.Exec(t.Context(), "SELECT 1/0")

@@ -105,26 +105,30 @@ func (t *transaction) commit(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return errNotSent{context.Cause(ctx)}
 	}
-	failed := conn.TxStatus() == 'E'
 	var tag string
-	var err error
+	var err, results error
 	switch {
-	case failed: // COMMIT would be a ROLLBACK
+	case conn.TxStatus() == 'E': // COMMIT would be a ROLLBACK
 		t.rollBack(ctx)
 		tag = "ROLLBACK"
 	case t.last.Len() == 0:
-		tag, err = commitAlone(ctx, conn)
+		tag, err = exec(ctx, conn, "commit")
 	case t.replicated && !t.asynchronous:
 		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby.
-		if err := t.Conn().SendBatch(ctx, &t.last).Close(); err != nil {
-			return err
+		results = t.Conn().SendBatch(ctx, &t.last).Close()
+		if results != nil && (conn.IsClosed() || conn.TxStatus() != 'T') {
+			return errNotSent{results}
 		}
-		tag, err = commitAlone(ctx, conn)
+		tag, err = exec(ctx, conn, "commit")
 	default:
 		t.last.Queue("commit").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
 		err = t.Conn().SendBatch(ctx, &t.last).Close()
-		if err != nil && !conn.IsClosed() && conn.TxStatus() == 'I' {
-			return fmt.Errorf("gapless: %w: %w", errResults, err)
+		switch {
+		case err == nil || conn.IsClosed():
+		case conn.TxStatus() == 'I':
+			err, results = nil, err
+		default: // a statement failed, and COMMIT with it
+			return errNotSent{err}
 		}
 	}
 	switch {
@@ -132,6 +136,8 @@ func (t *transaction) commit(ctx context.Context) error {
 		return err
 	case tag == "ROLLBACK":
 		return errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
+	case results != nil:
+		return fmt.Errorf("gapless: %w: %w", errResults, results)
 	}
 	return nil
 }
@@ -147,10 +153,6 @@ func (e errNotSent) SafeToRetry() bool { return true }
 
 // errNotReplicated is PostgreSQL's warning that a commit is durable here, but did not wait for the synchronous standby.
 var errNotReplicated = errors.New("the server did not wait for its synchronous standby")
-
-func commitAlone(ctx context.Context, conn *pgconn.PgConn) (tag string, err error) {
-	return exec(ctx, conn, "commit")
-}
 
 // exec sends a statement and reads the answer message by message, for the sake of a warning: pgx gives notices to a
 // handler that is chosen when the connection is made, and that is the user's.
