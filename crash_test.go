@@ -1,0 +1,501 @@
+package gapless_test
+
+// What holds when the server, or the way to it, fails while many callers commit: what InTx tells them is true, and there
+// is no hole. GAPLESS_SEED repeats a run's decisions; -crashes=50 makes it a long one.
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgproxy"
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+var crashes = flag.Int("crashes", 4, "how often each of the tests of crashes has something fail")
+
+// shop has 64 callers, each of whom places one order after the other, and remembers what they were told.
+type shop struct {
+	t        *testing.T
+	database *pgtest.Database
+	random   *rand.Rand                                        // the test's own
+	ways     []inTx                                            // the callers take them in turn
+	send     func(ctx context.Context, batch *pgx.Batch) error // another way, of a group committer
+
+	placed   [64]int      // by each caller
+	told     atomic.Int64 // how many orders were acknowledged
+	failOver atomic.Bool  // to a server that need not have what was acknowledged before
+
+	mu     sync.Mutex
+	orders map[string]order
+}
+
+// order is what its caller knows of it.
+type order struct {
+	table    string
+	attempts int64
+	number   int64 // 0 if it was not told
+	err      error
+
+	afterFailOver bool
+}
+
+// newShop makes one in a database, whose callers commit in those ways over 8 connections to that URL.
+func newShop(t *testing.T, database *pgtest.Database, url string, ways ...string) *shop {
+	t.Helper()
+	s := connect(t, database)
+	s.do("CREATE TABLE early (order_key text, attempt bigint, number bigint UNIQUE)")
+	s.do(`CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+		order_key text, attempt bigint, number bigint UNIQUE)`)
+	s.do("SELECT gapless.attach_gapless('late', 'number', name => $$ 'late' $$, at_commit => true)")
+	made := &shop{t: t, database: database, random: rand.New(rand.NewPCG(newSeed(t), 0)), orders: map[string]order{}}
+	through := *database
+	through.URL = url
+	pool := through.Pool(t, hostilePath, func(config *pgxpool.Config) { config.MaxConns = 8 })
+	for _, way := range ways {
+		if way == "in groups" {
+			committer := newGroupCommitter(t, pool)
+			made.ways, made.send = append(made.ways, committer.InTx), committer.Send
+		} else {
+			made.ways = append(made.ways, committers[way](t, pool))
+		}
+	}
+	return made
+}
+
+// place has a caller place an order. Of four callers, two write to each table, one of them together with COMMIT; some of
+// those share their transactions, if there is a way to send.
+func (s *shop) place(ctx context.Context, caller int) order {
+	o := order{table: "early", afterFailOver: s.failOver.Load()}
+	insert := "INSERT INTO public.early VALUES ($1, $2, gapless.next_gapless('early')) RETURNING number"
+	if caller%4 < 2 {
+		o.table = "late"
+		insert = "INSERT INTO public.late (order_key, attempt) VALUES ($1, $2) RETURNING coalesce(number, 0)"
+	}
+	key := fmt.Sprintf("%d/%d", caller, s.placed[caller])
+	s.placed[caller]++
+	read := func(row pgx.Row) error { return row.Scan(&o.number) }
+	if s.send != nil && caller%8 > 4 && caller%2 == 1 {
+		var batch pgx.Batch
+		o.attempts = 1 // it is run again without being asked
+		batch.Queue(insert, key, 1).QueryRow(read)
+		o.err = s.send(ctx, &batch)
+		o.number = 0 // it can be that of an attempt that was lost
+		s.remember(key, o)
+		return o
+	}
+	o.err = s.ways[caller/4%len(s.ways)](ctx, func(tx pgx.Tx) error {
+		o.attempts++
+		o.number = 0
+		if caller%2 == 0 {
+			return read(tx.QueryRow(ctx, insert, key, o.attempts))
+		}
+		gapless.CommitBatch(tx).Queue(insert, key, o.attempts).QueryRow(read)
+		return nil
+	})
+	s.remember(key, o)
+	return o
+}
+
+func (s *shop) remember(key string, o order) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.orders[key] = o
+}
+
+// open lets the callers in; close has each of them finish the order that it is at.
+func (s *shop) open() (stop func()) {
+	var closing atomic.Bool
+	var inside sync.WaitGroup
+	for caller := range s.placed {
+		inside.Go(func() {
+			for !closing.Load() && s.t.Context().Err() == nil {
+				if s.place(s.t.Context(), caller).err == nil {
+					s.told.Add(1)
+				} else {
+					time.Sleep(20 * time.Millisecond) // as a caller would, who is told that there is no server
+				}
+			}
+		})
+	}
+	return func() { closing.Store(true); inside.Wait() }
+}
+
+// await blocks until so many more orders are acknowledged.
+func (s *shop) await(more int) {
+	s.t.Helper()
+	enough := s.told.Load() + int64(more)
+	require.Eventually(s.t, func() bool { return s.told.Load() >= enough }, 2*eventually, tick, "no order is acknowledged any more")
+}
+
+// round has something fail at a random moment, sees the callers go on, and checks what they were told.
+func (s *shop) round(fail func()) counted {
+	s.t.Helper()
+	stop := s.open()
+	s.await(1 + s.random.IntN(200))
+	fail()
+	s.await(100)
+	stop()
+	return s.check()
+}
+
+// counted is how orders ended, of all rounds so far.
+type counted struct{ acknowledged, again, failed, unknown, unknownThere, gone int }
+
+// check compares what callers were told with what is there.
+func (s *shop) check() (n counted) {
+	t := s.t
+	t.Helper()
+	observer := connect(t, s.database)
+	defer observer.Close(t.Context())
+	type row struct {
+		Key             string
+		Attempt, Number int64
+	}
+	there := map[string]row{}
+	for _, table := range []string{"early", "late"} {
+		found, err := observer.Query(t.Context(), "SELECT order_key, attempt, coalesce(number, 0) FROM "+table+" ORDER BY number")
+		require.NoError(t, err)
+		rows, err := pgx.CollectRows(found, pgx.RowToStructByPos[row])
+		require.NoError(t, err)
+		for i, r := range rows {
+			require.EqualValues(t, i+1, r.Number, "the numbers of %s have a hole or a double at %v", table, r)
+			require.NotContains(t, there, r.Key, "an order was placed twice")
+			there[r.Key] = r
+		}
+		require.EqualValues(t, len(rows), *value[int64](observer, "SELECT coalesce(gapless.last_gapless($1), 0)", table))
+	}
+	requireSound(observer)
+
+	for key, o := range s.orders {
+		r, found := there[key]
+		delete(there, key)
+		switch {
+		case o.err == nil:
+			n.acknowledged++
+			if o.attempts > 1 {
+				n.again++
+			}
+			if !found && s.failOver.Load() && !o.afterFailOver {
+				n.gone++
+				continue
+			}
+			require.True(t, found, "order %s was acknowledged, and is not there: %+v", key, o)
+		case errors.Is(o.err, gapless.ErrOutcomeUnknown):
+			n.unknown++
+			if found {
+				n.unknownThere++
+			}
+		default:
+			n.failed++
+			require.False(t, found, "order %s was refused, and is there: %v", key, o.err)
+			requireOutage(t, o.err)
+		}
+		if found {
+			require.Equal(t, o.attempts, r.Attempt, "an earlier attempt of order %s was committed as well", key)
+			if o.number != 0 {
+				require.Equal(t, o.number, r.Number, "order %s was told another number", key)
+			}
+		}
+	}
+	require.Empty(t, there, "nobody ordered these")
+	t.Logf("%d acknowledged, %d of them lost once and run again; %d failed; %d unknown, of which %d are there; %d gone in a fail-over",
+		n.acknowledged, n.again, n.failed, n.unknown, n.unknownThere, n.gone)
+	require.Positive(t, n.acknowledged)
+	return n
+}
+
+// requireOutage allows no error but that there is no server, or not yet.
+func requireOutage(t *testing.T, err error) {
+	t.Helper()
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code != "25006" { // a standby
+		require.Equal(t, "57P", pg.Code[:3], "%v", err)
+	}
+}
+
+func TestWhatIsAcknowledgedSurvivesCrashes(t *testing.T) {
+	t.Parallel()
+	for name := range committers {
+		for how, off := range map[string]func(*pgtest.OwnServer, testing.TB){
+			"kill -9":            (*pgtest.OwnServer).Kill,
+			"immediate shutdown": (*pgtest.OwnServer).StopImmediate,
+		} {
+			if name == "one by one" && how != "kill -9" {
+				continue // no commit is ahead of its flush there
+			}
+			t.Run(name+", "+how, func(t *testing.T) {
+				t.Parallel()
+				server := pgtest.NewServer(t)
+				database := server.NewDatabase(t)
+				s := newShop(t, database, database.URL, name)
+				for range *crashes {
+					s.round(func() { off(server, t); server.Start(t) })
+				}
+			})
+		}
+	}
+}
+
+// TestAFlusherThatEndsCostsNobodyAnything has other sessions of the server go on, so that every outcome can be found out.
+func TestAFlusherThatEndsCostsNobodyAnything(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := newShop(t, database, database.URL, "in groups")
+	s.send = nil // of what it has not sent it says that the outcome is unknown, when the flush of an empty transaction breaks
+	observer := connect(t, database)
+	for range *crashes {
+		n := s.round(func() {
+			for range 5 {
+				s.await(1 + s.random.IntN(50))
+				observer.do(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+					WHERE application_name = 'gapless flusher' AND datname = current_database()`)
+			}
+		})
+		require.Zero(t, n.unknown)
+		require.Zero(t, n.again)
+	}
+}
+
+// cutAtCommit breaks one connection in twenty at its COMMIT: before it, after it, or before its answer; likewise those that
+// flush, and those that ask for an outcome. A backend whose client is cut off goes on, a few times.
+func cutAtCommit(seed uint64, orphans int64) func(m pgproxy.Message) pgproxy.Verdict {
+	var mu sync.Mutex
+	random := rand.New(rand.NewPCG(seed, 1))
+	chosen := func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return random.IntN(20) == 0
+	}
+	var executed sync.Map // the connections that have sent COMMIT, and their Sync not yet
+	var left atomic.Int64
+	left.Store(orphans)
+	return func(m pgproxy.Message) pgproxy.Verdict {
+		runs := !m.FromServer && (m.Type == 'Q' || m.Type == 'E')
+		end := isCommit(m) && m.Type == 'Q'
+		if !m.FromServer && m.Type == 'S' {
+			_, end = executed.LoadAndDelete(m.Conn)
+		}
+		switch {
+		case m.IsCancelRequest():
+			return pgproxy.Cut
+		case committed(m) && chosen(),
+			isCommit(m) && runs && chosen(),
+			runs && (strings.Contains(m.SQL(), "flush_gapless") || strings.Contains(m.SQL(), "outcome_gapless")) && chosen():
+			return pgproxy.Cut
+		case end && chosen():
+			if left.Add(-1) >= 0 {
+				return pgproxy.CutClientAfter
+			}
+			return pgproxy.CutAfter
+		case isCommit(m) && m.Type == 'E':
+			executed.Store(m.Conn, true)
+		}
+		return pgproxy.Forward
+	}
+}
+
+func TestACutConnectionCostsNoOrder(t *testing.T) {
+	t.Parallel()
+	for name := range committers {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			proxy := pgproxy.New(t, database.URL)
+			s := newShop(t, database, proxy.URL(), name)
+			s.send = nil // see above
+			for range *crashes {
+				proxy.Intercept(cutAtCommit(s.random.Uint64(), 4))
+				n := s.round(func() { s.await(100) })
+				require.Zero(t, n.unknown, "the server has gone on, and every order has a number")
+				require.Positive(t, n.again)
+				proxy.CutAll() // those who wait in the pool, and the orphans
+			}
+		})
+	}
+}
+
+func TestAFailOverLeavesNoHole(t *testing.T) {
+	t.Parallel()
+	for name, synchronous := range map[string]bool{"synchronous": true, "asynchronous": false} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			primary := pgtest.NewServer(t)
+			if !primary.CanHaveStandby() {
+				t.Log("there is no pg_basebackup here")
+				return
+			}
+			database := primary.NewDatabase(t)
+			proxy := pgproxy.New(t, database.URL)
+			s := newShop(t, database, proxy.URL(), "one by one", "in groups")
+			standby := pgtest.NewStandby(t, primary)
+			if synchronous {
+				primary.SetSynchronous(t, standby)
+			}
+			replica := standby.Replica(t, database)
+			n := s.round(func() {
+				if !synchronous {
+					disconnectStandby(t, primary, standby)
+					s.await(100) // only the primary has these
+				}
+				primary.Kill(t)
+				s.failOver.Store(!synchronous)
+				early := s.random.IntN(2) == 0 // callers meet a server that is not a primary yet
+				if early {
+					proxy.Redirect(replica.URL)
+				}
+				standby.Promote(t)
+				proxy.Redirect(replica.URL)
+				s.database = replica
+			})
+			require.Equal(t, synchronous, n.gone == 0)
+			s.round(func() {})
+		})
+	}
+}
+
+// disconnectStandby has a standby fall behind from now on.
+func disconnectStandby(t *testing.T, primary, standby *pgtest.OwnServer) {
+	t.Helper()
+	onStandby, onPrimary := connectTo(t, standby.URL()), connectTo(t, primary.URL())
+	onStandby.do("ALTER SYSTEM SET primary_conninfo = ''")
+	onStandby.do("SELECT pg_reload_conf()")
+	require.Eventually(t, func() bool { return onPrimary.number("SELECT count(*) FROM pg_stat_replication") == 0 }, eventually, tick)
+}
+
+func connectTo(t *testing.T, url string) session {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), url)
+	require.NoError(t, err)
+	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
+	return session{Conn: conn, t: t, ctx: t.Context()}
+}
+
+// TestASessionAfterACrashAcknowledgesNoCommitFromBeforeIt keeps a flush from reaching the server until that has crashed and
+// lost the commit.
+func TestASessionAfterACrashAcknowledgesNoCommitFromBeforeIt(t *testing.T) {
+	t.Parallel()
+	server := newIdleServer(t)
+	for name, again := range map[string]bool{"its xid is free again": false, "its xid was given out again": true} {
+		database := server.NewDatabase(t)
+		proxy := pgproxy.New(t, database.URL)
+		through := *database
+		through.URL = proxy.URL()
+		observer := connect(t, database)
+		observer.do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
+		n := commitNetwork{proxy: proxy, observer: observer, database: database,
+			inTx: newGroupCommitter(t, through.Pool(t, hostilePath)).InTx}
+		for number, lost := int64(2), false; !lost; number++ {
+			require.Less(t, number, int64(10), "the server writes too eagerly for this test")
+			_, err := n.issue(t.Context())
+			require.NoError(t, err)
+			n.observer.do("SELECT gapless.flush_gapless()")
+			proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+				if strings.Contains(m.SQL(), "flush_gapless") {
+					return pgproxy.Hold
+				}
+				return pgproxy.Forward
+			})
+			done := later(func() (int64, error) { return n.issue(t.Context()) })
+			require.Eventually(t, func() bool {
+				return n.observer.number("SELECT max(number) FROM invoices") == number
+			}, eventually, tick, "it has committed, and waits for the flush")
+			txid := n.observer.number("SELECT max(txid) FROM gapless.allocation")
+
+			proxy.Refuse(true)
+			server.Kill(t)
+			proxy.Intercept(nil)
+			server.Start(t)
+			n.observer = connect(t, database)
+			lost = n.observer.number("SELECT max(number) FROM invoices") < number
+			for lost && again && n.observer.number("SELECT txid_current()") < txid {
+				continue
+			}
+			proxy.Refuse(false)
+
+			r := <-done
+			if !lost { // it was written by chance
+				require.NoError(t, r.err)
+				require.EqualValues(t, 1, r.value)
+				continue
+			}
+			if again {
+				require.ErrorIs(t, r.err, gapless.ErrOutcomeUnknown, name)
+				require.EqualValues(t, 1, r.value)
+				number--
+			} else {
+				require.NoError(t, r.err, name)
+				require.EqualValues(t, 2, r.value, "it was acknowledged, and is not there")
+			}
+			require.Equal(t, number, n.observer.number("SELECT count(*) FROM invoices"))
+			require.Equal(t, number, n.observer.number("SELECT max(number) FROM invoices"))
+			requireSound(n.observer)
+		}
+	}
+}
+
+// newIdleServer starts a server that flushes only what it is told to, as long as little is written.
+func newIdleServer(t *testing.T) *pgtest.OwnServer {
+	t.Helper()
+	return pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"wal_writer_delay": "10s", "autovacuum": "off"}))
+}
+
+// Not parallel: it looks at all goroutines.
+func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
+	before := goleak.IgnoreCurrent()
+	t.Run("test", func(t *testing.T) {
+		database := pgtest.New(t)
+		observer := connect(t, database)
+		pool := database.Pool(t, hostilePath)
+		issue := func(inTx inTx) (err error) {
+			return inTx(t.Context(), func(tx pgx.Tx) error {
+				_, err := invoices.Next(t.Context(), tx)
+				return err
+			})
+		}
+		require.NoError(t, issue(func(ctx context.Context, fn func(tx pgx.Tx) error, opts ...gapless.TxOption) error {
+			return gapless.InTx(ctx, pool, fn, opts...)
+		}))
+		withPool := goleak.IgnoreCurrent()
+
+		committer, err := gapless.NewGroupCommitter(t.Context(), pool)
+		require.NoError(t, err)
+		for range 3 {
+			require.NoError(t, issue(committer.InTx))
+			// Another flusher takes over.
+			observer.do(`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+				WHERE application_name = 'gapless flusher' AND datname = current_database()`)
+			require.NoError(t, issue(committer.InTx))
+		}
+		require.NoError(t, issue(committer.InTx), "by a flusher that Close has to end")
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		require.ErrorIs(t, committer.InTx(ended, func(pgx.Tx) error { return nil }), context.Canceled)
+		committer.Close()
+		committer.Close()
+		require.ErrorIs(t, issue(committer.InTx), gapless.ErrClosed)
+		goleak.VerifyNone(t, withPool)
+
+		proxy := pgproxy.New(t, database.URL)
+		proxy.Refuse(true)
+		through := *database
+		through.URL = proxy.URL()
+		_, err = gapless.NewGroupCommitter(t.Context(), through.Pool(t))
+		require.Error(t, err)
+	})
+	goleak.VerifyNone(t, before)
+}
