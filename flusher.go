@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pggapless/gapless/internal/retry"
 )
 
 // flusher makes commits durable, all that wait at once, with one session. What it acknowledges must have begun after the
@@ -50,6 +52,9 @@ func connectFlusher(ctx context.Context, pool *pgxpool.Pool, options groupOption
 	f := &flusher{done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	if err := f.connect(ctx, pool, options); err != nil {
 		if f.conn != nil {
+			if f.conn.IsClosed() && ctx.Err() == nil { // it broke, and no transaction has begun
+				err = fmt.Errorf("%w: %w", retry.ErrLost, err)
+			}
 			_ = f.conn.Close(ctx)
 		}
 		return nil, fmt.Errorf("gapless: the group committer's connection for flushes: %w", err)
