@@ -49,6 +49,7 @@ var scenarios = []struct {
 	{"client", client},
 	{"column", column},
 	{"audit", audit},
+	{"path", path},
 }
 
 // bench is one run of the program.

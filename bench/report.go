@@ -103,7 +103,9 @@ func (r report) markdown(w io.Writer) {
 
 	for _, s := range r.sections {
 		fmt.Fprintf(w, "## %s\n\n%s\n\n", s.title, s.text)
-		s.table.write(w)
+		if s.table.head != nil {
+			s.table.write(w)
+		}
 		for _, c := range s.plots {
 			fmt.Fprintf(w, "![%s](plots/%s.svg)\n\n", c.title, c.file)
 		}
