@@ -10,6 +10,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pggapless/gapless/internal/retry"
 )
 
 // CommitBatch returns the batch of statements that [InTx], or [GroupCommitter.InTx], sends together with COMMIT when fn has
@@ -148,8 +150,8 @@ type errNotSent struct{ error }
 func (e errNotSent) Error() string { return "gapless: not committed: " + e.error.Error() }
 func (e errNotSent) Unwrap() error { return e.error }
 
-// SafeToRetry is what pgconn's errors have, for pgconn.SafeToRetry.
-func (e errNotSent) SafeToRetry() bool { return true }
+// Is makes it a retry.ErrNotSent.
+func (e errNotSent) Is(target error) bool { return target == retry.ErrNotSent }
 
 // errNotReplicated is PostgreSQL's warning that a commit is durable here, but did not wait for the synchronous standby.
 var errNotReplicated = errors.New("the server did not wait for its synchronous standby")
@@ -160,13 +162,13 @@ func exec(ctx context.Context, conn *pgconn.PgConn, sql string) (tag string, err
 	conn.Frontend().Send(&pgproto3.Query{String: sql})
 	if err := conn.Frontend().Flush(); err != nil {
 		_ = conn.Close(ctx)
-		return "", errNoAnswer{err}
+		return "", err
 	}
 	for {
 		message, received := conn.ReceiveMessage(ctx)
 		if received != nil {
 			_ = conn.Close(ctx)
-			return "", errNoAnswer{received}
+			return "", received
 		}
 		switch message := message.(type) {
 		case *pgproto3.NoticeResponse:
@@ -182,11 +184,3 @@ func exec(ctx context.Context, conn *pgconn.PgConn, sql string) (tag string, err
 		}
 	}
 }
-
-// errNoAnswer is why the answer to a statement that may have been sent did not come.
-type errNoAnswer struct{ error }
-
-func (e errNoAnswer) Unwrap() error { return e.error }
-
-// SafeToRetry is false, whatever pgconn says of the receiving alone.
-func (e errNoAnswer) SafeToRetry() bool { return false }

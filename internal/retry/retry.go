@@ -80,12 +80,16 @@ func (o Options) retries(err error) bool {
 	return false
 }
 
+// ErrNotSent is that COMMIT was certainly not sent.
+var ErrNotSent = errors.New("COMMIT was not sent")
+
 // Answered reports whether a failed COMMIT is known to have been a rollback.
 //
 // It is after an ERROR in answer to COMMIT (a deferred constraint, a serialization failure), for after that the
 // session goes on; and when nothing of COMMIT was sent. Anything else, a FATAL included, can come after the commit
-// record is written.
+// record is written. pgconn.SafeToRetry does not tell: pgx says "conn closed", and that it is safe to retry, also when a
+// connection breaks while it reads the answer to what it has sent.
 func Answered(err error) bool {
 	var pg *pgconn.PgError
-	return errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" || pgconn.SafeToRetry(err)
+	return errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" || errors.Is(err, ErrNotSent)
 }
