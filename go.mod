@@ -3,6 +3,7 @@ module github.com/pggapless/gapless
 go 1.26.0
 
 require (
+	github.com/anishathalye/porcupine v1.3.1
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/jackc/tern/v2 v2.3.4
 	github.com/schollz/progressbar/v3 v3.19.1

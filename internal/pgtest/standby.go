@@ -10,6 +10,9 @@ import (
 	"testing"
 )
 
+// Programs is the folder of the programs that the server was started from; "" if it was not.
+func (s *OwnServer) Programs() string { return s.bin }
+
 // CanHaveStandby reports whether [NewStandby] works for this server: it was started from programs, and pg_basebackup is
 // one of them.
 func (s *OwnServer) CanHaveStandby() bool {

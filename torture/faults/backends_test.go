@@ -1,0 +1,150 @@
+package faults_test
+
+// What ends single backends, or what they run.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// newServer starts a server that keeps the times of commits, for the check of their order.
+func newServer(t *testing.T, settings map[string]string) *pgtest.OwnServer {
+	t.Helper()
+	return pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"track_commit_timestamp": "on"}), pgtest.WithSettings(settings))
+}
+
+// TestABackendThatIsKilledTakesNoNumberWithIt sends SIGKILL to one process, whereupon the postmaster ends all others, forgets the
+// shared memory, and recovers.
+func TestABackendThatIsKilledTakesNoNumberWithIt(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, nil)
+	for _, victim := range some(newRandom(t), victims, 3) {
+		t.Run(victim.name, func(t *testing.T) {
+			database := server.NewDatabase(t)
+			w := newWorkload(t, database, database.URL)
+			w.thinks, w.allowed, w.mayNotSay = 20*time.Millisecond, outage, true
+			for range *rounds {
+				w.round(func() { killBackend(w, victim.query) })
+			}
+		})
+	}
+}
+
+const client = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> '" + observerName + "' AND "
+
+// victims are the processes of which one is killed.
+var victims = []struct{ name, query string }{
+	{"who has a sequence", "SELECT pid FROM gapless.holders WHERE state = 'holds' AND pid IS NOT NULL"},
+	{"who waits for a sequence", "SELECT pid FROM gapless.holders WHERE state = 'waits'"},
+	{"who commits", client + "state = 'active' AND query ~* '^commit'"},
+	{"who is idle in a transaction", client + "state = 'idle in transaction'"},
+	{"who is idle", client + "state = 'idle' AND application_name <> 'gapless flusher'"},
+	{"the flusher", client + "application_name = 'gapless flusher'"},
+	{"the WAL writer", "SELECT pid FROM pg_stat_activity WHERE backend_type = 'walwriter'"},
+	{"the checkpointer", "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'"},
+}
+
+// killBackend sends SIGKILL to one of the processes that a query finds, and blocks until the server has noticed.
+func killBackend(w *workload, query string) {
+	w.t.Helper()
+	canary, killer := connect(w.t, w.database.URL), connect(w.t, w.database.URL)
+	var pids []int64
+	require.Eventually(w.t, func() bool {
+		pids = values[int64](killer, query+" ORDER BY pid")
+		return len(pids) > 0
+	}, eventually, tick)
+	// By the server's own hand, wherever it runs. The postmaster ends this session, too.
+	_, _ = killer.Exec(w.t.Context(), fmt.Sprintf("COPY (SELECT) TO PROGRAM 'kill -9 %d'", pids[w.random.IntN(len(pids))]))
+	require.Eventually(w.t, func() bool { return canary.Ping(w.t.Context()) != nil }, eventually, tick,
+		"the server goes on as if nothing had happened")
+}
+
+// signalBackends calls pg_cancel_backend or pg_terminate_backend for sessions of the callers, one at random every few orders.
+func signalBackends(function string) func(w *workload) {
+	return func(w *workload) {
+		s := connect(w.t, w.database.URL)
+		for range 20 {
+			pids := values[int64](s, `SELECT pid FROM pg_stat_activity
+				WHERE datname = current_database() AND state <> 'idle' AND application_name <> $1 AND pid <> pg_backend_pid()
+				ORDER BY pid`, observerName)
+			if len(pids) > 0 {
+				s.do("SELECT "+function+"($1)", pids[w.random.IntN(len(pids))])
+			}
+			w.await(1 + w.random.IntN(5))
+		}
+		require.NoError(w.t, s.Close(w.t.Context()))
+	}
+}
+
+// ends allows that the caller's time is over, whereupon pgx closes the connection.
+func ends(err error) bool {
+	return errors.Is(err, context.DeadlineExceeded) || errors.Is(err, pgconn.ErrConnClosed) || codeOf(err) == "57014"
+}
+
+func TestWhatIsCutShortGivesItsNumbersBack(t *testing.T) {
+	t.Parallel()
+	shortTime := func(random *rand.Rand) time.Duration {
+		return time.Duration(random.IntN(2)*(1+random.IntN(20))) * time.Millisecond
+	}
+	for _, fault := range []struct {
+		name      string
+		configure func(*pgxpool.Config)
+		patience  func(*rand.Rand) time.Duration
+		strike    func(*workload)
+		allowed   func(error) bool
+		mayNotSay bool
+	}{
+		{name: "statement_timeout", configure: setting("statement_timeout", "20"), allowed: codes("57014")},
+		{name: "lock_timeout", configure: setting("lock_timeout", "10"), allowed: codes("55P03")},
+		{
+			name: "idle_in_transaction_session_timeout", configure: setting("idle_in_transaction_session_timeout", "10"),
+			allowed: func(err error) bool { return codeOf(err) == "25P03" || codeOf(err) == "" },
+		},
+		{name: "pg_cancel_backend", strike: signalBackends("pg_cancel_backend"), allowed: codes("57014")},
+		{
+			name: "pg_terminate_backend", strike: signalBackends("pg_terminate_backend"),
+			allowed: func(err error) bool { return codeOf(err) == "57P01" || codeOf(err) == "" },
+		},
+		{name: "the caller's time", patience: shortTime, allowed: ends, mayNotSay: true},
+		{
+			name: "the caller's time, with requests to cancel", patience: shortTime, allowed: ends, mayNotSay: true,
+			configure: func(config *pgxpool.Config) {
+				config.ConnConfig.BuildContextWatcherHandler = func(conn *pgconn.PgConn) ctxwatch.Handler {
+					return &pgconn.CancelRequestContextWatcherHandler{Conn: conn, DeadlineDelay: time.Second}
+				}
+			},
+		},
+	} {
+		t.Run(fault.name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			configure := fault.configure
+			if configure == nil {
+				configure = func(*pgxpool.Config) {}
+			}
+			w := newWorkload(t, database, database.URL, configure)
+			w.thinks, w.patience, w.allowed, w.mayNotSay = 40*time.Millisecond, fault.patience, fault.allowed, fault.mayNotSay
+			for range *rounds {
+				w.round(func() {
+					if fault.strike != nil {
+						fault.strike(w)
+					} else {
+						w.awaitRefused(20)
+					}
+				})
+			}
+			require.Positive(t, w.refused.Load(), "nothing was cut short")
+		})
+	}
+}

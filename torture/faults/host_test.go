@@ -1,0 +1,314 @@
+//go:build unix
+
+package faults_test
+
+// With -host: disks that are full, clocks that jump, and a pooler in front.
+
+import (
+	"bufio"
+	"errors"
+	"io/fs"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// guarded runs a shell script until it prints a line. The script goes on when the test ends, or its process does, however it
+// does: there it undoes what it did.
+func guarded(t *testing.T, as *syscall.Credential, script string, args ...string) error {
+	t.Helper()
+	const untilTheEnd = `trap '' HUP INT QUIT TERM PIPE; await_end() { echo ready; read -r _; }; `
+	cmd := exec.Command("/bin/sh", append([]string{"-c", untilTheEnd + script, "gapless-guard"}, args...)...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: as}
+	cmd.Dir = "/"
+	var problems strings.Builder
+	cmd.Stderr = &problems
+	stdin, err := cmd.StdinPipe()
+	require.NoError(t, err)
+	stdout, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	if lines := bufio.NewScanner(stdout); !lines.Scan() {
+		_ = cmd.Wait() // problems says why
+		return errors.New(problems.String())
+	}
+	t.Cleanup(func() {
+		stdin.Close()
+		require.NoError(t, cmd.Wait(), problems.String())
+	})
+	return nil
+}
+
+// smallDisk is a file system of its own that holds so much. A server that uses it is to be started after it is made, so that
+// it ends before.
+func smallDisk(t *testing.T, size string) (dir string) {
+	t.Helper()
+	dir = sharedFolder(t)
+	err := guarded(t, nil, `mount -t tmpfs -o "size=$2,mode=0777" gapless "$1" || exit; await_end; umount "$1"`, dir, size)
+	require.NoError(t, err, "a small file system cannot be mounted: run this as root, where mount is permitted")
+	return dir
+}
+
+const fill = "INSERT INTO filler SELECT repeat(md5(i::text), 200) FROM generate_series(1, 100000) AS i"
+
+func TestAFullDiskOfTheDataGivesNumbersBack(t *testing.T) {
+	t.Parallel()
+	if !onHost(t) {
+		return
+	}
+	disk := smallDisk(t, "32m")
+	server := newServer(t, nil)
+	_, uid, gid := dataOf(t, server)
+	place := filepath.Join(disk, "data")
+	require.NoError(t, os.Mkdir(place, 0o700))
+	require.NoError(t, os.Chown(place, uid, gid))
+	database := server.NewDatabase(t)
+	w := newWorkload(t, database, database.URL)
+	w.allowed = codes("53100")
+	s := connect(t, database.URL)
+	s.do("CREATE TABLESPACE small LOCATION '" + place + "'")
+	for _, move := range values[string](s, `
+		SELECT format('ALTER %s %s SET TABLESPACE small', CASE c.relkind WHEN 'r' THEN 'TABLE' ELSE 'INDEX' END, c.oid::regclass)
+		FROM pg_class AS c LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
+		WHERE coalesce(i.indrelid, c.oid) IN ('gapless.allocation'::regclass, 'early'::regclass, 'taken'::regclass, 'late'::regclass)`) {
+		s.do(move)
+	}
+	for range *rounds {
+		n := w.round(func() {
+			s.do("CREATE TABLE filler (content text) TABLESPACE small; ALTER TABLE filler ALTER content SET STORAGE EXTERNAL")
+			s.refuse("53100", fill)
+			w.awaitRefused(50)
+			s.do("DROP TABLE filler")
+		})
+		require.GreaterOrEqual(t, n.failed, 50)
+	}
+}
+
+func TestAFullDiskOfTheWALGivesNumbersBack(t *testing.T) {
+	t.Parallel()
+	if !onHost(t) {
+		return
+	}
+	disk := smallDisk(t, "64m")
+	server := newServer(t, map[string]string{"max_wal_size": "10GB", "min_wal_size": "32MB", "checkpoint_timeout": "1h"})
+	database := server.NewDatabase(t)
+	data, uid, gid := dataOf(t, server)
+	server.Stop(t)
+	wal, place := filepath.Join(data, "pg_wal"), filepath.Join(disk, "wal")
+	require.NoError(t, os.CopyFS(place, os.DirFS(wal)))
+	require.NoError(t, os.RemoveAll(wal))
+	require.NoError(t, os.Symlink(place, wal))
+	require.NoError(t, filepath.WalkDir(place, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Chown(path, uid, gid))
+	}))
+	server.Start(t)
+
+	w := newWorkload(t, database, database.URL)
+	w.allowed = func(err error) bool { return outage(err) || codeOf(err) == "53100" }
+	w.mayNotSay = true
+	s := connect(t, database.URL)
+	s.do("CREATE TABLE filler (content text); ALTER TABLE filler ALTER content SET STORAGE EXTERNAL")
+	size := 64
+	for range *rounds {
+		w.round(func() {
+			postmaster := strings.Fields(value[string](connect(t, database.URL), "SELECT pg_read_file('postmaster.pid')"))[0]
+			filler := connect(t, database.URL)
+			require.Eventually(t, func() bool { _, err := filler.Exec(t.Context(), fill); return err != nil }, eventually, tick)
+			w.awaitRefused(1)
+
+			// It comes back by itself, or gives up.
+			gone := false
+			require.Eventually(t, func() bool {
+				gone = !runs(postmaster)
+				conn, err := pgx.Connect(t.Context(), database.URL)
+				if err == nil {
+					conn.Close(t.Context())
+				}
+				return gone || err == nil
+			}, eventually, tick)
+			size *= 2
+			output, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,size="+strconv.Itoa(size)+"m", disk).CombinedOutput()
+			require.NoError(t, err, "%s", output)
+			t.Logf("the server has given up: %t", gone)
+			if gone {
+				server.Start(t)
+			}
+		})
+	}
+}
+
+// runs reports whether there is such a process, other than a zombie.
+func runs(pid string) bool {
+	stat, err := os.ReadFile("/proc/" + pid + "/stat")
+	_, after, _ := strings.Cut(string(stat), ") ")
+	return err == nil && !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
+}
+
+// TestAClockThatJumpsDisordersNothing is not parallel: the server's environment is the process'.
+func TestAClockThatJumpsDisordersNothing(t *testing.T) {
+	if !onHost(t) {
+		return
+	}
+	libraries, err := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
+	require.NoError(t, err)
+	require.NotEmpty(t, libraries, "there is no libfaketime: apt-get install faketime")
+	clock := filepath.Join(sharedFolder(t), "clock")
+	set := func(offset time.Duration) {
+		t.Helper()
+		text := strconv.FormatFloat(offset.Seconds(), 'f', 0, 64)
+		if offset >= 0 {
+			text = "+" + text
+		}
+		require.NoError(t, os.WriteFile(clock+".new", []byte(text+"\n"), 0o644))
+		require.NoError(t, os.Rename(clock+".new", clock))
+	}
+	set(0)
+	// The library leaves shared memory behind when its process is killed.
+	const shared = "/dev/shm/*faketime_s*"
+	before, err := filepath.Glob(shared)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		after, err := filepath.Glob(shared)
+		require.NoError(t, err)
+		for _, left := range after {
+			if !slices.Contains(before, left) {
+				require.NoError(t, os.Remove(left))
+			}
+		}
+	})
+	for name, setting := range map[string]string{
+		"LD_PRELOAD": libraries[0], "FAKETIME_TIMESTAMP_FILE": clock, "FAKETIME_NO_CACHE": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+	} {
+		t.Setenv(name, setting)
+	}
+	server := pgtest.NewServer(t)
+	database := server.NewDatabase(t)
+	w := newWorkload(t, database, database.URL)
+	w.allowed = outage // while it is down
+	w.mayNotSay = true
+	jump := func(offset time.Duration) {
+		t.Helper()
+		set(offset)
+		connect(t, database.URL).await("SELECT abs(extract(epoch FROM clock_timestamp()) - $1) < 300", float64(time.Now().Add(offset).Unix()))
+	}
+	for range *rounds {
+		for _, offset := range []time.Duration{-time.Hour, 24 * time.Hour, 0} {
+			n := w.round(func() { jump(offset); w.await(50) })
+			require.Zero(t, n.failed+n.unknown)
+		}
+	}
+	for range *rounds {
+		for _, offset := range []time.Duration{-time.Hour, 24 * time.Hour, 0} {
+			w.round(func() {
+				server.Kill(t)
+				set(offset)
+				server.Start(t)
+				w.await(50)
+			})
+		}
+	}
+	back := value[int64](connect(t, database.URL), `SELECT count(*) FROM (
+		SELECT allocated_at - lag(allocated_at) OVER (PARTITION BY name ORDER BY ordinal) AS step FROM gapless.allocation
+	) AS a WHERE step < '-50 minutes'`)
+	require.Positive(t, back, "no clock has jumped back")
+}
+
+// startPooler puts PgBouncer, in its mode "transaction", in front of the server of a database.
+func startPooler(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database) (through pgtest.Database) {
+	t.Helper()
+	program, err := exec.LookPath("pgbouncer")
+	if err != nil {
+		program, err = exec.LookPath("/usr/sbin/pgbouncer")
+	}
+	require.NoError(t, err, "there is no PgBouncer: apt-get install pgbouncer")
+	direct, err := pgx.ParseConfig(database.URL)
+	require.NoError(t, err)
+	dir := sharedFolder(t)
+	config, users := filepath.Join(dir, "pgbouncer.ini"), filepath.Join(dir, "users")
+	require.NoError(t, os.WriteFile(users, []byte(`"`+direct.User+`" ""`+"\n"), 0o644))
+	require.NoError(t, os.WriteFile(config, []byte(`
+[databases]
+`+database.Name+` = host=`+direct.Host+` port=`+strconv.Itoa(int(direct.Port))+`
+[pgbouncer]
+listen_addr =
+listen_port = 6432
+unix_socket_dir = `+dir+`
+auth_type = trust
+auth_file = `+users+`
+pool_mode = transaction
+default_pool_size = 6
+max_client_conn = 300
+logfile = `+dir+`/log
+`), 0o644))
+	var as *syscall.Credential
+	if os.Geteuid() == 0 { // which PgBouncer refuses; and the server's socket is its user's
+		_, uid, gid := dataOf(t, server)
+		as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+	}
+	err = guarded(t, as, `
+		"$1" -q "$2" </dev/null >&2 &
+		while ! [ -S "$3" ]; do kill -0 $! || exit; sleep 0.02; done
+		await_end
+		kill -KILL $!
+		wait $! || true`, program, config, filepath.Join(dir, ".s.PGSQL.6432"))
+	require.NoError(t, err)
+	through = *database
+	through.URL = (&url.URL{
+		Scheme: "postgres", User: url.User(direct.User), Path: "/" + database.Name,
+		RawQuery: url.Values{"host": {dir}, "port": {"6432"}, "sslmode": {"disable"}}.Encode(),
+	}).String()
+	return through
+}
+
+func TestThroughPgBouncerInTxHoldsAndAFlusherNeedsADirectConnection(t *testing.T) {
+	t.Parallel()
+	if !onHost(t) {
+		return
+	}
+	server := newServer(t, nil)
+	database := server.NewDatabase(t)
+	openShop(t, database)
+	pooled := startPooler(t, server, database)
+	// Each statement may meet another backend, which knows no prepared statement of ours.
+	pool := pooled.Pool(t, func(config *pgxpool.Config) {
+		config.MaxConns = 32
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	})
+	_, err := gapless.NewGroupCommitter(t.Context(), pool)
+	require.ErrorContains(t, err, "pooler")
+
+	direct, err := pgx.ParseConfig(database.URL)
+	require.NoError(t, err)
+	committer, err := gapless.NewGroupCommitter(t.Context(), pool, gapless.WithFlusherConfig(direct))
+	require.NoError(t, err)
+	t.Cleanup(committer.Close)
+	w := &workload{t: t, database: database, orders: map[string]*order{}, ways: []inTx{oneByOne(pool), committer.InTx}}
+	w.admit(64, newSeed(t))
+	for range *rounds {
+		n := w.round(func() { w.await(500) })
+		require.Zero(t, n.failed)
+	}
+	// Behind the pooler, backends end.
+	w.thinks = 40 * time.Millisecond
+	w.allowed = func(err error) bool {
+		return codeOf(err) == "57P01" || strings.HasPrefix(codeOf(err), "08") || codeOf(err) == ""
+	}
+	for range *rounds {
+		w.round(func() { signalBackends("pg_terminate_backend")(w) })
+	}
+	require.Positive(t, w.refused.Load())
+}

@@ -1,0 +1,177 @@
+package faults_test
+
+// Where numbers or memory come to an end.
+
+import (
+	"sync"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+const last = 1<<63 - 1
+
+// TestPastTheLastNumberAllAreRefusedAndNothingIsLost has many callers take the last two numbers that there are, of each kind.
+func TestPastTheLastNumberAllAreRefusedAndNothingIsLost(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []struct{ name, setUp, insert string }{
+		{
+			"taken by hand", "SELECT gapless.adopt_gapless('a', 9223372036854775805)",
+			"INSERT INTO public.ends (number) VALUES (gapless.next_gapless('a'))",
+		},
+		{
+			"a batch", "SELECT gapless.adopt_gapless('a', 9223372036854775805)",
+			"INSERT INTO public.ends (number) SELECT n FROM gapless.next_gapless_batch('a', 1) AS n",
+		},
+		{
+			"a column", "SELECT gapless.attach_gapless('ends', 'number', name => $$ 'a' $$, initial => 9223372036854775806)",
+			"INSERT INTO public.ends DEFAULT VALUES",
+		},
+		{
+			"a column at commit", "SELECT gapless.attach_gapless('ends', 'number', name => $$ 'a' $$, initial => 9223372036854775806, at_commit => true)",
+			"INSERT INTO public.ends DEFAULT VALUES",
+		},
+	} {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			s := connect(t, database.URL)
+			s.do("CREATE TABLE ends (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+			s.do(kind.setUp)
+			pool := database.Pool(t, hostilePath)
+			ways := []inTx{oneByOne(pool), inGroups(t, pool)}
+			issue := func(i int, fail error) error {
+				return ways[i%len(ways)](t.Context(), func(tx pgx.Tx) error {
+					if _, err := tx.Exec(t.Context(), kind.insert); err != nil {
+						return err
+					}
+					return fail
+				})
+			}
+			for range 5 { // what is rolled back is there to be had again
+				require.ErrorIs(t, issue(0, errMine), errMine)
+			}
+			errs := make([]error, 32)
+			var all sync.WaitGroup
+			for i := range errs {
+				all.Go(func() { errs[i] = issue(i, nil) })
+			}
+			all.Wait()
+			acknowledged := 0
+			for _, err := range errs {
+				if err == nil {
+					acknowledged++
+					continue
+				}
+				require.Equal(t, "2200H", codeOf(err), "%v", err)
+				require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+			}
+			require.Equal(t, 2, acknowledged)
+			require.Equal(t, []int64{last - 1, last}, values[int64](s, "SELECT number FROM ends ORDER BY number"))
+			require.EqualValues(t, last, value[int64](s, "SELECT gapless.last_gapless('a')"))
+			require.Empty(t, values[string](s, "SELECT f::text FROM gapless.audit_gapless() AS f WHERE NOT explained"))
+			s.await(busy)
+		})
+	}
+}
+
+// TestABatchThatPassesTheLastNumberTakesNone asks for more than there are, up to the most that can be asked for.
+func TestABatchThatPassesTheLastNumberTakesNone(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t).URL)
+	s.do("SELECT gapless.adopt_gapless('a', 9223372036854775804)")
+	for _, size := range []int64{4, 1 << 62, last} {
+		s.refuse("2200H", "SELECT count(*) FROM gapless.next_gapless_batch('a', $1)", size)
+	}
+	require.Equal(t, []int64{last - 2, last - 1, last}, values[int64](s, "SELECT * FROM gapless.next_gapless_batch('a', 3)"))
+	s.refuse("2200H", "SELECT gapless.next_gapless('a')")
+	s.refuse("2200H", "SELECT gapless.next_gapless_batch('a', 1)")
+	require.EqualValues(t, last, value[int64](s, "SELECT gapless.last_gapless('a')"))
+	require.Empty(t, values[string](s, "SELECT f::text FROM gapless.audit_gapless() AS f WHERE NOT explained"))
+}
+
+// TestAHugeBatchIsTakenWholeOrNotAtAll takes a million numbers, or ten with more rounds, with hardly any memory, is cancelled in the middle of as many,
+// and asks for more than the disk may hold.
+func TestAHugeBatchIsTakenWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	size := int64(1_000_000)
+	if *rounds > 1 {
+		size = 10_000_000
+	}
+	database := pgtest.New(t)
+	s, other := connect(t, database.URL), connect(t, database.URL)
+	s.do("SET work_mem = '64kB'")
+	var next int64 = 1
+	for range *rounds {
+		// Cancelled.
+		started := make(chan error, 1)
+		go func() {
+			_, err := s.Exec(t.Context(), "SELECT count(*) FROM gapless.next_gapless_batch('huge', $1)", size)
+			started <- err
+		}()
+		other.await("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%huge%' AND state = 'active'", int64(s.PgConn().PID()))
+		require.Equal(t, "57014", codeOf(<-started))
+
+		// Larger than what temporary files may be.
+		s.do("SET temp_file_limit = '10MB'")
+		s.refuse("53400", "SELECT count(*) FROM gapless.next_gapless_batch('huge', $1)", int64(1)<<61)
+		s.do("RESET temp_file_limit")
+		require.Equal(t, next, value[int64](other, "SELECT gapless.peek_gapless('huge')"), "neither has taken a number")
+
+		// Rolled back to a savepoint, and taken.
+		s.do("BEGIN; SAVEPOINT before")
+		s.do("SELECT count(*) FROM gapless.next_gapless_batch('huge', $1)", size)
+		s.do("ROLLBACK TO before")
+		var count, least, most, distance int64
+		require.NoError(t, s.QueryRow(t.Context(), `SELECT count(*), min(n), max(n), sum(abs(n - i))::bigint
+			FROM gapless.next_gapless_batch('huge', $1) WITH ORDINALITY AS b (n, i)`, size,
+		).Scan(&count, &least, &most, &distance))
+		s.do("COMMIT")
+		require.Equal(t, []int64{size, next, next + size - 1}, []int64{count, least, most})
+		require.Equal(t, (next-1)*size, distance, "they come in their order")
+		next += size
+		require.Equal(t, next, value[int64](other, "SELECT gapless.next_gapless('huge')"))
+		next++
+	}
+	other.await("SELECT temp_bytes > 10000000 FROM pg_stat_database WHERE datname = current_database()")
+	require.EqualValues(t, 2**rounds, value[int64](other, "SELECT count(*) FROM gapless.allocation"), "a row for each call that was not undone")
+	require.Empty(t, values[string](other, broken))
+	other.await(busy)
+}
+
+// TestAHugeInsertIsNumberedWholeOrNotAtAll has one INSERT number many rows of a column, and be cancelled in the middle.
+func TestAHugeInsertIsNumberedWholeOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	const size = 20_000
+	for _, kind := range []string{"false", "true"} {
+		t.Run("at commit "+kind, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			s, other := connect(t, database.URL), connect(t, database.URL)
+			s.do("CREATE TABLE many (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+			s.do("SELECT gapless.attach_gapless('many', 'number', name => $$ 'many' $$, at_commit => " + kind + ")")
+			s.do("SET work_mem = '64kB'")
+			insert := "INSERT INTO many (number) SELECT NULL FROM generate_series(1, 20000)"
+			for range *rounds {
+				before := value[int64](other, "SELECT coalesce(gapless.last_gapless('many'), 0)")
+				ended := make(chan error, 1)
+				go func() {
+					_, err := s.Exec(t.Context(), insert)
+					ended <- err
+				}()
+				other.await("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND query LIKE 'INSERT%' AND state = 'active'", int64(s.PgConn().PID()))
+				require.Equal(t, "57014", codeOf(<-ended))
+				s.do(insert)
+				require.Equal(t, before+size, value[int64](other, "SELECT gapless.last_gapless('many')"))
+			}
+			require.Equal(t, value[int64](other, "SELECT count(*) FROM many"), value[int64](other, "SELECT max(number) FROM many"))
+			require.Empty(t, values[string](other, "SELECT f::text FROM gapless.audit_gapless() AS f WHERE NOT explained"))
+			require.Empty(t, values[string](other, broken))
+			other.await(busy)
+		})
+	}
+}

@@ -1,0 +1,135 @@
+//go:build unix
+
+package faults_test
+
+// A base backup and the archive of the WAL give a server back as it was at a point of time.
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// TestAServerRecoveredToAPointOfTimeHasEveryNumberUpToThere takes the backup while callers commit, and recovers up to a restore
+// point, and up to one of their transactions.
+func TestAServerRecoveredToAPointOfTimeHasEveryNumberUpToThere(t *testing.T) {
+	t.Parallel()
+	random := newRandom(t)
+	for range *rounds {
+		for _, byName := range some(random, []bool{true, false}, 1) {
+			t.Run(fmt.Sprintf("by name %t", byName), func(t *testing.T) {
+				t.Parallel()
+				recoverTo(t, byName)
+			})
+		}
+	}
+}
+
+func recoverTo(t *testing.T, byName bool) {
+	archive := sharedFolder(t)
+	primary := newServer(t, map[string]string{
+		"archive_mode": "on", "archive_command": "test ! -f " + archive + "/%f && cp %p " + archive + "/%f",
+	})
+	if !primary.CanHaveStandby() {
+		t.Log("there is no pg_basebackup here")
+		return
+	}
+	database := primary.NewDatabase(t)
+	w := newWorkload(t, database, database.URL)
+	s := connect(t, database.URL)
+	backup := filepath.Join(archive, "backup")
+	var target, sequence string
+	var newest int64
+	w.round(func() {
+		output, err := exec.CommandContext(t.Context(), filepath.Join(primary.Programs(), "pg_basebackup"),
+			"--dbname="+primary.URL(), "--pgdata="+backup, "--wal-method=none", "--checkpoint=fast", "--no-sync").CombinedOutput()
+		require.NoError(t, err, "%s", output)
+		w.await(1 + w.random.IntN(50))
+		w.mu.Lock()
+		w.recent = map[string]bool{}
+		w.mu.Unlock()
+		if byName {
+			s.do("SELECT pg_create_restore_point('here')")
+			target = "recovery_target_name = 'here'"
+			return
+		}
+		var txid int64 // of a transaction that begins now
+		since := value[int64](s, "SELECT txid_snapshot_xmax(txid_current_snapshot())")
+		require.Eventually(t, func() bool {
+			return s.QueryRow(t.Context(), `SELECT a.name, max(a.last_value), a.txid FROM gapless.allocation AS a
+				WHERE a.txid >= $1 GROUP BY a.name, a.txid ORDER BY a.txid, a.name LIMIT 1`, since).Scan(&sequence, &newest, &txid) == nil
+		}, eventually, tick)
+		target = fmt.Sprintf("recovery_target_xid = '%d'", txid)
+	})
+	s.await("SELECT last_archived_wal >= $1 FROM pg_stat_archiver", value[string](s, "SELECT pg_walfile_name(pg_switch_wal())"))
+	primary.Kill(t)
+
+	recovered := newServer(t, nil)
+	putData(t, recovered, backup, "restore_command = 'cp "+archive+"/%f %p'\nrecovery_target_action = 'promote'\n"+target+"\n",
+		"recovery.signal")
+	w.database = recovered.Replica(t, database)
+	s = connect(t, w.database.URL)
+	s.await("SELECT NOT pg_is_in_recovery()")
+	n := w.check()
+	require.Positive(t, n.gone, "it has what came after, too")
+	if !byName {
+		require.Equal(t, newest, value[int64](s, "SELECT gapless.last_gapless($1)", sequence))
+	}
+
+	// It goes on from there, and issues the numbers that are gone again.
+	w.recent = nil
+	pool := w.database.Pool(t, hostilePath)
+	w.ways = []inTx{oneByOne(pool), inGroups(t, pool)}
+	w.round(func() { w.await(100) })
+}
+
+// sharedFolder is a folder that both we and the server's user can write to. It is removed at the end.
+func sharedFolder(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "gapless-faults-") //nolint:usetesting // nobody else may look into a TempDir
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	require.NoError(t, os.Chmod(dir, 0o777))
+	return dir
+}
+
+// dataOf is a server's data directory, and whose it is.
+func dataOf(t *testing.T, server *pgtest.OwnServer) (dir string, uid, gid int) {
+	t.Helper()
+	dir = value[string](connect(t, server.URL()), "SHOW data_directory")
+	info, err := os.Stat(dir)
+	require.NoError(t, err)
+	owner := info.Sys().(*syscall.Stat_t)
+	return dir, int(owner.Uid), int(owner.Gid)
+}
+
+// putData has a server run on a copy of another's data directory, with these settings and files.
+func putData(t *testing.T, server *pgtest.OwnServer, from, settings string, files ...string) {
+	t.Helper()
+	data, uid, gid := dataOf(t, server)
+	server.Stop(t)
+	require.NoError(t, os.RemoveAll(data))
+	require.NoError(t, os.CopyFS(data, os.DirFS(from)))
+	require.NoError(t, os.WriteFile(filepath.Join(data, "postgresql.auto.conf"), []byte(settings), 0o600))
+	for _, name := range files {
+		require.NoError(t, os.WriteFile(filepath.Join(data, name), nil, 0o600))
+	}
+	require.NoError(t, filepath.WalkDir(data, func(path string, entry fs.DirEntry, err error) error {
+		if err == nil && entry.IsDir() {
+			err = os.Chmod(path, 0o700)
+		}
+		if err == nil {
+			err = os.Lchown(path, uid, gid)
+		}
+		return err
+	}))
+	server.Start(t)
+}

@@ -1,0 +1,75 @@
+//go:build unix
+
+package faults_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const upgradeVariable = "GAPLESS_UPGRADE_BIN"
+
+// TestAServerThatIsUpgradedGoesOn has pg_upgrade make another cluster of a server's: one of the release whose programs are in
+// GAPLESS_UPGRADE_BIN, or else of the same, which goes the same way.
+func TestAServerThatIsUpgradedGoesOn(t *testing.T) {
+	newer := os.Getenv(upgradeVariable)
+	if newer == "" && *rounds == 1 {
+		t.Log("not in a short run")
+		return
+	}
+	if newer == "" { // else which programs are run is said in the process' environment
+		t.Parallel()
+	}
+	server := newServer(t, nil)
+	older := server.Programs()
+	if newer == "" {
+		newer = older
+	}
+	if older == "" {
+		t.Log("the server was not started from programs")
+		return
+	}
+	require.FileExists(t, filepath.Join(newer, "pg_upgrade"), "install PostgreSQL's programs; or set %s to their folder", upgradeVariable)
+	database := server.NewDatabase(t)
+	w := newWorkload(t, database, database.URL)
+	w.round(func() {})
+	data, uid, gid := dataOf(t, server)
+	server.Stop(t)
+
+	folder := filepath.Join(sharedFolder(t), "upgrade")
+	require.NoError(t, os.Mkdir(folder, 0o700))
+	require.NoError(t, os.Chown(folder, uid, gid))
+	upgraded := filepath.Join(folder, "data")
+	run := func(program string, args ...string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), filepath.Join(newer, program), args...)
+		cmd.Dir = folder
+		cmd.Env = append(os.Environ(), "LC_ALL=C", "HOME="+folder)
+		if os.Geteuid() == 0 {
+			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+		}
+		output, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s: %s", program, output)
+	}
+	run("initdb", "--pgdata="+upgraded, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
+	run("pg_upgrade", "--old-bindir="+older, "--new-bindir="+newer, "--old-datadir="+data, "--new-datadir="+upgraded,
+		"--username=postgres", "--socketdir="+folder)
+
+	if newer != older {
+		t.Setenv("GAPLESS_PG_BIN", newer)
+	}
+	next := newServer(t, nil)
+	putData(t, next, upgraded, "")
+	w.database = next.Replica(t, database)
+	before := value[string](connect(t, w.database.URL), "SELECT count(*)::text FROM gapless.allocation")
+	w.check()
+	pool := w.database.Pool(t, hostilePath)
+	w.ways = []inTx{oneByOne(pool), inGroups(t, pool)}
+	w.round(func() {})
+	t.Logf("%s journal rows came along to %s", before, next.Provider())
+}

@@ -1,0 +1,286 @@
+package histories_test
+
+// The model: what a gapless counter may do, one transaction at a time. Porcupine looks for an order of a history's
+// transactions, each between its first statement and its answer, in which the model allows every value that a client saw.
+
+import (
+	"fmt"
+	"hash/maphash"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/anishathalye/porcupine"
+)
+
+// series is a sequence, and how it begins and cycles.
+type series struct {
+	name    string
+	initial int64
+	reset   int64 // 0: it does not cycle
+}
+
+// counter is the state of a sequence.
+type counter struct {
+	exists bool
+	newest int64
+}
+
+func (c counter) String() string {
+	if !c.exists {
+		return "none"
+	}
+	return strconv.FormatInt(c.newest, 10)
+}
+
+// counterAt is the state with that newest value, or that without one.
+func counterAt(newest *int64) counter {
+	if newest == nil {
+		return counter{}
+	}
+	return counter{true, *newest}
+}
+
+// kind says what a step does.
+type kind string
+
+const (
+	issue  kind = "issue"  // one value, or a batch
+	adopt  kind = "adopt"  // numbering up to a target
+	forget kind = "delete" // the whole sequence
+	look   kind = "look"   // at the newest value
+)
+
+// step is one call for a sequence.
+type step struct {
+	series series
+	kind   kind
+	size   int   // of what is issued
+	target int64 // of what is adopted
+	nowait bool
+	undone bool // by a rollback to a savepoint, together with the undone steps next to it
+}
+
+// result is a step with its answer.
+type result struct {
+	step
+	values []int64 // issued, or the newest one
+	unseen bool    // what was issued; but it was
+	ok     bool    // adopted, and not refused; deleted, and not missing; there is a newest value
+}
+
+func (r result) String() string {
+	switch r.kind {
+	case adopt:
+		if !r.ok {
+			return fmt.Sprintf("adopt %d: refused", r.target)
+		}
+		return fmt.Sprintf("adopt %d", r.target)
+	case forget:
+		if !r.ok {
+			return "delete: there is none"
+		}
+		return "delete"
+	case look:
+		if !r.ok {
+			return "look: there is none"
+		}
+	case issue:
+		if r.unseen {
+			return fmt.Sprintf("issue: %d unseen", r.size)
+		}
+	}
+	return fmt.Sprintf("%s: %s", r.kind, strings.Trim(fmt.Sprint(r.values), "[]"))
+}
+
+// next is the state after one more value.
+func (c counter) next(of series) counter {
+	if !c.exists || of.reset != 0 && c.newest >= of.reset-1 {
+		return counter{true, of.initial}
+	}
+	return counter{true, c.newest + 1}
+}
+
+// after is the state after a step, and whether the step can have that result.
+func (c counter) after(r result) (counter, bool) {
+	switch r.kind {
+	case issue:
+		for i := range r.size {
+			c = c.next(r.series)
+			if !r.unseen && (i >= len(r.values) || r.values[i] != c.newest) {
+				return c, false
+			}
+		}
+		return c, len(r.values) <= r.size
+	case adopt:
+		if backwards := c.exists && r.target < c.newest; backwards || !r.ok {
+			return c, backwards == !r.ok
+		}
+		return counter{true, r.target}, true
+	case forget:
+		return counter{}, r.ok == c.exists
+	case look:
+		if !r.ok {
+			return c, !c.exists
+		}
+		return c, c.exists && r.values[0] == c.newest
+	}
+	return c, false
+}
+
+// afterAll is the state after several steps of one transaction.
+func (c counter) afterAll(results []result) (counter, bool) {
+	for _, r := range results {
+		var ok bool
+		if c, ok = c.after(r); !ok {
+			return c, false
+		}
+	}
+	return c, true
+}
+
+// outcome is how a transaction ended, as far as its client knows.
+type outcome string
+
+const (
+	committed  outcome = "committed"
+	rolledBack outcome = "rolled back" // what it saw was right, and had no effect
+	unknown    outcome = "unknown"     // it was rolled back, or committed, now or later
+)
+
+// model is the counter. An operation's input is the name of its sequence, and its output an answer.
+var model = (&porcupine.NondeterministicModel{
+	Partition: func(history []porcupine.Operation) (parts [][]porcupine.Operation) {
+		of := map[any]int{}
+		for _, o := range history {
+			i, found := of[o.Input]
+			if !found {
+				i = len(parts)
+				of[o.Input] = i
+				parts = append(parts, nil)
+			}
+			parts[i] = append(parts[i], o)
+		}
+		return parts
+	},
+	Init: func() []any { return []any{counter{}} },
+	Step: func(state, _, output any) []any {
+		before, a := state.(counter), output.(answer)
+		after, possible := before.afterAll(a.results)
+		switch {
+		case a.outcome == unknown && (!possible || after == before):
+			return []any{before}
+		case a.outcome == unknown:
+			return []any{before, after}
+		case !possible:
+			return nil
+		case a.outcome == rolledBack:
+			return []any{before}
+		}
+		return []any{after}
+	},
+	Equal: func(one, other any) bool { return one == other },
+	Hash:  func(state any) uint64 { return maphash.Comparable(hashSeed, state.(counter)) },
+	DescribeOperation: func(input, output any) string {
+		a := output.(answer)
+		return fmt.Sprintf("%v: %s: %s", input, a.describe(), a.outcome)
+	},
+	DescribeState: func(state any) string { return state.(counter).String() },
+}).ToModel()
+
+var hashSeed = maphash.MakeSeed()
+
+// answer is what a client knows of a transaction, or of the part of one that happened at one moment.
+type answer struct {
+	outcome outcome
+	results []result
+}
+
+func (a answer) describe() string {
+	texts := make([]string, len(a.results))
+	for i, r := range a.results {
+		texts[i] = r.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// taken is a result, and when its client had it.
+type taken struct {
+	result
+	at int64
+}
+
+// record is what a client knows of a transaction. Times are nanoseconds since the history began.
+type record struct {
+	key     string // by which its rows are found
+	client  int
+	begun   int64 // before its first statement was sent
+	taken   []taken
+	outcome outcome
+	ended   int64 // after its last answer
+	now     func() int64
+}
+
+// locks reports whether the step has the sequence locked from then on.
+func (r result) locks() bool {
+	return r.kind == issue || r.kind == adopt || r.kind == forget && r.ok
+}
+
+// operations are the moments of a transaction: for each of its sequences what it did while it had the sequence locked,
+// which is from the first step that locks it until the end; and each of the others by itself:
+//
+//   - what it read before it locked the sequence,
+//   - what was undone by a rollback to a savepoint, which gives up the lock that was taken after it.
+//
+// An unknown outcome can come about until the history ends. What the transaction saw, it saw before.
+func (r *record) operations(end int64) (operations []porcupine.Operation) {
+	add := func(of series, until int64, o outcome, results []result) {
+		if len(results) > 0 {
+			operations = append(operations, porcupine.Operation{
+				ClientId: r.client, Input: of.name, Call: r.begun, Return: until,
+				Output: answer{o, slices.Clone(results)}, Metadata: r.key,
+			})
+		}
+	}
+	var all []series
+	for _, t := range r.taken {
+		if !slices.Contains(all, t.series) {
+			all = append(all, t.series)
+		}
+	}
+	for _, of := range all {
+		var locked, undone []result
+		var undoneAt, lastAt int64
+		endUndone := func() {
+			if len(undone) > 0 {
+				add(of, undoneAt, rolledBack, append(slices.Clip(locked), undone...))
+			}
+			undone = nil
+		}
+		for _, t := range r.taken {
+			switch {
+			case t.series != of:
+			case t.undone:
+				undone, undoneAt = append(undone, t.result), t.at
+			default:
+				endUndone()
+				if len(locked) == 0 && !t.locks() {
+					add(of, t.at, rolledBack, []result{t.result})
+				} else {
+					locked, lastAt = append(locked, t.result), t.at
+				}
+			}
+		}
+		endUndone()
+		switch r.outcome {
+		case committed:
+			add(of, r.ended, committed, locked)
+		case unknown:
+			add(of, lastAt, rolledBack, locked)
+			add(of, end, unknown, locked)
+		default:
+			add(of, lastAt, rolledBack, locked)
+		}
+	}
+	return operations
+}

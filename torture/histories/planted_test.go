@@ -1,0 +1,169 @@
+package histories_test
+
+// The checks are checked: bugs that a gapless counter, or its client, could have are planted, and must be found.
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// tries is in how many histories a bug must be found.
+const tries = 6
+
+// change replaces text in the file of a function.
+type change struct{ function, old, new string }
+
+// plant changes functions in a database.
+func plant(t *testing.T, database *pgtest.Database, changes ...change) {
+	t.Helper()
+	conn := database.Conn(t)
+	for _, c := range changes {
+		content, err := os.ReadFile(filepath.Join("..", "..", "sql", "functions", c.function+".sql"))
+		require.NoError(t, err)
+		statement := regexp.MustCompile(`(?s)CREATE OR REPLACE FUNCTION.*?\$function\$;`).FindString(string(content))
+		require.Equal(t, 1, strings.Count(statement, c.old), "%s no longer has the text that is to be replaced: %s", c.function, c.old)
+		_, err = conn.Exec(t.Context(), strings.Replace(statement, c.old, c.new, 1))
+		require.NoError(t, err)
+	}
+}
+
+// hunt plays short histories until what is found wrong with one is all that is wanted. Without a want, all must be right.
+func hunt(t *testing.T, prepare func(t *testing.T, h *history), want ...error) {
+	t.Helper()
+	seed := newSeed(t)
+	requireFound(t, want, func(number uint64) error {
+		random := rand.New(rand.NewPCG(seed, number))
+		h := newHistory(t, pgtest.New(t), fmt.Sprint("planted ", number), random)
+		h.reports = t.TempDir()
+		prepare(t, h)
+		h.script = newScript(random, len(h.clients), turns).onlyIssues()
+		played := h.play(t.Context(), 0, turns)
+		return errors.Join(played, h.verify(t.Context()))
+	})
+}
+
+// requireFound has a history played until it is found wrong in all the ways that are wanted; none may be without a want.
+func requireFound(t *testing.T, want []error, play func(number uint64) error) {
+	t.Helper()
+	if len(want) == 0 {
+		require.NoError(t, play(0))
+		return
+	}
+	for number := range uint64(tries) {
+		err := play(number)
+		t.Logf("history %d: %.2000v", number+1, err)
+		if !slices.ContainsFunc(want, func(want error) bool { return !errors.Is(err, want) }) {
+			return
+		}
+	}
+	require.Fail(t, "the bug was not found", "wanted: %v", want)
+}
+
+// onlyIssues is the script without what adopts or deletes.
+func (s script) onlyIssues() script {
+	for _, plans := range s.plans {
+		for i := range plans {
+			var steps []step
+			for _, taken := range plans[i].steps {
+				if taken.kind == issue || taken.kind == look {
+					steps = append(steps, taken)
+				}
+			}
+			plans[i].steps = steps
+			if len(steps) == 0 {
+				plans[i].steps = []step{{series: s.series[0], kind: issue, size: 1}}
+			}
+		}
+	}
+	return s
+}
+
+func TestACounterThatIsReadWithoutItsLockIsFound(t *testing.T) {
+	t.Parallel()
+	clients := func(_ *testing.T, h *history) { h.addPlain(&plain{}, &plain{}, &plain{}, &plain{}) }
+	t.Run("planted", func(t *testing.T) {
+		t.Parallel()
+		hunt(t, func(t *testing.T, h *history) {
+			// Without the journal's key, which would make an error of each double.
+			_, err := h.database.Conn(t).Exec(t.Context(), "ALTER TABLE gapless.allocation DROP CONSTRAINT allocation_pkey")
+			require.NoError(t, err)
+			plant(t, h.database,
+				change{"next_gapless", "\n        FOR NO KEY UPDATE;", ";"},
+				change{"lock_sequence", "\n        FOR NO KEY UPDATE;", ";"})
+			clients(t, h)
+		}, errIllegal, errRows)
+	})
+	t.Run("not planted", func(t *testing.T) {
+		t.Parallel()
+		hunt(t, clients)
+	})
+}
+
+func TestAClientThatAcknowledgesBeforeCommitIsFound(t *testing.T) {
+	t.Parallel()
+	hunt(t, func(_ *testing.T, h *history) {
+		h.addPlain(&plain{}, &plain{}, &plain{}, &plain{early: true})
+	}, errIllegal, errTold)
+}
+
+func TestAnAllocationOutsideOfItsTransactionIsFound(t *testing.T) {
+	t.Parallel()
+	hunt(t, func(t *testing.T, h *history) {
+		h.addPlain(&plain{}, &plain{}, &plain{}, &plain{autocommit: h.database.Conn(t)})
+	}, errIllegal, errRows)
+}
+
+// TestACommitThatIsAcknowledgedBeforeItIsDurableIsFound kills servers, of which those with a bug lose what was acknowledged.
+func TestACommitThatIsAcknowledgedBeforeItIsDurableIsFound(t *testing.T) {
+	t.Parallel()
+	seed := newSeed(t)
+	// It flushes only what it is told to, as long as little is written.
+	server := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"wal_writer_delay": "10s", "autovacuum": "off"}))
+	lost := []error{errIllegal, errTold}
+	for _, c := range []struct {
+		name    string
+		prepare func(t *testing.T, h *history)
+		want    []error
+	}{
+		{"a group committer", func(t *testing.T, h *history) { h.addGroup(t) }, nil},
+		{"synchronous clients", func(_ *testing.T, h *history) { h.addPlain(&plain{}, &plain{}) }, nil},
+		{"a group committer whose flush does nothing", func(t *testing.T, h *history) {
+			plant(t, h.database, change{"flush_gapless", "    PERFORM pg_logical_emit_message(true, 'gapless', '');\n", ""})
+			h.addGroup(t)
+		}, lost},
+		{"asynchronous clients", func(_ *testing.T, h *history) {
+			asynchronous := map[string]string{"synchronous_commit": "off"}
+			h.addPlain(&plain{settings: asynchronous}, &plain{settings: asynchronous})
+		}, lost},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			requireFound(t, c.want, func(number uint64) error {
+				random := rand.New(rand.NewPCG(seed, number))
+				h := newHistory(t, server.NewDatabase(t), fmt.Sprint("crash ", number), random)
+				h.proxy.Intercept(nil)
+				h.outages = true
+				h.reports = t.TempDir()
+				c.prepare(t, h)
+				h.script = newScript(random, len(h.clients), turns)
+				_, err := h.database.Conn(t).Exec(t.Context(), "CHECKPOINT")
+				require.NoError(t, err)
+				require.NoError(t, h.play(t.Context(), 0, 3)) // so little that it fits into a few pages of WAL
+				server.Kill(t)
+				server.Start(t)
+				require.NoError(t, h.play(t.Context(), 3, turns))
+				return h.verify(t.Context())
+			})
+		})
+	}
+}
