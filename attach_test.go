@@ -734,6 +734,7 @@ func TestAttachTakesASequenceThatWasInUseAndNoOtherColumns(t *testing.T) {
 	s := connect(t, database, func(config *pgx.ConnConfig) {
 		config.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) { notices = append(notices, notice.Message) }
 	})
+	s.do("REVOKE CREATE ON SCHEMA public FROM PUBLIC") // PostgreSQL 14 grants it, and attach warns
 	s.do("SELECT gapless.next_gapless_batch('same', 3), gapless.next_gapless_batch('behind', 2), gapless.next_gapless_batch('ahead', 5)")
 	s.do("CREATE TABLE docs (series text, number bigint, UNIQUE (series, number))")
 	s.do("INSERT INTO docs SELECT 'same', i FROM generate_series(1, 3) AS i UNION ALL SELECT 'behind', i FROM generate_series(1, 4) AS i UNION ALL SELECT 'ahead', i FROM generate_series(1, 4) AS i")
@@ -808,6 +809,10 @@ func TestAttachedColumnsLoseNoNumberToRowsThatDoNotArrive(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			_, s := attached(t)
+			if name == "MERGE" && s.number("SELECT current_setting('server_version_num')::bigint") < 150000 {
+				s.refuse("42601", c.statement) // there is no MERGE before PostgreSQL 15
+				return
+			}
 			s.do(`CREATE FUNCTION skip() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 				IF NEW.memo ~ 'skip\d*[13579]$' THEN RETURN NULL; END IF; RETURN NEW; END $$`)
 			s.do("INSERT INTO invoices (tenant, memo) VALUES ('a', 'x'), ('a', 'y')")

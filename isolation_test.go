@@ -118,3 +118,25 @@ func TestOneTransactionAtEachLevelSeesItsOwnValues(t *testing.T) {
 		})
 	}
 }
+
+// TestADeletedSequenceLeavesNoVoidBehind has the void come after the deletion's snapshot: the next sequence of that name
+// would have a number that is void before it is issued.
+func TestADeletedSequenceLeavesNoVoidBehind(t *testing.T) {
+	t.Parallel()
+	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
+		t.Run(level, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			one, two := connect(t, database), connect(t, database)
+			one.do("SELECT gapless.next_gapless_batch('a', 3)")
+			two.do("BEGIN ISOLATION LEVEL " + level)
+			two.do("SELECT count(*) FROM gapless.sequence") // takes the snapshot
+			one.do("SELECT gapless.void_gapless('a', 2, 'misprinted'), gapless.void_gapless('a', 3, 'misprinted')")
+			two.refuse("40001", "SELECT gapless.delete_gapless('a')")
+			two.do("ROLLBACK")
+			two.do("SELECT gapless.delete_gapless('a')")
+			one.do("SELECT gapless.next_gapless_batch('a', 3)")
+			require.Zero(t, one.number("SELECT count(*) FROM gapless.audit_gapless('a')"))
+		})
+	}
+}

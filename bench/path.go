@@ -141,7 +141,7 @@ func (s *stage) plans(ctx context.Context) (string, error) {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	if _, err := conn.Exec(ctx, "LOAD 'auto_explain'"); err != nil {
-		return fmt.Sprintf("This server has no auto_explain: %v", err), nil //nolint:nilerr // it is an extension that one can do without
+		return fmt.Sprintf("This server has no auto_explain: %v", err), nil
 	}
 	if _, err := conn.Exec(ctx, `
 		SELECT gapless.next_gapless('whole') FROM generate_series(1, 20);

@@ -2147,6 +2147,7 @@ AS $function$
 DECLARE
     partitioned boolean := (SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     -- Fragments. Those of the second kind are for queries in which new is a row and not the record.
+    titled    text := translate(format('%s.%I', target, target_column), e'\n\r', '  '); -- on one line, for a comment
     arguments text := format('%L::regclass, %L', target, target_column);
     note      text := quote_literal(left(md5(target::text || ' ' || target_column), 12));
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
@@ -2299,7 +2300,7 @@ BEGIN
         '    old_run record;\n'
         '    key     record;\n'
         'BEGIN\n',
-        format('%s.%I', target, target_column)
+        titled
     );
 
     -- A new row.
@@ -2508,19 +2509,20 @@ BEGIN
         'DECLARE\n'
         '    relation regclass;\n'
         'BEGIN\n',
-        format('%s.%I', target, target_column)
+        titled
     );
     selected := format('SELECT %s, %s, %s::text, %s FROM ', series, value, written, dated);
     following := format(' AS new WHERE %s IS NOT NULL', written);
     rows_body := rows_body || format(e'    RETURN QUERY %s%s%s;\n', selected, source, following);
     IF partitioned THEN
         rows_body := rows_body || format(
-            e'    -- Partitions that were detached keep their numbers.\n'
+            e'    -- Partitions that were detached keep their numbers. Of one that is being detached concurrently, the tree says what\n'
+            '    -- the query above saw of it, with the same snapshot.\n'
             '    FOR relation IN\n'
             '        SELECT t.tgrelid\n'
             '        FROM pg_catalog.pg_trigger AS t\n'
             '        WHERE t.tgname = %1$L\n'
-            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(t.tgrelid) AS a WHERE a.relid = %2$L::regclass)\n'
+            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_tree(%2$L::regclass) AS p WHERE p.relid = t.tgrelid)\n'
             '            AND t.tgfoid = (\n'
             '            SELECT o.tgfoid FROM pg_catalog.pg_trigger AS o WHERE o.tgrelid = %2$L::regclass AND o.tgname = %3$L\n'
             '        )\n'
@@ -2529,6 +2531,16 @@ BEGIN
             '    END LOOP;\n',
             ('~gapless_kept_delete_' || target_column)::name, target, ('~gapless_insert_' || target_column)::name,
             selected, following
+        );
+    ELSE
+        rows_body := rows_body || format(
+            e'    -- Tables that inherit from it have no triggers, unless they are attached themselves.\n'
+            '    IF EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = %1$L::regclass) THEN\n'
+            '        RETURN QUERY %2$s%3$s%4$s\n'
+            '            AND new.tableoid <> %1$L::regclass\n'
+            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = new.tableoid AND t.tgname = %5$L);\n'
+            '    END IF;\n',
+            target, selected, target, following, ('~gapless_insert_' || target_column)::name
         );
     END IF;
     rows_body := rows_body || e'END;\n';
@@ -2545,7 +2557,8 @@ REVOKE ALL ON FUNCTION gapless.column_code FROM PUBLIC;
 -- Runs with the caller's rights, who has to own the table. Compiles the expressions into a trigger function in the table's
 -- schema, which belongs to the table's owner, and takes over the numbers that the table has. Locks the table (SHARE ROW
 -- EXCLUSIVE: nobody else writes to it) and the sequences of its rows until the transaction ends. Sets no search_path of its
--- own, since the caller's is the one under which the expressions are understood; it is put aside at once.
+-- own, since the caller's is the one under which the expressions are understood; it is put aside at once, and until then every
+-- name is qualified, those of types, too.
 CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     target        regclass,
     target_column name,
@@ -2559,34 +2572,38 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    caller_path  CONSTANT text := pg_catalog.current_setting('search_path');
-    caller_schemas CONSTANT name[] := pg_catalog.current_schemas(false);
-    path         CONSTANT text := pg_catalog.concat_ws(', ', (
+    caller_path  CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+    caller_schemas CONSTANT pg_catalog.name[] := pg_catalog.current_schemas(false);
+    path         CONSTANT pg_catalog.text := pg_catalog.concat_ws(', ', (
         SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.i)
         FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, i)
         WHERE pg_catalog.left(s.name, 8) OPERATOR(pg_catalog.<>) 'pg_temp_'
     ), 'pg_temp');
     relation     record;
     attribute    record;
-    owner        name;
-    fault        text;
-    hint         text;
-    parameter    text;
-    expression   text;
+    owner        pg_catalog.name;
+    fault        pg_catalog.text;
+    hint         pg_catalog.text;
+    parameter    pg_catalog.text;
+    expression   pg_catalog.text;
     checked      record;
-    read_columns smallint[] := '{}'::smallint[];
-    name_columns smallint[] := '{}'::smallint[];
-    key          name[];
-    dated        text;
+    read_columns smallint[] := '{}';
+    name_columns smallint[] := '{}';
+    key          pg_catalog.name[];
+    dated        pg_catalog.text;
     bodies       record;
-    stem         text;
-    function     text;
-    rows         text;
-    pins         text;
-    pinned       text[] := '{}'::text[];
-    installer    name;
-    other        text;
-    part         regclass;
+    stem         pg_catalog.text;
+    function     pg_catalog.text;
+    rows         pg_catalog.text;
+    pins         pg_catalog.text;
+    pinned       pg_catalog.text[] := '{}';
+    installer    pg_catalog.name;
+    other        pg_catalog.text;
+    part         pg_catalog.regclass;
+    series       pg_catalog.text[];
+    lasts        bigint[];
+    dates        timestamp[];
+    done         boolean := false;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
@@ -2734,6 +2751,16 @@ BEGIN
         fault := format('trigger "%s" would fire after those that number it', other);
         hint := 'Triggers fire in the order of their names. Rename it: ALTER TRIGGER.';
     END IF;
+    SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
+    INTO other
+    FROM pg_catalog.pg_inherits AS i
+    WHERE i.inhparent = target AND relation.relkind = 'r' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = i.inhrelid AND t.tgname = ('~gapless_insert_' || target_column)::name
+    );
+    IF fault IS NULL AND other IS NOT NULL THEN
+        fault := format('rows of %s, which inherits from it, would not be numbered', other);
+        hint := 'ALTER TABLE ... NO INHERIT; or partition the table; or attach the column of what inherits first, with sequences of its own.';
+    END IF;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = hint,
@@ -2840,31 +2867,45 @@ BEGIN
     WHERE p.oid = 'gapless.next_gapless'::regproc;
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);
 
-    -- The rows that there are. Their numbers have to be read, each once.
-    EXECUTE pg_catalog.format(
-        'SELECT string_agg(w.fault, ''; '' ORDER BY w.fault) FROM (
-            SELECT CASE
-                WHEN r.series IS NULL THEN pg_catalog.format(''%%s: its series is NULL'', min(r.number))
-                WHEN r.value IS NULL THEN pg_catalog.format(''%%s: it cannot be read'', min(r.number))
-                ELSE pg_catalog.format(''%%s: %%s rows of "%%s" have it'', min(r.number), count(*), r.series)
-            END AS fault
-            FROM %s() AS r (series text, value bigint, number text, dated timestamp)
-            GROUP BY r.series, r.value, CASE WHEN r.value IS NULL THEN r.number END
-            HAVING r.series IS NULL OR r.value IS NULL OR count(*) > 1
-            LIMIT 20
-        ) AS w', rows
-    ) INTO fault;
+    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run for that, where
+    -- nothing can be written, and what they did to the session is undone: so they cannot reach the rights of a caller who is another.
+    BEGIN
+        PERFORM set_config('transaction_read_only', 'on', true);
+        EXECUTE pg_catalog.format(
+            'SELECT string_agg(w.fault, ''; '' ORDER BY w.fault) FROM (
+                SELECT CASE
+                    WHEN r.series IS NULL THEN pg_catalog.format(''%%s: its series is NULL'', min(r.number))
+                    WHEN r.value IS NULL THEN pg_catalog.format(''%%s: it cannot be read'', min(r.number))
+                    ELSE pg_catalog.format(''%%s: %%s rows of "%%s" have it'', min(r.number), count(*), r.series)
+                END AS fault
+                FROM %s() AS r (series text, value bigint, number text, dated timestamp)
+                GROUP BY r.series, r.value, CASE WHEN r.value IS NULL THEN r.number END
+                HAVING r.series IS NULL OR r.value IS NULL OR count(*) > 1
+                LIMIT 20
+            ) AS w', rows
+        ) INTO fault;
+        IF fault IS NULL THEN
+            EXECUTE pg_catalog.format(
+                'SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated) FROM (
+                    SELECT DISTINCT ON (r.series) r.series, r.value, r.dated FROM %s() AS r (series text, value bigint, number text, dated timestamp) ORDER BY r.series, r.value DESC
+                ) AS r', rows
+            ) INTO series, lasts, dates;
+        END IF;
+        done := true;
+        RAISE EXCEPTION 'what was read stays, and the rest is undone';
+    EXCEPTION WHEN OTHERS THEN
+        IF NOT done THEN
+            RAISE;
+        END IF;
+    END;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % has numbers that cannot be taken over', target_column, target
             USING ERRCODE = 'check_violation', DETAIL = fault,
                 HINT = 'Mend these rows (20 at most are named), or set the number to NULL, and attach the column then.',
                 SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_rows';
+    ELSIF series IS NOT NULL THEN
+        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates);
     END IF;
-    EXECUTE pg_catalog.format(
-        'SELECT gapless.column_adopt(%L, %L, array_agg(r.series), array_agg(r.value), array_agg(r.dated)) FROM (
-            SELECT DISTINCT ON (r.series) r.series, r.value, r.dated FROM %s() AS r (series text, value bigint, number text, dated timestamp) ORDER BY r.series, r.value DESC
-        ) AS r HAVING count(*) > 0', target, target_column, rows
-    );
 
     -- The triggers. Their names sort last, so that what they number is what is written.
     SELECT coalesce(string_agg(DISTINCT pg_catalog.format('OLD.%I', a.attname), ', '), '') || pg_catalog.format('|OLD.%I', target_column)
@@ -2972,7 +3013,8 @@ REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
 -- -- void_gapless: an issued number was cancelled, and why. It stays used.
 --
 -- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows. Raises 22004
--- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already).
+-- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already),
+-- 40001 (REPEATABLE READ and above: rewritten or voided since the snapshot).
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
     name   text,
     value  bigint,
@@ -3000,8 +3042,12 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
     END IF;
 
+    -- The lock is a write, for each transaction once: without it, a REPEATABLE READ transaction that deletes the sequence
+    -- would leave a void behind that its snapshot lacks, and the next sequence of that name would have it.
+    UPDATE gapless.sequence AS s
+    SET adoptions = s.adoptions
+    WHERE s.name = void_gapless.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
     -- From the newest row back: in the latest cycle the values fall.
-    PERFORM gapless.lock_sequence(void_gapless.name, false);
     FOR entry IN
         SELECT a.ordinal, a.first_value, a.last_value, a.kind
         FROM gapless.allocation AS a
@@ -3068,12 +3114,19 @@ SET jit = off
 AS $function$
 DECLARE
     attached record;
+    made     text; -- what its definition begins with
+    refusal  text;
+    remedy   CONSTANT text := 'Detach the column and attach it again.';
+    done     boolean;
 BEGIN
     -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
     FOR attached IN
         SELECT
             format('%s.%I', c.oid::regclass, a.attname) AS column_name,
             format('%I.%I', n.nspname, p.proname) AS function,
+            p.oid AS function_oid,
+            n.nspname,
+            p.proname,
             c.oid AS target,
             a.attname AS target_column
         FROM pg_catalog.pg_trigger AS t
@@ -3098,7 +3151,20 @@ BEGIN
                 SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
             ))
     LOOP
+        done := false;
+        refusal := format('function %s() is not the one that gapless.attach_gapless made', attached.function);
         BEGIN
+            -- The owner can have put anything in its place. So it runs where nothing can be written (no trigger is left for the
+            -- end of the auditor's transaction, no other function changed), and what it did to the session is undone below. Before
+            -- each call its definition is read past the snapshot, since another session can have altered it meanwhile.
+            PERFORM set_config('transaction_read_only', 'on', true), set_config('quote_all_identifiers', 'off', true);
+            made := format(
+                e'CREATE OR REPLACE FUNCTION %I.%I()\n RETURNS SETOF record\n LANGUAGE plpgsql\n STABLE SECURITY DEFINER',
+                attached.nspname, attached.proname
+            );
+            IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
+                RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
+            END IF;
             RETURN QUERY EXECUTE format(
                 $query$
                 WITH edge AS MATERIALIZED (
@@ -3145,6 +3211,9 @@ BEGIN
                 JOIN gapless.allocation AS a ON a.name = s.name
                 WHERE s.target = attached.target AND s.target_column = attached.target_column AND a.dated IS NOT NULL
             ) THEN
+                IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
+                    RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
+                END IF;
                 RETURN QUERY EXECUTE format(
                     $query$
                     SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
@@ -3155,9 +3224,13 @@ BEGIN
                     attached.function
                 ) USING audit_numbers.name, attached.column_name;
             END IF;
+            done := true;
+            RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
             -- One table that was renamed, say, does not keep the others from being audited.
-            RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
+            IF NOT done THEN
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
+            END IF;
         END;
     END LOOP;
 END;

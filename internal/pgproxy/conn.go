@@ -151,7 +151,7 @@ func (s *stream) next(typed bool) (m Message, raw []byte, err error) {
 		return m, nil, err
 	}
 	length := int(binary.BigEndian.Uint32(head[header-4:]))
-	if length < least || length > most {
+	if length < least || length > most || typed && head[0] == 0 {
 		return m, nil, fmt.Errorf("%w begins with %q", errMalformed, head)
 	}
 	raw = make([]byte, header-4+length)

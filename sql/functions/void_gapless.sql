@@ -1,7 +1,8 @@
 -- void_gapless: an issued number was cancelled, and why. It stays used.
 --
 -- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows. Raises 22004
--- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already).
+-- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already),
+-- 40001 (REPEATABLE READ and above: rewritten or voided since the snapshot).
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
     name   text,
     value  bigint,
@@ -29,8 +30,12 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
     END IF;
 
+    -- The lock is a write, for each transaction once: without it, a REPEATABLE READ transaction that deletes the sequence
+    -- would leave a void behind that its snapshot lacks, and the next sequence of that name would have it.
+    UPDATE gapless.sequence AS s
+    SET adoptions = s.adoptions
+    WHERE s.name = void_gapless.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
     -- From the newest row back: in the latest cycle the values fall.
-    PERFORM gapless.lock_sequence(void_gapless.name, false);
     FOR entry IN
         SELECT a.ordinal, a.first_value, a.last_value, a.kind
         FROM gapless.allocation AS a

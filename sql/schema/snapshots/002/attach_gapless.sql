@@ -3,7 +3,8 @@
 -- Runs with the caller's rights, who has to own the table. Compiles the expressions into a trigger function in the table's
 -- schema, which belongs to the table's owner, and takes over the numbers that the table has. Locks the table (SHARE ROW
 -- EXCLUSIVE: nobody else writes to it) and the sequences of its rows until the transaction ends. Sets no search_path of its
--- own, since the caller's is the one under which the expressions are understood; it is put aside at once.
+-- own, since the caller's is the one under which the expressions are understood; it is put aside at once, and until then every
+-- name is qualified, those of types, too.
 CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     target        regclass,
     target_column name,
@@ -17,34 +18,38 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    caller_path  CONSTANT text := pg_catalog.current_setting('search_path');
-    caller_schemas CONSTANT name[] := pg_catalog.current_schemas(false);
-    path         CONSTANT text := pg_catalog.concat_ws(', ', (
+    caller_path  CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+    caller_schemas CONSTANT pg_catalog.name[] := pg_catalog.current_schemas(false);
+    path         CONSTANT pg_catalog.text := pg_catalog.concat_ws(', ', (
         SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.i)
         FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, i)
         WHERE pg_catalog.left(s.name, 8) OPERATOR(pg_catalog.<>) 'pg_temp_'
     ), 'pg_temp');
     relation     record;
     attribute    record;
-    owner        name;
-    fault        text;
-    hint         text;
-    parameter    text;
-    expression   text;
+    owner        pg_catalog.name;
+    fault        pg_catalog.text;
+    hint         pg_catalog.text;
+    parameter    pg_catalog.text;
+    expression   pg_catalog.text;
     checked      record;
-    read_columns smallint[] := '{}'::smallint[];
-    name_columns smallint[] := '{}'::smallint[];
-    key          name[];
-    dated        text;
+    read_columns smallint[] := '{}';
+    name_columns smallint[] := '{}';
+    key          pg_catalog.name[];
+    dated        pg_catalog.text;
     bodies       record;
-    stem         text;
-    function     text;
-    rows         text;
-    pins         text;
-    pinned       text[] := '{}'::text[];
-    installer    name;
-    other        text;
-    part         regclass;
+    stem         pg_catalog.text;
+    function     pg_catalog.text;
+    rows         pg_catalog.text;
+    pins         pg_catalog.text;
+    pinned       pg_catalog.text[] := '{}';
+    installer    pg_catalog.name;
+    other        pg_catalog.text;
+    part         pg_catalog.regclass;
+    series       pg_catalog.text[];
+    lasts        bigint[];
+    dates        timestamp[];
+    done         boolean := false;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
@@ -192,6 +197,16 @@ BEGIN
         fault := format('trigger "%s" would fire after those that number it', other);
         hint := 'Triggers fire in the order of their names. Rename it: ALTER TRIGGER.';
     END IF;
+    SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
+    INTO other
+    FROM pg_catalog.pg_inherits AS i
+    WHERE i.inhparent = target AND relation.relkind = 'r' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = i.inhrelid AND t.tgname = ('~gapless_insert_' || target_column)::name
+    );
+    IF fault IS NULL AND other IS NOT NULL THEN
+        fault := format('rows of %s, which inherits from it, would not be numbered', other);
+        hint := 'ALTER TABLE ... NO INHERIT; or partition the table; or attach the column of what inherits first, with sequences of its own.';
+    END IF;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = hint,
@@ -298,31 +313,45 @@ BEGIN
     WHERE p.oid = 'gapless.next_gapless'::regproc;
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);
 
-    -- The rows that there are. Their numbers have to be read, each once.
-    EXECUTE pg_catalog.format(
-        'SELECT string_agg(w.fault, ''; '' ORDER BY w.fault) FROM (
-            SELECT CASE
-                WHEN r.series IS NULL THEN pg_catalog.format(''%%s: its series is NULL'', min(r.number))
-                WHEN r.value IS NULL THEN pg_catalog.format(''%%s: it cannot be read'', min(r.number))
-                ELSE pg_catalog.format(''%%s: %%s rows of "%%s" have it'', min(r.number), count(*), r.series)
-            END AS fault
-            FROM %s() AS r (series text, value bigint, number text, dated timestamp)
-            GROUP BY r.series, r.value, CASE WHEN r.value IS NULL THEN r.number END
-            HAVING r.series IS NULL OR r.value IS NULL OR count(*) > 1
-            LIMIT 20
-        ) AS w', rows
-    ) INTO fault;
+    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run for that, where
+    -- nothing can be written, and what they did to the session is undone: so they cannot reach the rights of a caller who is another.
+    BEGIN
+        PERFORM set_config('transaction_read_only', 'on', true);
+        EXECUTE pg_catalog.format(
+            'SELECT string_agg(w.fault, ''; '' ORDER BY w.fault) FROM (
+                SELECT CASE
+                    WHEN r.series IS NULL THEN pg_catalog.format(''%%s: its series is NULL'', min(r.number))
+                    WHEN r.value IS NULL THEN pg_catalog.format(''%%s: it cannot be read'', min(r.number))
+                    ELSE pg_catalog.format(''%%s: %%s rows of "%%s" have it'', min(r.number), count(*), r.series)
+                END AS fault
+                FROM %s() AS r (series text, value bigint, number text, dated timestamp)
+                GROUP BY r.series, r.value, CASE WHEN r.value IS NULL THEN r.number END
+                HAVING r.series IS NULL OR r.value IS NULL OR count(*) > 1
+                LIMIT 20
+            ) AS w', rows
+        ) INTO fault;
+        IF fault IS NULL THEN
+            EXECUTE pg_catalog.format(
+                'SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated) FROM (
+                    SELECT DISTINCT ON (r.series) r.series, r.value, r.dated FROM %s() AS r (series text, value bigint, number text, dated timestamp) ORDER BY r.series, r.value DESC
+                ) AS r', rows
+            ) INTO series, lasts, dates;
+        END IF;
+        done := true;
+        RAISE EXCEPTION 'what was read stays, and the rest is undone';
+    EXCEPTION WHEN OTHERS THEN
+        IF NOT done THEN
+            RAISE;
+        END IF;
+    END;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % has numbers that cannot be taken over', target_column, target
             USING ERRCODE = 'check_violation', DETAIL = fault,
                 HINT = 'Mend these rows (20 at most are named), or set the number to NULL, and attach the column then.',
                 SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_rows';
+    ELSIF series IS NOT NULL THEN
+        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates);
     END IF;
-    EXECUTE pg_catalog.format(
-        'SELECT gapless.column_adopt(%L, %L, array_agg(r.series), array_agg(r.value), array_agg(r.dated)) FROM (
-            SELECT DISTINCT ON (r.series) r.series, r.value, r.dated FROM %s() AS r (series text, value bigint, number text, dated timestamp) ORDER BY r.series, r.value DESC
-        ) AS r HAVING count(*) > 0', target, target_column, rows
-    );
 
     -- The triggers. Their names sort last, so that what they number is what is written.
     SELECT coalesce(string_agg(DISTINCT pg_catalog.format('OLD.%I', a.attname), ', '), '') || pg_catalog.format('|OLD.%I', target_column)

@@ -19,12 +19,19 @@ SET jit = off
 AS $function$
 DECLARE
     attached record;
+    made     text; -- what its definition begins with
+    refusal  text;
+    remedy   CONSTANT text := 'Detach the column and attach it again.';
+    done     boolean;
 BEGIN
     -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
     FOR attached IN
         SELECT
             format('%s.%I', c.oid::regclass, a.attname) AS column_name,
             format('%I.%I', n.nspname, p.proname) AS function,
+            p.oid AS function_oid,
+            n.nspname,
+            p.proname,
             c.oid AS target,
             a.attname AS target_column
         FROM pg_catalog.pg_trigger AS t
@@ -49,7 +56,20 @@ BEGIN
                 SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
             ))
     LOOP
+        done := false;
+        refusal := format('function %s() is not the one that gapless.attach_gapless made', attached.function);
         BEGIN
+            -- The owner can have put anything in its place. So it runs where nothing can be written (no trigger is left for the
+            -- end of the auditor's transaction, no other function changed), and what it did to the session is undone below. Before
+            -- each call its definition is read past the snapshot, since another session can have altered it meanwhile.
+            PERFORM set_config('transaction_read_only', 'on', true), set_config('quote_all_identifiers', 'off', true);
+            made := format(
+                e'CREATE OR REPLACE FUNCTION %I.%I()\n RETURNS SETOF record\n LANGUAGE plpgsql\n STABLE SECURITY DEFINER',
+                attached.nspname, attached.proname
+            );
+            IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
+                RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
+            END IF;
             RETURN QUERY EXECUTE format(
                 $query$
                 WITH edge AS MATERIALIZED (
@@ -96,6 +116,9 @@ BEGIN
                 JOIN gapless.allocation AS a ON a.name = s.name
                 WHERE s.target = attached.target AND s.target_column = attached.target_column AND a.dated IS NOT NULL
             ) THEN
+                IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
+                    RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
+                END IF;
                 RETURN QUERY EXECUTE format(
                     $query$
                     SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
@@ -106,9 +129,13 @@ BEGIN
                     attached.function
                 ) USING audit_numbers.name, attached.column_name;
             END IF;
+            done := true;
+            RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
             -- One table that was renamed, say, does not keep the others from being audited.
-            RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
+            IF NOT done THEN
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
+            END IF;
         END;
     END LOOP;
 END;

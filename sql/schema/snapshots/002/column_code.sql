@@ -21,6 +21,7 @@ AS $function$
 DECLARE
     partitioned boolean := (SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     -- Fragments. Those of the second kind are for queries in which new is a row and not the record.
+    titled    text := translate(format('%s.%I', target, target_column), e'\n\r', '  '); -- on one line, for a comment
     arguments text := format('%L::regclass, %L', target, target_column);
     note      text := quote_literal(left(md5(target::text || ' ' || target_column), 12));
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
@@ -173,7 +174,7 @@ BEGIN
         '    old_run record;\n'
         '    key     record;\n'
         'BEGIN\n',
-        format('%s.%I', target, target_column)
+        titled
     );
 
     -- A new row.
@@ -382,19 +383,20 @@ BEGIN
         'DECLARE\n'
         '    relation regclass;\n'
         'BEGIN\n',
-        format('%s.%I', target, target_column)
+        titled
     );
     selected := format('SELECT %s, %s, %s::text, %s FROM ', series, value, written, dated);
     following := format(' AS new WHERE %s IS NOT NULL', written);
     rows_body := rows_body || format(e'    RETURN QUERY %s%s%s;\n', selected, source, following);
     IF partitioned THEN
         rows_body := rows_body || format(
-            e'    -- Partitions that were detached keep their numbers.\n'
+            e'    -- Partitions that were detached keep their numbers. Of one that is being detached concurrently, the tree says what\n'
+            '    -- the query above saw of it, with the same snapshot.\n'
             '    FOR relation IN\n'
             '        SELECT t.tgrelid\n'
             '        FROM pg_catalog.pg_trigger AS t\n'
             '        WHERE t.tgname = %1$L\n'
-            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(t.tgrelid) AS a WHERE a.relid = %2$L::regclass)\n'
+            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_tree(%2$L::regclass) AS p WHERE p.relid = t.tgrelid)\n'
             '            AND t.tgfoid = (\n'
             '            SELECT o.tgfoid FROM pg_catalog.pg_trigger AS o WHERE o.tgrelid = %2$L::regclass AND o.tgname = %3$L\n'
             '        )\n'
@@ -403,6 +405,16 @@ BEGIN
             '    END LOOP;\n',
             ('~gapless_kept_delete_' || target_column)::name, target, ('~gapless_insert_' || target_column)::name,
             selected, following
+        );
+    ELSE
+        rows_body := rows_body || format(
+            e'    -- Tables that inherit from it have no triggers, unless they are attached themselves.\n'
+            '    IF EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = %1$L::regclass) THEN\n'
+            '        RETURN QUERY %2$s%3$s%4$s\n'
+            '            AND new.tableoid <> %1$L::regclass\n'
+            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = new.tableoid AND t.tgname = %5$L);\n'
+            '    END IF;\n',
+            target, selected, target, following, ('~gapless_insert_' || target_column)::name
         );
     END IF;
     rows_body := rows_body || e'END;\n';

@@ -1,0 +1,749 @@
+package gapless_test
+
+// docs/operations.md: each of its statements and commands is run, and each query to watch with is silent in a good state
+// and fires in the bad one for which it is made. And what becomes of numbers in restores and in tables that leave others.
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// The parts that have a test of their own.
+const (
+	operationsWatching = "What to watch"
+	operationsRecovery = "Backup and restore/Base backup and point-in-time recovery"
+)
+
+// operationsPart is what stands under one heading, as far as it can be run.
+type operationsPart struct {
+	section, title string
+	fences         []operationsFence
+}
+
+type operationsFence struct{ language, text string }
+
+func (p operationsPart) name() string { return strings.TrimSuffix(p.section+"/"+p.title, "/") }
+
+// operationsParts are the parts of the document that have something to run, in their order.
+func operationsParts(t *testing.T) (parts []operationsPart) {
+	t.Helper()
+	text, err := os.ReadFile("docs/operations.md")
+	require.NoError(t, err)
+	var part operationsPart
+	for _, line := range strings.Split(string(text), "\n") {
+		inside := len(part.fences) > 0 && !strings.HasSuffix(part.fences[len(part.fences)-1].text, "```\n")
+		switch {
+		case inside:
+			part.fences[len(part.fences)-1].text += line + "\n"
+		case strings.HasPrefix(line, "```"):
+			part.fences = append(part.fences, operationsFence{language: strings.TrimPrefix(line, "```")})
+		case strings.HasPrefix(line, "## "), strings.HasPrefix(line, "### "):
+			parts = append(parts, part)
+			if title, sub := strings.CutPrefix(line, "### "); sub {
+				part = operationsPart{section: part.section, title: title}
+			} else {
+				part = operationsPart{section: strings.TrimPrefix(line, "## ")}
+			}
+		}
+	}
+	parts = append(parts, part)
+	parts = slices.DeleteFunc(parts, func(p operationsPart) bool { return len(p.fences) == 0 })
+	for _, p := range parts {
+		for i := range p.fences {
+			p.fences[i].text = strings.TrimSuffix(p.fences[i].text, "```\n")
+			require.Contains(t, []string{"sql", "sh", "cron", "yaml", "conf"}, p.fences[i].language, p.name())
+		}
+	}
+	require.Greater(t, len(parts), 20)
+	return parts
+}
+
+// operationsPartNamed is one of them.
+func operationsPartNamed(t *testing.T, name string) operationsPart {
+	t.Helper()
+	parts := operationsParts(t)
+	i := slices.IndexFunc(parts, func(p operationsPart) bool { return p.name() == name })
+	require.GreaterOrEqual(t, i, 0, name)
+	return parts[i]
+}
+
+// statements are those of a fence of SQL.
+func (f operationsFence) statements(t *testing.T) []documentedStatement {
+	t.Helper()
+	return requireStatements(t, "```sql\n"+f.text+"```\n")
+}
+
+// operationsShell runs the document's commands.
+type operationsShell struct {
+	t       *testing.T
+	path    string // where the commands are
+	folder  string // where they run
+	clients bool   // whether pg_dump and its like are there, for this server
+}
+
+// newOperationsShell looks for PostgreSQL's programs where the server's are: a server in a container has them there, and a
+// pg_dump of another release may refuse it.
+func newOperationsShell(t *testing.T, url string) operationsShell {
+	t.Helper()
+	bin := *value[string](connectTo(t, url), "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
+	s := operationsShell{t: t, path: bin, folder: t.TempDir(), clients: true}
+	for _, program := range []string{"psql", "pg_dump", "pg_restore", "pg_basebackup", "pg_verifybackup"} {
+		if _, err := exec.LookPath(filepath.Join(bin, program)); err != nil {
+			t.Logf("there is no %s for this server here, so commands are not run", program)
+			s.clients = false
+			break
+		}
+	}
+	return s
+}
+
+// withGapless builds the command line for it.
+func (s operationsShell) withGapless() operationsShell {
+	s.t.Helper()
+	folder := s.t.TempDir()
+	built, err := exec.CommandContext(s.t.Context(), "go", "build", "-o", filepath.Join(folder, "gapless"), "./cmd/gapless").CombinedOutput()
+	require.NoError(s.t, err, "%s", built)
+	s.path = folder + string(filepath.ListSeparator) + s.path
+	return s
+}
+
+// run runs a script, which has to succeed, and returns what it prints.
+func (s operationsShell) run(script string, databases ...string) (stdout, stderr string) {
+	s.t.Helper()
+	cmd := exec.CommandContext(s.t.Context(), "/bin/sh", "-eu", "-c", script)
+	cmd.Dir = s.folder
+	cmd.Env = append(os.Environ(), "PATH="+s.path+string(filepath.ListSeparator)+os.Getenv("PATH"), "HOME="+s.folder)
+	for i, name := range []string{"GAPLESS_DATABASE_URL", "RESTORED_URL"}[:len(databases)] {
+		cmd.Env = append(cmd.Env, name+"="+databases[i])
+	}
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	require.NoError(s.t, cmd.Run(), "%s\n%s%s", script, out.String(), errs.String())
+	return out.String(), errs.String()
+}
+
+// in is the same shell for a subtest, in a folder of its own.
+func (s operationsShell) in(t *testing.T) operationsShell {
+	s.t, s.folder = t, t.TempDir()
+	return s
+}
+
+// TestTheOperationsRecipesRun runs each part of the document that has no test of its own, in a new database. The SQL says
+// what it gives; the commands fail where something is wrong.
+func TestTheOperationsRecipesRun(t *testing.T) {
+	t.Parallel()
+	server := pgtest.NewServer(t)
+	shell := newOperationsShell(t, server.URL()).withGapless()
+	// What the part itself does not show.
+	checks := map[string]func(shell operationsShell, part operationsPart, s, restored session){
+		"Install and upgrade":                   operationsUpgradeGivesUp,
+		"Backup and restore/The whole database": func(_ operationsShell, _ operationsPart, _, restored session) { operationsGoOn(restored, 4) },
+		"Backup and restore/Data alone": func(_ operationsShell, _ operationsPart, _, restored session) {
+			operationsGoOn(restored, 4)
+			require.Equal(t, []string{"O"}, texts(restored, "SELECT DISTINCT tgenabled::text FROM pg_trigger WHERE NOT tgisinternal"))
+		},
+		"Backup and restore/One table": func(_ operationsShell, _ operationsPart, s, _ session) {
+			require.Equal(t, []int64{1, 2, 3}, s.numbers("SELECT number FROM invoices ORDER BY 1"))
+			require.EqualValues(t, 5, s.number("INSERT INTO invoices (customer) VALUES ('next') RETURNING number"))
+			s.refuse("23001", "DELETE FROM invoices WHERE number = 1")
+			s.refuse("23001", "TRUNCATE invoices")
+			require.Equal(t, []string{"invoice hole 4-4"}, findings(s))
+		},
+	}
+	seen := 0
+	for _, part := range operationsParts(t) {
+		if part.section == operationsWatching || part.name() == operationsRecovery {
+			continue
+		}
+		check := checks[part.name()]
+		if check != nil {
+			seen++
+		}
+		t.Run(part.name(), func(t *testing.T) {
+			t.Parallel()
+			shell := shell.in(t)
+			database := server.NewDatabase(t)
+			empty, err := server.CreateDatabase(t.Context(), "")
+			require.NoError(t, err)
+			for _, fence := range part.fences {
+				switch fence.language {
+				case "sql":
+					runDocumented(t, database, fence.statements(t))
+				case "sh":
+					if !shell.clients {
+						return // what follows is about what they did
+					}
+					shell.run(fence.text, database.URL, empty.URL)
+				default:
+					t.Fatalf("nothing runs this: %s", fence.text)
+				}
+			}
+			if check != nil {
+				check(shell, part, connect(t, database), connect(t, empty))
+			}
+		})
+	}
+	require.Len(t, checks, seen, "a check of a part that is not there")
+}
+
+// operationsUpgradeGivesUp checks that the lock_timeout in the environment of the upgrade's command reaches the server.
+func operationsUpgradeGivesUp(shell operationsShell, part operationsPart, s, _ session) {
+	s.t.Helper()
+	command := part.fences[len(part.fences)-1].text
+	require.Contains(s.t, command, "lock_timeout=5s")
+	command = strings.TrimSpace(strings.ReplaceAll(command, "5s", "50ms"))
+	url := s.Config().ConnString()
+	s.do("SELECT pg_advisory_lock(9628173550095224)") // what tern takes while it migrates
+	_, stderr := shell.run("code=0; "+command+" || code=$?; test $code = 3", url)
+	require.Contains(s.t, stderr, "lock timeout")
+	s.do("SELECT pg_advisory_unlock(9628173550095224)")
+	stdout, _ := shell.run(command, url)
+	require.Contains(s.t, stdout, "already at version")
+}
+
+// operationsGoOn checks that the next invoice gets that number, and the audit.
+func operationsGoOn(s session, next int64) {
+	s.t.Helper()
+	require.Equal(s.t, next, s.number("INSERT INTO invoices (customer) VALUES ('next') RETURNING number"))
+	requireSound(s)
+}
+
+// operationsWatch is a database in a good state, on a server of its own.
+type operationsWatch struct {
+	t        *testing.T
+	database *pgtest.Database
+	owner    session
+}
+
+func newOperationsWatch(t *testing.T, server *pgtest.OwnServer) operationsWatch {
+	t.Helper()
+	w := operationsWatch{t: t, database: server.NewDatabase(t)}
+	w.owner = connect(t, w.database)
+	for _, statement := range []string{
+		"CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer text, number bigint UNIQUE)",
+		"SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)",
+		"INSERT INTO invoices (customer) SELECT i::text FROM generate_series(1, 5) AS i",
+		"SELECT gapless.void_gapless('invoice', 3, 'cancelled')",
+		"CREATE TABLE orders (year int NOT NULL, number bigint, UNIQUE (year, number)) PARTITION BY LIST (year)",
+		"CREATE TABLE orders_2025 PARTITION OF orders FOR VALUES IN (2025)",
+		"CREATE TABLE orders_2026 PARTITION OF orders FOR VALUES IN (2026)",
+		"SELECT gapless.attach_gapless('orders', 'number', name => $$ 'order/' || NEW.year $$)",
+		"INSERT INTO orders (year) VALUES (2025), (2026), (2026)",
+		"CREATE TABLE orders_2027 PARTITION OF orders FOR VALUES IN (2027)",
+		"SELECT gapless.next_gapless('till')",
+	} {
+		w.owner.do(statement)
+	}
+	return w
+}
+
+// begin opens a transaction in a session of its own, which stays.
+func (w operationsWatch) begin(statements ...string) session {
+	w.t.Helper()
+	s := connect(w.t, w.database)
+	for _, statement := range append([]string{"BEGIN"}, statements...) {
+		s.do(statement)
+	}
+	return s
+}
+
+// operationsAlert is the bad state for which a query is there.
+type operationsAlert struct {
+	// What of the query is another value for the test, which does not wait for minutes or write gigabytes.
+	threshold, instead string
+	// Makes the bad state; the result ends it, or what is left of it after the document's remedy.
+	bad func(w operationsWatch) (end func())
+	// Further bad states, each of them a statement that can be rolled back.
+	also []string
+}
+
+var operationsAlerts = map[string]operationsAlert{
+	"A sequence is held for long": {"'10 seconds'", "'0 seconds'", func(w operationsWatch) func() {
+		w.begin("INSERT INTO invoices (customer) VALUES ('slow')")
+		return nil
+	}, nil},
+	"Many wait for one sequence": {"> 20", "> 0", func(w operationsWatch) func() {
+		holder, waiter := w.begin("SELECT gapless.next_gapless('till')"), connect(w.t, w.database)
+		done := waiter.laterNumber("SELECT gapless.next_gapless('till')")
+		awaitWaiter(w.t, w.owner, waiter.pid())
+		return func() {
+			holder.do("COMMIT")
+			require.NoError(w.t, (<-done).err)
+		}
+	}, nil},
+	"A session is idle in a transaction that holds a sequence": {"'5 seconds'", "'0 seconds'", func(w operationsWatch) func() {
+		w.begin("INSERT INTO invoices (customer) VALUES ('forgotten')")
+		return nil
+	}, nil},
+	"A prepared transaction was left behind": {"'1 minute'", "'0 seconds'", func(w operationsWatch) func() {
+		s := w.begin("INSERT INTO invoices (customer) VALUES ('prepared')")
+		s.do("PREPARE TRANSACTION 'order-4711'")
+		return nil
+	}, nil},
+	"An old snapshot is open": {"'30 minutes'", "'0 seconds'", func(w operationsWatch) func() {
+		report := w.begin("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM invoices")
+		return func() { report.do("COMMIT") }
+	}, nil},
+	"The journal grows": {"'10 GB'", "'256 kB'", func(w operationsWatch) func() {
+		w.owner.do("SELECT count(gapless.next_gapless('till')) FROM generate_series(1, 5000)")
+		return func() {
+			require.GreaterOrEqual(w.t, w.owner.number("SELECT gapless.prune_gapless('till', 'infinity')"), int64(5000))
+			w.owner.do("VACUUM (FULL) gapless.allocation")
+		}
+	}, nil},
+	"Autovacuum leaves a table of gapless alone": {"> 500000000", "> 10000", func(w operationsWatch) func() {
+		w.owner.do("DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")
+		w.owner.do("ALTER TABLE gapless.allocation SET (autovacuum_enabled = false)")
+		return nil
+	}, []string{"ALTER TABLE gapless.void SET (autovacuum_enabled = false)"}},
+	"A guard is switched off": {"", "", func(w operationsWatch) func() {
+		w.owner.do("ALTER TABLE invoices DISABLE TRIGGER USER")
+		return nil
+	}, []string{
+		`ALTER TABLE invoices ENABLE REPLICA TRIGGER "~gapless_update_number"`,
+		`ALTER TABLE orders_2026 DISABLE TRIGGER "~gapless_delete_number"`,
+		`DROP TRIGGER "~gapless_delete_number" ON invoices`,
+		`DROP TRIGGER "~gapless_truncate_number" ON orders`,
+	}},
+	"A table has left its guards": {"", "", func(w operationsWatch) func() {
+		w.owner.do("ALTER TABLE orders DETACH PARTITION orders_2025")
+		w.owner.do("CREATE TABLE imported_invoices () INHERITS (invoices)")
+		return nil
+	}, []string{"ALTER TABLE orders DETACH PARTITION orders_2026", "CREATE TABLE imported () INHERITS (invoices)"}},
+	"A sequence comes to its end": {"", "", func(w operationsWatch) func() {
+		w.owner.do("SELECT gapless.adopt_gapless('till', 9100000000000000000)")
+		return nil
+	}, nil},
+	"Commits are not safe": {"", "", func(w operationsWatch) func() {
+		name := *value[string](w.owner, "SELECT quote_ident(current_database())")
+		w.owner.do("ALTER SYSTEM SET full_page_writes = off")
+		w.owner.do("ALTER SYSTEM SET synchronous_commit = off")
+		w.owner.do("SELECT pg_reload_conf()")
+		w.owner.do("ALTER DATABASE " + name + " SET session_replication_role = replica")
+		return func() { w.owner.do("ALTER DATABASE " + name + " RESET session_replication_role") }
+	}, []string{"ALTER ROLE monitoring SET synchronous_commit = off"}},
+	"A synchronous standby is missing": {"", "", func(w operationsWatch) func() {
+		w.owner.do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+		w.owner.do("SELECT pg_reload_conf()")
+		return nil
+	}, nil},
+	"Numbering is not sound": {"", "", func(w operationsWatch) func() {
+		w.owner.do("ALTER TABLE invoices DISABLE TRIGGER USER")
+		w.owner.do("DELETE FROM invoices WHERE number = 2")
+		w.owner.do("ALTER TABLE invoices ENABLE TRIGGER USER")
+		return func() { w.owner.do("SELECT gapless.void_gapless('invoice', 2, 'deleted by hand')") }
+	}, nil},
+}
+
+// TestTheOperationsAlertsFireInABadStateOnly runs each query of the document as the monitor's role: it gives no row in a good
+// state, a row in the bad one, and none when the document's remedy has run.
+func TestTheOperationsAlertsFireInABadStateOnly(t *testing.T) {
+	t.Parallel()
+	// Autovacuum does nothing by itself here, so that the age of a table is what the test makes it.
+	server := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"autovacuum_naptime": "1d"}))
+	w := newOperationsWatch(t, server)
+	shell := newOperationsShell(t, server.URL()).withGapless()
+	runDocumented(t, w.database, operationsPartNamed(t, operationsWatching).fences[0].statements(t))
+	monitor := connect(t, w.database)
+	monitor.do("SET ROLE monitoring")
+
+	var titles []string
+	for _, part := range operationsParts(t) {
+		if part.section != operationsWatching || part.title == "" || part.title == "For Prometheus" {
+			continue
+		}
+		titles = append(titles, part.title)
+		t.Run(part.title, func(t *testing.T) {
+			w := w
+			w.t = t
+			alert, ok := operationsAlerts[part.title]
+			require.True(t, ok, "no test has this query fire")
+			queries := part.fences[0].statements(t)
+			require.Len(t, queries, 1)
+			query := queries[0].sql
+			require.Zero(t, operationsRows(monitor, query), "it fires in the good state")
+			if alert.threshold != "" {
+				require.Equal(t, 1, strings.Count(query, alert.threshold), query)
+				query = strings.ReplaceAll(query, alert.threshold, alert.instead)
+				require.Zero(t, operationsRows(monitor, query), "it fires in the good state, without its threshold")
+			}
+			cron := func(fires bool) {
+				for _, fence := range part.fences {
+					if fence.language == "cron" {
+						command := regexp.MustCompile(`^(?:\S+ +){5}(.+)\n$`).FindStringSubmatch(fence.text)
+						require.NotNil(t, command, fence.text)
+						stdout, stderr := shell.in(t).run(command[1], w.database.URL)
+						require.Equal(t, fires, stdout != "", "%s", stdout)
+						require.Empty(t, stderr)
+					}
+				}
+			}
+
+			for _, statement := range alert.also {
+				w.owner.do("BEGIN")
+				w.owner.do(statement)
+				require.NotZero(t, operationsRows(w.owner, query), "it does not fire after %s", statement)
+				w.owner.do("ROLLBACK")
+			}
+			cron(false)
+			end := alert.bad(w)
+			require.Eventually(t, func() bool { return operationsRows(monitor, query) > 0 }, eventually, tick, "it does not fire")
+			cron(true)
+			for _, fence := range part.fences[1:] {
+				if fence.language == "sql" {
+					runDocumented(t, w.database, fence.statements(t))
+				}
+			}
+			if end != nil {
+				end()
+			}
+			require.Eventually(t, func() bool { return operationsRows(monitor, query) == 0 }, eventually, tick, "it still fires")
+			cron(false)
+		})
+	}
+	require.Len(t, operationsAlerts, len(titles), "an alert that is not in the document: %q", titles)
+	requireSound(w.owner)
+
+	// What postgres_exporter is given names the columns that the queries have.
+	metrics := operationsPartNamed(t, operationsWatching+"/For Prometheus").fences[0].text
+	queries := regexp.MustCompile(`(?m)^  query: "(.+)"\n  metrics:\n((?:    - .+\n)+)`).FindAllStringSubmatch(metrics, -1)
+	require.Len(t, queries, strings.Count(metrics, "query:"))
+	holder := w.begin("SELECT gapless.next_gapless('till')")
+	got := map[string]float64{}
+	for _, query := range queries {
+		results, err := monitor.PgConn().Exec(t.Context(), query[1]).ReadAll()
+		require.NoError(t, err)
+		require.Len(t, results[0].Rows, 1)
+		var columns, named []string
+		for i, field := range results[0].FieldDescriptions {
+			columns = append(columns, field.Name)
+			got[field.Name], err = strconv.ParseFloat(string(results[0].Rows[0][i]), 64)
+			require.NoError(t, err)
+		}
+		for _, metric := range regexp.MustCompile(`(?m)^    - (\w+): \{usage: GAUGE, description: ".+"\}$`).FindAllStringSubmatch(query[2], -1) {
+			named = append(named, metric[1])
+		}
+		require.Equal(t, columns, named)
+	}
+	require.Positive(t, got["held_seconds"])
+	require.Positive(t, got["bytes"])
+	require.Zero(t, got["waiting"]+got["prepared"]+got["unexplained"])
+	holder.do("ROLLBACK")
+}
+
+// operationsRows is how many rows a query gives.
+func operationsRows(s session, query string) int {
+	s.t.Helper()
+	results, err := s.PgConn().Exec(s.ctx, query).ReadAll()
+	require.NoError(s.t, err, query)
+	return len(results[len(results)-1].Rows)
+}
+
+// TestTheOperationsTimeoutsEndWhatIsInTheWay shows that the settings which the document has do what it says of them, with
+// the SQLSTATE that it says. The test does not wait for so long.
+func TestTheOperationsTimeoutsEndWhatIsInTheWay(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	observer := connect(t, database)
+	observer.do("SELECT gapless.next_gapless('a')")
+	runDocumented(t, database, operationsPartNamed(t, "Timeouts").fences[0].statements(t))
+	set := texts(observer, "SELECT split_part(setting, '=', 1) FROM pg_roles, unnest(rolconfig) AS setting WHERE rolname = $1 ORDER BY 1", database.Name+" app")
+	require.Equal(t, []string{"client_connection_check_interval", "idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"}, set)
+	text, err := os.ReadFile("docs/operations.md")
+	require.NoError(t, err)
+
+	for setting, code := range map[string]string{"lock_timeout": "55P03", "statement_timeout": "57014"} {
+		require.Regexp(t, "(?m)^\\| `"+setting+"` .*\\b"+code+"\\b", string(text))
+		holder, app := connect(t, database), connect(t, database)
+		holder.do("BEGIN")
+		held := holder.number("SELECT gapless.next_gapless('a')")
+		app.do("SET " + setting + " = '20ms'")
+		app.refuse(code, "SELECT gapless.next_gapless('a')")
+		holder.do("ROLLBACK")
+		require.Equal(t, held, app.number("SELECT gapless.next_gapless('a')"))
+	}
+
+	const idle = "idle_in_transaction_session_timeout"
+	require.Regexp(t, "(?m)^\\| `"+idle+"` .*\\b25P03\\b", string(text))
+	forgotten, next := connect(t, database), connect(t, database)
+	forgotten.do("SET " + idle + " = '20ms'")
+	forgotten.do("BEGIN")
+	held := forgotten.number("SELECT gapless.next_gapless('a')")
+	require.Equal(t, held, next.number("SELECT gapless.next_gapless('a')"), "it waits until the one who holds it is ended, and gets its number")
+	_, err = forgotten.WaitForNotification(t.Context()) // a client that reads finds out why; one that writes may not
+	requireCode(t, "25P03", err)
+}
+
+// TestARecoveryToANamedMomentIssuesAgainWhatCameAfter has a server that recovers with the settings of the document.
+func TestARecoveryToANamedMomentIssuesAgainWhatCameAfter(t *testing.T) {
+	t.Parallel()
+	primary := pgtest.NewServer(t)
+	if !primary.CanHaveStandby() {
+		t.Log("there is no pg_basebackup here")
+		return
+	}
+	settings := map[string]string{}
+	var moment []documentedStatement
+	for _, fence := range operationsPartNamed(t, operationsRecovery).fences {
+		switch fence.language {
+		case "sh":
+			newOperationsShell(t, primary.URL()).run(fence.text, primary.URL())
+		case "conf":
+			for _, line := range regexp.MustCompile(`(?m)^(\w+) = '(.+)'$`).FindAllStringSubmatch(fence.text, -1) {
+				settings[line[1]] = line[2]
+			}
+		default:
+			moment = fence.statements(t)
+		}
+	}
+	require.Len(t, settings, 2)
+	require.Len(t, moment, 1)
+
+	database := primary.NewDatabase(t)
+	s := connect(t, database)
+	numbered(s)
+	fill(s)
+	recovered := pgtest.NewStandby(t, primary, pgtest.WithSettings(settings)) // a base backup, and the WAL since
+	runDocumented(t, database, moment)
+	goOn(s)
+
+	onRecovered := connect(t, recovered.Replica(t, database))
+	require.Eventually(t, func() bool { return !*value[bool](onRecovered, "SELECT pg_is_in_recovery()") }, eventually, tick, "it never got there")
+	require.Equal(t, filled, contents(onRecovered))
+	require.Equal(t, filledFindings, findings(onRecovered))
+	goOn(onRecovered) // with the numbers that the other one has issued
+	require.Equal(t, contents(s), contents(onRecovered))
+}
+
+// TestTheOperationsChecksAfterAFailOver runs them on an asynchronous standby that had fallen behind when it was promoted.
+func TestTheOperationsChecksAfterAFailOver(t *testing.T) {
+	t.Parallel()
+	primary := pgtest.NewServer(t)
+	if !primary.CanHaveStandby() {
+		t.Log("there is no pg_basebackup here")
+		return
+	}
+	standby := pgtest.NewStandby(t, primary)
+	primary.SetSynchronous(t, standby)
+	database := primary.NewDatabase(t)
+	s := connect(t, database)
+	numbered(s)
+	fill(s)
+	primary.SetSynchronous(t)
+	disconnectStandby(t, primary, standby)
+	s.do("INSERT INTO invoices (id, tenant) VALUES (900, 'a')") // the primary alone has it
+
+	primary.Kill(t)
+	standby.Promote(t)
+	replica := standby.Replica(t, database)
+	for _, fence := range operationsPartNamed(t, "Fail-over").fences {
+		require.Equal(t, "sql", fence.language)
+		runDocumented(t, replica, fence.statements(t))
+	}
+	promoted := connect(t, replica)
+	require.Equal(t, filled, contents(promoted))
+	goOn(promoted)
+	requireSound(promoted)
+}
+
+// TestDataAloneCannotBeRestoredIntoAnAttachedTable but with its triggers disabled, and what the audit says then.
+func TestDataAloneCannotBeRestoredIntoAnAttachedTable(t *testing.T) {
+	t.Parallel()
+	attachedDatabase := func() (*pgtest.Database, session) {
+		database := pgtest.New(t)
+		s := connect(t, database)
+		s.do("CREATE TABLE invoices (id bigint PRIMARY KEY, customer text, number bigint NOT NULL UNIQUE)")
+		s.do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)")
+		return database, s
+	}
+	from, source := attachedDatabase()
+	shell := newOperationsShell(t, from.URL)
+	if !shell.clients {
+		return
+	}
+	to, target := attachedDatabase()
+	source.do("INSERT INTO invoices (id) VALUES (1), (2), (3)")
+	shell.run(`pg_dump --format=custom --file=data.dump --data-only "$GAPLESS_DATABASE_URL"`, from.URL)
+
+	// The first row's number is one that somebody writes by hand: nothing is loaded, and nothing is spent.
+	_, stderr := shell.run(`! pg_restore --data-only --table=invoices --exit-on-error --dbname="$GAPLESS_DATABASE_URL" data.dump`, to.URL)
+	require.Contains(t, stderr, `column "number" of table "invoices" numbers itself, so 1 cannot be written into it`)
+	require.Zero(t, target.number("SELECT count(*) FROM invoices"))
+	require.Zero(t, target.number("SELECT count(*) FROM gapless.sequences"))
+	require.Empty(t, findings(target))
+
+	// Behind the triggers' back: the journal does not know them, the audit says so, and the unique index guards them.
+	const load = `pg_restore --data-only --table=invoices --disable-triggers --exit-on-error --dbname="$GAPLESS_DATABASE_URL" data.dump`
+	shell.run(load, to.URL)
+	require.Equal(t, []string{"O"}, texts(target, "SELECT DISTINCT tgenabled::text FROM pg_trigger WHERE NOT tgisinternal"))
+	require.Equal(t, []string{"invoice never issued 1-3"}, findings(target))
+	target.refuse("23505", "INSERT INTO invoices (id) VALUES (4)")
+	target.refuse("428C9", "UPDATE invoices SET number = 9 WHERE number = 1")
+	target.refuse("23001", "DELETE FROM invoices")
+
+	// To attach the column anew adopts them.
+	target.do("BEGIN; SELECT gapless.detach_gapless('invoices', 'number'); SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$); COMMIT")
+	require.Empty(t, findings(target))
+	require.EqualValues(t, 4, target.number("INSERT INTO invoices (id) VALUES (4) RETURNING number"))
+	requireSound(target)
+
+	// With the journal's data besides, it is as if it had been issued there. The tables must not have numbers of their own.
+	whole, restored := attachedDatabase()
+	shell.run(`pg_restore --data-only --disable-triggers --exit-on-error --dbname="$GAPLESS_DATABASE_URL" data.dump`, whole.URL)
+	require.NoError(t, pgtest.Install(t.Context(), whole.URL), "it is up to date")
+	require.Empty(t, findings(restored))
+	const journal = "SELECT a::text FROM gapless.allocation AS a ORDER BY ordinal"
+	require.Equal(t, texts(source, journal), texts(restored, journal))
+	require.Equal(t, "public.invoices.number", *value[string](restored, "SELECT attached_column FROM gapless.sequences"))
+	require.EqualValues(t, 4, restored.number("INSERT INTO invoices (id) VALUES (4) RETURNING number"))
+	requireSound(restored)
+}
+
+// TestPartitionsThatAreDetachedConcurrentlyStayGuardedAndCounted looks also while the partition is neither the table's any
+// more nor detached yet.
+func TestPartitionsThatAreDetachedConcurrentlyStayGuardedAndCounted(t *testing.T) {
+	t.Parallel()
+	for _, cancelled := range []bool{false, true} {
+		name := "and it ends"
+		if cancelled {
+			name = "and it is broken off, and finalized"
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database, s := partitioned(t)
+			s.do("INSERT INTO orders (region, tenant) VALUES ('north', 'a'), ('south', 'a'), ('north', 'b'), ('south', 'a'), ('north', 'a')")
+			s.do("INSERT INTO orders (region, issued) VALUES ('north', false)")
+
+			// Two who have begun before: one reads, and keeps the detach waiting; the other has an old snapshot of it all.
+			reader, auditor, detacher := connect(t, database), connect(t, database), connect(t, database)
+			reader.do("BEGIN")
+			require.EqualValues(t, 6, reader.number("SELECT count(*) FROM orders"))
+			auditor.do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			auditor.do("SELECT 1")
+			detached := later(func() (any, error) {
+				return detacher.Exec(detacher.ctx, "ALTER TABLE orders DETACH PARTITION north CONCURRENTLY")
+			})
+			awaitWaiter(t, s, detacher.pid())
+			require.True(t, *value[bool](s, "SELECT inhdetachpending FROM pg_inherits WHERE inhrelid = 'north'::regclass"))
+
+			guarded := func() { // but for TRUNCATE, which would wait for the reader
+				s.refuse("23001", "DELETE FROM north WHERE number IS NOT NULL")
+				s.refuse("428C9", "UPDATE north SET number = number + 1000")
+				s.refuse("23001", "UPDATE north SET tenant = 'x' WHERE number IS NOT NULL")
+			}
+			guarded()
+			requireClean(s)
+			requireClean(auditor)
+			requireClean(reader)
+			s.refuse("23514", "INSERT INTO orders (region) VALUES ('north')") // there is no partition for it
+			require.EqualValues(t, 5, s.number("INSERT INTO orders (region) VALUES ('south') RETURNING number"))
+			requireClean(s)
+			requireClean(auditor)
+
+			if cancelled {
+				s.do("SELECT pg_cancel_backend($1)", detacher.pid())
+				requireCode(t, "57014", (<-detached).err)
+				guarded()
+				requireClean(s)
+			}
+			auditor.do("COMMIT")
+			reader.do("COMMIT")
+			if cancelled {
+				s.do("ALTER TABLE orders DETACH PARTITION north FINALIZE")
+			} else {
+				require.NoError(t, (<-detached).err)
+			}
+			require.Zero(t, s.number("SELECT count(*) FROM pg_inherits WHERE inhrelid = 'north'::regclass"))
+
+			requireGuarded(s, "north")
+			requireClean(s)
+			s.do("DELETE FROM north WHERE number IS NULL")
+			s.do("UPDATE north SET memo = 'archived' || id")
+			require.EqualValues(t, 6, s.number("INSERT INTO orders (region) VALUES ('south') RETURNING number"))
+			s.do("SELECT gapless.void_gapless('order/b', 1, 'cancelled')")
+			s.do("DELETE FROM north WHERE tenant = 'b'")
+			requireClean(s)
+			s.do("ALTER TABLE orders ATTACH PARTITION north FOR VALUES IN ('north')")
+			require.EqualValues(t, 7, s.number("INSERT INTO orders (region) VALUES ('north') RETURNING number"))
+			requireGuarded(s, "orders", "north", "south")
+			requireClean(s)
+
+			// One that is detached since an audit's snapshot is counted once.
+			auditor.do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			auditor.do("SELECT 1")
+			s.do("ALTER TABLE orders DETACH PARTITION north")
+			requireClean(auditor)
+			auditor.do("COMMIT")
+		})
+	}
+}
+
+// TestAttachRefusesATableWhoseHeirsWouldNotBeNumbered: row triggers are not inherited, but for partitions.
+func TestAttachRefusesATableWhoseHeirsWouldNotBeNumbered(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	s.do(createInvoices)
+	s.do("CREATE TABLE archived (UNIQUE (tenant, number)) INHERITS (invoices)")
+	err := s.refuse("55000", attachInvoices)
+	require.Contains(t, err.Message, "archived")
+	require.NotEmpty(t, err.Hint)
+	require.Equal(t, []string{"invoices", "number", "attach_column"}, []string{err.TableName, err.ColumnName, err.ConstraintName})
+
+	// One that numbers itself, from series of its own, is no matter; neither is one that inherits no more.
+	s.do("SELECT gapless.attach_gapless('archived', 'number', name => $$ 'archived/' || NEW.tenant $$)")
+	s.do(attachInvoices)
+	for range 2 {
+		require.EqualValues(t, 1, s.number("INSERT INTO invoices (tenant) VALUES ('a') RETURNING number"))
+		require.EqualValues(t, 1, s.number("INSERT INTO archived (id, tenant) VALUES (1, 'a') RETURNING number"))
+		require.EqualValues(t, 2, s.number("SELECT count(*) FROM invoices WHERE number = 1"))
+		require.Empty(t, findings(s))
+		s.refuse("428C9", "UPDATE invoices SET number = 5")
+		s.refuse("23001", "DELETE FROM invoices")
+		s.refuse("23001", "TRUNCATE invoices")
+		s.do("SELECT gapless.detach_gapless('invoices', 'number'), gapless.detach_gapless('archived', 'number')")
+		s.do("DELETE FROM invoices")
+		s.do("SELECT gapless.delete_gapless(name) FROM gapless.sequences")
+		s.do("ALTER TABLE archived NO INHERIT invoices")
+		s.do(attachInvoices)
+		s.do("SELECT gapless.attach_gapless('archived', 'number', name => $$ 'archived/' || NEW.tenant $$)")
+		s.do("ALTER TABLE archived INHERIT invoices")
+	}
+}
+
+// TestATableThatInheritsLaterMakesNoSilentDouble: nothing can refuse it, and so the audit looks there, too.
+func TestATableThatInheritsLaterMakesNoSilentDouble(t *testing.T) {
+	t.Parallel()
+	_, s := attached(t)
+	s.do("INSERT INTO invoices (tenant) VALUES ('a'), ('a')")
+	s.do("CREATE TABLE imported (memo2 text) INHERITS (invoices); CREATE TABLE imported_more () INHERITS (imported)")
+
+	// A row of it has no number, spends none, and is no hole.
+	s.do("INSERT INTO imported (id, tenant) VALUES (100, 'a')")
+	require.Nil(t, value[int64](s, "SELECT number FROM invoices WHERE id = 100"))
+	require.EqualValues(t, 3, s.number("INSERT INTO invoices (tenant) VALUES ('a') RETURNING number"))
+	require.Empty(t, findings(s))
+
+	// A number that is written there by hand is found: one that is there already, and one that is not, however deep.
+	s.do("INSERT INTO imported (id, tenant, number) VALUES (101, 'a', 2), (102, 'a', 7)")
+	s.do("INSERT INTO imported_more (id, tenant, number) VALUES (103, 'b', 1)")
+	require.Equal(t, []string{"invoice/a double 2-2", "invoice/a never issued 7-7", "invoice/b never issued 1-1"}, findings(s))
+	s.refuse("23001", "TRUNCATE invoices")
+	s.refuse("23001", "DELETE FROM invoices WHERE id < 100")
+
+	// The table's own numbers go on whatever is there, and nothing is taken over.
+	require.EqualValues(t, 4, s.number("INSERT INTO invoices (tenant) VALUES ('a') RETURNING number"))
+	require.EqualValues(t, 1, s.number("INSERT INTO invoices (tenant) VALUES ('b') RETURNING number"))
+	s.do("DELETE FROM imported WHERE number IS NOT NULL")
+	require.Empty(t, findings(s))
+	requireNumbered(s, "invoices")
+}

@@ -1,0 +1,1098 @@
+package gapless_test
+
+// Whoever means harm: what each role can reach, what code of others runs and with whose rights, what text can do, and what
+// one role can cost the others. docs/security.md is the summary, and names these tests.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// secAs is a session of a role, as if it had logged in: with no way back to who connected.
+func secAs(t *testing.T, database *pgtest.Database, quoted string) session {
+	t.Helper()
+	s := connect(t, database)
+	s.do("SET SESSION AUTHORIZATION " + quoted)
+	return s
+}
+
+// try runs a statement in a transaction that is rolled back, and returns the SQLSTATE and the message, or neither.
+func (s session) try(statement string) (code, message string) {
+	s.t.Helper()
+	_, err := s.PgConn().Exec(s.ctx, "BEGIN; "+statement).ReadAll()
+	s.do("ROLLBACK")
+	if err == nil {
+		return "", ""
+	}
+	var pg *pgconn.PgError
+	require.ErrorAs(s.t, err, &pg, statement)
+	return pg.Code, pg.Message
+}
+
+// secAttempt is something that a role may want to do with an object. Its label is what lists of allowed attempts have.
+type secAttempt struct{ label, statement string }
+
+// secAttempts has every attempt on every object, from the catalog: whatever is new is tried, too.
+func secAttempts(owner session, quoted string) (attempts []secAttempt) {
+	list := func(query string) {
+		for _, text := range texts(owner, query) {
+			label, statement, _ := strings.Cut(text, "\n")
+			attempts = append(attempts, secAttempt{label, strings.ReplaceAll(statement, "~me~", quoted)})
+		}
+	}
+	list(`
+		SELECT concat_ws(' ', v.verb, c.oid::regclass) || e'\n' || format(v.statement, c.oid::regclass, first.column_name, key.columns, key.definitions)
+		FROM pg_class AS c
+		LEFT JOIN LATERAL (
+			SELECT quote_ident(a.attname) AS column_name FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum = 1
+		) AS first ON true
+		LEFT JOIN LATERAL (
+			SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.i) AS columns,
+				string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i) AS definitions
+			FROM pg_index AS i
+			CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, i)
+			JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+			WHERE i.indrelid = c.oid AND i.indisprimary
+		) AS key ON true
+		JOIN (
+			VALUES
+				('r v', 'SELECT', 'SELECT * FROM %1$s'),
+				('r v', 'lock rows of', 'SELECT FROM %1$s FOR UPDATE'),
+				('r v', 'INSERT', 'INSERT INTO %1$s DEFAULT VALUES'),
+				('r v', 'UPDATE', 'UPDATE %1$s SET %2$s = DEFAULT'),
+				('r v', 'DELETE', 'DELETE FROM %1$s'),
+				('r', 'TRUNCATE', 'TRUNCATE %1$s'),
+				('r v', 'lock for writing', 'LOCK TABLE %1$s IN ROW EXCLUSIVE MODE'),
+				('r v', 'lock', 'LOCK TABLE %1$s IN ACCESS EXCLUSIVE MODE'),
+				('r', 'reference', 'CREATE UNLOGGED TABLE mine.r (%4$s, FOREIGN KEY (%3$s) REFERENCES %1$s (%3$s))'),
+				('r', 'make a trigger of', 'CREATE TRIGGER mine BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION mine.fire()'),
+				('v', 'make a trigger of', 'CREATE TRIGGER mine INSTEAD OF INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION mine.fire()'),
+				('r', 'disable triggers of', 'ALTER TABLE %1$s DISABLE TRIGGER ALL'),
+				('r', 'make a rule of', 'CREATE RULE mine AS ON INSERT TO %1$s DO INSTEAD NOTHING'),
+				('v', 'make a rule of', 'CREATE RULE mine AS ON INSERT TO %1$s DO INSTEAD NOTHING'),
+				('r', 'make a policy of', 'CREATE POLICY mine ON %1$s'),
+				('r', 'make an index of', 'CREATE INDEX ON %1$s (%2$s)'),
+				('r', 'inherit from', 'CREATE TABLE mine.child () INHERITS (%1$s)'),
+				('r', 'alter', 'ALTER TABLE %1$s ADD COLUMN mine integer'),
+				('r', 'move', 'ALTER TABLE %1$s SET SCHEMA mine'),
+				('r', 'take over', 'ALTER TABLE %1$s OWNER TO ~me~'),
+				('r', 'comment on', 'COMMENT ON TABLE %1$s IS ''mine'''),
+				('r', 'rebuild', 'REINDEX TABLE %1$s'),
+				('r', 'drop', 'DROP TABLE %1$s CASCADE'),
+				('r v', 'grant', 'GRANT ALL ON %1$s TO ~me~'),
+				('v', 'replace', 'CREATE OR REPLACE VIEW %1$s AS SELECT 1'),
+				('v', 'move', 'ALTER VIEW %1$s SET SCHEMA mine'),
+				('v', 'take over', 'ALTER VIEW %1$s OWNER TO ~me~'),
+				('v', 'comment on', 'COMMENT ON VIEW %1$s IS ''mine'''),
+				('v', 'drop', 'DROP VIEW %1$s CASCADE'),
+				('i', 'alter', 'ALTER INDEX %1$s RENAME TO mine'),
+				('i', 'rebuild', 'REINDEX INDEX %1$s'),
+				('i', 'drop', 'DROP INDEX %1$s')
+		) AS v (kinds, verb, statement) ON c.relkind::text = ANY (string_to_array(v.kinds, ' ')) AND (v.verb <> 'reference' OR key.columns IS NOT NULL)
+		WHERE c.relnamespace = 'gapless'::regnamespace OR c.relname = 'gapless_schema_version'
+		ORDER BY 1`)
+	list(`
+		SELECT concat_ws(' ', v.verb, p.oid::regproc) || e'\n' || format(v.statement, p.oid::regprocedure, p.oid::regproc, arguments.list)
+		FROM pg_proc AS p
+		CROSS JOIN LATERAL (
+			SELECT string_agg('NULL::' || format_type(u.type, NULL), ', ' ORDER BY u.i) AS list FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u (type, i)
+		) AS arguments
+		JOIN (
+			VALUES
+				('call', 'SELECT %2$s(%3$s)'),
+				('alter', 'ALTER FUNCTION %1$s COST 7'),
+				('unsecure', 'ALTER FUNCTION %1$s SECURITY INVOKER'),
+				('set in', 'ALTER FUNCTION %1$s SET search_path = mine'),
+				('move', 'ALTER FUNCTION %1$s SET SCHEMA mine'),
+				('take over', 'ALTER FUNCTION %1$s OWNER TO ~me~'),
+				('comment on', 'COMMENT ON FUNCTION %1$s IS ''mine'''),
+				('grant', 'GRANT ALL ON FUNCTION %1$s TO ~me~'),
+				('overload', 'CREATE FUNCTION %2$s(mine.t) RETURNS integer LANGUAGE sql AS ''SELECT 1'''),
+				('drop', 'DROP FUNCTION %1$s'),
+				('fire', 'CREATE TRIGGER fire BEFORE INSERT ON mine.t FOR EACH ROW EXECUTE FUNCTION %2$s()')
+		) AS v (verb, statement) ON v.verb <> 'fire' OR p.prorettype = 'trigger'::regtype
+		WHERE p.pronamespace = 'gapless'::regnamespace OR p.proname LIKE 'bills\_number\_gapless%'
+		ORDER BY 1`)
+	list(`
+		SELECT concat_ws(' ', v.verb, t.oid::regtype) || e'\n' || format(v.statement, t.oid::regtype)
+		FROM pg_type AS t
+		CROSS JOIN (
+			VALUES
+				('use', 'CREATE TABLE mine.r (k %1$s)'),
+				('alter', 'ALTER TYPE %1$s RENAME TO mine'),
+				('move', 'ALTER TYPE %1$s SET SCHEMA mine'),
+				('take over', 'ALTER TYPE %1$s OWNER TO ~me~'),
+				('comment on', 'COMMENT ON TYPE %1$s IS ''mine'''),
+				('grant', 'GRANT ALL ON TYPE %1$s TO ~me~'),
+				('drop', 'DROP TYPE %1$s CASCADE')
+		) AS v (verb, statement)
+		WHERE t.typnamespace = 'gapless'::regnamespace AND t.typelem = 0 AND t.typrelid = 0
+		ORDER BY 1`)
+	list(`
+		SELECT v.verb || e' the schema\n' || v.statement
+		FROM (
+			VALUES
+				('make a table in', 'CREATE TABLE gapless.mine ()'),
+				('make a view in', 'CREATE VIEW gapless.mine AS SELECT 1'),
+				('make a function in', 'CREATE FUNCTION gapless.mine() RETURNS integer LANGUAGE sql AS ''SELECT 1'''),
+				('make a type in', 'CREATE TYPE gapless.mine AS ENUM ()'),
+				('make an operator in', 'CREATE OPERATOR gapless.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq)'),
+				('rename', 'ALTER SCHEMA gapless RENAME TO another'),
+				('take over', 'ALTER SCHEMA gapless OWNER TO ~me~'),
+				('comment on', 'COMMENT ON SCHEMA gapless IS ''mine'''),
+				('grant', 'GRANT ALL ON SCHEMA gapless TO ~me~'),
+				('change the defaults of', format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA gapless GRANT ALL ON TABLES TO PUBLIC', current_user)),
+				('become the owner of', format('SET ROLE %I', current_user)),
+				('switch off triggers for', 'SET session_replication_role = replica'),
+				('stop counting for', 'SET track_counts = off'),
+				('drop', 'DROP SCHEMA gapless CASCADE')
+		) AS v (verb, statement)`)
+	return attempts
+}
+
+// TestEveryObjectIsRefusedToEveryRoleButForAShortList tries everything that SQL can do with each object of the schema, and
+// with the functions that attach has made, as each kind of role. What is not in a role's list is refused with 42501, and what is
+// in it is not: so the lists are short, whole and true.
+func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
+	t.Parallel()
+	allocates := []string{"call gapless.next_gapless", "call gapless.next_gapless_batch", "call gapless.last_gapless", "call gapless.peek_gapless",
+		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"}
+	for name, actor := range map[string]struct {
+		grant   string // ~me~ is the role
+		allowed []string
+	}{
+		"a stranger": {},
+		"a role that only inserts": {
+			grant: "GRANT USAGE ON SCHEMA shop TO ~me~; GRANT SELECT, INSERT, UPDATE, DELETE ON shop.bills TO ~me~",
+		},
+		"an application": {
+			grant:   "SELECT gapless.grant_gapless('~name~')",
+			allowed: allocates,
+		},
+		"an auditor": {
+			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
+			allowed: []string{"call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"},
+		},
+		"a manager": {
+			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
+				gapless.adopt_gapless, gapless.delete_gapless, gapless.prune_gapless, gapless.void_gapless, gapless.audit_gapless TO ~me~`,
+			allowed: append(slices.Clone(allocates), "call gapless.adopt_gapless", "call gapless.delete_gapless", "call gapless.prune_gapless",
+				"call gapless.void_gapless", "call gapless.audit_gapless"),
+		},
+		"the owner of another table": {
+			grant:   "GRANT ~tableowner~ TO ~me~",
+			allowed: []string{"call gapless.attach_gapless", "call gapless.detach_gapless", "call gapless.column_*", "* shop.bills_number_gapless*"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			owner := connect(t, database)
+			_, tableOwner := role(t, database, "tableowner")
+			mayAttach(owner, tableOwner)
+			owner.do("CREATE SCHEMA shop AUTHORIZATION " + tableOwner)
+			shopkeeper := secAs(t, database, tableOwner)
+			shopkeeper.do("CREATE TABLE shop.bills (tenant text, number bigint, UNIQUE (tenant, number))")
+			shopkeeper.do("SELECT gapless.attach_gapless('shop.bills', 'number', 'NEW.tenant')")
+			shopkeeper.do("INSERT INTO shop.bills VALUES ('a'), ('b'), ('a')")
+			owner.do("SELECT gapless.next_gapless('by hand')")
+
+			rolename, quoted := role(t, database, "actor")
+			owner.do(strings.NewReplacer("~me~", quoted, "~name~", rolename, "~tableowner~", tableOwner).Replace(actor.grant))
+			owner.do("CREATE SCHEMA mine AUTHORIZATION " + quoted)
+			me := secAs(t, database, quoted)
+			me.do("CREATE TABLE mine.t (number bigint)")
+			me.do("CREATE FUNCTION mine.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+
+			const state = `
+				SELECT a::text FROM gapless.allocation AS a
+				UNION ALL SELECT s::text FROM gapless.sequence AS s
+				UNION ALL SELECT concat_ws(' ', nspname, nspacl, nspowner) FROM pg_namespace
+				UNION ALL SELECT concat_ws(' ', oid::regclass, relacl, relowner) FROM pg_class WHERE relnamespace = 'gapless'::regnamespace
+				UNION ALL SELECT concat_ws(' ', oid::regprocedure, proacl, proowner, proconfig, prosecdef, procost) FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
+				UNION ALL SELECT concat_ws(' ', oid::regtype, typacl, typowner) FROM pg_type WHERE typnamespace = 'gapless'::regnamespace
+				ORDER BY 1`
+			before := texts(owner, state)
+			hits := map[string]int{}
+			attempts := secAttempts(owner, quoted)
+			require.Greater(t, len(attempts), 500)
+			for _, attempt := range attempts {
+				code, message := me.try(attempt.statement)
+				verb, object, _ := strings.Cut(attempt.label, " gapless.")
+				listed := slices.IndexFunc(actor.allowed, func(pattern string) bool {
+					matched, err := path.Match(pattern, attempt.label)
+					require.NoError(t, err)
+					return matched
+				})
+				switch {
+				case listed >= 0:
+					hits[actor.allowed[listed]]++
+					refused := code == "42501" && (strings.HasSuffix(message, " "+object) || strings.HasSuffix(message, " schema gapless"))
+					require.False(t, refused, "%s: %s", attempt.label, message)
+				case strings.HasPrefix(attempt.label, "grant ") && code == "":
+					// PostgreSQL says in a warning that nothing was granted: the state, below, tells.
+					me.do("BEGIN; " + attempt.statement + "; COMMIT")
+				case code == "55000" && slices.Contains([]string{"INSERT", "UPDATE", "DELETE"}, verb):
+					require.Contains(t, message, "view", attempt.label) // that cannot be written by whomever
+				default:
+					require.Equal(t, "42501", code, "%s: %s (%s)", attempt.label, message, attempt.statement)
+				}
+			}
+			for _, pattern := range actor.allowed {
+				require.Positive(t, hits[pattern], "%s is in the list, and there is no such attempt", pattern)
+			}
+			require.Equal(t, before, texts(owner, state))
+		})
+	}
+}
+
+// secRan makes public.ran(), which notes the role with whose rights it runs: as a lock, which neither a rollback nor a
+// read-only transaction undoes.
+func secRan(owner session) {
+	owner.t.Helper()
+	owner.do(`CREATE FUNCTION public.ran() RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+		BEGIN
+			PERFORM pg_advisory_lock(4711, (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = current_user)::integer);
+			RETURN true;
+		END $$`)
+}
+
+// secWhoRan has the roles with whose rights it ran in a session, and forgets them.
+func secWhoRan(observer, s session) []string {
+	observer.t.Helper()
+	ran := texts(observer, `
+		SELECT r.rolname::text
+		FROM pg_locks AS l
+		JOIN pg_roles AS r ON r.oid = l.objid
+		WHERE l.locktype = 'advisory' AND l.classid = 4711 AND l.pid = $1
+		ORDER BY 1`, s.pid())
+	s.do("SELECT pg_catalog.pg_advisory_unlock_all()")
+	return ran
+}
+
+// secEvil makes schema evil, owned by a role: every operator and function that gapless uses, and more that would suit its
+// operands better, and types of the names that it uses.
+const secEvil = `
+DO $do$
+DECLARE
+	item    record;
+	made    integer := 0;
+	body    CONSTANT text := 'LANGUAGE plpgsql SET search_path = pg_catalog AS $$ BEGIN PERFORM public.ran(); RAISE EXCEPTION ''hijacked''; END $$';
+	numbers CONSTANT text[] := '{bigint,integer,smallint,numeric}';
+	strings CONSTANT text[] := '{text,name,varchar,text[],name[],bigint[],smallint[],timestamp[]}';
+	others  CONSTANT text[] := '{boolean,oid,regclass,regtype,"char",timestamp,timestamptz,uuid,tid,xid8,numrange,nummultirange,gapless.allocation_kind}';
+BEGIN
+	FOR item IN
+		SELECT l AS left_type, r AS right_type, operators, result
+		FROM (
+			VALUES
+				('{=,<>,<,<=,>,>=}'::text[], numbers || strings || others, 'boolean'),
+				('{+,-,*,/,%,&,<<}', numbers, 'bigint'),
+				('{||}', strings || others || numbers, 'text'),
+				('{~,!~,~*,!~*,~~,!~~,~~*}', strings, 'boolean'),
+				('{+,-,*}', '{numrange,nummultirange}', 'nummultirange')
+		) AS v (operators, types, result)
+		CROSS JOIN LATERAL unnest(types) AS l
+		CROSS JOIN LATERAL unnest(types) AS r
+		WHERE l = r OR result <> 'boolean' OR NOT (l = ANY (others) AND r = ANY (others))
+	LOOP
+		EXECUTE format('CREATE OR REPLACE FUNCTION evil.%I(%s, %s) RETURNS %s %s', 'operator ' || item.result, item.left_type, item.right_type, item.result, body);
+		FOR i IN 1..cardinality(item.operators) LOOP
+			EXECUTE format('CREATE OPERATOR evil.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = evil.%I)',
+				item.operators[i], item.left_type, item.right_type, 'operator ' || item.result);
+			made := made + 1;
+		END LOOP;
+	END LOOP;
+
+	FOR item IN
+		SELECT p.proname, pg_get_function_identity_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result
+		FROM pg_proc AS p
+		WHERE p.pronamespace = 'pg_catalog'::regnamespace
+			AND p.proname IN (
+				SELECT m[1]
+				FROM pg_proc AS g, regexp_matches(g.prosrc, '\m([a-z_][a-z0-9_]*)\s*\(', 'g') AS m
+				WHERE g.pronamespace = 'gapless'::regnamespace
+			)
+			AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::regtype[]) AS u WHERE u::text IN ('internal', 'cstring', '"any"'))
+			AND p.prorettype::regtype::text NOT IN ('internal', 'cstring')
+			AND p.prokind <> 'p' AND pg_get_function_identity_arguments(p.oid) NOT LIKE '%ORDER BY%'
+		UNION
+		SELECT v.* FROM (VALUES
+			('count', '', 'bigint'), ('format', 'text, text', 'text'), ('format', 'text, text, text', 'text'), ('format', 'text, regclass, name', 'text'),
+			('format', 'text, name', 'text'), ('format', 'text, regclass', 'text'), ('format', 'text, bigint, integer', 'text'), ('concat_ws', 'text, text, text', 'text'),
+			('next_gapless', 'text', 'bigint'), ('check_name', 'text', 'void'), ('successor', 'bigint, bigint, bigint', 'bigint')
+		) AS v
+	LOOP
+		EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS %s %s', item.proname, item.arguments, item.result, body);
+		made := made + 1;
+	END LOOP;
+
+	FOR item IN
+		SELECT t.typname
+		FROM pg_type AS t
+		WHERE t.typnamespace = 'pg_catalog'::regnamespace
+			AND t.typname IN ('text', 'name', 'regclass', 'regtype', 'regproc', 'regprocedure', 'uuid', 'oid', 'timestamptz', 'tid', 'xid8', 'numrange', 'refcursor', 'int8', 'bool')
+	LOOP
+		EXECUTE format('CREATE DOMAIN evil.%1$I AS pg_catalog.%1$I CHECK (public.ran())', item.typname);
+		made := made + 1;
+	END LOOP;
+	ASSERT made > 2000, made;
+END $do$`
+
+// TestNothingOnASessionsSearchPathRunsWithinGapless calls every public function in sessions in which an attacker's
+// operators, functions, types and temporary tables come first: as an application, and as the schema's owner who was lured there.
+func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := connect(t, database)
+	secRan(owner)
+	_, attacker := role(t, database, "attacker")
+	appName, app := role(t, database, "app")
+	owner.do("SELECT gapless.grant_gapless($1)", appName)
+	owner.do("CREATE SCHEMA evil AUTHORIZATION " + attacker)
+	owner.do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.allocation_kind TO " + attacker + "; GRANT USAGE ON SCHEMA gapless TO " + attacker)
+	owner.do("SET ROLE " + attacker)
+	owner.do(secEvil)
+	owner.do("RESET ROLE")
+	owner.do("CREATE TABLE numbered (id integer PRIMARY KEY, tenant text, late text, number bigint, UNIQUE (tenant, number), later bigint, UNIQUE (late, later))")
+	owner.do("SELECT gapless.attach_gapless('numbered', 'number', 'NEW.tenant', condition => 'NEW.id > 0')")
+	owner.do("SELECT gapless.attach_gapless('numbered', 'later', 'NEW.late', at_commit => true)")
+	owner.do("CREATE TABLE attached (tenant text, number bigint, UNIQUE (tenant, number))")
+	owner.do("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON numbered TO " + app)
+	temporary := texts(owner, `
+		SELECT DISTINCT m[1] FROM pg_proc AS p, regexp_matches(p.prosrc, '\mpg_catalog\.(pg_[a-z_]+)\M(?!\()', 'g') AS m
+		WHERE p.pronamespace = 'gapless'::regnamespace AND to_regclass('pg_catalog.' || m[1]) IS NOT NULL
+		UNION SELECT relname FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v')`)
+	require.Greater(t, len(temporary), 12)
+
+	// $p is another one for each session.
+	calls := map[string][]string{
+		"next_gapless":       {"SELECT gapless.next_gapless('$p')", "SELECT gapless.next_gapless('$p', 1, 5, true)", "SELECT gapless.next_gapless('$p new', nowait => true)"},
+		"next_gapless_batch": {"SELECT gapless.next_gapless_batch('$p', 3)", "SELECT gapless.next_gapless_batch('$p', 7, 1, 3, true)"},
+		"last_gapless":       {"SELECT gapless.last_gapless('$p')"},
+		"peek_gapless":       {"SELECT gapless.peek_gapless('$p', 1, 9)", "SELECT gapless.peek_gapless('none')"},
+		"mark_gapless":       {"SELECT gapless.mark_gapless('00000000-0000-0000-0000-000000000001')"},
+		"outcome_gapless":    {"SELECT gapless.outcome_gapless('00000000-0000-0000-0000-000000000001', 3)"},
+		"flush_gapless":      {"SELECT gapless.flush_gapless()"},
+		"adopt_gapless":      {"SELECT gapless.adopt_gapless('$p adopted', 7)", "SELECT gapless.adopt_gapless('$p adopted', 9)"},
+		"void_gapless":       {"SELECT gapless.next_gapless('$p void')", "SELECT gapless.void_gapless('$p void', 1, 'because')"},
+		"prune_gapless":      {"SELECT gapless.prune_gapless('$p', 'infinity')"},
+		"audit_gapless":      {"SELECT gapless.audit_gapless()", "SELECT gapless.audit_gapless('$p')"},
+		"attach_gapless":     {"SELECT gapless.attach_gapless('public.attached', 'number', 'NEW.tenant')", "INSERT INTO public.attached VALUES ('$p attached'), ('$p attached')"},
+		"detach_gapless":     {"SELECT gapless.detach_gapless('public.attached', 'number')"},
+		"grant_gapless":      {"SELECT gapless.grant_gapless('$app')"},
+		"revoke_gapless":     {"SELECT gapless.revoke_gapless('$app')", "SELECT gapless.grant_gapless('$app')"},
+		"delete_gapless":     {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
+	}
+	order := []string{"next_gapless", "next_gapless_batch", "last_gapless", "peek_gapless", "mark_gapless", "outcome_gapless", "flush_gapless", "adopt_gapless",
+		"void_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
+	require.ElementsMatch(t, order, texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'"))
+
+	for i, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
+		for _, who := range []string{"app", "owner"} {
+			s := connect(t, database)
+			if who == "app" {
+				s.do("SET SESSION AUTHORIZATION " + app)
+			}
+			for _, name := range temporary {
+				s.do("CREATE TEMP VIEW " + name + " AS SELECT public.ran() AS name, public.ran() AS oid")
+			}
+			for _, name := range []string{"text", "name", "regclass", "uuid", "oid"} {
+				s.do("CREATE DOMAIN pg_temp." + name + " AS pg_catalog." + name + " CHECK (public.ran())")
+			}
+			s.do("SET search_path = " + searchPath)
+			prefix := fmt.Sprintf("%s %d", who, i)
+			for _, name := range order {
+				for _, call := range calls[name] {
+					call = strings.NewReplacer("$p", prefix, "$app", appName).Replace(call)
+					if strings.Contains(call, "attach_gapless") {
+						s.do("SET search_path = public") // its expressions mean what they mean there
+					}
+					_, err := s.Exec(t.Context(), call)
+					s.do("SET search_path = " + searchPath)
+					var pg *pgconn.PgError
+					if err != nil && who == "app" && errors.As(err, &pg) {
+						require.Equal(t, "42501", pg.Code, "%s under %s: %+v", call, searchPath, pg)
+						err = nil
+					}
+					require.NoError(t, err, "%s under %s", call, searchPath)
+					require.Empty(t, secWhoRan(owner, s), "%s under %s", call, searchPath)
+				}
+			}
+			id := 10*i + map[string]int{"app": 1, "owner": 2}[who]
+			for _, statement := range []string{
+				fmt.Sprintf("INSERT INTO public.numbered (id, tenant, late) VALUES (%d, 'a', 'l'), (-%d, 'b', 'm'), (%d, 'b', 'm')", id, id, id+5),
+				"UPDATE public.numbered SET tenant = tenant",
+				"SELECT * FROM gapless.sequences",
+				"SELECT * FROM gapless.holders",
+			} {
+				s.do(statement)
+			}
+			for code, statements := range map[string][]string{
+				"23001": {"DELETE FROM public.numbered", "TRUNCATE public.numbered", "UPDATE public.numbered SET late = 'another'"},
+				"428C9": {"UPDATE public.numbered SET number = 99", "INSERT INTO public.numbered (id, tenant, late, number) VALUES (99, 'a', 'l', 99)"},
+			} {
+				for _, statement := range statements {
+					s.refuse(code, statement)
+				}
+			}
+			require.Empty(t, secWhoRan(owner, s), "rows, under %s", searchPath)
+
+			// Were it found, it would run.
+			if strings.Contains(searchPath, "evil, pg_catalog") {
+				for _, statement := range []string{
+					"SELECT 'a'::pg_catalog.text || 'b'::pg_catalog.text", "SELECT 1::bigint = 1::integer", "SELECT octet_length('x'::pg_catalog.text)", "SELECT 'x'::text",
+				} {
+					_, err := s.Exec(t.Context(), statement)
+					require.True(t, err != nil || strings.HasSuffix(statement, "::text"), statement)
+					require.Len(t, secWhoRan(owner, s), 1, "%s under %s", statement, searchPath)
+				}
+			}
+			s.do("DISCARD TEMP") // now, and not while its role is dropped
+		}
+	}
+	require.Empty(t, texts(owner, "SELECT explanation FROM gapless.audit_gapless() WHERE NOT explained"))
+}
+
+// TestCodeOfACallersTypesRunsAsTheCaller has an argument that is cast to text by the caller's own function.
+func TestCodeOfACallersTypesRunsAsTheCaller(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := connect(t, database)
+	secRan(owner)
+	appName, app := role(t, database, "app")
+	owner.do("SELECT gapless.grant_gapless($1)", appName)
+	owner.do("CREATE SCHEMA mine AUTHORIZATION " + app)
+	s := secAs(t, database, app)
+	s.do("CREATE TYPE mine.t AS (x text)")
+	s.do("CREATE FUNCTION mine.text(mine.t) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN ($1).x; END $$")
+	s.do("CREATE CAST (mine.t AS text) WITH FUNCTION mine.text(mine.t) AS IMPLICIT")
+	require.EqualValues(t, 1, s.number("SELECT gapless.next_gapless(row('a')::mine.t)"))
+	require.Equal(t, []string{appName}, secWhoRan(owner, s))
+}
+
+// secHostile is a role that owns schema h with tables a and b, whose columns it has attached, and which have a row each.
+func secHostile(t *testing.T, database *pgtest.Database) (owner, hostile session, name string) {
+	t.Helper()
+	owner = connect(t, database)
+	secRan(owner)
+	name, quoted := role(t, database, "hostile")
+	mayAttach(owner, quoted)
+	owner.do("CREATE SCHEMA h AUTHORIZATION " + quoted)
+	hostile = secAs(t, database, quoted)
+	for _, table := range []string{"a", "b"} {
+		hostile.do("CREATE TABLE h." + table + " (d date, number bigint UNIQUE)")
+		hostile.do("SELECT gapless.attach_gapless('h." + table + "', 'number', '''h" + table + "''', chronology => 'NEW.d')")
+		hostile.do("INSERT INTO h." + table + " VALUES ('2026-01-01')")
+	}
+	return owner, hostile, name
+}
+
+// TestWhatAnAuditRunsOfATableOwnersIsUndone has a table's owner put code in the place of the function that attach made. The
+// audit runs it, with its owner's rights; it must not reach those of the auditor by what it leaves behind: another function
+// altered, a trigger for the end of the transaction, a cursor, a search_path.
+func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
+	t.Parallel()
+	const (
+		replace = `CREATE OR REPLACE FUNCTION h.%s_number_gapless_rows() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+			BEGIN PERFORM h.%s(); RETURN QUERY SELECT 'h%[1]s'::text, 1::bigint, '1'::text, '2026-02-02'::timestamp; END $$`
+		control = "SELECT * FROM h.a_number_gapless_rows() AS r (series text, value bigint, number text, dated timestamp)"
+	)
+	for name, attack := range map[string]struct {
+		body   string
+		finish string // what makes use of it, after the function was called without an audit
+	}{
+		"it turns another function to its caller's rights":    {"ALTER FUNCTION h.b_number_gapless_rows() SECURITY INVOKER", strings.ReplaceAll(control, "h.a_", "h.b_")},
+		"it turns itself to its caller's rights":              {"ALTER FUNCTION h.a_number_gapless_rows() SECURITY INVOKER; PERFORM public.ran()", control},
+		"it leaves a trigger for the end of the transaction":  {"INSERT INTO h.deferred VALUES (1)", ""},
+		"it leaves a cursor for the end of the transaction":   {"EXECUTE 'DECLARE left_behind CURSOR WITH HOLD FOR SELECT public.ran()'", ""},
+		"it leaves its schema on the session's search_path":   {"PERFORM set_config('search_path', 'h, pg_catalog', false)", "SELECT lower('X')"},
+		"it leaves its schema on the transaction's own path":  {"PERFORM set_config('search_path', 'h, pg_catalog', true)", "SELECT lower('X')"},
+		"it makes a table that hides another":                 {"EXECUTE 'CREATE TEMP VIEW hidden AS SELECT public.ran() AS x'", "SELECT x FROM hidden"},
+		"it writes into its table, which has a trigger there": {"INSERT INTO h.a (d) VALUES ('2026-03-03')", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			owner, hostile, hostileName := secHostile(t, database)
+			me := *value[string](owner, "SELECT current_user::text")
+			hostile.do("CREATE FUNCTION h.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$")
+			hostile.do("CREATE TABLE h.deferred (x integer)")
+			for _, table := range []string{"a", "deferred"} {
+				hostile.do("CREATE CONSTRAINT TRIGGER evil AFTER INSERT ON h." + table + " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION h.fire()")
+			}
+			hostile.do("CREATE FUNCTION h.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN $1; END $$")
+			hostile.do("CREATE FUNCTION h.attack() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN " + attack.body + "; END $$")
+			hostile.do("CREATE FUNCTION h.ran() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM public.ran(); END $$")
+			hostile.do(fmt.Sprintf(replace, "a", "attack"))
+			hostile.do(fmt.Sprintf(replace, "b", "ran"))
+			hostile.do("GRANT USAGE ON SCHEMA h TO PUBLIC; GRANT EXECUTE ON FUNCTION h.a_number_gapless_rows, h.b_number_gapless_rows TO PUBLIC")
+
+			for _, transaction := range []bool{true, false} {
+				auditor := connect(t, database)
+				searchPath := *value[string](auditor, "SHOW search_path")
+				if transaction {
+					auditor.do("BEGIN")
+				}
+				require.NotEmpty(t, texts(auditor, "SELECT explanation FROM gapless.audit_gapless() WHERE NOT explained"), "it does not agree with the journal")
+				require.Equal(t, searchPath, *value[string](auditor, "SHOW search_path"))
+				auditor.do("SELECT lower('X')")
+				require.Empty(t, texts(auditor, "SELECT name FROM pg_cursors WHERE is_holdable"))
+				if transaction {
+					auditor.do("CREATE TEMP TABLE writable ()") // its transaction is as it was
+					auditor.do("COMMIT")
+				}
+				require.NotContains(t, secWhoRan(owner, auditor), me)
+				require.Equal(t, []string{"true", "true"}, texts(owner, "SELECT prosecdef::text FROM pg_proc WHERE proname LIKE '%\\_number\\_gapless\\_rows'"))
+			}
+
+			// Whoever calls such a function as any other is caught.
+			lured := connect(t, database)
+			lured.do("BEGIN")
+			lured.do(control)
+			if attack.finish != "" {
+				lured.do(attack.finish)
+			}
+			lured.do("COMMIT")
+			ran := secWhoRan(owner, lured)
+			lured.do("DISCARD TEMP")
+			if strings.HasPrefix(attack.body, "INSERT") && owner.number("SELECT current_setting('server_version_num')::bigint") >= 180000 {
+				require.Equal(t, []string{hostileName}, ran, "since PostgreSQL 18 a trigger runs as who queued it")
+				return
+			}
+			require.Contains(t, ran, me, "the attack is one (%s)", hostileName)
+		})
+	}
+}
+
+// TestAnAuditRunsNoFunctionThatWasAlteredMeanwhile has the owner alter a second function while the audit is in a first one.
+func TestAnAuditRunsNoFunctionThatWasAlteredMeanwhile(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, hostile, hostileName := secHostile(t, database)
+	gate := connect(t, database)
+	hostile.do(`CREATE FUNCTION h.wait() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1); END $$`)
+	for _, table := range []string{"a", "b"} {
+		hostile.do(fmt.Sprintf(`CREATE OR REPLACE FUNCTION h.%s_number_gapless_rows() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+			BEGIN PERFORM h.wait(), public.ran(); RETURN QUERY SELECT 'h%[1]s'::text, 1::bigint, '1'::text, '2026-01-01'::timestamp; END $$`, table))
+	}
+	gate.do("SELECT pg_advisory_lock(1)")
+	auditor := connect(t, database)
+	done := later(func() ([]string, error) {
+		rows, err := auditor.Query(auditor.ctx, "SELECT attached_column FROM gapless.audit_gapless() WHERE NOT explained")
+		if err != nil {
+			return nil, err
+		}
+		return pgx.CollectRows(rows, pgx.RowTo[string])
+	})
+	awaitWaiter(t, owner, auditor.pid())
+	hostile.do("ALTER FUNCTION h.a_number_gapless_rows() SECURITY INVOKER")
+	hostile.do("ALTER FUNCTION h.b_number_gapless_rows() SECURITY INVOKER")
+	gate.do("SELECT pg_advisory_unlock(1)")
+	r := <-done
+	require.NoError(t, r.err)
+	require.NotEmpty(t, r.value, "one of them cannot be read")
+	require.Equal(t, []string{hostileName}, secWhoRan(owner, auditor))
+}
+
+// TestAHostileTableRunsNothingWithTheRightsOfWhoManages has a table whose default, domain, cast, triggers and expressions all
+// run code of its owner's. PostgreSQL runs a table's defaults and triggers as whoever inserts; nothing of it runs as who attaches
+// nothing and inserts nothing, but audits, voids, prunes and looks.
+func TestAHostileTableRunsNothingWithTheRightsOfWhoManages(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := connect(t, database)
+	secRan(owner)
+	hostileName, quoted := role(t, database, "hostile")
+	appName, app := role(t, database, "app")
+	mayAttach(owner, quoted)
+	owner.do("CREATE SCHEMA h AUTHORIZATION " + quoted)
+	hostile := secAs(t, database, quoted)
+	for _, statement := range []string{
+		"CREATE FUNCTION h.ran() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$",
+		"CREATE DOMAIN h.tenant AS text CHECK (h.ran())",
+		"CREATE TYPE h.pair AS (x text)",
+		"CREATE FUNCTION h.pair(h.pair) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.ran(); RETURN ($1).x; END $$",
+		"CREATE CAST (h.pair AS text) WITH FUNCTION h.pair(h.pair) AS IMPLICIT",
+		"CREATE FUNCTION h.label(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.ran(); RETURN $1; END $$",
+		"CREATE FUNCTION h.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NEW; END $$",
+		`CREATE TABLE h.bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant h.tenant, pair h.pair DEFAULT row('p'), d date DEFAULT '2026-01-01',
+			note boolean DEFAULT h.ran(), number text, number_too bigint UNIQUE, UNIQUE (tenant, pair, number))`,
+		"CREATE TRIGGER a BEFORE INSERT OR UPDATE ON h.bills FOR EACH ROW EXECUTE FUNCTION h.fire()",
+		"CREATE CONSTRAINT TRIGGER z AFTER INSERT OR UPDATE OR DELETE ON h.bills DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION h.fire()",
+		"INSERT INTO h.bills (tenant, number) VALUES ('a', 'a-1'), ('a', 'a-2')",
+		`SELECT gapless.attach_gapless('h.bills', 'number', $$ h.label(NEW.tenant) || NEW.pair::text $$, format => $$ h.label(NEW.tenant) || '-' || value $$,
+			condition => 'h.ran()', chronology => 'NEW.d')`,
+		"SELECT gapless.attach_gapless('h.bills', 'number_too', $$ 'too' $$, condition => 'h.ran()')",
+	} {
+		hostile.do(statement)
+	}
+	require.Equal(t, []string{hostileName}, secWhoRan(owner, hostile))
+
+	// Who inserts runs the table's own defaults, domains and triggers, as in every PostgreSQL; the expressions run as the owner.
+	hostile.do("GRANT USAGE ON SCHEMA h TO " + app + "; GRANT INSERT, SELECT ON h.bills TO " + app)
+	inserter := secAs(t, database, app)
+	inserter.do("INSERT INTO h.bills (tenant) VALUES ('a'), ('b')")
+	require.ElementsMatch(t, []string{appName, hostileName}, secWhoRan(owner, inserter))
+
+	manager := connect(t, database) // a superuser
+	manager.do("SELECT * FROM gapless.sequences")
+	manager.do("SELECT * FROM gapless.holders")
+	manager.do("SELECT gapless.last_gapless(name), gapless.peek_gapless(name) FROM gapless.sequences")
+	manager.do("SELECT gapless.void_gapless('ap', 3, 'because')")
+	manager.do("SELECT gapless.prune_gapless(name, 'infinity') FROM gapless.sequences")
+	manager.refuse("2BP01", "SELECT gapless.delete_gapless('ap')")
+	manager.refuse("55000", "SELECT gapless.adopt_gapless('ap', 100)")
+	require.Empty(t, secWhoRan(owner, manager))
+	manager.do("BEGIN")
+	manager.do("SELECT * FROM gapless.audit_gapless()")
+	manager.do("COMMIT")
+	require.Equal(t, []string{hostileName}, secWhoRan(owner, manager), "the expressions, and as their owner")
+	manager.do("SELECT gapless.detach_gapless('h.bills', 'number')")
+	require.Empty(t, secWhoRan(owner, manager))
+}
+
+// TestWhoAttachesTheTableOfAnotherRunsNothingOfIts has a superuser attach a table whose owner has a cast run, while the numbers that
+// are there are read: with its owner's rights, and without leaving anything that would run with the superuser's.
+func TestWhoAttachesTheTableOfAnotherRunsNothingOfIts(t *testing.T) {
+	t.Parallel()
+	for name, attack := range map[string]struct{ body, code string }{
+		"it turns the function to its caller's rights":       {"EXECUTE 'ALTER FUNCTION h.bills_number_gapless_rows() SECURITY INVOKER'", "25006"},
+		"it leaves a trigger for the end of the transaction": {"INSERT INTO h.deferred VALUES (1)", "25006"},
+		"it leaves its schema on the session's search_path":  {"PERFORM set_config('search_path', 'h, pg_catalog', false)", ""},
+		"it does nothing else":                               {"NULL", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			owner := connect(t, database)
+			secRan(owner)
+			me := *value[string](owner, "SELECT current_user::text")
+			hostileName, quoted := role(t, database, "hostile")
+			mayAttach(owner, quoted)
+			owner.do("CREATE SCHEMA h AUTHORIZATION " + quoted)
+			hostile := secAs(t, database, quoted)
+			for _, statement := range []string{
+				"CREATE FUNCTION h.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$",
+				"CREATE TABLE h.deferred (x integer)",
+				"CREATE CONSTRAINT TRIGGER evil AFTER INSERT ON h.deferred DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION h.fire()",
+				"CREATE FUNCTION h.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN $1; END $$",
+				"CREATE FUNCTION h.attack() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM public.ran(); " + attack.body + "; END $$",
+				"CREATE TYPE h.pair AS (x text)",
+				"CREATE FUNCTION h.pair(h.pair) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM h.attack(); RETURN ($1).x; END $$",
+				"CREATE CAST (h.pair AS text) WITH FUNCTION h.pair(h.pair) AS IMPLICIT",
+				"CREATE TABLE h.bills (pair h.pair, number bigint, UNIQUE (pair, number))",
+				"INSERT INTO h.bills VALUES (row('a'), 1), (row('a'), 2)",
+			} {
+				hostile.do(statement)
+			}
+			attacher := connect(t, database)
+			searchPath := *value[string](attacher, "SHOW search_path")
+			attacher.do("BEGIN")
+			_, err := attacher.Exec(t.Context(), "SELECT gapless.attach_gapless('h.bills', 'number', 'NEW.pair')")
+			if attack.code != "" {
+				requireCode(t, attack.code, err) // nothing can be written there
+			} else {
+				require.NoError(t, err)
+			}
+			require.Equal(t, attack.code == "", err == nil)
+			_, err = attacher.Exec(t.Context(), "COMMIT")
+			require.NoError(t, err)
+			require.Equal(t, searchPath, *value[string](attacher, "SHOW search_path"))
+			attacher.do("SELECT lower('X')")
+			ran := secWhoRan(owner, attacher)
+			require.Contains(t, ran, hostileName)
+			require.NotContains(t, ran, me)
+		})
+	}
+}
+
+// secPayloads are texts that are something else, where a text is put into a statement as it is.
+var secPayloads = []string{
+	"'; DROP TABLE canary; --", "'); DROP TABLE canary; --", "1); DROP TABLE canary; --", `"; DROP TABLE canary; --`, `"); DROP TABLE canary; --`,
+	"$$; DROP TABLE canary; $$", "$function$; DROP TABLE canary; $function$", "$query$; DROP TABLE canary; $query$", `\'; DROP TABLE canary; --`, `\`, `'`, `''`, `"`, `""`,
+	"/*", "*/", "/* ' */", "--", "-- \n; DROP TABLE canary", ";", "; DROP TABLE canary", "a\nb", "a\r\n; DROP TABLE canary;", "a\tb", "%", "%s", "%I", "%L", "%1$s", "%%", "%n%n%n",
+	"U&'\\0027; DROP TABLE canary'", "\\u0027", "\u02bc; DROP TABLE canary", "\uff07; DROP TABLE canary", "\u202e", "e\u0301", "\u00e9", "\u2028", "NULL", "null", "default", "public.canary", "canary",
+	"$1", "${x}", "{{.}}", "<script>alert(1)</script>", "NEW.tenant", "new", "value", "*", "(SELECT 1)", "pg_sleep(600)", "gapless.sequence", "~", "=x", "\x1b[2J", "\x01",
+	strings.Repeat("x", 300), strings.Repeat("'", 200), strings.Repeat("é", 200), strings.Repeat("(", 100_000),
+}
+
+// TestNoTextIsRunAsSQL gives every text argument of every public function what would be SQL, were it put into a statement.
+// It is taken as the text that it is, or refused. What attach compiles is SQL by right: one expression, and nothing around it.
+func TestNoTextIsRunAsSQL(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := connect(t, database)
+	s.do("CREATE TABLE canary (alive integer); INSERT INTO canary VALUES (1)")
+	s.do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
+	s.do("CREATE TABLE texts (tenant text, d date, number text, UNIQUE (tenant, number))")
+	s.do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
+	s.do("SELECT gapless.next_gapless('known')")
+
+	// Each argument that is a text of some kind; ~ is the payload.
+	statements := map[string]string{
+		"next_gapless name":            "SELECT gapless.next_gapless(~)",
+		"next_gapless_batch name":      "SELECT gapless.next_gapless_batch(~, 2)",
+		"last_gapless name":            "SELECT gapless.last_gapless(~)",
+		"peek_gapless name":            "SELECT gapless.peek_gapless(~)",
+		"delete_gapless name":          "SELECT gapless.delete_gapless(~)",
+		"adopt_gapless name":           "SELECT gapless.adopt_gapless(~, 7)",
+		"void_gapless name":            "SELECT gapless.void_gapless(~, 1, 'because')",
+		"void_gapless reason":          "SELECT gapless.void_gapless('known', 1, ~)",
+		"audit_gapless name":           "SELECT gapless.audit_gapless(~)",
+		"prune_gapless name":           "SELECT gapless.prune_gapless(~, 'infinity')",
+		"grant_gapless role":           "SELECT gapless.grant_gapless((~)::text::name)",
+		"revoke_gapless role":          "SELECT gapless.revoke_gapless((~)::text::name)",
+		"attach_gapless target":        "SELECT gapless.attach_gapless((~)::text::regclass, 'number', 'NEW.tenant')",
+		"attach_gapless target_column": "SELECT gapless.attach_gapless('texts', (~)::text::name, 'NEW.tenant')",
+		"attach_gapless name":          "SELECT gapless.attach_gapless('texts', 'number', name => ~, format => 'value')",
+		"attach_gapless format":        "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => ~)",
+		"attach_gapless condition":     "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', condition => ~)",
+		"attach_gapless chronology":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chronology => ~)",
+		"detach_gapless target":        "SELECT gapless.detach_gapless((~)::text::regclass, 'number')",
+		"detach_gapless target_column": "SELECT gapless.detach_gapless('bills', (~)::text::name)",
+	}
+	var known []string
+	for argument := range statements {
+		known = append(known, argument)
+	}
+	require.ElementsMatch(t, known, texts(s, `
+		SELECT concat_ws(' ', p.proname, p.proargnames[u.i])
+		FROM pg_proc AS p
+		CROSS JOIN LATERAL unnest(p.proargtypes::regtype[]) WITH ORDINALITY AS u (type, i)
+		WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname ~ '_gapless(_batch)?$'
+			AND u.type NOT IN ('bigint'::regtype, 'boolean'::regtype, 'uuid'::regtype, 'timestamptz'::regtype)`), "an argument that is not tried")
+
+	codes := map[string]int{}
+	for argument, statement := range statements {
+		s.do("SET statement_timeout = '20s'")
+		statement = strings.ReplaceAll(statement, "~", "$1")
+		for _, payload := range secPayloads {
+			s.do("BEGIN")
+			_, err := s.Exec(t.Context(), statement, payload)
+			if err != nil {
+				var pg *pgconn.PgError
+				require.ErrorAs(t, err, &pg, "%s: %.80q", argument, payload)
+				require.Contains(t, []string{
+					"22004", "22023", "22P02", "2200H", "55000", "2BP01", "42704", "42710", "42703", "42702", "42601", "42602", "42P01", "42P02", "42P18", "42804", "42809", "42883", "42939",
+					"3F000", "0A000", "54001",
+				}, pg.Code, "%s: %.80q: %+v", argument, payload, pg)
+				codes[pg.Code]++
+			} else {
+				codes["taken"]++
+				require.EqualValues(t, 1, s.number("SELECT alive FROM canary"), "%s: %.80q", argument, payload)
+				switch argument {
+				case "next_gapless name", "next_gapless_batch name", "adopt_gapless name":
+					require.Equal(t, []string{payload}, texts(s, "SELECT name FROM gapless.sequences WHERE name NOT IN ('known', $1) OR name = $1", payload))
+				case "void_gapless reason":
+					require.Contains(t, texts(s, "SELECT explanation FROM gapless.audit_gapless('known')")[0], payload)
+				}
+			}
+			s.do("ROLLBACK")
+			require.EqualValues(t, 1, s.number("SELECT alive FROM canary"), "%s: %.80q", argument, payload)
+		}
+	}
+	require.Greater(t, codes["taken"], 300)
+	require.Positive(t, codes["22023"])
+	t.Log(codes)
+}
+
+// TestATextInARowIsOnlyAText has the payloads in the columns that a column's expressions read: whoever may INSERT chooses them.
+func TestATextInARowIsOnlyAText(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	s.do("CREATE TABLE canary (alive integer); INSERT INTO canary VALUES (1)")
+	s.do("CREATE TABLE bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number text, UNIQUE (tenant, number))")
+	s.do("CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number bigint, UNIQUE (tenant, number))")
+	s.do("SELECT gapless.attach_gapless('bills', 'number', $$ 'b/' || NEW.tenant $$, format => $$ '№' || value || NEW.tenant $$)")
+	s.do("SELECT gapless.attach_gapless('late', 'number', $$ 'l/' || NEW.tenant $$, at_commit => true)")
+	numbered := 0
+	for _, payload := range secPayloads {
+		for _, table := range []string{"bills", "late"} {
+			var err error
+			for range 2 {
+				_, err = s.Exec(t.Context(), "INSERT INTO "+table+" (tenant) VALUES ($1), ($1), ('other')", payload)
+			}
+			if len(payload) > 253 {
+				requireCode(t, "22023", err) // the name of a sequence has 255 bytes at most
+				continue
+			}
+			if err != nil {
+				require.Equal(t, "bills", table)
+				requireCode(t, "22023", err) // a text with other digits, from which the number cannot be told
+				continue
+			}
+			numbered++
+			require.EqualValues(t, 4, s.number("SELECT gapless.last_gapless($1)", table[:1]+"/"+payload))
+		}
+		require.EqualValues(t, 1, s.number("SELECT alive FROM canary"))
+	}
+	require.Greater(t, numbered, len(secPayloads))
+	require.Empty(t, texts(s, "SELECT explanation FROM gapless.audit_gapless() WHERE NOT explained"))
+}
+
+// TestOneRolesManyNamesCostNobodyElseANumber has an application make names without end: it fills the disk, and nothing more. The
+// journal says who it was, and the owner takes away the right and the names.
+func TestOneRolesManyNamesCostNobodyElseANumber(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := connect(t, database), connect(t, database)
+	appName, app := role(t, database, "app")
+	owner.do("SELECT gapless.grant_gapless($1)", appName)
+	s := secAs(t, database, app)
+	const many = 20_000
+	s.do("SELECT pg_backend_pid()")
+	s.do("BEGIN")
+	s.do("SELECT count(gapless.next_gapless(repeat('x', 249) || i)) FROM generate_series(100000, 99999 + $1::integer) AS i", many)
+	require.EqualValues(t, 1, other.number("SELECT gapless.next_gapless('invoice', nowait => true)"), "while it holds all of them")
+	s.do("COMMIT")
+	require.EqualValues(t, 2, other.number("SELECT gapless.next_gapless('invoice')"))
+	perName := owner.number("SELECT (pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.allocation')) / $1::integer", many)
+	require.Less(t, perName, int64(2500), "bytes for a name of 255 bytes: twice in tables and twice in indexes, and who and when")
+	t.Logf("%d bytes a name", perName)
+
+	require.Equal(t, []string{appName}, texts(owner, "SELECT allocated_by FROM gapless.allocation GROUP BY 1 HAVING count(*) > 10000"))
+	owner.do("SELECT gapless.revoke_gapless($1)", appName)
+	s.refuse("42501", "SELECT gapless.next_gapless('another')")
+	require.EqualValues(t, many, owner.number(`
+		SELECT count(*) FROM (SELECT DISTINCT a.name FROM gapless.allocation AS a WHERE a.allocated_by = $1) AS n WHERE gapless.delete_gapless(n.name)`, appName))
+	require.Equal(t, []string{"invoice"}, texts(owner, "SELECT name FROM gapless.sequences"))
+}
+
+// TestALookAlikeNameIsAnotherSequence has names that people cannot tell apart: PostgreSQL and gapless do, byte by byte.
+func TestALookAlikeNameIsAnotherSequence(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	names := []string{"r\u00e9sum\u00e9", "re\u0301sume\u0301", "invoice", "Invoice", "invoice ", " invoice", "inv\u043eice", "invoice\u200b", "invo\u00adice", "\ufeffinvoice", "\uff49nvoice"}
+	for _, name := range names {
+		require.EqualValues(t, 1, s.number("SELECT gapless.next_gapless($1)", name))
+		require.EqualValues(t, 2, s.number("SELECT gapless.next_gapless($1 COLLATE \"C\")", name))
+	}
+	require.ElementsMatch(t, names, texts(s, "SELECT name FROM gapless.sequences"))
+}
+
+// TestAnEndlessBatchIsEndedByTheServersLimitsAndTakesNothing asks for 2^62 numbers. statement_timeout and temp_file_limit end
+// it, others go on meanwhile, and no number is spent.
+func TestAnEndlessBatchIsEndedByTheServersLimitsAndTakesNothing(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := connect(t, database), connect(t, database)
+	appName, app := role(t, database, "app")
+	owner.do("SELECT gapless.grant_gapless($1)", appName)
+	for _, batch := range []string{
+		"SELECT count(*) FROM gapless.next_gapless_batch('big', 4611686018427387904)",
+		"SELECT n FROM gapless.next_gapless_batch('big', 4611686018427387904) AS n LIMIT 1",
+		"SELECT count(*) FROM gapless.next_gapless_batch('big', 4611686018427387904, 1, 3)", // a journal row for each pair
+	} {
+		s := connect(t, database)
+		s.do("SET temp_file_limit = '16MB'; SET work_mem = '1MB'") // a superuser's to set, for a role
+		s.do("SET SESSION AUTHORIZATION " + app)
+		if !strings.Contains(batch, ", 3)") {
+			s.refuse("53400", batch)
+		}
+		s.do("SET statement_timeout = '200ms'")
+		s.do("BEGIN")
+		s.do("SELECT gapless.next_gapless('big')")
+		done := later(func() (any, error) { return s.Exec(s.ctx, batch) })
+		require.Positive(t, other.number("SELECT gapless.next_gapless('invoice', nowait => true)"))
+		err := (<-done).err
+		var pg *pgconn.PgError
+		require.ErrorAs(t, err, &pg)
+		require.Contains(t, []string{"57014", "53400"}, pg.Code, "%+v", pg)
+		s.do("ROLLBACK")
+		require.Nil(t, value[int64](owner, "SELECT gapless.last_gapless('big')"))
+	}
+
+	// The end of the range is known before anything is made.
+	s := secAs(t, database, app)
+	s.do("SET statement_timeout = '20s'")
+	s.do("SELECT gapless.next_gapless('big')")
+	s.refuse("2200H", "SELECT gapless.next_gapless_batch('big', 9223372036854775807)")
+	require.EqualValues(t, 2, s.number("SELECT gapless.next_gapless('big')"))
+}
+
+// TestALockTableThatOneRoleFillsIsFreeAgainWhenItEnds has a role mark transactions, which takes an advisory lock each, until
+// the server has no more. Any role can do that, by pg_advisory_lock alone. Others get errors, and no holes.
+func TestALockTableThatOneRoleFillsIsFreeAgainWhenItEnds(t *testing.T) {
+	t.Parallel()
+	server := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"max_locks_per_transaction": "10", "max_connections": "20"}))
+	database := server.NewDatabase(t)
+	require.NoError(t, pgtest.Install(t.Context(), database.URL))
+	owner, other := connect(t, database), connect(t, database)
+	appName, app := role(t, database, "app")
+	owner.do("SELECT gapless.grant_gapless($1)", appName)
+	other.do("SELECT gapless.next_gapless('invoice')")
+	s := secAs(t, database, app)
+	s.do("BEGIN")
+	marks := 0
+	var full *pgconn.PgError
+	for full == nil {
+		require.Less(t, marks, 100_000)
+		if _, err := s.Exec(t.Context(), "SELECT gapless.mark_gapless(gen_random_uuid())"); err != nil {
+			require.ErrorAs(t, err, &full)
+		}
+		marks++
+	}
+	require.Equal(t, "53200", full.Code)
+	require.Greater(t, marks, 10*20, "all the locks that there are")
+	t.Logf("%d marks", marks)
+	s.do("ROLLBACK")
+	require.EqualValues(t, 2, other.number("SELECT gapless.next_gapless('invoice')"))
+
+	// One transaction, marked once, holds one.
+	s.do("BEGIN")
+	s.do("SELECT gapless.mark_gapless(gen_random_uuid())")
+	require.EqualValues(t, 1, owner.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $1", s.pid()))
+	s.do("ROLLBACK")
+}
+
+// TestWhoTakesTheTokenOfAnotherMakesItWaitAndNothingElse has a role that knows the token of a transaction that is not its own.
+func TestWhoTakesTheTokenOfAnotherMakesItWaitAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := connect(t, database)
+	victimName, victim := role(t, database, "victim")
+	thiefName, thief := role(t, database, "thief")
+	owner.do("SELECT gapless.grant_gapless($1), gapless.grant_gapless($2)", victimName, thiefName)
+	v, w := secAs(t, database, victim), secAs(t, database, thief)
+	const token = "5a5a5a5a-0000-4000-8000-000000000001"
+	const outcome = "SELECT gapless.outcome_gapless('" + token + "', $1)"
+	v.do("BEGIN")
+	txid := v.number("SELECT gapless.mark_gapless('" + token + "')")
+	v.do("SELECT gapless.next_gapless('a')")
+	v.do("COMMIT")
+
+	// It learns nothing, and says nothing that is believed.
+	require.Equal(t, "unknown", *value[string](w, outcome, txid))
+	w.do("BEGIN")
+	forged := w.number("SELECT gapless.mark_gapless('" + token + "')")
+	w.do("SELECT gapless.next_gapless('b')")
+
+	// While it holds the lock, asking waits, as long as lock_timeout allows.
+	v.do("SET lock_timeout = '50ms'")
+	v.refuse("55P03", outcome, txid)
+	w.do("COMMIT")
+	w.do("SELECT pg_advisory_lock(uuid_hash_extended('" + token + "', 0))")
+	v.refuse("55P03", outcome, txid)
+	w.do("SELECT pg_advisory_unlock_all()")
+	require.Equal(t, "committed", *value[string](v, outcome, txid))
+	require.Equal(t, "unknown", *value[string](v, outcome, forged), "another's transaction is not one's own")
+	require.Equal(t, "committed", *value[string](w, outcome, forged))
+
+	// Nor does a lost transaction look committed because another has its token.
+	v.do("BEGIN")
+	lost := v.number("SELECT gapless.mark_gapless('" + token + "')")
+	v.do("SELECT gapless.next_gapless('a')")
+	v.do("ROLLBACK")
+	require.Equal(t, "lost", *value[string](v, outcome, lost))
+	require.EqualValues(t, 1, v.number("SELECT gapless.last_gapless('a')"))
+}
+
+// TestFlushingWithoutEndHoldsNobodyUp has a role call flush_gapless again and again within one transaction.
+func TestFlushingWithoutEndHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := connect(t, database), connect(t, database)
+	appName, app := role(t, database, "app")
+	owner.do("SELECT gapless.grant_gapless($1)", appName)
+	s := secAs(t, database, app)
+	s.do("BEGIN")
+	s.do("SELECT count(gapless.flush_gapless()) FROM generate_series(1, 10000)")
+	require.Zero(t, owner.number("SELECT count(*) FROM pg_locks WHERE pid = $1 AND locktype NOT IN ('virtualxid', 'transactionid', 'relation')", s.pid()))
+	require.Zero(t, owner.number(`
+		SELECT count(*) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation WHERE l.pid = $1 AND c.relnamespace = 'gapless'::regnamespace`, s.pid()))
+	require.EqualValues(t, 1, other.number("SELECT gapless.next_gapless('a', nowait => true)"))
+	s.do("COMMIT")
+}
+
+// TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse has a role that may only insert, into a table that numbers at commit. By
+// a setting it has the sequences of others locked, too, while it commits: lock_timeout ends that wait, no number is lost.
+func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := connect(t, database), connect(t, database)
+	_, app := role(t, database, "app")
+	owner.do("CREATE TABLE bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+	owner.do("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$, at_commit => true)")
+	owner.do("GRANT INSERT ON bills TO " + app)
+	owner.do("SELECT gapless.next_gapless('payroll')")
+	before := texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1")
+	s := secAs(t, database, app)
+	s.do("BEGIN")
+	s.do("SELECT set_config('gapless.expected', '=payroll', true)")
+	s.do("INSERT INTO bills DEFAULT VALUES")
+	s.do("SET CONSTRAINTS ALL IMMEDIATE")
+	other.do("SET lock_timeout = '50ms'")
+	other.refuse("55P03", "SELECT gapless.next_gapless('payroll')")
+	require.Equal(t, []uint32{s.pid()}, holdersOf(owner, "payroll", "holds"), "and the view says who it is")
+	s.do("ROLLBACK")
+	require.Equal(t, before, texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1"))
+	require.EqualValues(t, 2, other.number("SELECT gapless.next_gapless('payroll')"))
+}
+
+// TestARoleThatOnlyInsertsReachesOnlySequencesThatTheExpressionGives has a series that a column of the row chooses. Behind a
+// constant prefix it cannot be a sequence that is used by hand.
+func TestARoleThatOnlyInsertsReachesOnlySequencesThatTheExpressionGives(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := connect(t, database)
+	_, app := role(t, database, "app")
+	owner.do("CREATE TABLE open (series text, number bigint, UNIQUE (series, number)); CREATE TABLE prefixed (series text, number bigint, UNIQUE (series, number))")
+	owner.do("SELECT gapless.attach_gapless('open', 'number', 'NEW.series')")
+	owner.do("SELECT gapless.attach_gapless('prefixed', 'number', $$ 'prefixed/' || NEW.series $$)")
+	owner.do("GRANT INSERT ON open, prefixed TO " + app)
+	owner.do("SELECT gapless.next_gapless('payroll')")
+	owner.do("INSERT INTO open VALUES ('mine')")
+	s := secAs(t, database, app)
+	s.do("INSERT INTO prefixed VALUES ('payroll'), ('mine')")
+	s.refuse("55000", "INSERT INTO open VALUES ('prefixed/mine')") // another column's
+	require.EqualValues(t, 2, owner.number("SELECT gapless.next_gapless('payroll')"))
+	s.do("INSERT INTO open VALUES ('payroll')") // the numbers go on, in the column that it now belongs to
+	owner.refuse("55000", "SELECT gapless.next_gapless('payroll')")
+	require.EqualValues(t, 3, owner.number("SELECT number FROM open WHERE series = 'payroll'"))
+}
+
+// TestASequenceCanBeConfinedToARole has what the documentation advises where one role must not take from all sequences.
+func TestASequenceCanBeConfinedToARole(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := connect(t, database)
+	_, app := role(t, database, "app")
+	_, stranger := role(t, database, "stranger")
+	owner.do(`CREATE FUNCTION public.next_ticket() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+		AS $$ SELECT gapless.next_gapless('ticket') $$`)
+	owner.do("REVOKE ALL ON FUNCTION public.next_ticket FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.next_ticket TO " + app)
+	s := secAs(t, database, app)
+	require.EqualValues(t, 1, s.number("SELECT public.next_ticket()"))
+	s.refuse("42501", "SELECT gapless.next_gapless('ticket')")
+	s.refuse("42501", "SELECT gapless.next_gapless('payroll')")
+	secAs(t, database, stranger).refuse("42501", "SELECT public.next_ticket()")
+	require.Equal(t, []string{database.Name + " app"}, texts(owner, "SELECT allocated_by FROM gapless.allocation"), "the journal says who logged in")
+}
+
+// TestATimeoutEndsWhoHoldsASequenceForEver has the setting by which an operator limits how long one role can hold up the others.
+func TestATimeoutEndsWhoHoldsASequenceForEver(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := connect(t, database), connect(t, database)
+	appName, app := role(t, database, "app")
+	owner.do("SELECT gapless.grant_gapless($1)", appName)
+	s := secAs(t, database, app)
+	s.do("SET idle_in_transaction_session_timeout = '100ms'")
+	s.do("BEGIN")
+	s.do("SELECT gapless.next_gapless('a')")
+	require.EqualValues(t, 1, other.number("SELECT gapless.next_gapless('a')"), "it waits until the holder was ended, and takes its number")
+	_, err := s.Exec(context.WithoutCancel(t.Context()), "COMMIT")
+	require.Error(t, err)
+}
