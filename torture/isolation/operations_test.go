@@ -1,0 +1,170 @@
+package isolation_test
+
+import (
+	"slices"
+	"strings"
+)
+
+// operation is what a transaction does, apart from its beginning and its end.
+type operation struct {
+	name string
+	sql  string
+}
+
+// The operations, of which each meets each. All are about the sequence "a".
+var operations = []operation{
+	{"next", "SELECT gapless.next_gapless('a') AS value;"},
+	{"nowait", "SELECT gapless.next_gapless('a', nowait => true) AS value;"},
+	{"batch", "SELECT gapless.next_gapless_batch('a', 2) AS value;"},
+	{"adopt", "SELECT gapless.adopt_gapless('a', 10);"},
+	{"delete", "SELECT gapless.delete_gapless('a') AS deleted;"},
+	{"void", "SELECT gapless.void_gapless('a', 2, 'misprinted');"},
+	{"prune", "SELECT gapless.prune_gapless('a', 'infinity') AS dropped;"},
+	{"last", "SELECT gapless.last_gapless('a') AS last;"},
+	{"peek", "SELECT gapless.peek_gapless('a') AS peek;"},
+	{"early", "INSERT INTO early DEFAULT VALUES RETURNING number;"},
+	{"late", "INSERT INTO late DEFAULT VALUES;"},
+	{"attach", "SELECT gapless.attach_gapless('other', 'number', name => $$ 'a' $$);"},
+	{"detach", "SELECT gapless.detach_gapless('early', 'number');"},
+	{"outcome", "SELECT gapless.outcome_gapless('" + token + "', (SELECT last_value FROM marked)) AS outcome;"},
+	{"flush", "SELECT gapless.flush_gapless((SELECT last_value FROM marked));"},
+}
+
+// token marks the first transaction where the second one asks for its outcome.
+const token = "00000000-0000-4000-8000-000000000001"
+
+// state is what the operations find.
+type state struct {
+	name   string
+	about  string
+	setup  string
+	first  []string // the operations of the first transaction
+	second []string // those of the second one
+}
+
+var states = []state{
+	{
+		name:   "made",
+		about:  "Values 1 and 2 were adopted; no column has used the sequence yet",
+		setup:  "SELECT gapless.adopt_gapless('a', 1);\n    SELECT gapless.adopt_gapless('a', 2);\n    INSERT INTO other VALUES (1), (2);",
+		first:  strings.Fields("next nowait batch adopt delete void prune last peek early late attach detach"),
+		second: strings.Fields("next nowait batch adopt delete void prune last peek early late attach detach outcome flush"),
+	},
+	{
+		name:   "new",
+		about:  "Nobody has used the sequence: there is none",
+		first:  strings.Fields("next nowait batch adopt early late"),
+		second: strings.Fields("next nowait batch adopt delete void prune last peek early late"),
+	},
+	{
+		name:   "owned",
+		about:  "Column early.number has numbered two rows from the sequence, which is its own now",
+		setup:  "INSERT INTO early DEFAULT VALUES;\n    INSERT INTO early DEFAULT VALUES;",
+		first:  strings.Fields("void prune early late attach detach"),
+		second: strings.Fields("next nowait batch adopt delete void prune last peek early late attach detach outcome flush"),
+	},
+}
+
+// level is an isolation level, at which both transactions run.
+type level struct{ name, sql string }
+
+var levels = []level{
+	{"rc", "READ COMMITTED"},
+	{"rr", "REPEATABLE READ"},
+	{"s", "SERIALIZABLE"},
+}
+
+// ending is how the first transaction ends, and when.
+type ending struct {
+	name  string
+	about string
+}
+
+var (
+	commits = ending{"commits", "when the second has done its operation, or waits to do it"}
+	rolls   = ending{"rolls back", "likewise"}
+	before  = ending{"before", "it commits before the second does its operation, but after the second's snapshot"}
+)
+
+// endings are those that can make a difference.
+func endings(first string, l level) []ending {
+	switch {
+	case readOnly(first):
+		return []ending{commits}
+	case l.name == "rc": // before it, there is no snapshot to be older
+		return []ending{commits, rolls}
+	default:
+		return []ending{commits, rolls, before}
+	}
+}
+
+func readOnly(operation string) bool { return operation == "last" || operation == "peek" }
+
+// permutation is one order of the steps of both.
+type permutation struct {
+	state  state
+	first  string
+	second string
+	level  level
+	ending ending
+}
+
+// permutations are all of a spec, in the order of the spec.
+func permutations(s state, first string) (all []permutation) {
+	for _, second := range s.second {
+		for _, l := range levels {
+			for _, e := range endings(first, l) {
+				all = append(all, permutation{s, first, second, l, e})
+			}
+		}
+	}
+	return all
+}
+
+// steps are those of the spec's line: a name, and what tells the tester how to treat it.
+func (p permutation) steps() []string {
+	begin := []string{"s1_" + p.level.name, "s2_" + p.level.name}
+	switch p.second {
+	case "outcome":
+		begin = append(begin, "s1_mark")
+	case "flush":
+		// A transaction that ends later shows that the first one is still running. Without it, that could be one that the
+		// server has yet to begin.
+		begin = append(begin, "s1_mark", "s3_xid")
+	}
+	first, second, end := "s1_"+p.first, []string{"s2_" + p.second}, "s1_commit"
+	if p.ending == rolls {
+		end = "s1_rollback"
+	}
+	if p.ending == before {
+		return slices.Concat(begin, []string{first, end}, second, []string{"s2_commit"})
+	}
+	switch {
+	case p.second == "late":
+		// It takes its number when it commits, and has to meet the first one then.
+		return slices.Concat(begin, []string{first}, second, []string{"s2_commit", end})
+	case p.second == "nowait" && p.state.name == "new":
+		// It waits for a quarter of a second, which the tester sees or does not: (*) has it say so in any case, and it
+		// goes on when that is over, since the session is busy till then.
+		return slices.Concat(begin, []string{first, second[0] + "(*)", "s2_commit", end})
+	default:
+		return slices.Concat(begin, []string{first}, second, []string{end, "s2_commit"})
+	}
+}
+
+// names are the steps as the tester prints them.
+func (p permutation) names() []string {
+	names := p.steps()
+	for i := range names {
+		names[i] = strings.TrimSuffix(names[i], "(*)")
+	}
+	return names
+}
+
+func sqlOf(name string) string {
+	i := slices.IndexFunc(operations, func(o operation) bool { return o.name == name })
+	return operations[i].sql
+}
+
+// specName is the name of its files.
+func specName(s state, first string) string { return s.name + "-" + first }
