@@ -1,9 +1,11 @@
 # make alone lists the targets. Tools that users of the library never need are pinned in tools/go.mod.
 TOOL := go tool -modfile=tools/go.mod
 WITHPG := go run ./internal/pgtest/withpg
+TIMES ?= 1
+FUZZ ?= 20s
 SNAPSHOT := $(shell ls -d sql/schema/snapshots/* | tail -n 1)
 
-.PHONY: help test race lint generate verify check-sql examples demo bench
+.PHONY: help test race matrix torture isolation fuzz vulncheck lint generate verify check-sql examples demo bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +15,27 @@ test: ## run the tests against a real PostgreSQL, which they find or start
 
 race: ## the same with the race detector
 	go test -race ./...
+
+matrix: ## the tests on PostgreSQL 14 to 18, as far as each can be found or fetched (npm)
+	tools/matrix
+
+torture: ## faults, crashes and histories, for some minutes; make torture TIMES=100 for hours
+	go test -count=1 -timeout 0 ./torture/histories -duration $$((30 * $(TIMES)))s
+	go test -count=1 -timeout 0 ./torture/faults -host -rounds $(TIMES)
+	go test -count=1 -timeout 0 -run 'AcknowledgedSurvives|FlusherThatEnds|CutConnection|AFailOver' -crashes $$((50 * $(TIMES))) .
+
+isolation: ## who waits and who fails, for each pair of operations, by PostgreSQL's isolation tester
+	tester=$$(torture/isolation/install) && GAPLESS_ISOLATIONTESTER=$$tester go test -count=1 -timeout 30m -parallel 6 ./torture/isolation
+
+fuzz: ## what parses, each for 20 s; make fuzz FUZZ=10m for longer
+	for target in FuzzNamesOfSequences FuzzNumbersInTexts FuzzExpressions FuzzIdentifiers; do \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) . || exit; done
+	for target in FuzzCells FuzzThousands; do \
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) ./cmd/gapless || exit; done
+	go test -run '^$$' -fuzz '^FuzzMessages$$' -fuzztime $(FUZZ) ./internal/pgproxy
+
+vulncheck: ## known vulnerabilities in what is used (needs the internet)
+	$(TOOL) govulncheck ./...
 
 lint: ## golangci-lint (.golangci.yml), and shellcheck if it is installed
 	$(TOOL) golangci-lint run ./...
