@@ -33,8 +33,8 @@ DECLARE
     parameter    pg_catalog.text;
     expression   pg_catalog.text;
     checked      record;
-    read_columns smallint[] := '{}';
-    name_columns smallint[] := '{}';
+    read_columns smallint[] := '{}'::smallint[];
+    name_columns smallint[] := '{}'::smallint[];
     key          pg_catalog.name[];
     dated        pg_catalog.text;
     bodies       record;
@@ -42,7 +42,7 @@ DECLARE
     function     pg_catalog.text;
     rows         pg_catalog.text;
     pins         pg_catalog.text;
-    pinned       pg_catalog.text[] := '{}';
+    pinned       pg_catalog.text[] := '{}'::pg_catalog.text[];
     installer    pg_catalog.name;
     other        pg_catalog.text;
     part         pg_catalog.regclass;
