@@ -24,8 +24,10 @@ func TestDeadlocksOfSequencesAreRunAgain(t *testing.T) {
 		n := w.round(func() { w.awaitAgain(20) })
 		require.Zero(t, n.failed)
 	}
-	deadlocks := value[int64](connect(t, database.URL), "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
-	require.Positive(t, deadlocks)
+	observer := connect(t, database.URL)
+	require.Eventually(t, func() bool { // idle sessions report what they counted after 10 s
+		return value[int64](observer, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") > 0
+	}, eventually, tick)
 }
 
 // TestAPreparedTransactionKeepsItsNumbersUntilItIsResolved leaves transactions behind that have been prepared, and hold all
