@@ -587,6 +587,22 @@ func TestFlushes(t *testing.T) {
 		s.refuse("22023", "SELECT gapless.flush_gapless($1)", never)
 	}
 
+	// A snapshot that is older is no obstacle; a transaction that has its id already cannot tell a newer one from one that was lost.
+	old := connect(t, database)
+	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
+		old.do("BEGIN ISOLATION LEVEL " + level)
+		old.do("SELECT txid_current_snapshot()")
+		txid = s.number("SELECT txid_current()")
+		old.do("SELECT gapless.flush_gapless($1)", txid)
+		txid = s.number("SELECT txid_current()")
+		old.refuse("25000", "SELECT gapless.flush_gapless($1)", txid)
+		old.do("ROLLBACK; BEGIN ISOLATION LEVEL " + level)
+		old.do("SELECT gapless.flush_gapless($1)", txid)
+		old.do("ROLLBACK; BEGIN ISOLATION LEVEL " + level)
+		old.refuse("22023", "SELECT gapless.flush_gapless($1)", old.number("SELECT txid_snapshot_xmax(txid_current_snapshot())")) // the very next
+		old.do("ROLLBACK")
+	}
+
 	// As one message with COMMIT, it tells a COMMIT that became a ROLLBACK.
 	message := func(statement string) error {
 		s.do("BEGIN")

@@ -7,6 +7,7 @@ package faults_test
 import (
 	"bufio"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
@@ -148,6 +149,57 @@ func TestAFullDiskOfTheWALGivesNumbersBack(t *testing.T) {
 				server.Start(t)
 			}
 		})
+	}
+}
+
+// TestABackendOutOfMemoryGivesItsNumbersBack has one caller ask for more than its process may have, and gives the others no more
+// than they have.
+func TestABackendOutOfMemoryGivesItsNumbersBack(t *testing.T) {
+	t.Parallel()
+	if !onHost(t) {
+		return
+	}
+	server := newServer(t, nil)
+	database := server.NewDatabase(t)
+	w := newWorkload(t, database, database.URL)
+	w.allowed = codes("53200")
+	_, uid, gid := dataOf(t, server)
+	s := connect(t, database.URL)
+	const mebibyte = 1 << 20
+	limit := func(pid int32, more int64) {
+		t.Helper()
+		size := "unlimited"
+		if more >= 0 {
+			pages, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+			require.NoError(t, err)
+			has, err := strconv.ParseInt(strings.Fields(string(pages))[0], 10, 64)
+			require.NoError(t, err)
+			size = strconv.FormatInt(has*int64(os.Getpagesize())+more, 10)
+		}
+		cmd := exec.CommandContext(t.Context(), "prlimit", "--pid", strconv.Itoa(int(pid)), "--as="+size+":") // the soft one, so that it can be raised
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+		output, err := cmd.CombinedOutput()
+		require.NoError(t, err, "%s", output)
+	}
+	s.do("SET jit = off") // its library would be the first that there is no room for
+	own := int32(s.PgConn().PID())
+	for range *rounds {
+		w.round(func() {
+			others := values[int32](s, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
+			for _, pid := range others {
+				limit(pid, mebibyte)
+			}
+			limit(own, 32*mebibyte)
+			s.do("BEGIN")
+			s.refuse("53200", "SELECT array_agg(n) FROM gapless.next_gapless_batch('more than there is room for', 20000000) AS n")
+			s.do("ROLLBACK")
+			for _, pid := range append(others, own) {
+				limit(pid, -1)
+			}
+		})
+		s.do("BEGIN")
+		require.EqualValues(t, 1, value[int64](s, "SELECT gapless.next_gapless('more than there is room for')"))
+		s.do("ROLLBACK")
 	}
 }
 

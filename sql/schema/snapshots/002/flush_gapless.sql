@@ -3,7 +3,7 @@
 -- For transactions with synchronous_commit = off: the barrier that makes them durable, for many at once. It writes WAL and commits
 -- synchronously; a flush of the WAL covers all before it. (Early lock release: Johnson et al., "Aether", PVLDB 2010.) Locks nothing.
 -- Raises 40000 (that transaction was rolled back), 55000 (it is still running, or too old to tell), 22023 (there was none yet),
--- 25006 (a standby).
+-- 25000 (it is newer than the caller's, in REPEATABLE READ and above), 25006 (a standby).
 CREATE OR REPLACE FUNCTION gapless.flush_gapless(
     txid bigint DEFAULT NULL
 ) RETURNS void
@@ -11,15 +11,23 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    own    bigint;
     status text;
 BEGIN
     IF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'a standby cannot make anything durable'
             USING ERRCODE = 'read_only_sql_transaction', HINT = 'Call gapless.flush_gapless on the primary.', SCHEMA = 'gapless';
     ELSIF flush_gapless.txid IS NOT NULL THEN
-        IF flush_gapless.txid NOT BETWEEN 0 AND txid_snapshot_xmax(txid_current_snapshot()) - 1
-            AND flush_gapless.txid IS DISTINCT FROM txid_current_if_assigned()
-        THEN
+        -- What the server has given out comes before this transaction's own id, which it may get just now, or before the end of
+        -- its snapshot. A transaction that has had both for a while (REPEATABLE READ and above) cannot tell.
+        own := txid_current_if_assigned();
+        IF flush_gapless.txid NOT BETWEEN 0 AND greatest(coalesce(own, txid_current() - 1), txid_snapshot_xmax(txid_current_snapshot()) - 1) THEN
+            IF own < flush_gapless.txid AND current_setting('transaction_isolation') <> 'read committed' THEN
+                RAISE EXCEPTION 'transaction % is newer than this one, which cannot tell whether it has committed', flush_gapless.txid
+                    USING ERRCODE = 'invalid_transaction_state',
+                        HINT = 'Call gapless.flush_gapless after COMMIT, in a transaction of its own.',
+                        SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
+            END IF;
             RAISE EXCEPTION 'transaction % has not committed: the server has given out no such number, or it is still running', flush_gapless.txid
                 USING ERRCODE = 'invalid_parameter_value',
                     HINT = 'Give what txid_current(), or gapless.mark_gapless, returned in a transaction that has ended on this server. After a crash or a fail-over, the transaction was lost.',
@@ -48,6 +56,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.flush_gapless IS
-'The barrier of group commit: when the transaction that calls this has committed, all that committed before is as durable as a commit with synchronous_commit on. For transactions with synchronous_commit = off. With a txid it raises unless that transaction has committed: COMMIT; SELECT gapless.flush_gapless(txid), as one message, fails where COMMIT became a ROLLBACK. Locks nothing. Raises 40000 (rolled back), 55000 (still running, or too old to tell), 22023 (no such transaction), 25006 on a standby.';
+'The barrier of group commit: when the transaction that calls this has committed, all that committed before is as durable as a commit with synchronous_commit on. For transactions with synchronous_commit = off. With a txid it raises unless that transaction has committed: COMMIT; SELECT gapless.flush_gapless(txid), as one message, fails where COMMIT became a ROLLBACK. Locks nothing. Raises 40000 (rolled back), 55000 (still running, or too old to tell), 22023 (no such transaction), 25000 (newer than the caller''s, which has written under REPEATABLE READ or above), 25006 on a standby.';
 
 REVOKE ALL ON FUNCTION gapless.flush_gapless FROM PUBLIC;
