@@ -2161,7 +2161,8 @@ BEGIN
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_proc AS p
         ON p.oid = t.tgfoid AND p.pronamespace = c.relnamespace AND p.proowner = c.relowner AND p.prosecdef
-    WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42;
+    WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42
+        AND pg_get_triggerdef(t.oid) IS NOT NULL; -- NULL where an older snapshot (REPEATABLE READ) shows what somebody has detached
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
             USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
