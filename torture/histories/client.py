@@ -29,6 +29,8 @@ STATEMENTS = {
         FROM gapless.delete_gapless(%(name)s) AS existed
         WHERE existed
         RETURNING 0""",
+    "at INSERT": "INSERT INTO public.numbered (key) SELECT %(key)s FROM generate_series(1, %(size)s) RETURNING value",
+    "at COMMIT": "INSERT INTO public.numbered_at_commit (key) SELECT %(key)s FROM generate_series(1, %(size)s) RETURNING 0",
     "look": "SELECT v FROM gapless.last_gapless(%(name)s) AS v WHERE v IS NOT NULL",
 }
 
@@ -48,7 +50,9 @@ def connect():
 
 
 def take(cursor, step, key):
-    name = "one" if step["kind"] == "issue" and step["size"] == 1 else step["kind"]
+    name = step["kind"]
+    if name == "issue":
+        name = step["column"] or ("one" if step["size"] == 1 else name)
     try:
         cursor.execute(STATEMENTS[name], dict(step, key=key))
     except psycopg2.Error as error:

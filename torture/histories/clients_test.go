@@ -31,8 +31,23 @@ const (
 		kind text NOT NULL,
 		value bigint,
 		id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY
-	)`
-	issueEntry = `INSERT INTO public.entry (sequence, key, kind, value)
+	);
+
+	-- An id of its own would be taken before the lock: there the value says what came first.
+	CREATE TABLE public.numbered (key text NOT NULL, value bigint UNIQUE);
+	CREATE TABLE public.numbered_at_commit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, value bigint UNIQUE);
+	SELECT gapless.attach_gapless('public.numbered', 'value', name => $$ 'rows' $$),
+		gapless.attach_gapless('public.numbered_at_commit', 'value', name => $$ 'rows at commit' $$, at_commit => true);
+
+	CREATE VIEW public.entries AS
+	SELECT sequence, key, kind, value, id FROM public.entry
+	UNION ALL
+	SELECT 'rows', key, 'issue', value, value FROM public.numbered
+	UNION ALL
+	SELECT 'rows at commit', key, 'issue', value, value FROM public.numbered_at_commit`
+	issueRows         = "INSERT INTO public.numbered (key) SELECT $1 FROM generate_series(1, $2) RETURNING value"
+	issueRowsAtCommit = "INSERT INTO public.numbered_at_commit (key) SELECT $1 FROM generate_series(1, $2) RETURNING 0"
+	issueEntry        = `INSERT INTO public.entry (sequence, key, kind, value)
 		SELECT $1, $2::text, 'issue', v FROM gapless.next_gapless($1, $3, $4, $5) AS v
 		RETURNING value`
 	issueEntries = `INSERT INTO public.entry (sequence, key, kind, value)
@@ -48,6 +63,13 @@ const (
 
 // statement issues what the step is to, and enters it.
 func (s step) statement(key string) (statement string, arguments []any) {
+	switch s.series.column {
+	case atInsert:
+		return issueRows, []any{key, s.size}
+	case atCommit:
+		return issueRowsAtCommit, []any{key, s.size}
+	case called:
+	}
 	var reset *int64
 	if s.series.reset != 0 {
 		reset = &s.series.reset
@@ -85,7 +107,12 @@ func takeAll(p plan, r *record, execute func(statement string) error, take func(
 }
 
 // saw notes a result, and when it came.
-func (r *record) saw(a result) { r.taken = append(r.taken, taken{a, r.now()}) }
+func (r *record) saw(a result) {
+	if a.kind == issue && a.series.column == atCommit {
+		a.values, a.unseen = nil, true
+	}
+	r.taken = append(r.taken, taken{a, r.now()})
+}
 
 // isRefused reports whether the sequence was past what was to be adopted.
 func isRefused(err error) bool {
@@ -201,7 +228,7 @@ func (c *plain) take(ctx context.Context, s step, key string) (taken result, err
 	taken.ok = true
 	switch s.kind {
 	case issue:
-		if c.autocommit != nil {
+		if c.autocommit != nil && s.series.column == called {
 			return c.takeOutside(ctx, s, key)
 		}
 		statement, arguments := s.statement(key)
@@ -240,7 +267,7 @@ func (c *plain) takeOutside(ctx context.Context, s step, key string) (taken resu
 func (c *plain) look(ctx context.Context, of series) (newest *int64, err error) {
 	rows, _ := c.conn.Query(ctx, `SELECT newest.v, e.kind, e.value
 		FROM gapless.last_gapless($1) AS newest (v)
-		LEFT JOIN public.entry AS e ON e.sequence = $1
+		LEFT JOIN public.entries AS e ON e.sequence = $1
 		ORDER BY e.id`, of.name)
 	var seen counter
 	var entryKind *kind
@@ -343,6 +370,12 @@ func (c *library) take(ctx context.Context, tx pgx.Tx, s step, key string) (take
 	sequence := gapless.NewSequence(s.series.name, opts...)
 	entries := []*int64{nil}
 	taken.ok = true
+	if s.kind == issue && s.series.column != called {
+		statement, arguments := s.statement(key)
+		rows, _ := tx.Query(ctx, statement, arguments...)
+		taken.values, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		return taken, err
+	}
 	switch s.kind {
 	case issue:
 		one, many := sequence.Next, sequence.NextBatch

@@ -13,12 +13,22 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// series is a sequence, and how it begins and cycles.
+// series is a sequence, how it begins and cycles, and what takes from it.
 type series struct {
 	name    string
 	initial int64
 	reset   int64 // 0: it does not cycle
+	column  column
 }
+
+// column says when an attached column takes from a sequence, if one does.
+type column string
+
+const (
+	called   column = "" // by functions alone
+	atInsert column = "at INSERT"
+	atCommit column = "at COMMIT" // so nobody sees what it took
+)
 
 // counter is the state of a sequence.
 type counter struct {

@@ -34,13 +34,15 @@ type script struct {
 	plans  [][]plan // of each client
 }
 
-// newScript draws one. The series "plain" only ever counts; only "managed" is also adopted and deleted.
+// newScript draws one. The series "plain" only ever counts; only "managed" is also adopted and deleted. The last two are columns'.
 func newScript(random *rand.Rand, clients, turns int) script {
 	initial := random.Int64N(7) - 3
 	s := script{series: []series{
 		{name: "cycle", initial: initial, reset: initial + 2 + random.Int64N(9)},
 		{name: "managed", initial: 1 + random.Int64N(3)},
 		{name: "plain", initial: 1},
+		{name: "rows", initial: 1, column: atInsert},
+		{name: "rows at commit", initial: 1, column: atCommit},
 	}}
 	for client := range clients {
 		var plans []plan
@@ -75,7 +77,7 @@ func (s script) draw(random *rand.Rand, turn int64) plan {
 	}
 	chosen := []series{s.series[random.IntN(len(s.series))]}
 	if one(5) { // in the order of their names, as everybody should
-		chosen = s.series[random.IntN(2):]
+		chosen = s.series[random.IntN(4):]
 	}
 	for _, of := range chosen {
 		add := func(k kind, undone bool) {
@@ -88,12 +90,12 @@ func (s script) draw(random *rand.Rand, turn int64) plan {
 			case k == adopt: // more or less where it may be by then
 				taken.target = random.Int64N(20 + 6*turn)
 			}
-			taken.nowait = k == issue && one(20)
+			taken.nowait = k == issue && of.column == called && one(20)
 			p.steps = append(p.steps, taken)
 		}
 		if one(6) {
 			add(look, false)
-			if one(2) {
+			if one(2) || of.column == atCommit {
 				continue
 			}
 		}
@@ -115,7 +117,7 @@ func (s script) draw(random *rand.Rand, turn int64) plan {
 			}
 			add(issue, false)
 		}
-		if one(6) {
+		if of.column != atCommit && one(6) {
 			add(look, false)
 		}
 		if of.name == "managed" && one(15) {

@@ -67,6 +67,7 @@ func (c *python) run(ctx context.Context, p plan, r *record) error {
 	type pythonStep struct {
 		Kind    kind   `json:"kind"`
 		Name    string `json:"name"`
+		Column  column `json:"column"`
 		Initial int64  `json:"initial"`
 		Reset   *int64 `json:"reset"`
 		Size    int    `json:"size"`
@@ -78,7 +79,7 @@ func (c *python) run(ctx context.Context, p plan, r *record) error {
 	}
 	steps := make([]pythonStep, len(p.steps))
 	for i, s := range p.steps {
-		steps[i] = pythonStep{s.kind, s.series.name, s.series.initial, nil, s.size, s.target, s.nowait, s.undone, p.first(i), p.last(i)}
+		steps[i] = pythonStep{s.kind, s.series.name, s.series.column, s.series.initial, nil, s.size, s.target, s.nowait, s.undone, p.first(i), p.last(i)}
 		if s.series.reset != 0 {
 			steps[i].Reset = &s.series.reset
 		}

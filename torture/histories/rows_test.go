@@ -1,7 +1,7 @@
 package histories_test
 
 // What the committed rows say. Each was written in the transaction of its value, so they are the truth; and their ids were
-// taken under the sequence's lock, so that they are in the order of the commits.
+// taken under the sequence's lock, so that they are in the order of the commits. Those of columns are in their values' order.
 
 import (
 	"context"
@@ -27,11 +27,11 @@ func (e entry) String() string {
 	return fmt.Sprintf("%s %d", e.Kind, *e.Value)
 }
 
-// rows are all of a history's, in their order.
+// rows are all of a history's, those of each sequence in their order.
 type rows []entry
 
 func (h *history) readRows(ctx context.Context, conn *pgx.Conn) (rows, error) {
-	found, _ := conn.Query(ctx, "SELECT sequence, key, kind, value FROM public.entry ORDER BY id")
+	found, _ := conn.Query(ctx, "SELECT sequence, key, kind, value FROM public.entries ORDER BY sequence COLLATE \"C\", id")
 	return pgx.CollectRows(found, pgx.RowToStructByPos[entry])
 }
 
