@@ -2,6 +2,8 @@
 TOOL := go tool -modfile=tools/go.mod
 WITHPG := go run ./internal/pgtest/withpg
 TIMES ?= 1
+# Small disks, a jumping clock and a pooler, where root and Debian's packages faketime and pgbouncer are.
+HOST ?= $(shell [ "$$(id -u)" = 0 ] && command -v faketime pgbouncer >/dev/null && echo -host)
 FUZZ ?= 20s
 SNAPSHOT := $(shell ls -d sql/schema/snapshots/* | tail -n 1)
 
@@ -21,8 +23,9 @@ matrix: ## the tests on PostgreSQL 14 to 18, as far as each can be found or fetc
 
 torture: ## faults, crashes and histories, for some minutes; make torture TIMES=100 for hours
 	go test -count=1 -timeout 0 ./torture/histories -duration $$((30 * $(TIMES)))s
-	go test -count=1 -timeout 0 ./torture/faults -host -rounds $(TIMES)
-	go test -count=1 -timeout 0 -run 'AcknowledgedSurvives|FlusherThatEnds|CutConnection|AFailOver' -crashes $$((50 * $(TIMES))) .
+	go test -count=1 -timeout 0 ./torture/faults $(HOST) -rounds $(TIMES)
+	go test -count=1 -timeout 0 -run 'AcknowledgedSurvives|FlusherThatEnds|CutConnection' -crashes $$((50 * $(TIMES))) .
+	go test -count=$(TIMES) -timeout 0 -run 'FailOver|LostAnswer|Restore|PgUpgrade|RecoveryTo|DetachedConcurrently' . ./stdlib
 
 isolation: ## who waits and who fails, for each pair of operations, by PostgreSQL's isolation tester
 	tester=$$(torture/isolation/install) && GAPLESS_ISOLATIONTESTER=$$tester go test -count=1 -timeout 30m -parallel 6 ./torture/isolation
@@ -39,7 +42,7 @@ vulncheck: ## known vulnerabilities in what is used (needs the internet)
 
 lint: ## golangci-lint (.golangci.yml), and shellcheck if it is installed
 	$(TOOL) golangci-lint run ./...
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/image/* tools/verify examples/run examples/install; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/image/* tools/verify examples/run examples/install tools/matrix tools/postgres torture/isolation/install; fi
 
 generate: ## write what is generated: the functions' snapshot, sqlc's Go, the single-file install, the dumped schema
 	rm -rf $(SNAPSHOT) && cp -R sql/functions $(SNAPSHOT)

@@ -21,7 +21,7 @@ import (
 // before it is durable.
 //
 // A few connections are the fastest for one sequence, since they queue for its lock: let the pool have 2 to 8 for any number
-// of goroutines. A connection goes back to the pool before its transaction waits for the flush.
+// of goroutines; more, where transactions wait for something else as well, so that some are always ready to commit. A connection goes back to the pool before its transaction waits for the flush.
 //
 // A GroupCommitter can be used by many goroutines. Make it with [NewGroupCommitter], and Close it.
 type GroupCommitter struct {
@@ -113,7 +113,7 @@ func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn fun
 			return err
 		}
 		t, err := c.from.run(ctx, options.Isolation, flusher, fn)
-		if t == nil || err != nil && !errors.Is(err, errResults) {
+		if t == nil || err != nil && !errors.Is(err, retry.ErrCommitted) {
 			return err // not committed, or resolved already
 		}
 		if broken := flusher.await(ctx); broken != nil {

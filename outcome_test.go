@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -333,7 +334,7 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 			gapless.CommitBatch(tx).Queue("SELECT 1/0")
 			return nil
 		})
-		require.ErrorIs(t, err, failed)
+		requireCode(t, "22012", err)
 		require.EqualValues(t, 2, n.observer.number("SELECT count(*) FROM invoices"))
 
 		// A failed statement before: COMMIT would be a ROLLBACK.
@@ -353,6 +354,41 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 		})
 		require.NoError(t, err)
 		require.EqualValues(t, 2, n.observer.number("SELECT count(*) FROM invoices"))
+
+		// COMMIT itself is refused, whatever the callbacks say, and whatever they try to read.
+		n.observer.do("CREATE TABLE later (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+		for _, callback := range []func(pgx.Row) error{
+			func(row pgx.Row) error { var a int; return row.Scan(&a) },
+			func(pgx.Row) error { return failed },
+			func(row pgx.Row) error { var a time.Time; return row.Scan(&a) },
+		} {
+			err = n.inTx(t.Context(), func(tx pgx.Tx) error {
+				gapless.CommitBatch(tx).Queue("INSERT INTO public.later VALUES (1), (1) RETURNING a").QueryRow(callback)
+				return nil
+			})
+			requireCode(t, "23505", err)
+			require.NotContains(t, err.Error(), "has committed")
+			require.Zero(t, n.observer.number("SELECT count(*) FROM later"))
+		}
+
+		// It has committed: a callback's error is no reason to run it again, whatever its code.
+		for _, callback := range []func(pgx.Row) error{
+			func(pgx.Row) error {
+				return &pgconn.PgError{Severity: "ERROR", SeverityUnlocalized: "ERROR", Code: "40001"}
+			},
+			func(row pgx.Row) error { var a time.Time; return row.Scan(&a) },
+		} {
+			before := n.observer.number("SELECT count(*) FROM invoices")
+			runs = 0
+			err = n.inTx(t.Context(), func(tx pgx.Tx) error {
+				runs++
+				gapless.CommitBatch(tx).Queue(insert).QueryRow(callback)
+				return nil
+			})
+			require.ErrorContains(t, err, "has committed")
+			require.Equal(t, 1, runs)
+			require.Equal(t, before+1, n.observer.number("SELECT count(*) FROM invoices"))
+		}
 	})
 }
 

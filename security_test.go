@@ -347,6 +347,7 @@ BEGIN
 		EXECUTE format('CREATE DOMAIN evil.%1$I AS pg_catalog.%1$I CHECK (public.ran())', item.typname);
 		made := made + 1;
 	END LOOP;
+	CREATE DOMAIN evil.record AS pg_catalog.text CHECK (public.ran());
 	ASSERT made > 2000, made;
 END $do$`
 
@@ -411,6 +412,7 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 			for _, name := range []string{"text", "name", "regclass", "uuid", "oid"} {
 				s.do("CREATE DOMAIN pg_temp." + name + " AS pg_catalog." + name + " CHECK (public.ran())")
 			}
+			s.do("CREATE DOMAIN pg_temp.record AS pg_catalog.text CHECK (public.ran())")
 			s.do("SET search_path = " + searchPath)
 			prefix := fmt.Sprintf("%s %d", who, i)
 			for _, name := range order {

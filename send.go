@@ -62,6 +62,9 @@ func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
 	return fmt.Errorf("gapless: %w: the batch was sent: %w", client.ErrOutcomeUnknown, context.Cause(ctx))
 }
 
+// errNothing is that others have sent what was queued.
+var errNothing = errors.New("nothing is queued")
+
 // maxShared is how many batches share a transaction at most.
 const maxShared = 128
 
@@ -109,15 +112,18 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 			follow()
 		}
 	}
+	began := false
 	err := c.inTx(ctx, retry.NewOptions[TxOption](nil), func(tx pgx.Tx) error {
+		began = true
 		take()
-		for _, b := range batches {
-			b.queueInto(CommitBatch(tx), tx.Conn().TypeMap())
+		if len(batches) == 0 {
+			return errNothing
 		}
+		tx.(*transaction).shared = batches
 		return nil
 	})
-	if err != nil {
-		take() // it did not even begin
+	if !began {
+		take() // what waits for it has to be told
 	}
 	for _, stop := range stops {
 		stop()
@@ -182,7 +188,7 @@ func (b *sharedBatch) finish(err error) {
 	defer b.mu.Unlock()
 	b.finished = true
 	if err == nil && b.err != nil {
-		err = fmt.Errorf("gapless: %w: %w", errResults, b.err)
+		err = fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, b.err)
 	}
 	b.done <- err
 }

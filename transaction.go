@@ -18,7 +18,7 @@ import (
 // returned nil, so that they cost no round trip of their own. tx is what fn was given; of any other transaction it is an
 // empty batch that nobody sends.
 //
-// A number that is allocated there is locked for no round trip at all:
+// A number that is allocated there is locked for no round trip:
 //
 //	var number int64
 //	gapless.CommitBatch(tx).Queue(
@@ -26,8 +26,11 @@ import (
 //	).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
 //	return nil
 //
-// When one of the statements fails, the transaction is rolled back, and run again where PostgreSQL asks for that. The
-// callbacks of the batch run once COMMIT has been answered: InTx returns an error of theirs, but does not undo the transaction.
+// When one of the statements fails, or COMMIT does, the transaction is rolled back, and run again where PostgreSQL asks for that.
+// The callback of a statement runs when its result has come, which is when COMMIT has been sent: InTx returns an error of theirs,
+// but does not undo the transaction for it, nor run it again. Believe in what a callback read once InTx has returned nil.
+//
+// Where commits wait for a standby, the batch goes ahead of COMMIT, by one round trip, except in a [GroupCommitter].
 func CommitBatch(tx pgx.Tx) *pgx.Batch {
 	if t, ok := tx.(*transaction); ok {
 		return &t.last
@@ -41,7 +44,8 @@ const rollbackTimeout = 5 * time.Second
 // transaction is one that can be found again when the answer to its COMMIT is lost, by its token and txid.
 type transaction struct {
 	pgx.Tx
-	last pgx.Batch // see CommitBatch
+	last   pgx.Batch      // see CommitBatch
+	shared []*sharedBatch // what goes along with it, for Send
 
 	token uuid.UUID
 	txid  int64
@@ -93,10 +97,7 @@ func (t *transaction) rollBack(ctx context.Context) {
 	_ = t.Rollback(ctx)
 }
 
-// errResults is that the transaction has committed, but a callback of its CommitBatch failed.
-var errResults = errors.New("the transaction has committed, but a result of its last statements was not read")
-
-// commit sends the last statements and COMMIT. What an error means, retry.Answered says, unless it is an errResults.
+// commit sends the last statements and COMMIT. What an error means, retry.Answered says, unless it is a retry.ErrCommitted.
 func (t *transaction) commit(ctx context.Context) error {
 	conn := t.Conn().PgConn()
 	switch {
@@ -107,29 +108,30 @@ func (t *transaction) commit(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return errNotSent{context.Cause(ctx)}
 	}
+	// Their results are read ahead of the callbacks, so that an error of Close is the server's, and COMMIT's result is always read.
+	own := &sharedBatch{ctx: ctx, batch: &t.last}
+	var last pgx.Batch
+	for _, b := range append([]*sharedBatch{own}, t.shared...) {
+		b.queueInto(&last, t.Conn().TypeMap())
+	}
 	var tag string
-	var err, results error
+	var err error
 	switch {
 	case conn.TxStatus() == 'E': // COMMIT would be a ROLLBACK
 		t.rollBack(ctx)
 		tag = "ROLLBACK"
-	case t.last.Len() == 0:
+	case last.Len() == 0:
 		tag, err = exec(ctx, conn, "commit")
 	case t.replicated && !t.asynchronous:
 		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby.
-		results = t.Conn().SendBatch(ctx, &t.last).Close()
-		if results != nil && (conn.IsClosed() || conn.TxStatus() != 'T') {
-			return errNotSent{results}
+		if err := t.Conn().SendBatch(ctx, &last).Close(); err != nil {
+			return errNotSent{err}
 		}
 		tag, err = exec(ctx, conn, "commit")
 	default:
-		t.last.Queue("commit").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
-		err = t.Conn().SendBatch(ctx, &t.last).Close()
-		switch {
-		case err == nil || conn.IsClosed():
-		case conn.TxStatus() == 'I':
-			err, results = nil, err
-		default: // a statement failed, and COMMIT with it
+		last.Queue("commit").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
+		err = t.Conn().SendBatch(ctx, &last).Close()
+		if err != nil && !conn.IsClosed() && conn.TxStatus() != 'I' { // a statement failed, and COMMIT with it
 			return errNotSent{err}
 		}
 	}
@@ -138,8 +140,8 @@ func (t *transaction) commit(ctx context.Context) error {
 		return err
 	case tag == "ROLLBACK":
 		return errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
-	case results != nil:
-		return fmt.Errorf("gapless: %w: %w", errResults, results)
+	case own.err != nil:
+		return fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, own.err)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts .
 }
 
 // run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not durable
-// yet. Without an error, or with an errResults, it returns the transaction.
+// yet. Without an error, or with a retry.ErrCommitted, it returns the transaction.
 func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flusher, fn func(tx pgx.Tx) error) (*transaction, error) {
 	conn, release, err := from.acquire(ctx)
 	if err != nil {
@@ -92,7 +92,7 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flushe
 	}
 	err = t.commit(ctx)
 	switch {
-	case err == nil || errors.Is(err, errResults):
+	case err == nil || errors.Is(err, retry.ErrCommitted):
 		return t, err
 	case retry.Answered(err):
 		return nil, err

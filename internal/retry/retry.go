@@ -65,10 +65,10 @@ func backoff(made int) time.Duration {
 
 func (o Options) retries(err error) bool {
 	var pg *pgconn.PgError
-	if errors.Is(err, ErrLost) {
+	switch {
+	case errors.Is(err, ErrLost):
 		return true
-	}
-	if errors.Is(err, client.ErrOutcomeUnknown) || !errors.As(err, &pg) {
+	case errors.Is(err, ErrCommitted), errors.Is(err, client.ErrOutcomeUnknown), !errors.As(err, &pg):
 		return false
 	}
 	switch pg.Code {
@@ -79,6 +79,10 @@ func (o Options) retries(err error) bool {
 	}
 	return false
 }
+
+// ErrCommitted is that the transaction has committed, but a callback of its last statements failed, perhaps with a PgError of
+// its own.
+var ErrCommitted = errors.New("the transaction has committed, but a result of its last statements was not read")
 
 // ErrNotSent is that COMMIT was certainly not sent.
 var ErrNotSent = errors.New("COMMIT was not sent")

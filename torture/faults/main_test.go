@@ -8,7 +8,7 @@
 //
 //	go test -count=1 -timeout 60m ./torture/faults -rounds 3 -host
 //
-// In a long run pg_upgrade makes another cluster of the same release, or of the one whose programs are in GAPLESS_UPGRADE_BIN.
+// In a long run, or with -host, pg_upgrade makes another cluster of the same release, or of the one whose programs are in GAPLESS_UPGRADE_BIN.
 //
 // The root package's tests kill and stop the whole server, cut connections at COMMIT, end the flusher, promote standbys and
 // restore dumps.

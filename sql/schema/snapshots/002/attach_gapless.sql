@@ -25,19 +25,19 @@ DECLARE
         FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, i)
         WHERE pg_catalog.left(s.name, 8) OPERATOR(pg_catalog.<>) 'pg_temp_'
     ), 'pg_temp');
-    relation     record;
-    attribute    record;
+    relation     pg_catalog.record;
+    attribute    pg_catalog.record;
     owner        pg_catalog.name;
     fault        pg_catalog.text;
     hint         pg_catalog.text;
     parameter    pg_catalog.text;
     expression   pg_catalog.text;
-    checked      record;
+    checked      pg_catalog.record;
     read_columns smallint[] := '{}'::smallint[];
     name_columns smallint[] := '{}'::smallint[];
     key          pg_catalog.name[];
     dated        pg_catalog.text;
-    bodies       record;
+    bodies       pg_catalog.record;
     stem         pg_catalog.text;
     function     pg_catalog.text;
     rows         pg_catalog.text;

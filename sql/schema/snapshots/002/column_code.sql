@@ -170,9 +170,9 @@ BEGIN
         '<<this>>\n'
         'DECLARE\n'
         '    value   bigint;\n'
-        '    run     record;\n'
-        '    old_run record;\n'
-        '    key     record;\n'
+        '    run     pg_catalog.record;\n'
+        '    old_run pg_catalog.record;\n'
+        '    key     pg_catalog.record;\n'
         'BEGIN\n',
         titled
     );
