@@ -6,3 +6,6 @@ func (c *GroupCommitter) Queue() (batches, senders int) {
 	defer c.mu.Unlock()
 	return len(c.queue), c.senders
 }
+
+// MistakeBackend has the flusher believe that it had another backend when it connected. Nobody may be waiting for it.
+func (c *GroupCommitter) MistakeBackend() { c.lastFlusher().pid++ }

@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -232,6 +233,15 @@ func TestCloseWaitsForWhoeverIsIn(t *testing.T) {
 		})
 	})
 	<-in
+	queued := make([]<-chan result[any], 3) // more than there are connections
+	for i := range queued {
+		batch, _ := batchOf(issueInvoice, strconv.Itoa(i))
+		queued[i] = later(func() (any, error) { return nil, committer.Send(t.Context(), batch) })
+	}
+	require.Eventually(t, func() bool {
+		batches, senders := committer.Queue()
+		return batches+senders > 0 || s.number("SELECT count(*) FROM invoices") == 3
+	}, eventually, tick)
 	closed := later(func() (any, error) { committer.Close(); return nil, nil })
 	require.Eventually(t, func() bool { return errors.Is(committer.Send(t.Context(), &pgx.Batch{}), gapless.ErrClosed) }, eventually, tick)
 	require.ErrorIs(t, committer.InTx(t.Context(), func(pgx.Tx) error { return nil }), gapless.ErrClosed)
@@ -243,7 +253,15 @@ func TestCloseWaitsForWhoeverIsIn(t *testing.T) {
 	close(free)
 	require.NoError(t, (<-first).err)
 	<-closed
-	requireOneTo(t, s, 1)
+	issued := 1
+	for _, q := range queued {
+		if err := (<-q).err; err == nil {
+			issued++
+		} else {
+			require.ErrorIs(t, err, gapless.ErrClosed, "it came too late")
+		}
+	}
+	requireOneTo(t, s, issued)
 	committer.Close() // again
 	require.Zero(t, s.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gapless flusher'"))
 }
@@ -294,6 +312,119 @@ func poolOf(t *testing.T, s session) *pgx.Conn {
 	require.NoError(t, err)
 	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
 	return conn
+}
+
+// TestAContextThatEndsInTheFlushLeavesTheOthersTheirAnswers has two callers wait for the flush that acknowledges both.
+func TestAContextThatEndsInTheFlushLeavesTheOthersTheirAnswers(t *testing.T) {
+	t.Parallel()
+	s, _, database := newInvoices(t, 1)
+	proxy := pgproxy.New(t, database.URL)
+	slow, err := pgx.ParseConfig(proxy.URL())
+	require.NoError(t, err)
+	committer := newGroupCommitter(t, database.Pool(t, hostilePath), gapless.WithFlusherConfig(slow))
+	asked, free := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+		if m.FromServer {
+			return pgproxy.Forward
+		}
+		once.Do(func() { close(asked) })
+		select {
+		case <-free:
+		case <-t.Context().Done():
+		}
+		return pgproxy.Forward
+	})
+	runs := map[string]int{}
+	issue := func(ctx context.Context, customer string) <-chan result[any] {
+		return later(func() (any, error) {
+			return nil, committer.InTx(ctx, func(tx pgx.Tx) error {
+				runs[customer]++
+				_, err := tx.Exec(t.Context(), issueInvoice, customer)
+				return err
+			})
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	gone := issue(ctx, "gone")
+	<-asked
+	committed := func(count int64) {
+		require.Eventually(t, func() bool { return s.number("SELECT count(*) FROM invoices") == count }, eventually, tick)
+	}
+	committed(1)
+	stays := issue(t.Context(), "stays")
+	committed(2)
+	cancel()
+	require.NoError(t, (<-gone).err, "it has committed, which was found out and made durable otherwise")
+	select {
+	case <-stays:
+		t.Fatal("it was acknowledged without its flush")
+	default:
+	}
+	close(free)
+	require.NoError(t, (<-stays).err)
+	require.Equal(t, map[string]int{"gone": 1, "stays": 1}, runs)
+	requireOneTo(t, s, 2)
+}
+
+// TestTheLastStatementsTravelWithCommit counts what the client sends and has to wait for.
+func TestTheLastStatementsTravelWithCommit(t *testing.T) {
+	t.Parallel()
+	s, _, database := newInvoices(t, 1)
+	proxy := pgproxy.New(t, database.URL)
+	through := *database
+	through.URL = proxy.URL()
+	pool := through.Pool(t, hostilePath)
+	var messages atomic.Int64
+	count := func(fn func(tx pgx.Tx) error) int64 {
+		t.Helper()
+		for range 2 { // the second time, statements are prepared
+			messages.Store(0)
+			require.NoError(t, gapless.InTx(t.Context(), pool, fn))
+		}
+		return messages.Load()
+	}
+	proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+		if !m.FromServer && (m.Type == 'Q' || m.Type == 'S') {
+			messages.Add(1)
+		}
+		return pgproxy.Forward
+	})
+	require.EqualValues(t, 2, count(func(pgx.Tx) error { return nil }), "BEGIN with the mark, and COMMIT")
+	customers := 0
+	require.EqualValues(t, 3, count(func(tx pgx.Tx) error {
+		customers++
+		_, err := tx.Exec(t.Context(), issueInvoice, strconv.Itoa(customers))
+		return err
+	}))
+	require.EqualValues(t, 2, count(func(tx pgx.Tx) error {
+		customers++
+		gapless.CommitBatch(tx).Queue(issueInvoice, strconv.Itoa(customers))
+		return nil
+	}))
+	requireOneTo(t, s, customers)
+}
+
+// TestAFlusherWithAnotherBackendAcknowledgesNothing has a pooler, as it were, give the flusher's connection another backend.
+func TestAFlusherWithAnotherBackendAcknowledgesNothing(t *testing.T) {
+	t.Parallel()
+	s, committer, _ := newInvoices(t, 2)
+	flusher := "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'gapless flusher' AND datname = current_database()"
+	before := *value[string](s, flusher)
+	committer.MistakeBackend()
+	runs := 0
+	require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error {
+		runs++
+		_, err := tx.Exec(t.Context(), issueInvoice, "a")
+		return err
+	}), "what it did not acknowledge was found out")
+	require.Equal(t, 1, runs)
+	require.NoError(t, committer.InTx(t.Context(), func(pgx.Tx) error { return nil }))
+	require.Eventually(t, func() bool {
+		now := texts(s, flusher)
+		return len(now) == 1 && now[0] != before
+	}, eventually, tick, "another one has taken over")
+	requireOneTo(t, s, 1)
 }
 
 func TestABrokenFlusherIsReplacedAndItsCommitsAreFound(t *testing.T) {

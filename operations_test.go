@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
@@ -543,6 +544,8 @@ func TestTheOperationsChecksAfterAFailOver(t *testing.T) {
 	disconnectStandby(t, primary, standby)
 	s.do("INSERT INTO invoices (id, tenant) VALUES (900, 'a')") // the primary alone has it
 
+	_, err := gapless.NewGroupCommitter(t.Context(), standby.Replica(t, database).Pool(t))
+	require.ErrorContains(t, err, "standby")
 	primary.Kill(t)
 	standby.Promote(t)
 	replica := standby.Replica(t, database)
@@ -557,6 +560,34 @@ func TestTheOperationsChecksAfterAFailOver(t *testing.T) {
 }
 
 // TestDataAloneCannotBeRestoredIntoAnAttachedTable but with its triggers disabled, and what the audit says then.
+// TestAPreparedTransactionHoldsItsSequenceOnThePromotedStandby has it resolved there.
+func TestAPreparedTransactionHoldsItsSequenceOnThePromotedStandby(t *testing.T) {
+	t.Parallel()
+	primary := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"max_prepared_transactions": "5"}))
+	if !primary.CanHaveStandby() {
+		t.Log("there is no pg_basebackup here")
+		return
+	}
+	standby := pgtest.NewStandby(t, primary)
+	primary.SetSynchronous(t, standby)
+	database := primary.NewDatabase(t)
+	s := connect(t, database)
+	s.do("SELECT gapless.next_gapless('held')")
+	s.do("BEGIN")
+	s.do("SELECT gapless.next_gapless('held')")
+	s.do("PREPARE TRANSACTION 'left'")
+	primary.Kill(t)
+	standby.Promote(t)
+
+	promoted := connect(t, standby.Replica(t, database))
+	promoted.refuse("55P03", "SELECT gapless.next_gapless('held', nowait => true)")
+	require.Equal(t, []string{"held holds left"}, texts(promoted, "SELECT concat_ws(' ', name, state, prepared_as) FROM gapless.holders"))
+	require.EqualValues(t, 1, promoted.number("SELECT gapless.last_gapless('held')"))
+	promoted.do("COMMIT PREPARED 'left'")
+	require.EqualValues(t, 3, promoted.number("SELECT gapless.next_gapless('held')"))
+	require.Empty(t, findings(promoted))
+}
+
 func TestDataAloneCannotBeRestoredIntoAnAttachedTable(t *testing.T) {
 	t.Parallel()
 	attachedDatabase := func() (*pgtest.Database, session) {

@@ -129,7 +129,8 @@ func (t *transaction) commit(ctx context.Context) error {
 		}
 		tag, err = exec(ctx, conn, "commit")
 	default:
-		last.Queue("commit").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
+		// Not pgx's own spelling: in rollBack it forgets the prepared statement "commit", for an error that is meant to be.
+		last.Queue("COMMIT").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
 		err = t.Conn().SendBatch(ctx, &last).Close()
 		if err != nil && !conn.IsClosed() && conn.TxStatus() != 'I' { // a statement failed, and COMMIT with it
 			return errNotSent{err}
