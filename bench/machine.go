@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"os"
 	"runtime"
 	"strconv"
@@ -55,6 +56,9 @@ func describe(ctx context.Context, server *pgtest.Server) (machine, error) {
 		FROM pg_settings WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes', 'wal_sync_method', 'wal_level', 'autovacuum', 'jit',
 			'shared_buffers', 'max_wal_size', 'checkpoint_timeout'))`).Scan(&m.postgres, &m.settings); err != nil {
 		return m, err
+	}
+	if !strings.Contains(m.settings, "fsync = on") {
+		return m, errors.New("fsync is off: what is measured there says nothing about commits that are durable")
 	}
 	if m.flush, err = flushTime(ctx, conn, diskFlush); err != nil {
 		return m, err

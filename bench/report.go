@@ -95,6 +95,7 @@ func (r report) markdown(w io.Writer) {
 			t.add(a.name, a.measured, a.ratio.String(), a.reached(), a.note)
 		}
 		t.write(w)
+		fmt.Fprint(w, "Why some are not reached, and where the time goes: [docs/hot-path.md](../docs/hot-path.md).\n\n")
 	}
 
 	fmt.Fprint(w, "## The peers\n\nEach as the SQL that this program sends, in its own words. A client that is refused begins again after a random part of\n")
