@@ -22,6 +22,7 @@ var operations = []operation{
 	{"prune", "SELECT gapless.prune_gapless('a', 'infinity') AS dropped;"},
 	{"last", "SELECT gapless.last_gapless('a') AS last;"},
 	{"peek", "SELECT gapless.peek_gapless('a') AS peek;"},
+	{"audit", "SELECT count(*) AS unexplained FROM gapless.audit_gapless() WHERE NOT explained;"},
 	{"early", "INSERT INTO early DEFAULT VALUES RETURNING number;"},
 	{"late", "INSERT INTO late DEFAULT VALUES;"},
 	{"attach", "SELECT gapless.attach_gapless('other', 'number', name => $$ 'a' $$);"},
@@ -40,38 +41,66 @@ type state struct {
 	setup  string
 	first  []string // the operations of the first transaction
 	second []string // those of the second one
+	levels []pair
 }
+
+const twoAdopted = "SELECT gapless.adopt_gapless('a', 1);\n    SELECT gapless.adopt_gapless('a', 2);\n    INSERT INTO other VALUES (1), (2);"
 
 var states = []state{
 	{
 		name:   "made",
 		about:  "Values 1 and 2 were adopted; no column has used the sequence yet",
-		setup:  "SELECT gapless.adopt_gapless('a', 1);\n    SELECT gapless.adopt_gapless('a', 2);\n    INSERT INTO other VALUES (1), (2);",
-		first:  strings.Fields("next nowait batch adopt delete void prune last peek early late attach detach"),
-		second: strings.Fields("next nowait batch adopt delete void prune last peek early late attach detach outcome flush"),
+		setup:  twoAdopted,
+		first:  strings.Fields("next nowait batch adopt delete void prune last peek audit early late attach detach"),
+		second: strings.Fields("next nowait batch adopt delete void prune last peek audit early late attach detach outcome flush"),
+		levels: same,
 	},
 	{
 		name:   "new",
 		about:  "Nobody has used the sequence: there is none",
-		first:  strings.Fields("next nowait batch adopt early late"),
-		second: strings.Fields("next nowait batch adopt delete void prune last peek early late"),
+		first:  strings.Fields("next nowait batch adopt delete prune last peek audit early late attach detach"),
+		second: strings.Fields("next nowait batch adopt delete void prune last peek audit early late attach detach"),
+		levels: same,
 	},
 	{
 		name:   "owned",
 		about:  "Column early.number has numbered two rows from the sequence, which is its own now",
 		setup:  "INSERT INTO early DEFAULT VALUES;\n    INSERT INTO early DEFAULT VALUES;",
-		first:  strings.Fields("void prune early late attach detach"),
-		second: strings.Fields("next nowait batch adopt delete void prune last peek early late attach detach outcome flush"),
+		first:  strings.Fields("void prune audit early late attach detach"),
+		second: strings.Fields("next nowait batch adopt delete void prune last peek audit early late attach detach outcome flush"),
+		levels: same,
+	},
+	{
+		name:   "mixed",
+		about:  "As in made, but one transaction is READ COMMITTED, and the other is not",
+		setup:  twoAdopted,
+		first:  strings.Fields("next batch adopt delete early late"),
+		second: strings.Fields("next batch adopt delete early late"),
+		levels: []pair{{rc, rr}, {rc, ser}, {rr, rc}, {ser, rc}},
 	},
 }
 
-// level is an isolation level, at which both transactions run.
+// level is an isolation level.
 type level struct{ name, sql string }
 
-var levels = []level{
-	{"rc", "READ COMMITTED"},
-	{"rr", "REPEATABLE READ"},
-	{"s", "SERIALIZABLE"},
+var (
+	rc  = level{"rc", "READ COMMITTED"}
+	rr  = level{"rr", "REPEATABLE READ"}
+	ser = level{"s", "SERIALIZABLE"}
+
+	levels = []level{rc, rr, ser}
+)
+
+// pair is those at which both transactions run.
+type pair struct{ first, second level }
+
+var same = []pair{{rc, rc}, {rr, rr}, {ser, ser}}
+
+func (p pair) String() string {
+	if p.first == p.second {
+		return p.first.sql
+	}
+	return p.first.sql + ", then " + p.second.sql
 }
 
 // ending is how the first transaction ends, and when.
@@ -87,34 +116,41 @@ var (
 )
 
 // endings are those that can make a difference.
-func endings(first string, l level) []ending {
+func endings(s state, first string, p pair) []ending {
 	switch {
-	case readOnly(first):
+	case writesNothing(s, first):
 		return []ending{commits}
-	case l.name == "rc": // before it, there is no snapshot to be older
+	case p.second == rc: // before it, there is no snapshot to be older
 		return []ending{commits, rolls}
 	default:
 		return []ending{commits, rolls, before}
 	}
 }
 
-func readOnly(operation string) bool { return operation == "last" || operation == "peek" }
+func readOnly(operation string) bool {
+	return slices.Contains([]string{"last", "peek", "audit"}, operation)
+}
+
+// writesNothing is for the readers, and for those that find nothing to delete.
+func writesNothing(s state, operation string) bool {
+	return readOnly(operation) || s.name == "new" && slices.Contains([]string{"delete", "prune"}, operation)
+}
 
 // permutation is one order of the steps of both.
 type permutation struct {
 	state  state
 	first  string
 	second string
-	level  level
+	levels pair
 	ending ending
 }
 
 // permutations are all of a spec, in the order of the spec.
 func permutations(s state, first string) (all []permutation) {
 	for _, second := range s.second {
-		for _, l := range levels {
-			for _, e := range endings(first, l) {
-				all = append(all, permutation{s, first, second, l, e})
+		for _, levels := range s.levels {
+			for _, e := range endings(s, first, levels) {
+				all = append(all, permutation{s, first, second, levels, e})
 			}
 		}
 	}
@@ -123,7 +159,7 @@ func permutations(s state, first string) (all []permutation) {
 
 // steps are those of the spec's line: a name, and what tells the tester how to treat it.
 func (p permutation) steps() []string {
-	begin := []string{"s1_" + p.level.name, "s2_" + p.level.name}
+	begin := []string{"s1_" + p.levels.first.name, "s2_" + p.levels.second.name}
 	switch p.second {
 	case "outcome":
 		begin = append(begin, "s1_mark")
@@ -143,13 +179,19 @@ func (p permutation) steps() []string {
 	case p.second == "late":
 		// It takes its number when it commits, and has to meet the first one then.
 		return slices.Concat(begin, []string{first}, second, []string{"s2_commit", end})
-	case p.second == "nowait" && p.state.name == "new":
+	case p.waitsInVain():
 		// It waits for a quarter of a second, which the tester sees or does not: (*) has it say so in any case, and it
 		// goes on when that is over, since the session is busy till then.
 		return slices.Concat(begin, []string{first, second[0] + "(*)", "s2_commit", end})
 	default:
 		return slices.Concat(begin, []string{first}, second, []string{end, "s2_commit"})
 	}
+}
+
+// waitsInVain is for nowait where another transaction makes the sequence, which nobody can see before it commits.
+func (p permutation) waitsInVain() bool {
+	makes := slices.Contains([]string{"next", "nowait", "batch", "adopt", "early"}, p.first)
+	return p.second == "nowait" && p.state.name == "new" && makes && p.ending != before
 }
 
 // names are the steps as the tester prints them.

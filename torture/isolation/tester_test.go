@@ -36,7 +36,8 @@ func TestMain(m *testing.M) {
 func startServer(t *testing.T) *pgtest.OwnServer {
 	t.Helper()
 	// Statistics that come at some moment would change plans, and with them what SERIALIZABLE sees as read.
-	server := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"autovacuum": "off", "jit": "off"}))
+	// Nothing here is to survive a crash.
+	server := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"autovacuum": "off", "jit": "off", "fsync": "off"}))
 	t.Log(server.Provider())
 	return server
 }
