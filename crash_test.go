@@ -132,8 +132,30 @@ func (s *shop) open() (stop func()) {
 			}
 		})
 	}
-	return func() { closing.Store(true); inside.Wait() }
+	return func() {
+		s.t.Helper()
+		closing.Store(true)
+		gone := make(chan struct{})
+		go func() { inside.Wait(); close(gone) }()
+		select {
+		case <-gone:
+		case <-time.After(4 * eventually): // a caller seeks an outcome for a minute
+			s.t.Fatalf("callers wait for ever:\n%s", strings.Join(texts(connect(s.t, s.database), sessionsNow), "\n"))
+		}
+	}
 }
+
+// sessionsNow says what the other sessions of the database do, and for whom they wait.
+const sessionsNow = `
+	SELECT concat_ws(' ', a.pid, a.state, a.wait_event_type, a.wait_event, pg_blocking_pids(a.pid), a.query)
+	FROM pg_stat_activity AS a
+	WHERE a.datname = current_database() AND a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'`
+
+// unfinished is what is in a transaction, holds a lock or waits for one, or was left behind.
+const unfinished = sessionsNow + ` AND (a.state <> 'idle' OR EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid))
+	UNION ALL SELECT 'prepared: ' || p.gid FROM pg_prepared_xacts AS p WHERE p.database = current_database()
+	UNION ALL SELECT 'pending: ' || p.name FROM gapless.pending AS p
+	UNION ALL SELECT 'moving: ' || m::text FROM gapless.moving AS m`
 
 // await blocks until so many more orders are acknowledged.
 func (s *shop) await(more int) {
@@ -162,6 +184,11 @@ func (s *shop) check() (n counted) {
 	t.Helper()
 	observer := connect(t, s.database)
 	defer observer.Close(t.Context())
+	began := time.Now()
+	for left := texts(observer, unfinished); len(left) > 0; left = texts(observer, unfinished) {
+		require.Less(t, time.Since(began), eventually, "callers have left, and these not:\n%s", strings.Join(left, "\n"))
+		time.Sleep(tick)
+	}
 	type row struct {
 		Key             string
 		Attempt, Number int64
@@ -257,7 +284,6 @@ func TestAFlusherThatEndsCostsNobodyAnything(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	s := newShop(t, database, database.URL, "in groups")
-	s.send = nil // of what it has not sent it says that the outcome is unknown, when the flush of an empty transaction breaks
 	observer := connect(t, database)
 	for range *crashes {
 		n := s.round(func() {
@@ -318,7 +344,6 @@ func TestACutConnectionCostsNoOrder(t *testing.T) {
 			database := pgtest.New(t)
 			proxy := pgproxy.New(t, database.URL)
 			s := newShop(t, database, proxy.URL(), name)
-			s.send = nil // see above
 			for range *crashes {
 				proxy.Intercept(cutAtCommit(s.random.Uint64(), 4))
 				n := s.round(func() { s.await(100) })
@@ -482,6 +507,21 @@ func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
 				WHERE application_name = 'gapless flusher' AND datname = current_database()`)
 			require.NoError(t, issue(committer.InTx))
 		}
+		send := func(ctx context.Context) error {
+			var batch pgx.Batch
+			batch.Queue("SELECT gapless.next_gapless('invoice')")
+			return committer.Send(ctx, &batch)
+		}
+		require.NoError(t, send(t.Context()))
+		observer.do("BEGIN; SELECT gapless.next_gapless('invoice')")
+		waits, leave := context.WithCancel(t.Context())
+		left := later(func() (any, error) { return nil, send(waits) })
+		require.Eventually(t, func() bool {
+			return observer.number("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))") == 1
+		}, eventually, tick)
+		leave()
+		require.ErrorIs(t, (<-left).err, gapless.ErrOutcomeUnknown)
+		observer.do("ROLLBACK")
 		require.NoError(t, issue(committer.InTx), "by a flusher that Close has to end")
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()

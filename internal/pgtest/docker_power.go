@@ -48,6 +48,9 @@ func (c containerPower) on(ctx context.Context) error {
 
 func (c containerPower) alive(ctx context.Context) error { return containerAlive(ctx, c) }
 
+// behead leaves nothing behind: with a container's first process all others end.
+func (c containerPower) behead(ctx context.Context) error { return c.off(ctx, syscall.SIGKILL) }
+
 func (c containerPower) off(ctx context.Context, sig syscall.Signal) error {
 	engine, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {

@@ -34,6 +34,9 @@ type guard struct {
 
 	own bool
 	pid int // of the postmaster that on started; 0 when off has ended it
+
+	orphans  map[int]bool // what behead left behind; nil when a postmaster has started after it
+	beheaded time.Time
 }
 
 // startGuard does not wait for the server, which for a test's own has to be turned on yet. dir must not exist yet.
@@ -98,6 +101,14 @@ func (g *guard) alive(context.Context) error {
 
 // stop ends the server and waits until it and its folder are gone.
 func (g *guard) stop() error {
+	if len(g.orphans) > 0 { // they may hold on to what is to be removed
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		_ = poll(ctx, func() (bool, error) {
+			left, err := g.orphaned()
+			return !left, errors.Join(err, killAll(g.orphans))
+		})
+	}
 	g.stdin.Close()
 	select {
 	case <-g.done:

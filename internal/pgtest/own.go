@@ -74,6 +74,16 @@ func (s *OwnServer) Stop(tb testing.TB) {
 	s.off(tb, syscall.SIGINT)
 }
 
+// KillPostmaster ends only the first of the server's processes with SIGKILL, and blocks until it is gone. Its orphans go on, and
+// may commit, until they notice; that is when they next wait. As long as one of them does, a new postmaster refuses to start,
+// and [OwnServer.Start] tries again. In a container all of them end with the first.
+func (s *OwnServer) KillPostmaster(tb testing.TB) {
+	tb.Helper()
+	if err := s.whileOpen(tb, s.power.behead); err != nil {
+		tb.Fatalf("pgtest: kill the postmaster: %v", err)
+	}
+}
+
 func (s *OwnServer) off(tb testing.TB, sig syscall.Signal) {
 	tb.Helper()
 	err := s.whileOpen(tb, func(ctx context.Context) error { return s.power.off(ctx, sig) })
@@ -82,7 +92,8 @@ func (s *OwnServer) off(tb testing.TB, sig syscall.Signal) {
 	}
 }
 
-// Start starts the server again with the same address, and blocks until it answers; it has recovered then.
+// Start starts the server again with the same address, and blocks until it answers; it has recovered then. Orphans of
+// [OwnServer.KillPostmaster] that have not ended after 10 seconds it kills, as an operator would.
 func (s *OwnServer) Start(tb testing.TB) {
 	tb.Helper()
 	err := s.whileOpen(tb, func(ctx context.Context) error {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"runtime"
 	"sync/atomic"
 	"syscall"
@@ -152,6 +153,7 @@ func TestTheServerOfATestIsGoneAfterIt(t *testing.T) {
 	for name, end := range map[string]func(*OwnServer, *testing.T){
 		"that runs":              func(*OwnServer, *testing.T) {},
 		"that was killed":        func(s *OwnServer, t *testing.T) { s.Kill(t) },
+		"that has orphans":       func(s *OwnServer, t *testing.T) { leaveOrphan(t, s); s.KillPostmaster(t) },
 		"that was stopped":       func(s *OwnServer, t *testing.T) { s.Stop(t) },
 		"that was started again": func(s *OwnServer, t *testing.T) { s.Kill(t); s.Start(t) },
 		"that is closed":         func(s *OwnServer, t *testing.T) { require.NoError(t, s.Close()) },
@@ -188,6 +190,47 @@ func TestAServerThatEndedByItselfCanBeStartedAgain(t *testing.T) {
 	require.Contains(t, failure(t, s.Kill), "received immediate shutdown request")
 	s.Start(t)
 	require.Equal(t, 1, query[int](t, s.URL(), "SELECT 1"))
+}
+
+// leaveOrphan has a session run a program, which keeps it from noticing that the postmaster is gone.
+func leaveOrphan(t *testing.T, s *OwnServer) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), s.URL())
+	require.NoError(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_, _ = conn.Exec(t.Context(), "COPY (SELECT) TO PROGRAM 'sleep 60'")
+	}()
+	t.Cleanup(func() { <-ended })
+	require.Eventually(t, func() bool {
+		return query[bool](t, s.URL(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'COPY%')")
+	}, 30*time.Second, time.Millisecond)
+}
+
+func TestAServerStartsWhenTheOrphansOfItsPostmasterHaveEnded(t *testing.T) {
+	t.Parallel()
+	withEachProvider(t, nil, func(t *testing.T, s *OwnServer) {
+		idle, err := pgx.Connect(t.Context(), s.URL())
+		require.NoError(t, err)
+		require.NoError(t, execute(t.Context(), s.URL(), "CREATE TABLE kept ()"))
+		s.KillPostmaster(t)
+		require.Contains(t, failure(t, s.KillPostmaster), "pgtest: kill the postmaster: ")
+		s.Start(t)
+		require.Error(t, idle.Ping(t.Context()), "it has noticed")
+		require.NoError(t, execute(t.Context(), s.URL(), "DROP TABLE kept"))
+
+		leaveOrphan(t, s)
+		s.KillPostmaster(t)
+		s.Start(t)
+		if g, ok := s.power.(*guard); ok {
+			log, err := os.ReadFile(filepath.Join(g.dir, "log"))
+			require.NoError(t, err)
+			require.Contains(t, string(log), "pre-existing shared memory block", "it was not refused")
+		}
+		s.Kill(t)
+		s.Start(t)
+	})
 }
 
 func TestWhatCannotBeDoneFailsTheTestAndSaysWhy(t *testing.T) {

@@ -16,4 +16,6 @@ type power interface {
 	alive(ctx context.Context) error
 	// off ends the server with that signal (SIGKILL for all of its processes), and blocks until all of them are gone.
 	off(ctx context.Context, sig syscall.Signal) error
+	// behead ends the postmaster alone with SIGKILL, and blocks until it is gone. What it started may go on.
+	behead(ctx context.Context) error
 }

@@ -70,6 +70,47 @@ func killBackend(w *workload, query string) {
 		"the server goes on as if nothing had happened")
 }
 
+// TestWhatOrphansOfAKilledPostmasterCommitIsThere sends SIGKILL to the postmaster alone. The callers' backends go on until they
+// notice, and one of them commits when a new postmaster has been refused for its sake.
+func TestWhatOrphansOfAKilledPostmasterCommitIsThere(t *testing.T) {
+	t.Parallel()
+	server := newServer(t, nil)
+	if server.Programs() == "" {
+		t.Log("in a container nothing outlives the postmaster")
+		return
+	}
+	database := server.NewDatabase(t)
+	w := newWorkload(t, database, database.URL)
+	w.thinks, w.allowed, w.mayNotSay = 20*time.Millisecond, outage, true
+	for round := range *rounds {
+		w.round(func() {
+			o := &order{key: fmt.Sprintf("orphan %d", round), attempts: 1, steps: []step{{"taken", "taken/0", 1}}}
+			answer := orphan(w, o)
+			server.KillPostmaster(t)
+			server.Start(t)
+			require.NoError(t, <-answer, "the orphan does not commit")
+			w.remember(o)
+		})
+	}
+}
+
+// orphan does an order in a backend that commits when a postmaster has been refused, as the log says, which is beside the data.
+// It blocks until that backend has the number.
+func orphan(w *workload, o *order) (answer <-chan error) {
+	w.t.Helper()
+	conn, s := connect(w.t, w.database.URL), connect(w.t, w.database.URL)
+	const refused = `$(grep -c "pre-existing shared memory block" ../log)`
+	sql := fmt.Sprintf(`BEGIN;
+		INSERT INTO taken (sequence, order_key, attempt, place, number)
+			VALUES ('taken/0', '%s', 1, 1, gapless.next_gapless('taken/0'));
+		COPY (SELECT) TO PROGRAM 'before=%s; while [ "%[2]s" = "$before" ]; do sleep 0.01; done';
+		COMMIT`, o.key, refused)
+	answered := make(chan error, 1)
+	go func() { answered <- conn.PgConn().Exec(w.t.Context(), sql).Close() }()
+	s.await("SELECT count(*) > 0 FROM gapless.holders WHERE state = 'holds' AND pid = $1", int64(conn.PgConn().PID()))
+	return answered
+}
+
 // signalBackends calls pg_cancel_backend or pg_terminate_backend for sessions of the callers, one at random every few orders.
 func signalBackends(function string) func(w *workload) {
 	return func(w *workload) {

@@ -91,10 +91,14 @@ func (w *workload) watch(closing *atomic.Bool) {
 			}
 		}
 		rows, _ := conn.Query(ctx, prefix)
-		if torn, err := pgx.CollectRows(rows, pgx.RowTo[string]); err == nil && len(torn) > 0 {
+		torn, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		switch {
+		case err == nil && len(torn) > 0:
 			seen := strings.Join(torn, "\n")
 			w.torn.CompareAndSwap(nil, &seen)
 			return
+		case err == nil:
+			w.looks.Add(1)
 		}
 		time.Sleep(10 * time.Millisecond) // leaves the processors to the callers
 	}
@@ -112,6 +116,7 @@ func (w *workload) check() counted {
 	if torn := w.torn.Load(); torn != nil {
 		require.Fail(w.t, "somebody saw a number, and not all before it", *torn)
 	}
+	require.Positive(w.t, w.looks.Load(), "nobody looked while callers committed")
 	w.requireSound(observer)
 	return w.requireOrders(observer)
 }

@@ -42,6 +42,7 @@ type workload struct {
 	mayNotSay bool             // whether an outcome may stay unknown
 
 	told, refused, again atomic.Int64
+	looks                atomic.Int64           // snapshots in which the observer found nothing
 	torn                 atomic.Pointer[string] // what the observer saw that must not be
 
 	mu     sync.Mutex
@@ -358,13 +359,17 @@ func awaitCount(w *workload, count *atomic.Int64, more int, message string) {
 	require.Eventually(w.t, func() bool { return count.Load() >= enough }, 2*eventually, tick, message)
 }
 
-// round has something fail at a random moment, sees the callers go on, and checks what they were told.
+// round has something fail at a random moment, sees the callers go on, and checks what they were told. The observer may have been
+// cut off all the time, so a last look comes while they do.
 func (w *workload) round(fail func()) counted {
 	w.t.Helper()
 	stop := w.open()
 	w.await(1 + w.random.IntN(100))
 	fail()
 	w.await(50)
+	observer := connect(w.t, w.database.URL)
+	require.Empty(w.t, values[string](observer, prefix), "somebody saw a number, and not all before it")
+	require.NoError(w.t, observer.Close(w.t.Context()))
 	stop()
 	return w.check()
 }
