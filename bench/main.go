@@ -50,6 +50,7 @@ var scenarios = []struct {
 	{"column", column},
 	{"audit", audit},
 	{"path", path},
+	{"inside", insides},
 }
 
 // bench is one run of the program.
