@@ -477,9 +477,9 @@ func TestTheOperationsTimeoutsEndWhatIsInTheWay(t *testing.T) {
 	const idle = "idle_in_transaction_session_timeout"
 	require.Regexp(t, "(?m)^\\| `"+idle+"` .*\\b25P03\\b", string(text))
 	forgotten, next := connect(t, database), connect(t, database)
-	forgotten.do("SET " + idle + " = '20ms'")
 	forgotten.do("BEGIN")
 	held := forgotten.number("SELECT gapless.next_gapless('a')")
+	forgotten.do("SET " + idle + " = '20ms'")
 	require.Equal(t, held, next.number("SELECT gapless.next_gapless('a')"), "it waits until the one who holds it is ended, and gets its number")
 	_, err = forgotten.WaitForNotification(t.Context()) // a client that reads finds out why; one that writes may not
 	requireCode(t, "25P03", err)

@@ -371,6 +371,7 @@ func (w *workload) round(fail func()) counted {
 	require.Empty(w.t, values[string](observer, prefix), "somebody saw a number, and not all before it")
 	require.NoError(w.t, observer.Close(w.t.Context()))
 	stop()
+	require.Positive(w.t, w.looks.Load(), "nobody looked while callers committed")
 	return w.check()
 }
 
