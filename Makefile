@@ -37,8 +37,8 @@ fuzz: ## what parses, each for 20 s; make fuzz FUZZ=10m for longer
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) ./cmd/gapless || exit; done
 	go test -run '^$$' -fuzz '^FuzzMessages$$' -fuzztime $(FUZZ) ./internal/pgproxy
 
-vulncheck: ## known vulnerabilities in what is used (needs the internet)
-	$(TOOL) govulncheck ./...
+vulncheck: ## known vulnerabilities in what is used, by vuln.go.dev; or make vulncheck VULNDB=file:///a/copy
+	$(TOOL) govulncheck $(if $(VULNDB),-db $(VULNDB)) ./...
 
 lint: ## golangci-lint (.golangci.yml), and shellcheck if it is installed
 	$(TOOL) golangci-lint run ./...
