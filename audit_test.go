@@ -428,6 +428,36 @@ func TestAuditSeesTransactionsInProgressWhole(t *testing.T) {
 	require.Equal(t, []string{"invoice/a hole 2-2 explained"}, findings(three))
 }
 
+// TestAuditUnderASnapshotOlderThanADetach: what cannot be read any more is said, and is no fault.
+func TestAuditUnderASnapshotOlderThanADetach(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s, old := numberTenants(t, database), connect(t, database)
+	insert(s, "a", 3)
+	for _, change := range []string{"SELECT gapless.detach_gapless('invoices', 'number')", "DROP TABLE invoices"} {
+		old.do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+		require.Empty(t, findings(old))
+		s.do(change)
+		old.do("SELECT FROM pg_am") // a table that it has not locked yet: a session hears then of what others have dropped
+		require.Equal(t, []string{"t: detached or dropped meanwhile: audit it in a new transaction"},
+			texts(old, "SELECT concat_ws(': ', explained, explanation) FROM gapless.audit_gapless()"), change)
+		old.do("COMMIT")
+		require.Empty(t, findings(old))
+		if change == "SELECT gapless.detach_gapless('invoices', 'number')" {
+			s.do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$)")
+		}
+	}
+
+	// A function that is gone, with the trigger still there, is one.
+	s.do("CREATE TABLE orders (tenant text, number bigint UNIQUE)")
+	s.do("SELECT gapless.attach_gapless('orders', 'number', name => $$ 'order/' || NEW.tenant $$)")
+	old.do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+	require.Empty(t, findings(old))
+	s.do("DROP FUNCTION orders_number_gapless_rows")
+	old.do("SELECT FROM pg_am")
+	require.Len(t, texts(old, "SELECT explanation FROM gapless.audit_gapless() WHERE NOT explained"), 1)
+}
+
 func TestAuditLocksOutNobodyAndWaitsForNobody(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

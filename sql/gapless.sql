@@ -559,7 +559,8 @@ REVOKE ALL ON FUNCTION gapless.open_sequence FROM PUBLIC;
 
 -- -- attached_column: private; the column that a sequence row's target and target_column mean, as schema.table.column.
 --
--- Locks nothing. NULL if there is no such table any more, or its column is detached: pg_trigger is the registry.
+-- Locks nothing. NULL if there is no such table any more (whatever an older snapshot shows), or its column is detached: pg_trigger
+-- is the registry.
 CREATE OR REPLACE FUNCTION gapless.attached_column(
     target        regclass,
     target_column name
@@ -573,6 +574,7 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = attached_column.target
             AND t.tgname = ('~gapless_insert_' || attached_column.target_column)::name
+            AND pg_table_is_visible(t.tgrelid) IS NOT NULL
     );
 END;
 $function$;
@@ -3098,7 +3100,8 @@ REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
 --
 -- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the table's owner.
 -- Locks no row. finding NULL: a run from first_value to last_value. 'double': first_value is there more than once.
--- 'unreadable': number's text gives no value. 'failed': the column could not be read, so nothing else is said of it. 'misdated': the row of first_value has another date than the journal.
+-- 'unreadable': number's text gives no value. 'misdated': the row of first_value has another date than the journal. 'failed': the
+-- column could not be read, so nothing else is said of it. 'detached': nor could it, since it was detached after the snapshot.
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -3129,7 +3132,8 @@ BEGIN
             n.nspname,
             p.proname,
             c.oid AS target,
-            a.attname AS target_column
+            a.attname AS target_column,
+            t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
         JOIN pg_catalog.pg_attribute AS a
@@ -3229,7 +3233,9 @@ BEGIN
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
             -- One table that was renamed, say, does not keep the others from being audited.
-            IF NOT done THEN
+            IF NOT done AND pg_get_triggerdef(attached.trigger_oid) IS NULL THEN -- past the snapshot
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction';
+            ELSIF NOT done THEN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
             END IF;
         END;
@@ -3238,7 +3244,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_numbers IS
-'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal.';
+'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal, columns that cannot be read.';
 
 REVOKE ALL ON FUNCTION gapless.audit_numbers FROM PUBLIC;
 
@@ -3254,7 +3260,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     kind            text,    -- hole, double, never issued, changed after issue, void
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted or pruned
+    explained       boolean, -- void, adopted, pruned, or detached meanwhile
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
@@ -3321,7 +3327,7 @@ BEGIN
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
             AND NOT EXISTS (
                 SELECT FROM number AS n
-                WHERE n.finding = 'failed' AND n.attached_column = gapless.attached_column(s.target, s.target_column)
+                WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
             )
     ), sequence AS (
         -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
@@ -3468,10 +3474,10 @@ BEGIN
     ) AS a ON a.kind = 'issued'
     WHERE o.attached_column IS NULL
     UNION ALL
-    SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, false,
+    SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, n.finding = 'detached',
         n.detail, NULL, NULL, NULL, NULL
     FROM number AS n
-    WHERE n.finding IN ('unreadable', 'failed')
+    WHERE n.finding IN ('unreadable', 'failed', 'detached')
     ORDER BY 1, 4, 3;
 END;
 $function$;

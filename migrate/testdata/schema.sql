@@ -438,6 +438,7 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = attached_column.target
             AND t.tgname = ('~gapless_insert_' || attached_column.target_column)::name
+            AND pg_table_is_visible(t.tgrelid) IS NOT NULL
     );
 END;
 $$;
@@ -503,7 +504,7 @@ BEGIN
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
             AND NOT EXISTS (
                 SELECT FROM number AS n
-                WHERE n.finding = 'failed' AND n.attached_column = gapless.attached_column(s.target, s.target_column)
+                WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
             )
     ), sequence AS (
         -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
@@ -650,10 +651,10 @@ BEGIN
     ) AS a ON a.kind = 'issued'
     WHERE o.attached_column IS NULL
     UNION ALL
-    SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, false,
+    SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, n.finding = 'detached',
         n.detail, NULL, NULL, NULL, NULL
     FROM number AS n
-    WHERE n.finding IN ('unreadable', 'failed')
+    WHERE n.finding IN ('unreadable', 'failed', 'detached')
     ORDER BY 1, 4, 3;
 END;
 $$;
@@ -679,7 +680,8 @@ BEGIN
             n.nspname,
             p.proname,
             c.oid AS target,
-            a.attname AS target_column
+            a.attname AS target_column,
+            t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
         JOIN pg_catalog.pg_attribute AS a
@@ -778,14 +780,16 @@ BEGIN
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
             -- One table that was renamed, say, does not keep the others from being audited.
-            IF NOT done THEN
+            IF NOT done AND pg_get_triggerdef(attached.trigger_oid) IS NULL THEN -- past the snapshot
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction';
+            ELSIF NOT done THEN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
             END IF;
         END;
     END LOOP;
 END;
 $_$;
-COMMENT ON FUNCTION gapless.audit_numbers(name text) IS 'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal.';
+COMMENT ON FUNCTION gapless.audit_numbers(name text) IS 'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal, columns that cannot be read.';
 CREATE FUNCTION gapless.check_free(name text) RETURNS void
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'

@@ -1,6 +1,7 @@
 -- attached_column: private; the column that a sequence row's target and target_column mean, as schema.table.column.
 --
--- Locks nothing. NULL if there is no such table any more, or its column is detached: pg_trigger is the registry.
+-- Locks nothing. NULL if there is no such table any more (whatever an older snapshot shows), or its column is detached: pg_trigger
+-- is the registry.
 CREATE OR REPLACE FUNCTION gapless.attached_column(
     target        regclass,
     target_column name
@@ -14,6 +15,7 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = attached_column.target
             AND t.tgname = ('~gapless_insert_' || attached_column.target_column)::name
+            AND pg_table_is_visible(t.tgrelid) IS NOT NULL
     );
 END;
 $function$;

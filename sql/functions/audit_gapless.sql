@@ -10,7 +10,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     kind            text,    -- hole, double, never issued, changed after issue, void
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted or pruned
+    explained       boolean, -- void, adopted, pruned, or detached meanwhile
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
@@ -77,7 +77,7 @@ BEGIN
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
             AND NOT EXISTS (
                 SELECT FROM number AS n
-                WHERE n.finding = 'failed' AND n.attached_column = gapless.attached_column(s.target, s.target_column)
+                WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
             )
     ), sequence AS (
         -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
@@ -224,10 +224,10 @@ BEGIN
     ) AS a ON a.kind = 'issued'
     WHERE o.attached_column IS NULL
     UNION ALL
-    SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, false,
+    SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, n.finding = 'detached',
         n.detail, NULL, NULL, NULL, NULL
     FROM number AS n
-    WHERE n.finding IN ('unreadable', 'failed')
+    WHERE n.finding IN ('unreadable', 'failed', 'detached')
     ORDER BY 1, 4, 3;
 END;
 $function$;

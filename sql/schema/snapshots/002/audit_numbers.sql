@@ -2,7 +2,8 @@
 --
 -- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the table's owner.
 -- Locks no row. finding NULL: a run from first_value to last_value. 'double': first_value is there more than once.
--- 'unreadable': number's text gives no value. 'failed': the column could not be read, so nothing else is said of it. 'misdated': the row of first_value has another date than the journal.
+-- 'unreadable': number's text gives no value. 'misdated': the row of first_value has another date than the journal. 'failed': the
+-- column could not be read, so nothing else is said of it. 'detached': nor could it, since it was detached after the snapshot.
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -33,7 +34,8 @@ BEGIN
             n.nspname,
             p.proname,
             c.oid AS target,
-            a.attname AS target_column
+            a.attname AS target_column,
+            t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
         JOIN pg_catalog.pg_attribute AS a
@@ -133,7 +135,9 @@ BEGIN
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
             -- One table that was renamed, say, does not keep the others from being audited.
-            IF NOT done THEN
+            IF NOT done AND pg_get_triggerdef(attached.trigger_oid) IS NULL THEN -- past the snapshot
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction';
+            ELSIF NOT done THEN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
             END IF;
         END;
@@ -142,6 +146,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_numbers IS
-'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal.';
+'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal, columns that cannot be read.';
 
 REVOKE ALL ON FUNCTION gapless.audit_numbers FROM PUBLIC;
