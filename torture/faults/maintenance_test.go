@@ -3,12 +3,16 @@ package faults_test
 // What an administrator, or the server by itself, does to the tables while callers commit.
 
 import (
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// TestMaintenanceFailsNobody rebuilds tables and indexes under the callers, none of whom may be told anything but success.
+// TestMaintenanceFailsNobody rebuilds tables and indexes under the callers, and replaces functions and changes a table as a new
+// release does. None of them may be told anything but success.
 func TestMaintenanceFailsNobody(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, nil)
@@ -24,8 +28,12 @@ func TestMaintenanceFailsNobody(t *testing.T) {
 		"VACUUM (FREEZE, ANALYZE) gapless.allocation, gapless.sequence, early, taken, late",
 		"VACUUM FULL early",
 		"REINDEX TABLE CONCURRENTLY late",
+		"ALTER TABLE gapless.allocation ADD COLUMN IF NOT EXISTS more bigint; ALTER TABLE gapless.sequence ADD COLUMN IF NOT EXISTS more bigint",
+		"ALTER TABLE gapless.sequence DROP COLUMN IF EXISTS more; ALTER TABLE gapless.allocation DROP COLUMN IF EXISTS more",
+		replaceFunctions(t),
 	} {
-		passed := t.Run(statement, func(t *testing.T) {
+		name, _, _ := strings.Cut(statement, "\n")
+		passed := t.Run(name, func(t *testing.T) {
 			admin := connect(t, database.URL)
 			before := w.told.Load()
 			w.t = t
@@ -48,6 +56,21 @@ func TestMaintenanceFailsNobody(t *testing.T) {
 			return // its callers may still be inside
 		}
 	}
+}
+
+// replaceFunctions is one transaction with all of the functions, and what comes with each.
+func replaceFunctions(t *testing.T) string {
+	paths, err := filepath.Glob("../../sql/functions/*.sql")
+	require.NoError(t, err)
+	require.NotEmpty(t, paths)
+	var b strings.Builder
+	b.WriteString("-- CREATE OR REPLACE FUNCTION, for all of them\nSET LOCAL search_path = pg_catalog, pg_temp;\n")
+	for _, path := range paths {
+		text, err := os.ReadFile(path)
+		require.NoError(t, err)
+		b.Write(text)
+	}
+	return b.String()
 }
 
 // TestAutovacuumAgainstWraparoundFailsNobody burns transaction ids, until the server freezes the tables because it must.
