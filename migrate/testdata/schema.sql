@@ -231,7 +231,9 @@ BEGIN
     SELECT t.tgname::text
     INTO other
     FROM pg_catalog.pg_trigger AS t
-    WHERE t.tgrelid = target AND NOT t.tgisinternal AND t.tgtype::integer & 3 = 3 AND t.tgtype::integer & 20 <> 0
+    WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p))
+        AND NOT t.tgisinternal AND t.tgtype::integer & 3 = 3
+        AND t.tgtype::integer & CASE relation.relkind WHEN 'p' THEN 28 ELSE 20 END <> 0 -- INSERT and UPDATE; and DELETE, for a row that moves
         AND t.tgname::text COLLATE "C" > '~gapless_insert' COLLATE "C" AND t.tgname NOT LIKE '~gapless\_%'
     LIMIT 1;
     IF fault IS NULL AND other IS NOT NULL THEN
@@ -259,8 +261,13 @@ BEGIN
         FROM (VALUES ('name', attach_gapless.name), ('format', format), ('condition', condition), ('chronology', chronology)) AS v (parameter, expression)
         WHERE v.expression IS NOT NULL
     LOOP
+        IF btrim(expression, e' \n\r\t') = '' THEN
+            RAISE EXCEPTION '%: % is refused: it is empty', target, parameter
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Give an SQL expression; a constant text has quotes of its own.', SCHEMA = 'gapless', COLUMN = parameter;
+        END IF;
         checked := gapless.column_expression(target, path, parameter, expression);
         fault := CASE
+            WHEN parameter = 'format' AND expression !~* '\mvalue\M' THEN 'it does not contain value, the number'
             WHEN attribute.attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
             WHEN parameter = 'condition' AND checked.type <> 'boolean'::regtype THEN format('it is of type %s, and has to be boolean', checked.type)
             WHEN parameter = 'chronology' AND checked.type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
@@ -315,15 +322,15 @@ BEGIN
                 SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
     END IF;
     -- The functions.
-    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit);
     stem := relation.relname || '_' || target_column;
     IF octet_length(stem) > 46 OR EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname = stem || '_gapless'
+        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname IN (stem || '_gapless', stem || '_gapless_rows')
     ) THEN
         stem := substr(stem, 1, 4) || '_' || md5(target::oid || '.' || target_column);
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
+    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit, function);
     -- A pinned setting cannot change what the expressions mean from one session to the next.
     SELECT pg_catalog.format('SET search_path = %s', path) || coalesce(string_agg(
         pg_catalog.format(' SET %I = %L', s.name, CASE s.name
@@ -403,8 +410,10 @@ BEGIN
                 ('update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NULL OR pg_catalog.record_image_ne(ROW(%3$s), ROW(%4$s)))'),
                 ('enter', NOT at_commit AND relation.relkind = 'r', 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', relation.relkind = 'p', 'AFTER INSERT ON %s FOR EACH ROW WHEN (NEW.%2$I IS NOT NULL)'),
-                ('settle', NOT at_commit AND relation.relkind = 'p', 'AFTER INSERT ON %s FOR EACH STATEMENT'),
-                ('issue', NOT at_commit, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NULL AND NEW.%2$I IS NOT NULL)'),
+                ('settle', relation.relkind = 'p', 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
+                ('issue', relation.relkind = 'p' OR NOT at_commit, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
+                ('issue', relation.relkind = 'r' AND at_commit,
+                    'AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
                 ('commit', at_commit, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.%2$I IS NULL)'),
                 ('leave', relation.relkind = 'p', 'BEFORE DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
                 ('delete', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
@@ -670,6 +679,7 @@ DECLARE
     refusal  text;
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
+    audited  text[] := '{}'; -- the columns that were, as their table's oid and their name
 BEGIN
     -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
     FOR attached IN
@@ -704,6 +714,7 @@ BEGIN
                 SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
             ))
     LOOP
+        audited := audited || (attached.target || ' ' || attached.target_column);
         done := false;
         refusal := format('function %s() is not the one that gapless.attach_gapless made', attached.function);
         BEGIN
@@ -787,6 +798,30 @@ BEGIN
             END IF;
         END;
     END LOOP;
+    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not any more.
+    RETURN QUERY
+    SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+        WHEN f.oid IS NULL THEN 'its triggers were dropped. Attach it again.'
+        WHEN f.proowner <> c.relowner THEN format(
+            'its table belongs to %1$I, and its functions to %2$I. ALTER FUNCTION %3$I.%4$I() OWNER TO %1$I; and the same for %3$I.%5$I().',
+            pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner), n.nspname, f.proname, f.proname || '_rows'
+        )
+        WHEN NOT has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE') THEN format(
+            'role %I, which owns its table, has no right to number it any more. Grant it what attach_gapless asks for.', pg_get_userbyid(c.relowner)
+        )
+        ELSE 'its functions are not those that gapless.attach_gapless made. ' || remedy
+    END
+    FROM (
+        SELECT DISTINCT s.target, s.target_column
+        FROM gapless.sequence AS s
+        WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
+    ) AS s
+    JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+    LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+    LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
+    WHERE c.oid || ' ' || a.attname <> ALL (audited) AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $_$;
 COMMENT ON FUNCTION gapless.audit_numbers(name text) IS 'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal, columns that cannot be read.';
@@ -956,7 +991,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION gapless.column_claim(target regclass, target_column name, name text) IS 'Private, for the triggers of attach_gapless. Makes a sequence, which the caller has locked, a column''s own. Raises 55000 where it is another column''s or has cycled.';
-CREATE FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, OUT trigger_body text, OUT rows_body text) RETURNS record
+CREATE FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, function text, OUT trigger_body text, OUT rows_body text) RETURNS record
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -964,7 +999,10 @@ DECLARE
     partitioned boolean := (SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     -- Fragments. Those of the second kind are for queries in which new is a row and not the record.
     titled    text := translate(format('%s.%I', target, target_column), e'\n\r', '  '); -- on one line, for a comment
-    arguments text := format('%L::regclass, %L', target, target_column);
+    -- A table that was renamed is itself still, and what has its name now is another.
+    arguments text := CASE WHEN partitioned THEN format('%L::regclass', target) ELSE 'TG_RELID' END || format(', %L', target_column);
+    renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid = %L::regclass)', target)
+        ELSE format('TG_RELID <> %L::regclass', target) END;
     note      text := quote_literal(left(md5(target::text || ' ' || target_column), 12));
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
     series    text := gapless.column_enclose(name) || '::text';
@@ -982,6 +1020,8 @@ DECLARE
     assign    text[] := '{}'::text[];
     place     text;
     guard     text := '';
+    changed   text;
+    lost      text := '';
     kept      text;
     -- The trigger function's parts.
     insert_code  text := '';
@@ -1031,6 +1071,9 @@ BEGIN
         '            END IF;\n'
         '            value := gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false, NULL);\n'
         '            IF value IS NOT NULL THEN\n'
+        '                IF %4$s THEN\n'
+        '                    PERFORM gapless.column_refuse(''renamed'', %1$s, NULL, NULL);\n'
+        '                END IF;\n'
         '                -- Other rows of this query come before: an UPDATE''s, or those of a statement within it.\n'
         '                %3$s\n'
         '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
@@ -1040,7 +1083,7 @@ BEGIN
         '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
         '                END IF;\n'
         '            END IF;\n',
-        arguments, initial, format(runs, source)
+        arguments, initial, format(runs, source), renamed
     );
     -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
     FOREACH place IN ARRAY '{TG_RELID,0}'::text[] LOOP
@@ -1058,6 +1101,7 @@ BEGIN
                     '                %9$s := gapless.column_take(%2$s, %3$s, %4$s, %5$s);\n'
                     '%7$s'
                     '%8$s'
+                    '%10$s'
                     '                RETURN NEW;\n'
                     '            END IF;\n',
                     note, arguments, series, initial, dated, target_column,
@@ -1068,7 +1112,11 @@ BEGIN
                         '                END IF;\n',
                         value, arguments, series
                     ) END,
-                    CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'value' END
+                    CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'value' END,
+                    CASE WHEN partitioned THEN format(
+                        e'                PERFORM gapless.column_move(''take'', %s, %s, %s);\n',
+                        series, CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'this.value' END, dated
+                    ) ELSE '' END
                 ) ELSE '' END
                 || format(
                     e'            IF (current_setting(''gapless.expected'', true) = ''='' || %1$s) IS NOT TRUE THEN\n'
@@ -1093,7 +1141,7 @@ BEGIN
                     '            END IF;\n',
                     target_column, number, arguments, series
                 ) END
-                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value);\n', series) ELSE '' END
+                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value, %s);\n', series, dated) ELSE '' END
             END
             || CASE WHEN condition IS NULL THEN '' ELSE
                 CASE WHEN at_commit THEN '' ELSE format(
@@ -1118,11 +1166,23 @@ BEGIN
     );
     -- A new row.
     IF partitioned THEN
-        guard := format(
-            e'        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %L) THEN\n'
-            '            PERFORM gapless.column_guard(TG_RELID, %L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+        lost := format(
+            e'        IF TG_LEVEL = ''STATEMENT'' THEN\n'
+            '            IF gapless.column_move(CASE TG_OP WHEN ''DELETE'' THEN ''kept'' ELSE ''lost'' END, NULL, NULL, NULL) THEN\n'
+            '                PERFORM gapless.column_refuse(''suppressed'', %1$s, NULL, NULL);\n'
+            '            ELSIF TG_OP <> ''INSERT'' THEN\n'
+            '                RETURN NULL;\n'
+            '            END IF;\n'
             '        END IF;\n',
-            ('~gapless_truncate_' || target_column)::name, target_column
+            arguments
+        );
+        guard := format(
+            e'        IF %3$s THEN\n'
+            '            PERFORM gapless.column_refuse(''renamed'', %4$s, NULL, NULL);\n'
+            '        ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %1$L) THEN\n'
+            '            PERFORM gapless.column_guard(TG_RELID, %2$L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+            '        END IF;\n',
+            ('~gapless_truncate_' || target_column)::name, target_column, renamed, arguments
         );
     END IF;
     insert_code := insert_code || format(
@@ -1134,11 +1194,11 @@ BEGIN
     IF partitioned THEN
         insert_code := insert_code || format(
             e'            -- Perhaps it comes from another partition.\n'
-            '            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-            '            IF gapless.column_move(''arrive'', run.series, run.value) THEN\n'
+            '            SELECT %1$s AS series, %2$s AS value, %4$s AS dated INTO run%3$s;\n'
+            '            IF gapless.column_move(''arrive'', run.series, run.value, run.dated) THEN\n'
             '                RETURN NEW;\n'
             '            END IF;\n',
-            series, value, from_row
+            series, value, from_row, dated
         );
     END IF;
     insert_code := insert_code || format(
@@ -1146,7 +1206,14 @@ BEGIN
         '        END IF;\n',
         arguments, target_column
     ) || assign[1] || e'        RETURN NEW;\n    END IF;\n';
-    -- The rows that arrived.
+    -- The rows that arrived. A trigger that fires after those that number can have changed a number.
+    changed := format(
+        e'        IF OLD.%1$I IS NOT NULL THEN\n'
+        '            SELECT %2$s AS series INTO run FROM (SELECT OLD.*) AS new;\n'
+        '            PERFORM gapless.column_refuse(''changed'', %3$s, run.series, OLD.%1$I::text);\n'
+        '        END IF;\n',
+        target_column, series, arguments
+    );
     IF NOT at_commit THEN
         IF NOT partitioned THEN
             arrived_code := arrived_code || format(
@@ -1178,7 +1245,7 @@ BEGIN
                 format(runs, 'inserted'), enter, note
             );
         END IF;
-        arrived_code := arrived_code || format(
+        arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(
             e'\n    IF TG_ARGV[0] = ''issue''%1$s THEN\n'
             '            %2$s\n'
             '            GROUP BY n.series\n'
@@ -1187,36 +1254,42 @@ BEGIN
             CASE WHEN partitioned THEN ' OR TG_ARGV[0] = ''enter''' ELSE '' END,
             format(runs, '(SELECT NEW.*)'),
             CASE WHEN partitioned THEN
-                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_move(''arrived'', run.series, run.first) THEN\n'
+                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_move(''arrived'', run.series, run.first, NULL) THEN\n'
                 '                RETURN NULL;\n'
                 '            END IF;\n'
             ELSE '' END
         ) || enter || CASE WHEN partitioned THEN
                 e'            IF TG_ARGV[0] = ''issue'' THEN\n'
-                '                PERFORM gapless.column_move(''stay'', run.series, run.first);\n'
+                '                PERFORM gapless.column_move(''stay'', run.series, run.first, NULL);\n'
                 '            END IF;\n'
             ELSE '' END || e'    END IF;\n';
         arrived_code := arrived_code || format(
             e'\n    IF TG_ARGV[0] IN (''enter'', ''issue'', ''settle'') THEN\n'
-            '        value := gapless.column_settle(%s);\n'
+            '%2$s'
+            '        value := gapless.column_settle(%1$s);\n'
             '        RETURN NULL;\n'
             '    END IF;\n',
-            note
+            note, lost
         );
     ELSE
+        arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || CASE WHEN partitioned THEN format(
+            e'        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
+            '        PERFORM gapless.column_move(''stay'', run.series, run.value, NULL);\n', series, value, from_row
+        ) ELSE '' END || e'        RETURN NULL;\n    END IF;\n';
         IF partitioned THEN
             arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
                 '        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-                '        IF NOT gapless.column_move(''arrived'', run.series, run.value) THEN\n'
+                '        IF NOT gapless.column_move(''arrived'', run.series, run.value, NULL) THEN\n'
                 '            PERFORM gapless.column_refuse(''written'', %4$s, NULL, NEW.%5$I::text);\n'
                 '        END IF;\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n'
                 '\n    IF TG_ARGV[0] = ''settle'' THEN\n'
+                '%6$s'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
-                series, value, from_row, arguments, target_column
+                series, value, from_row, arguments, target_column, lost
             );
         END IF;
     END IF;
@@ -1224,6 +1297,9 @@ BEGIN
     IF at_commit THEN
         commit_code := format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
+            '        IF %8$s THEN\n'
+            '            PERFORM gapless.column_refuse(''renamed'', %7$s, NULL, NULL);\n'
+            '        END IF;\n'
             '        IF current_setting(''gapless.several'', true) = ''on'' THEN\n'
             '            PERFORM gapless.column_lock();\n'
             '        END IF;\n'
@@ -1240,7 +1316,7 @@ BEGIN
             '        END IF;\n'
             '        RETURN NULL;\n'
             '    END IF;\n',
-            note, source, target_column, keys, written, due, arguments
+            note, source, target_column, keys, written, due, arguments, renamed
         );
     END IF;
     -- A row that changes. A partition's own triggers are for what may happen to it after it was detached.
@@ -1284,18 +1360,18 @@ BEGIN
         '        RETURN NULL;\n'
         '    END IF;\n'
         '\n    -- A deleted row.\n'
-        '    SELECT %2$s AS series, %3$s AS value INTO run FROM (SELECT OLD.*) AS new;\n',
-        arguments, series, value
+        '    SELECT %2$s AS series, %3$s AS value%4$s INTO run FROM (SELECT OLD.*) AS new;\n',
+        arguments, series, value, CASE WHEN partitioned THEN format(', %s AS dated', dated) ELSE '' END
     );
     IF partitioned THEN
         gone_code := gone_code ||
             e'    IF TG_ARGV[0] = ''leave'' THEN\n'
-            '        PERFORM gapless.column_move(''leave'', run.series, run.value);\n'
+            '        PERFORM gapless.column_move(''leave'', run.series, run.value, run.dated);\n'
             '        RETURN OLD;\n'
-            '    ELSIF gapless.column_move(''left'', run.series, run.value) THEN\n'
+            '    ELSIF gapless.column_move(''left'', run.series, run.value, NULL) THEN\n'
             '        RETURN NULL;\n'
             '    END IF;\n'
-            '    PERFORM gapless.column_move(''stay'', run.series, run.value);\n';
+            '    PERFORM gapless.column_move(''stay'', run.series, run.value, NULL);\n';
     END IF;
     gone_code := gone_code || format(
         e'    IF run.value IS NULL OR NOT gapless.column_is_void(run.series, run.value) THEN\n'
@@ -1315,8 +1391,15 @@ BEGIN
         '#variable_conflict use_column\n'
         'DECLARE\n'
         '    relation regclass;\n'
-        'BEGIN\n',
-        titled
+        'BEGIN\n'
+        '    SELECT t.tgrelid\n'
+        '    FROM pg_catalog.pg_trigger AS t\n'
+        '    WHERE t.tgfoid = %2$L::regproc AND t.tgname = %3$L AND t.tgparentid = 0 AND t.tgrelid <> %4$L::regclass\n'
+        '    INTO relation;\n'
+        '    IF FOUND THEN\n'
+        '        RAISE EXCEPTION ''%% has been renamed since it was attached, and another table has its name'', relation;\n'
+        '    END IF;\n',
+        titled, function, ('~gapless_insert_' || target_column)::name, target
     );
     selected := format('SELECT %s, %s, %s::text, %s FROM ', series, value, written, dated);
     following := format(' AS new WHERE %s IS NOT NULL', written);
@@ -1353,7 +1436,7 @@ BEGIN
     rows_body := rows_body || e'END;\n';
 END;
 $_$;
-COMMENT ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, OUT trigger_body text, OUT rows_body text) IS 'Private, for attach_gapless. The bodies of the trigger function and of the function that gives the audit the table''s numbers.';
+COMMENT ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, function text, OUT trigger_body text, OUT rows_body text) IS 'Private, for attach_gapless. The bodies of the trigger function and of the function that gives the audit the table''s numbers.';
 CREATE FUNCTION gapless.column_enclose(expression text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1672,7 +1755,7 @@ BEGIN
         FROM (
             VALUES
                 ('truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
-                ('settle', 'AFTER INSERT ON %s FOR EACH STATEMENT'),
+                ('settle', 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
                 ('kept_delete', 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
                 ('kept_update', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)')
         ) AS v (purpose, event)
@@ -1732,7 +1815,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION gapless.column_lock() IS 'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
-CREATE FUNCTION gapless.column_move(step text, name text, value bigint) RETURNS boolean
+CREATE FUNCTION gapless.column_move(step text, name text, value bigint, dated timestamp without time zone) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $$
@@ -1740,16 +1823,18 @@ DECLARE
     entered boolean;
 BEGIN
     CASE step
-        WHEN 'leave', 'issue' THEN
-            INSERT INTO gapless.moving (txid, name, value, entered)
-            VALUES (txid_current(), column_move.name, column_move.value, step = 'leave')
-            ON CONFLICT ON CONSTRAINT moving_pkey DO UPDATE SET entered = excluded.entered, arrived = false;
+        WHEN 'leave', 'issue', 'take' THEN
+            INSERT INTO gapless.moving (txid, name, value, dated, entered, depth)
+            VALUES (txid_current(), column_move.name, column_move.value, column_move.dated, step <> 'issue', pg_trigger_depth())
+            ON CONFLICT ON CONSTRAINT moving_pkey
+            DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
             UPDATE gapless.moving AS m
             SET arrived = true
             WHERE m.txid = txid_current()
                 AND m.name = column_move.name COLLATE "C"
                 AND m.value = column_move.value
+                AND m.dated IS NOT DISTINCT FROM column_move.dated
                 AND NOT m.arrived;
         WHEN 'left' THEN
             PERFORM FROM gapless.moving AS m
@@ -1771,11 +1856,15 @@ BEGIN
             WHERE m.txid = txid_current()
                 AND m.name = column_move.name COLLATE "C"
                 AND m.value = column_move.value;
+        WHEN 'lost', 'kept' THEN
+            -- Statements around this one have rows on their way, too.
+            PERFORM FROM gapless.moving AS m
+            WHERE m.txid = txid_current() AND m.depth >= pg_trigger_depth() AND NOT (step = 'kept' AND m.arrived);
     END CASE;
     RETURN FOUND;
 END;
 $$;
-COMMENT ON FUNCTION gapless.column_move(step text, name text, value bigint) IS 'Private, for the triggers of attach_gapless. Follows a numbered row from one partition to another, so that a move is told from a row deleted or a number written by hand.';
+COMMENT ON FUNCTION gapless.column_move(step text, name text, value bigint, dated timestamp without time zone) IS 'Private, for the triggers of attach_gapless. Follows a numbered row from one partition to another, so that a move is told from a row deleted or a number written by hand.';
 CREATE FUNCTION gapless.column_next(target regclass, target_column name, initial bigint, note text, relation oid, name text) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
@@ -1982,6 +2071,14 @@ BEGIN
             code := 'serialization_failure';
             message := format('rows of table "%s" arrived with other numbers of sequence "%s" than they were given', table_name, name);
             hint := 'Retry. If it happens again, a trigger of the table changes numbers, or deletes or inserts rows while the statement runs.';
+        WHEN 'suppressed' THEN
+            code := 'restrict_violation';
+            message := format('%s: a numbered row of a partition was skipped on its way to another, or to be deleted', what);
+            hint := 'A BEFORE trigger of the partition for INSERT or DELETE skips it. Drop it; or give it a name before ''~'', and let it leave numbered rows alone.';
+        WHEN 'renamed' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s was attached when the table had another name, which another one has now', what);
+            hint := 'Detach the column and attach it again: gapless.detach_gapless, gapless.attach_gapless.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
@@ -2149,6 +2246,7 @@ CREATE FUNCTION gapless.detach_gapless(target regclass, target_column name) RETU
     AS $$
 DECLARE
     function regproc;
+    owners   record;
     item     record;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
@@ -2159,18 +2257,24 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
     END IF;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
-    SELECT t.tgfoid::regproc
-    INTO function
+    SELECT t.tgfoid::regproc AS function, pg_get_userbyid(p.proowner) AS of_function, pg_get_userbyid(c.relowner) AS of_table
+    INTO owners
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_proc AS p
-        ON p.oid = t.tgfoid AND p.pronamespace = c.relnamespace AND p.proowner = c.relowner AND p.prosecdef
+        ON p.oid = t.tgfoid AND p.prosecdef
     WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42
         AND pg_get_triggerdef(t.oid) IS NOT NULL; -- NULL where an older snapshot (REPEATABLE READ) shows what somebody has detached
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
             USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
+    ELSIF owners.of_function <> owners.of_table THEN
+        RAISE EXCEPTION 'column "%" of table % cannot be detached: its table belongs to role %, and its functions to %', target_column, target, owners.of_table, owners.of_function
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('ALTER FUNCTION %s() OWNER TO %I; and the same for the function whose name ends in _rows.', owners.function, owners.of_table),
+                SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
     END IF;
+    function := owners.function;
     FOR item IN
         SELECT t.tgname, t.tgrelid::regclass AS relation
         FROM pg_catalog.pg_trigger AS t
@@ -2190,7 +2294,7 @@ BEGIN
     PERFORM gapless.column_forget(target, target_column);
 END;
 $$;
-COMMENT ON FUNCTION gapless.detach_gapless(target regclass, target_column name) IS 'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached.';
+COMMENT ON FUNCTION gapless.detach_gapless(target regclass, target_column name) IS 'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 where the table has another owner than the functions.';
 CREATE FUNCTION gapless.flush_gapless(txid bigint DEFAULT NULL::bigint) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2487,6 +2591,11 @@ BEGIN
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give what gapless.mark_gapless was given, and what it returned.',
                 SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF outcome_gapless.txid < 0 THEN
+        RAISE EXCEPTION 'there is no transaction %', outcome_gapless.txid
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Give what gapless.mark_gapless returned.',
+                SCHEMA = 'gapless', TABLE = 'allocation';
     ELSIF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'a standby does not know the outcome of transaction %', outcome_gapless.txid
             USING ERRCODE = 'read_only_sql_transaction',
@@ -2516,7 +2625,7 @@ BEGIN
     RETURN 'unknown'; -- it allocated nothing, its journal rows were pruned, or its xid was given out again after a crash
 END;
 $$;
-COMMENT ON FUNCTION gapless.outcome_gapless(token uuid, txid bigint) IS 'Whether the transaction with this token and txid (gapless.mark_gapless) committed: ''committed''; ''lost'', so that it can be run again; or ''unknown'': it allocated nothing, or its journal rows were pruned, or, after a crash, its xid was given out again. Ask on a new connection to the same primary. Waits while the transaction is still running. ''committed'' is not yet durable or replicated: call gapless.flush_gapless(txid) then. Raises 22004 for NULL, 25006 on a standby, 25000 within the transaction itself or outside READ COMMITTED, 55P03 after lock_timeout.';
+COMMENT ON FUNCTION gapless.outcome_gapless(token uuid, txid bigint) IS 'Whether the transaction with this token and txid (gapless.mark_gapless) committed: ''committed''; ''lost'', so that it can be run again; or ''unknown'': it allocated nothing, or its journal rows were pruned, or, after a crash, its xid was given out again. Ask on a new connection to the same primary. Waits while the transaction is still running. ''committed'' is not yet durable or replicated: call gapless.flush_gapless(txid) then. Raises 22004 for NULL, 22023 for a negative txid, 25006 on a standby, 25000 within the transaction itself or outside READ COMMITTED, 55P03 after lock_timeout.';
 CREATE FUNCTION gapless.peek_gapless(name text DEFAULT 'default'::text, initial bigint DEFAULT 1, reset bigint DEFAULT NULL::bigint) RETURNS bigint
     LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -2836,15 +2945,19 @@ CREATE UNLOGGED TABLE gapless.moving (
     txid bigint NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C",
     value bigint NOT NULL,
+    dated timestamp without time zone,
     entered boolean NOT NULL,
-    arrived boolean DEFAULT false NOT NULL
+    arrived boolean DEFAULT false NOT NULL,
+    depth integer NOT NULL
 );
 COMMENT ON TABLE gapless.moving IS 'Numbered rows of partitioned tables that a statement in progress takes from one partition, perhaps to put them into another: PostgreSQL shows triggers such a move as a DELETE and an INSERT.';
 COMMENT ON COLUMN gapless.moving.txid IS 'The top-level transaction.';
 COMMENT ON COLUMN gapless.moving.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.moving.value IS 'The row''s number.';
+COMMENT ON COLUMN gapless.moving.dated IS 'The row''s date, for chronology.';
 COMMENT ON COLUMN gapless.moving.entered IS 'Whether the journal had the number before the statement.';
 COMMENT ON COLUMN gapless.moving.arrived IS 'Whether it was put into another partition.';
+COMMENT ON COLUMN gapless.moving.depth IS 'How deep in other triggers the statement is: pg_trigger_depth().';
 CREATE UNLOGGED TABLE gapless.pending (
     txid bigint NOT NULL,
     name text NOT NULL COLLATE pg_catalog."C"
@@ -2929,7 +3042,7 @@ REVOKE ALL ON FUNCTION gapless.check_reset(name text, initial bigint, reset bigi
 REVOKE ALL ON FUNCTION gapless.check_role(role name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_adopt(target regclass, target_column name, names text[], lasts bigint[], dates timestamp without time zone[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_claim(target regclass, target_column name, name text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, OUT trigger_body text, OUT rows_body text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, function text, OUT trigger_body text, OUT rows_body text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_enclose(expression text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean, note text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_expect(target regclass, target_column name, name text) FROM PUBLIC;
@@ -2938,7 +3051,7 @@ REVOKE ALL ON FUNCTION gapless.column_forget(target regclass, target_column name
 REVOKE ALL ON FUNCTION gapless.column_guard(partition regclass, target_column name, trigger_oid oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_is_void(name text, value bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_lock() FROM PUBLIC;
-REVOKE ALL ON FUNCTION gapless.column_move(step text, name text, value bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_move(step text, name text, value bigint, dated timestamp without time zone) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_next(target regclass, target_column name, initial bigint, note text, relation oid, name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_open(target regclass, target_column name, name text, initial bigint, note text, relation oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_refuse(fault text, target regclass, target_column name, name text, detail text) FROM PUBLIC;

@@ -24,6 +24,7 @@ DECLARE
     refusal  text;
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
+    audited  text[] := '{}'; -- the columns that were, as their table's oid and their name
 BEGIN
     -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
     FOR attached IN
@@ -58,6 +59,7 @@ BEGIN
                 SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
             ))
     LOOP
+        audited := audited || (attached.target || ' ' || attached.target_column);
         done := false;
         refusal := format('function %s() is not the one that gapless.attach_gapless made', attached.function);
         BEGIN
@@ -142,6 +144,31 @@ BEGIN
             END IF;
         END;
     END LOOP;
+
+    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not any more.
+    RETURN QUERY
+    SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+        WHEN f.oid IS NULL THEN 'its triggers were dropped. Attach it again.'
+        WHEN f.proowner <> c.relowner THEN format(
+            'its table belongs to %1$I, and its functions to %2$I. ALTER FUNCTION %3$I.%4$I() OWNER TO %1$I; and the same for %3$I.%5$I().',
+            pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner), n.nspname, f.proname, f.proname || '_rows'
+        )
+        WHEN NOT has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE') THEN format(
+            'role %I, which owns its table, has no right to number it any more. Grant it what attach_gapless asks for.', pg_get_userbyid(c.relowner)
+        )
+        ELSE 'its functions are not those that gapless.attach_gapless made. ' || remedy
+    END
+    FROM (
+        SELECT DISTINCT s.target, s.target_column
+        FROM gapless.sequence AS s
+        WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
+    ) AS s
+    JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+    LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+    LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
+    WHERE c.oid || ' ' || a.attname <> ALL (audited) AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;
 

@@ -70,6 +70,14 @@ BEGIN
             code := 'serialization_failure';
             message := format('rows of table "%s" arrived with other numbers of sequence "%s" than they were given', table_name, name);
             hint := 'Retry. If it happens again, a trigger of the table changes numbers, or deletes or inserts rows while the statement runs.';
+        WHEN 'suppressed' THEN
+            code := 'restrict_violation';
+            message := format('%s: a numbered row of a partition was skipped on its way to another, or to be deleted', what);
+            hint := 'A BEFORE trigger of the partition for INSERT or DELETE skips it. Drop it; or give it a name before ''~'', and let it leave numbered rows alone.';
+        WHEN 'renamed' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s was attached when the table had another name, which another one has now', what);
+            hint := 'Detach the column and attach it again: gapless.detach_gapless, gapless.attach_gapless.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);

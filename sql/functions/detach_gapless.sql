@@ -1,7 +1,8 @@
 -- detach_gapless: ends what attach_gapless began; the numbers stay.
 --
 -- Runs with the caller's rights, who has to own the table. Locks the table (ACCESS EXCLUSIVE) and the column's sequences
--- until the transaction ends. Raises 22004 (NULL), 42501 (not the owner), 42704 (not attached).
+-- until the transaction ends. Raises 22004 (NULL), 42501 (not the owner), 42704 (not attached), 55000 (the table has another owner
+-- than the functions).
 CREATE OR REPLACE FUNCTION gapless.detach_gapless(
     target        regclass,
     target_column name
@@ -11,6 +12,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     function regproc;
+    owners   record;
     item     record;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
@@ -21,18 +23,24 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
     END IF;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
-    SELECT t.tgfoid::regproc
-    INTO function
+    SELECT t.tgfoid::regproc AS function, pg_get_userbyid(p.proowner) AS of_function, pg_get_userbyid(c.relowner) AS of_table
+    INTO owners
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_proc AS p
-        ON p.oid = t.tgfoid AND p.pronamespace = c.relnamespace AND p.proowner = c.relowner AND p.prosecdef
+        ON p.oid = t.tgfoid AND p.prosecdef
     WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42
         AND pg_get_triggerdef(t.oid) IS NOT NULL; -- NULL where an older snapshot (REPEATABLE READ) shows what somebody has detached
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
             USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
+    ELSIF owners.of_function <> owners.of_table THEN
+        RAISE EXCEPTION 'column "%" of table % cannot be detached: its table belongs to role %, and its functions to %', target_column, target, owners.of_table, owners.of_function
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('ALTER FUNCTION %s() OWNER TO %I; and the same for the function whose name ends in _rows.', owners.function, owners.of_table),
+                SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
     END IF;
+    function := owners.function;
     FOR item IN
         SELECT t.tgname, t.tgrelid::regclass AS relation
         FROM pg_catalog.pg_trigger AS t
@@ -54,6 +62,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.detach_gapless IS
-'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached.';
+'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 where the table has another owner than the functions.';
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;

@@ -146,8 +146,10 @@ CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
     name    text    COLLATE "C" NOT NULL,
     value   bigint  NOT NULL,
+    dated   timestamp,
     entered boolean NOT NULL,
     arrived boolean NOT NULL DEFAULT false,
+    depth   integer NOT NULL,
     CONSTRAINT moving_pkey PRIMARY KEY (txid, name, value)
 );
 
@@ -158,8 +160,10 @@ COMMENT ON TABLE gapless.moving IS
 COMMENT ON COLUMN gapless.moving.txid IS 'The top-level transaction.';
 COMMENT ON COLUMN gapless.moving.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.moving.value IS 'The row''s number.';
+COMMENT ON COLUMN gapless.moving.dated IS 'The row''s date, for chronology.';
 COMMENT ON COLUMN gapless.moving.entered IS 'Whether the journal had the number before the statement.';
 COMMENT ON COLUMN gapless.moving.arrived IS 'Whether it was put into another partition.';
+COMMENT ON COLUMN gapless.moving.depth IS 'How deep in other triggers the statement is: pg_trigger_depth().';
 COMMENT ON CONSTRAINT moving_pkey ON gapless.moving IS 'A number moves once at a time.';
 
 CREATE VIEW gapless.sequences AS

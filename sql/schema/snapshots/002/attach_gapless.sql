@@ -190,7 +190,9 @@ BEGIN
     SELECT t.tgname::text
     INTO other
     FROM pg_catalog.pg_trigger AS t
-    WHERE t.tgrelid = target AND NOT t.tgisinternal AND t.tgtype::integer & 3 = 3 AND t.tgtype::integer & 20 <> 0
+    WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p))
+        AND NOT t.tgisinternal AND t.tgtype::integer & 3 = 3
+        AND t.tgtype::integer & CASE relation.relkind WHEN 'p' THEN 28 ELSE 20 END <> 0 -- INSERT and UPDATE; and DELETE, for a row that moves
         AND t.tgname::text COLLATE "C" > '~gapless_insert' COLLATE "C" AND t.tgname NOT LIKE '~gapless\_%'
     LIMIT 1;
     IF fault IS NULL AND other IS NOT NULL THEN
@@ -219,8 +221,13 @@ BEGIN
         FROM (VALUES ('name', attach_gapless.name), ('format', format), ('condition', condition), ('chronology', chronology)) AS v (parameter, expression)
         WHERE v.expression IS NOT NULL
     LOOP
+        IF btrim(expression, e' \n\r\t') = '' THEN
+            RAISE EXCEPTION '%: % is refused: it is empty', target, parameter
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Give an SQL expression; a constant text has quotes of its own.', SCHEMA = 'gapless', COLUMN = parameter;
+        END IF;
         checked := gapless.column_expression(target, path, parameter, expression);
         fault := CASE
+            WHEN parameter = 'format' AND expression !~* '\mvalue\M' THEN 'it does not contain value, the number'
             WHEN attribute.attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
             WHEN parameter = 'condition' AND checked.type <> 'boolean'::regtype THEN format('it is of type %s, and has to be boolean', checked.type)
             WHEN parameter = 'chronology' AND checked.type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
@@ -277,15 +284,15 @@ BEGIN
     END IF;
 
     -- The functions.
-    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit);
     stem := relation.relname || '_' || target_column;
     IF octet_length(stem) > 46 OR EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname = stem || '_gapless'
+        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname IN (stem || '_gapless', stem || '_gapless_rows')
     ) THEN
         stem := substr(stem, 1, 4) || '_' || md5(target::oid || '.' || target_column);
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
+    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit, function);
     -- A pinned setting cannot change what the expressions mean from one session to the next.
     SELECT pg_catalog.format('SET search_path = %s', path) || coalesce(string_agg(
         pg_catalog.format(' SET %I = %L', s.name, CASE s.name
@@ -367,8 +374,10 @@ BEGIN
                 ('update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NULL OR pg_catalog.record_image_ne(ROW(%3$s), ROW(%4$s)))'),
                 ('enter', NOT at_commit AND relation.relkind = 'r', 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', relation.relkind = 'p', 'AFTER INSERT ON %s FOR EACH ROW WHEN (NEW.%2$I IS NOT NULL)'),
-                ('settle', NOT at_commit AND relation.relkind = 'p', 'AFTER INSERT ON %s FOR EACH STATEMENT'),
-                ('issue', NOT at_commit, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NULL AND NEW.%2$I IS NOT NULL)'),
+                ('settle', relation.relkind = 'p', 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
+                ('issue', relation.relkind = 'p' OR NOT at_commit, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
+                ('issue', relation.relkind = 'r' AND at_commit,
+                    'AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
                 ('commit', at_commit, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.%2$I IS NULL)'),
                 ('leave', relation.relkind = 'p', 'BEFORE DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
                 ('delete', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),

@@ -12,6 +12,7 @@ CREATE OR REPLACE FUNCTION gapless.column_code(
     condition     text,
     chronology    text,   -- of type timestamp already
     at_commit     boolean,
+    function      text,   -- what the trigger function will be called
     OUT trigger_body text,
     OUT rows_body    text
 ) RETURNS record
@@ -22,7 +23,10 @@ DECLARE
     partitioned boolean := (SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     -- Fragments. Those of the second kind are for queries in which new is a row and not the record.
     titled    text := translate(format('%s.%I', target, target_column), e'\n\r', '  '); -- on one line, for a comment
-    arguments text := format('%L::regclass, %L', target, target_column);
+    -- A table that was renamed is itself still, and what has its name now is another.
+    arguments text := CASE WHEN partitioned THEN format('%L::regclass', target) ELSE 'TG_RELID' END || format(', %L', target_column);
+    renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid = %L::regclass)', target)
+        ELSE format('TG_RELID <> %L::regclass', target) END;
     note      text := quote_literal(left(md5(target::text || ' ' || target_column), 12));
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
     series    text := gapless.column_enclose(name) || '::text';
@@ -40,6 +44,8 @@ DECLARE
     assign    text[] := '{}'::text[];
     place     text;
     guard     text := '';
+    changed   text;
+    lost      text := '';
     kept      text;
     -- The trigger function's parts.
     insert_code  text := '';
@@ -89,6 +95,9 @@ BEGIN
         '            END IF;\n'
         '            value := gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false, NULL);\n'
         '            IF value IS NOT NULL THEN\n'
+        '                IF %4$s THEN\n'
+        '                    PERFORM gapless.column_refuse(''renamed'', %1$s, NULL, NULL);\n'
+        '                END IF;\n'
         '                -- Other rows of this query come before: an UPDATE''s, or those of a statement within it.\n'
         '                %3$s\n'
         '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
@@ -98,7 +107,7 @@ BEGIN
         '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
         '                END IF;\n'
         '            END IF;\n',
-        arguments, initial, format(runs, source)
+        arguments, initial, format(runs, source), renamed
     );
 
     -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
@@ -117,6 +126,7 @@ BEGIN
                     '                %9$s := gapless.column_take(%2$s, %3$s, %4$s, %5$s);\n'
                     '%7$s'
                     '%8$s'
+                    '%10$s'
                     '                RETURN NEW;\n'
                     '            END IF;\n',
                     note, arguments, series, initial, dated, target_column,
@@ -127,7 +137,11 @@ BEGIN
                         '                END IF;\n',
                         value, arguments, series
                     ) END,
-                    CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'value' END
+                    CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'value' END,
+                    CASE WHEN partitioned THEN format(
+                        e'                PERFORM gapless.column_move(''take'', %s, %s, %s);\n',
+                        series, CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'this.value' END, dated
+                    ) ELSE '' END
                 ) ELSE '' END
                 || format(
                     e'            IF (current_setting(''gapless.expected'', true) = ''='' || %1$s) IS NOT TRUE THEN\n'
@@ -152,7 +166,7 @@ BEGIN
                     '            END IF;\n',
                     target_column, number, arguments, series
                 ) END
-                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value);\n', series) ELSE '' END
+                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value, %s);\n', series, dated) ELSE '' END
             END
             || CASE WHEN condition IS NULL THEN '' ELSE
                 CASE WHEN at_commit THEN '' ELSE format(
@@ -179,11 +193,23 @@ BEGIN
 
     -- A new row.
     IF partitioned THEN
-        guard := format(
-            e'        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %L) THEN\n'
-            '            PERFORM gapless.column_guard(TG_RELID, %L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+        lost := format(
+            e'        IF TG_LEVEL = ''STATEMENT'' THEN\n'
+            '            IF gapless.column_move(CASE TG_OP WHEN ''DELETE'' THEN ''kept'' ELSE ''lost'' END, NULL, NULL, NULL) THEN\n'
+            '                PERFORM gapless.column_refuse(''suppressed'', %1$s, NULL, NULL);\n'
+            '            ELSIF TG_OP <> ''INSERT'' THEN\n'
+            '                RETURN NULL;\n'
+            '            END IF;\n'
             '        END IF;\n',
-            ('~gapless_truncate_' || target_column)::name, target_column
+            arguments
+        );
+        guard := format(
+            e'        IF %3$s THEN\n'
+            '            PERFORM gapless.column_refuse(''renamed'', %4$s, NULL, NULL);\n'
+            '        ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %1$L) THEN\n'
+            '            PERFORM gapless.column_guard(TG_RELID, %2$L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+            '        END IF;\n',
+            ('~gapless_truncate_' || target_column)::name, target_column, renamed, arguments
         );
     END IF;
     insert_code := insert_code || format(
@@ -195,11 +221,11 @@ BEGIN
     IF partitioned THEN
         insert_code := insert_code || format(
             e'            -- Perhaps it comes from another partition.\n'
-            '            SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-            '            IF gapless.column_move(''arrive'', run.series, run.value) THEN\n'
+            '            SELECT %1$s AS series, %2$s AS value, %4$s AS dated INTO run%3$s;\n'
+            '            IF gapless.column_move(''arrive'', run.series, run.value, run.dated) THEN\n'
             '                RETURN NEW;\n'
             '            END IF;\n',
-            series, value, from_row
+            series, value, from_row, dated
         );
     END IF;
     insert_code := insert_code || format(
@@ -208,7 +234,14 @@ BEGIN
         arguments, target_column
     ) || assign[1] || e'        RETURN NEW;\n    END IF;\n';
 
-    -- The rows that arrived.
+    -- The rows that arrived. A trigger that fires after those that number can have changed a number.
+    changed := format(
+        e'        IF OLD.%1$I IS NOT NULL THEN\n'
+        '            SELECT %2$s AS series INTO run FROM (SELECT OLD.*) AS new;\n'
+        '            PERFORM gapless.column_refuse(''changed'', %3$s, run.series, OLD.%1$I::text);\n'
+        '        END IF;\n',
+        target_column, series, arguments
+    );
     IF NOT at_commit THEN
         IF NOT partitioned THEN
             arrived_code := arrived_code || format(
@@ -240,7 +273,7 @@ BEGIN
                 format(runs, 'inserted'), enter, note
             );
         END IF;
-        arrived_code := arrived_code || format(
+        arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(
             e'\n    IF TG_ARGV[0] = ''issue''%1$s THEN\n'
             '            %2$s\n'
             '            GROUP BY n.series\n'
@@ -249,36 +282,42 @@ BEGIN
             CASE WHEN partitioned THEN ' OR TG_ARGV[0] = ''enter''' ELSE '' END,
             format(runs, '(SELECT NEW.*)'),
             CASE WHEN partitioned THEN
-                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_move(''arrived'', run.series, run.first) THEN\n'
+                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_move(''arrived'', run.series, run.first, NULL) THEN\n'
                 '                RETURN NULL;\n'
                 '            END IF;\n'
             ELSE '' END
         ) || enter || CASE WHEN partitioned THEN
                 e'            IF TG_ARGV[0] = ''issue'' THEN\n'
-                '                PERFORM gapless.column_move(''stay'', run.series, run.first);\n'
+                '                PERFORM gapless.column_move(''stay'', run.series, run.first, NULL);\n'
                 '            END IF;\n'
             ELSE '' END || e'    END IF;\n';
         arrived_code := arrived_code || format(
             e'\n    IF TG_ARGV[0] IN (''enter'', ''issue'', ''settle'') THEN\n'
-            '        value := gapless.column_settle(%s);\n'
+            '%2$s'
+            '        value := gapless.column_settle(%1$s);\n'
             '        RETURN NULL;\n'
             '    END IF;\n',
-            note
+            note, lost
         );
     ELSE
+        arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || CASE WHEN partitioned THEN format(
+            e'        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
+            '        PERFORM gapless.column_move(''stay'', run.series, run.value, NULL);\n', series, value, from_row
+        ) ELSE '' END || e'        RETURN NULL;\n    END IF;\n';
         IF partitioned THEN
             arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
                 '        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-                '        IF NOT gapless.column_move(''arrived'', run.series, run.value) THEN\n'
+                '        IF NOT gapless.column_move(''arrived'', run.series, run.value, NULL) THEN\n'
                 '            PERFORM gapless.column_refuse(''written'', %4$s, NULL, NEW.%5$I::text);\n'
                 '        END IF;\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n'
                 '\n    IF TG_ARGV[0] = ''settle'' THEN\n'
+                '%6$s'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
-                series, value, from_row, arguments, target_column
+                series, value, from_row, arguments, target_column, lost
             );
         END IF;
     END IF;
@@ -287,6 +326,9 @@ BEGIN
     IF at_commit THEN
         commit_code := format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
+            '        IF %8$s THEN\n'
+            '            PERFORM gapless.column_refuse(''renamed'', %7$s, NULL, NULL);\n'
+            '        END IF;\n'
             '        IF current_setting(''gapless.several'', true) = ''on'' THEN\n'
             '            PERFORM gapless.column_lock();\n'
             '        END IF;\n'
@@ -303,7 +345,7 @@ BEGIN
             '        END IF;\n'
             '        RETURN NULL;\n'
             '    END IF;\n',
-            note, source, target_column, keys, written, due, arguments
+            note, source, target_column, keys, written, due, arguments, renamed
         );
     END IF;
 
@@ -349,18 +391,18 @@ BEGIN
         '        RETURN NULL;\n'
         '    END IF;\n'
         '\n    -- A deleted row.\n'
-        '    SELECT %2$s AS series, %3$s AS value INTO run FROM (SELECT OLD.*) AS new;\n',
-        arguments, series, value
+        '    SELECT %2$s AS series, %3$s AS value%4$s INTO run FROM (SELECT OLD.*) AS new;\n',
+        arguments, series, value, CASE WHEN partitioned THEN format(', %s AS dated', dated) ELSE '' END
     );
     IF partitioned THEN
         gone_code := gone_code ||
             e'    IF TG_ARGV[0] = ''leave'' THEN\n'
-            '        PERFORM gapless.column_move(''leave'', run.series, run.value);\n'
+            '        PERFORM gapless.column_move(''leave'', run.series, run.value, run.dated);\n'
             '        RETURN OLD;\n'
-            '    ELSIF gapless.column_move(''left'', run.series, run.value) THEN\n'
+            '    ELSIF gapless.column_move(''left'', run.series, run.value, NULL) THEN\n'
             '        RETURN NULL;\n'
             '    END IF;\n'
-            '    PERFORM gapless.column_move(''stay'', run.series, run.value);\n';
+            '    PERFORM gapless.column_move(''stay'', run.series, run.value, NULL);\n';
     END IF;
     gone_code := gone_code || format(
         e'    IF run.value IS NULL OR NOT gapless.column_is_void(run.series, run.value) THEN\n'
@@ -382,8 +424,15 @@ BEGIN
         '#variable_conflict use_column\n'
         'DECLARE\n'
         '    relation regclass;\n'
-        'BEGIN\n',
-        titled
+        'BEGIN\n'
+        '    SELECT t.tgrelid\n'
+        '    FROM pg_catalog.pg_trigger AS t\n'
+        '    WHERE t.tgfoid = %2$L::regproc AND t.tgname = %3$L AND t.tgparentid = 0 AND t.tgrelid <> %4$L::regclass\n'
+        '    INTO relation;\n'
+        '    IF FOUND THEN\n'
+        '        RAISE EXCEPTION ''%% has been renamed since it was attached, and another table has its name'', relation;\n'
+        '    END IF;\n',
+        titled, function, ('~gapless_insert_' || target_column)::name, target
     );
     selected := format('SELECT %s, %s, %s::text, %s FROM ', series, value, written, dated);
     following := format(' AS new WHERE %s IS NOT NULL', written);

@@ -34,7 +34,7 @@ BEGIN
         FROM (
             VALUES
                 ('truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
-                ('settle', 'AFTER INSERT ON %s FOR EACH STATEMENT'),
+                ('settle', 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
                 ('kept_delete', 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
                 ('kept_update', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)')
         ) AS v (purpose, event)

@@ -1,13 +1,16 @@
 -- column_move: private, for the triggers of attach_gapless; follows a numbered row from one partition to another.
 --
--- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. 'leave' notes the first, and 'issue' a row that gets
--- its number by the same UPDATE. 'arrive' is the second: false where nothing was noted, so that somebody writes a number by
--- hand. 'left' asks whether a deleted row arrived elsewhere. 'arrived' ends the matter, and says whether the inserted row's
--- number was entered before; so does 'stay', for a row that did not move. Locks nothing.
+-- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. 'leave' notes the first, 'issue' a row that gets its
+-- number by the same UPDATE, and 'take' one whose number has been entered for it. 'arrive' is the second: false where nothing
+-- was noted, so that somebody writes a number by hand. 'left' asks whether a deleted row arrived elsewhere. 'arrived' ends the
+-- matter, and says whether the inserted row's number was entered before; so does 'stay', for a row that did not move. At the
+-- statement's end, 'lost' says whether a row has not come to an end; after a DELETE, which can be a part of a statement that
+-- inserts the row later, 'kept' whether one was not deleted after all: another trigger is the cause. Locks nothing.
 CREATE OR REPLACE FUNCTION gapless.column_move(
     step  text,
     name  text,
-    value bigint
+    value bigint,
+    dated timestamp
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -16,16 +19,18 @@ DECLARE
     entered boolean;
 BEGIN
     CASE step
-        WHEN 'leave', 'issue' THEN
-            INSERT INTO gapless.moving (txid, name, value, entered)
-            VALUES (txid_current(), column_move.name, column_move.value, step = 'leave')
-            ON CONFLICT ON CONSTRAINT moving_pkey DO UPDATE SET entered = excluded.entered, arrived = false;
+        WHEN 'leave', 'issue', 'take' THEN
+            INSERT INTO gapless.moving (txid, name, value, dated, entered, depth)
+            VALUES (txid_current(), column_move.name, column_move.value, column_move.dated, step <> 'issue', pg_trigger_depth())
+            ON CONFLICT ON CONSTRAINT moving_pkey
+            DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
             UPDATE gapless.moving AS m
             SET arrived = true
             WHERE m.txid = txid_current()
                 AND m.name = column_move.name COLLATE "C"
                 AND m.value = column_move.value
+                AND m.dated IS NOT DISTINCT FROM column_move.dated
                 AND NOT m.arrived;
         WHEN 'left' THEN
             PERFORM FROM gapless.moving AS m
@@ -47,6 +52,10 @@ BEGIN
             WHERE m.txid = txid_current()
                 AND m.name = column_move.name COLLATE "C"
                 AND m.value = column_move.value;
+        WHEN 'lost', 'kept' THEN
+            -- Statements around this one have rows on their way, too.
+            PERFORM FROM gapless.moving AS m
+            WHERE m.txid = txid_current() AND m.depth >= pg_trigger_depth() AND NOT (step = 'kept' AND m.arrived);
     END CASE;
     RETURN FOUND;
 END;

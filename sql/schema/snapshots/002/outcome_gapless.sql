@@ -1,7 +1,7 @@
 -- outcome_gapless: whether a transaction that mark_gapless has marked committed, when the answer to its COMMIT was lost.
 --
 -- Waits while the transaction is still running, as long as lock_timeout allows: a COMMIT that is merely late would look lost
--- otherwise. Raises 22004 (NULL), 25006 (a standby, which does not know), 25000 (asked from within the transaction itself, or
+-- otherwise. Raises 22004 (NULL), 22023 (a negative txid), 25006 (a standby, which does not know), 25000 (asked from within the transaction itself, or
 -- under a snapshot that may be older than its end), 55P03 (lock_timeout).
 CREATE OR REPLACE FUNCTION gapless.outcome_gapless(
     token uuid,
@@ -16,6 +16,11 @@ BEGIN
         RAISE EXCEPTION 'the token and the txid of a transaction must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give what gapless.mark_gapless was given, and what it returned.',
+                SCHEMA = 'gapless', TABLE = 'allocation';
+    ELSIF outcome_gapless.txid < 0 THEN
+        RAISE EXCEPTION 'there is no transaction %', outcome_gapless.txid
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Give what gapless.mark_gapless returned.',
                 SCHEMA = 'gapless', TABLE = 'allocation';
     ELSIF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'a standby does not know the outcome of transaction %', outcome_gapless.txid
@@ -49,6 +54,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.outcome_gapless IS
-'Whether the transaction with this token and txid (gapless.mark_gapless) committed: ''committed''; ''lost'', so that it can be run again; or ''unknown'': it allocated nothing, or its journal rows were pruned, or, after a crash, its xid was given out again. Ask on a new connection to the same primary. Waits while the transaction is still running. ''committed'' is not yet durable or replicated: call gapless.flush_gapless(txid) then. Raises 22004 for NULL, 25006 on a standby, 25000 within the transaction itself or outside READ COMMITTED, 55P03 after lock_timeout.';
+'Whether the transaction with this token and txid (gapless.mark_gapless) committed: ''committed''; ''lost'', so that it can be run again; or ''unknown'': it allocated nothing, or its journal rows were pruned, or, after a crash, its xid was given out again. Ask on a new connection to the same primary. Waits while the transaction is still running. ''committed'' is not yet durable or replicated: call gapless.flush_gapless(txid) then. Raises 22004 for NULL, 22023 for a negative txid, 25006 on a standby, 25000 within the transaction itself or outside READ COMMITTED, 55P03 after lock_timeout.';
 
 REVOKE ALL ON FUNCTION gapless.outcome_gapless FROM PUBLIC;

@@ -1,0 +1,257 @@
+package gapless_test
+
+// What becomes of an attached column when its table gets another name or owner, or triggers that get in the way.
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+const unexplained = `SELECT concat_ws(' ', sequence, attached_column, kind, first_value, explanation) FROM gapless.audit_gapless() WHERE NOT explained`
+
+func TestATableWithAnotherOwnerIsAuditedAndDetachedWhenItsFunctionsAreItsOwners(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := connect(t, database)
+	name, quoted := role(t, database, "owner")
+	s.do("GRANT USAGE ON SCHEMA gapless TO " + quoted)
+	s.do("CREATE TABLE bills (id int, number bigint UNIQUE)")
+	s.do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$)")
+	s.do("INSERT INTO bills VALUES (1), (2)")
+	s.do("ALTER TABLE bills OWNER TO " + quoted)
+	s.do("INSERT INTO bills VALUES (3)")
+	found := texts(s, unexplained)
+	require.Len(t, found, 1, found)
+	require.Contains(t, found[0], "ALTER FUNCTION public.bills_number_gapless() OWNER TO "+quoted+"; and the same for public.bills_number_gapless_rows().")
+	refused := s.refuse("55000", "SELECT gapless.detach_gapless('bills', 'number')")
+	require.Contains(t, refused.Message, name)
+	require.Contains(t, refused.Hint, "ALTER FUNCTION public.bills_number_gapless() OWNER TO "+quoted)
+
+	s.do("ALTER FUNCTION bills_number_gapless() OWNER TO " + quoted)
+	s.do("ALTER FUNCTION bills_number_gapless_rows() OWNER TO " + quoted)
+	found = texts(s, unexplained)
+	require.Len(t, found, 1, found)
+	require.Contains(t, found[0], "has no right to number it any more")
+	s.do("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA gapless TO " + quoted)
+	require.Empty(t, texts(s, unexplained))
+	s.do("SET ROLE " + quoted)
+	s.do("INSERT INTO bills VALUES (4)")
+	s.do("SELECT gapless.detach_gapless('bills', 'number')")
+	s.do("RESET ROLE")
+	require.Equal(t, []int64{1, 2, 3, 4}, s.numbers("SELECT number FROM bills ORDER BY 1"))
+}
+
+func TestATableInAnotherSchemaIsDetached(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	s.do("CREATE SCHEMA archive; CREATE TABLE bills (number bigint UNIQUE)")
+	s.do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$)")
+	s.do("INSERT INTO bills DEFAULT VALUES; ALTER TABLE bills SET SCHEMA archive")
+	require.Len(t, texts(s, unexplained), 1)
+	s.do("SELECT gapless.detach_gapless('archive.bills', 'number')")
+	s.do("SELECT gapless.attach_gapless('archive.bills', 'number', name => $$ 'bill' $$)")
+	require.Empty(t, texts(s, unexplained))
+	require.EqualValues(t, 2, s.number("INSERT INTO archive.bills DEFAULT VALUES RETURNING number"))
+}
+
+// TestATableThatTookTheNameOfAnAttachedOneIsNotTakenForIt renames a table away and makes another in its place.
+func TestATableThatTookTheNameOfAnAttachedOneIsNotTakenForIt(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ kind, options string }{
+		"early":                 {"", ""},
+		"at commit":             {"", ", at_commit => true"},
+		"partitioned":           {" PARTITION BY LIST (tenant)", ""},
+		"partitioned at commit": {" PARTITION BY LIST (tenant)", ", at_commit => true"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := connect(t, pgtest.New(t))
+			made := 0
+			create := func() {
+				s.do("CREATE TABLE bills (id int, tenant text, number bigint, UNIQUE (tenant, number), PRIMARY KEY (tenant, id))" + c.kind)
+				if c.kind != "" {
+					made++
+					s.do(fmt.Sprintf("CREATE TABLE part%d PARTITION OF bills DEFAULT", made))
+				}
+				s.do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill/' || NEW.tenant $$" + c.options + ")")
+			}
+			create()
+			s.do("INSERT INTO bills VALUES (1, 'a'), (2, 'a')")
+			s.do("ALTER TABLE bills RENAME TO former")
+			create()
+			s.do("INSERT INTO bills VALUES (1, 'new'), (2, 'new')")
+			s.refuse("55000", "INSERT INTO former VALUES (3, 'new')")
+			s.refuse("55000", "INSERT INTO bills VALUES (3, 'a')")
+			for _, found := range texts(s, unexplained) {
+				require.Contains(t, found, "former has been renamed since it was attached")
+			}
+			require.Len(t, texts(s, unexplained), 1)
+			s.do("SELECT gapless.detach_gapless('former', 'number')")
+			s.do("SELECT gapless.attach_gapless('former', 'number', name => $$ 'bill/' || NEW.tenant $$" + c.options + ")")
+			s.do("INSERT INTO former VALUES (3, 'a')")
+			require.Empty(t, texts(s, unexplained))
+			require.Equal(t, []int64{1, 2, 3}, s.numbers("SELECT number FROM former ORDER BY 1"))
+			require.Equal(t, []int64{1, 2}, s.numbers("SELECT number FROM bills ORDER BY 1"))
+		})
+	}
+}
+
+func TestGuardsThatWereDroppedAreAFinding(t *testing.T) {
+	t.Parallel()
+	for _, drop := range []string{"DROP FUNCTION bills_number_gapless() CASCADE", `DROP TRIGGER "~gapless_insert_number" ON bills`} {
+		s := connect(t, pgtest.New(t))
+		s.do("CREATE TABLE bills (id int, number bigint UNIQUE)")
+		s.do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$)")
+		s.do("INSERT INTO bills VALUES (1), (2), (3)")
+		s.do(drop)
+		for _, query := range []string{unexplained, unexplained + " AND attached_column LIKE '%.bills.number'"} {
+			found := texts(s, query)
+			require.Len(t, found, 1, drop)
+			require.Contains(t, found[0], "public.bills.number changed after issue the column cannot be audited: its triggers were dropped", drop)
+		}
+		require.Equal(t, []string{"false"}, texts(s, "SELECT explained::text FROM gapless.audit_gapless('bill')"))
+		s.do(`DROP TRIGGER IF EXISTS "~gapless_update_number" ON bills; DROP TRIGGER IF EXISTS "~gapless_enter_number" ON bills;
+			DROP TRIGGER IF EXISTS "~gapless_issue_number" ON bills; DROP TRIGGER IF EXISTS "~gapless_delete_number" ON bills;
+			DROP TRIGGER IF EXISTS "~gapless_truncate_number" ON bills`)
+		s.do("DELETE FROM bills WHERE id = 2")
+		s.do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$)")
+		require.Equal(t, []string{"bill public.bills.number hole 2 the journal has it, and no row"}, texts(s, unexplained))
+	}
+}
+
+const createParts = `CREATE TABLE bills (id int, region text, day date NOT NULL DEFAULT '2026-01-01', issued boolean, number bigint, UNIQUE (region, number), PRIMARY KEY (region, id))
+	PARTITION BY LIST (region);
+CREATE TABLE north PARTITION OF bills FOR VALUES IN ('north');
+CREATE TABLE south PARTITION OF bills FOR VALUES IN ('south');
+CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.number := NEW.number + 5; RETURN NEW; END'`
+
+// TestARowThatIsSkippedOnItsWayToAnotherPartitionIsRefused has triggers of an ordinary name, which attach_gapless cannot tell from
+// others, and such as sort after those of the column, made after it was attached.
+func TestARowThatIsSkippedOnItsWayToAnotherPartitionIsRefused(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ options, before, after, statement, code string }{
+		"a row that is issued and moves, and is not deleted": {
+			", condition => 'NEW.issued'", "CREATE TRIGGER soft BEFORE DELETE ON bills FOR EACH ROW EXECUTE FUNCTION nothing()", "",
+			"UPDATE bills SET region = 'south', issued = true WHERE id = 9", "23001"},
+		"a numbered row that is not inserted": {
+			"", "", `CREATE TRIGGER "~skip" BEFORE INSERT ON south FOR EACH ROW EXECUTE FUNCTION nothing()`,
+			"UPDATE bills SET region = 'south' WHERE id = 2", "23001"},
+		"a numbered row that is deleted and inserted": {
+			"", "", `CREATE TRIGGER "~skip" BEFORE INSERT ON south FOR EACH ROW EXECUTE FUNCTION nothing()`,
+			"WITH gone AS (DELETE FROM bills WHERE id = 2 RETURNING *) INSERT INTO bills SELECT id, 'south', day, issued, number FROM gone", "23001"},
+		"a numbered row that is not deleted": {
+			"", "", `CREATE TRIGGER "~soft" BEFORE DELETE ON north FOR EACH ROW EXECUTE FUNCTION nothing()`,
+			"DELETE FROM bills WHERE id = 2", "23001"},
+		"a numbered row of a partition by its own name": {
+			"", "", `CREATE TRIGGER "~soft" BEFORE DELETE ON north FOR EACH ROW EXECUTE FUNCTION nothing()`,
+			"DELETE FROM north WHERE id = 2", "23001"},
+		"a number that is changed": {
+			"", "", `CREATE TRIGGER "~up" BEFORE UPDATE ON north FOR EACH ROW EXECUTE FUNCTION more()`,
+			"UPDATE bills SET issued = true WHERE id = 2", "428C9"},
+		"a number that is changed on the way": {
+			"", "", `CREATE TRIGGER "~up" BEFORE INSERT ON south FOR EACH ROW EXECUTE FUNCTION more()`,
+			"UPDATE bills SET region = 'south' WHERE id = 2", "40001"},
+		"a date that is changed on the way": {
+			", chronology => 'NEW.day'", "", "SELECT",
+			"WITH gone AS (DELETE FROM bills WHERE id = 2 RETURNING *) INSERT INTO bills SELECT id, 'south', '2030-01-01', issued, number FROM gone", "428C9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := connect(t, pgtest.New(t))
+			s.do(createParts)
+			if c.before != "" {
+				s.do(c.before)
+			}
+			s.do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$" + c.options + ")")
+			s.do("INSERT INTO bills (id, region, issued) VALUES (1, 'north', true), (2, 'north', true), (3, 'north', true), (9, 'north', false)")
+			if c.after != "" {
+				s.do(c.after)
+			}
+			before := texts(s, "SELECT b::text FROM bills AS b ORDER BY 1")
+			s.refuse(c.code, c.statement)
+			require.Equal(t, before, texts(s, "SELECT b::text FROM bills AS b ORDER BY 1"))
+			require.Empty(t, texts(s, unexplained))
+			s.do("BEGIN; SAVEPOINT s")
+			s.refuse(c.code, c.statement)
+			s.do("ROLLBACK TO s")
+			s.do("INSERT INTO bills (id, region, issued) VALUES (10, 'north', true)")
+			s.do("COMMIT")
+			require.Empty(t, texts(s, unexplained))
+			require.Zero(t, s.number("SELECT count(*) FROM gapless.moving"))
+		})
+	}
+}
+
+// TestANumberTakenAtCommitFollowsItsRow has a row change its partition just when it gets its number.
+func TestANumberTakenAtCommitFollowsItsRow(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	s.do(createParts)
+	s.do(`CREATE FUNCTION southwards() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		IF NEW.issued THEN
+			NEW.region := 'south';
+		END IF;
+		RETURN NEW;
+	END $$`)
+	s.do("CREATE TRIGGER southwards BEFORE UPDATE ON north FOR EACH ROW EXECUTE FUNCTION southwards()")
+	s.do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$, at_commit => true, chronology => 'NEW.day')")
+	s.do("INSERT INTO bills (id, region, issued) VALUES (1, 'north', true), (2, 'north', false), (3, 'north', true)")
+	require.Equal(t, []string{"1 south 1", "2 north 2", "3 south 3"}, texts(s, "SELECT concat_ws(' ', id, region, number) FROM bills ORDER BY id"))
+	require.Empty(t, texts(s, unexplained))
+	require.Zero(t, s.number("SELECT count(*) FROM gapless.moving"))
+
+	// No setting has it take a number for a row that goes nowhere.
+	s.do("CREATE TRIGGER soft BEFORE DELETE ON bills FOR EACH ROW EXECUTE FUNCTION nothing()")
+	s.do("CREATE TABLE lies (i int)")
+	s.do(`CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+		PERFORM set_config('gapless.committing', left(md5('public.bills number'), 12), true);
+		UPDATE bills SET region = 'south' WHERE id = 4;
+		RETURN NULL;
+	END $$`)
+	s.do("CREATE TRIGGER lie AFTER INSERT ON lies FOR EACH ROW EXECUTE FUNCTION lie()")
+	s.do("BEGIN; INSERT INTO bills (id, region) VALUES (4, 'north')")
+	s.refuse("23001", "INSERT INTO lies VALUES (1)")
+	s.do("ROLLBACK")
+	require.Empty(t, texts(s, unexplained))
+}
+
+// TestWhoMayCreateTriggersCannotChangeNumbers has a role that has been given TRIGGER on the table, and no more than that.
+func TestWhoMayCreateTriggersCannotChangeNumbers(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"", ", at_commit => true"} {
+		database := pgtest.New(t)
+		s := connect(t, database)
+		_, quoted := role(t, database, "trigger")
+		s.do("CREATE TABLE bills (id int PRIMARY KEY, memo text, number bigint UNIQUE)")
+		s.do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$" + options + ")")
+		s.do("INSERT INTO bills VALUES (1), (2)")
+		s.do("CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.number := NEW.number + 5; RETURN NEW; END'")
+		s.do("GRANT SELECT, UPDATE, TRIGGER ON bills TO " + quoted)
+		s.do("SET ROLE " + quoted)
+		s.do(`CREATE TRIGGER "~z" BEFORE UPDATE ON bills FOR EACH ROW EXECUTE FUNCTION more()`)
+		s.refuse("428C9", "UPDATE bills SET memo = 'a'")
+		s.do("RESET ROLE")
+		require.Equal(t, []int64{1, 2}, s.numbers("SELECT number FROM bills ORDER BY 1"))
+		require.Empty(t, texts(s, unexplained))
+	}
+}
+
+func TestAttachRefusesWhatCouldNotNumber(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	s.do(createParts)
+	s.do(`CREATE TRIGGER "~soft" BEFORE DELETE ON north FOR EACH ROW EXECUTE FUNCTION nothing()`)
+	require.Contains(t, s.refuse("55000", "SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$)").Message, `trigger "~soft" would fire after`)
+	s.do(`DROP TRIGGER "~soft" ON north; CREATE TRIGGER "~skip" BEFORE INSERT ON south FOR EACH ROW EXECUTE FUNCTION nothing()`)
+	require.Contains(t, s.refuse("55000", "SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$)").Message, `trigger "~skip" would fire after`)
+	s.do("CREATE TABLE notes (number text UNIQUE)")
+	require.Contains(t, s.refuse("22023", "SELECT gapless.attach_gapless('notes', 'number', name => $$ 'note' $$, format => $$ 'fixed' $$)").Message, "does not contain value")
+	for _, empty := range []string{"''", "' '", "E'\\n\\t'"} {
+		require.Contains(t, s.refuse("22023", "SELECT gapless.attach_gapless('notes', 'number', name => "+empty+", format => 'value')").Message, "is empty")
+	}
+}
