@@ -1,6 +1,9 @@
 package gapless
 
-import "github.com/pggapless/gapless/internal/client"
+import (
+	"github.com/pggapless/gapless/internal/client"
+	"github.com/pggapless/gapless/internal/retry"
+)
 
 // What an error means, for [errors.Is]. The methods of [Sequence] return errors that match one of these where the
 // SQLSTATE says so, and are a [*pgconn.PgError] (by [errors.As]) too, with PostgreSQL's message, hint and fields.
@@ -27,4 +30,9 @@ var (
 	// twice, and not running it may leave it undone. Look for what it wrote, by a key of your own (the order's number, say,
 	// with a unique index), on the primary, when nothing of it can be running any more; and run it again if it is not there.
 	ErrOutcomeUnknown = client.ErrOutcomeUnknown
+
+	// ErrCommitted: the transaction has committed, and is durable, but not all of what its last statements returned has been
+	// read: a callback of [CommitBatch] or [GroupCommitter.Send] failed, or their answers were lost with COMMIT's. Do not run it
+	// again. Read what it wrote, by a key of your own; what callbacks have put into variables can be of a run before.
+	ErrCommitted = retry.ErrCommitted
 )

@@ -26,8 +26,9 @@ import (
 // statements that insert, update and read. [GroupCommitter.InTx] has a transaction for itself.
 //
 // The callbacks of the batch are run as pgx does it, by another goroutine while Send waits, and again when the batch is run again.
-// Send returns a callback's error, but the transaction is committed then. Errors: those of the statements, retried
-// as [InTx] does; [ErrOutcomeUnknown], also when ctx ends after the batch was sent; [ErrClosed]. A batch must not be sent twice.
+// Believe in what they read once Send has returned nil. Errors: those of the statements, retried as [InTx] does; [ErrCommitted],
+// when a callback failed or what it was to read was lost; [ErrOutcomeUnknown], also when ctx ends after the batch was sent;
+// [ErrClosed]. A batch must not be sent twice.
 func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
 	if err := c.enter(); err != nil {
 		return err
@@ -128,9 +129,13 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	for _, stop := range stops {
 		stop()
 	}
-	if err == nil || len(batches) < 2 || errors.Is(err, ErrOutcomeUnknown) {
+	if err == nil || len(batches) < 2 || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrCommitted) {
 		for _, b := range batches {
-			b.finish(err)
+			if errors.Is(err, ErrCommitted) && b.unread == 0 {
+				b.finish(nil)
+			} else {
+				b.finish(err)
+			}
 		}
 		return
 	}
@@ -148,18 +153,20 @@ type sharedBatch struct {
 	mu        sync.Mutex // held while a callback runs
 	abandoned bool       // its caller has gone
 	finished  bool
-	err       error // the first that a callback returned
+	err       error // what callbacks returned
+	unread    int   // how many callbacks have not run yet
 }
 
 // queueInto queues the batch's statements. A callback reads its result from memory: if it fails, it must not keep the others'
 // callbacks, or COMMIT's, from reading theirs.
 func (b *sharedBatch) queueInto(all *pgx.Batch, types *pgtype.Map) {
-	b.err = nil
+	b.err, b.unread = nil, 0
 	for _, query := range b.batch.QueuedQueries {
 		queued := all.Queue(query.SQL, query.Arguments...)
 		if query.Fn == nil {
 			continue
 		}
+		b.unread++
 		queued.Query(func(rows pgx.Rows) error {
 			read := &readRows{types: types}
 			for rows.Next() {
@@ -172,6 +179,7 @@ func (b *sharedBatch) queueInto(all *pgx.Batch, types *pgtype.Map) {
 			if rows.Err() != nil {
 				return nil // the statement's, which pgx returns
 			}
+			b.unread--
 			read.fields, read.tag = slices.Clone(rows.FieldDescriptions()), rows.CommandTag()
 			b.mu.Lock()
 			defer b.mu.Unlock()

@@ -27,8 +27,9 @@ import (
 //	return nil
 //
 // When one of the statements fails, or COMMIT does, the transaction is rolled back, and run again where PostgreSQL asks for that.
-// The callback of a statement runs when its result has come, which is when COMMIT has been sent: InTx returns an error of theirs,
-// but does not undo the transaction for it, nor run it again. Believe in what a callback read once InTx has returned nil.
+// The callback of a statement runs when its result has come, which is when COMMIT has been sent: InTx returns an error of theirs as an
+// [ErrCommitted], but does not undo the transaction for it, nor run it again; and an ErrCommitted, too, where it finds out that the
+// transaction has committed whose answers were lost. Believe in what a callback read once InTx has returned nil.
 //
 // Where commits wait for a standby, the batch goes ahead of COMMIT, by one round trip, except in a [GroupCommitter].
 func CommitBatch(tx pgx.Tx) *pgx.Batch {
@@ -45,6 +46,7 @@ const rollbackTimeout = 5 * time.Second
 type transaction struct {
 	pgx.Tx
 	last   pgx.Batch      // see CommitBatch
+	own    sharedBatch    // the same, sent
 	shared []*sharedBatch // what goes along with it, for Send
 
 	token uuid.UUID
@@ -109,9 +111,9 @@ func (t *transaction) commit(ctx context.Context) error {
 		return errNotSent{context.Cause(ctx)}
 	}
 	// Their results are read ahead of the callbacks, so that an error of Close is the server's, and COMMIT's result is always read.
-	own := &sharedBatch{ctx: ctx, batch: &t.last}
+	t.own = sharedBatch{ctx: ctx, batch: &t.last}
 	var last pgx.Batch
-	for _, b := range append([]*sharedBatch{own}, t.shared...) {
+	for _, b := range t.sent() {
 		b.queueInto(&last, t.Conn().TypeMap())
 	}
 	var tag string
@@ -141,11 +143,14 @@ func (t *transaction) commit(ctx context.Context) error {
 		return err
 	case tag == "ROLLBACK":
 		return errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
-	case own.err != nil:
-		return fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, own.err)
+	case t.own.err != nil:
+		return fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, t.own.err)
 	}
 	return nil
 }
+
+// sent are the batches that go along with COMMIT.
+func (t *transaction) sent() []*sharedBatch { return append([]*sharedBatch{&t.own}, t.shared...) }
 
 // errNotSent is why COMMIT was not sent, or could only be a ROLLBACK.
 type errNotSent struct{ error }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -99,5 +100,11 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flushe
 	}
 	t.rollBack(ctx)
 	release()
-	return nil, t.resolve(ctx, from, err)
+	if resolved := t.resolve(ctx, from, err); resolved != nil {
+		return nil, resolved
+	}
+	if slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.unread > 0 }) {
+		return nil, fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, err)
+	}
+	return nil, nil
 }

@@ -80,8 +80,7 @@ func (o Options) retries(err error) bool {
 	return false
 }
 
-// ErrCommitted is that the transaction has committed, but a callback of its last statements failed, perhaps with a PgError of
-// its own.
+// ErrCommitted is gapless.ErrCommitted. A callback's error in it can be a PgError of its own.
 var ErrCommitted = errors.New("the transaction has committed, but a result of its last statements was not read")
 
 // ErrNotSent is that COMMIT was certainly not sent.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sound"
 )
 
 // inTx is InTx, the package's or a group committer's.
@@ -42,8 +43,7 @@ type workload struct {
 	mayNotSay bool             // whether an outcome may stay unknown
 
 	told, refused, again atomic.Int64
-	looks                atomic.Int64           // snapshots in which the observer found nothing
-	torn                 atomic.Pointer[string] // what the observer saw that must not be
+	observer             sound.Observer
 
 	mu     sync.Mutex
 	orders map[string]*order
@@ -284,6 +284,9 @@ func (w *workload) place(ctx context.Context, c *caller) *order {
 // run does an order, and remembers what was told.
 func (w *workload) run(ctx context.Context, o *order, way inTx) {
 	o.err = way(ctx, func(tx pgx.Tx) error { return w.write(ctx, tx, o) }, w.options...)
+	if errors.Is(o.err, gapless.ErrCommitted) {
+		o.err = nil // and it was not told its last numbers
+	}
 	w.remember(o)
 }
 
@@ -319,7 +322,8 @@ func (w *workload) open() (stop func()) {
 			}
 		})
 	}
-	inside.Go(func() { w.watch(&closing) })
+	w.observer.Move(w.database.URL)
+	inside.Go(func() { w.observer.Watch(w.t.Context(), &closing) })
 	return func() {
 		w.t.Helper()
 		closing.Store(true)
@@ -368,10 +372,10 @@ func (w *workload) round(fail func()) counted {
 	fail()
 	w.await(50)
 	observer := connect(w.t, w.database.URL)
-	require.Empty(w.t, values[string](observer, prefix), "somebody saw a number, and not all before it")
+	require.Empty(w.t, values[string](observer, sound.Prefix), "somebody saw a number, and not all before it")
 	require.NoError(w.t, observer.Close(w.t.Context()))
 	stop()
-	require.Positive(w.t, w.looks.Load(), "nobody looked while callers committed")
+	require.Positive(w.t, w.observer.Looks(), "nobody looked while callers committed")
 	return w.check()
 }
 

@@ -39,6 +39,9 @@ const (
 	SELECT gapless.attach_gapless('public.numbered', 'value', name => $$ 'rows' $$),
 		gapless.attach_gapless('public.numbered_at_commit', 'value', name => $$ 'rows at commit' $$, at_commit => true);
 
+	-- Which transaction had each batch of Send.
+	CREATE TABLE public.sent (key text NOT NULL, txid bigint NOT NULL DEFAULT txid_current());
+
 	CREATE VIEW public.entries AS
 	SELECT sequence, key, kind, value, id FROM public.entry
 	UNION ALL
@@ -353,6 +356,8 @@ func (r *record) found(err error) error {
 	switch {
 	case err == nil:
 		r.outcome = committed
+	case errors.Is(err, gapless.ErrCommitted):
+		r.outcome, r.unread = committed, true
 	case errors.Is(err, gapless.ErrOutcomeUnknown):
 		r.outcome = unknown
 	default:
@@ -426,18 +431,7 @@ func (c *database) run(ctx context.Context, p plan, r *record) error {
 }
 
 func (c *database) take(ctx context.Context, tx *sql.Tx, s step, key string) (taken result, err error) {
-	var statement string
-	var arguments []any
-	switch s.kind {
-	case issue:
-		statement, arguments = s.statement(key)
-	case adopt:
-		statement, arguments = adoptEntry+" RETURNING value", []any{s.series.name, key, s.target}
-	case forget:
-		statement, arguments = forgetEntry+" RETURNING 0", []any{s.series.name, key}
-	case look:
-		statement, arguments = "SELECT v FROM gapless.last_gapless($1) AS v WHERE v IS NOT NULL", []any{s.series.name}
-	}
+	statement, arguments := s.query(key)
 	rows, err := tx.QueryContext(ctx, statement, arguments...)
 	if err != nil {
 		return taken, err
@@ -452,4 +446,76 @@ func (c *database) take(ctx context.Context, tx *sql.Tx, s step, key string) (ta
 	}
 	taken.ok = len(taken.values) > 0
 	return taken, rows.Err()
+}
+
+// query does what the step is to, enters it, and returns a row if it had an effect.
+func (s step) query(key string) (statement string, arguments []any) {
+	switch s.kind {
+	case issue:
+		return s.statement(key)
+	case adopt:
+		return adoptEntry + " RETURNING value", []any{s.series.name, key, s.target}
+	case forget:
+		return forgetEntry + " RETURNING 0", []any{s.series.name, key}
+	case look:
+	}
+	return "SELECT v FROM gapless.last_gapless($1) AS v WHERE v IS NOT NULL", []any{s.series.name}
+}
+
+// sender is a client of GroupCommitter.Send: its statements share a transaction with those of others. What it may not send (a
+// savepoint) or would have to see (adopt, delete), it leaves out.
+type sender struct {
+	send func(ctx context.Context, batch *pgx.Batch) error
+
+	hasty bool // a mistake: it keeps what its callbacks read first, and not when the batch was run again
+}
+
+func (c *sender) run(ctx context.Context, p plan, r *record) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var batch pgx.Batch
+	batch.Queue("INSERT INTO public.sent (key) VALUES ($1) RETURNING txid", p.key).QueryRow(func(row pgx.Row) error { return row.Scan(&r.read) })
+	var read []*result
+	for _, s := range p.steps {
+		if s.undone || s.kind == adopt || s.kind == forget {
+			continue
+		}
+		answer := &result{step: s}
+		read = append(read, answer)
+		statement, arguments := s.query(p.key)
+		batch.Queue(statement, arguments...).Query(func(rows pgx.Rows) error {
+			values, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+			if !c.hasty || answer.values == nil {
+				answer.values, answer.ok = values, len(values) > 0
+			}
+			return err
+		})
+	}
+	if p.ending == leave {
+		batch.Queue("SELECT 1").Exec(func(pgconn.CommandTag) error {
+			cancel()
+			return nil
+		})
+	}
+	if p.ending == rollBack {
+		batch.Queue("SELECT 1 / 0") // the transaction of the others, too, who must not feel it
+	}
+	err := c.send(ctx, &batch)
+	switch pg := (*pgconn.PgError)(nil); {
+	case p.ending != rollBack:
+	case err == nil:
+		return fmt.Errorf("%w: a batch that failed was acknowledged", errTold)
+	case errors.As(err, &pg) && pg.Code == "22012":
+		err = errAsked
+	}
+	found := r.found(err)
+	for _, answer := range read {
+		switch {
+		case r.outcome == committed && !r.unread:
+			r.saw(*answer)
+		case r.outcome != rolledBack && answer.kind == issue: // it may have seen what others have not committed
+			r.saw(result{step: answer.step, unseen: true, ok: true})
+		}
+	}
+	return found
 }

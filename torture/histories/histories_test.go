@@ -22,6 +22,7 @@ func TestWhatConcurrentClientsSeeIsAGaplessCounter(t *testing.T) {
 		h := newHistory(t, pgtest.New(t), name, random)
 		h.addInTx(t)
 		h.addGroup(t)
+		h.addSend(t, &sender{}, &sender{})
 		h.addPlain(&plain{}, &plain{})
 		h.addDatabase(t)
 		h.addPython(t)
@@ -29,7 +30,7 @@ func TestWhatConcurrentClientsSeeIsAGaplessCounter(t *testing.T) {
 		require.NoError(t, h.play(t.Context(), 0, turns))
 		return h
 	})
-	for _, what := range []string{"committed", "rolled back", "unknown", "issue", "adopt", "delete", "look", "undone", "refused"} {
+	for _, what := range []string{"committed", "rolled back", "unknown", "issue", "adopt", "delete", "look", "undone", "refused", "shared"} {
 		require.Positive(t, seen[what], "the histories are too tame to show anything: nothing was %s", what)
 	}
 }
@@ -43,6 +44,7 @@ func TestWhatClientsSeeAcrossACrashIsAGaplessCounter(t *testing.T) {
 		inGroups := number%2 == 0
 		if inGroups {
 			h.addGroup(t)
+			h.addSend(t, &sender{}, &sender{})
 		}
 		h.addPlain(&plain{}, &plain{})
 		h.addDatabase(t)
@@ -75,6 +77,8 @@ func playFor(t *testing.T, budget time.Duration, least uint64, play func(t *test
 			h := play(t, name, number, rand.New(rand.NewPCG(seed, number)))
 			require.NoError(t, h.verify(t.Context()))
 			seen.add(h.records)
+			seen["shared"] += h.shared
+			seen["unread"] += h.unread
 		})
 		if !passed {
 			t.Fatalf("to repeat it: GAPLESS_SEED=%d, -first=%d", seed, number)

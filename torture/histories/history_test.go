@@ -60,6 +60,8 @@ type history struct {
 	lossy    int64         // until then, somebody could see a group's commits that a crash then lost
 	begun    time.Time
 	done     atomic.Int64 // how many transactions
+	shared   int          // how many batches of Send were committed together with others
+	unread   int          // of how many it was told that they were committed and their answers lost
 
 	mu      sync.Mutex
 	records []*record
@@ -111,10 +113,26 @@ func (h *history) addInTx(t *testing.T) {
 // addGroup adds two clients of a group committer.
 func (h *history) addGroup(t *testing.T) {
 	t.Helper()
+	committer := h.committer(t)
+	h.clients = append(h.clients, &library{inTx: committer.InTx}, &library{inTx: committer.InTx, together: true})
+}
+
+// addSend adds clients of a group committer that send batches.
+func (h *history) addSend(t *testing.T, clients ...*sender) {
+	t.Helper()
+	committer := h.committer(t)
+	for _, c := range clients {
+		c.send = committer.Send
+		h.clients = append(h.clients, c)
+	}
+}
+
+func (h *history) committer(t *testing.T) *gapless.GroupCommitter {
+	t.Helper()
 	committer, err := gapless.NewGroupCommitter(t.Context(), h.pool(t))
 	require.NoError(t, err)
 	t.Cleanup(committer.Close)
-	h.clients = append(h.clients, &library{inTx: committer.InTx}, &library{inTx: committer.InTx, together: true})
+	return committer
 }
 
 // addDatabase adds two clients over database/sql.
@@ -217,7 +235,36 @@ func (h *history) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := h.checkSent(ctx, conn); err != nil {
+		return err
+	}
 	return errors.Join(h.linearize(), there.check(ctx, conn, h))
+}
+
+// checkSent finds a batch of Send that was acknowledged, though its callbacks had read what it was told in another transaction
+// than the one that was committed.
+func (h *history) checkSent(ctx context.Context, conn *pgx.Conn) error {
+	rows, _ := conn.Query(ctx, "SELECT key, txid, count(*) OVER (PARTITION BY txid) > 1 FROM public.sent")
+	var key string
+	var txid int64
+	var shared bool
+	sent := map[string]int64{}
+	_, err := pgx.ForEachRow(rows, []any{&key, &txid, &shared}, func() error {
+		sent[key] = txid
+		if shared {
+			h.shared++
+		}
+		return nil
+	})
+	for _, r := range h.records {
+		switch txid, is := sent[r.key]; {
+		case is && r.unread:
+			h.unread++
+		case is && r.outcome == committed && r.read != txid:
+			err = errors.Join(err, fmt.Errorf("%w: transaction %s, which is %d, was told what it did in transaction %d", errTold, r.key, txid, r.read))
+		}
+	}
+	return err
 }
 
 // linearize has porcupine look for an order.

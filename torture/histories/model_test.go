@@ -228,6 +228,8 @@ type record struct {
 	taken   []taken
 	outcome outcome
 	ended   int64 // after its last answer
+	read    int64 // of a sender: in which transaction its callbacks read what they did last
+	unread  bool  // of a sender: it was told that not all of the answers had come
 	now     func() int64
 }
 

@@ -124,6 +124,15 @@ func TestAnAllocationOutsideOfItsTransactionIsFound(t *testing.T) {
 	}, errIllegal, errRows)
 }
 
+// TestABatchWhoseFirstRunIsBelievedIsFound has a caller of Send keep what it read in a transaction that a batch of another's ended.
+func TestABatchWhoseFirstRunIsBelievedIsFound(t *testing.T) {
+	t.Parallel()
+	hunt(t, func(t *testing.T, h *history) {
+		h.addSend(t, &sender{hasty: true}, &sender{hasty: true}, &sender{hasty: true})
+		h.addPlain(&plain{}, &plain{}, &plain{}) // who take the numbers before the second run
+	}, errTold)
+}
+
 // TestACommitThatIsAcknowledgedBeforeItIsDurableIsFound kills servers, of which those with a bug lose what was acknowledged.
 func TestACommitThatIsAcknowledgedBeforeItIsDurableIsFound(t *testing.T) {
 	t.Parallel()
@@ -131,6 +140,7 @@ func TestACommitThatIsAcknowledgedBeforeItIsDurableIsFound(t *testing.T) {
 	// It flushes only what it is told to, as long as little is written.
 	server := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"wal_writer_delay": "10s", "autovacuum": "off"}))
 	lost := []error{errIllegal, errTold}
+	noFlush := change{"flush_gapless", "    PERFORM pg_logical_emit_message(true, 'gapless', '');\n", ""}
 	for _, c := range []struct {
 		name    string
 		prepare func(t *testing.T, h *history)
@@ -139,8 +149,13 @@ func TestACommitThatIsAcknowledgedBeforeItIsDurableIsFound(t *testing.T) {
 		{"a group committer", func(t *testing.T, h *history) { h.addGroup(t) }, nil},
 		{"synchronous clients", func(_ *testing.T, h *history) { h.addPlain(&plain{}, &plain{}) }, nil},
 		{"a group committer whose flush does nothing", func(t *testing.T, h *history) {
-			plant(t, h.database, change{"flush_gapless", "    PERFORM pg_logical_emit_message(true, 'gapless', '');\n", ""})
+			plant(t, h.database, noFlush)
 			h.addGroup(t)
+		}, lost},
+		{"batches of Send", func(t *testing.T, h *history) { h.addSend(t, &sender{}, &sender{}) }, nil},
+		{"batches of Send whose flush does nothing", func(t *testing.T, h *history) {
+			plant(t, h.database, noFlush)
+			h.addSend(t, &sender{}, &sender{})
 		}, lost},
 		{"asynchronous clients", func(_ *testing.T, h *history) {
 			asynchronous := map[string]string{"synchronous_commit": "off"}

@@ -1,0 +1,128 @@
+package gapless_test
+
+import (
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgproxy"
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// loseAnswers cuts the next connection that has sent COMMIT, when the server has all of the message, once lose is true.
+func loseAnswers(proxy *pgproxy.Proxy, lose *atomic.Bool) {
+	var executed sync.Map
+	proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+		switch {
+		case m.Type == 'E' && isCommit(m):
+			executed.Store(m.Conn, true)
+		case m.Type == 'S' && !m.FromServer:
+			if _, commits := executed.LoadAndDelete(m.Conn); commits && lose.CompareAndSwap(true, false) {
+				return pgproxy.CutAfter
+			}
+		}
+		return pgproxy.Forward
+	})
+}
+
+func TestAnswersThatAreLostWithCommitAreNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	proxy := pgproxy.New(t, database.URL)
+	through := *database
+	through.URL = proxy.URL()
+	var lose atomic.Bool
+	loseAnswers(proxy, &lose)
+	observer := connect(t, database)
+	pool := through.Pool(t)
+	committer := newGroupCommitter(t, pool)
+	last := func(number *int64) func(tx pgx.Tx) error {
+		return func(tx pgx.Tx) error {
+			gapless.CommitBatch(tx).Queue("SELECT gapless.next_gapless('a')").QueryRow(func(row pgx.Row) error { return row.Scan(number) })
+			return nil
+		}
+	}
+	issued := int64(0)
+	for name, issue := range map[string]func(number *int64) error{
+		"InTx":                func(number *int64) error { return gapless.InTx(t.Context(), pool, last(number)) },
+		"GroupCommitter.InTx": func(number *int64) error { return committer.InTx(t.Context(), last(number)) },
+		"Send": func(number *int64) error {
+			var batch pgx.Batch
+			batch.Queue("SELECT gapless.next_gapless('a')").QueryRow(func(row pgx.Row) error { return row.Scan(number) })
+			return committer.Send(t.Context(), &batch)
+		},
+	} {
+		var number int64
+		require.NoError(t, issue(&number), name)
+		issued++
+		require.Equal(t, issued, number, name)
+
+		lose.Store(true)
+		number = 0
+		err := issue(&number)
+		issued++
+		require.False(t, lose.Load(), name)
+		require.Equal(t, issued, observer.number("SELECT gapless.last_gapless('a')"), name)
+		require.ErrorIs(t, err, gapless.ErrCommitted, name)
+		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown, name)
+		require.Zero(t, number, name)
+	}
+
+	// Where there is no result to be read, none is lost.
+	lose.Store(true)
+	var batch pgx.Batch
+	batch.Queue("SELECT gapless.next_gapless('a')")
+	require.NoError(t, committer.Send(t.Context(), &batch))
+	require.False(t, lose.Load())
+	require.Equal(t, issued+1, observer.number("SELECT gapless.last_gapless('a')"))
+}
+
+// TestWhatARunReadThatWasRolledBackIsNotAcknowledged has a batch of another's roll the first run back, and the answers of the
+// second one lost.
+func TestWhatARunReadThatWasRolledBackIsNotAcknowledged(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	proxy := pgproxy.New(t, database.URL)
+	through := *database
+	through.URL = proxy.URL()
+	var lose atomic.Bool
+	loseAnswers(proxy, &lose)
+	observer, other := connect(t, database), connect(t, database)
+	observer.do("CREATE TABLE orders (number bigint)")
+	pool := through.Pool(t, func(config *pgxpool.Config) { config.MaxConns = 1 })
+	committer := newGroupCommitter(t, pool)
+
+	var number int64
+	var runs int
+	var good, bad pgx.Batch
+	good.Queue("INSERT INTO public.orders SELECT gapless.next_gapless('a') RETURNING number").QueryRow(func(row pgx.Row) error {
+		if runs++; runs == 1 {
+			lose.Store(true)
+			other.do("SELECT gapless.next_gapless('a')") // waits for the rollback
+		}
+		return row.Scan(&number)
+	})
+	bad.Queue("SELECT 1 / 0")
+	held, err := pool.Acquire(t.Context())
+	require.NoError(t, err)
+	sent := later(func() (any, error) { return nil, committer.Send(t.Context(), &good) })
+	queued := func(n int) func() bool {
+		return func() bool { batches, _ := committer.Queue(); return batches == n }
+	}
+	require.Eventually(t, queued(1), eventually, tick)
+	failed := later(func() (any, error) { return nil, committer.Send(t.Context(), &bad) })
+	require.Eventually(t, queued(2), eventually, tick)
+	held.Release()
+
+	requireCode(t, "22012", (<-failed).err)
+	require.ErrorIs(t, (<-sent).err, gapless.ErrCommitted)
+	require.False(t, lose.Load())
+	require.Equal(t, 1, runs)
+	require.EqualValues(t, 1, number, "what the first run read")
+	require.EqualValues(t, 2, observer.number("SELECT number FROM orders"))
+}
