@@ -2,6 +2,7 @@ package gapless_test
 
 // docs/operations.md: each of its statements and commands is run, and each query to watch with is silent in a good state
 // and fires in the bad one for which it is made. And what becomes of numbers in restores and in tables that leave others.
+// What its prose says is in operations_*_test.go.
 
 import (
 	"os"
@@ -309,12 +310,19 @@ var operationsAlerts = map[string]operationsAlert{
 	}, []string{"ALTER TABLE gapless.void SET (autovacuum_enabled = false)"}},
 	"A guard is switched off": {"", "", func(w operationsWatch) func() {
 		w.owner.do("ALTER TABLE invoices DISABLE TRIGGER USER")
+		w.owner.do(`CREATE TRIGGER "~late" BEFORE UPDATE ON invoices FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`)
+		w.owner.do("ALTER TABLE invoices SET UNLOGGED")
 		return nil
 	}, []string{
 		`ALTER TABLE invoices ENABLE REPLICA TRIGGER "~gapless_update_number"`,
 		`ALTER TABLE orders_2026 DISABLE TRIGGER "~gapless_delete_number"`,
 		`DROP TRIGGER "~gapless_delete_number" ON invoices`,
 		`DROP TRIGGER "~gapless_truncate_number" ON orders`,
+		`DROP FUNCTION invoices_number_gapless() CASCADE`,
+		`CREATE TRIGGER "~late" BEFORE INSERT ON orders FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`,
+		`CREATE TRIGGER "~late" BEFORE UPDATE ON orders_2026 FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`,
+		`ALTER TABLE invoices SET UNLOGGED`,
+		`ALTER TABLE orders_2027 SET UNLOGGED`,
 	}},
 	"A table has left its guards": {"", "", func(w operationsWatch) func() {
 		w.owner.do("ALTER TABLE orders DETACH PARTITION orders_2025")
@@ -344,6 +352,86 @@ var operationsAlerts = map[string]operationsAlert{
 		w.owner.do("ALTER TABLE invoices ENABLE TRIGGER USER")
 		return func() { w.owner.do("SELECT gapless.void_gapless('invoice', 2, 'deleted by hand')") }
 	}, nil},
+}
+
+// TestEachGuardThatIsDroppedIsMissed has columns of every kind attached, with rows and without.
+func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := connect(t, database)
+	query := operationsPartNamed(t, operationsWatching+"/A guard is switched off").fences[0].statements(t)[0].sql
+	require.Zero(t, operationsRows(s, query))
+	numbered(s)
+	s.do("CREATE TABLE papers (id bigint PRIMARY KEY, first bigint UNIQUE, x_first bigint UNIQUE)")
+	s.do("SELECT gapless.attach_gapless('papers', 'first', name => $$ 'first' $$)")
+	s.do("SELECT gapless.attach_gapless('papers', 'x_first', name => $$ 'x_first' $$, at_commit => true)")
+	s.do("CREATE TABLE slips (id bigint, number bigint, PRIMARY KEY (id), UNIQUE (number, id)) PARTITION BY RANGE (id)")
+	s.do("CREATE TABLE slips_low PARTITION OF slips FOR VALUES FROM (0) TO (100)")
+	s.do("SELECT gapless.attach_gapless('slips', 'number', name => $$ 'slip' $$, at_commit => true)")
+	s.do("CREATE TABLE slips_high PARTITION OF slips FOR VALUES FROM (100) TO (200)")
+	require.Empty(t, texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q"), "it fires where nothing is numbered yet")
+	fill(s)
+	s.do("INSERT INTO papers (id) VALUES (1)")
+	s.do("INSERT INTO slips (id) VALUES (1)")
+	require.Empty(t, texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q"), "it fires in the good state")
+
+	drops := texts(s, `SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgname LIKE '~gapless%' AND tgparentid = 0`)
+	require.Greater(t, len(drops), 40)
+	for _, drop := range drops {
+		s.do("BEGIN")
+		s.do(drop)
+		require.Equal(t, 1, operationsRows(s, query), "after %s", drop)
+		s.do("ROLLBACK")
+	}
+	for _, drop := range []string{`DROP TRIGGER "~gapless_insert_number" ON invoices`, "DROP FUNCTION invoices_number_gapless() CASCADE"} {
+		s.do("BEGIN")
+		s.do(drop)
+		require.NotZero(t, operationsRows(s, query), "after %s", drop)
+		s.do("DROP FUNCTION IF EXISTS invoices_number_gapless, invoices_number_gapless_rows CASCADE")
+		s.do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$, condition => 'NOT NEW.draft')")
+		require.Zero(t, operationsRows(s, query), "after the remedy for %s", drop)
+		require.EqualValues(t, 3, s.number("INSERT INTO invoices (id, tenant) VALUES (1000, 'b') RETURNING number"))
+		requireSound(s)
+		s.do("ROLLBACK")
+	}
+}
+
+// TestAnAttachedTableThatWasChangedIsFoundAndMended has the changes that are to be made between a detach and an attach only.
+func TestAnAttachedTableThatWasChangedIsFoundAndMended(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	_, buyer := role(t, database, "buyer")
+	s := connect(t, database)
+	s.do("CREATE SCHEMA archive")
+	s.do("CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer text, number bigint NOT NULL UNIQUE)")
+	s.do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)")
+	s.do("INSERT INTO invoices (customer) VALUES ('ACME'), ('Bolt'), ('Cog')")
+	for _, change := range []struct {
+		statement, before string
+		table, old, now   string
+	}{
+		{"ALTER TABLE invoices RENAME TO documents", "", "documents", "number", "number"},
+		{"ALTER TABLE invoices RENAME COLUMN number TO value", "", "invoices", "number", "value"},
+		{"ALTER TABLE invoices SET SCHEMA archive", "", "archive.invoices", "number", "number"},
+		{
+			"ALTER TABLE invoices OWNER TO " + buyer,
+			"ALTER FUNCTION invoices_number_gapless() OWNER TO " + buyer + "; ALTER FUNCTION invoices_number_gapless_rows() OWNER TO " + buyer,
+			"invoices", "number", "number",
+		},
+	} {
+		s.do("BEGIN")
+		s.do(change.statement)
+		require.NotEmpty(t, texts(s, "SELECT f::text FROM gapless.audit_gapless() AS f WHERE NOT explained"), "after %s", change.statement)
+		s.do(change.before)
+		s.do("SELECT gapless.detach_gapless($1::text::regclass, $2)", change.table, change.old)
+		if change.before != "" {
+			s.do("ALTER TABLE invoices OWNER TO CURRENT_USER") // else it would be the new owner's to attach
+		}
+		s.do("SELECT gapless.attach_gapless($1::text::regclass, $2, name => $$ 'invoice' $$)", change.table, change.now)
+		require.EqualValues(t, 4, s.number("INSERT INTO "+change.table+" (customer) VALUES ('Dyne') RETURNING "+change.now))
+		requireSound(s)
+		s.do("ROLLBACK")
+	}
 }
 
 // TestTheOperationsAlertsFireInABadStateOnly runs each query of the document as the monitor's role: it gives no row in a good
@@ -559,7 +647,6 @@ func TestTheOperationsChecksAfterAFailOver(t *testing.T) {
 	requireSound(promoted)
 }
 
-// TestDataAloneCannotBeRestoredIntoAnAttachedTable but with its triggers disabled, and what the audit says then.
 // TestAPreparedTransactionHoldsItsSequenceOnThePromotedStandby has it resolved there.
 func TestAPreparedTransactionHoldsItsSequenceOnThePromotedStandby(t *testing.T) {
 	t.Parallel()
@@ -588,6 +675,7 @@ func TestAPreparedTransactionHoldsItsSequenceOnThePromotedStandby(t *testing.T) 
 	require.Empty(t, findings(promoted))
 }
 
+// TestDataAloneCannotBeRestoredIntoAnAttachedTable but with its triggers disabled, and what the audit says then.
 func TestDataAloneCannotBeRestoredIntoAnAttachedTable(t *testing.T) {
 	t.Parallel()
 	attachedDatabase := func() (*pgtest.Database, session) {

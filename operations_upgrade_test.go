@@ -4,9 +4,7 @@ package gapless_test
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -22,7 +20,7 @@ func TestPgUpgradeKeepsNumbersAndOutcomes(t *testing.T) {
 	admin := connectTo(t, server.URL())
 	bin, data := *value[string](admin, "SELECT setting FROM pg_config WHERE name = 'BINDIR'"), *value[string](admin, "SHOW data_directory")
 	locale := *value[string](admin, "SELECT datcollate::text FROM pg_database WHERE datname = 'template0'")
-	for _, path := range []string{filepath.Join(bin, "pg_upgrade"), filepath.Join(bin, "initdb"), data} {
+	for _, path := range []string{filepath.Join(bin, "pg_upgrade"), filepath.Join(bin, "initdb"), filepath.Join(bin, "vacuumdb"), data} {
 		if _, err := os.Stat(path); err != nil {
 			t.Logf("the server's %s is not here", path)
 			return
@@ -38,25 +36,30 @@ func TestPgUpgradeKeepsNumbersAndOutcomes(t *testing.T) {
 	s.do("COMMIT")
 	const outcome = "SELECT gapless.outcome_gapless(token, txid) FROM gapless.allocation WHERE token IS NOT NULL"
 	require.Equal(t, "committed", *value[string](s, outcome))
+	s.do("BEGIN")
+	s.do("SELECT gapless.next_gapless('prepared')")
+	s.do("PREPARE TRANSACTION 'left'")
 	before := texts(s, "SELECT a::text FROM gapless.allocation AS a UNION ALL SELECT v::text FROM gapless.void AS v ORDER BY 1")
 	server.Stop(t)
 
 	folder := filepath.Dir(data)
-	owner, err := os.Stat(data)
-	require.NoError(t, err)
 	run := func(program string, args ...string) {
 		t.Helper()
-		cmd := exec.CommandContext(t.Context(), filepath.Join(bin, program), args...)
-		cmd.Dir, cmd.Env = folder, append(os.Environ(), "LC_ALL=C")
-		if stat, ok := owner.Sys().(*syscall.Stat_t); ok && os.Geteuid() == 0 { // they refuse to run as root
-			cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: stat.Uid, Gid: stat.Gid}}
-		}
-		output, err := cmd.CombinedOutput()
-		require.NoError(t, err, "%s", output)
+		output, err := runAsTheServer(t, bin, data, program, args...)
+		require.NoError(t, err, output)
 	}
 	run("initdb", "--pgdata="+folder+"/new", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale="+locale, "--no-sync")
-	run("pg_upgrade", "--old-bindir="+bin, "--new-bindir="+bin, "--old-datadir="+data, "--new-datadir="+folder+"/new",
-		"--username=postgres", "--socketdir="+folder, "--old-port=5432", "--new-port=5433")
+	upgrade := []string{
+		"--old-bindir=" + bin, "--new-bindir=" + bin, "--old-datadir=" + data, "--new-datadir=" + folder + "/new",
+		"--username=postgres", "--socketdir=" + folder, "--old-port=5432", "--new-port=5433",
+	}
+	refused, err := runAsTheServer(t, bin, data, "pg_upgrade", append(upgrade, "--check", "--old-options=-c max_prepared_transactions=10")...)
+	require.Error(t, err)
+	require.Contains(t, refused, "contains prepared transactions")
+	server.Start(t)
+	connect(t, database).do("ROLLBACK PREPARED 'left'")
+	server.Stop(t)
+	run("pg_upgrade", upgrade...)
 	require.NoError(t, os.Rename(data, folder+"/old"))
 	require.NoError(t, os.Rename(folder+"/new", data))
 	server.Start(t)
@@ -66,6 +69,14 @@ func TestPgUpgradeKeepsNumbersAndOutcomes(t *testing.T) {
 	require.Equal(t, filled, contents(s))
 	require.Equal(t, filledFindings, findings(s))
 	require.Equal(t, "committed", *value[string](s, outcome))
+
+	const analyzed = "SELECT count(*) FROM pg_stats WHERE schemaname = 'gapless'"
+	if s.number("SELECT current_setting('server_version_num')::bigint") < 180000 { // which takes them along
+		require.Zero(t, s.number(analyzed))
+	}
+	run("vacuumdb", "--analyze-only", "--all", "--host="+folder, "--port=5432", "--username=postgres")
+	require.Positive(t, s.number(analyzed))
+
 	require.EqualValues(t, 2, s.number("SELECT gapless.next_gapless('marked')"))
 	goOn(s)
 	requireSound(s)

@@ -5,11 +5,9 @@ package faults_test
 // With -host: disks that are full, clocks that jump, and a pooler in front.
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,41 +23,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/guard"
+	"github.com/pggapless/gapless/internal/pgbouncer"
 	"github.com/pggapless/gapless/internal/pgtest"
 )
-
-// guarded runs a shell script until it prints a line. The script goes on when the test ends, or its process does, however it
-// does: there it undoes what it did.
-func guarded(t *testing.T, as *syscall.Credential, script string, args ...string) error {
-	t.Helper()
-	const untilTheEnd = `trap '' HUP INT QUIT TERM PIPE; await_end() { echo ready; read -r _; }; `
-	cmd := exec.Command("/bin/sh", append([]string{"-c", untilTheEnd + script, "gapless-guard"}, args...)...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: as}
-	cmd.Dir = "/"
-	var problems strings.Builder
-	cmd.Stderr = &problems
-	stdin, err := cmd.StdinPipe()
-	require.NoError(t, err)
-	stdout, err := cmd.StdoutPipe()
-	require.NoError(t, err)
-	require.NoError(t, cmd.Start())
-	if lines := bufio.NewScanner(stdout); !lines.Scan() {
-		_ = cmd.Wait() // problems says why
-		return errors.New(problems.String())
-	}
-	t.Cleanup(func() {
-		stdin.Close()
-		require.NoError(t, cmd.Wait(), problems.String())
-	})
-	return nil
-}
 
 // smallDisk is a file system of its own that holds so much. A server that uses it is to be started after it is made, so that
 // it ends before.
 func smallDisk(t *testing.T, size string) (dir string) {
 	t.Helper()
 	dir = sharedFolder(t)
-	err := guarded(t, nil, `mount -t tmpfs -o "size=$2,mode=0777" gapless "$1" || exit; await_end; umount "$1"`, dir, size)
+	err := guard.Run(t, nil, `mount -t tmpfs -o "size=$2,mode=0777" gapless "$1" || exit; await_end; umount "$1"`, dir, size)
 	require.NoError(t, err, "a small file system cannot be mounted: run this as root, where mount is permitted")
 	return dir
 }
@@ -279,53 +253,6 @@ func TestAClockThatJumpsDisordersNothing(t *testing.T) {
 	require.Positive(t, back, "no clock has jumped back")
 }
 
-// startPooler puts PgBouncer, in its mode "transaction", in front of the server of a database.
-func startPooler(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database) (through pgtest.Database) {
-	t.Helper()
-	program, err := exec.LookPath("pgbouncer")
-	if err != nil {
-		program, err = exec.LookPath("/usr/sbin/pgbouncer")
-	}
-	require.NoError(t, err, "there is no PgBouncer: apt-get install pgbouncer")
-	direct, err := pgx.ParseConfig(database.URL)
-	require.NoError(t, err)
-	dir := sharedFolder(t)
-	config, users := filepath.Join(dir, "pgbouncer.ini"), filepath.Join(dir, "users")
-	require.NoError(t, os.WriteFile(users, []byte(`"`+direct.User+`" ""`+"\n"), 0o644))
-	require.NoError(t, os.WriteFile(config, []byte(`
-[databases]
-`+database.Name+` = host=`+direct.Host+` port=`+strconv.Itoa(int(direct.Port))+`
-[pgbouncer]
-listen_addr =
-listen_port = 6432
-unix_socket_dir = `+dir+`
-auth_type = trust
-auth_file = `+users+`
-pool_mode = transaction
-default_pool_size = 6
-max_client_conn = 300
-logfile = `+dir+`/log
-`), 0o644))
-	var as *syscall.Credential
-	if os.Geteuid() == 0 { // which PgBouncer refuses; and the server's socket is its user's
-		_, uid, gid := dataOf(t, server)
-		as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	}
-	err = guarded(t, as, `
-		"$1" -q "$2" </dev/null >&2 &
-		while ! [ -S "$3" ]; do kill -0 $! || exit; sleep 0.02; done
-		await_end
-		kill -KILL $!
-		wait $! || true`, program, config, filepath.Join(dir, ".s.PGSQL.6432"))
-	require.NoError(t, err)
-	through = *database
-	through.URL = (&url.URL{
-		Scheme: "postgres", User: url.User(direct.User), Path: "/" + database.Name,
-		RawQuery: url.Values{"host": {dir}, "port": {"6432"}, "sslmode": {"disable"}}.Encode(),
-	}).String()
-	return through
-}
-
 func TestThroughPgBouncerInTxHoldsAndAFlusherNeedsADirectConnection(t *testing.T) {
 	t.Parallel()
 	if !onHost(t) {
@@ -334,7 +261,7 @@ func TestThroughPgBouncerInTxHoldsAndAFlusherNeedsADirectConnection(t *testing.T
 	server := newServer(t, nil)
 	database := server.NewDatabase(t)
 	openShop(t, database)
-	pooled := startPooler(t, server, database)
+	pooled := pgbouncer.New(t, database, map[string]string{"default_pool_size": "6"})
 	// Each statement may meet another backend, which knows no prepared statement of ours.
 	pool := pooled.Pool(t, func(config *pgxpool.Config) {
 		config.MaxConns = 32
