@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sound"
 )
 
 // newServer starts a server that keeps the times of commits, for the check of their order.
@@ -41,7 +42,7 @@ func TestABackendThatIsKilledTakesNoNumberWithIt(t *testing.T) {
 	}
 }
 
-const client = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> '" + observerName + "' AND "
+const client = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND application_name <> '" + sound.ObserverName + "' AND "
 
 // victims are the processes of which one is killed.
 var victims = []struct{ name, query string }{
@@ -118,7 +119,7 @@ func signalBackends(function string) func(w *workload) {
 		for range 20 {
 			pids := values[int64](s, `SELECT pid FROM pg_stat_activity
 				WHERE datname = current_database() AND state <> 'idle' AND application_name <> $1 AND pid <> pg_backend_pid()
-				ORDER BY pid`, observerName)
+				ORDER BY pid`, sound.ObserverName)
 			if len(pids) > 0 {
 				s.do("SELECT "+function+"($1)", pids[w.random.IntN(len(pids))])
 			}

@@ -1,108 +1,22 @@
 package faults_test
 
 import (
-	"context"
 	"errors"
-	"strings"
+	"math/rand/v2"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgproxy"
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sound"
 )
 
-// prefix finds, in one snapshot, sequences whose visible numbers are not exactly those from the first to the last. While
-// callers commit, that is their order: whoever sees a number sees every one before it.
-const prefix = `
-	SELECT format('%s: %s numbers, %s of them different, from %s to %s, and %s rows without', n.sequence,
-		count(n.number), count(DISTINCT n.number), min(n.number), max(n.number), count(*) - count(n.number))
-	FROM public.numbered AS n
-	GROUP BY n.sequence
-	HAVING count(DISTINCT n.number) <> count(*) OR min(n.number) <> 1 OR max(n.number) <> count(*)`
-
-// broken finds journal rows that do not follow the one before.
-const broken = `
-	SELECT format('%s: %s', j.name, j) FROM (
-		SELECT a.*,
-			lag(a.last_value) OVER before + 1 AS first_due,
-			lag(a.ordinal + a.last_value - a.first_value) OVER before + 1 AS ordinal_due
-		FROM gapless.allocation AS a
-		WINDOW before AS (PARTITION BY a.name ORDER BY a.ordinal)
-	) AS j
-	WHERE j.first_value <> coalesce(j.first_due, 1) OR j.ordinal <> coalesce(j.ordinal_due, 1)`
-
-// foreign finds rows whose number the journal gave to another transaction, or to none.
-const foreign = `
-	SELECT format('%s: %s', n.sequence, n) FROM public.numbered AS n
-	LEFT JOIN LATERAL (
-		SELECT a.txid, a.last_value FROM gapless.allocation AS a
-		WHERE a.name = n.sequence AND a.ordinal <= n.number
-		ORDER BY a.ordinal DESC
-		LIMIT 1
-	) AS a ON true
-	WHERE a.txid IS DISTINCT FROM n.txid OR n.number > a.last_value`
-
-// disordered finds journal rows whose transaction committed before that of the row before, where the server keeps the times.
-const disordered = `
-	SELECT format('%s: %s', j.name, j) FROM (
-		SELECT a.name, a.ordinal, c.committed, lag(c.committed) OVER (PARTITION BY a.name ORDER BY a.ordinal) AS before
-		FROM gapless.allocation AS a
-		CROSS JOIN LATERAL (SELECT pg_xact_commit_timestamp(a.txid::text::xid8::xid) AS committed) AS c
-	) AS j
-	WHERE j.committed < j.before`
-
-// busy counts what is not at rest in the database, our session aside.
-const busy = `
-	SELECT (
-		SELECT count(*) FROM pg_locks AS l
-		WHERE NOT l.granted AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
-	) + (
-		SELECT count(*) FROM pg_stat_activity AS a
-		WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-			AND a.backend_type = 'client backend' AND a.state <> 'idle'
-	) + (SELECT count(*) FROM pg_prepared_xacts AS p WHERE p.database = current_database())
-	+ (SELECT count(*) FROM gapless.pending) + (SELECT count(*) FROM gapless.moving) = 0`
-
-const observerName = "observer"
-
-// watch looks at one snapshot after the other, over a connection that it makes again when that breaks.
-func (w *workload) watch(closing *atomic.Bool) {
-	ctx := w.t.Context()
-	var conn *pgx.Conn
-	defer func() {
-		if conn != nil {
-			conn.Close(context.WithoutCancel(ctx))
-		}
-	}()
-	config, err := pgx.ParseConfig(w.database.URL)
-	if err != nil {
-		return // nobody could have connected
-	}
-	config.RuntimeParams["application_name"] = observerName
-	for !closing.Load() && ctx.Err() == nil {
-		if conn == nil || conn.IsClosed() {
-			if conn, err = pgx.ConnectConfig(ctx, config); err != nil {
-				conn = nil
-				time.Sleep(5 * time.Millisecond) // there is no server
-				continue
-			}
-		}
-		rows, _ := conn.Query(ctx, prefix)
-		torn, err := pgx.CollectRows(rows, pgx.RowTo[string])
-		switch {
-		case err == nil && len(torn) > 0:
-			seen := strings.Join(torn, "\n")
-			w.torn.CompareAndSwap(nil, &seen)
-			return
-		case err == nil:
-			w.looks.Add(1)
-		}
-		time.Sleep(10 * time.Millisecond) // leaves the processors to the callers
-	}
-}
+// busy is false as long as something is not at rest.
+const busy = sound.Busy
 
 // counted is how orders ended, of all rounds so far.
 type counted struct{ acknowledged, again, rolledBack, failed, unknown, unknownThere, gone int }
@@ -113,25 +27,20 @@ func (w *workload) check() counted {
 	observer := connect(w.t, w.database.URL)
 	defer observer.Close(w.t.Context())
 	observer.await(busy)
-	if torn := w.torn.Load(); torn != nil {
-		require.Fail(w.t, "somebody saw a number, and not all before it", *torn)
-	}
-	w.requireSound(observer)
+	require.Empty(w.t, w.observer.Torn(), "somebody saw a number, and not all before it")
+	timed, err := sound.TellsTheOrder(w.t.Context(), observer.Conn)
+	require.NoError(w.t, err)
+	require.True(w.t, timed || w.observer.Looks() > 0, "nobody knows in which order they committed")
+	requireSound(observer)
 	return w.requireOrders(observer)
 }
 
 // requireSound checks numbers and journal.
-func (w *workload) requireSound(observer session) {
-	w.t.Helper()
-	require.Empty(w.t, values[string](observer, prefix), "a hole or a double")
-	require.Empty(w.t, values[string](observer, broken), "the journal has a hole, or a double")
-	require.Empty(w.t, values[string](observer, foreign), "a row has a number that its transaction did not take")
-	if value[string](observer, "SHOW track_commit_timestamp") == "on" {
-		require.Empty(w.t, values[string](observer, disordered), "committed in another order")
-	}
-	require.Empty(w.t, values[string](observer, `SELECT n.sequence FROM public.numbered AS n GROUP BY n.sequence
-		HAVING max(n.number) IS DISTINCT FROM gapless.last_gapless(n.sequence)`), "the counter is elsewhere")
-	require.Empty(w.t, values[string](observer, "SELECT f::text FROM gapless.audit_gapless() AS f WHERE NOT explained"))
+func requireSound(observer session) {
+	observer.t.Helper()
+	faults, err := sound.Faults(observer.t.Context(), observer.Conn)
+	require.NoError(observer.t, err)
+	require.Empty(observer.t, faults)
 }
 
 // requireOrders checks that every acknowledged order is there, whole and with its numbers, that no refused one is, and nothing
@@ -219,28 +128,81 @@ func TestTheChecksFindWhatTheyLookFor(t *testing.T) {
 	s.do("SET session_replication_role = replica")
 	const newest = "ordinal = (SELECT max(ordinal) FROM gapless.allocation WHERE name = 'early/0') AND name = 'early/0'"
 	for _, fault := range []struct{ name, plant, query string }{
-		{"a hole", "DELETE FROM early WHERE sequence = 'early/0' AND number = 2", prefix},
-		{"it does not begin at 1", "DELETE FROM early WHERE sequence = 'early/0' AND number = 1", prefix},
+		{"a hole", "DELETE FROM early WHERE sequence = 'early/0' AND number = 2", sound.Prefix},
+		{"it does not begin at 1", "DELETE FROM early WHERE sequence = 'early/0' AND number = 1", sound.Prefix},
 		{
 			"a double", `ALTER TABLE taken DROP CONSTRAINT taken_sequence_number_key;
-				UPDATE taken SET number = 1 WHERE sequence = 'taken/0' AND number = 2`, prefix,
+				UPDATE taken SET number = 1 WHERE sequence = 'taken/0' AND number = 2`, sound.Prefix,
 		},
-		{"no number", "UPDATE late SET number = NULL WHERE sequence = 'late/0' AND number = 1", prefix},
-		{"a hole in the journal", "DELETE FROM gapless.allocation WHERE name = 'early/0' AND ordinal = 1", broken},
-		{"a journal row of another transaction", "UPDATE gapless.allocation SET txid = 3 WHERE " + newest, foreign},
-		{"a number that is not in the journal", "UPDATE gapless.allocation SET last_value = last_value - 1 WHERE " + newest, foreign},
+		{"no number", "UPDATE late SET number = NULL WHERE sequence = 'late/0' AND number = 1", sound.Prefix},
+		{"a hole in the journal", "DELETE FROM gapless.allocation WHERE name = 'early/0' AND ordinal = 1", sound.Broken},
+		{"a journal row of another transaction", "UPDATE gapless.allocation SET txid = 3 WHERE " + newest, sound.Foreign},
+		{"a number that is not in the journal", "UPDATE gapless.allocation SET last_value = last_value - 1 WHERE " + newest, sound.Foreign},
 		{
 			"another order", `UPDATE gapless.allocation SET txid = (
-				SELECT a.txid FROM gapless.allocation AS a WHERE a.name = 'early/0' ORDER BY a.ordinal LIMIT 1) WHERE ` + newest, disordered,
+				SELECT a.txid FROM gapless.allocation AS a WHERE a.name = 'early/0' ORDER BY a.ordinal LIMIT 1) WHERE ` + newest, sound.Disordered,
 		},
+		{"a counter that was put back", "DELETE FROM gapless.allocation WHERE " + newest, sound.Elsewhere},
+		{"a row that is gone", "DELETE FROM early WHERE sequence = 'early/0' AND number = 2", sound.Unexplained},
 	} {
 		require.Empty(t, values[string](s, fault.query), fault.name)
 		s.do("BEGIN")
 		s.do(fault.plant)
 		require.NotEmpty(t, values[string](s, fault.query), fault.name)
+		faults, err := sound.Faults(t.Context(), s.Conn)
+		require.NoError(t, err)
+		require.NotEmpty(t, faults, fault.name)
 		s.do("ROLLBACK")
 	}
 	require.True(t, value[bool](s, busy))
 	other.do("BEGIN")
 	require.False(t, value[bool](s, busy), "a session is idle in a transaction")
+}
+
+// TestTheObserverSeesANumberThatComesBeforeItsTurn has it watch a table into which anybody may write.
+func TestTheObserverSeesANumberThatComesBeforeItsTurn(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := connect(t, database.URL)
+	s.do("CREATE TABLE plain (sequence text, number bigint)")
+	s.do("CREATE VIEW numbered AS SELECT sequence, number, 0::bigint AS txid FROM plain")
+	var o sound.Observer
+	var closing atomic.Bool
+	o.Move(database.URL)
+	ended := make(chan struct{})
+	go func() { o.Watch(t.Context(), &closing); close(ended) }()
+	looks := func() {
+		t.Helper()
+		before := o.Looks()
+		require.Eventually(t, func() bool { return o.Looks() > before+1 }, eventually, tick, "it does not look: %s", o.Torn())
+	}
+	looks()
+	s.do("INSERT INTO plain VALUES ('a', 1), ('b', 1), ('b', 2)")
+	looks()
+	s.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1", sound.ObserverName)
+	looks()
+	require.Empty(t, o.Torn())
+	s.do("INSERT INTO plain VALUES ('a', 3)")
+	<-ended
+	require.Equal(t, "a: 2 numbers, 2 of them different, from 1 to 3, and 0 rows without", o.Torn())
+}
+
+// TestTheSeedOfAShortRunChoosesItsFaults has few seeds reach each of them.
+func TestTheSeedOfAShortRunChoosesItsFaults(t *testing.T) {
+	t.Parallel()
+	chosen := map[pgproxy.Verdict]bool{}
+	for seed := range uint64(50) {
+		some := func() []pgproxy.Verdict { return some(rand.New(rand.NewPCG(seed, 0)), verdicts, 1) }
+		first, again := some(), some()
+		require.Equal(t, first, again)
+		if *rounds > 1 {
+			require.Equal(t, verdicts, first, "a long run has all")
+			continue
+		}
+		require.Len(t, first, 1)
+		chosen[first[0]] = true
+	}
+	if *rounds == 1 {
+		require.Len(t, chosen, len(verdicts))
+	}
 }

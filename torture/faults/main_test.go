@@ -1,7 +1,7 @@
 // Package faults_test breaks what gapless stands on while many callers commit: backends, connections, disks, clocks, the
-// server's maintenance and its end. Every case ends with the same checks (workload.check): committed numbers are exactly the
-// contiguous range and became visible in their order, everything that was acknowledged is there and nothing that nobody
-// ordered, the audit is clean, and nothing waits.
+// server's maintenance and its end. Every case that has a workload ends with the same checks (workload.check): committed numbers
+// are exactly the contiguous range and were committed in their order, everything that was acknowledged is there and nothing that
+// nobody ordered, the audit is clean, and nothing waits. Where numbers or memory come to an end, requireOrdered does.
 //
 // GAPLESS_SEED repeats what a run decided, though not when it was done. -rounds=3 makes it a long one. Tests that need root
 // (to mount small disks), or Debian's packages faketime and pgbouncer, run with -host only; what they miss then, they fail for:

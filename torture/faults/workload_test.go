@@ -206,6 +206,9 @@ func (w *workload) write(ctx context.Context, tx pgx.Tx, o *order) error {
 			if !errors.Is(err, errUndone) {
 				return err
 			}
+			if tx.Conn().IsClosed() { // BeginFunc does not say that the way back has failed
+				return pgconn.ErrConnClosed
+			}
 		}
 		if o.together && i == len(o.steps)-1 {
 			sql, args := s.statement(o)
