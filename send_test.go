@@ -14,16 +14,21 @@ import (
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
-// loseAnswers cuts the next connection that has sent COMMIT, when the server has all of the message, once lose is true.
+// loseAnswers cuts the next connection that has sent COMMIT, when the server answers, once lose is true. The server sends all of
+// its answers when it has done everything.
 func loseAnswers(proxy *pgproxy.Proxy, lose *atomic.Bool) {
-	var executed sync.Map
+	var executed, answers sync.Map
 	proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
 		switch {
 		case m.Type == 'E' && isCommit(m):
 			executed.Store(m.Conn, true)
 		case m.Type == 'S' && !m.FromServer:
 			if _, commits := executed.LoadAndDelete(m.Conn); commits && lose.CompareAndSwap(true, false) {
-				return pgproxy.CutAfter
+				answers.Store(m.Conn, true)
+			}
+		case m.FromServer:
+			if _, lost := answers.Load(m.Conn); lost {
+				return pgproxy.Cut
 			}
 		}
 		return pgproxy.Forward
