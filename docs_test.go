@@ -22,14 +22,14 @@ import (
 // " | ", NULL as NULL and everything else as psql shows it; "-- => (no rows)" is none, and "-- => ERROR 23514" a
 // SQLSTATE. All of its rows have to be there, in their order.
 
-// TestTheSQLInTheDocumentationRuns runs every statement of SQL in README.md and docs, and compares what it gives with what
-// is said there. Each file has a database of its own, with the tables of which it speaks; each recipe of the cookbook has
-// one to itself, and makes its tables.
+// TestTheSQLInTheDocumentationRuns runs every statement of SQL in docs, and compares what it gives with what is said
+// there. Each file has a database of its own, with the tables of which it speaks; each recipe of the cookbook has one to
+// itself, and makes its tables.
 func TestTheSQLInTheDocumentationRuns(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
-	for _, file := range append(files, "README.md") {
+	for _, file := range files {
 		if file == "docs/operations.md" {
 			continue // operations_test.go runs it, part by part
 		}
@@ -65,6 +65,66 @@ func TestTheSQLInTheDocumentationRuns(t *testing.T) {
 			require.Equal(t, s.number("SELECT count(*) FROM invoices"), s.number("SELECT gapless.last_gapless('invoice')"))
 			require.Equal(t, s.number("SELECT count(*) FROM invoices"), s.number("SELECT max(number) FROM invoices"))
 		})
+	}
+}
+
+// TestTheREADMECanBePastedFromTopToBottom runs what is in README.md, in a database that has nothing but the schema.
+func TestTheREADMECanBePastedFromTopToBottom(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	runPasted(t, database, readREADME(t), false)
+	require.Empty(t, texts(connect(t, database), leftOfGapless))
+}
+
+func readREADME(t *testing.T) []documentedStatement {
+	t.Helper()
+	text, err := os.ReadFile("README.md")
+	require.NoError(t, err)
+	return requireStatements(t, string(text))
+}
+
+// leftOfGapless is what has a name that gapless gives.
+const leftOfGapless = `
+	SELECT 'trigger ' || tgname FROM pg_trigger WHERE tgname ~ '^~gapless'
+	UNION ALL SELECT 'function ' || proname FROM pg_proc WHERE proname ~ '_gapless'
+	UNION ALL SELECT 'relation ' || relname FROM pg_class WHERE relname ~ '^gapless'
+	UNION ALL SELECT 'type ' || typname FROM pg_type WHERE typname ~ '^_?gapless'
+	UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname ~ '^gapless'`
+
+// TestUninstallingAsTheREADMESaysLeavesNothingInTheWay has columns of every kind attached.
+func TestUninstallingAsTheREADMESaysLeavesNothingInTheWay(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	numbered(s)
+	fill(s)
+	s.do("ALTER TABLE bills DETACH PARTITION bills_south")
+	s.do(`CREATE SCHEMA "other %s"`)
+	s.do(`CREATE TABLE "other %s"."_Odd 'name" (id bigint, "~gapless_insert_" bigint UNIQUE, "second N" bigint UNIQUE)`)
+	for _, column := range []string{"~gapless_insert_", "second N"} {
+		s.do(`SELECT gapless.attach_gapless('"other %s"."_Odd ''name"', $1::name, name => quote_literal($1::name))`, column)
+	}
+	s.do(`INSERT INTO "other %s"."_Odd 'name" (id) VALUES (1), (2)`)
+	require.NotEmpty(t, texts(s, leftOfGapless))
+
+	all := readREADME(t)
+	first := slices.IndexFunc(all, func(d documentedStatement) bool { return strings.Contains(d.sql, "gapless.detach_gapless") })
+	end := slices.IndexFunc(all[first:], func(d documentedStatement) bool { return strings.HasPrefix(d.sql, "COMMIT") })
+	for _, statement := range all[first-1 : first+end+1] {
+		require.NoError(t, statement.check(t.Context(), s.PgConn()))
+	}
+
+	require.Empty(t, texts(s, leftOfGapless))
+	for _, statement := range []string{
+		"INSERT INTO invoices (id, tenant, number) VALUES (900, 'a', 900), (901, 'a', NULL)",
+		"INSERT INTO receipts (id, year) VALUES (900, 2026)",
+		"INSERT INTO bills (id, region, number) VALUES (900, 'north', 900)",
+		"INSERT INTO bills_south (id, region) VALUES (900, 'south')",
+		`INSERT INTO "other %s"."_Odd 'name" VALUES (3, 30, NULL)`,
+		"UPDATE invoices SET number = 902 WHERE number = 900",
+		"DELETE FROM bills_south WHERE number IS NOT NULL",
+		"TRUNCATE receipts",
+	} {
+		s.do(statement)
 	}
 }
 
@@ -206,17 +266,30 @@ func (d documentedStatement) check(ctx context.Context, conn *pgconn.PgConn) err
 	return nil
 }
 
-// runDocumented runs statements one after the other in one session. The roles of which the documentation speaks get names
-// of their own, since roles belong to the whole server.
+// runDocumented runs statements one after the other in one session, where the roles are of which they speak.
 func runDocumented(t *testing.T, database *pgtest.Database, statements []documentedStatement) {
+	t.Helper()
+	runPasted(t, database, statements, true)
+}
+
+// runPasted runs statements one after the other in one session. The roles of which they speak get names of their own, since
+// roles belong to the whole server. If rolesAreThere, they are made before; else a statement has to.
+func runPasted(t *testing.T, database *pgtest.Database, statements []documentedStatement, rolesAreThere bool) {
 	t.Helper()
 	names := map[string]string{}
 	mention := regexp.MustCompile(`'(app|billing)'|\b(app|billing)\b`)
 	conn := connect(t, database).PgConn()
 	for _, statement := range statements {
+		makes := regexp.MustCompile(`^CREATE ROLE (app|billing)\b`).FindStringSubmatch(statement.sql)
 		statement.sql = mention.ReplaceAllStringFunc(statement.sql, func(word string) string {
 			known := strings.Trim(word, "'")
-			if names[known] == "" {
+			switch {
+			case names[known] != "":
+			case makes != nil && makes[1] == known:
+				names[known] = database.Name + " " + known
+				t.Cleanup(func() { dropRole(t, database, pgx.Identifier{names[known]}.Sanitize()) })
+			default:
+				require.True(t, rolesAreThere, "nobody has made role %s", known)
 				names[known], _ = role(t, database, known)
 			}
 			if known != word {

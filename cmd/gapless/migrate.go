@@ -2,10 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
 
 	"github.com/pggapless/gapless/migrate"
@@ -49,11 +51,11 @@ database's owner has.`,
 func (a *app) migrateUp(ctx context.Context, _ []string) error {
 	return a.withConn(ctx, func(conn *pgx.Conn) error {
 		before, err := migrate.Status(ctx, conn)
-		if err != nil {
-			return err
+		if err == nil {
+			err = migrate.Up(ctx, conn)
 		}
-		if err := migrate.Up(ctx, conn); err != nil {
-			return err
+		if err != nil {
+			return withRights(ctx, conn, rightsToMigrate, err)
 		}
 		after, err := migrate.Status(ctx, conn)
 		if err != nil {
@@ -67,6 +69,53 @@ func (a *app) migrateUp(ctx context.Context, _ []string) error {
 	})
 }
 
+// Which rights the role lacks, as what gives them.
+const (
+	rightsToMigrate = `
+		SELECT coalesce(
+			(
+				SELECT pg_catalog.format('only the role that installed it can: %I', pg_catalog.pg_get_userbyid(c.relowner))
+				FROM pg_catalog.pg_class AS c
+				WHERE c.relnamespace = 'public'::regnamespace AND c.relname = 'gapless_schema_version'
+					AND pg_catalog.pg_get_userbyid(c.relowner) <> current_user
+			),
+			'their owner can give what is lacking: ' || pg_catalog.string_agg(pg_catalog.format('GRANT %s TO %I', r.lacking, current_user), '; ')
+		)
+		FROM (
+			SELECT 'CREATE ON DATABASE ' || pg_catalog.quote_ident(current_database())
+			WHERE NOT pg_catalog.has_database_privilege(current_database(), 'CREATE')
+			UNION ALL
+			SELECT 'USAGE, CREATE ON SCHEMA public'
+			WHERE NOT pg_catalog.has_schema_privilege('public', 'USAGE') OR NOT pg_catalog.has_schema_privilege('public', 'CREATE')
+		) AS r (lacking)`
+	rightsToLook = `
+		SELECT 'its owner can give what is lacking: ' || pg_catalog.string_agg(pg_catalog.format('GRANT %s TO %I', r.lacking, current_user), '; ')
+		FROM (
+			SELECT 'USAGE ON SCHEMA public'
+			WHERE NOT pg_catalog.has_schema_privilege('public', 'USAGE')
+			UNION ALL
+			SELECT 'SELECT ON TABLE ` + migrate.VersionTable + `'
+			FROM pg_catalog.pg_class AS c
+			WHERE c.relnamespace = 'public'::regnamespace AND c.relname = 'gapless_schema_version'
+				AND NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')
+		) AS r (lacking)`
+)
+
+// withRights adds to the refusal of a role without rights which it lacks. An application's rights would not help.
+func withRights(ctx context.Context, conn *pgx.Conn, rights string, err error) error {
+	refused, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok || refused.Code != "42501" || refused.Hint != "" {
+		return err
+	}
+	f := explain(err)
+	f.hint = "the role needs CREATE on the database and on schema public, as the database's owner has"
+	var hint *string
+	if conn.QueryRow(ctx, rights).Scan(&hint) == nil && hint != nil {
+		f.hint = *hint
+	}
+	return f
+}
+
 // status is what `migrate status --json` prints.
 type status struct {
 	Current int32  `json:"current"`
@@ -78,7 +127,7 @@ func (a *app) migrateStatus(ctx context.Context, _ []string) error {
 	return a.withConn(ctx, func(conn *pgx.Conn) error {
 		version, err := migrate.Status(ctx, conn)
 		if err != nil {
-			return err
+			return withRights(ctx, conn, rightsToLook, err)
 		}
 		state, text := describe(version)
 		return a.print(status{version.Current, version.Latest, state}, "schema gapless: "+text)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -54,4 +55,56 @@ func TestMigratePrintNeedsNoDatabaseAndInstallsTheSame(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "up_to_date", parsed[status](t, on(t, d, "migrate", "status", "--json")).State)
 	require.Equal(t, prints("1\n"), on(t, d, "next", "invoice"))
+}
+
+// TestARoleThatMayNotMigrateIsToldWhatItLacks gives a role what the hint says, until nothing is lacking.
+func TestARoleThatMayNotMigrateIsToldWhatItLacks(t *testing.T) {
+	t.Parallel()
+	d := pgtest.NewEmpty(t)
+	conn := d.Conn(t)
+	do := func(sql string) {
+		t.Helper()
+		_, err := conn.Exec(t.Context(), sql)
+		require.NoError(t, err, sql)
+	}
+	do("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+	as := func(role string, args ...string) outcome {
+		separator := "?"
+		if strings.Contains(d.URL, "?") {
+			separator = "&"
+		}
+		return program(t.Context(), false, strings.NewReader(""), append(args, "--database-url", d.URL+separator+"role="+role)...)
+	}
+	refused := func(o outcome, message, hint string) {
+		t.Helper()
+		require.Equal(t, exitFailure, o.code)
+		require.Equal(t, "gapless: "+message+"\nhint: "+hint+"\n", o.stderr)
+	}
+	owner, other := "owner_"+d.Name, "other_"+d.Name
+	for _, role := range []string{owner, other} {
+		do("CREATE ROLE " + role)
+		t.Cleanup(func() {
+			_, err := conn.Exec(context.WithoutCancel(t.Context()), "DROP OWNED BY "+role+" CASCADE; DROP ROLE "+role)
+			require.NoError(t, err)
+		})
+	}
+	const lacking, its = "their owner can give what is lacking: ", "its owner can give what is lacking: "
+	onDatabase, onSchema := "GRANT CREATE ON DATABASE "+d.Name+" TO "+owner, "GRANT USAGE, CREATE ON SCHEMA public TO "+owner
+	refused(as(owner, "migrate", "up"), "permission denied for schema public", lacking+onDatabase+"; "+onSchema)
+	onPublic := "GRANT USAGE ON SCHEMA public TO " + other
+	refused(as(other, "migrate", "status"), "permission denied for schema public", its+onPublic)
+	do(onPublic)
+	require.Zero(t, as(other, "migrate", "status").code)
+
+	do(onSchema)
+	refused(as(owner, "migrate", "up"), "permission denied for database "+d.Name, lacking+onDatabase)
+	do(onDatabase)
+	require.Zero(t, as(owner, "migrate", "up").code)
+
+	refused(as(other, "migrate", "up"), "permission denied for table gapless_schema_version", "only the role that installed it can: "+owner)
+	onTable := "GRANT SELECT ON TABLE " + migrate.VersionTable + " TO " + other
+	refused(as(other, "migrate", "status"), "permission denied for table gapless_schema_version", its+onTable)
+	do(onTable)
+	require.Zero(t, as(other, "migrate", "status").code)
+	require.Contains(t, as(other, "migrate", "up").stderr, "hint: To upgrade, be that role")
 }
