@@ -155,7 +155,7 @@ func TestTheAuditTellsColumnsApartAndSurvivesOneThatCannotBeRead(t *testing.T) {
 		"a public.b.number never issued 3 3",
 	}, texts(s, `SELECT concat_ws(' ', nullif(sequence, ''), attached_column, kind, first_value, last_value) FROM gapless.audit_gapless()
 		WHERE NOT explained AND sequence <> 'c' ORDER BY sequence, attached_column`))
-	require.Contains(t, texts(s, "SELECT explanation FROM gapless.audit_gapless()"), `the column cannot be read: relation "public.c" does not exist`)
+	require.Contains(t, texts(s, "SELECT explanation FROM gapless.audit_gapless()"), `the column cannot be read: relation "public.c" does not exist. Detach the column and attach it again.`)
 }
 
 func TestASessionsSettingsDoNotChangeWhatAnExpressionMeans(t *testing.T) {

@@ -140,7 +140,8 @@ BEGIN
             IF NOT done AND pg_get_triggerdef(attached.trigger_oid) IS NULL THEN -- past the snapshot
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction';
             ELSIF NOT done THEN
-                RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM;
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM
+                    || CASE WHEN SQLSTATE IN ('42P01', '42703', 'P0001') THEN '. ' || remedy ELSE '' END; -- the table, or a column, was renamed
             END IF;
         END;
     END LOOP;
