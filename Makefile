@@ -25,6 +25,7 @@ torture: ## faults, crashes and histories, for some minutes; make torture TIMES=
 	@torture/left-out
 	go test -count=1 -timeout 0 ./torture/histories -duration $$((30 * $(TIMES)))s
 	go test -count=1 -timeout 0 ./torture/faults $(HOST) -rounds $(TIMES)
+	go test -count=1 -timeout 0 -run 'ManyNames|Gigabyte' ./torture/faults -names 1000000
 	go test -count=1 -timeout 0 -run 'AcknowledgedSurvives|FlusherThatEnds|CutConnection' -crashes $$((50 * $(TIMES))) .
 	go test -count=$(TIMES) -timeout 0 -run 'FailOver|LostAnswer|Restore|PgUpgrade|RecoveryTo|DetachedConcurrently' . ./stdlib
 
