@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -108,6 +110,17 @@ func New(tb testing.TB, database *pgtest.Database, settings map[string]string) *
 	}
 	if err != nil {
 		tb.Fatalf("pgbouncer: %v", err)
+	}
+	// Its socket is there before it listens.
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(2 * time.Millisecond) {
+		var conn net.Conn
+		if conn, err = (&net.Dialer{}).DialContext(tb.Context(), "unix", filepath.Join(dir, ".s.PGSQL.6432")); err == nil {
+			_ = conn.Close()
+			break
+		}
+		if time.Now().After(deadline) {
+			tb.Fatalf("pgbouncer: it does not listen: %v", err)
+		}
 	}
 	address := func(name string) string {
 		return (&url.URL{

@@ -1002,8 +1002,8 @@ DECLARE
     titled    text := translate(format('%s.%I', target, target_column), e'\n\r', '  '); -- on one line, for a comment
     -- A table that was renamed is itself still, and what has its name now is another.
     arguments text := CASE WHEN partitioned THEN format('%L::regclass', target) ELSE 'TG_RELID' END || format(', %L', target_column);
-    renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid = %L::regclass)', target)
-        ELSE format('TG_RELID <> %L::regclass', target) END;
+    renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
+        ELSE format('TG_RELID <> %L::regclass::oid', target) END;
     note      text := quote_literal(left(md5(target::text || ' ' || target_column), 12));
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
     series    text := gapless.column_enclose(name) || '::text';
@@ -1395,7 +1395,7 @@ BEGIN
         'BEGIN\n'
         '    SELECT t.tgrelid\n'
         '    FROM pg_catalog.pg_trigger AS t\n'
-        '    WHERE t.tgfoid = %2$L::regproc AND t.tgname = %3$L AND t.tgparentid = 0 AND t.tgrelid <> %4$L::regclass\n'
+        '    WHERE t.tgfoid = %2$L::regproc::oid AND t.tgname = %3$L AND t.tgparentid = 0::oid AND t.tgrelid <> %4$L::regclass::oid\n'
         '    INTO relation;\n'
         '    IF FOUND THEN\n'
         '        RAISE EXCEPTION ''%% has been renamed since it was attached, and another table has its name'', relation;\n'
