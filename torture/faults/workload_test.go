@@ -206,6 +206,7 @@ func (w *workload) write(ctx context.Context, tx pgx.Tx, o *order) error {
 			if !errors.Is(err, errUndone) {
 				return err
 			}
+			clear(o.numbers)          // somebody else can have them now
 			if tx.Conn().IsClosed() { // BeginFunc does not say that the way back has failed
 				return pgconn.ErrConnClosed
 			}
