@@ -679,7 +679,7 @@ DECLARE
     refusal  text;
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
-    audited  text[] := '{}'; -- the columns that were, as their table's oid and their name
+    audited  text[] := '{}'::text[]; -- the columns that were, as their table's oid and their name
 BEGIN
     -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
     FOR attached IN
