@@ -502,6 +502,8 @@ func (c *sender) run(ctx context.Context, p plan, r *record) error {
 	}
 	err := c.send(ctx, &batch)
 	switch pg := (*pgconn.PgError)(nil); {
+	case p.ending == leave && errors.Is(err, context.Canceled) && !errors.Is(err, gapless.ErrOutcomeUnknown) && !errors.Is(err, gapless.ErrCommitted):
+		err = errAsked // it left after a run that another's batch had rolled back, and before the next
 	case p.ending != rollBack:
 	case err == nil:
 		return fmt.Errorf("%w: a batch that failed was acknowledged", errTold)
