@@ -28,7 +28,7 @@ const Broken = `
 		FROM gapless.allocation AS a
 		WINDOW before AS (PARTITION BY a.name ORDER BY a.ordinal)
 	) AS j
-	WHERE j.first_value <> coalesce(j.first_due, 1) OR j.ordinal <> coalesce(j.ordinal_due, 1)`
+	WHERE j.first_value <> coalesce(j.first_due, CASE j.kind WHEN 'adopted' THEN j.first_value ELSE 1 END) OR j.ordinal <> coalesce(j.ordinal_due, 1)`
 
 // Foreign finds rows whose number the journal gave to another transaction, or to none.
 const Foreign = `

@@ -25,6 +25,7 @@ import (
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/guard"
 	"github.com/pggapless/gapless/internal/pgbouncer"
+	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
@@ -47,13 +48,23 @@ func TestAFullDiskOfTheDataGivesNumbersBack(t *testing.T) {
 	}
 	disk := smallDisk(t, "32m")
 	server := newServer(t, nil)
+	database := server.NewDatabase(t)
+	w := newWorkload(t, database, database.URL)
+	w.allowed = codes("53100")
+	moveData(t, server, database, disk)
+	for range *rounds {
+		n := w.round(func() { fillData(w, 50) })
+		require.GreaterOrEqual(t, n.failed, 50)
+	}
+}
+
+// moveData puts the journal and the workload's tables on a disk.
+func moveData(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database, disk string) {
+	t.Helper()
 	_, uid, gid := dataOf(t, server)
 	place := filepath.Join(disk, "data")
 	require.NoError(t, os.Mkdir(place, 0o700))
 	require.NoError(t, os.Chown(place, uid, gid))
-	database := server.NewDatabase(t)
-	w := newWorkload(t, database, database.URL)
-	w.allowed = codes("53100")
 	s := connect(t, database.URL)
 	s.do("CREATE TABLESPACE small LOCATION '" + place + "'")
 	for _, move := range values[string](s, `
@@ -62,15 +73,18 @@ func TestAFullDiskOfTheDataGivesNumbersBack(t *testing.T) {
 		WHERE coalesce(i.indrelid, c.oid) IN ('gapless.allocation'::regclass, 'early'::regclass, 'taken'::regclass, 'late'::regclass)`) {
 		s.do(move)
 	}
-	for range *rounds {
-		n := w.round(func() {
-			s.do("CREATE TABLE filler (content text) TABLESPACE small; ALTER TABLE filler ALTER content SET STORAGE EXTERNAL")
-			s.refuse("53100", fill)
-			w.awaitRefused(50)
-			s.do("DROP TABLE filler")
-		})
-		require.GreaterOrEqual(t, n.failed, 50)
-	}
+}
+
+// fillData fills the disk that the data was moved to, until so many callers have been refused for it.
+func fillData(w *workload, refused int) {
+	w.t.Helper()
+	s := connect(w.t, w.database.URL)
+	s.do("CREATE TABLE filler (content text) TABLESPACE small; ALTER TABLE filler ALTER content SET STORAGE EXTERNAL")
+	s.refuse("53100", fill)
+	w.awaitRefused(refused)
+	s.do("DROP TABLE filler")
+	s.do("CHECKPOINT") // else a crash would have the disk filled again, by recovery
+	require.NoError(w.t, s.Close(w.t.Context()))
 }
 
 func TestAFullDiskOfTheWALGivesNumbersBack(t *testing.T) {
@@ -78,9 +92,23 @@ func TestAFullDiskOfTheWALGivesNumbersBack(t *testing.T) {
 	if !onHost(t) {
 		return
 	}
-	disk := smallDisk(t, "64m")
-	server := newServer(t, map[string]string{"max_wal_size": "10GB", "min_wal_size": "32MB", "checkpoint_timeout": "1h"})
+	disk := smallDisk(t, smallWAL)
+	server := newServer(t, nil)
 	database := server.NewDatabase(t)
+	moveWAL(t, server, disk)
+	w := newWorkload(t, database, database.URL)
+	w.allowed = func(err error) bool { return outage(err) || codeOf(err) == "53100" }
+	w.mayNotSay = true
+	for range *rounds {
+		w.round(func() { fillWAL(w, server, disk) })
+	}
+}
+
+const smallWAL, moreWAL = "64m", "256m"
+
+// moveWAL puts a server's WAL on a disk.
+func moveWAL(t *testing.T, server *pgtest.OwnServer, disk string) {
+	t.Helper()
 	data, uid, gid := dataOf(t, server)
 	server.Stop(t)
 	wal, place := filepath.Join(data, "pg_wal"), filepath.Join(disk, "wal")
@@ -91,39 +119,62 @@ func TestAFullDiskOfTheWALGivesNumbersBack(t *testing.T) {
 		return errors.Join(err, os.Chown(path, uid, gid))
 	}))
 	server.Start(t)
+}
 
-	w := newWorkload(t, database, database.URL)
-	w.allowed = func(err error) bool { return outage(err) || codeOf(err) == "53100" }
-	w.mayNotSay = true
-	s := connect(t, database.URL)
-	s.do("CREATE TABLE filler (content text); ALTER TABLE filler ALTER content SET STORAGE EXTERNAL")
-	size := 64
-	for range *rounds {
-		w.round(func() {
-			postmaster := strings.Fields(value[string](connect(t, database.URL), "SELECT pg_read_file('postmaster.pid')"))[0]
-			filler := connect(t, database.URL)
-			require.Eventually(t, func() bool { _, err := filler.Exec(t.Context(), fill); return err != nil }, eventually, tick)
-			w.awaitRefused(1)
-
-			// It comes back by itself, or gives up.
-			gone := false
-			require.Eventually(t, func() bool {
-				gone = !runs(postmaster)
-				conn, err := pgx.Connect(t.Context(), database.URL)
-				if err == nil {
-					conn.Close(t.Context())
-				}
-				return gone || err == nil
-			}, eventually, tick)
-			size *= 2
-			output, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,size="+strconv.Itoa(size)+"m", disk).CombinedOutput()
-			require.NoError(t, err, "%s", output)
-			t.Logf("the server has given up: %t", gone)
-			if gone {
-				server.Start(t)
-			}
-		})
+// fillWAL fills the disk that the WAL was moved to, whereupon the server ends, and gives it room then.
+func fillWAL(w *workload, server *pgtest.OwnServer, disk string) {
+	t := w.t
+	t.Helper()
+	resize := func(size string) error {
+		return exec.CommandContext(t.Context(), "mount", "-o", "remount,size="+size, disk).Run()
 	}
+	s := connect(t, w.database.URL)
+	postmaster := strings.Fields(value[string](s, "SELECT pg_read_file('postmaster.pid')"))[0]
+	s.do("DROP TABLE IF EXISTS wal_filler")
+	s.do("CREATE TABLE wal_filler (content text)")
+	s.do("ALTER TABLE wal_filler ALTER content SET STORAGE EXTERNAL")
+	s.do("ALTER SYSTEM SET max_wal_size = '10GB'") // no checkpoint is to help
+	s.do("ALTER SYSTEM SET checkpoint_timeout = '1h'")
+	s.do("SELECT pg_reload_conf()")
+	require.Eventually(t, func() bool {
+		_, err := s.Exec(t.Context(), strings.ReplaceAll(fill, "filler", "wal_filler"))
+		return err != nil
+	}, eventually, tick)
+	w.awaitRefused(1)
+
+	// It comes back by itself, or gives up.
+	gone := false
+	require.Eventually(t, func() bool {
+		gone = !runs(postmaster)
+		conn, err := pgx.Connect(t.Context(), w.database.URL)
+		if err == nil {
+			conn.Close(t.Context())
+		}
+		return gone || err == nil
+	}, eventually, tick)
+	require.NoError(t, resize(moreWAL))
+	t.Logf("the server has given up: %t", gone)
+	if gone {
+		server.Start(t)
+	} else {
+		awaitServer(t, w.database.URL)
+	}
+
+	// What was written there goes when a checkpoint needs it no more.
+	s = connect(t, w.database.URL)
+	s.do("ALTER SYSTEM SET max_wal_size = '32MB'")
+	s.do("ALTER SYSTEM SET min_wal_size = '32MB'")
+	s.do("ALTER SYSTEM RESET checkpoint_timeout")
+	s.do("SELECT pg_reload_conf()")
+	s.do("DROP TABLE IF EXISTS wal_filler")
+	require.Eventually(t, func() bool {
+		for _, statement := range []string{"SELECT pg_switch_wal()", "CHECKPOINT"} {
+			if _, err := s.Exec(t.Context(), statement); err != nil {
+				return false
+			}
+		}
+		return resize(smallWAL) == nil // it has to have room for what is there
+	}, eventually, tick, "the WAL stays")
 }
 
 // TestABackendOutOfMemoryGivesItsNumbersBack has one caller ask for more than its process may have, and gives the others no more
@@ -137,50 +188,62 @@ func TestABackendOutOfMemoryGivesItsNumbersBack(t *testing.T) {
 	database := server.NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
 	w.allowed = codes("53200")
-	_, uid, gid := dataOf(t, server)
-	s := connect(t, database.URL)
-	const mebibyte = 1 << 20
-	limit := func(pid int32, more int64) {
-		t.Helper()
-		size := "unlimited"
-		if more >= 0 {
-			pages, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-			if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
-				return // it has ended meanwhile
-			}
-			require.NoError(t, err)
-			has, err := strconv.ParseInt(strings.Fields(string(pages))[0], 10, 64)
-			require.NoError(t, err)
-			size = strconv.FormatInt(has*int64(os.Getpagesize())+more, 10)
-		}
-		cmd := exec.CommandContext(t.Context(), "prlimit", "--pid", strconv.Itoa(int(pid)), "--as="+size+":") // the soft one, so that it can be raised
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-		output, err := cmd.CombinedOutput()
-		if _, gone := os.Stat(fmt.Sprintf("/proc/%d", pid)); gone != nil {
-			return
-		}
-		require.NoError(t, err, "%s", output)
-	}
-	s.do("SET jit = off") // its library would be the first that there is no room for
-	own := int32(s.PgConn().PID())
 	for range *rounds {
-		w.round(func() {
-			others := values[int32](s, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
-			for _, pid := range others {
-				limit(pid, mebibyte)
-			}
-			limit(own, 32*mebibyte)
-			s.do("BEGIN")
-			s.refuse("53200", "SELECT array_agg(n) FROM gapless.next_gapless_batch('more than there is room for', 20000000) AS n")
-			s.do("ROLLBACK")
-			for _, pid := range append(others, own) {
-				limit(pid, -1)
-			}
-		})
+		w.round(func() { exhaustMemory(w, server) })
+		s := connect(t, database.URL)
 		s.do("BEGIN")
 		require.EqualValues(t, 1, value[int64](s, "SELECT gapless.next_gapless('more than there is room for')"))
 		s.do("ROLLBACK")
+		require.NoError(t, s.Close(t.Context()))
 	}
+}
+
+// exhaustMemory has a backend ask for more memory than there is, and the callers' have hardly more than they do meanwhile.
+func exhaustMemory(w *workload, server *pgtest.OwnServer) {
+	const mebibyte = 1 << 20
+	w.t.Helper()
+	_, uid, gid := dataOf(w.t, server)
+	limit := func(pid int32, more int64) { limitMemory(w.t, uid, gid, pid, more) }
+	s := connect(w.t, w.database.URL)
+	s.do("SET jit = off") // its library would be the first that there is no room for
+	own := int32(s.PgConn().PID())
+	others := values[int32](s, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
+	for _, pid := range others {
+		limit(pid, mebibyte)
+	}
+	limit(own, 32*mebibyte)
+	_, err := s.Exec(w.t.Context(), "SELECT array_agg(n) FROM gapless.next_gapless_batch('more than there is room for', 20000000) AS n")
+	if !w.mayNotSay || !outage(err) { // another one may have no room for its stack, which ends the server
+		require.Equal(w.t, "53200", codeOf(err), "%v", err)
+	}
+	for _, pid := range append(others, own) {
+		limit(pid, -1)
+	}
+	s.Close(w.t.Context())
+	awaitServer(w.t, w.database.URL)
+}
+
+// limitMemory gives a process of the server so much more than it has; or, below 0, what it wants.
+func limitMemory(t *testing.T, uid, gid int, pid int32, more int64) {
+	t.Helper()
+	size := "unlimited"
+	if more >= 0 {
+		pages, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) {
+			return // it has ended meanwhile
+		}
+		require.NoError(t, err)
+		has, err := strconv.ParseInt(strings.Fields(string(pages))[0], 10, 64)
+		require.NoError(t, err)
+		size = strconv.FormatInt(has*int64(os.Getpagesize())+more, 10)
+	}
+	cmd := exec.CommandContext(t.Context(), "prlimit", "--pid", strconv.Itoa(int(pid)), "--as="+size+":") // the soft one, so that it can be raised
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	output, err := cmd.CombinedOutput()
+	if _, gone := os.Stat(fmt.Sprintf("/proc/%d", pid)); gone != nil {
+		return
+	}
+	require.NoError(t, err, "%s", output)
 }
 
 // runs reports whether there is such a process, other than a zombie.
@@ -190,16 +253,15 @@ func runs(pid string) bool {
 	return err == nil && !strings.HasPrefix(after, "Z") && !strings.HasPrefix(after, "X")
 }
 
-// TestAClockThatJumpsDisordersNothing is not parallel: the server's environment is the process'.
-func TestAClockThatJumpsDisordersNothing(t *testing.T) {
-	if !onHost(t) {
-		return
-	}
+// newClock has what this process starts from now on believe another time: so much later than it is, or earlier. The test cannot
+// be parallel: a server's environment is the process'.
+func newClock(t *testing.T) (set func(offset time.Duration)) {
+	t.Helper()
 	libraries, err := filepath.Glob("/usr/lib/*/faketime/libfaketime.so.1")
 	require.NoError(t, err)
 	require.NotEmpty(t, libraries, "there is no libfaketime: apt-get install faketime")
 	clock := filepath.Join(sharedFolder(t), "clock")
-	set := func(offset time.Duration) {
+	set = func(offset time.Duration) {
 		t.Helper()
 		text := strconv.FormatFloat(offset.Seconds(), 'f', 0, 64)
 		if offset >= 0 {
@@ -227,24 +289,41 @@ func TestAClockThatJumpsDisordersNothing(t *testing.T) {
 	} {
 		t.Setenv(name, setting)
 	}
+	return set
+}
+
+// awaitClock blocks until the server believes what the clock was set to.
+func awaitClock(t *testing.T, url string, offset time.Duration) {
+	t.Helper()
+	connect(t, url).await("SELECT abs(extract(epoch FROM clock_timestamp()) - $1) < 300", float64(time.Now().Add(offset).Unix()))
+}
+
+// offsets are how far a clock is wrong, one after the other.
+var offsets = []time.Duration{-time.Hour, 24 * time.Hour, 0}
+
+// jumpedBack is how often a journal row is older by the clock than the one before.
+const jumpedBack = `SELECT count(*) FROM (
+	SELECT allocated_at - lag(allocated_at) OVER (PARTITION BY name ORDER BY ordinal) AS step FROM gapless.allocation
+) AS a WHERE step < '-50 minutes'`
+
+func TestAClockThatJumpsDisordersNothing(t *testing.T) {
+	if !onHost(t) {
+		return
+	}
+	set := newClock(t)
 	server := pgtest.NewServer(t)
 	database := server.NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
 	w.allowed = outage // while it is down
 	w.mayNotSay = true
-	jump := func(offset time.Duration) {
-		t.Helper()
-		set(offset)
-		connect(t, database.URL).await("SELECT abs(extract(epoch FROM clock_timestamp()) - $1) < 300", float64(time.Now().Add(offset).Unix()))
-	}
 	for range *rounds {
-		for _, offset := range []time.Duration{-time.Hour, 24 * time.Hour, 0} {
-			n := w.round(func() { jump(offset); w.await(50) })
+		for _, offset := range offsets {
+			n := w.round(func() { set(offset); awaitClock(t, database.URL, offset); w.await(50) })
 			require.Zero(t, n.failed+n.unknown)
 		}
 	}
 	for range *rounds {
-		for _, offset := range []time.Duration{-time.Hour, 24 * time.Hour, 0} {
+		for _, offset := range offsets {
 			w.round(func() {
 				server.Kill(t)
 				set(offset)
@@ -253,10 +332,7 @@ func TestAClockThatJumpsDisordersNothing(t *testing.T) {
 			})
 		}
 	}
-	back := value[int64](connect(t, database.URL), `SELECT count(*) FROM (
-		SELECT allocated_at - lag(allocated_at) OVER (PARTITION BY name ORDER BY ordinal) AS step FROM gapless.allocation
-	) AS a WHERE step < '-50 minutes'`)
-	require.Positive(t, back, "no clock has jumped back")
+	require.Positive(t, value[int64](connect(t, database.URL), jumpedBack), "no clock has jumped back")
 }
 
 func TestThroughPgBouncerInTxHoldsAndAFlusherNeedsADirectConnection(t *testing.T) {
@@ -269,7 +345,10 @@ func TestThroughPgBouncerInTxHoldsAndAFlusherNeedsADirectConnection(t *testing.T
 	openShop(t, database)
 	pooled := pgbouncer.New(t, database, map[string]string{"default_pool_size": "6"})
 	// Each statement may meet another backend, which knows no prepared statement of ours.
-	pool := pooled.Pool(t, func(config *pgxpool.Config) {
+	proxy := pgproxy.New(t, pooled.URL)
+	way := *pooled.Database
+	way.URL = proxy.URL()
+	pool := way.Pool(t, func(config *pgxpool.Config) {
 		config.MaxConns = 32
 		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
 	})
@@ -296,4 +375,18 @@ func TestThroughPgBouncerInTxHoldsAndAFlusherNeedsADirectConnection(t *testing.T
 		w.round(func() { signalBackends("pg_terminate_backend")(w) })
 	}
 	require.Positive(t, w.refused.Load())
+	// So does the server itself, and the way to the pooler breaks.
+	w.allowed = func(err error) bool { return outage(err) || strings.HasPrefix(codeOf(err), "08") }
+	w.mayNotSay = true
+	for range *rounds {
+		proxy.Intercept(cutSome(w.random.Uint64()))
+		w.round(func() {
+			w.await(100)
+			server.Kill(t)
+			server.Start(t)
+			w.await(20)
+			proxy.CutAll()
+			proxy.Intercept(nil)
+		})
+	}
 }

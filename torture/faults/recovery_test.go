@@ -2,7 +2,7 @@
 
 package faults_test
 
-// A base backup and the archive of the WAL give a server back as it was at a point of time.
+// A base backup and the archive of the WAL give a server back as it was at a point of time, and a standby takes its place.
 
 import (
 	"fmt"
@@ -12,14 +12,16 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
-// TestAServerRecoveredToAPointOfTimeHasEveryNumberUpToThere takes the backup while callers commit, and recovers up to a restore
-// point, and up to one of their transactions.
+// TestAServerRecoveredToAPointOfTimeHasEveryNumberUpToThere takes the backup while callers commit, has the server killed after it and
+// connections cut all the time, and recovers up to a restore point, and up to one of their transactions.
 func TestAServerRecoveredToAPointOfTimeHasEveryNumberUpToThere(t *testing.T) {
 	t.Parallel()
 	random := newRandom(t)
@@ -36,26 +38,31 @@ func TestAServerRecoveredToAPointOfTimeHasEveryNumberUpToThere(t *testing.T) {
 func recoverTo(t *testing.T, byName bool) {
 	archive := sharedFolder(t)
 	primary := newServer(t, map[string]string{
-		"archive_mode": "on", "archive_command": "test ! -f " + archive + "/%f && cp %p " + archive + "/%f",
+		"archive_mode": "on", "archive_command": archiveTo(archive),
 	})
 	if !primary.CanHaveStandby() {
 		t.Log("there is no pg_basebackup here")
 		return
 	}
 	database := primary.NewDatabase(t)
-	w := newWorkload(t, database, database.URL)
+	proxy := pgproxy.New(t, database.URL)
+	w := newWorkload(t, database, proxy.URL())
+	w.allowed, w.mayNotSay = outage, true
 	s := connect(t, database.URL)
 	backup := filepath.Join(archive, "backup")
 	var target, sequence string
 	var newest int64
+	proxy.Intercept(cutSome(w.random.Uint64()))
 	w.round(func() {
 		output, err := exec.CommandContext(t.Context(), filepath.Join(primary.Programs(), "pg_basebackup"),
 			"--dbname="+primary.URL(), "--pgdata="+backup, "--wal-method=none", "--checkpoint=fast", "--no-sync").CombinedOutput()
 		require.NoError(t, err, "%s", output)
 		w.await(1 + w.random.IntN(50))
-		w.mu.Lock()
-		w.recent = map[string]bool{}
-		w.mu.Unlock()
+		primary.Kill(t)
+		primary.Start(t)
+		s = connect(t, database.URL)
+		w.await(1 + w.random.IntN(50))
+		w.forget()
 		if byName {
 			s.do("SELECT pg_create_restore_point('here')")
 			target = "recovery_target_name = 'here'"
@@ -85,10 +92,77 @@ func recoverTo(t *testing.T, byName bool) {
 	}
 
 	// It goes on from there, and issues the numbers that are gone again.
+	w.keep()
 	w.recent = nil
 	pool := w.database.Pool(t, hostilePath)
 	w.ways = []inTx{oneByOne(pool), inGroups(t, pool)}
+	refused := w.refused.Load()
 	w.round(func() { w.await(100) })
+	require.Equal(t, refused, w.refused.Load())
+}
+
+// archiveTo is an archive_command that leaves nothing half copied, and may be repeated after a crash.
+func archiveTo(folder string) string {
+	file := folder + "/%f"
+	return fmt.Sprintf("cmp -s %%p %[1]s || { test ! -f %[1]s && cp %%p %[1]s.part && mv %[1]s.part %[1]s; }", file)
+}
+
+// TestFailOversAmongOtherFaults has one standby after the other take its primary's place, while connections break at any message,
+// timeouts cut the callers short, backends are killed, and a transaction is left prepared, to be resolved on the new primary.
+func TestFailOversAmongOtherFaults(t *testing.T) {
+	t.Parallel()
+	primary := newServer(t, nil)
+	if !primary.CanHaveStandby() {
+		t.Log("there is no pg_basebackup here")
+		return
+	}
+	database := primary.NewDatabase(t)
+	proxy := pgproxy.New(t, database.URL)
+	w := newWorkload(t, database, proxy.URL(), impatient...)
+	w.thinks, w.allowed, w.mayNotSay, w.opposite = 40*time.Millisecond, impatience, true, true
+	prepared := &leftPrepared{w: w}
+	for range *rounds {
+		for _, synchronous := range some(w.random, []bool{true, false}, 1) {
+			t.Logf("synchronous: %t", synchronous)
+			proxy.Intercept(cutSome(w.random.Uint64()))
+			n := w.round(func() {
+				standby := pgtest.NewStandby(t, primary)
+				if synchronous {
+					primary.SetSynchronous(t, standby)
+				}
+				w.await(1 + w.random.IntN(20))
+				for _, strike := range some(w.random, []func(){
+					func() { killOne(w) }, proxy.CutAll, func() { signalBackends("pg_terminate_backend")(w) },
+				}, 1) {
+					strike()
+				}
+				prepared.leave()
+				w.await(1 + w.random.IntN(20))
+				if !synchronous {
+					w.forget()
+					s := connect(t, w.database.URL)
+					s.await("SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= $1::text::pg_lsn", value[string](s, "SELECT pg_current_wal_lsn()::text"))
+					onStandby := connect(t, standby.URL())
+					onStandby.do("ALTER SYSTEM SET primary_conninfo = ''")
+					onStandby.do("SELECT pg_reload_conf()")
+					s.await("SELECT count(*) = 0 FROM pg_stat_replication")
+					w.await(50) // only the primary has these
+				}
+				primary.Kill(t)
+				replica := standby.Replica(t, database)
+				standby.Promote(t)
+				proxy.Redirect(replica.URL)
+				w.database = replica
+				w.observer.Move(replica.URL)
+				primary, database = standby, replica
+				w.keep()
+				prepared.resolve()
+				proxy.Intercept(nil)
+			})
+			w.recent = nil
+			require.Equal(t, synchronous, n.gone == 0)
+		}
+	}
 }
 
 // sharedFolder is a folder that both we and the server's user can write to. It is removed at the end.

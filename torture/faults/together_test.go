@@ -1,75 +1,108 @@
 package faults_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"os/exec"
+	"path/filepath"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgproxy"
+	"github.com/pggapless/gapless/internal/pgtest"
 )
 
 // TestFaultsTogether strikes in any order, in a long run each way at least once, while connections break at any message, timeouts
-// cut the callers short, deadlocks have them run again, and transactions are left prepared.
+// cut the callers short, deadlocks have them run again, a sequence is exhausted, and transactions are left prepared.
 func TestFaultsTogether(t *testing.T) {
 	t.Parallel()
-	server := newServer(t, nil)
+	server := newServer(t, togetherSettings)
 	database := server.NewDatabase(t)
+	together(t, server, database, impatient, func(w *workload, prepared *leftPrepared) []strike {
+		return append(strikesOnTheServer(w, server, prepared), strikesOfTheServer(w, server, prepared)...)
+	})
+}
+
+// TestFaultsOfTheHostTogether has disks fill up, clocks jump and memory come to an end. It is not parallel, as newClock says, and its
+// callers are patient: libfaketime allocates memory in the handler of a timeout's signal, which can end the process.
+func TestFaultsOfTheHostTogether(t *testing.T) {
+	if !onHost(t) {
+		return
+	}
+	data, wal := smallDisk(t, "32m"), smallDisk(t, smallWAL)
+	setClock := newClock(t)
+	server := pgtest.NewServer(t, pgtest.WithSettings(togetherSettings)) // the times of commits would tell nothing
+	database := server.NewDatabase(t)
+	moveWAL(t, server, wal)
+	together(t, server, database, nil, func(w *workload, prepared *leftPrepared) []strike {
+		moveData(t, server, database, data)
+		strikes := []strike{
+			{"the disk of the data is full", func() { fillData(w, 20) }},
+			{"the disk of the WAL is full", func() { fillWAL(w, server, wal) }},
+			{"there is no more memory", func() { exhaustMemory(w, server) }},
+			{"the clock jumps", func() {
+				offset := offsets[w.random.IntN(len(offsets))]
+				setClock(offset)
+				awaitClock(t, database.URL, offset)
+			}},
+			{"kill -9 of the server, the clock jumps, and a transaction is left prepared", func() {
+				prepared.leave()
+				server.Kill(t)
+				setClock(offsets[w.random.IntN(len(offsets))])
+				server.Start(t)
+				prepared.resolve()
+			}},
+		}
+		if *rounds > 1 {
+			strikes = append(strikes, strikesOnTheServer(w, server, prepared)...)
+		}
+		return strikes
+	})
+}
+
+// togetherSettings have autovacuum freeze what is old soon, and leave room for a crowd.
+var togetherSettings = map[string]string{
+	"autovacuum_freeze_max_age": "100000", "autovacuum_naptime": "1", "vacuum_freeze_min_age": "0", "vacuum_freeze_table_age": "0",
+	"max_connections": "550",
+}
+
+// strike is what happens to a server while callers commit.
+type strike struct {
+	name string
+	do   func()
+}
+
+// together has callers commit through a proxy, and strikes. A transaction is left prepared while it does, if they have timeouts.
+func together(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database, timeouts []func(*pgxpool.Config),
+	strikesOn func(*workload, *leftPrepared) []strike,
+) {
+	t.Helper()
 	proxy := pgproxy.New(t, database.URL)
-	w := newWorkload(t, database, proxy.URL(), setting("statement_timeout", "200"), setting("lock_timeout", "100"),
-		setting("idle_in_transaction_session_timeout", "30"), setting("deadlock_timeout", "5ms"))
-	w.thinks, w.mayNotSay = 40*time.Millisecond, true
-	w.allowed = func(err error) bool {
-		return outage(err) || codes("57014", "55P03", "25P03", "40P01")(err) // 40P01: ten times
-	}
-	prepared := leftPrepared{w: w}
-	admin := func(statement string) func() {
-		return func() {
-			_, err := connect(t, database.URL).Exec(t.Context(), statement)
-			if codeOf(err) != "40P01" { // see TestMaintenanceFailsNobody
-				require.NoError(t, err, statement)
-			}
-		}
-	}
-	exclusive := func(statement string) func() {
-		return func() {
-			prepared.resolve() // else it would wait for ever
-			admin(statement)()
-		}
-	}
-	strikes := []struct {
-		name string
-		do   func()
-	}{
-		{"kill -9 of the server", func() { server.Kill(t); server.Start(t) }},
-		{"kill -9 of the postmaster", func() { server.KillPostmaster(t); server.Start(t) }},
-		{"immediate shutdown", func() { server.StopImmediate(t); server.Start(t) }},
-		{"fast shutdown", func() { server.Stop(t); server.Start(t) }},
-		{"kill -9 of a backend", func() { killBackend(w, victims[w.random.IntN(len(victims))].query); awaitServer(t, database.URL) }},
-		{"pg_cancel_backend", func() { signalBackends("pg_cancel_backend")(w) }},
-		{"pg_terminate_backend", func() { signalBackends("pg_terminate_backend")(w) }},
-		{"every connection is cut", proxy.CutAll},
-		{"VACUUM FULL", exclusive("VACUUM FULL gapless.allocation")},
-		{"REINDEX", exclusive("REINDEX TABLE CONCURRENTLY gapless.allocation")},
-		{"CHECKPOINT", admin("CHECKPOINT")},
-	}
+	w := newWorkload(t, database, proxy.URL(), timeouts...)
+	connect(t, database.URL).do("SELECT gapless.adopt_gapless($1, $2)", exhausted, int64(last))
+	w.thinks, w.mayNotSay, w.exhausts = 40*time.Millisecond, true, true
+	w.allowed = func(err error) bool { return impatience(err) || codes("2200H", "53100", "53200", "53300")(err) }
+	prepared := &leftPrepared{w: w}
+	strikes := append(strikesOn(w, prepared), strike{"every connection is cut", proxy.CutAll})
 	each := 4
 	if *rounds > 1 {
 		each = max(each, (len(strikes)+*rounds-1) / *rounds)
 	}
 	var next []int
-	w.opposite = w.random.IntN(2) == 0
+	w.opposite = timeouts != nil && w.random.IntN(2) == 0
 	for range *rounds {
-		w.opposite = !w.opposite
+		w.opposite = timeouts != nil && !w.opposite // a deadlock lasts as long as its timeout
 		proxy.Intercept(cutSome(w.random.Uint64()))
 		w.round(func() {
 			overPrepared := w.random.IntN(each)
 			for i := range each {
-				if i == overPrepared {
+				if i == overPrepared && timeouts != nil {
 					prepared.leave()
 				}
 				if len(next) == 0 {
@@ -88,6 +121,122 @@ func TestFaultsTogether(t *testing.T) {
 		})
 	}
 	require.Positive(t, w.refused.Load())
+	s := connect(t, database.URL)
+	s.refuse("2200H", "SELECT gapless.next_gapless($1)", exhausted)
+}
+
+// impatient are the timeouts of the callers, and impatience is what they, outages and deadlocks give.
+var impatient = []func(*pgxpool.Config){
+	setting("statement_timeout", "200"), setting("lock_timeout", "100"),
+	setting("idle_in_transaction_session_timeout", "30"), setting("deadlock_timeout", "5ms"),
+}
+
+func impatience(err error) bool {
+	return outage(err) || codes("57014", "55P03", "25P03", "40P01")(err) // 40P01: ten times
+}
+
+// strikesOnTheServer end it, or crowd it.
+func strikesOnTheServer(w *workload, server *pgtest.OwnServer, prepared *leftPrepared) []strike {
+	t := w.t
+	return []strike{
+		{"kill -9 of the server", func() { server.Kill(t); server.Start(t) }},
+		{"kill -9 of the postmaster", func() { server.KillPostmaster(t); server.Start(t) }},
+		{"immediate shutdown", func() { server.StopImmediate(t); server.Start(t) }},
+		{"fast shutdown", func() { server.Stop(t); server.Start(t) }},
+		{"kill -9 of a backend", func() { killOne(w) }},
+		{"500 connections", func() { prepared.resolve(); crowd(w, 500) }},
+	}
+}
+
+// strikesOfTheServer are what is done with it while it runs.
+func strikesOfTheServer(w *workload, server *pgtest.OwnServer, prepared *leftPrepared) []strike {
+	t := w.t
+	admin := func(statements ...string) func() {
+		return func() {
+			s := connect(t, w.database.URL)
+			for _, statement := range statements {
+				_, err := s.Exec(t.Context(), statement)
+				if codeOf(err) != "40P01" { // see TestMaintenanceFailsNobody
+					require.NoError(t, err, statement)
+				}
+			}
+			require.NoError(t, s.Close(t.Context()))
+		}
+	}
+	exclusive := func(statement string) func() {
+		return func() {
+			prepared.resolve() // else it would wait for ever
+			admin(statement)()
+		}
+	}
+	strikes := []strike{
+		{"pg_cancel_backend", func() { signalBackends("pg_cancel_backend")(w) }},
+		{"pg_terminate_backend", func() { signalBackends("pg_terminate_backend")(w) }},
+		{"VACUUM FULL", exclusive("VACUUM FULL gapless.allocation")},
+		{"REINDEX", exclusive("REINDEX TABLE CONCURRENTLY gapless.allocation")},
+		{"CHECKPOINT", admin("CHECKPOINT")},
+		{"so many transactions that old ones are to be frozen", admin("DO $$ BEGIN FOR i IN 1 .. 120000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")},
+		{"a million numbers are taken, and given back", admin("BEGIN", "SELECT count(*) FROM gapless.next_gapless_batch('a million', 1000000)", "ROLLBACK")},
+	}
+	if dump := dumper(server); dump != "" {
+		strikes = append(strikes, strike{"pg_dump, and what it wrote is restored", func() { restoreDump(w, server, dump) }})
+	}
+	return strikes
+}
+
+// killOne sends SIGKILL to one process of some kind.
+func killOne(w *workload) {
+	w.t.Helper()
+	killBackend(w, victims[w.random.IntN(len(victims))].query)
+	awaitServer(w.t, w.database.URL)
+}
+
+// crowd has so many callers more place one order each, all at once.
+func crowd(w *workload, many int) {
+	w.t.Helper()
+	const others = 50 // the workload's own, and the server's
+	pool := w.database.Pool(w.t, hostilePath, func(config *pgxpool.Config) { config.MaxConns = int32(many) })
+	var inside sync.WaitGroup
+	for range many - others {
+		w.crowds++
+		c := &caller{number: 1000 + w.crowds, random: rand.New(rand.NewPCG(w.random.Uint64(), 0)), way: oneByOne(pool), orderly: true}
+		inside.Go(func() { w.place(w.t.Context(), c) })
+	}
+	inside.Wait()
+	pool.Close()
+}
+
+// dumper is the server's pg_dump; "" if it has none.
+func dumper(server *pgtest.OwnServer) string {
+	if server.Programs() == "" {
+		return ""
+	}
+	path, err := exec.LookPath(filepath.Join(server.Programs(), "pg_dump"))
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// restoreDump dumps the database while callers commit, and checks what becomes of it in another.
+func restoreDump(w *workload, server *pgtest.OwnServer, dump string) {
+	t := w.t
+	t.Helper()
+	into, err := server.CreateDatabase(t.Context(), "")
+	require.NoError(t, err)
+	var written, said bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), dump, "--dbname="+w.database.URL, "--no-tablespaces")
+	cmd.Stdout, cmd.Stderr = &written, &said
+	require.NoError(t, cmd.Run(), "%s", said.String())
+	cmd = exec.CommandContext(t.Context(), filepath.Join(filepath.Dir(dump), "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-d", into.URL)
+	cmd.Stdin = &written
+	output, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	s := connect(t, into.URL)
+	requireSound(s)
+	require.Positive(t, value[int64](s, "SELECT count(*) FROM numbered"))
+	require.NoError(t, s.Close(t.Context()))
+	require.NoError(t, into.Drop(t.Context()))
 }
 
 // leftPrepared is a transaction that is prepared, has a sequence, and waits for somebody to resolve it.

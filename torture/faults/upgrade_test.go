@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgproxy"
 )
 
 const (
@@ -21,7 +23,8 @@ const (
 )
 
 // TestAServerThatIsUpgradedGoesOn has pg_upgrade make another cluster of a server's: one of the release whose programs are in
-// GAPLESS_UPGRADE_BIN, or else of the same, which goes the same way.
+// GAPLESS_UPGRADE_BIN, or else of the same, which goes the same way. The server has been killed under its callers before, and their
+// connections cut.
 func TestAServerThatIsUpgradedGoesOn(t *testing.T) {
 	newer := os.Getenv(upgradeVariable)
 	if newer == "" && *rounds == 1 && !*host {
@@ -42,8 +45,11 @@ func TestAServerThatIsUpgradedGoesOn(t *testing.T) {
 	}
 	require.FileExists(t, filepath.Join(newer, "pg_upgrade"), "install PostgreSQL's programs; or set %s to their folder", upgradeVariable)
 	database := server.NewDatabase(t)
-	w := newWorkload(t, database, database.URL)
-	w.round(func() {})
+	proxy := pgproxy.New(t, database.URL)
+	w := newWorkload(t, database, proxy.URL())
+	w.allowed, w.mayNotSay = outage, true
+	proxy.Intercept(cutSome(w.random.Uint64()))
+	w.round(func() { server.Kill(t); server.Start(t) })
 	data, uid, gid := dataOf(t, server)
 	server.Stop(t)
 
@@ -80,6 +86,8 @@ func TestAServerThatIsUpgradedGoesOn(t *testing.T) {
 	w.check()
 	pool := w.database.Pool(t, hostilePath)
 	w.ways = []inTx{oneByOne(pool), inGroups(t, pool)}
+	refused := w.refused.Load()
 	w.round(func() {})
+	require.Equal(t, refused, w.refused.Load())
 	t.Logf("%s journal rows came along to %s", before, next.Provider())
 }

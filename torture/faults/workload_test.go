@@ -37,17 +37,20 @@ type workload struct {
 
 	thinks    time.Duration                         // how long some callers keep their transaction waiting
 	opposite  bool                                  // whether sequences are taken in any order
+	exhausts  bool                                  // whether some orders end with a sequence that has no more numbers
 	patience  func(random *rand.Rand) time.Duration // how long an order may take; nil or 0: as long as it does
 	options   []gapless.TxOption
 	allowed   func(error) bool // what may go wrong for a caller
 	mayNotSay bool             // whether an outcome may stay unknown
 
 	told, refused, again atomic.Int64
+	crowds               int // callers who came for one order
 	observer             sound.Observer
 
-	mu     sync.Mutex
-	orders map[string]*order
-	recent map[string]bool // acknowledged after what was recovered; nil: nothing is recovered
+	mu         sync.Mutex
+	orders     map[string]*order
+	forgetting bool            // what is acknowledged now may be gone with its server
+	recent     map[string]bool // acknowledged, or begun, since
 }
 
 // caller decides by itself, and so the same with the same seed.
@@ -55,6 +58,7 @@ type caller struct {
 	number, placed int
 	random         *rand.Rand
 	way            inTx
+	orderly        bool // takes sequences in their order even where others do not
 }
 
 // order is what its caller asked for, and was told.
@@ -67,6 +71,7 @@ type order struct {
 	thinks    bool
 	together  bool // the last step is sent together with COMMIT
 	immediate bool // SET CONSTRAINTS ALL IMMEDIATE
+	exhausts  bool // and at last takes from a sequence that has no more numbers
 
 	attempts int64
 	numbers  map[step][]int64 // what the last attempt read
@@ -159,8 +164,9 @@ func setting(name, value string) func(*pgxpool.Config) {
 func (w *workload) compose(c *caller) *order {
 	o := &order{key: fmt.Sprintf("%d/%d", c.number, c.placed)}
 	c.placed++
+	opposite := w.opposite && !c.orderly
 	steps := 1
-	if w.opposite || c.random.IntN(4) == 0 {
+	if opposite || c.random.IntN(4) == 0 {
 		steps = 2 + c.random.IntN(2)
 	}
 	for range steps {
@@ -173,7 +179,7 @@ func (w *workload) compose(c *caller) *order {
 			o.steps = append(o.steps, s)
 		}
 	}
-	if !w.opposite {
+	if !opposite {
 		slices.SortFunc(o.steps, func(a, b step) int {
 			return cmp.Or(cmp.Compare(slices.Index(tables, a.table), slices.Index(tables, b.table)), cmp.Compare(a.sequence, b.sequence))
 		})
@@ -182,7 +188,8 @@ func (w *workload) compose(c *caller) *order {
 	o.savepoint = c.random.IntN(6) == 0
 	o.thinks = c.random.IntN(6) == 0
 	o.together = c.random.IntN(3) == 0
-	o.immediate = w.opposite && c.random.IntN(2) == 0
+	o.immediate = opposite && c.random.IntN(2) == 0
+	o.exhausts = w.exhausts && c.random.IntN(16) == 0
 	return o
 }
 
@@ -230,11 +237,18 @@ func (w *workload) write(ctx context.Context, tx pgx.Tx, o *order) error {
 			}
 		}
 	}
+	if o.exhausts {
+		_, err := tx.Exec(ctx, "SELECT gapless.next_gapless($1)", exhausted)
+		return err // there is one, always
+	}
 	if o.rollsBack {
 		return errMine
 	}
 	return nil
 }
+
+// exhausted is a sequence whose last number has been given.
+const exhausted = "exhausted"
 
 func (s step) insert(ctx context.Context, tx pgx.Tx, o *order) error {
 	sql, args := s.statement(o)
@@ -287,6 +301,11 @@ func (w *workload) place(ctx context.Context, c *caller) *order {
 
 // run does an order, and remembers what was told.
 func (w *workload) run(ctx context.Context, o *order, way inTx) {
+	w.mu.Lock()
+	if w.forgetting {
+		w.recent[o.key] = true
+	}
+	w.mu.Unlock()
 	o.err = way(ctx, func(tx pgx.Tx) error { return w.write(ctx, tx, o) }, w.options...)
 	if errors.Is(o.err, gapless.ErrCommitted) {
 		o.err = nil // and it was not told its last numbers
@@ -298,7 +317,7 @@ func (w *workload) run(ctx context.Context, o *order, way inTx) {
 func (w *workload) remember(o *order) {
 	w.mu.Lock()
 	w.orders[o.key] = o
-	if w.recent != nil && o.err == nil {
+	if w.forgetting {
 		w.recent[o.key] = true
 	}
 	w.mu.Unlock()
@@ -311,6 +330,19 @@ func (w *workload) remember(o *order) {
 	case !errors.Is(o.err, errMine):
 		w.refused.Add(1)
 	}
+}
+
+// forget has the workload expect no more that what is acknowledged from now on will be there, until it is told to keep it again.
+func (w *workload) forget() {
+	w.mu.Lock()
+	w.forgetting, w.recent = true, map[string]bool{}
+	w.mu.Unlock()
+}
+
+func (w *workload) keep() {
+	w.mu.Lock()
+	w.forgetting = false
+	w.mu.Unlock()
 }
 
 // open lets the callers in, and an observer. stop has each of them finish the order that it is at.
