@@ -129,8 +129,13 @@ func (h *history) addSend(t *testing.T, clients ...*sender) {
 
 func (h *history) committer(t *testing.T) *gapless.GroupCommitter {
 	t.Helper()
-	committer, err := gapless.NewGroupCommitter(t.Context(), h.pool(t))
-	require.NoError(t, err)
+	pool := h.pool(t)
+	var committer *gapless.GroupCommitter
+	require.Eventually(t, func() (made bool) { // its first flush can be cut, too
+		var err error
+		committer, err = gapless.NewGroupCommitter(t.Context(), pool)
+		return err == nil
+	}, time.Minute, time.Millisecond)
 	t.Cleanup(committer.Close)
 	return committer
 }
