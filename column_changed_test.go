@@ -102,7 +102,10 @@ func TestATableThatTookTheNameOfAnAttachedOneIsNotTakenForIt(t *testing.T) {
 
 func TestGuardsThatWereDroppedAreAFinding(t *testing.T) {
 	t.Parallel()
-	for _, drop := range []string{"DROP FUNCTION bills_number_gapless() CASCADE", `DROP TRIGGER "~gapless_insert_number" ON bills`} {
+	for _, drop := range []string{
+		"DROP FUNCTION bills_number_gapless() CASCADE", "DROP FUNCTION bills_number_gapless(), bills_number_gapless_rows() CASCADE",
+		`DROP TRIGGER "~gapless_insert_number" ON bills`,
+	} {
 		s := connect(t, pgtest.New(t))
 		s.do("CREATE TABLE bills (id int, number bigint UNIQUE)")
 		s.do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$)")

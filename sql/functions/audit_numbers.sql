@@ -170,22 +170,7 @@ BEGIN
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
     WHERE c.oid || ' ' || a.attname <> ALL (audited)
-        AND pg_table_is_visible(c.oid) IS NOT NULL -- past an older snapshot
-        AND (
-            -- A detach under such a snapshot can leave the sequence's target behind, and nothing else.
-            t.oid IS NOT NULL
-            OR EXISTS (
-                SELECT FROM pg_catalog.pg_trigger AS o
-                WHERE o.tgrelid = c.oid AND o.tgname LIKE '~gapless\_%' AND right(o.tgname, length(a.attname) + 1) = '_' || a.attname
-            )
-            OR EXISTS (
-                SELECT FROM pg_catalog.pg_proc AS p
-                WHERE p.proowner = c.relowner
-                    AND p.pronargs = 0
-                    AND p.proname LIKE '%\_gapless\_rows'
-                    AND strpos(p.prosrc, format('-- The numbers of %s.%I, for gapless.audit_gapless.', c.oid::regclass, a.attname)) > 0
-            )
-        );
+        AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;
 
