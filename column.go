@@ -51,7 +51,7 @@ func optional(text string) *string {
 }
 
 // Detach ends what [Attach] began. The numbers stay, and [Sequence.Next] may take from the column's sequences again. conn
-// has to be the table's owner; the table is locked until its transaction ends.
+// has to be the table's owner; the table is locked until its transaction ends, which has to be READ COMMITTED.
 func Detach(ctx context.Context, conn db.DBTX, table, column string) error {
 	err := db.New(conn).DetachGapless(ctx, db.DetachGaplessParams{Target: table, TargetColumn: column})
 	if err != nil {

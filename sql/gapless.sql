@@ -3336,7 +3336,7 @@ BEGIN
     -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not any more.
     RETURN QUERY
     SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
-        WHEN f.oid IS NULL THEN 'its triggers were dropped. Attach it again.'
+        WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
             'its table belongs to %1$I, and its functions to %2$I. ALTER FUNCTION %3$I.%4$I() OWNER TO %1$I; and the same for %3$I.%5$I().',
             pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner), n.nspname, f.proname, f.proname || '_rows'

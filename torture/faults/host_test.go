@@ -34,7 +34,10 @@ import (
 func smallDisk(t *testing.T, size string) (dir string) {
 	t.Helper()
 	dir = sharedFolder(t)
-	err := guard.Run(t, nil, `mount -t tmpfs -o "size=$2,mode=0777" gapless "$1" || exit; await_end; umount "$1"`, dir, size)
+	err := guard.Run(t, nil, `
+		mount -t tmpfs -o "size=$2,mode=0777" gapless "$1" || exit
+		await_end
+		for i in $(seq 600); do umount "$1" && break; sleep 0.1; done # a server may still be ending`, dir, size)
 	require.NoError(t, err, "a small file system cannot be mounted: run this as root, where mount is permitted")
 	return dir
 }
@@ -110,6 +113,10 @@ const smallWAL, moreWAL = "64m", "256m"
 func moveWAL(t *testing.T, server *pgtest.OwnServer, disk string) {
 	t.Helper()
 	data, uid, gid := dataOf(t, server)
+	s := connect(t, server.URL())
+	s.do("ALTER SYSTEM SET max_wal_size = '32MB'")
+	s.do("ALTER SYSTEM SET min_wal_size = '32MB'")
+	require.NoError(t, s.Close(t.Context()))
 	server.Stop(t)
 	wal, place := filepath.Join(data, "pg_wal"), filepath.Join(disk, "wal")
 	require.NoError(t, os.CopyFS(place, os.DirFS(wal)))
@@ -126,7 +133,11 @@ func fillWAL(w *workload, server *pgtest.OwnServer, disk string) {
 	t := w.t
 	t.Helper()
 	resize := func(size string) error {
-		return exec.CommandContext(t.Context(), "mount", "-o", "remount,size="+size, disk).Run()
+		output, err := exec.CommandContext(t.Context(), "mount", "-o", "remount,size="+size, disk).CombinedOutput()
+		if err != nil {
+			err = fmt.Errorf("%w: %s", err, output)
+		}
+		return err
 	}
 	s := connect(t, w.database.URL)
 	postmaster := strings.Fields(value[string](s, "SELECT pg_read_file('postmaster.pid')"))[0]
@@ -163,7 +174,6 @@ func fillWAL(w *workload, server *pgtest.OwnServer, disk string) {
 	// What was written there goes when a checkpoint needs it no more.
 	s = connect(t, w.database.URL)
 	s.do("ALTER SYSTEM SET max_wal_size = '32MB'")
-	s.do("ALTER SYSTEM SET min_wal_size = '32MB'")
 	s.do("ALTER SYSTEM RESET checkpoint_timeout")
 	s.do("SELECT pg_reload_conf()")
 	s.do("DROP TABLE IF EXISTS wal_filler")
@@ -213,6 +223,7 @@ func exhaustMemory(w *workload, server *pgtest.OwnServer) {
 	}
 	limit(own, 32*mebibyte)
 	_, err := s.Exec(w.t.Context(), "SELECT array_agg(n) FROM gapless.next_gapless_batch('more than there is room for', 20000000) AS n")
+	require.Error(w.t, err)
 	if !w.mayNotSay || !outage(err) { // another one may have no room for its stack, which ends the server
 		require.Equal(w.t, "53200", codeOf(err), "%v", err)
 	}

@@ -140,22 +140,26 @@ func TestFailOversAmongOtherFaults(t *testing.T) {
 				w.await(1 + w.random.IntN(20))
 				if !synchronous {
 					w.forget()
-					s := connect(t, w.database.URL)
-					s.await("SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= $1::text::pg_lsn", value[string](s, "SELECT pg_current_wal_lsn()::text"))
-					onStandby := connect(t, standby.URL())
-					onStandby.do("ALTER SYSTEM SET primary_conninfo = ''")
-					onStandby.do("SELECT pg_reload_conf()")
-					s.await("SELECT count(*) = 0 FROM pg_stat_replication")
+				}
+				s := connect(t, w.database.URL)
+				s.await("SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= $1::text::pg_lsn", value[string](s, "SELECT pg_current_wal_lsn()::text"))
+				onStandby := connect(t, standby.URL())
+				onStandby.do("ALTER SYSTEM SET primary_conninfo = ''")
+				onStandby.do("SELECT pg_reload_conf()")
+				s.await("SELECT count(*) = 0 FROM pg_stat_replication")
+				if synchronous {
+					s.await("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'") // nobody is acknowledged
+				} else {
 					w.await(50) // only the primary has these
 				}
 				primary.Kill(t)
 				replica := standby.Replica(t, database)
 				standby.Promote(t)
+				w.keep() // nobody has reached the new primary yet
 				proxy.Redirect(replica.URL)
 				w.database = replica
 				w.observer.Move(replica.URL)
 				primary, database = standby, replica
-				w.keep()
 				prepared.resolve()
 				proxy.Intercept(nil)
 			})

@@ -50,7 +50,7 @@ type workload struct {
 	mu         sync.Mutex
 	orders     map[string]*order
 	forgetting bool            // what is acknowledged now may be gone with its server
-	recent     map[string]bool // acknowledged, or begun, since
+	recent     map[string]bool // acknowledged while forgetting
 }
 
 // caller decides by itself, and so the same with the same seed.
@@ -301,11 +301,6 @@ func (w *workload) place(ctx context.Context, c *caller) *order {
 
 // run does an order, and remembers what was told.
 func (w *workload) run(ctx context.Context, o *order, way inTx) {
-	w.mu.Lock()
-	if w.forgetting {
-		w.recent[o.key] = true
-	}
-	w.mu.Unlock()
 	o.err = way(ctx, func(tx pgx.Tx) error { return w.write(ctx, tx, o) }, w.options...)
 	if errors.Is(o.err, gapless.ErrCommitted) {
 		o.err = nil // and it was not told its last numbers
@@ -317,7 +312,7 @@ func (w *workload) run(ctx context.Context, o *order, way inTx) {
 func (w *workload) remember(o *order) {
 	w.mu.Lock()
 	w.orders[o.key] = o
-	if w.forgetting {
+	if w.forgetting && o.err == nil {
 		w.recent[o.key] = true
 	}
 	w.mu.Unlock()
@@ -327,12 +322,12 @@ func (w *workload) remember(o *order) {
 		if o.attempts > 1 {
 			w.again.Add(1)
 		}
-	case !errors.Is(o.err, errMine):
+	case !errors.Is(o.err, errMine) && !o.exhausts:
 		w.refused.Add(1)
 	}
 }
 
-// forget has the workload expect no more that what is acknowledged from now on will be there, until it is told to keep it again.
+// forget: from now on, what is acknowledged may be missing, until keep is called.
 func (w *workload) forget() {
 	w.mu.Lock()
 	w.forgetting, w.recent = true, map[string]bool{}
