@@ -559,6 +559,7 @@ func TestTheOperationsTimeoutsEndWhatIsInTheWay(t *testing.T) {
 		app.do("SET " + setting + " = '20ms'")
 		app.refuse(code, "SELECT gapless.next_gapless('a')")
 		holder.do("ROLLBACK")
+		app.do("RESET " + setting)
 		require.Equal(t, held, app.number("SELECT gapless.next_gapless('a')"))
 	}
 

@@ -1037,9 +1037,9 @@ func TestAnEndlessBatchIsEndedByTheServersLimitsAndTakesNothing(t *testing.T) {
 		if !strings.Contains(batch, ", 3)") {
 			s.refuse("53400", batch)
 		}
-		s.do("SET statement_timeout = '200ms'")
 		s.do("BEGIN")
 		s.do("SELECT gapless.next_gapless('big')")
+		s.do("SET LOCAL statement_timeout = '200ms'")
 		done := later(func() (any, error) { return s.Exec(s.ctx, batch) })
 		require.Positive(t, other.number("SELECT gapless.next_gapless('invoice', nowait => true)"))
 		err := (<-done).err
@@ -1225,9 +1225,9 @@ func TestATimeoutEndsWhoHoldsASequenceForEver(t *testing.T) {
 	appName, app := role(t, database, "app")
 	owner.do("SELECT gapless.grant_gapless($1)", appName)
 	s := secAs(t, database, app)
-	s.do("SET idle_in_transaction_session_timeout = '100ms'")
 	s.do("BEGIN")
 	s.do("SELECT gapless.next_gapless('a')")
+	s.do("SET idle_in_transaction_session_timeout = '100ms'")
 	require.EqualValues(t, 1, other.number("SELECT gapless.next_gapless('a')"), "it waits until the holder was ended, and takes its number")
 	_, err := s.Exec(context.WithoutCancel(t.Context()), "COMMIT")
 	require.Error(t, err)
