@@ -212,7 +212,7 @@ func TestANumberTakenAtCommitFollowsItsRow(t *testing.T) {
 	s.do("CREATE TRIGGER soft BEFORE DELETE ON bills FOR EACH ROW EXECUTE FUNCTION nothing()")
 	s.do("CREATE TABLE lies (i int)")
 	s.do(`CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		PERFORM set_config('gapless.committing', left(md5('public.bills number'), 12), true);
+		PERFORM set_config('gapless.committing', left(encode(sha256('public.bills number'), 'hex'), 12), true);
 		UPDATE bills SET region = 'south' WHERE id = 4;
 		RETURN NULL;
 	END $$`)

@@ -287,9 +287,10 @@ const secObjects = `	table: allocation, moving, pending, sequence, void
 	table constraint: allocation_pkey on allocation, moving_pkey on moving, pending_pkey on pending, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void
 	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_free, check_name, check_reset
-	function: check_role, column_adopt, column_claim, column_code, column_enclose, column_enter, column_expect, column_expression
-	function: column_forget, column_guard, column_is_void, column_lock, column_move, column_next, column_open, column_refuse
-	function: column_release, column_settle, column_take, column_truncate, delete_gapless, detach_gapless, flush_gapless, grant_gapless
+	function: check_role, column_adopt, column_claim, column_code, column_enclose, column_enter, column_enter_row, column_expect
+	function: column_expression, column_forget, column_guard, column_is_void, column_lock, column_move, column_next, column_open
+	function: column_refuse, column_release, column_settle, column_take, column_truncate, delete_gapless, detach_gapless
+	function: flush_gapless, grant_gapless
 	function: last_gapless, lock_sequence, mark_gapless, next_gapless, next_gapless_batch, open_sequence, outcome_gapless, peek_gapless
 	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, successor, void_gapless`
 

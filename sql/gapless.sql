@@ -1225,7 +1225,9 @@ BEGIN
         gapless.successor(a.last_value, 1, NULL),
         CASE WHEN note IS NOT NULL THEN set_config(
             'gapless.note_' || note,
-            ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, gapless.successor(a.last_value, 1, NULL)::text, a.name]::text,
+            -- The text of an array: to have PostgreSQL make one and print it costs every transaction more.
+            '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || gapless.successor(a.last_value, 1, NULL)::text
+                || ',"' || replace(replace(a.name, e'\\', e'\\\\'), '"', e'\\"') || '"}',
             true
         ) END,
         current_setting('transaction_isolation') = 'read committed' AND current_setting('track_counts') = 'on'
@@ -1358,11 +1360,11 @@ BEGIN
         IF following IS NOT NULL THEN
             PERFORM set_config('gapless.switched', 'on', true);
             slot := 'gapless.next_' || (hashtext(noted[4]) & 63)::text;
-            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || md5(noted[4]) || e'\t' || following::text || ';', true);
+            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(noted[4], 0::bigint)::text || e'\t' || following::text || ';', true);
         END IF;
         slot := 'gapless.next_' || (hashtext(name) & 63)::text;
         entries := current_setting(slot, true);
-        entry := e'\n' || md5(name) || e'\t';
+        entry := e'\n' || hashtextextended(name, 0::bigint)::text || e'\t';
         IF strpos(entries, entry) > 0 THEN
             value := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1)::bigint;
             PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);
@@ -1387,7 +1389,7 @@ REVOKE ALL ON FUNCTION gapless.column_next FROM PUBLIC;
 
 -- -- column_enter: private, for the triggers of attach_gapless; enters numbers of rows that arrived into the journal.
 --
--- Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
+-- For what column_enter_row leaves to it. Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
 -- of the same query (an UPDATE's, a nested statement's) come before these, or have been entered with them. Verifies
 -- that the values are the sequence's next ones, or were entered by this transaction and not voided. Locks the sequence as
 -- column_open does. Raises 23514 (chronology), 428C9 (a number that is not the transaction's own), 55000.
@@ -1400,8 +1402,7 @@ CREATE OR REPLACE FUNCTION gapless.column_enter(
     last          bigint,
     size          bigint,      -- how many different values there are, first and last among them
     dates         timestamp[], -- of the rows by their numbers, for chronology; or NULL
-    proven        boolean,     -- the table has been looked at: between first and last there are size rows
-    note          text         -- the setting gapless.note_..., which ends here; or NULL
+    proven        boolean      -- the table has been looked at: between first and last there are size rows
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -1410,40 +1411,7 @@ AS $function$
 DECLARE
     newest    gapless.allocation;
     following bigint;
-    noted     text;
 BEGIN
-    -- The hot path. Whoever calls has the lock, from column_open; should it wait after all, its snapshot is too old to read
-    -- the newest row, and the insert fails on the journal's primary key.
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
-    SELECT entry.name, entry.ordinal, column_enter.first, column_enter.last, dates[1]
-    FROM (
-        SELECT s.name
-        FROM gapless.sequence AS s
-        WHERE s.name = column_enter.name COLLATE "C"
-            AND s.target = column_enter.target
-            AND s.target_column = column_enter.target_column
-        FOR NO KEY UPDATE
-    ) AS locked
-    CROSS JOIN LATERAL (
-        SELECT
-            a.name,
-            a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-            gapless.successor(a.last_value, 1, NULL) AS next,
-            a.dated
-        FROM gapless.allocation AS a
-        WHERE a.name = locked.name
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    ) AS entry
-    WHERE entry.next = column_enter.first
-        AND column_enter.last - column_enter.first + 1 = size
-        AND (dates IS NULL OR size = 1 AND (entry.dated > dates[1]) IS NOT TRUE)
-    RETURNING CASE WHEN note IS NOT NULL THEN set_config('gapless.note_' || note, '', true) END
-    INTO noted;
-    IF FOUND THEN
-        RETURN NULL;
-    END IF;
-
     IF first IS NULL THEN
         PERFORM gapless.column_refuse('unreadable', target, target_column, name, NULL);
     END IF;
@@ -1494,16 +1462,18 @@ BEGIN
         RETURN following;
     END IF;
 
-    IF newest.dated > dates[1] OR dates <> (SELECT array_agg(d ORDER BY d) FROM unnest(dates) AS d) THEN
-        PERFORM gapless.column_refuse('chronology', target, target_column, name, (
-            SELECT format('%s after %s', d.dated, d.before)
-            FROM (
-                SELECT u.dated, lag(u.dated, 1, newest.dated) OVER (ORDER BY u.i) AS before
-                FROM unnest(dates) WITH ORDINALITY AS u (dated, i)
-            ) AS d
-            WHERE d.dated < d.before
-            LIMIT 1
-        ));
+    IF dates IS NOT NULL THEN
+        IF newest.dated > dates[1] OR dates <> (SELECT array_agg(d ORDER BY d) FROM unnest(dates) AS d) THEN
+            PERFORM gapless.column_refuse('chronology', target, target_column, name, (
+                SELECT format('%s after %s', d.dated, d.before)
+                FROM (
+                    SELECT u.dated, lag(u.dated, 1, newest.dated) OVER (ORDER BY u.i) AS before
+                    FROM unnest(dates) WITH ORDINALITY AS u (dated, i)
+                ) AS d
+                WHERE d.dated < d.before
+                LIMIT 1
+            ));
+        END IF;
     END IF;
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
     VALUES (
@@ -1518,9 +1488,58 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter IS
-'Private, for the triggers of attach_gapless. Enters the numbers of rows that arrived into the journal, after it has verified that they are the sequence''s next ones. Returns NULL, or the first value between the journal and them whose row is still to be found. Raises 23514 for a date before the predecessor''s, 428C9 for numbers that are not the transaction''s own.';
+'Private, for the triggers of attach_gapless. Enters the numbers of rows that arrived into the journal, where column_enter_row has not, after it has verified that they are the sequence''s next ones. Returns NULL, or the first value between the journal and them whose row is still to be found. Raises 23514 for a date before the predecessor''s, 428C9 for numbers that are not the transaction''s own.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;
+
+-- -- column_enter_row: private, for the triggers of attach_gapless; enters the number of one row that arrived into the journal.
+--
+-- The hot path of column_enter, which does what this cannot. Returns whether it has: only if the value is the sequence's next
+-- one. Whoever calls has the lock, from column_open; should this wait for it after all, its snapshot is too old to read the newest
+-- row, and the insert fails on the journal's primary key.
+CREATE OR REPLACE FUNCTION gapless.column_enter_row(
+    target        regclass,
+    target_column name,
+    name          text,
+    value         bigint,
+    dated         timestamp, -- for chronology; or NULL
+    note          text       -- the setting gapless.note_..., which ends here; or NULL
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+    SELECT entry.name, entry.ordinal, column_enter_row.value, column_enter_row.value, column_enter_row.dated
+    FROM (
+        SELECT s.name
+        FROM gapless.sequence AS s
+        WHERE s.name = column_enter_row.name COLLATE "C"
+            AND s.target = column_enter_row.target
+            AND s.target_column = column_enter_row.target_column
+        FOR NO KEY UPDATE
+    ) AS locked
+    CROSS JOIN LATERAL (
+        SELECT
+            a.name,
+            a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
+            gapless.successor(a.last_value, 1, NULL) AS next,
+            a.dated
+        FROM gapless.allocation AS a
+        WHERE a.name = locked.name
+        ORDER BY a.ordinal DESC
+        LIMIT 1
+    ) AS entry
+    WHERE entry.next = column_enter_row.value AND (entry.dated > column_enter_row.dated) IS NOT TRUE;
+    RETURN FOUND AND (note IS NULL OR set_config('gapless.note_' || note, '', true) = '');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_enter_row IS
+'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the sequence''s next one, and returns whether it has. Locks as column_open.';
+
+REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
 
 -- -- column_take: private, for the triggers of attach_gapless; the next number of a column, entered into the journal at once.
 --
@@ -1572,7 +1591,7 @@ BEGIN
     value := gapless.column_open(target, target_column, column_take.name, initial, NULL, NULL);
     IF gapless.column_enter(
         target, target_column, column_take.name, initial, value, value, 1,
-        CASE WHEN column_take.dated IS NOT NULL THEN ARRAY[column_take.dated] END, true, NULL
+        CASE WHEN column_take.dated IS NOT NULL THEN ARRAY[column_take.dated] END, true
     ) IS NOT NULL THEN
         PERFORM gapless.column_refuse('torn', target, target_column, column_take.name, NULL);
     END IF;
@@ -1960,7 +1979,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    PERFORM set_config('gapless.note_' || left(md5(target::text || ' ' || target_column), 12), '', true);
+    -- As column_code names it.
+    PERFORM set_config('gapless.note_' || left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12), '', true);
     PERFORM set_config('gapless.switched', '', true);
     PERFORM set_config('gapless.next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
 END;
@@ -2176,7 +2196,7 @@ DECLARE
     arguments text := CASE WHEN partitioned THEN format('%L::regclass', target) ELSE 'TG_RELID' END || format(', %L', target_column);
     renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
         ELSE format('TG_RELID <> %L::regclass::oid', target) END;
-    note      text := quote_literal(left(md5(target::text || ' ' || target_column), 12));
+    note      text := quote_literal(left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12));
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
     series    text := gapless.column_enclose(name) || '::text';
     due       text := coalesce(gapless.column_enclose(condition), 'true');
@@ -2242,7 +2262,9 @@ BEGIN
         e'            IF run.rows <> run.size THEN\n'
         '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
         '            END IF;\n'
-        '            value := gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false, NULL);\n'
+        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%1$s, run.series, run.first, run.dates[1], NULL) THEN\n'
+        '                gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false)\n'
+        '            END;\n'
         '            IF value IS NOT NULL THEN\n'
         '                IF %4$s THEN\n'
         '                    PERFORM gapless.column_refuse(''renamed'', %1$s, NULL, NULL);\n'
@@ -2252,7 +2274,7 @@ BEGIN
         '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
         '            GROUP BY n.series\n'
         '                INTO run;\n'
-        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, true, NULL) IS NOT NULL THEN\n'
+        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, true) IS NOT NULL THEN\n'
         '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
         '                END IF;\n'
         '            END IF;\n',
@@ -2300,11 +2322,15 @@ BEGIN
                 )
             ELSE
                 format(
-                    e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
-                    '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
-                    '            ELSE\n'
-                    '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
-                    '            END IF;\n',
+                    CASE WHEN place = '0' THEN
+                        e'            %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
+                    ELSE
+                        e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' THEN -- not the first row of the statement\n'
+                        '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
+                        '            ELSE\n'
+                        '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
+                        '            END IF;\n'
+                    END,
                     CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
                     arguments, initial, note, series, place
                 )
@@ -2332,7 +2358,10 @@ BEGIN
         '#variable_conflict use_column\n'
         '<<this>>\n'
         'DECLARE\n'
+        '    series  pg_catalog.text;\n'
         '    value   bigint;\n'
+        '    dated   timestamp;\n'
+        '    more    boolean;\n'
         '    run     pg_catalog.record;\n'
         '    old_run pg_catalog.record;\n'
         '    key     pg_catalog.record;\n'
@@ -2395,31 +2424,27 @@ BEGIN
         IF NOT partitioned THEN
             arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
-                '        SELECT %1$s AS series, %2$s AS value, %3$s AS dated, EXISTS (SELECT FROM inserted OFFSET 1) AS more\n'
-                '        INTO run\n'
+                '        SELECT %1$s, %2$s, %3$s, EXISTS (SELECT FROM inserted OFFSET 1)\n'
+                '        INTO series, value, dated, more\n'
                 '        FROM inserted AS new\n'
                 '        WHERE %4$s IS NOT NULL\n'
                 '        LIMIT 1;\n'
-                '        IF NOT run.more THEN\n'
-                '            value := gapless.column_enter(%5$s, run.series, %6$s, run.value, run.value, 1, %7$s, false, %10$s);\n'
-                '            IF value IS NULL THEN\n'
-                '                RETURN NULL;\n'
-                '            END IF;\n'
+                '        IF NOT more AND gapless.column_enter_row(%5$s, series, value, dated, %8$s) THEN\n'
+                '            RETURN NULL;\n'
                 '        END IF;\n'
-                '        IF run.more IS NOT NULL THEN\n'
+                '        IF more IS NOT NULL THEN\n'
                 '            FOR run IN\n'
-                '            %8$s\n'
+                '            %6$s\n'
                 '            GROUP BY n.series\n'
                 '            ORDER BY n.series\n'
                 '            LOOP\n'
-                '%9$s'
+                '%7$s'
                 '            END LOOP;\n'
                 '        END IF;\n'
-                '        value := gapless.column_settle(%10$s);\n'
+                '        value := gapless.column_settle(%8$s);\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
-                series, value, dated, written, arguments, initial, CASE WHEN chronology IS NULL THEN 'NULL' ELSE 'ARRAY[run.dated]' END,
-                format(runs, 'inserted'), enter, note
+                series, value, dated, written, arguments, format(runs, 'inserted'), enter, note
             );
         END IF;
         arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(
@@ -2914,7 +2939,7 @@ BEGIN
     IF octet_length(stem) > 46 OR EXISTS (
         SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname IN (stem || '_gapless', stem || '_gapless_rows')
     ) THEN
-        stem := substr(stem, 1, 4) || '_' || md5(target::oid || '.' || target_column);
+        stem := substr(stem, 1, 4) || '_' || to_hex(hashtextextended(target::oid || '.' || target_column, 0));
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');

@@ -288,7 +288,7 @@ BEGIN
     IF octet_length(stem) > 46 OR EXISTS (
         SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname IN (stem || '_gapless', stem || '_gapless_rows')
     ) THEN
-        stem := substr(stem, 1, 4) || '_' || md5(target::oid || '.' || target_column);
+        stem := substr(stem, 1, 4) || '_' || to_hex(hashtextextended(target::oid || '.' || target_column, 0));
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');

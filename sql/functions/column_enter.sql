@@ -1,6 +1,6 @@
 -- column_enter: private, for the triggers of attach_gapless; enters numbers of rows that arrived into the journal.
 --
--- Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
+-- For what column_enter_row leaves to it. Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
 -- of the same query (an UPDATE's, a nested statement's) come before these, or have been entered with them. Verifies
 -- that the values are the sequence's next ones, or were entered by this transaction and not voided. Locks the sequence as
 -- column_open does. Raises 23514 (chronology), 428C9 (a number that is not the transaction's own), 55000.
@@ -13,8 +13,7 @@ CREATE OR REPLACE FUNCTION gapless.column_enter(
     last          bigint,
     size          bigint,      -- how many different values there are, first and last among them
     dates         timestamp[], -- of the rows by their numbers, for chronology; or NULL
-    proven        boolean,     -- the table has been looked at: between first and last there are size rows
-    note          text         -- the setting gapless.note_..., which ends here; or NULL
+    proven        boolean      -- the table has been looked at: between first and last there are size rows
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -23,40 +22,7 @@ AS $function$
 DECLARE
     newest    gapless.allocation;
     following bigint;
-    noted     text;
 BEGIN
-    -- The hot path. Whoever calls has the lock, from column_open; should it wait after all, its snapshot is too old to read
-    -- the newest row, and the insert fails on the journal's primary key.
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
-    SELECT entry.name, entry.ordinal, column_enter.first, column_enter.last, dates[1]
-    FROM (
-        SELECT s.name
-        FROM gapless.sequence AS s
-        WHERE s.name = column_enter.name COLLATE "C"
-            AND s.target = column_enter.target
-            AND s.target_column = column_enter.target_column
-        FOR NO KEY UPDATE
-    ) AS locked
-    CROSS JOIN LATERAL (
-        SELECT
-            a.name,
-            a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-            gapless.successor(a.last_value, 1, NULL) AS next,
-            a.dated
-        FROM gapless.allocation AS a
-        WHERE a.name = locked.name
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    ) AS entry
-    WHERE entry.next = column_enter.first
-        AND column_enter.last - column_enter.first + 1 = size
-        AND (dates IS NULL OR size = 1 AND (entry.dated > dates[1]) IS NOT TRUE)
-    RETURNING CASE WHEN note IS NOT NULL THEN set_config('gapless.note_' || note, '', true) END
-    INTO noted;
-    IF FOUND THEN
-        RETURN NULL;
-    END IF;
-
     IF first IS NULL THEN
         PERFORM gapless.column_refuse('unreadable', target, target_column, name, NULL);
     END IF;
@@ -107,16 +73,18 @@ BEGIN
         RETURN following;
     END IF;
 
-    IF newest.dated > dates[1] OR dates <> (SELECT array_agg(d ORDER BY d) FROM unnest(dates) AS d) THEN
-        PERFORM gapless.column_refuse('chronology', target, target_column, name, (
-            SELECT format('%s after %s', d.dated, d.before)
-            FROM (
-                SELECT u.dated, lag(u.dated, 1, newest.dated) OVER (ORDER BY u.i) AS before
-                FROM unnest(dates) WITH ORDINALITY AS u (dated, i)
-            ) AS d
-            WHERE d.dated < d.before
-            LIMIT 1
-        ));
+    IF dates IS NOT NULL THEN
+        IF newest.dated > dates[1] OR dates <> (SELECT array_agg(d ORDER BY d) FROM unnest(dates) AS d) THEN
+            PERFORM gapless.column_refuse('chronology', target, target_column, name, (
+                SELECT format('%s after %s', d.dated, d.before)
+                FROM (
+                    SELECT u.dated, lag(u.dated, 1, newest.dated) OVER (ORDER BY u.i) AS before
+                    FROM unnest(dates) WITH ORDINALITY AS u (dated, i)
+                ) AS d
+                WHERE d.dated < d.before
+                LIMIT 1
+            ));
+        END IF;
     END IF;
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
     VALUES (
@@ -131,6 +99,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter IS
-'Private, for the triggers of attach_gapless. Enters the numbers of rows that arrived into the journal, after it has verified that they are the sequence''s next ones. Returns NULL, or the first value between the journal and them whose row is still to be found. Raises 23514 for a date before the predecessor''s, 428C9 for numbers that are not the transaction''s own.';
+'Private, for the triggers of attach_gapless. Enters the numbers of rows that arrived into the journal, where column_enter_row has not, after it has verified that they are the sequence''s next ones. Returns NULL, or the first value between the journal and them whose row is still to be found. Raises 23514 for a date before the predecessor''s, 428C9 for numbers that are not the transaction''s own.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;

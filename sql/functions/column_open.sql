@@ -45,7 +45,9 @@ BEGIN
         gapless.successor(a.last_value, 1, NULL),
         CASE WHEN note IS NOT NULL THEN set_config(
             'gapless.note_' || note,
-            ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, gapless.successor(a.last_value, 1, NULL)::text, a.name]::text,
+            -- The text of an array: to have PostgreSQL make one and print it costs every transaction more.
+            '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || gapless.successor(a.last_value, 1, NULL)::text
+                || ',"' || replace(replace(a.name, e'\\', e'\\\\'), '"', e'\\"') || '"}',
             true
         ) END,
         current_setting('transaction_isolation') = 'read committed' AND current_setting('track_counts') = 'on'

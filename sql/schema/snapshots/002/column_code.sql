@@ -27,7 +27,7 @@ DECLARE
     arguments text := CASE WHEN partitioned THEN format('%L::regclass', target) ELSE 'TG_RELID' END || format(', %L', target_column);
     renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
         ELSE format('TG_RELID <> %L::regclass::oid', target) END;
-    note      text := quote_literal(left(md5(target::text || ' ' || target_column), 12));
+    note      text := quote_literal(left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12));
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
     series    text := gapless.column_enclose(name) || '::text';
     due       text := coalesce(gapless.column_enclose(condition), 'true');
@@ -93,7 +93,9 @@ BEGIN
         e'            IF run.rows <> run.size THEN\n'
         '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
         '            END IF;\n'
-        '            value := gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false, NULL);\n'
+        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%1$s, run.series, run.first, run.dates[1], NULL) THEN\n'
+        '                gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false)\n'
+        '            END;\n'
         '            IF value IS NOT NULL THEN\n'
         '                IF %4$s THEN\n'
         '                    PERFORM gapless.column_refuse(''renamed'', %1$s, NULL, NULL);\n'
@@ -103,7 +105,7 @@ BEGIN
         '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
         '            GROUP BY n.series\n'
         '                INTO run;\n'
-        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, true, NULL) IS NOT NULL THEN\n'
+        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, true) IS NOT NULL THEN\n'
         '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
         '                END IF;\n'
         '            END IF;\n',
@@ -151,11 +153,15 @@ BEGIN
                 )
             ELSE
                 format(
-                    e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' OR TG_OP = ''UPDATE'' THEN -- not the first row of the statement\n'
-                    '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
-                    '            ELSE\n'
-                    '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
-                    '            END IF;\n',
+                    CASE WHEN place = '0' THEN
+                        e'            %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
+                    ELSE
+                        e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' THEN -- not the first row of the statement\n'
+                        '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
+                        '            ELSE\n'
+                        '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
+                        '            END IF;\n'
+                    END,
                     CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
                     arguments, initial, note, series, place
                 )
@@ -183,7 +189,10 @@ BEGIN
         '#variable_conflict use_column\n'
         '<<this>>\n'
         'DECLARE\n'
+        '    series  pg_catalog.text;\n'
         '    value   bigint;\n'
+        '    dated   timestamp;\n'
+        '    more    boolean;\n'
         '    run     pg_catalog.record;\n'
         '    old_run pg_catalog.record;\n'
         '    key     pg_catalog.record;\n'
@@ -246,31 +255,27 @@ BEGIN
         IF NOT partitioned THEN
             arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
-                '        SELECT %1$s AS series, %2$s AS value, %3$s AS dated, EXISTS (SELECT FROM inserted OFFSET 1) AS more\n'
-                '        INTO run\n'
+                '        SELECT %1$s, %2$s, %3$s, EXISTS (SELECT FROM inserted OFFSET 1)\n'
+                '        INTO series, value, dated, more\n'
                 '        FROM inserted AS new\n'
                 '        WHERE %4$s IS NOT NULL\n'
                 '        LIMIT 1;\n'
-                '        IF NOT run.more THEN\n'
-                '            value := gapless.column_enter(%5$s, run.series, %6$s, run.value, run.value, 1, %7$s, false, %10$s);\n'
-                '            IF value IS NULL THEN\n'
-                '                RETURN NULL;\n'
-                '            END IF;\n'
+                '        IF NOT more AND gapless.column_enter_row(%5$s, series, value, dated, %8$s) THEN\n'
+                '            RETURN NULL;\n'
                 '        END IF;\n'
-                '        IF run.more IS NOT NULL THEN\n'
+                '        IF more IS NOT NULL THEN\n'
                 '            FOR run IN\n'
-                '            %8$s\n'
+                '            %6$s\n'
                 '            GROUP BY n.series\n'
                 '            ORDER BY n.series\n'
                 '            LOOP\n'
-                '%9$s'
+                '%7$s'
                 '            END LOOP;\n'
                 '        END IF;\n'
-                '        value := gapless.column_settle(%10$s);\n'
+                '        value := gapless.column_settle(%8$s);\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
-                series, value, dated, written, arguments, initial, CASE WHEN chronology IS NULL THEN 'NULL' ELSE 'ARRAY[run.dated]' END,
-                format(runs, 'inserted'), enter, note
+                series, value, dated, written, arguments, format(runs, 'inserted'), enter, note
             );
         END IF;
         arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(

@@ -7,7 +7,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    PERFORM set_config('gapless.note_' || left(md5(target::text || ' ' || target_column), 12), '', true);
+    -- As column_code names it.
+    PERFORM set_config('gapless.note_' || left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12), '', true);
     PERFORM set_config('gapless.switched', '', true);
     PERFORM set_config('gapless.next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
 END;

@@ -40,11 +40,11 @@ BEGIN
         IF following IS NOT NULL THEN
             PERFORM set_config('gapless.switched', 'on', true);
             slot := 'gapless.next_' || (hashtext(noted[4]) & 63)::text;
-            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || md5(noted[4]) || e'\t' || following::text || ';', true);
+            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(noted[4], 0::bigint)::text || e'\t' || following::text || ';', true);
         END IF;
         slot := 'gapless.next_' || (hashtext(name) & 63)::text;
         entries := current_setting(slot, true);
-        entry := e'\n' || md5(name) || e'\t';
+        entry := e'\n' || hashtextextended(name, 0::bigint)::text || e'\t';
         IF strpos(entries, entry) > 0 THEN
             value := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1)::bigint;
             PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);

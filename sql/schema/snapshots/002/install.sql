@@ -24,6 +24,7 @@
 -- {{ template "column_settle.sql" . }}
 -- {{ template "column_next.sql" . }}
 -- {{ template "column_enter.sql" . }}
+-- {{ template "column_enter_row.sql" . }}
 -- {{ template "column_take.sql" . }}
 -- {{ template "column_is_void.sql" . }}
 -- {{ template "column_expect.sql" . }}
