@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // column measures what a column costs that numbers itself, against the same rows numbered otherwise.
@@ -29,23 +31,29 @@ func column(ctx context.Context, b *bench) (err error) {
 		return nil
 	}
 
-	for _, f := range []flush{slowFlush, diskFlush, noFlush} {
-		conns, err := s.connect(ctx, 1, f)
-		if err != nil {
-			return err
-		}
-		var turns []turn
+	oneByOne := func(insert func(ctx context.Context, sql string) error) (turns []turn) {
 		for _, c := range compared {
 			turns = append(turns, turn{c.label, each, func(ctx context.Context) error {
 				for range each {
-					if _, err := conns[0].Exec(ctx, c.insertNext, customer); err != nil {
+					if err := insert(ctx, c.insertNext); err != nil {
 						return err
 					}
 				}
 				return nil
 			}})
 		}
-		if err := measure("one row a transaction, "+f.name, turns); err != nil {
+		return turns
+	}
+	for _, f := range []flush{slowFlush, diskFlush, noFlush} {
+		conns, err := s.connect(ctx, 1, f)
+		if err != nil {
+			return err
+		}
+		err = measure("one row a transaction, "+f.name, oneByOne(func(ctx context.Context, sql string) error {
+			_, err := conns[0].Exec(ctx, sql, customer)
+			return err
+		}))
+		if err != nil {
 			return err
 		}
 	}
@@ -54,6 +62,16 @@ func column(ctx context.Context, b *bench) (err error) {
 	if err != nil {
 		return err
 	}
+	err = measure("BEGIN, one row, COMMIT, "+diskFlush.name, oneByOne(func(ctx context.Context, sql string) error {
+		return pgx.BeginFunc(ctx, conns[0], func(tx pgx.Tx) error {
+			_, err := tx.Exec(ctx, sql, customer)
+			return err
+		})
+	}))
+	if err != nil {
+		return err
+	}
+
 	var turns []turn
 	for _, many := range []struct {
 		contender

@@ -33,6 +33,73 @@ var (
 	pathValues   = byHand("values", "INSERT with `next_gapless` in VALUES")
 )
 
+// What an attached column has to do, bit by bit, by triggers that do no more than that.
+var (
+	pathTrigger  = imitation("trigger", "the same by a BEFORE trigger", "gapless.next_gapless('trigger')", "")
+	pathLooked   = imitation("looked", "and an AFTER trigger looks at the rows", "gapless.next_gapless('looked')", "false")
+	pathApart    = imitation("apart", "BEFORE finds the number, AFTER enters it", "find_number('apart')", "enter_number('apart', value)")
+	pathVerified = imitation("verified", "and verifies it first", "find_number('verified')", "enter_verified('verified', value)")
+)
+
+// imitation is a column that a BEFORE trigger numbers; with enter, an AFTER trigger sees the rows that arrived.
+func imitation(key, label, number, enter string) contender {
+	c := attached(key, "INSERT: "+label, false)
+	c.setUp = fmt.Sprintf(`SELECT gapless.adopt_gapless('%[1]s', 0);
+		CREATE FUNCTION number_%[1]s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $function$
+		BEGIN
+			NEW.number := %[2]s;
+			RETURN NEW;
+		END $function$;
+		CREATE TRIGGER number BEFORE INSERT ON invoice_%[1]s FOR EACH ROW EXECUTE FUNCTION number_%[1]s()`, key, number)
+	if enter != "" {
+		c.setUp += fmt.Sprintf(`;
+		CREATE FUNCTION enter_%[1]s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $function$
+		DECLARE
+			value bigint;
+			more  boolean;
+		BEGIN
+			SELECT i.number, EXISTS (SELECT FROM inserted OFFSET 1) INTO value, more FROM inserted AS i LIMIT 1;
+			IF more OR %[2]s THEN
+				RAISE 'this is for one row';
+			END IF;
+			RETURN NULL;
+		END $function$;
+		CREATE TRIGGER enter AFTER INSERT ON invoice_%[1]s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION enter_%[1]s()`, key, enter)
+	}
+	return c
+}
+
+// imitated are the functions that imitations call. The last two return whether they have not entered the number.
+var imitated = []string{
+	imitatedFunction("find_number(name text)", "bigint", `DECLARE
+			value bigint;
+		BEGIN
+			PERFORM FROM gapless.sequence AS s WHERE s.name = find_number.name COLLATE "C" FOR NO KEY UPDATE;
+			SELECT a.last_value + 1 INTO value FROM gapless.allocation AS a WHERE a.name = find_number.name COLLATE "C" ORDER BY a.ordinal DESC LIMIT 1;
+			RETURN value;
+		END`),
+	imitatedFunction("enter_number(name text, value bigint)", "boolean", `BEGIN
+			INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+			VALUES (enter_number.name, enter_number.value + 1, enter_number.value, enter_number.value);
+			RETURN NOT FOUND;
+		END`),
+	imitatedFunction("enter_verified(name text, value bigint)", "boolean", `BEGIN
+			INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+			SELECT newest.name, newest.ordinal + 1, enter_verified.value, enter_verified.value
+			FROM (SELECT s.name FROM gapless.sequence AS s WHERE s.name = enter_verified.name COLLATE "C" FOR NO KEY UPDATE) AS locked
+			CROSS JOIN LATERAL (
+				SELECT a.name, a.ordinal, a.last_value FROM gapless.allocation AS a WHERE a.name = locked.name ORDER BY a.ordinal DESC LIMIT 1
+			) AS newest
+			WHERE newest.last_value + 1 = enter_verified.value;
+			RETURN NOT FOUND;
+		END`),
+}
+
+func imitatedFunction(signature, returns, body string) string {
+	return fmt.Sprintf(`CREATE FUNCTION %s RETURNS %s LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+		AS $function$ %s $function$`, signature, returns, body)
+}
+
 // parts is in the order of the table. Sequence path is nobody else's, so that appending to its journal needs no lock here.
 var parts = []part{
 	{"a message: SELECT 1", "SELECT 1", ""},
@@ -47,7 +114,11 @@ var parts = []part{
 	{"next_gapless", "SELECT gapless.next_gapless('whole')", "the append, which reads that row"},
 	{"INSERT with nextval()", strings.Replace(nextval.insertNext, "$1", "'x'", 1), "a transaction with an xid"},
 	{pathValues.label, strings.Replace(pathValues.insertNext, "$1", "'x'", 1), "INSERT with nextval()"},
-	{pathEarly.label, strings.Replace(pathEarly.insertNext, "$1", "'x'", 1), "INSERT with nextval()"},
+	{pathTrigger.label, strings.Replace(pathTrigger.insertNext, "$1", "'x'", 1), pathValues.label},
+	{pathLooked.label, strings.Replace(pathLooked.insertNext, "$1", "'x'", 1), pathValues.label},
+	{pathApart.label, strings.Replace(pathApart.insertNext, "$1", "'x'", 1), pathValues.label},
+	{pathVerified.label, strings.Replace(pathVerified.insertNext, "$1", "'x'", 1), pathValues.label},
+	{pathEarly.label, strings.Replace(pathEarly.insertNext, "$1", "'x'", 1), pathValues.label},
 	{pathAtCommit.label, strings.Replace(pathAtCommit.insertNext, "$1", "'x'", 1), "INSERT with nextval()"},
 	{"mark_gapless, for the outcome", "SELECT gapless.mark_gapless('11111111-1111-4111-8111-111111111111')", "a transaction with an xid"},
 	{"flush_gapless, where nothing is flushed", "SELECT gapless.flush_gapless()", "a transaction with an xid"},
@@ -58,7 +129,7 @@ const newestRow = "SELECT name, ordinal, last_value FROM gapless.allocation WHER
 // parts measures them with one client and asynchronous commit, so that the disk says nothing.
 func (b *bench) parts(ctx context.Context) (err error) {
 	const each = 20
-	s, err := b.newStage(ctx, pathEarly, pathAtCommit, pathValues, nextval)
+	s, err := b.newStage(ctx, pathTrigger, pathLooked, pathApart, pathVerified, pathEarly, pathAtCommit, pathValues, nextval)
 	if err != nil {
 		return err
 	}
@@ -66,11 +137,11 @@ func (b *bench) parts(ctx context.Context) (err error) {
 	function := func(name, attributes string) string {
 		return fmt.Sprintf("CREATE FUNCTION %s(name text) RETURNS bigint LANGUAGE plpgsql %s AS 'BEGIN RETURN 1; END'", name, attributes)
 	}
-	if err := s.exec(ctx,
+	if err := s.exec(ctx, append(imitated,
 		"SELECT gapless.next_gapless('path'), gapless.next_gapless('whole')",
 		function("plain", ""), function("definer", "SECURITY DEFINER"),
 		function("settings", "SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off"),
-	); err != nil {
+	)...); err != nil {
 		return err
 	}
 	plans, err := s.plans(ctx)
