@@ -15,7 +15,7 @@ import (
 var columnTraps = []trap{
 	{
 		name: "the rows are counted that a BEFORE trigger saw, not those that arrived",
-		changes: []change{{"functions/column_next.sql", createFunction, "following := pg_stat_get_xact_tuples_inserted(relation) - noted[2]::bigint;",
+		changes: []change{{"functions/column_next.sql", createFunction, "following := pg_stat_get_xact_tuples_inserted(relation) - place[2];",
 			"following := coalesce(nullif(current_setting('gapless.trap', true), '')::bigint, 0) + 1; PERFORM set_config('gapless.trap', following::text, true);"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := connect(t, database)

@@ -263,26 +263,30 @@ func TestProtectionDoesNotRestOnSettings(t *testing.T) {
 	t.Parallel()
 	// $note is the setting of column_next, $n what it would have counted, $oid the table.
 	lies := map[string]string{
-		"an earlier number":                `ARRAY['$oid', '$n', '1', 'invoice/a']`,
-		"the newest number":                `ARRAY['$oid', '$n', '3', 'invoice/a']`,
-		"a later number":                   `ARRAY['$oid', '$n', '40', 'invoice/a']`,
-		"the number before the next":       `ARRAY['$oid', '$n', '4', 'invoice/a']`,
-		"another count":                    `ARRAY['$oid', '0', '1', 'invoice/a']`,
-		"a settled earlier number":         `ARRAY['0', '0', '1', 'invoice/a']`,
-		"a settled later number":           `ARRAY['0', '0', '40', 'invoice/a']`,
-		"a settled number of another":      `ARRAY['0', '0', '1', 'invoice/b']`,
-		"another series":                   `ARRAY['$oid', '$n', '9', 'invoice/b']`,
-		"a series that is not the table's": `ARRAY['$oid', '$n', '9', 'by hand']`,
-		"negative":                         `ARRAY['$oid', '$n', '-5', 'invoice/a']`,
-		"zero":                             `ARRAY['$oid', '$n', '0', 'invoice/a']`,
-		"the greatest":                     `ARRAY['$oid', '$n', '9223372036854775807', 'invoice/a']`,
-		"past the greatest":                `ARRAY['0', '0', '9223372036854775808', 'invoice/a']`,
-		"NULLs":                            `ARRAY[NULL, NULL, NULL, NULL]`,
-		"a NULL number":                    `ARRAY['$oid', '$n', NULL, 'invoice/a']`,
-		"too short":                        `ARRAY['$oid']`,
-		"empty array":                      `ARRAY[]`,
-		"no array":                         `'garbage'`,
-		"no numbers":                       `ARRAY['x', 'y', 'z', 'invoice/a']`,
+		"an earlier number":                "{$oid,$n,1}invoice/a",
+		"the newest number":                "{$oid,$n,3}invoice/a",
+		"a later number":                   "{$oid,$n,40}invoice/a",
+		"the number before the next":       "{$oid,$n,4}invoice/a",
+		"another count":                    "{$oid,0,1}invoice/a",
+		"a count yet to come":              "{$oid,9223372036854775807,9}invoice/a",
+		"a settled earlier number":         "{0,0,1}invoice/a",
+		"a settled later number":           "{0,0,40}invoice/a",
+		"a settled number of another":      "{0,0,1}invoice/b",
+		"another series":                   "{$oid,$n,9}invoice/b",
+		"a series that is not the table's": "{$oid,$n,9}by hand",
+		"negative":                         "{$oid,$n,-5}invoice/a",
+		"zero":                             "{$oid,$n,0}invoice/a",
+		"the greatest":                     "{$oid,$n,9223372036854775807}invoice/a",
+		"past the greatest":                "{0,0,9223372036854775808}invoice/a",
+		"NULLs":                            "{NULL,NULL,NULL}",
+		"a NULL number":                    "{$oid,$n,NULL}invoice/a",
+		"a settled NULL number":            "{0,0,NULL}invoice/a",
+		"too short":                        "{$oid}",
+		"an array of arrays":               "{{$oid,$n,1}}invoice/a",
+		"empty array":                      "{}invoice/a",
+		"no array":                         "garbage",
+		"half an array":                    "garbage}invoice/a",
+		"no numbers":                       "{x,y,z}invoice/a",
 	}
 	for name, ddl := range map[string]string{
 		"an index across which partitions differ": `CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY, tenant text, kind text, memo text UNIQUE, issued boolean NOT NULL DEFAULT true,
@@ -299,7 +303,7 @@ func TestProtectionDoesNotRestOnSettings(t *testing.T) {
 			s.do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant || coalesce(NEW.kind, '') $$, condition => 'NEW.issued')")
 			s.do("GRANT SELECT, INSERT, UPDATE ON invoices TO " + app)
 			oid := *value[string](s, "SELECT coalesce(to_regclass('part'), 'invoices'::regclass)::oid::text")
-			note := *value[string](s, "SELECT 'gapless.note_' || (regexp_match(prosrc, '[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless'")
+			note := *value[string](s, "SELECT (regexp_match(prosrc, 'gapless.note_[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless'")
 			s.do("INSERT INTO invoices (tenant) VALUES ('a'), ('a'), ('a'), ('b')")
 			s.do("BEGIN; INSERT INTO invoices (tenant) VALUES ('a'), ('b')")
 			require.NotEmpty(t, *value[string](s, "SELECT current_setting($1)", note), "it is that setting")
@@ -324,12 +328,12 @@ func TestProtectionDoesNotRestOnSettings(t *testing.T) {
 						}
 						count := conn.number("SELECT pg_stat_get_xact_tuples_inserted($1::text::oid)", oid)
 						text := strings.NewReplacer("$oid", oid, "$n", strconv.FormatInt(count, 10)).Replace(setting)
-						if text[0] == 'A' {
-							text += "::text[]::text"
-						}
-						conn.do("SELECT set_config('" + note + "', " + text + ", false)")
+						conn.do("SELECT set_config($1, $2, false)", note, text)
 						if tries%2 == 0 {
-							conn.do("SELECT set_config('gapless.next_' || i, E'\\ninvoice/a\\t1;\\ninvoice/b\\t1;', false) FROM generate_series(0, 63) AS i")
+							conn.do(`SELECT set_config('gapless.switched', 'on', false), set_config('gapless.next_' || i, s.entries, false)
+								FROM generate_series(0, 63) AS i, (
+									SELECT string_agg(E'\n' || hashtextextended('invoice/' || t, 0) || E'\t1;', '') FROM unnest('{a,b}'::text[]) AS t
+								) AS s (entries)`)
 						}
 						if _, err := conn.Exec(t.Context(), statement); err == nil {
 							succeeded++
@@ -349,7 +353,7 @@ func TestProtectionDoesNotRestOnSettings(t *testing.T) {
 
 			// A session that lies for ever harms nobody else.
 			conn.do("SET ROLE " + app)
-			conn.do("SELECT set_config('" + note + "', 'garbage', false)")
+			conn.do("SELECT set_config($1, '{garbage}', false)", note)
 			_, err := conn.Exec(t.Context(), "INSERT INTO invoices (tenant) VALUES ('a')")
 			require.Error(t, err)
 			s.do("INSERT INTO invoices (tenant) VALUES ('a'), ('b')")

@@ -196,7 +196,7 @@ var traps = []trap{
 			"coalesce(nullif(current_setting('gapless.initial', true), '')::bigint, next_gapless.initial, 1)"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			// Whatever the functions read of the settings, beyond those that decide nothing, is a way in. (The notes that
-			// column_next keeps have no fixed names; TestLiesInTheSettingsDecideNothing has them.)
+			// column_next keeps have no fixed names; TestProtectionDoesNotRestOnSettings lies in them.)
 			rows, err := connect(t, database).Query(t.Context(), `
 				SELECT m[1] FROM pg_proc, regexp_matches(prosrc, 'current_setting\(''([^'']+)''', 'g') AS m
 				WHERE pronamespace = 'gapless'::regnamespace

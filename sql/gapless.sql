@@ -112,6 +112,7 @@ CREATE TABLE gapless.allocation (
     allocated_as text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
     token        uuid        DEFAULT nullif(current_setting('gapless.token', true), '')::uuid,
     dated        timestamp,
+    attachment   bigint,
     CONSTRAINT allocation_pkey PRIMARY KEY (name, ordinal)
 );
 
@@ -141,6 +142,8 @@ COMMENT ON COLUMN gapless.allocation.token IS
 'The mark that the transaction was given by mark_gapless, or NULL: with it outcome_gapless finds out whether it committed.';
 COMMENT ON COLUMN gapless.allocation.dated IS
 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
+COMMENT ON COLUMN gapless.allocation.attachment IS
+'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone.';
 
 COMMENT ON CONSTRAINT allocation_pkey ON gapless.allocation IS
 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';
@@ -1197,16 +1200,36 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     owner  gapless.sequence;
+    locked boolean;
     value  bigint;
     noted  text;
-    simple boolean;
 BEGIN
-    PERFORM FROM gapless.sequence AS s
+    -- The hot path: every expression of its own costs a transaction a microsecond or two, and every statement several.
+    SELECT true
+    INTO locked
+    FROM gapless.sequence AS s
     WHERE s.name = column_open.name COLLATE "C"
         AND s.target = column_open.target
         AND s.target_column = column_open.target_column
     FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
+    SELECT
+        gapless.successor(a.last_value, 1, NULL),
+        CASE WHEN note IS NOT NULL THEN set_config(
+            'gapless.note_' || note,
+            '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || gapless.successor(a.last_value, 1, NULL)::text || '}' || a.name,
+            true
+        ) END
+    INTO value, noted
+    FROM gapless.allocation AS a
+    WHERE a.name = column_open.name COLLATE "C"
+    ORDER BY a.ordinal DESC
+    LIMIT 1;
+    IF locked AND value IS NOT NULL AND current_setting('transaction_isolation') = 'read committed' THEN
+        RETURN value;
+    END IF;
+
+    IF locked IS NULL THEN
         -- The column's first use of it.
         IF column_open.name IS NULL THEN
             PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
@@ -1218,40 +1241,18 @@ BEGIN
             PERFORM gapless.column_claim(target, target_column, column_open.name);
         END IF;
     END IF;
-
-    -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote. What else there is to do is done
-    -- here, too: each expression of its own costs every transaction a microsecond or two.
-    SELECT
-        gapless.successor(a.last_value, 1, NULL),
-        CASE WHEN note IS NOT NULL THEN set_config(
-            'gapless.note_' || note,
-            -- The text of an array: to have PostgreSQL make one and print it costs every transaction more.
-            '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || gapless.successor(a.last_value, 1, NULL)::text
-                || ',"' || replace(replace(a.name, e'\\', e'\\\\'), '"', e'\\"') || '"}',
-            true
-        ) END,
-        current_setting('transaction_isolation') = 'read committed' AND current_setting('track_counts') = 'on'
-    INTO value, noted, simple
+    SELECT a.last_value
+    INTO value
     FROM gapless.allocation AS a
     WHERE a.name = column_open.name COLLATE "C"
     ORDER BY a.ordinal DESC
     LIMIT 1;
-    IF simple AND value IS NOT NULL THEN
-        RETURN value;
-    ELSIF simple IS NULL THEN
-        value := column_open.initial;
-        IF note IS NOT NULL THEN
-            noted := set_config(
-                'gapless.note_' || note,
-                ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, value::text, column_open.name]::text,
-                true
-            );
-        END IF;
-    ELSIF value IS NULL THEN
+    value := CASE WHEN FOUND THEN gapless.successor(value, 1, NULL) ELSE initial END;
+    IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_open.name, 1);
     END IF;
-    IF relation <> 0 AND current_setting('track_counts') = 'off' THEN
-        PERFORM gapless.column_refuse('uncounted', target, target_column, column_open.name, NULL);
+    IF note IS NOT NULL THEN
+        noted := set_config('gapless.note_' || note, '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}' || column_open.name, true);
     END IF;
 
     -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the table.
@@ -1303,13 +1304,16 @@ CREATE OR REPLACE FUNCTION gapless.column_settle(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted text[] := nullif(current_setting('gapless.note_' || note, true), '')::text[];
+    noted     text     := current_setting('gapless.note_' || note, true);
+    place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
+    following bigint;
 BEGIN
-    IF noted[1] <> '0' THEN
-        noted := ARRAY['0', '0', (noted[3]::numeric + (pg_stat_get_xact_tuples_inserted(noted[1]::oid) - noted[2]::bigint)::numeric)::text, noted[4]];
-        noted[5] := set_config('gapless.note_' || note, noted::text, true);
+    IF place[1] <> 0::bigint THEN
+        following := pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2];
+        place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
+        noted := set_config('gapless.note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
-    RETURN CASE WHEN noted[3]::numeric <= 9223372036854775807::numeric THEN noted[3]::bigint END;
+    RETURN place[3];
 END;
 $function$;
 
@@ -1338,29 +1342,34 @@ CREATE OR REPLACE FUNCTION gapless.column_next(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted     text[] := nullif(current_setting('gapless.note_' || note, true), '')::text[];
+    noted     text     := current_setting('gapless.note_' || note, true);
+    place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
+    series    text     := substr(noted, strpos(noted, '}') + 1);
     following bigint;
     value     bigint;
     slot      text;
     entries   text;
     entry     text;
 BEGIN
-    IF noted[1] = relation::text AND noted[4] = name AND relation <> 0::oid THEN
-        following := pg_stat_get_xact_tuples_inserted(relation) - noted[2]::bigint;
-        IF noted[3]::bigint > 9223372036854775807 - following THEN
+    IF relation <> 0::oid AND current_setting('track_counts') = 'off' THEN
+        PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
+    END IF;
+    IF place[1] = relation::bigint AND series = name AND relation <> 0::oid THEN
+        following := pg_stat_get_xact_tuples_inserted(relation) - place[2];
+        IF place[3] > 9223372036854775807 - following THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
-        RETURN noted[3]::bigint + following;
+        RETURN place[3] + following;
     END IF;
 
     following := gapless.column_settle(note);
-    IF noted[4] = name THEN
+    IF series = name THEN
         value := following;
     ELSE
         IF following IS NOT NULL THEN
             PERFORM set_config('gapless.switched', 'on', true);
-            slot := 'gapless.next_' || (hashtext(noted[4]) & 63)::text;
-            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(noted[4], 0::bigint)::text || e'\t' || following::text || ';', true);
+            slot := 'gapless.next_' || (hashtext(series) & 63)::text;
+            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(series, 0::bigint)::text || e'\t' || following::text || ';', true);
         END IF;
         slot := 'gapless.next_' || (hashtext(name) & 63)::text;
         entries := current_setting(slot, true);
@@ -1373,11 +1382,11 @@ BEGIN
     IF value IS NULL THEN
         value := gapless.column_open(target, target_column, name, initial, NULL, relation);
     END IF;
-    IF relation = 0::oid THEN
-        PERFORM set_config('gapless.note_' || note, ARRAY['0', '0', (value::numeric + 1::numeric)::text, name]::text, true);
-    ELSE
-        PERFORM set_config('gapless.note_' || note, ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, value::text, name]::text, true);
-    END IF;
+    PERFORM set_config('gapless.note_' || note, CASE
+        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'
+        WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
+        ELSE '{0,0,NULL}'
+    END || name, true);
     RETURN value;
 END;
 $function$;
@@ -1398,6 +1407,7 @@ CREATE OR REPLACE FUNCTION gapless.column_enter(
     target_column name,
     name          text,
     initial       bigint,
+    attachment    bigint,      -- the column's, which column_enter_row will look for; or NULL
     first         bigint,
     last          bigint,
     size          bigint,      -- how many different values there are, first and last among them
@@ -1475,13 +1485,14 @@ BEGIN
             ));
         END IF;
     END IF;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
     VALUES (
         column_enter.name,
         coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
         column_enter.first,
         column_enter.last,
-        dates[size]
+        dates[size],
+        column_enter.attachment
     );
     RETURN NULL;
 END;
@@ -1495,49 +1506,44 @@ REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;
 -- -- column_enter_row: private, for the triggers of attach_gapless; enters the number of one row that arrived into the journal.
 --
 -- The hot path of column_enter, which does what this cannot. Returns whether it has: only if the value is the sequence's next
--- one. Whoever calls has the lock, from column_open; should this wait for it after all, its snapshot is too old to read the newest
--- row, and the insert fails on the journal's primary key.
+-- one, and the newest row is the same attachment's, so that the sequence is the column's own. Locks nothing: column_open has the
+-- lock. Without it, by a forged note, the snapshot may be too old to show the newest row; the insert then fails on the
+-- journal's primary key.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
-    target        regclass,
-    target_column name,
-    name          text,
-    value         bigint,
-    dated         timestamp, -- for chronology; or NULL
-    note          text       -- the setting gapless.note_..., which ends here; or NULL
+    attachment bigint,
+    name       text,
+    value      bigint,
+    dated      timestamp, -- for chronology; or NULL
+    note       text       -- the setting gapless.note_..., which ends here; or NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 BEGIN
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
-    SELECT entry.name, entry.ordinal, column_enter_row.value, column_enter_row.value, column_enter_row.dated
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
+    SELECT newest.name, newest.ordinal, column_enter_row.value, column_enter_row.value, column_enter_row.dated, newest.attachment
     FROM (
-        SELECT s.name
-        FROM gapless.sequence AS s
-        WHERE s.name = column_enter_row.name COLLATE "C"
-            AND s.target = column_enter_row.target
-            AND s.target_column = column_enter_row.target_column
-        FOR NO KEY UPDATE
-    ) AS locked
-    CROSS JOIN LATERAL (
         SELECT
             a.name,
             a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
             gapless.successor(a.last_value, 1, NULL) AS next,
-            a.dated
+            a.dated,
+            a.attachment
         FROM gapless.allocation AS a
-        WHERE a.name = locked.name
+        WHERE a.name = column_enter_row.name COLLATE "C"
         ORDER BY a.ordinal DESC
         LIMIT 1
-    ) AS entry
-    WHERE entry.next = column_enter_row.value AND (entry.dated > column_enter_row.dated) IS NOT TRUE;
+    ) AS newest
+    WHERE newest.next = column_enter_row.value
+        AND newest.attachment = column_enter_row.attachment
+        AND (newest.dated > column_enter_row.dated) IS NOT TRUE;
     RETURN FOUND AND (note IS NULL OR set_config('gapless.note_' || note, '', true) = '');
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter_row IS
-'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the sequence''s next one, and returns whether it has. Locks as column_open.';
+'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, and returns whether it has. Locks nothing: column_open has the lock.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
 
@@ -1590,7 +1596,7 @@ BEGIN
 
     value := gapless.column_open(target, target_column, column_take.name, initial, NULL, NULL);
     IF gapless.column_enter(
-        target, target_column, column_take.name, initial, value, value, 1,
+        target, target_column, column_take.name, initial, NULL, value, value, 1,
         CASE WHEN column_take.dated IS NOT NULL THEN ARRAY[column_take.dated] END, true
     ) IS NOT NULL THEN
         PERFORM gapless.column_refuse('torn', target, target_column, column_take.name, NULL);
@@ -2181,6 +2187,7 @@ CREATE OR REPLACE FUNCTION gapless.column_code(
     condition     text,
     chronology    text,   -- of type timestamp already
     at_commit     boolean,
+    attachment    bigint,
     function      text,   -- what the trigger function will be called
     OUT trigger_body text,
     OUT rows_body    text
@@ -2196,7 +2203,9 @@ DECLARE
     arguments text := CASE WHEN partitioned THEN format('%L::regclass', target) ELSE 'TG_RELID' END || format(', %L', target_column);
     renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
         ELSE format('TG_RELID <> %L::regclass::oid', target) END;
-    note      text := quote_literal(left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12));
+    digest    text := left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12);
+    note      text := quote_literal(digest);
+    noted     text := quote_literal('gapless.note_' || digest);
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
     series    text := gapless.column_enclose(name) || '::text';
     due       text := coalesce(gapless.column_enclose(condition), 'true');
@@ -2262,8 +2271,8 @@ BEGIN
         e'            IF run.rows <> run.size THEN\n'
         '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
         '            END IF;\n'
-        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%1$s, run.series, run.first, run.dates[1], NULL) THEN\n'
-        '                gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false)\n'
+        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%5$s, run.series, run.first, run.dates[1], NULL) THEN\n'
+        '                gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, false)\n'
         '            END;\n'
         '            IF value IS NOT NULL THEN\n'
         '                IF %4$s THEN\n'
@@ -2274,11 +2283,11 @@ BEGIN
         '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
         '            GROUP BY n.series\n'
         '                INTO run;\n'
-        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, true) IS NOT NULL THEN\n'
+        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, true) IS NOT NULL THEN\n'
         '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
         '                END IF;\n'
         '            END IF;\n',
-        arguments, initial, format(runs, source), renamed
+        arguments, initial, format(runs, source), renamed, attachment
     );
 
     -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
@@ -2325,14 +2334,14 @@ BEGIN
                     CASE WHEN place = '0' THEN
                         e'            %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
                     ELSE
-                        e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' THEN -- not the first row of the statement\n'
-                        '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
-                        '            ELSE\n'
-                        '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
-                        '            END IF;\n'
+                        e'            %1$s := CASE\n'
+                        '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' -- not the first row of the statement\n'
+                        '                THEN gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
+                        '                ELSE gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
+                        '            END;\n'
                     END,
                     CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
-                    arguments, initial, note, series, place
+                    arguments, initial, note, series, place, noted
                 )
                 || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(
                     e'            NEW.%1$I := %2$s;\n'
@@ -2345,8 +2354,8 @@ BEGIN
             END
             || CASE WHEN condition IS NULL THEN '' ELSE
                 CASE WHEN at_commit THEN '' ELSE format(
-                    e'        ELSIF current_setting(''gapless.note_'' || %1$s, true) <> '''' THEN\n'
-                    '            value := gapless.column_settle(%1$s);\n', note
+                    e'        ELSIF current_setting(%2$s, true) <> '''' THEN\n'
+                    '            value := gapless.column_settle(%1$s);\n', note, noted
                 ) END
                 || e'        END IF;\n'
             END
@@ -2444,7 +2453,7 @@ BEGIN
                 '        value := gapless.column_settle(%8$s);\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
-                series, value, dated, written, arguments, format(runs, 'inserted'), enter, note
+                series, value, dated, written, attachment, format(runs, 'inserted'), enter, note
             );
         END IF;
         arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(
@@ -2943,7 +2952,8 @@ BEGIN
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
-    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit, function);
+    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit,
+        hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807, function);
     -- A pinned setting cannot change what the expressions mean from one session to the next.
     SELECT pg_catalog.format('SET search_path = %s', path) || coalesce(string_agg(
         pg_catalog.format(' SET %I = %L', s.name, CASE s.name

@@ -330,7 +330,8 @@ BEGIN
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
-    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit, function);
+    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit,
+        hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807, function);
     -- A pinned setting cannot change what the expressions mean from one session to the next.
     SELECT pg_catalog.format('SET search_path = %s', path) || coalesce(string_agg(
         pg_catalog.format(' SET %I = %L', s.name, CASE s.name
@@ -993,7 +994,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION gapless.column_claim(target regclass, target_column name, name text) IS 'Private, for the triggers of attach_gapless. Makes a sequence, which the caller has locked, a column''s own. Raises 55000 where it is another column''s or has cycled.';
-CREATE FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, function text, OUT trigger_body text, OUT rows_body text) RETURNS record
+CREATE FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, attachment bigint, function text, OUT trigger_body text, OUT rows_body text) RETURNS record
     LANGUAGE plpgsql STABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
     AS $_$
@@ -1005,7 +1006,9 @@ DECLARE
     arguments text := CASE WHEN partitioned THEN format('%L::regclass', target) ELSE 'TG_RELID' END || format(', %L', target_column);
     renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
         ELSE format('TG_RELID <> %L::regclass::oid', target) END;
-    note      text := quote_literal(left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12));
+    digest    text := left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12);
+    note      text := quote_literal(digest);
+    noted     text := quote_literal('gapless.note_' || digest);
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
     series    text := gapless.column_enclose(name) || '::text';
     due       text := coalesce(gapless.column_enclose(condition), 'true');
@@ -1071,8 +1074,8 @@ BEGIN
         e'            IF run.rows <> run.size THEN\n'
         '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
         '            END IF;\n'
-        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%1$s, run.series, run.first, run.dates[1], NULL) THEN\n'
-        '                gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false)\n'
+        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%5$s, run.series, run.first, run.dates[1], NULL) THEN\n'
+        '                gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, false)\n'
         '            END;\n'
         '            IF value IS NOT NULL THEN\n'
         '                IF %4$s THEN\n'
@@ -1083,11 +1086,11 @@ BEGIN
         '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
         '            GROUP BY n.series\n'
         '                INTO run;\n'
-        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, true) IS NOT NULL THEN\n'
+        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, true) IS NOT NULL THEN\n'
         '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
         '                END IF;\n'
         '            END IF;\n',
-        arguments, initial, format(runs, source), renamed
+        arguments, initial, format(runs, source), renamed, attachment
     );
     -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
     FOREACH place IN ARRAY '{TG_RELID,0}'::text[] LOOP
@@ -1133,14 +1136,14 @@ BEGIN
                     CASE WHEN place = '0' THEN
                         e'            %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
                     ELSE
-                        e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' THEN -- not the first row of the statement\n'
-                        '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
-                        '            ELSE\n'
-                        '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
-                        '            END IF;\n'
+                        e'            %1$s := CASE\n'
+                        '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' -- not the first row of the statement\n'
+                        '                THEN gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
+                        '                ELSE gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
+                        '            END;\n'
                     END,
                     CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
-                    arguments, initial, note, series, place
+                    arguments, initial, note, series, place, noted
                 )
                 || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(
                     e'            NEW.%1$I := %2$s;\n'
@@ -1153,8 +1156,8 @@ BEGIN
             END
             || CASE WHEN condition IS NULL THEN '' ELSE
                 CASE WHEN at_commit THEN '' ELSE format(
-                    e'        ELSIF current_setting(''gapless.note_'' || %1$s, true) <> '''' THEN\n'
-                    '            value := gapless.column_settle(%1$s);\n', note
+                    e'        ELSIF current_setting(%2$s, true) <> '''' THEN\n'
+                    '            value := gapless.column_settle(%1$s);\n', note, noted
                 ) END
                 || e'        END IF;\n'
             END
@@ -1249,7 +1252,7 @@ BEGIN
                 '        value := gapless.column_settle(%8$s);\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
-                series, value, dated, written, arguments, format(runs, 'inserted'), enter, note
+                series, value, dated, written, attachment, format(runs, 'inserted'), enter, note
             );
         END IF;
         arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(
@@ -1443,7 +1446,7 @@ BEGIN
     rows_body := rows_body || e'END;\n';
 END;
 $_$;
-COMMENT ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, function text, OUT trigger_body text, OUT rows_body text) IS 'Private, for attach_gapless. The bodies of the trigger function and of the function that gives the audit the table''s numbers.';
+COMMENT ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, attachment bigint, function text, OUT trigger_body text, OUT rows_body text) IS 'Private, for attach_gapless. The bodies of the trigger function and of the function that gives the audit the table''s numbers.';
 CREATE FUNCTION gapless.column_enclose(expression text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1453,7 +1456,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION gapless.column_enclose(expression text) IS 'Private, for attach_gapless. An expression between parentheses.';
-CREATE FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean) RETURNS bigint
+CREATE FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, attachment bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean) RETURNS bigint
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
@@ -1523,50 +1526,46 @@ BEGIN
             ));
         END IF;
     END IF;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
     VALUES (
         column_enter.name,
         coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
         column_enter.first,
         column_enter.last,
-        dates[size]
+        dates[size],
+        column_enter.attachment
     );
     RETURN NULL;
 END;
 $$;
-COMMENT ON FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean) IS 'Private, for the triggers of attach_gapless. Enters the numbers of rows that arrived into the journal, where column_enter_row has not, after it has verified that they are the sequence''s next ones. Returns NULL, or the first value between the journal and them whose row is still to be found. Raises 23514 for a date before the predecessor''s, 428C9 for numbers that are not the transaction''s own.';
-CREATE FUNCTION gapless.column_enter_row(target regclass, target_column name, name text, value bigint, dated timestamp without time zone, note text) RETURNS boolean
+COMMENT ON FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, attachment bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean) IS 'Private, for the triggers of attach_gapless. Enters the numbers of rows that arrived into the journal, where column_enter_row has not, after it has verified that they are the sequence''s next ones. Returns NULL, or the first value between the journal and them whose row is still to be found. Raises 23514 for a date before the predecessor''s, 428C9 for numbers that are not the transaction''s own.';
+CREATE FUNCTION gapless.column_enter_row(attachment bigint, name text, value bigint, dated timestamp without time zone, note text) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
     SET enable_seqscan TO 'off'
     AS $$
 BEGIN
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
-    SELECT entry.name, entry.ordinal, column_enter_row.value, column_enter_row.value, column_enter_row.dated
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
+    SELECT newest.name, newest.ordinal, column_enter_row.value, column_enter_row.value, column_enter_row.dated, newest.attachment
     FROM (
-        SELECT s.name
-        FROM gapless.sequence AS s
-        WHERE s.name = column_enter_row.name COLLATE "C"
-            AND s.target = column_enter_row.target
-            AND s.target_column = column_enter_row.target_column
-        FOR NO KEY UPDATE
-    ) AS locked
-    CROSS JOIN LATERAL (
         SELECT
             a.name,
             a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
             gapless.successor(a.last_value, 1, NULL) AS next,
-            a.dated
+            a.dated,
+            a.attachment
         FROM gapless.allocation AS a
-        WHERE a.name = locked.name
+        WHERE a.name = column_enter_row.name COLLATE "C"
         ORDER BY a.ordinal DESC
         LIMIT 1
-    ) AS entry
-    WHERE entry.next = column_enter_row.value AND (entry.dated > column_enter_row.dated) IS NOT TRUE;
+    ) AS newest
+    WHERE newest.next = column_enter_row.value
+        AND newest.attachment = column_enter_row.attachment
+        AND (newest.dated > column_enter_row.dated) IS NOT TRUE;
     RETURN FOUND AND (note IS NULL OR set_config('gapless.note_' || note, '', true) = '');
 END;
 $$;
-COMMENT ON FUNCTION gapless.column_enter_row(target regclass, target_column name, name text, value bigint, dated timestamp without time zone, note text) IS 'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the sequence''s next one, and returns whether it has. Locks as column_open.';
+COMMENT ON FUNCTION gapless.column_enter_row(attachment bigint, name text, value bigint, dated timestamp without time zone, note text) IS 'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, and returns whether it has. Locks nothing: column_open has the lock.';
 CREATE FUNCTION gapless.column_expect(target regclass, target_column name, name text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER
     SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1879,28 +1878,33 @@ CREATE FUNCTION gapless.column_next(target regclass, target_column name, initial
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    noted     text[] := nullif(current_setting('gapless.note_' || note, true), '')::text[];
+    noted     text     := current_setting('gapless.note_' || note, true);
+    place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
+    series    text     := substr(noted, strpos(noted, '}') + 1);
     following bigint;
     value     bigint;
     slot      text;
     entries   text;
     entry     text;
 BEGIN
-    IF noted[1] = relation::text AND noted[4] = name AND relation <> 0::oid THEN
-        following := pg_stat_get_xact_tuples_inserted(relation) - noted[2]::bigint;
-        IF noted[3]::bigint > 9223372036854775807 - following THEN
+    IF relation <> 0::oid AND current_setting('track_counts') = 'off' THEN
+        PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
+    END IF;
+    IF place[1] = relation::bigint AND series = name AND relation <> 0::oid THEN
+        following := pg_stat_get_xact_tuples_inserted(relation) - place[2];
+        IF place[3] > 9223372036854775807 - following THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
-        RETURN noted[3]::bigint + following;
+        RETURN place[3] + following;
     END IF;
     following := gapless.column_settle(note);
-    IF noted[4] = name THEN
+    IF series = name THEN
         value := following;
     ELSE
         IF following IS NOT NULL THEN
             PERFORM set_config('gapless.switched', 'on', true);
-            slot := 'gapless.next_' || (hashtext(noted[4]) & 63)::text;
-            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(noted[4], 0::bigint)::text || e'\t' || following::text || ';', true);
+            slot := 'gapless.next_' || (hashtext(series) & 63)::text;
+            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(series, 0::bigint)::text || e'\t' || following::text || ';', true);
         END IF;
         slot := 'gapless.next_' || (hashtext(name) & 63)::text;
         entries := current_setting(slot, true);
@@ -1913,11 +1917,11 @@ BEGIN
     IF value IS NULL THEN
         value := gapless.column_open(target, target_column, name, initial, NULL, relation);
     END IF;
-    IF relation = 0::oid THEN
-        PERFORM set_config('gapless.note_' || note, ARRAY['0', '0', (value::numeric + 1::numeric)::text, name]::text, true);
-    ELSE
-        PERFORM set_config('gapless.note_' || note, ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, value::text, name]::text, true);
-    END IF;
+    PERFORM set_config('gapless.note_' || note, CASE
+        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'
+        WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
+        ELSE '{0,0,NULL}'
+    END || name, true);
     RETURN value;
 END;
 $$;
@@ -1929,16 +1933,35 @@ CREATE FUNCTION gapless.column_open(target regclass, target_column name, name te
     AS $$
 DECLARE
     owner  gapless.sequence;
+    locked boolean;
     value  bigint;
     noted  text;
-    simple boolean;
 BEGIN
-    PERFORM FROM gapless.sequence AS s
+    -- The hot path: every expression of its own costs a transaction a microsecond or two, and every statement several.
+    SELECT true
+    INTO locked
+    FROM gapless.sequence AS s
     WHERE s.name = column_open.name COLLATE "C"
         AND s.target = column_open.target
         AND s.target_column = column_open.target_column
     FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
+    SELECT
+        gapless.successor(a.last_value, 1, NULL),
+        CASE WHEN note IS NOT NULL THEN set_config(
+            'gapless.note_' || note,
+            '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || gapless.successor(a.last_value, 1, NULL)::text || '}' || a.name,
+            true
+        ) END
+    INTO value, noted
+    FROM gapless.allocation AS a
+    WHERE a.name = column_open.name COLLATE "C"
+    ORDER BY a.ordinal DESC
+    LIMIT 1;
+    IF locked AND value IS NOT NULL AND current_setting('transaction_isolation') = 'read committed' THEN
+        RETURN value;
+    END IF;
+    IF locked IS NULL THEN
         -- The column's first use of it.
         IF column_open.name IS NULL THEN
             PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
@@ -1950,39 +1973,18 @@ BEGIN
             PERFORM gapless.column_claim(target, target_column, column_open.name);
         END IF;
     END IF;
-    -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote. What else there is to do is done
-    -- here, too: each expression of its own costs every transaction a microsecond or two.
-    SELECT
-        gapless.successor(a.last_value, 1, NULL),
-        CASE WHEN note IS NOT NULL THEN set_config(
-            'gapless.note_' || note,
-            -- The text of an array: to have PostgreSQL make one and print it costs every transaction more.
-            '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || gapless.successor(a.last_value, 1, NULL)::text
-                || ',"' || replace(replace(a.name, e'\\', e'\\\\'), '"', e'\\"') || '"}',
-            true
-        ) END,
-        current_setting('transaction_isolation') = 'read committed' AND current_setting('track_counts') = 'on'
-    INTO value, noted, simple
+    SELECT a.last_value
+    INTO value
     FROM gapless.allocation AS a
     WHERE a.name = column_open.name COLLATE "C"
     ORDER BY a.ordinal DESC
     LIMIT 1;
-    IF simple AND value IS NOT NULL THEN
-        RETURN value;
-    ELSIF simple IS NULL THEN
-        value := column_open.initial;
-        IF note IS NOT NULL THEN
-            noted := set_config(
-                'gapless.note_' || note,
-                ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, value::text, column_open.name]::text,
-                true
-            );
-        END IF;
-    ELSIF value IS NULL THEN
+    value := CASE WHEN FOUND THEN gapless.successor(value, 1, NULL) ELSE initial END;
+    IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_open.name, 1);
     END IF;
-    IF relation <> 0 AND current_setting('track_counts') = 'off' THEN
-        PERFORM gapless.column_refuse('uncounted', target, target_column, column_open.name, NULL);
+    IF note IS NOT NULL THEN
+        noted := set_config('gapless.note_' || note, '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}' || column_open.name, true);
     END IF;
     -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the table.
     -- Writing the journal's next row raises 40001 for it; that row is not meant to stay.
@@ -2128,13 +2130,16 @@ CREATE FUNCTION gapless.column_settle(note text) RETURNS bigint
     LANGUAGE plpgsql
     AS $$
 DECLARE
-    noted text[] := nullif(current_setting('gapless.note_' || note, true), '')::text[];
+    noted     text     := current_setting('gapless.note_' || note, true);
+    place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
+    following bigint;
 BEGIN
-    IF noted[1] <> '0' THEN
-        noted := ARRAY['0', '0', (noted[3]::numeric + (pg_stat_get_xact_tuples_inserted(noted[1]::oid) - noted[2]::bigint)::numeric)::text, noted[4]];
-        noted[5] := set_config('gapless.note_' || note, noted::text, true);
+    IF place[1] <> 0::bigint THEN
+        following := pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2];
+        place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
+        noted := set_config('gapless.note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
-    RETURN CASE WHEN noted[3]::numeric <= 9223372036854775807::numeric THEN noted[3]::bigint END;
+    RETURN place[3];
 END;
 $$;
 COMMENT ON FUNCTION gapless.column_settle(note text) IS 'Private, for the triggers of attach_gapless. Brings column_next''s note up to date; the number that it has for the next row. Runs with the rights and the search_path of the trigger''s function.';
@@ -2176,7 +2181,7 @@ BEGIN
     END IF;
     value := gapless.column_open(target, target_column, column_take.name, initial, NULL, NULL);
     IF gapless.column_enter(
-        target, target_column, column_take.name, initial, value, value, 1,
+        target, target_column, column_take.name, initial, NULL, value, value, 1,
         CASE WHEN column_take.dated IS NOT NULL THEN ARRAY[column_take.dated] END, true
     ) IS NOT NULL THEN
         PERFORM gapless.column_refuse('torn', target, target_column, column_take.name, NULL);
@@ -2864,7 +2869,8 @@ CREATE TABLE gapless.allocation (
     allocated_by text DEFAULT SESSION_USER NOT NULL COLLATE pg_catalog."C",
     allocated_as text DEFAULT NULLIF(current_setting('role'::text), 'none'::text) COLLATE pg_catalog."C",
     token uuid DEFAULT (NULLIF(current_setting('gapless.token'::text, true), ''::text))::uuid,
-    dated timestamp without time zone
+    dated timestamp without time zone,
+    attachment bigint
 );
 COMMENT ON TABLE gapless.allocation IS 'The journal: one row for each run of values that was given out, in the order of ordinal within a name. The newest row is the counter.';
 COMMENT ON COLUMN gapless.allocation.name IS 'The sequence. No foreign key: see gapless.sequence.';
@@ -2878,6 +2884,7 @@ COMMENT ON COLUMN gapless.allocation.allocated_by IS 'session_user: who logged i
 COMMENT ON COLUMN gapless.allocation.allocated_as IS 'The role chosen by SET ROLE, or NULL.';
 COMMENT ON COLUMN gapless.allocation.token IS 'The mark that the transaction was given by mark_gapless, or NULL: with it outcome_gapless finds out whether it committed.';
 COMMENT ON COLUMN gapless.allocation.dated IS 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
+COMMENT ON COLUMN gapless.allocation.attachment IS 'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone.';
 CREATE TABLE gapless.sequence (
     name text NOT NULL COLLATE pg_catalog."C",
     adoptions bigint DEFAULT 0 NOT NULL,
@@ -3056,10 +3063,10 @@ REVOKE ALL ON FUNCTION gapless.check_reset(name text, initial bigint, reset bigi
 REVOKE ALL ON FUNCTION gapless.check_role(role name) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_adopt(target regclass, target_column name, names text[], lasts bigint[], dates timestamp without time zone[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_claim(target regclass, target_column name, name text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, function text, OUT trigger_body text, OUT rows_body text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_code(target regclass, target_column name, key name[], name text, initial bigint, format text, condition text, chronology text, at_commit boolean, attachment bigint, function text, OUT trigger_body text, OUT rows_body text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_enclose(expression text) FROM PUBLIC;
-REVOKE ALL ON FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean) FROM PUBLIC;
-REVOKE ALL ON FUNCTION gapless.column_enter_row(target regclass, target_column name, name text, value bigint, dated timestamp without time zone, note text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_enter(target regclass, target_column name, name text, initial bigint, attachment bigint, first bigint, last bigint, size bigint, dates timestamp without time zone[], proven boolean) FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_enter_row(attachment bigint, name text, value bigint, dated timestamp without time zone, note text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_expect(target regclass, target_column name, name text) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_expression(target regclass, path text, parameter text, expression text, OUT type regtype, OUT columns smallint[], OUT settings text[]) FROM PUBLIC;
 REVOKE ALL ON FUNCTION gapless.column_forget(target regclass, target_column name) FROM PUBLIC;

@@ -292,7 +292,8 @@ BEGIN
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
-    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit, function);
+    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit,
+        hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807, function);
     -- A pinned setting cannot change what the expressions mean from one session to the next.
     SELECT pg_catalog.format('SET search_path = %s', path) || coalesce(string_agg(
         pg_catalog.format(' SET %I = %L', s.name, CASE s.name

@@ -18,29 +18,34 @@ CREATE OR REPLACE FUNCTION gapless.column_next(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted     text[] := nullif(current_setting('gapless.note_' || note, true), '')::text[];
+    noted     text     := current_setting('gapless.note_' || note, true);
+    place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
+    series    text     := substr(noted, strpos(noted, '}') + 1);
     following bigint;
     value     bigint;
     slot      text;
     entries   text;
     entry     text;
 BEGIN
-    IF noted[1] = relation::text AND noted[4] = name AND relation <> 0::oid THEN
-        following := pg_stat_get_xact_tuples_inserted(relation) - noted[2]::bigint;
-        IF noted[3]::bigint > 9223372036854775807 - following THEN
+    IF relation <> 0::oid AND current_setting('track_counts') = 'off' THEN
+        PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
+    END IF;
+    IF place[1] = relation::bigint AND series = name AND relation <> 0::oid THEN
+        following := pg_stat_get_xact_tuples_inserted(relation) - place[2];
+        IF place[3] > 9223372036854775807 - following THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
-        RETURN noted[3]::bigint + following;
+        RETURN place[3] + following;
     END IF;
 
     following := gapless.column_settle(note);
-    IF noted[4] = name THEN
+    IF series = name THEN
         value := following;
     ELSE
         IF following IS NOT NULL THEN
             PERFORM set_config('gapless.switched', 'on', true);
-            slot := 'gapless.next_' || (hashtext(noted[4]) & 63)::text;
-            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(noted[4], 0::bigint)::text || e'\t' || following::text || ';', true);
+            slot := 'gapless.next_' || (hashtext(series) & 63)::text;
+            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(series, 0::bigint)::text || e'\t' || following::text || ';', true);
         END IF;
         slot := 'gapless.next_' || (hashtext(name) & 63)::text;
         entries := current_setting(slot, true);
@@ -53,11 +58,11 @@ BEGIN
     IF value IS NULL THEN
         value := gapless.column_open(target, target_column, name, initial, NULL, relation);
     END IF;
-    IF relation = 0::oid THEN
-        PERFORM set_config('gapless.note_' || note, ARRAY['0', '0', (value::numeric + 1::numeric)::text, name]::text, true);
-    ELSE
-        PERFORM set_config('gapless.note_' || note, ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, value::text, name]::text, true);
-    END IF;
+    PERFORM set_config('gapless.note_' || note, CASE
+        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'
+        WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
+        ELSE '{0,0,NULL}'
+    END || name, true);
     RETURN value;
 END;
 $function$;

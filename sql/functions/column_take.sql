@@ -47,7 +47,7 @@ BEGIN
 
     value := gapless.column_open(target, target_column, column_take.name, initial, NULL, NULL);
     IF gapless.column_enter(
-        target, target_column, column_take.name, initial, value, value, 1,
+        target, target_column, column_take.name, initial, NULL, value, value, 1,
         CASE WHEN column_take.dated IS NOT NULL THEN ARRAY[column_take.dated] END, true
     ) IS NOT NULL THEN
         PERFORM gapless.column_refuse('torn', target, target_column, column_take.name, NULL);

@@ -60,6 +60,7 @@ CREATE TABLE gapless.allocation (
     allocated_as text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
     token        uuid        DEFAULT nullif(current_setting('gapless.token', true), '')::uuid,
     dated        timestamp,
+    attachment   bigint,
     CONSTRAINT allocation_pkey PRIMARY KEY (name, ordinal)
 );
 
@@ -89,6 +90,8 @@ COMMENT ON COLUMN gapless.allocation.token IS
 'The mark that the transaction was given by mark_gapless, or NULL: with it outcome_gapless finds out whether it committed.';
 COMMENT ON COLUMN gapless.allocation.dated IS
 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
+COMMENT ON COLUMN gapless.allocation.attachment IS
+'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone.';
 
 COMMENT ON CONSTRAINT allocation_pkey ON gapless.allocation IS
 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';

@@ -12,6 +12,7 @@ CREATE OR REPLACE FUNCTION gapless.column_code(
     condition     text,
     chronology    text,   -- of type timestamp already
     at_commit     boolean,
+    attachment    bigint,
     function      text,   -- what the trigger function will be called
     OUT trigger_body text,
     OUT rows_body    text
@@ -27,7 +28,9 @@ DECLARE
     arguments text := CASE WHEN partitioned THEN format('%L::regclass', target) ELSE 'TG_RELID' END || format(', %L', target_column);
     renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
         ELSE format('TG_RELID <> %L::regclass::oid', target) END;
-    note      text := quote_literal(left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12));
+    digest    text := left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12);
+    note      text := quote_literal(digest);
+    noted     text := quote_literal('gapless.note_' || digest);
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
     series    text := gapless.column_enclose(name) || '::text';
     due       text := coalesce(gapless.column_enclose(condition), 'true');
@@ -93,8 +96,8 @@ BEGIN
         e'            IF run.rows <> run.size THEN\n'
         '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
         '            END IF;\n'
-        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%1$s, run.series, run.first, run.dates[1], NULL) THEN\n'
-        '                gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, false)\n'
+        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%5$s, run.series, run.first, run.dates[1], NULL) THEN\n'
+        '                gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, false)\n'
         '            END;\n'
         '            IF value IS NOT NULL THEN\n'
         '                IF %4$s THEN\n'
@@ -105,11 +108,11 @@ BEGIN
         '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
         '            GROUP BY n.series\n'
         '                INTO run;\n'
-        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, run.first, run.last, run.size, run.dates, true) IS NOT NULL THEN\n'
+        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, true) IS NOT NULL THEN\n'
         '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
         '                END IF;\n'
         '            END IF;\n',
-        arguments, initial, format(runs, source), renamed
+        arguments, initial, format(runs, source), renamed, attachment
     );
 
     -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
@@ -156,14 +159,14 @@ BEGIN
                     CASE WHEN place = '0' THEN
                         e'            %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
                     ELSE
-                        e'            IF current_setting(''gapless.note_'' || %4$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' THEN -- not the first row of the statement\n'
-                        '                %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
-                        '            ELSE\n'
-                        '                %1$s := gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s);\n'
-                        '            END IF;\n'
+                        e'            %1$s := CASE\n'
+                        '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' -- not the first row of the statement\n'
+                        '                THEN gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
+                        '                ELSE gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
+                        '            END;\n'
                     END,
                     CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
-                    arguments, initial, note, series, place
+                    arguments, initial, note, series, place, noted
                 )
                 || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(
                     e'            NEW.%1$I := %2$s;\n'
@@ -176,8 +179,8 @@ BEGIN
             END
             || CASE WHEN condition IS NULL THEN '' ELSE
                 CASE WHEN at_commit THEN '' ELSE format(
-                    e'        ELSIF current_setting(''gapless.note_'' || %1$s, true) <> '''' THEN\n'
-                    '            value := gapless.column_settle(%1$s);\n', note
+                    e'        ELSIF current_setting(%2$s, true) <> '''' THEN\n'
+                    '            value := gapless.column_settle(%1$s);\n', note, noted
                 ) END
                 || e'        END IF;\n'
             END
@@ -275,7 +278,7 @@ BEGIN
                 '        value := gapless.column_settle(%8$s);\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
-                series, value, dated, written, arguments, format(runs, 'inserted'), enter, note
+                series, value, dated, written, attachment, format(runs, 'inserted'), enter, note
             );
         END IF;
         arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(

@@ -9,6 +9,7 @@ CREATE OR REPLACE FUNCTION gapless.column_enter(
     target_column name,
     name          text,
     initial       bigint,
+    attachment    bigint,      -- the column's, which column_enter_row will look for; or NULL
     first         bigint,
     last          bigint,
     size          bigint,      -- how many different values there are, first and last among them
@@ -86,13 +87,14 @@ BEGIN
             ));
         END IF;
     END IF;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
+    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
     VALUES (
         column_enter.name,
         coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
         column_enter.first,
         column_enter.last,
-        dates[size]
+        dates[size],
+        column_enter.attachment
     );
     RETURN NULL;
 END;

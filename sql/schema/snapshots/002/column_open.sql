@@ -17,16 +17,36 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     owner  gapless.sequence;
+    locked boolean;
     value  bigint;
     noted  text;
-    simple boolean;
 BEGIN
-    PERFORM FROM gapless.sequence AS s
+    -- The hot path: every expression of its own costs a transaction a microsecond or two, and every statement several.
+    SELECT true
+    INTO locked
+    FROM gapless.sequence AS s
     WHERE s.name = column_open.name COLLATE "C"
         AND s.target = column_open.target
         AND s.target_column = column_open.target_column
     FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
+    -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
+    SELECT
+        gapless.successor(a.last_value, 1, NULL),
+        CASE WHEN note IS NOT NULL THEN set_config(
+            'gapless.note_' || note,
+            '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || gapless.successor(a.last_value, 1, NULL)::text || '}' || a.name,
+            true
+        ) END
+    INTO value, noted
+    FROM gapless.allocation AS a
+    WHERE a.name = column_open.name COLLATE "C"
+    ORDER BY a.ordinal DESC
+    LIMIT 1;
+    IF locked AND value IS NOT NULL AND current_setting('transaction_isolation') = 'read committed' THEN
+        RETURN value;
+    END IF;
+
+    IF locked IS NULL THEN
         -- The column's first use of it.
         IF column_open.name IS NULL THEN
             PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
@@ -38,40 +58,18 @@ BEGIN
             PERFORM gapless.column_claim(target, target_column, column_open.name);
         END IF;
     END IF;
-
-    -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote. What else there is to do is done
-    -- here, too: each expression of its own costs every transaction a microsecond or two.
-    SELECT
-        gapless.successor(a.last_value, 1, NULL),
-        CASE WHEN note IS NOT NULL THEN set_config(
-            'gapless.note_' || note,
-            -- The text of an array: to have PostgreSQL make one and print it costs every transaction more.
-            '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || gapless.successor(a.last_value, 1, NULL)::text
-                || ',"' || replace(replace(a.name, e'\\', e'\\\\'), '"', e'\\"') || '"}',
-            true
-        ) END,
-        current_setting('transaction_isolation') = 'read committed' AND current_setting('track_counts') = 'on'
-    INTO value, noted, simple
+    SELECT a.last_value
+    INTO value
     FROM gapless.allocation AS a
     WHERE a.name = column_open.name COLLATE "C"
     ORDER BY a.ordinal DESC
     LIMIT 1;
-    IF simple AND value IS NOT NULL THEN
-        RETURN value;
-    ELSIF simple IS NULL THEN
-        value := column_open.initial;
-        IF note IS NOT NULL THEN
-            noted := set_config(
-                'gapless.note_' || note,
-                ARRAY[relation::text, pg_stat_get_xact_tuples_inserted(relation)::text, value::text, column_open.name]::text,
-                true
-            );
-        END IF;
-    ELSIF value IS NULL THEN
+    value := CASE WHEN FOUND THEN gapless.successor(value, 1, NULL) ELSE initial END;
+    IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_open.name, 1);
     END IF;
-    IF relation <> 0 AND current_setting('track_counts') = 'off' THEN
-        PERFORM gapless.column_refuse('uncounted', target, target_column, column_open.name, NULL);
+    IF note IS NOT NULL THEN
+        noted := set_config('gapless.note_' || note, '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}' || column_open.name, true);
     END IF;
 
     -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the table.

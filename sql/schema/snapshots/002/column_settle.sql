@@ -8,13 +8,16 @@ CREATE OR REPLACE FUNCTION gapless.column_settle(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted text[] := nullif(current_setting('gapless.note_' || note, true), '')::text[];
+    noted     text     := current_setting('gapless.note_' || note, true);
+    place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
+    following bigint;
 BEGIN
-    IF noted[1] <> '0' THEN
-        noted := ARRAY['0', '0', (noted[3]::numeric + (pg_stat_get_xact_tuples_inserted(noted[1]::oid) - noted[2]::bigint)::numeric)::text, noted[4]];
-        noted[5] := set_config('gapless.note_' || note, noted::text, true);
+    IF place[1] <> 0::bigint THEN
+        following := pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2];
+        place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
+        noted := set_config('gapless.note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
-    RETURN CASE WHEN noted[3]::numeric <= 9223372036854775807::numeric THEN noted[3]::bigint END;
+    RETURN place[3];
 END;
 $function$;
 
