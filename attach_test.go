@@ -310,7 +310,7 @@ func TestAttachCompilesIntoAReadableFunctionThatDetachDrops(t *testing.T) {
 	require.NotContains(t, code, "EXECUTE", "plain SQL")
 	require.Contains(t, *value[string](s, "SELECT obj_description('invoices_number_gapless'::regproc)"), "gapless.attach_gapless")
 	require.Zero(t, s.number(`SELECT count(*) FROM pg_proc, aclexplode(proacl) AS acl WHERE proname LIKE 'invoices_number_gapless%' AND acl.grantee = 0`))
-	require.EqualValues(t, 2, s.number(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'invoices_number_gapless%' AND proacl IS NOT NULL AND array_to_string(proconfig, ' ') LIKE '%search_path=public, pg_temp%'`))
+	require.EqualValues(t, 2, s.number(`SELECT count(*) FROM pg_proc WHERE proname LIKE 'invoices_number_gapless%' AND proacl IS NOT NULL AND array_to_string(proconfig, ' ') LIKE '%search_path=pg_catalog, pg_temp%'`))
 
 	s.do("INSERT INTO invoices (tenant) VALUES ('a'), ('a')")
 	s.do("SELECT gapless.detach_gapless('invoices', 'number')")
@@ -1210,6 +1210,37 @@ func TestAttachedExpressionsMeanTheSameInEverySession(t *testing.T) {
 	}
 	require.Equal(t, []string{"right 2026|2026-02-01|1 day 02:00:00|0.30000000000000004|2026-01-01|2026-02-01 15"}, texts(s, "SELECT name || ' ' || last_value FROM gapless.sequences"))
 	requireClean(s)
+}
+
+// TestAttachPinsItsCallersSearchPathWhereTheExpressionsNeedIt has expressions that mean the same under any path, and some that do not.
+func TestAttachPinsItsCallersSearchPathWhereTheExpressionsNeedIt(t *testing.T) {
+	t.Parallel()
+	s := connect(t, pgtest.New(t))
+	s.do("CREATE TYPE kind AS ENUM ('a', 'b'); CREATE DOMAIN code AS text; CREATE TYPE pair AS (x regclass)")
+	s.do("CREATE FUNCTION year(date) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT date_part('year', $1)::text $$")
+	s.do("CREATE TABLE a (tenant text, k kind, c code, p pair, r regclass, tags text[], issued_on date, at timestamptz, number bigint UNIQUE, id int PRIMARY KEY)")
+	for expression, needed := range map[string]bool{
+		"'a'": false, "NEW.tenant": false, "NEW.tenant || '/' || NEW.id % 1": false, "NEW.tenant || to_char(NEW.issued_on, 'YYYY')": false,
+		"date_part('year', NEW.at)": false, "coalesce(NEW.tenant, '') || greatest(NEW.id, 9) || nullif(NEW.id, 4) % 1": false, "NEW.k": false,
+		"NEW.tenant || (NEW.k = 'a')": false, "CASE WHEN NEW.k IN ('a', 'b') THEN 'x' ELSE 'y' END": false,
+		"NEW.tenant || (NEW.k = 'a'::kind)": true, "NEW.tenant || (NEW.k = 'a'::public.kind)": false, "year(NEW.issued_on)": true, "public.year(NEW.issued_on)": true,
+		"NEW.r": true, "NEW.p::text": true, "NEW.tags[1]": false, "(ARRAY[NEW.r])[1]": true, "(NEW.tenant, NEW.id % 1)::text": true, "NEW.c": true, "NEW.tenant::code": true,
+	} {
+		for _, atCommit := range []bool{false, true} {
+			s.do("BEGIN")
+			s.do("SELECT gapless.attach_gapless('a', 'number', $1, at_commit => $2)", expression, atCommit)
+			want := map[bool]string{false: "pg_catalog, pg_temp", true: "public, pg_temp"}[needed]
+			require.Equal(t, []string{"search_path=" + want, "search_path=" + want},
+				texts(s, `SELECT setting FROM pg_proc, unnest(proconfig) AS setting WHERE proname LIKE 'a\_number\_gapless%' AND setting LIKE 'search\_path=%'`), expression)
+			s.do(`INSERT INTO a (id, tenant, k, c, p, r, tags, issued_on, at)
+				SELECT id, 'a', 'a', 'c', '(a)', 'a', '{x}', '2026-01-01', '2026-01-01' FROM unnest('{1,3}'::int[]) AS id`)
+			s.do("INSERT INTO a (id, tenant, k, c, p, r, tags, issued_on, at) VALUES (5, 'a', 'a', 'c', '(a)', 'a', '{x}', '2026-01-01', '2026-01-01')")
+			s.do("SET CONSTRAINTS ALL IMMEDIATE")
+			require.EqualValues(t, 3, s.number("SELECT max(number) FROM a"), expression)
+			require.Empty(t, texts(s, unexplained), expression)
+			s.do("ROLLBACK")
+		}
+	}
 }
 
 func TestAttachWorksWithRowSecurity(t *testing.T) {

@@ -30,7 +30,7 @@ var columnTraps = []trap{
 	},
 	{
 		name:    "the count of inserted rows goes on after a savepoint is rolled back",
-		changes: []change{{"functions/column_enter_row.sql", createFunction, " AND (note IS NULL OR set_config('gapless.note_' || note, '', true) = '')", ""}},
+		changes: []change{{"functions/column_enter_row.sql", createFunction, " AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.note_', note), '', true) OPERATOR(pg_catalog.=) '')", ""}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := connect(t, database)
 			s.do("CREATE TABLE a (key int, number bigint UNIQUE)")
@@ -56,7 +56,7 @@ var columnTraps = []trap{
 	},
 	{
 		name:    "the session's search_path says what an expression means",
-		changes: []change{{"functions/attach_gapless.sql", createFunction, "pg_catalog.format('SET search_path = %s', path)", "'SET work_mem = 4096'"}},
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END)", "'SET work_mem = 4096'"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := connect(t, database)
 			s.do("CREATE TABLE a (number bigint UNIQUE)")
@@ -83,6 +83,21 @@ var columnTraps = []trap{
 			s.do("INSERT INTO a VALUES ('2025-12-31 23:30:00+00')")
 			return expectNumber(1, s, "SELECT gapless.last_gapless('2025')::bigint")
 		},
+	},
+	{
+		name:     "column_open finds an operator on the path of a table's owner",
+		changes:  []change{{"functions/column_open.sql", createFunction, "s.target_column OPERATOR(pg_catalog.=) column_open", "s.target_column = column_open"}},
+		scenario: ownersOperator("SELECT gapless.column_open('h.a', 'number', 'a', 1, NULL, 0)", "name", "="),
+	},
+	{
+		name:     "column_enter_row finds an operator on the path of a table's owner",
+		changes:  []change{{"functions/column_enter_row.sql", createFunction, "a.name OPERATOR(pg_catalog.=) column_enter_row", "a.name = column_enter_row"}},
+		scenario: ownersOperator("SELECT gapless.column_enter_row(1, 'a', 1, NULL, NULL)", "text", "="),
+	},
+	{
+		name:     "successor finds an operator on the path of a table's owner",
+		changes:  []change{{"functions/successor.sql", createFunction, "last_value OPERATOR(pg_catalog.<) 9223372036854775807", "last_value < 9223372036854775807"}},
+		scenario: ownersOperator("SELECT gapless.column_open('h.a', 'number', 'a', 1, NULL, 0)", "bigint", "<"),
 	},
 	{
 		name: "an expression is compiled into a function of the schema's owner, which hands out the owner's rights",
@@ -148,7 +163,7 @@ var columnTraps = []trap{
 	},
 	{
 		name:    "under REPEATABLE READ a number that the snapshot does not show is a double, and no reason to retry",
-		changes: []change{{"functions/column_open.sql", createFunction, "    IF current_setting('transaction_isolation') <> 'read committed' THEN\n", "    IF false THEN\n"}},
+		changes: []change{{"functions/column_open_first.sql", createFunction, "    IF current_setting('transaction_isolation') <> 'read committed' THEN\n", "    IF false THEN\n"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			one, two := connect(t, database), connect(t, database)
 			one.do("CREATE TABLE a (number bigint UNIQUE)")
@@ -203,4 +218,31 @@ var columnTraps = []trap{
 			return r.err
 		},
 	},
+}
+
+// ownersOperator is a table's owner who calls, with an operator of a type with itself first on the path, what runs with the rights of the
+// schema's owner.
+func ownersOperator(call, operand, operator string) func(*testing.T, *pgtest.Database) error {
+	return func(t *testing.T, database *pgtest.Database) error {
+		s, hostile := connect(t, database), connect(t, database)
+		_, quoted := role(t, database, "hostile")
+		mayAttach(s, quoted)
+		s.do("CREATE TABLE ran (by name); GRANT INSERT ON ran TO PUBLIC")
+		s.do("CREATE SCHEMA h AUTHORIZATION " + quoted)
+		hostile.do("SET ROLE " + quoted)
+		hostile.do("CREATE TABLE h.a (number bigint UNIQUE)")
+		hostile.do("SELECT gapless.attach_gapless('h.a', 'number', '''a''')")
+		hostile.do("INSERT INTO h.a DEFAULT VALUES")
+		hostile.do("CREATE FUNCTION h.compare(" + operand + ", " + operand + ") RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.ran VALUES (current_user); RETURN true; END $$")
+		hostile.do("CREATE OPERATOR h." + operator + " (LEFTARG = " + operand + ", RIGHTARG = " + operand + ", FUNCTION = h.compare)")
+		hostile.do("GRANT USAGE ON SCHEMA h TO PUBLIC")
+		fresh := connect(t, database) // which has no plan yet
+		fresh.do("SET ROLE " + quoted)
+		fresh.do("SET search_path = h, pg_catalog")
+		fresh.do(call)
+		if by := texts(s, "SELECT DISTINCT by::text FROM ran"); len(by) > 0 {
+			return fmt.Errorf("it ran with the rights of %q", by)
+		}
+		return nil
+	}
 }

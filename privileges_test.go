@@ -76,10 +76,11 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.audit_gapless()",
 		"SELECT gapless.audit_numbers('a')",
 		"SELECT gapless.column_adopt('pg_class', 'relname', '{a}', '{1}', '{NULL}')",
-		"SELECT gapless.column_code('pg_class', 'relname', '{a}', 'a', 1, NULL, NULL, NULL, false, 1, 'a.f')",
+		"SELECT gapless.column_code('pg_class', 'relname', '{a}', 'a', 1, NULL, NULL, NULL, false, 1, false, 'a.f')",
 		"SELECT gapless.column_enclose('a')",
 		"SELECT gapless.column_enter('pg_class', 'relname', 'a', 1, 1, 1, 1, 1, NULL, false)",
 		"SELECT gapless.column_enter_row(1, 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_enter_row_pinned(1, 'a', 1, NULL, NULL)",
 		"SELECT gapless.column_expect('pg_class', 'relname', 'a')",
 		"SELECT gapless.column_expression('pg_class', 'public', 'name', 'a')",
 		"SELECT gapless.column_forget('pg_class', 'relname')",
@@ -89,6 +90,8 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.column_move('leave', 'a', 1, NULL)",
 		"SELECT gapless.column_next('pg_class', 'relname', 1, 'gapless.note', 1, 'a')",
 		"SELECT gapless.column_open('pg_class', 'relname', 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_open_first('pg_class', 'relname', 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_open_pinned('pg_class', 'relname', 'a', 1, NULL, NULL)",
 		"SELECT gapless.column_claim('pg_class', 'relname', 'a')",
 		"SELECT gapless.column_take('pg_class', 'relname', 'a', 1, NULL)",
 		"SELECT gapless.column_refuse('written', 'pg_class', 'relname', 'a', '1')",
@@ -244,9 +247,9 @@ func TestEveryObjectHasAComment(t *testing.T) {
 		UNION ALL SELECT conname FROM pg_constraint WHERE connamespace = 'gapless'::regnamespace AND contype <> 'n' AND obj_description(oid, 'pg_constraint') IS NULL
 		UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
 		UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e' AND obj_description(oid, 'pg_type') IS NULL`))
-	// The exceptions: one takes the caller's for its expressions, two run under that of the trigger function that calls them, and
-	// one is inlined into statements of functions that pin it.
-	require.ElementsMatch(t, []string{"attach_gapless", "column_next", "column_settle", "successor"}, texts(s, `
+	// The exceptions: one takes the caller's for its expressions; two run with the rights and the path of the trigger function that calls
+	// them; and two with the rights of the schema's owner, and one inlined into those, qualify even their operators.
+	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next", "column_open", "column_settle", "successor"}, texts(s, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`))
 	require.Empty(t, texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proisstrict`))
@@ -255,6 +258,6 @@ func TestEveryObjectHasAComment(t *testing.T) {
 	require.Equal(t, texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosecdef ORDER BY 1`),
 		texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
 			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
-			OR proname IN ('column_adopt', 'column_enter', 'column_enter_row', 'column_expect', 'column_is_void', 'column_lock', 'column_move', 'column_open', 'column_release', 'column_take')
+			OR proname IN ('column_adopt', 'column_enter', 'column_enter_row', 'column_expect', 'column_is_void', 'column_lock', 'column_move', 'column_open', 'column_open_first', 'column_release', 'column_take')
 			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")
 }

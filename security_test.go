@@ -10,6 +10,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -287,10 +288,10 @@ const secObjects = `	table: allocation, moving, pending, sequence, void
 	table constraint: allocation_pkey on allocation, moving_pkey on moving, pending_pkey on pending, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void
 	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_free, check_name, check_reset
-	function: check_role, column_adopt, column_claim, column_code, column_enclose, column_enter, column_enter_row, column_expect
-	function: column_expression, column_forget, column_guard, column_is_void, column_lock, column_move, column_next, column_open
-	function: column_refuse, column_release, column_settle, column_take, column_truncate, delete_gapless, detach_gapless
-	function: flush_gapless, grant_gapless
+	function: check_role, column_adopt, column_claim, column_code, column_enclose, column_enter, column_enter_row, column_enter_row_pinned
+	function: column_expect, column_expression, column_forget, column_guard, column_is_void, column_lock, column_move, column_next
+	function: column_open, column_open_first, column_open_pinned, column_refuse, column_release, column_settle, column_take
+	function: column_truncate, delete_gapless, detach_gapless, flush_gapless, grant_gapless
 	function: last_gapless, lock_sequence, mark_gapless, next_gapless, next_gapless_batch, open_sequence, outcome_gapless, peek_gapless
 	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, successor, void_gapless`
 
@@ -591,6 +592,55 @@ func secHostile(t *testing.T, database *pgtest.Database) (owner, hostile session
 		hostile.do("INSERT INTO h." + table + " VALUES ('2026-01-01')")
 	}
 	return owner, hostile, name
+}
+
+// TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights calls what numbers columns, where it runs with the rights of the
+// schema's owner, as a role that may attach, with operators, functions and types of its own first on the path.
+func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, hostile, name := secHostile(t, database)
+	quoted := pgx.Identifier{name}.Sanitize()
+	owner.do("CREATE SCHEMA evil AUTHORIZATION " + quoted)
+	owner.do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.allocation_kind TO " + quoted)
+	hostile.do(secEvil)
+	attachment := strconv.FormatInt(owner.number("SELECT max(attachment) FROM gapless.allocation WHERE name = 'ha'"), 10)
+	calls := map[string][]string{
+		"column_open": {
+			"SELECT gapless.column_open('h.a', 'number', 'ha', 1, 'x', 0)", "SELECT gapless.column_open('h.a', 'number', 'new', 1, NULL, 0)",
+			"SELECT gapless.column_open_pinned('h.a', 'number', 'ha', 1, 'x', 0)",
+		},
+		"column_open_first": {"SELECT gapless.column_open_first('h.a', 'number', 'new', 1, 'x', 0)"},
+		"column_enter_row": {
+			"SELECT gapless.column_enter_row($a, 'ha', 2, '2026-01-02', 'x')", "SELECT gapless.column_enter_row_pinned($a, 'ha', 2, '2026-01-02', 'x')",
+		},
+		"column_enter":   {"SELECT gapless.column_enter('h.a', 'number', 'ha', 1, $a, 2, 4, 3, '{2026-01-01,2026-01-01,2026-01-01}', false)"},
+		"column_take":    {"SELECT gapless.column_take('h.a', 'number', 'ha', 1, '2026-01-02')", "SELECT gapless.column_take('h.a', 'number', 'new', 1, NULL)"},
+		"column_move":    {"SELECT gapless.column_move('leave', 'ha', 1, NULL), gapless.column_move('arrive', 'ha', 1, NULL), gapless.column_move('arrived', 'ha', 1, NULL)"},
+		"column_expect":  {"SELECT gapless.column_expect('h.a', 'number', 'ha'), gapless.column_expect('h.a', 'number', 'new')"},
+		"column_lock":    {"SELECT gapless.column_lock()"},
+		"column_is_void": {"SELECT gapless.column_is_void('ha', 1)"},
+		"column_adopt":   {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}')"},
+		"column_release": {"SELECT gapless.column_release('h.a', 'number')"},
+	}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
+		texts(owner, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column\_%' AND prosecdef`))
+	for _, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
+		for _, isolation := range []string{"READ COMMITTED", "REPEATABLE READ"} {
+			for function, statements := range calls {
+				s := secAs(t, database, quoted) // which has no plan yet
+				s.do("CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (public.ran())")
+				s.do("SET search_path = " + searchPath)
+				for _, statement := range statements {
+					s.do("BEGIN ISOLATION LEVEL " + isolation)
+					s.do(strings.ReplaceAll(statement, "$a", attachment))
+					s.do("ROLLBACK")
+					require.Empty(t, secWhoRan(owner, s), "%s: %s under %s", function, statement, searchPath)
+				}
+				s.do("DISCARD TEMP")
+			}
+		}
+	}
 }
 
 // TestWhatAnAuditRunsOfATableOwnersIsUndone has a table's owner put code in the place of the function that attach made. The
@@ -1176,6 +1226,55 @@ func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
 	s.do("ROLLBACK")
 	require.Equal(t, before, texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1"))
 	require.EqualValues(t, 2, other.number("SELECT gapless.next_gapless('payroll')"))
+}
+
+// TestALieAboutTheNextNumberMakesOthersFailAndNothingElse has a role that tells the trigger the next number by a setting, and so comes
+// by it without the sequence's lock.
+func TestALieAboutTheNextNumberMakesOthersFailAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := connect(t, database)
+	_, app := role(t, database, "app")
+	s.do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
+	s.do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
+	s.do("GRANT SELECT, INSERT ON bills TO " + app)
+	s.do("INSERT INTO bills VALUES ('a'), ('a')")
+	note := *value[string](s, "SELECT (regexp_match(prosrc, 'gapless.note_[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless'")
+	liar := secAs(t, database, app)
+	lie := func() {
+		liar.do("BEGIN")
+		liar.do("SELECT set_config($1, '{0,0,' || (SELECT max(number) + 1 FROM bills) || '}a', true)", note)
+		liar.do("INSERT INTO bills VALUES ('a')")
+	}
+
+	for _, end := range []string{"ROLLBACK", "COMMIT"} {
+		lie()
+		honest := connect(t, database)
+		done := honest.laterNumber("INSERT INTO bills VALUES ('a') RETURNING number")
+		awaitWaiter(t, s, honest.pid())
+		liar.do(end)
+		var pg *pgconn.PgError
+		if got := <-done; end == "COMMIT" {
+			require.ErrorAs(t, got.err, &pg)
+			require.Equal(t, "23505", pg.Code)
+			honest.do("INSERT INTO bills VALUES ('a')")
+		} else {
+			require.NoError(t, got.err)
+		}
+		require.Empty(t, texts(s, unexplained))
+	}
+	require.Equal(t, []int64{1, 2, 3, 4, 5}, s.numbers("SELECT number FROM bills ORDER BY 1"))
+
+	// Behind one who has the number already, it waits, and fails itself.
+	s.do("BEGIN")
+	s.do("INSERT INTO bills VALUES ('a')")
+	liar.do("BEGIN")
+	liar.do("SELECT set_config($1, '{0,0,6}a', true)", note)
+	done := liar.laterNumber("INSERT INTO bills VALUES ('a') RETURNING number")
+	awaitWaiter(t, connect(t, database), liar.pid())
+	s.do("COMMIT")
+	require.Error(t, (<-done).err)
+	require.Empty(t, texts(s, unexplained))
 }
 
 // TestARoleThatOnlyInsertsReachesOnlySequencesThatTheExpressionGives has a series that a column of the row chooses. Behind a

@@ -451,7 +451,7 @@ REVOKE ALL ON FUNCTION gapless.raise_stale FROM PUBLIC;
 -- -- successor: private; the one rule of which value follows another.
 --
 -- NULL when there is none, past 2^63-1. Plain SQL without SET, so that the planner inlines it into the
--- statements that allocate. No sum in it can overflow: reset is above initial, so it has a predecessor.
+-- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it has a predecessor.
 CREATE OR REPLACE FUNCTION gapless.successor(
     last_value bigint,
     initial    bigint,
@@ -460,8 +460,8 @@ CREATE OR REPLACE FUNCTION gapless.successor(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
 AS $function$
     SELECT CASE
-        WHEN last_value >= reset - 1 THEN initial
-        WHEN last_value < 9223372036854775807 THEN last_value + 1
+        WHEN last_value OPERATOR(pg_catalog.>=) (reset OPERATOR(pg_catalog.-) 1) THEN initial
+        WHEN last_value OPERATOR(pg_catalog.<) 9223372036854775807 THEN last_value OPERATOR(pg_catalog.+) 1
     END
 $function$;
 
@@ -1181,12 +1181,12 @@ COMMENT ON FUNCTION gapless.column_claim IS
 
 REVOKE ALL ON FUNCTION gapless.column_claim FROM PUBLIC;
 
--- -- column_open: private, for the triggers of attach_gapless; what the next row of a column will be numbered.
+-- -- column_open_first: private, for column_open; what that cannot do: the column's first number of a sequence, other isolation
+-- levels than READ COMMITTED, the end of the range.
 --
--- Locks the sequence until the transaction, or the savepoint, ends, and makes it if there is none. Writes nothing into the
--- journal: a row may still be skipped, and column_enter follows for those that arrive. Raises 55000 (the sequence is
--- another column's), 2200H, 40001, and what check_name raises.
-CREATE OR REPLACE FUNCTION gapless.column_open(
+-- Locks the sequence, and makes it if there is none. Raises 55000 (the sequence is another column's), 2200H, 40001, and what
+-- check_name raises.
+CREATE OR REPLACE FUNCTION gapless.column_open_first(
     target        regclass,
     target_column name,
     name          text,
@@ -1199,60 +1199,35 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    owner  gapless.sequence;
-    locked boolean;
-    value  bigint;
-    noted  text;
+    owner gapless.sequence;
+    value bigint;
 BEGIN
-    -- The hot path: every expression of its own costs a transaction a microsecond or two, and every statement several.
-    SELECT true
-    INTO locked
-    FROM gapless.sequence AS s
-    WHERE s.name = column_open.name COLLATE "C"
-        AND s.target = column_open.target
-        AND s.target_column = column_open.target_column
-    FOR NO KEY UPDATE;
-    -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
-    SELECT
-        gapless.successor(a.last_value, 1, NULL),
-        CASE WHEN note IS NOT NULL THEN set_config(
-            'gapless.note_' || note,
-            '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || gapless.successor(a.last_value, 1, NULL)::text || '}' || a.name,
-            true
-        ) END
-    INTO value, noted
-    FROM gapless.allocation AS a
-    WHERE a.name = column_open.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
-    IF locked AND value IS NOT NULL AND current_setting('transaction_isolation') = 'read committed' THEN
-        RETURN value;
+    IF column_open_first.name IS NULL THEN
+        PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
+    END IF;
+    PERFORM gapless.check_name(column_open_first.name);
+    PERFORM gapless.open_sequence(column_open_first.name, false);
+    SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_open_first.name COLLATE "C";
+    IF (owner.target, owner.target_column) IS DISTINCT FROM (column_open_first.target, column_open_first.target_column) THEN
+        PERFORM gapless.column_claim(target, target_column, column_open_first.name);
     END IF;
 
-    IF locked IS NULL THEN
-        -- The column's first use of it.
-        IF column_open.name IS NULL THEN
-            PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
-        END IF;
-        PERFORM gapless.check_name(column_open.name);
-        PERFORM gapless.open_sequence(column_open.name, false);
-        SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_open.name COLLATE "C";
-        IF (owner.target, owner.target_column) IS DISTINCT FROM (column_open.target, column_open.target_column) THEN
-            PERFORM gapless.column_claim(target, target_column, column_open.name);
-        END IF;
-    END IF;
     SELECT a.last_value
     INTO value
     FROM gapless.allocation AS a
-    WHERE a.name = column_open.name COLLATE "C"
+    WHERE a.name = column_open_first.name COLLATE "C"
     ORDER BY a.ordinal DESC
     LIMIT 1;
     value := CASE WHEN FOUND THEN gapless.successor(value, 1, NULL) ELSE initial END;
     IF value IS NULL THEN
-        PERFORM gapless.raise_exhausted(column_open.name, 1);
+        PERFORM gapless.raise_exhausted(column_open_first.name, 1);
     END IF;
     IF note IS NOT NULL THEN
-        noted := set_config('gapless.note_' || note, '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}' || column_open.name, true);
+        PERFORM set_config(
+            'gapless.note_' || note,
+            concat('{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value, '}', column_open_first.name),
+            true
+        );
     END IF;
 
     -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the table.
@@ -1260,27 +1235,27 @@ BEGIN
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
         SELECT
-            column_open.name,
+            column_open_first.name,
             coalesce(max(a.ordinal + (a.last_value - a.first_value)), 0) + 1,
             value,
             value
         FROM (
             SELECT a.ordinal, a.first_value, a.last_value
             FROM gapless.allocation AS a
-            WHERE a.name = column_open.name COLLATE "C"
+            WHERE a.name = column_open_first.name COLLATE "C"
             ORDER BY a.ordinal DESC
             LIMIT 1
         ) AS a
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
-            PERFORM gapless.raise_stale(column_open.name);
+            PERFORM gapless.raise_stale(column_open_first.name);
         END IF;
         DELETE FROM gapless.allocation AS a
-        WHERE a.name = column_open.name COLLATE "C"
+        WHERE a.name = column_open_first.name COLLATE "C"
             AND a.ordinal = (
                 SELECT b.ordinal
                 FROM gapless.allocation AS b
-                WHERE b.name = column_open.name COLLATE "C"
+                WHERE b.name = column_open_first.name COLLATE "C"
                 ORDER BY b.ordinal DESC
                 LIMIT 1
             );
@@ -1289,10 +1264,93 @@ BEGIN
 END;
 $function$;
 
+COMMENT ON FUNCTION gapless.column_open_first IS
+'Private, for column_open, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, the end of the range. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column, 22004 and 22023 for its name, 2200H, 40001.';
+
+REVOKE ALL ON FUNCTION gapless.column_open_first FROM PUBLIC;
+
+-- -- column_open: private, for the triggers of attach_gapless; what the next row of a column will be numbered.
+--
+-- Locks the sequence until the transaction, or the savepoint, ends. Writes nothing into the journal: a row may still be skipped,
+-- and column_enter follows for those that arrive. Raises what column_open_first raises.
+-- For speed it sets neither search_path nor enable_seqscan: it runs under its caller's, which is the trigger's function with
+-- both set, or column_open_pinned. Everything in it is qualified, operators and types, too, so that no schema on the path can
+-- lend it code.
+CREATE OR REPLACE FUNCTION gapless.column_open(
+    target        regclass,
+    target_column name,
+    name          text,
+    initial       bigint,
+    note          text, -- the setting gapless.note_..., which column_next will read; NULL for none
+    relation      oid
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $function$
+DECLARE
+    locked boolean;
+    value  bigint;
+    noted  pg_catalog.text;
+BEGIN
+    -- The hot path: every expression of its own costs a transaction a microsecond or two, and every statement several.
+    SELECT true
+    INTO locked
+    FROM gapless.sequence AS s
+    WHERE s.name OPERATOR(pg_catalog.=) column_open.name COLLATE pg_catalog."C"
+        AND s.target OPERATOR(pg_catalog.=) column_open.target
+        AND s.target_column OPERATOR(pg_catalog.=) column_open.target_column
+    FOR NO KEY UPDATE;
+    -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
+    SELECT
+        gapless.successor(a.last_value, 1, NULL),
+        CASE WHEN note IS NOT NULL THEN pg_catalog.set_config(
+            pg_catalog.concat('gapless.note_', note),
+            pg_catalog.concat(
+                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', gapless.successor(a.last_value, 1, NULL), '}', a.name
+            ),
+            true
+        ) END
+    INTO value, noted
+    FROM gapless.allocation AS a
+    WHERE a.name OPERATOR(pg_catalog.=) column_open.name COLLATE pg_catalog."C"
+    ORDER BY a.ordinal DESC
+    LIMIT 1;
+    IF locked AND value IS NOT NULL AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read committed' THEN
+        RETURN value;
+    END IF;
+    RETURN gapless.column_open_first(target, target_column, column_open.name, initial, note, relation);
+END;
+$function$;
+
 COMMENT ON FUNCTION gapless.column_open IS
-'Private, for the triggers of attach_gapless. Locks the sequence of a column until the transaction ends, making it if there is none, and returns what the next row will be numbered; column_enter then enters the rows that arrived. Raises 55000 where the sequence belongs to another column, 22004 and 22023 for its name, 2200H, 40001.';
+'Private, for the triggers of attach_gapless. Locks the sequence of a column until the transaction ends, and returns what the next row will be numbered; column_enter then enters the rows that arrived. Runs under the caller''s search_path, for speed. Raises what column_open_first raises.';
 
 REVOKE ALL ON FUNCTION gapless.column_open FROM PUBLIC;
+
+-- -- column_open_pinned: private, for the triggers of attach_gapless; column_open under the settings that it wants.
+--
+-- For callers with another search_path. Plans are made for one path: a session that changed between paths in column_open itself would have
+-- it plan its statements again each time.
+CREATE OR REPLACE FUNCTION gapless.column_open_pinned(
+    target        regclass,
+    target_column name,
+    name          text,
+    initial       bigint,
+    note          text,
+    relation      oid
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    RETURN gapless.column_open(target, target_column, column_open_pinned.name, initial, note, relation);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_open_pinned IS
+'Private, for the triggers of attach_gapless whose expressions need a search_path of their own: column_open under the usual one.';
+
+REVOKE ALL ON FUNCTION gapless.column_open_pinned FROM PUBLIC;
 
 -- -- column_settle: private, for the triggers of attach_gapless; brings column_next's note up to date.
 --
@@ -1380,7 +1438,7 @@ BEGIN
         END IF;
     END IF;
     IF value IS NULL THEN
-        value := gapless.column_open(target, target_column, name, initial, NULL, relation);
+        value := gapless.column_open_pinned(target, target_column, name, initial, NULL, relation);
     END IF;
     PERFORM set_config('gapless.note_' || note, CASE
         WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'
@@ -1508,7 +1566,7 @@ REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;
 -- The hot path of column_enter, which does what this cannot. Returns whether it has: only if the value is the sequence's next
 -- one, and the newest row is the same attachment's, so that the sequence is the column's own. Locks nothing: column_open has the
 -- lock. Without it, by a forged note, the snapshot may be too old to show the newest row; the insert then fails on the
--- journal's primary key.
+-- journal's primary key. Runs under its caller's settings, as column_open does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     attachment bigint,
     name       text,
@@ -1517,8 +1575,6 @@ CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     note       text       -- the setting gapless.note_..., which ends here; or NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 BEGIN
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
@@ -1526,19 +1582,19 @@ BEGIN
     FROM (
         SELECT
             a.name,
-            a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
+            a.ordinal OPERATOR(pg_catalog.+) (a.last_value OPERATOR(pg_catalog.-) a.first_value) OPERATOR(pg_catalog.+) 1 AS ordinal,
             gapless.successor(a.last_value, 1, NULL) AS next,
             a.dated,
             a.attachment
         FROM gapless.allocation AS a
-        WHERE a.name = column_enter_row.name COLLATE "C"
+        WHERE a.name OPERATOR(pg_catalog.=) column_enter_row.name COLLATE pg_catalog."C"
         ORDER BY a.ordinal DESC
         LIMIT 1
     ) AS newest
-    WHERE newest.next = column_enter_row.value
-        AND newest.attachment = column_enter_row.attachment
-        AND (newest.dated > column_enter_row.dated) IS NOT TRUE;
-    RETURN FOUND AND (note IS NULL OR set_config('gapless.note_' || note, '', true) = '');
+    WHERE newest.next OPERATOR(pg_catalog.=) column_enter_row.value
+        AND newest.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
+        AND (newest.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
+    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.note_', note), '', true) OPERATOR(pg_catalog.=) '');
 END;
 $function$;
 
@@ -1546,6 +1602,30 @@ COMMENT ON FUNCTION gapless.column_enter_row IS
 'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, and returns whether it has. Locks nothing: column_open has the lock.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
+
+-- -- column_enter_row_pinned: private, for the triggers of attach_gapless; column_enter_row under the settings that it wants.
+--
+-- For callers with another search_path: see column_open_pinned.
+CREATE OR REPLACE FUNCTION gapless.column_enter_row_pinned(
+    attachment bigint,
+    name       text,
+    value      bigint,
+    dated      timestamp,
+    note       text
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    RETURN gapless.column_enter_row(attachment, column_enter_row_pinned.name, value, dated, note);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_enter_row_pinned IS
+'Private, for the triggers of attach_gapless whose expressions need a search_path of their own: column_enter_row under the usual one.';
+
+REVOKE ALL ON FUNCTION gapless.column_enter_row_pinned FROM PUBLIC;
 
 -- -- column_take: private, for the triggers of attach_gapless; the next number of a column, entered into the journal at once.
 --
@@ -2026,6 +2106,7 @@ DECLARE
     query   refcursor;
     fault   text;
     tree    text;
+    usual   text := '';
     wrong   text;
 BEGIN
     -- The table's columns stand there twice, so that only those that are written as NEW.column are not ambiguous.
@@ -2064,6 +2145,13 @@ BEGIN
         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target AND d.refobjsubid > 0
     WHERE r.ev_class = scratch::regclass;
     EXECUTE 'DROP VIEW ' || scratch;
+    BEGIN -- the same under the usual path
+        EXECUTE 'CREATE VIEW ' || scratch || ' AS SELECT number.result FROM ' || source || e'(\n' || expression || e'\n)' || rest;
+        SELECT r.ev_action::text INTO STRICT usual FROM pg_catalog.pg_rewrite AS r WHERE r.ev_class = scratch::regclass;
+        EXECUTE 'DROP VIEW ' || scratch;
+    EXCEPTION WHEN syntax_error_or_access_rule_violation OR data_exception OR feature_not_supported THEN
+        NULL; -- it names what is in another schema
+    END;
 
     IF tree LIKE '%{SUBLINK %' OR tree LIKE '%:setOperations {%' OR tree LIKE '%:hasAggs true%'
         OR tree LIKE '%:hasWindowFuncs true%' OR tree LIKE '%:hasTargetSRFs true%'
@@ -2102,7 +2190,26 @@ BEGIN
                 ('transform_null_equals', tree LIKE '%{NULLTEST %' OR expression ~* '\mnull\M'),
                 ('lc_time', expression LIKE '%TM%'),
                 ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
-                ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) ')
+                ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
+                -- By what names mean; and by what functions of other schemas, or values that are printed with their schema, make of it.
+                ('search_path', regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')
+                    OR EXISTS (
+                        SELECT
+                        FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (found)
+                        JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
+                        WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+                    )
+                    OR EXISTS (
+                        SELECT
+                        FROM (
+                            SELECT m.found[1]::oid FROM regexp_matches(tree, ':(?!vartype)\w*type(?:id)? (\d+)', 'g') AS m (found)
+                            UNION ALL
+                            SELECT a.atttypid FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND (a.attnum = ANY (columns) OR tree ~ '\{VAR :varno \d+ :varattno 0 ')
+                        ) AS u (type)
+                        JOIN pg_catalog.pg_type AS t ON t.oid = u.type
+                        JOIN pg_catalog.pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+                        WHERE e.typtype IN ('c', 'd') OR e.typname LIKE 'reg%' OR e.typname = 'record'
+                    ))
         ) AS s (name, wanted)
         WHERE s.wanted
     );
@@ -2188,6 +2295,7 @@ CREATE OR REPLACE FUNCTION gapless.column_code(
     chronology    text,   -- of type timestamp already
     at_commit     boolean,
     attachment    bigint,
+    pinned        boolean, -- the trigger function has a search_path of its own
     function      text,   -- what the trigger function will be called
     OUT trigger_body text,
     OUT rows_body    text
@@ -2204,6 +2312,8 @@ DECLARE
     renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
         ELSE format('TG_RELID <> %L::regclass::oid', target) END;
     digest    text := left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12);
+    open      text := CASE WHEN pinned THEN 'gapless.column_open_pinned' ELSE 'gapless.column_open' END;
+    enter_row text := CASE WHEN pinned THEN 'gapless.column_enter_row_pinned' ELSE 'gapless.column_enter_row' END;
     note      text := quote_literal(digest);
     noted     text := quote_literal('gapless.note_' || digest);
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
@@ -2271,7 +2381,7 @@ BEGIN
         e'            IF run.rows <> run.size THEN\n'
         '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
         '            END IF;\n'
-        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%5$s, run.series, run.first, run.dates[1], NULL) THEN\n'
+        '            value := CASE WHEN run.size > 1 OR NOT %6$s(%5$s, run.series, run.first, run.dates[1], NULL) THEN\n'
         '                gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, false)\n'
         '            END;\n'
         '            IF value IS NOT NULL THEN\n'
@@ -2287,7 +2397,7 @@ BEGIN
         '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
         '                END IF;\n'
         '            END IF;\n',
-        arguments, initial, format(runs, source), renamed, attachment
+        arguments, initial, format(runs, source), renamed, attachment, enter_row
     );
 
     -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
@@ -2337,11 +2447,11 @@ BEGIN
                         e'            %1$s := CASE\n'
                         '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' -- not the first row of the statement\n'
                         '                THEN gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
-                        '                ELSE gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
+                        '                ELSE %8$s(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
                         '            END;\n'
                     END,
                     CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
-                    arguments, initial, note, series, place, noted
+                    arguments, initial, note, series, place, noted, open
                 )
                 || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(
                     e'            NEW.%1$I := %2$s;\n'
@@ -2438,7 +2548,7 @@ BEGIN
                 '        FROM inserted AS new\n'
                 '        WHERE %4$s IS NOT NULL\n'
                 '        LIMIT 1;\n'
-                '        IF NOT more AND gapless.column_enter_row(%5$s, series, value, dated, %8$s) THEN\n'
+                '        IF NOT more AND %9$s(%5$s, series, value, dated, %8$s) THEN\n'
                 '            RETURN NULL;\n'
                 '        END IF;\n'
                 '        IF more IS NOT NULL THEN\n'
@@ -2453,7 +2563,7 @@ BEGIN
                 '        value := gapless.column_settle(%8$s);\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
-                series, value, dated, written, attachment, format(runs, 'inserted'), enter, note
+                series, value, dated, written, attachment, format(runs, 'inserted'), enter, note, enter_row
             );
         END IF;
         arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(
@@ -2952,18 +3062,22 @@ BEGIN
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
-    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit,
-        hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807, function);
     -- A pinned setting cannot change what the expressions mean from one session to the next.
-    SELECT pg_catalog.format('SET search_path = %s', path) || coalesce(string_agg(
-        pg_catalog.format(' SET %I = %L', s.name, CASE s.name
+    pins := pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce((
+        SELECT string_agg(pg_catalog.format(' SET %I = %L', s.name, CASE s.name
             WHEN 'standard_conforming_strings' THEN 'on'
             WHEN 'transform_null_equals' THEN 'off'
             ELSE current_setting(s.name)
-        END), '' ORDER BY s.name), '')
-    INTO pins
-    FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name)) AS s;
-    EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER %s AS %L', function, pins || CASE WHEN at_commit THEN ' SET row_security = off' ELSE '' END, bodies.trigger_body);
+        END), '' ORDER BY s.name)
+        FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name) WHERE u.name <> 'search_path') AS s
+    ), '');
+    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit,
+        hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807, 'search_path' = ANY (pinned), function);
+    EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER %s AS %L', function, pins || CASE
+        WHEN at_commit THEN ' SET row_security = off'
+        WHEN 'search_path' = ANY (pinned) THEN ''
+        ELSE ' SET enable_seqscan = off' -- for column_open and column_enter_row
+    END, bodies.trigger_body);
     EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER %s SET row_security = off AS %L', rows, pins, bodies.rows_body);
     EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', function, pg_catalog.format(
         'Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s)',

@@ -13,6 +13,7 @@ CREATE OR REPLACE FUNCTION gapless.column_code(
     chronology    text,   -- of type timestamp already
     at_commit     boolean,
     attachment    bigint,
+    pinned        boolean, -- the trigger function has a search_path of its own
     function      text,   -- what the trigger function will be called
     OUT trigger_body text,
     OUT rows_body    text
@@ -29,6 +30,8 @@ DECLARE
     renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
         ELSE format('TG_RELID <> %L::regclass::oid', target) END;
     digest    text := left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12);
+    open      text := CASE WHEN pinned THEN 'gapless.column_open_pinned' ELSE 'gapless.column_open' END;
+    enter_row text := CASE WHEN pinned THEN 'gapless.column_enter_row_pinned' ELSE 'gapless.column_enter_row' END;
     note      text := quote_literal(digest);
     noted     text := quote_literal('gapless.note_' || digest);
     number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
@@ -96,7 +99,7 @@ BEGIN
         e'            IF run.rows <> run.size THEN\n'
         '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
         '            END IF;\n'
-        '            value := CASE WHEN run.size > 1 OR NOT gapless.column_enter_row(%5$s, run.series, run.first, run.dates[1], NULL) THEN\n'
+        '            value := CASE WHEN run.size > 1 OR NOT %6$s(%5$s, run.series, run.first, run.dates[1], NULL) THEN\n'
         '                gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, false)\n'
         '            END;\n'
         '            IF value IS NOT NULL THEN\n'
@@ -112,7 +115,7 @@ BEGIN
         '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
         '                END IF;\n'
         '            END IF;\n',
-        arguments, initial, format(runs, source), renamed, attachment
+        arguments, initial, format(runs, source), renamed, attachment, enter_row
     );
 
     -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
@@ -162,11 +165,11 @@ BEGIN
                         e'            %1$s := CASE\n'
                         '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' -- not the first row of the statement\n'
                         '                THEN gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
-                        '                ELSE gapless.column_open(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
+                        '                ELSE %8$s(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
                         '            END;\n'
                     END,
                     CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
-                    arguments, initial, note, series, place, noted
+                    arguments, initial, note, series, place, noted, open
                 )
                 || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(
                     e'            NEW.%1$I := %2$s;\n'
@@ -263,7 +266,7 @@ BEGIN
                 '        FROM inserted AS new\n'
                 '        WHERE %4$s IS NOT NULL\n'
                 '        LIMIT 1;\n'
-                '        IF NOT more AND gapless.column_enter_row(%5$s, series, value, dated, %8$s) THEN\n'
+                '        IF NOT more AND %9$s(%5$s, series, value, dated, %8$s) THEN\n'
                 '            RETURN NULL;\n'
                 '        END IF;\n'
                 '        IF more IS NOT NULL THEN\n'
@@ -278,7 +281,7 @@ BEGIN
                 '        value := gapless.column_settle(%8$s);\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
-                series, value, dated, written, attachment, format(runs, 'inserted'), enter, note
+                series, value, dated, written, attachment, format(runs, 'inserted'), enter, note, enter_row
             );
         END IF;
         arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(

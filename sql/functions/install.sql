@@ -20,11 +20,14 @@
 -- {{ template "prune_gapless.sql" . }}
 -- {{ template "column_refuse.sql" . }}
 -- {{ template "column_claim.sql" . }}
+-- {{ template "column_open_first.sql" . }}
 -- {{ template "column_open.sql" . }}
+-- {{ template "column_open_pinned.sql" . }}
 -- {{ template "column_settle.sql" . }}
 -- {{ template "column_next.sql" . }}
 -- {{ template "column_enter.sql" . }}
 -- {{ template "column_enter_row.sql" . }}
+-- {{ template "column_enter_row_pinned.sql" . }}
 -- {{ template "column_take.sql" . }}
 -- {{ template "column_is_void.sql" . }}
 -- {{ template "column_expect.sql" . }}

@@ -1,7 +1,7 @@
 -- successor: private; the one rule of which value follows another.
 --
 -- NULL when there is none, past 2^63-1. Plain SQL without SET, so that the planner inlines it into the
--- statements that allocate. No sum in it can overflow: reset is above initial, so it has a predecessor.
+-- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it has a predecessor.
 CREATE OR REPLACE FUNCTION gapless.successor(
     last_value bigint,
     initial    bigint,
@@ -10,8 +10,8 @@ CREATE OR REPLACE FUNCTION gapless.successor(
 LANGUAGE sql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
 AS $function$
     SELECT CASE
-        WHEN last_value >= reset - 1 THEN initial
-        WHEN last_value < 9223372036854775807 THEN last_value + 1
+        WHEN last_value OPERATOR(pg_catalog.>=) (reset OPERATOR(pg_catalog.-) 1) THEN initial
+        WHEN last_value OPERATOR(pg_catalog.<) 9223372036854775807 THEN last_value OPERATOR(pg_catalog.+) 1
     END
 $function$;
 

@@ -292,18 +292,22 @@ BEGIN
     END IF;
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
-    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit,
-        hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807, function);
     -- A pinned setting cannot change what the expressions mean from one session to the next.
-    SELECT pg_catalog.format('SET search_path = %s', path) || coalesce(string_agg(
-        pg_catalog.format(' SET %I = %L', s.name, CASE s.name
+    pins := pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce((
+        SELECT string_agg(pg_catalog.format(' SET %I = %L', s.name, CASE s.name
             WHEN 'standard_conforming_strings' THEN 'on'
             WHEN 'transform_null_equals' THEN 'off'
             ELSE current_setting(s.name)
-        END), '' ORDER BY s.name), '')
-    INTO pins
-    FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name)) AS s;
-    EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER %s AS %L', function, pins || CASE WHEN at_commit THEN ' SET row_security = off' ELSE '' END, bodies.trigger_body);
+        END), '' ORDER BY s.name)
+        FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name) WHERE u.name <> 'search_path') AS s
+    ), '');
+    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit,
+        hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807, 'search_path' = ANY (pinned), function);
+    EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER %s AS %L', function, pins || CASE
+        WHEN at_commit THEN ' SET row_security = off'
+        WHEN 'search_path' = ANY (pinned) THEN ''
+        ELSE ' SET enable_seqscan = off' -- for column_open and column_enter_row
+    END, bodies.trigger_body);
     EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER %s SET row_security = off AS %L', rows, pins, bodies.rows_body);
     EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', function, pg_catalog.format(
         'Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s)',

@@ -3,7 +3,7 @@
 -- The hot path of column_enter, which does what this cannot. Returns whether it has: only if the value is the sequence's next
 -- one, and the newest row is the same attachment's, so that the sequence is the column's own. Locks nothing: column_open has the
 -- lock. Without it, by a forged note, the snapshot may be too old to show the newest row; the insert then fails on the
--- journal's primary key.
+-- journal's primary key. Runs under its caller's settings, as column_open does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     attachment bigint,
     name       text,
@@ -12,8 +12,6 @@ CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     note       text       -- the setting gapless.note_..., which ends here; or NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 BEGIN
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
@@ -21,19 +19,19 @@ BEGIN
     FROM (
         SELECT
             a.name,
-            a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
+            a.ordinal OPERATOR(pg_catalog.+) (a.last_value OPERATOR(pg_catalog.-) a.first_value) OPERATOR(pg_catalog.+) 1 AS ordinal,
             gapless.successor(a.last_value, 1, NULL) AS next,
             a.dated,
             a.attachment
         FROM gapless.allocation AS a
-        WHERE a.name = column_enter_row.name COLLATE "C"
+        WHERE a.name OPERATOR(pg_catalog.=) column_enter_row.name COLLATE pg_catalog."C"
         ORDER BY a.ordinal DESC
         LIMIT 1
     ) AS newest
-    WHERE newest.next = column_enter_row.value
-        AND newest.attachment = column_enter_row.attachment
-        AND (newest.dated > column_enter_row.dated) IS NOT TRUE;
-    RETURN FOUND AND (note IS NULL OR set_config('gapless.note_' || note, '', true) = '');
+    WHERE newest.next OPERATOR(pg_catalog.=) column_enter_row.value
+        AND newest.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
+        AND (newest.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
+    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.note_', note), '', true) OPERATOR(pg_catalog.=) '');
 END;
 $function$;
 
