@@ -144,6 +144,50 @@ func TestACommitWhoseAnswerIsLostIsFoundAndNotRunAgain(t *testing.T) {
 	})
 }
 
+// TestAnErrorAfterACommitIsNotItsAnswer has a statement_timeout run out while COMMIT is done: seen under load, with the statements in
+// COMMIT's message.
+func TestAnErrorAfterACommitIsNotItsAnswer(t *testing.T) {
+	t.Parallel()
+	for name, late := range map[string]func() func(m pgproxy.Message) bool{
+		"before the server is ready": func() func(m pgproxy.Message) bool { return committed },
+		"when it is": func() func(m pgproxy.Message) bool {
+			var answered atomic.Bool
+			return func(m pgproxy.Message) bool {
+				answered.CompareAndSwap(false, committed(m))
+				return m.FromServer && m.Type == 'Z' && answered.Load()
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			forEachCommitter(t, func(t *testing.T, n commitNetwork) {
+				n.proxy.Intercept(once(late(), pgproxy.TimeOutAfter))
+				attempts, err := n.issue(t.Context())
+				require.NoError(t, err)
+				require.EqualValues(t, 1, attempts)
+				n.requireInvoices(t, 1)
+
+				// The next one to use the connection may be told of it, before it has begun; and nothing else is wrong.
+				_, err = n.issue(t.Context())
+				if err != nil {
+					var pg *pgconn.PgError
+					require.ErrorAs(t, err, &pg)
+					require.Equal(t, "57014", pg.Code)
+					require.ErrorContains(t, err, "beginning the transaction")
+					n.requireInvoices(t, 1)
+					_, err = n.issue(t.Context())
+				}
+				require.NoError(t, err)
+				for range 5 {
+					_, err = n.issue(t.Context())
+					require.NoError(t, err)
+				}
+				n.requireInvoices(t, 1, 1, 1, 1, 1, 1, 1)
+			})
+		})
+	}
+}
+
 func TestACommitThatNeverReachedTheServerIsRunAgain(t *testing.T) {
 	t.Parallel()
 	forEachCommitter(t, func(t *testing.T, n commitNetwork) {

@@ -76,6 +76,10 @@ func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynch
 	err := results.Close()
 	t.Tx = results.Tx()
 	if err != nil {
+		if !conn.IsClosed() && conn.PgConn().TxStatus() == 'I' {
+			// BEGIN does not fail. It may be an error that came after the answer to what was sent before; then BEGIN's own is still to come.
+			_ = conn.Close(ctx)
+		}
 		t.rollBack(ctx)
 		return nil, err
 	}
@@ -137,6 +141,9 @@ func (t *transaction) commit(ctx context.Context) error {
 		if err != nil && !conn.IsClosed() && conn.TxStatus() != 'I' { // a statement failed, and COMMIT with it
 			return errNotSent{err}
 		}
+	}
+	if tag == "COMMIT" && !errors.Is(err, errNotReplicated) {
+		err = nil // it came after the answer: a statement_timeout that ran out just then, or the end of the connection
 	}
 	switch {
 	case err != nil:

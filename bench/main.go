@@ -77,6 +77,7 @@ func run(ctx context.Context, args []string) (err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	quickly := flags.Bool("quick", false, "tiny sizes and slices: checks that all of it runs, and leaves nothing behind unless --out is given")
 	runs := flags.Int("runs", 5, "how many rounds each scenario has")
+	audited := flags.Int("audited", full.audited, "how many rows the audit reads")
 	only := flags.String("only", "", "run only the scenarios whose name matches this regular expression: "+names())
 	out := flags.String("out", "", "folder for RESULTS.md and plots/ (default: bench, or a temporary folder with --quick or --only)")
 	if err := flags.Parse(args); err != nil {
@@ -86,8 +87,8 @@ func run(ctx context.Context, args []string) (err error) {
 	if err != nil {
 		return fmt.Errorf("--only: %w", err)
 	}
-	if flags.NArg() > 0 || *runs < 1 {
-		return errors.New("--runs is at least 1, and there are no arguments; see --help")
+	if flags.NArg() > 0 || *runs < 1 || *audited < 10_000 {
+		return errors.New("--runs is at least 1, --audited at least 10000, and there are no arguments; see --help")
 	}
 	folder, temporary, err := folderFor(*out, *quickly, *only)
 	if err != nil {
@@ -101,12 +102,15 @@ func run(ctx context.Context, args []string) (err error) {
 	if *quickly {
 		b.plan = quick
 		flags.Visit(func(f *flag.Flag) {
-			if f.Name == "runs" {
+			switch f.Name {
+			case "runs":
 				b.runs = *runs
+			case "audited":
+				b.audited = *audited
 			}
 		})
 	} else {
-		b.runs = *runs
+		b.runs, b.audited = *runs, *audited
 	}
 	b.server, err = pgtest.Start(ctx, pgtest.WithSettings(settings))
 	if err != nil {

@@ -37,15 +37,15 @@ var (
 var (
 	pathTrigger  = imitation("trigger", "the same by a BEFORE trigger", "gapless.next_gapless('trigger')", "")
 	pathLooked   = imitation("looked", "and an AFTER trigger looks at the rows", "gapless.next_gapless('looked')", "false")
-	pathApart    = imitation("apart", "BEFORE finds the number, AFTER enters it", "find_number('apart')", "enter_number('apart', value)")
-	pathVerified = imitation("verified", "and verifies it first", "find_number('verified')", "enter_verified('verified', value)")
+	pathApart    = imitation("apart", "BEFORE finds the number, AFTER enters it", "public.find_number('apart')", "public.enter_number('apart', value)")
+	pathVerified = imitation("verified", "and verifies that it is the next one", "public.find_number('verified')", "public.enter_verified('verified', value)")
 )
 
 // imitation is a column that a BEFORE trigger numbers; with enter, an AFTER trigger sees the rows that arrived.
 func imitation(key, label, number, enter string) contender {
 	c := attached(key, "INSERT: "+label, false)
 	c.setUp = fmt.Sprintf(`SELECT gapless.adopt_gapless('%[1]s', 0);
-		CREATE FUNCTION number_%[1]s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $function$
+		CREATE FUNCTION number_%[1]s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $function$
 		BEGIN
 			NEW.number := %[2]s;
 			RETURN NEW;
@@ -53,7 +53,7 @@ func imitation(key, label, number, enter string) contender {
 		CREATE TRIGGER number BEFORE INSERT ON invoice_%[1]s FOR EACH ROW EXECUTE FUNCTION number_%[1]s()`, key, number)
 	if enter != "" {
 		c.setUp += fmt.Sprintf(`;
-		CREATE FUNCTION enter_%[1]s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $function$
+		CREATE FUNCTION enter_%[1]s() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off AS $function$
 		DECLARE
 			value bigint;
 			more  boolean;
@@ -86,9 +86,8 @@ var imitated = []string{
 	imitatedFunction("enter_verified(name text, value bigint)", "boolean", `BEGIN
 			INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
 			SELECT newest.name, newest.ordinal + 1, enter_verified.value, enter_verified.value
-			FROM (SELECT s.name FROM gapless.sequence AS s WHERE s.name = enter_verified.name COLLATE "C" FOR NO KEY UPDATE) AS locked
-			CROSS JOIN LATERAL (
-				SELECT a.name, a.ordinal, a.last_value FROM gapless.allocation AS a WHERE a.name = locked.name ORDER BY a.ordinal DESC LIMIT 1
+			FROM (
+				SELECT a.name, a.ordinal, a.last_value FROM gapless.allocation AS a WHERE a.name = enter_verified.name COLLATE "C" ORDER BY a.ordinal DESC LIMIT 1
 			) AS newest
 			WHERE newest.last_value + 1 = enter_verified.value;
 			RETURN NOT FOUND;
@@ -96,8 +95,7 @@ var imitated = []string{
 }
 
 func imitatedFunction(signature, returns, body string) string {
-	return fmt.Sprintf(`CREATE FUNCTION %s RETURNS %s LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-		AS $function$ %s $function$`, signature, returns, body)
+	return fmt.Sprintf(`CREATE FUNCTION %s RETURNS %s LANGUAGE plpgsql SECURITY DEFINER AS $function$ %s $function$`, signature, returns, body)
 }
 
 // parts is in the order of the table. Sequence path is nobody else's, so that appending to its journal needs no lock here.

@@ -9,9 +9,11 @@ package stdlib
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"iter"
+	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -140,10 +142,11 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts 
 }
 
 func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, fn func(tx *sql.Tx) error) error {
-	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: isolation})
+	tx, release, err := begin(ctx, conn, isolation)
 	if err != nil {
 		return fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
+	defer release()
 	// Also when fn panics. The error to return is the cause, never the rollback's.
 	defer tx.Rollback()
 	token := uuid.New()
@@ -167,12 +170,14 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 		return fmt.Errorf("gapless: fn ended the transaction itself, or ctx did: %w", err)
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return fmt.Errorf("gapless: fn returned nil after a failed statement: %w", err)
-	case retry.Answered(err):
+	case retry.Answered(err) && !retry.Late(err):
 		return err
 	}
+	broken := !retry.Late(err)
+	release() // the outcome is asked for on another one, and there may be no more than that
 	return retry.Resolve(ctx, err, func(ctx context.Context) (retry.Outcome, error) {
 		pool, ok := conn.(DBTX)
-		if _, one := conn.(*sql.Conn); one || !ok {
+		if _, one := conn.(*sql.Conn); one && broken || !ok {
 			return retry.Unknown, nil
 		}
 		outcome, err := db.New(pool).OutcomeGapless(ctx, db.OutcomeGaplessParams{Token: token, Txid: txid})
@@ -182,6 +187,38 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 		}
 		return retry.Outcome(outcome), err
 	})
+}
+
+// begin begins a transaction, on a connection that is kept until release is called.
+func begin(ctx context.Context, from TxBeginner, isolation sql.IsolationLevel) (tx *sql.Tx, release func(), err error) {
+	options := &sql.TxOptions{Isolation: isolation}
+	pool, pooled := from.(*sql.DB)
+	for {
+		conn, known := from.(*sql.Conn)
+		release = func() {}
+		if pooled {
+			if conn, err = pool.Conn(ctx); err != nil {
+				return nil, nil, err
+			}
+			release = sync.OnceFunc(func() { _ = conn.Close() })
+		} else if !known {
+			tx, err = from.BeginTx(ctx, options)
+			return tx, release, err
+		}
+		tx, err = conn.BeginTx(ctx, options)
+		if err == nil {
+			return tx, release, nil
+		}
+		if retry.Late(err) {
+			// BEGIN does not take long. The error came after the answer to what was sent before, and BEGIN's own is still to come: nobody
+			// can use this connection any more.
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+		release()
+		if !pooled || !errors.Is(err, driver.ErrBadConn) { // or else it broke while it lay in the pool, and has left it
+			return nil, nil, err
+		}
+	}
 }
 
 func isolationLevel(level pgx.TxIsoLevel) (sql.IsolationLevel, error) {

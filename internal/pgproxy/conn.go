@@ -195,7 +195,7 @@ func (s *stream) flush() error {
 // obey reports whether the stream goes on.
 func (s *stream) obey(verdict Verdict, raw []byte) bool {
 	switch verdict {
-	case Forward, Hold:
+	case Forward, Hold, TimeOutAfter:
 		if s.severed.Load() {
 			s.discard()
 			return false
@@ -210,6 +210,13 @@ func (s *stream) obey(verdict Verdict, raw []byte) bool {
 	switch verdict {
 	case Forward:
 		s.out = append(s.out, raw...)
+		return true
+	case TimeOutAfter:
+		s.out = append(s.out, raw...)
+		s.out = append(s.out, timedOut...)
+		if raw[0] == 'Z' {
+			s.out = append(s.out, raw...)
+		}
 		return true
 	case Hold:
 		if err := s.send(); err != nil {
@@ -242,6 +249,12 @@ func (s *stream) obey(verdict Verdict, raw []byte) bool {
 	}
 	return false
 }
+
+// timedOut is an ErrorResponse.
+var timedOut = func() []byte {
+	body := "SERROR\x00VERROR\x00C57014\x00Mcanceling statement due to statement timeout\x00\x00"
+	return append(binary.BigEndian.AppendUint32([]byte{'E'}, uint32(4+len(body))), body...)
+}()
 
 // flushSoon sends what was forwarded before a cut, which does not wait for long.
 func (s *stream) flushSoon() {

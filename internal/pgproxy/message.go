@@ -62,11 +62,14 @@ const (
 	CutClient
 	// CutClientAfter sends the message on, to either end, and does then what CutClient does.
 	CutClientAfter
+	// TimeOutAfter sends a server's message on, and then the error of a statement_timeout that ran out when nothing was left to be
+	// cancelled: PostgreSQL reports it when it next looks. After a ReadyForQuery it sends another one of those as well.
+	TimeOutAfter
 )
 
 // String is the verdict's name.
 func (v Verdict) String() string {
-	names := [...]string{"Forward", "Cut", "CutAfter", "Hold", "CutClient", "CutClientAfter"}
+	names := [...]string{"Forward", "Cut", "CutAfter", "Hold", "CutClient", "CutClientAfter", "TimeOutAfter"}
 	if v < 0 || int(v) >= len(names) {
 		return fmt.Sprintf("Verdict(%d)", int(v))
 	}

@@ -70,7 +70,11 @@ func startDocker(ctx context.Context, c config) (*Server, error) {
 	alive := func(ctx context.Context) error { return containerAlive(ctx, container) }
 	address, version, err := readyContainer(ctx, container, alive)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", image, err), stop())
+		err = fmt.Errorf("%s: %w", image, err)
+		if ctx.Err() != nil { // the container runs, and the server in it does not answer
+			err = fmt.Errorf("%w. %s", err, endOfLog(context.WithoutCancel(ctx), container))
+		}
+		return nil, errors.Join(err, stop())
 	}
 	s := newServer(fmt.Sprintf("PostgreSQL %s in Docker (%s)", version, image), address, stop)
 	s.power = containerPower{container}
@@ -120,11 +124,18 @@ func containerAlive(ctx context.Context, container testcontainers.Container) err
 	if state.Running {
 		return nil
 	}
+	return fmt.Errorf("the container ended with status %d. %s", state.ExitCode, endOfLog(ctx, container))
+}
+
+// endOfLog is for an error's text.
+func endOfLog(ctx context.Context, container testcontainers.Container) string {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	logs, err := container.Logs(ctx)
 	if err != nil {
-		return fmt.Errorf("the container ended with status %d, and its log cannot be read: %w", state.ExitCode, err)
+		return fmt.Sprintf("Its log cannot be read: %v", err)
 	}
 	defer logs.Close()
 	text, _ := io.ReadAll(logs) // whatever there is helps
-	return fmt.Errorf("the container ended with status %d. The end of its log:\n%s", state.ExitCode, text[max(0, len(text)-4000):])
+	return fmt.Sprintf("The end of its log:\n%s", text[max(0, len(text)-4000):])
 }

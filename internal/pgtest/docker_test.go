@@ -1,8 +1,10 @@
 package pgtest
 
 import (
+	"context"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -56,4 +58,17 @@ func TestAServerInDockerThatRefusesItsSettingsSaysWhy(t *testing.T) {
 	}
 	_, err := Start(t.Context(), with(nil), WithProvider("docker"), WithSettings(map[string]string{"no_such_thing": "1"}))
 	require.ErrorContains(t, err, `unrecognized configuration parameter "no_such_thing"`)
+}
+
+// TestAServerInDockerThatDoesNotAnswerShowsItsLog has a server that listens inside its container only.
+func TestAServerInDockerThatDoesNotAnswerShowsItsLog(t *testing.T) {
+	t.Parallel()
+	if !dockerWanted(t) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	_, err := Start(ctx, with(nil), WithProvider("docker"), WithSettings(map[string]string{"listen_addresses": "localhost"}))
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "database system is ready to accept connections")
 }

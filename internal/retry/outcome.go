@@ -35,8 +35,8 @@ const (
 )
 
 // Resolve asks until there is an answer what became of a transaction whose COMMIT failed with cause. It returns nil (ask has
-// made sure that it is committed and durable), an error that is [ErrLost], or one that is [client.ErrOutcomeUnknown]. When
-// ctx ends, which may be why the answer is missing, it goes on for a few seconds.
+// made sure that it is committed and durable), cause if that was the answer after all, an error that is [ErrLost], or one that is
+// [client.ErrOutcomeUnknown]. When ctx ends, which may be why the answer is missing, it goes on for a few seconds.
 func Resolve(ctx context.Context, cause error, ask func(ctx context.Context) (Outcome, error)) error {
 	asking, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), resolveTimeout,
 		fmt.Errorf("the server did not say within %v what became of it", resolveTimeout))
@@ -48,6 +48,8 @@ func Resolve(ctx context.Context, cause error, ask func(ctx context.Context) (Ou
 		switch {
 		case err == nil && outcome == Committed:
 			return nil
+		case err == nil && outcome == Lost && Answered(cause):
+			return cause
 		case err == nil && outcome == Lost:
 			return fmt.Errorf("gapless: %w: %w", ErrLost, cause)
 		case err == nil, hopeless(err):

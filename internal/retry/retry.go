@@ -92,7 +92,16 @@ var ErrNotSent = errors.New("COMMIT was not sent")
 // session goes on; and when nothing of COMMIT was sent. Anything else, a FATAL included, can come after the commit
 // record is written. pgconn.SafeToRetry does not tell: pgx says "conn closed", and that it is safe to retry, also when a
 // connection breaks while it reads the answer to what it has sent.
+//
+// An ERROR can also come after COMMIT has been answered: see [Late].
 func Answered(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" || errors.Is(err, ErrNotSent)
+}
+
+// Late reports whether an ERROR can have come after the answer that it is taken for. A statement_timeout can run out when nothing is
+// left to be cancelled, and PostgreSQL reports it when it next looks.
+func Late(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "57014" // query_canceled
 }
