@@ -76,8 +76,8 @@ func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynch
 	err := results.Close()
 	t.Tx = results.Tx()
 	if err != nil {
-		if !conn.IsClosed() && conn.PgConn().TxStatus() == 'I' {
-			// BEGIN does not fail. It may be an error that came after the answer to what was sent before; then BEGIN's own is still to come.
+		if retry.Late(err) && !conn.IsClosed() && conn.PgConn().TxStatus() == 'I' {
+			// It may have come after the answer to what was sent before; then the answer to what was sent now is still to come.
 			_ = conn.Close(ctx)
 		}
 		t.rollBack(ctx)
