@@ -27,7 +27,7 @@ import (
 	"github.com/pggapless/gapless/internal/sound"
 )
 
-var crashes = flag.Int("crashes", 2, "how often each of the tests of crashes has something fail")
+var crashes = flag.Int("crashes", 1, "how often each of the tests of crashes has something fail")
 
 // shop has 64 callers, each of whom places one order after the other, and remembers what they were told.
 type shop struct {
