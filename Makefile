@@ -30,7 +30,7 @@ torture: ## faults, crashes and histories, for some minutes; make torture TIMES=
 	go test -count=$(TIMES) -timeout 0 -run 'FailOver|LostAnswer|Restore|PgUpgrade|RecoveryTo|DetachedConcurrently' . ./stdlib
 
 isolation: ## who waits and who fails, for each pair of operations, by PostgreSQL's isolation tester; or make isolation SPECS=^made-
-	tester=$$(torture/isolation/install) && GAPLESS_ISOLATIONTESTER=$$tester go test -count=1 -timeout 30m -parallel 6 -run '/$(SPECS)' ./torture/isolation
+	tester=$$(torture/isolation/install) && GAPLESS_ISOLATIONTESTER=$$tester go test -count=1 -timeout 30m -parallel 6 $(if $(SPECS),-run 'TestEachSpec/$(SPECS)') ./torture/isolation
 
 fuzz: ## what parses, each for 20 s; make fuzz FUZZ=10m for longer
 	for target in FuzzNamesOfSequences FuzzNumbersInTexts FuzzExpressions FuzzIdentifiers; do \
