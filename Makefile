@@ -3,7 +3,7 @@ TOOL := go tool -modfile=tools/go.mod
 WITHPG := go run ./internal/pgtest/withpg
 TIMES ?= 1
 # Small disks, a jumping clock and a pooler, where root and Debian's packages faketime and pgbouncer are.
-HOST ?= $(shell torture/left-out -host)
+HOST ?= $(shell test/left-out -host)
 FUZZ ?= 20s
 SNAPSHOT := $(shell ls -d sql/schema/snapshots/* | tail -n 1)
 
@@ -22,15 +22,15 @@ matrix: ## the tests on PostgreSQL 14 to 18, as far as each can be found or fetc
 	tools/matrix
 
 torture: ## faults, crashes and histories, for some minutes; make torture TIMES=100 for hours
-	@torture/left-out
-	go test -count=1 -timeout 0 ./torture/histories -duration $$((30 * $(TIMES)))s
-	go test -count=1 -timeout 0 ./torture/faults $(HOST) -rounds $(TIMES)
-	go test -count=1 -timeout 0 -run 'ManyNames|Gigabyte' ./torture/faults -names 1000000
+	@test/left-out
+	go test -count=1 -timeout 0 ./test/histories -duration $$((30 * $(TIMES)))s
+	go test -count=1 -timeout 0 ./test/faults $(HOST) -rounds $(TIMES)
+	go test -count=1 -timeout 0 -run 'ManyNames|Gigabyte' ./test/faults -names 1000000
 	go test -count=1 -timeout 0 -run 'AcknowledgedSurvives|FlusherThatEnds|CutConnection' -crashes $$((50 * $(TIMES))) .
 	go test -count=$(TIMES) -timeout 0 -run 'FailOver|LostAnswer|Restore|PgUpgrade|RecoveryTo|DetachedConcurrently' . ./stdlib
 
 isolation: ## who waits and who fails, for each pair of operations, by PostgreSQL's isolation tester; or make isolation SPECS=^made-
-	tester=$$(torture/isolation/install) && GAPLESS_ISOLATIONTESTER=$$tester go test -count=1 -timeout 30m -parallel 6 $(if $(SPECS),-run 'TestEachSpec/$(SPECS)') ./torture/isolation
+	tester=$$(test/isolation/install) && GAPLESS_ISOLATIONTESTER=$$tester go test -count=1 -timeout 30m -parallel 6 $(if $(SPECS),-run 'TestEachSpec/$(SPECS)') ./test/isolation
 
 fuzz: ## what parses, each for 20 s; make fuzz FUZZ=10m for longer
 	for target in FuzzNamesOfSequences FuzzNumbersInTexts FuzzExpressions FuzzIdentifiers; do \
@@ -44,7 +44,7 @@ vulncheck: ## known vulnerabilities in what is used, by vuln.go.dev; or make vul
 
 lint: ## golangci-lint (.golangci.yml), and shellcheck if it is installed
 	$(TOOL) golangci-lint run ./...
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/image/* tools/verify examples/run examples/install tools/matrix tools/postgres torture/left-out torture/isolation/install; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/image/* tools/verify examples/run examples/install tools/matrix tools/postgres test/left-out test/isolation/install; fi
 
 generate: ## write what is generated: the functions' snapshot, sqlc's Go, the single-file install, the dumped schema
 	rm -rf $(SNAPSHOT) && cp -R sql/functions $(SNAPSHOT)

@@ -15,6 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/test/pg"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -34,7 +37,7 @@ type shop struct {
 	t        *testing.T
 	database *pgtest.Database
 	random   *rand.Rand                                        // the test's own
-	ways     []inTx                                            // the callers take them in turn
+	ways     []sqltest.InTx                                    // the callers take them in turn
 	send     func(ctx context.Context, batch *pgx.Batch) error // another way, of a group committer
 
 	placed   [64]int        // by each caller
@@ -59,25 +62,25 @@ type order struct {
 // newShop makes one in a database, whose callers commit in those ways over 8 connections to that URL.
 func newShop(t *testing.T, database *pgtest.Database, url string, ways ...string) *shop {
 	t.Helper()
-	s := connect(t, database)
-	s.do("CREATE TABLE early (order_key text, attempt bigint, number bigint UNIQUE, txid bigint NOT NULL DEFAULT txid_current())")
-	s.do(`CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE early (order_key text, attempt bigint, number bigint UNIQUE, txid bigint NOT NULL DEFAULT txid_current())")
+	s.Do(`CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 		order_key text, attempt bigint, number bigint UNIQUE, txid bigint NOT NULL DEFAULT txid_current())`)
-	s.do(`CREATE VIEW numbered AS
+	s.Do(`CREATE VIEW numbered AS
 		SELECT 'early' AS sequence, order_key, attempt, number, txid FROM early UNION ALL
 		SELECT 'late', order_key, attempt, number, txid FROM late`)
-	s.do("SELECT gapless.attach_gapless('late', 'number', name => $$ 'late' $$, at_commit => true)")
-	made := &shop{t: t, database: database, random: rand.New(rand.NewPCG(newSeed(t), 0)), orders: map[string]order{}}
+	s.Do("SELECT gapless.attach_gapless('late', 'number', name => $$ 'late' $$, at_commit => true)")
+	made := &shop{t: t, database: database, random: rand.New(rand.NewPCG(sqltest.NewSeed(t), 0)), orders: map[string]order{}}
 	made.observer.Move(database.URL)
 	through := *database
 	through.URL = url
-	pool := through.Pool(t, hostilePath, func(config *pgxpool.Config) { config.MaxConns = 8 })
+	pool := through.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) { config.MaxConns = 8 })
 	for _, way := range ways {
 		if way == "in groups" {
-			committer := newGroupCommitter(t, pool)
+			committer := sqltest.NewGroupCommitter(t, pool)
 			made.ways, made.send = append(made.ways, committer.InTx), committer.Send
 		} else {
-			made.ways = append(made.ways, committers[way](t, pool))
+			made.ways = append(made.ways, sqltest.Committers[way](t, pool))
 		}
 	}
 	return made
@@ -151,8 +154,8 @@ func (s *shop) open() (stop func()) {
 		go func() { inside.Wait(); close(gone) }()
 		select {
 		case <-gone:
-		case <-time.After(4 * eventually): // a caller seeks an outcome for a minute
-			s.t.Fatalf("callers wait for ever:\n%s", strings.Join(texts(connect(s.t, s.database), sessionsNow), "\n"))
+		case <-time.After(4 * sqltest.Eventually): // a caller seeks an outcome for a minute
+			s.t.Fatalf("callers wait for ever:\n%s", strings.Join(sqltest.Texts(sqltest.Connect(s.t, s.database), sessionsNow), "\n"))
 		}
 	}
 }
@@ -173,7 +176,7 @@ const unfinished = sessionsNow + ` AND (a.state <> 'idle' OR EXISTS (SELECT FROM
 func (s *shop) await(more int) {
 	s.t.Helper()
 	enough := s.told.Load() + int64(more)
-	require.Eventually(s.t, func() bool { return s.told.Load() >= enough }, 2*eventually, tick, "no order is acknowledged any more")
+	require.Eventually(s.t, func() bool { return s.told.Load() >= enough }, 2*sqltest.Eventually, sqltest.Tick, "no order is acknowledged any more")
 }
 
 // round has something fail at a random moment, sees the callers go on, and checks what they were told.
@@ -195,12 +198,12 @@ type counted struct{ acknowledged, again, failed, unknown, unknownThere, gone in
 func (s *shop) check() (n counted) {
 	t := s.t
 	t.Helper()
-	observer := connect(t, s.database)
+	observer := sqltest.Connect(t, s.database)
 	defer observer.Close(t.Context())
 	began := time.Now()
-	for left := texts(observer, unfinished); len(left) > 0; left = texts(observer, unfinished) {
-		require.Less(t, time.Since(began), eventually, "callers have left, and these not:\n%s", strings.Join(left, "\n"))
-		time.Sleep(tick)
+	for left := sqltest.Texts(observer, unfinished); len(left) > 0; left = sqltest.Texts(observer, unfinished) {
+		require.Less(t, time.Since(began), sqltest.Eventually, "callers have left, and these not:\n%s", strings.Join(left, "\n"))
+		time.Sleep(sqltest.Tick)
 	}
 	type row struct {
 		Key             string
@@ -262,9 +265,9 @@ func (s *shop) check() (n counted) {
 // requireOutage allows no error but that there is no server, or not yet.
 func requireOutage(t *testing.T, err error) {
 	t.Helper()
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.Code != "25006" { // a standby
-		require.Equal(t, "57P", pg.Code[:3], "%v", err)
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code != "25006" { // a standby
+		require.Equal(t, "57P", pgErr.Code[:3], "%v", err)
 	}
 }
 
@@ -273,7 +276,7 @@ var keepTimes = pgtest.WithSettings(map[string]string{"track_commit_timestamp": 
 
 func TestWhatIsAcknowledgedSurvivesCrashes(t *testing.T) {
 	t.Parallel()
-	for name := range committers {
+	for name := range sqltest.Committers {
 		for how, off := range map[string]func(*pgtest.OwnServer, testing.TB){
 			"kill -9":            (*pgtest.OwnServer).Kill,
 			"immediate shutdown": (*pgtest.OwnServer).StopImmediate,
@@ -299,12 +302,12 @@ func TestAFlusherThatEndsCostsNobodyAnything(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	s := newShop(t, database, database.URL, "in groups")
-	observer := connect(t, database)
+	observer := sqltest.Connect(t, database)
 	for range *crashes {
 		n := s.round(func() {
 			for range 5 {
 				s.await(1 + s.random.IntN(50))
-				observer.do(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+				observer.Do(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 					WHERE application_name = 'gapless flusher' AND datname = current_database()`)
 			}
 		})
@@ -353,7 +356,7 @@ func cutAtCommit(seed uint64, orphans int64) func(m pgproxy.Message) pgproxy.Ver
 
 func TestACutConnectionCostsNoOrder(t *testing.T) {
 	t.Parallel()
-	for name := range committers {
+	for name := range sqltest.Committers {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			database := pgtest.New(t)
@@ -390,7 +393,7 @@ func TestAFailOverLeavesNoHole(t *testing.T) {
 			replica := standby.Replica(t, database)
 			n := s.round(func() {
 				if !synchronous {
-					disconnectStandby(t, primary, standby)
+					pg.DisconnectStandby(t, primary, standby)
 					s.await(100) // only the primary has these
 				}
 				primary.Kill(t)
@@ -410,91 +413,68 @@ func TestAFailOverLeavesNoHole(t *testing.T) {
 	}
 }
 
-// disconnectStandby has a standby fall behind from now on.
-func disconnectStandby(t *testing.T, primary, standby *pgtest.OwnServer) {
-	t.Helper()
-	onStandby, onPrimary := connectTo(t, standby.URL()), connectTo(t, primary.URL())
-	onStandby.do("ALTER SYSTEM SET primary_conninfo = ''")
-	onStandby.do("SELECT pg_reload_conf()")
-	require.Eventually(t, func() bool { return onPrimary.number("SELECT count(*) FROM pg_stat_replication") == 0 }, eventually, tick)
-}
-
-func connectTo(t *testing.T, url string) session {
-	t.Helper()
-	conn, err := pgx.Connect(t.Context(), url)
-	require.NoError(t, err)
-	t.Cleanup(func() { conn.Close(context.WithoutCancel(t.Context())) })
-	return session{Conn: conn, t: t, ctx: t.Context()}
-}
-
 // TestASessionAfterACrashAcknowledgesNoCommitFromBeforeIt keeps a flush from reaching the server until that has crashed and
 // lost the commit.
 func TestASessionAfterACrashAcknowledgesNoCommitFromBeforeIt(t *testing.T) {
 	t.Parallel()
-	server := newIdleServer(t)
+	server := sqltest.NewIdleServer(t)
 	for name, again := range map[string]bool{"its xid is free again": false, "its xid was given out again": true} {
 		database := server.NewDatabase(t)
 		proxy := pgproxy.New(t, database.URL)
 		through := *database
 		through.URL = proxy.URL()
-		observer := connect(t, database)
-		observer.do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
+		observer := sqltest.Connect(t, database)
+		observer.Do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
 		n := commitNetwork{proxy: proxy, observer: observer, database: database,
-			inTx: newGroupCommitter(t, through.Pool(t, hostilePath)).InTx}
+			inTx: sqltest.NewGroupCommitter(t, through.Pool(t, sqltest.HostilePath)).InTx}
 		for number, lost := int64(2), false; !lost; number++ {
 			require.Less(t, number, int64(10), "the server writes too eagerly for this test")
 			_, err := n.issue(t.Context())
 			require.NoError(t, err)
-			n.observer.do("SELECT gapless.flush_gapless()")
+			n.observer.Do("SELECT gapless.flush_gapless()")
 			proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
 				if strings.Contains(m.SQL(), "flush_gapless") {
 					return pgproxy.Hold
 				}
 				return pgproxy.Forward
 			})
-			done := later(func() (int64, error) { return n.issue(t.Context()) })
+			done := sqltest.Later(func() (int64, error) { return n.issue(t.Context()) })
 			require.Eventually(t, func() bool {
-				return n.observer.number("SELECT max(number) FROM invoices") == number
-			}, eventually, tick, "it has committed, and waits for the flush")
-			txid := n.observer.number("SELECT max(txid) FROM gapless.allocation")
+				return n.observer.Number("SELECT max(number) FROM invoices") == number
+			}, sqltest.Eventually, sqltest.Tick, "it has committed, and waits for the flush")
+			txid := n.observer.Number("SELECT max(txid) FROM gapless.allocation")
 
 			proxy.Refuse(true)
 			server.Kill(t)
 			proxy.Intercept(nil)
 			server.Start(t)
-			n.observer = connect(t, database)
-			lost = n.observer.number("SELECT max(number) FROM invoices") < number
+			n.observer = sqltest.Connect(t, database)
+			lost = n.observer.Number("SELECT max(number) FROM invoices") < number
 			var given int64
 			for lost && again && given < txid {
-				given = n.observer.number("SELECT txid_current()")
+				given = n.observer.Number("SELECT txid_current()")
 			}
 			proxy.Refuse(false)
 
 			r := <-done
 			if !lost { // it was written by chance
-				require.NoError(t, r.err)
-				require.EqualValues(t, 1, r.value)
+				require.NoError(t, r.Err)
+				require.EqualValues(t, 1, r.Value)
 				continue
 			}
 			if given == txid { // and not past it: that the xid was used had been written, and what is lost is the commit alone
-				require.ErrorIs(t, r.err, gapless.ErrOutcomeUnknown, name)
-				require.EqualValues(t, 1, r.value)
+				require.ErrorIs(t, r.Err, gapless.ErrOutcomeUnknown, name)
+				require.EqualValues(t, 1, r.Value)
 				number--
 			} else {
-				require.NoError(t, r.err, name)
-				require.EqualValues(t, 2, r.value, "it was acknowledged, and is not there")
+				require.NoError(t, r.Err, name)
+				require.EqualValues(t, 2, r.Value, "it was acknowledged, and is not there")
 			}
-			require.Equal(t, number, n.observer.number("SELECT count(*) FROM invoices"))
-			require.Equal(t, number, n.observer.number("SELECT max(number) FROM invoices"))
-			requireSound(n.observer)
+			require.Equal(t, number, n.observer.Number("SELECT count(*) FROM invoices"))
+			require.Equal(t, number, n.observer.Number("SELECT max(number) FROM invoices"))
+			sqltest.RequireSound(n.observer)
 		}
 	}
-}
-
-// newIdleServer starts a server that flushes only what it is told to, as long as little is written.
-func newIdleServer(t *testing.T) *pgtest.OwnServer {
-	t.Helper()
-	return pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"wal_writer_delay": "10s", "autovacuum": "off"}))
 }
 
 // Not parallel: it looks at all goroutines.
@@ -502,9 +482,9 @@ func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	t.Run("test", func(t *testing.T) {
 		database := pgtest.New(t)
-		observer := connect(t, database)
-		pool := database.Pool(t, hostilePath)
-		issue := func(inTx inTx) (err error) {
+		observer := sqltest.Connect(t, database)
+		pool := database.Pool(t, sqltest.HostilePath)
+		issue := func(inTx sqltest.InTx) (err error) {
 			return inTx(t.Context(), func(tx pgx.Tx) error {
 				_, err := invoices.Next(t.Context(), tx)
 				return err
@@ -520,7 +500,7 @@ func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
 		for range 3 {
 			require.NoError(t, issue(committer.InTx))
 			// Another flusher takes over.
-			observer.do(`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+			observer.Do(`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
 				WHERE application_name = 'gapless flusher' AND datname = current_database()`)
 			require.NoError(t, issue(committer.InTx))
 		}
@@ -530,15 +510,15 @@ func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
 			return committer.Send(ctx, &batch)
 		}
 		require.NoError(t, send(t.Context()))
-		observer.do("BEGIN; SELECT gapless.next_gapless('invoice')")
+		observer.Do("BEGIN; SELECT gapless.next_gapless('invoice')")
 		waits, leave := context.WithCancel(t.Context())
-		left := later(func() (any, error) { return nil, send(waits) })
+		left := sqltest.Later(func() (any, error) { return nil, send(waits) })
 		require.Eventually(t, func() bool {
-			return observer.number("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))") == 1
-		}, eventually, tick)
+			return observer.Number("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))") == 1
+		}, sqltest.Eventually, sqltest.Tick)
 		leave()
-		require.ErrorIs(t, (<-left).err, gapless.ErrOutcomeUnknown)
-		observer.do("ROLLBACK")
+		require.ErrorIs(t, (<-left).Err, gapless.ErrOutcomeUnknown)
+		observer.Do("ROLLBACK")
 		require.NoError(t, issue(committer.InTx), "by a flusher that Close has to end")
 		ended, cancel := context.WithCancel(t.Context())
 		cancel()

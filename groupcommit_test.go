@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/pggapless/gapless/internal/sqltest"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -24,20 +26,20 @@ import (
 const issueInvoice = "INSERT INTO public.invoices (number, customer) VALUES (gapless.next_gapless('invoice'), $1) RETURNING number"
 
 // newInvoices is a database with a table of invoices, and a group committer on a pool of so many connections.
-func newInvoices(t *testing.T, connections int32) (session, *gapless.GroupCommitter, *pgtest.Database) {
+func newInvoices(t *testing.T, connections int32) (sqltest.Session, *gapless.GroupCommitter, *pgtest.Database) {
 	t.Helper()
 	database := pgtest.New(t)
-	s := connect(t, database)
-	s.do("CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE, customer text UNIQUE)")
-	pool := database.Pool(t, hostilePath, func(config *pgxpool.Config) { config.MaxConns = connections })
-	return s, newGroupCommitter(t, pool), database
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE, customer text UNIQUE)")
+	pool := database.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) { config.MaxConns = connections })
+	return s, sqltest.NewGroupCommitter(t, pool), database
 }
 
 // requireOneTo checks that the invoices are 1 to count.
-func requireOneTo(t *testing.T, s session, count int) {
+func requireOneTo(t *testing.T, s sqltest.Session, count int) {
 	t.Helper()
-	require.Equal(t, fmt.Sprintf("1 %d %d", count, count), *value[string](s, "SELECT min(number) || ' ' || max(number) || ' ' || count(*) FROM invoices"))
-	require.Zero(t, s.number("SELECT count(*) FROM gapless.audit_gapless()"))
+	require.Equal(t, fmt.Sprintf("1 %d %d", count, count), *sqltest.Value[string](s, "SELECT min(number) || ' ' || max(number) || ' ' || count(*) FROM invoices"))
+	require.Zero(t, s.Number("SELECT count(*) FROM gapless.audit_gapless()"))
 }
 
 // TestManyShareAFlushAndATransaction has 64 goroutines on 4 connections, in each of the ways to commit.
@@ -90,7 +92,7 @@ func TestManyShareAFlushAndATransaction(t *testing.T) {
 		return nil
 	})
 	require.NoError(t, err)
-	require.Less(t, s.number("SELECT count(DISTINCT xmin::text) FROM invoices"), int64(callers*each), "some shared a transaction")
+	require.Less(t, s.Number("SELECT count(DISTINCT xmin::text) FROM invoices"), int64(callers*each), "some shared a transaction")
 }
 
 // together sends batches while the pool's only connection is busy, so that they share a transaction; then it calls meanwhile.
@@ -98,7 +100,7 @@ func together(t *testing.T, committer *gapless.GroupCommitter, contexts []contex
 	t.Helper()
 	var all sync.WaitGroup
 	queued := func(batches, senders int) {
-		require.Eventually(t, func() bool { b, s := committer.Queue(); return b == batches && s == senders }, eventually, tick)
+		require.Eventually(t, func() bool { b, s := committer.Queue(); return b == batches && s == senders }, sqltest.Eventually, sqltest.Tick)
 	}
 	busy, free := make(chan struct{}), make(chan struct{})
 	all.Go(func() {
@@ -140,9 +142,9 @@ func TestABatchThatFailsFailsAlone(t *testing.T) {
 	last, _ := batchOf(issueInvoice, "last")
 	results := together(t, committer, nil, func() {}, good, bad, double, wrong, last)
 	require.NoError(t, results[0])
-	requireCode(t, "22012", results[1])
-	requireCode(t, "23505", results[2])
-	requireCode(t, "3F000", results[3])
+	sqltest.RequireCode(t, "22012", results[1])
+	sqltest.RequireCode(t, "23505", results[2])
+	sqltest.RequireCode(t, "3F000", results[3])
 	require.NoError(t, results[4])
 	require.EqualValues(t, 1, number)
 	requireOneTo(t, s, 2)
@@ -196,35 +198,35 @@ func TestAContextThatEndsLeavesTheOthersTheirAnswers(t *testing.T) {
 	require.ErrorIs(t, results[0], context.Canceled)
 	require.NoError(t, results[1])
 	if errors.Is(results[0], gapless.ErrOutcomeUnknown) {
-		require.NotZero(t, s.number("SELECT count(*) FROM invoices"))
+		require.NotZero(t, s.Number("SELECT count(*) FROM invoices"))
 	} else {
 		requireOneTo(t, s, 1)
 	}
 
 	// Sent already: it waits for the sequence, which another session has.
-	s.do("BEGIN")
-	s.do("SELECT gapless.next_gapless('invoice')")
+	s.Do("BEGIN")
+	s.Do("SELECT gapless.next_gapless('invoice')")
 	ctx, cancel = context.WithCancel(t.Context())
 	gone, query = batchOf(issueInvoice, "sent")
 	query.QueryRow(func(pgx.Row) error { t.Error("nobody waits for this"); return nil })
-	done := later(func() (any, error) { return nil, committer.Send(ctx, gone) })
+	done := sqltest.Later(func() (any, error) { return nil, committer.Send(ctx, gone) })
 	require.Eventually(t, func() bool {
-		return s.number("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))") == 1
-	}, eventually, tick)
+		return s.Number("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))") == 1
+	}, sqltest.Eventually, sqltest.Tick)
 	cancel()
-	require.ErrorIs(t, (<-done).err, gapless.ErrOutcomeUnknown)
-	s.do("ROLLBACK")
+	require.ErrorIs(t, (<-done).Err, gapless.ErrOutcomeUnknown)
+	s.Do("ROLLBACK")
 	after, _ := batchOf(issueInvoice, "after")
 	require.NoError(t, committer.Send(t.Context(), after))
-	require.Zero(t, s.number("SELECT count(*) FROM gapless.audit_gapless()"))
-	require.Zero(t, s.number("SELECT max(number) - count(*) FROM invoices"))
+	require.Zero(t, s.Number("SELECT count(*) FROM gapless.audit_gapless()"))
+	require.Zero(t, s.Number("SELECT max(number) - count(*) FROM invoices"))
 }
 
 func TestCloseWaitsForWhoeverIsIn(t *testing.T) {
 	t.Parallel()
 	s, committer, _ := newInvoices(t, 2)
 	in, free := make(chan struct{}), make(chan struct{})
-	first := later(func() (any, error) {
+	first := sqltest.Later(func() (any, error) {
 		return nil, committer.InTx(t.Context(), func(tx pgx.Tx) error {
 			close(in)
 			<-free
@@ -233,17 +235,17 @@ func TestCloseWaitsForWhoeverIsIn(t *testing.T) {
 		})
 	})
 	<-in
-	queued := make([]<-chan result[any], 3) // more than there are connections
+	queued := make([]<-chan sqltest.Result[any], 3) // more than there are connections
 	for i := range queued {
 		batch, _ := batchOf(issueInvoice, strconv.Itoa(i))
-		queued[i] = later(func() (any, error) { return nil, committer.Send(t.Context(), batch) })
+		queued[i] = sqltest.Later(func() (any, error) { return nil, committer.Send(t.Context(), batch) })
 	}
 	require.Eventually(t, func() bool {
 		batches, senders := committer.Queue()
-		return batches+senders > 0 || s.number("SELECT count(*) FROM invoices") == 3
-	}, eventually, tick)
-	closed := later(func() (any, error) { committer.Close(); return nil, nil })
-	require.Eventually(t, func() bool { return errors.Is(committer.Send(t.Context(), &pgx.Batch{}), gapless.ErrClosed) }, eventually, tick)
+		return batches+senders > 0 || s.Number("SELECT count(*) FROM invoices") == 3
+	}, sqltest.Eventually, sqltest.Tick)
+	closed := sqltest.Later(func() (any, error) { committer.Close(); return nil, nil })
+	require.Eventually(t, func() bool { return errors.Is(committer.Send(t.Context(), &pgx.Batch{}), gapless.ErrClosed) }, sqltest.Eventually, sqltest.Tick)
 	require.ErrorIs(t, committer.InTx(t.Context(), func(pgx.Tx) error { return nil }), gapless.ErrClosed)
 	select {
 	case <-closed:
@@ -251,11 +253,11 @@ func TestCloseWaitsForWhoeverIsIn(t *testing.T) {
 	default:
 	}
 	close(free)
-	require.NoError(t, (<-first).err)
+	require.NoError(t, (<-first).Err)
 	<-closed
 	issued := 1
 	for _, q := range queued {
-		if err := (<-q).err; err == nil {
+		if err := (<-q).Err; err == nil {
 			issued++
 		} else {
 			require.ErrorIs(t, err, gapless.ErrClosed, "it came too late")
@@ -263,14 +265,14 @@ func TestCloseWaitsForWhoeverIsIn(t *testing.T) {
 	}
 	requireOneTo(t, s, issued)
 	committer.Close() // again
-	require.Zero(t, s.number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gapless flusher'"))
+	require.Zero(t, s.Number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gapless flusher'"))
 }
 
 func TestAGroupCommitterRunsWhateverATransactionIs(t *testing.T) {
 	t.Parallel()
 	s, committer, _ := newInvoices(t, 2)
-	s.do("CREATE TABLE cases (id int PRIMARY KEY, number bigint UNIQUE)")
-	s.do("SELECT gapless.attach_gapless('cases', 'number', name => $$ 'case' $$, at_commit => true)")
+	s.Do("CREATE TABLE cases (id int PRIMARY KEY, number bigint UNIQUE)")
+	s.Do("SELECT gapless.attach_gapless('cases', 'number', name => $$ 'case' $$, at_commit => true)")
 	ctx := t.Context()
 	require.NoError(t, committer.InTx(ctx, func(pgx.Tx) error { return nil }), "nothing")
 	require.NoError(t, committer.InTx(ctx, func(tx pgx.Tx) error { _, err := tx.Exec(ctx, "SELECT 1"); return err }), "nothing written")
@@ -303,10 +305,10 @@ func TestAGroupCommitterRunsWhateverATransactionIs(t *testing.T) {
 		return gapless.InTx(ctx, poolOf(t, s), func(tx pgx.Tx) error { _, err := invoices.TryNext(ctx, tx); return err })
 	}), gapless.ErrLocked)
 	requireOneTo(t, s, 2)
-	require.Equal(t, []int64{1, 2}, s.numbers("SELECT number FROM cases ORDER BY 1"))
+	require.Equal(t, []int64{1, 2}, s.Numbers("SELECT number FROM cases ORDER BY 1"))
 }
 
-func poolOf(t *testing.T, s session) *pgx.Conn {
+func poolOf(t *testing.T, s sqltest.Session) *pgx.Conn {
 	t.Helper()
 	conn, err := pgx.ConnectConfig(t.Context(), s.Config())
 	require.NoError(t, err)
@@ -321,7 +323,7 @@ func TestAContextThatEndsInTheFlushLeavesTheOthersTheirAnswers(t *testing.T) {
 	proxy := pgproxy.New(t, database.URL)
 	slow, err := pgx.ParseConfig(proxy.URL())
 	require.NoError(t, err)
-	committer := newGroupCommitter(t, database.Pool(t, hostilePath), gapless.WithFlusherConfig(slow))
+	committer := sqltest.NewGroupCommitter(t, database.Pool(t, sqltest.HostilePath), gapless.WithFlusherConfig(slow))
 	asked, free := make(chan struct{}), make(chan struct{})
 	var once sync.Once
 	proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
@@ -336,8 +338,8 @@ func TestAContextThatEndsInTheFlushLeavesTheOthersTheirAnswers(t *testing.T) {
 		return pgproxy.Forward
 	})
 	runs := map[string]int{}
-	issue := func(ctx context.Context, customer string) <-chan result[any] {
-		return later(func() (any, error) {
+	issue := func(ctx context.Context, customer string) <-chan sqltest.Result[any] {
+		return sqltest.Later(func() (any, error) {
 			return nil, committer.InTx(ctx, func(tx pgx.Tx) error {
 				runs[customer]++
 				_, err := tx.Exec(t.Context(), issueInvoice, customer)
@@ -349,20 +351,20 @@ func TestAContextThatEndsInTheFlushLeavesTheOthersTheirAnswers(t *testing.T) {
 	gone := issue(ctx, "gone")
 	<-asked
 	committed := func(count int64) {
-		require.Eventually(t, func() bool { return s.number("SELECT count(*) FROM invoices") == count }, eventually, tick)
+		require.Eventually(t, func() bool { return s.Number("SELECT count(*) FROM invoices") == count }, sqltest.Eventually, sqltest.Tick)
 	}
 	committed(1)
 	stays := issue(t.Context(), "stays")
 	committed(2)
 	cancel()
-	require.NoError(t, (<-gone).err, "it has committed, which was found out and made durable otherwise")
+	require.NoError(t, (<-gone).Err, "it has committed, which was found out and made durable otherwise")
 	select {
 	case <-stays:
 		t.Fatal("it was acknowledged without its flush")
 	default:
 	}
 	close(free)
-	require.NoError(t, (<-stays).err)
+	require.NoError(t, (<-stays).Err)
 	require.Equal(t, map[string]int{"gone": 1, "stays": 1}, runs)
 	requireOneTo(t, s, 2)
 }
@@ -374,7 +376,7 @@ func TestTheLastStatementsTravelWithCommit(t *testing.T) {
 	proxy := pgproxy.New(t, database.URL)
 	through := *database
 	through.URL = proxy.URL()
-	pool := through.Pool(t, hostilePath)
+	pool := through.Pool(t, sqltest.HostilePath)
 	var messages atomic.Int64
 	count := func(fn func(tx pgx.Tx) error) int64 {
 		t.Helper()
@@ -410,7 +412,7 @@ func TestAFlusherWithAnotherBackendAcknowledgesNothing(t *testing.T) {
 	t.Parallel()
 	s, committer, _ := newInvoices(t, 2)
 	flusher := "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'gapless flusher' AND datname = current_database()"
-	before := *value[string](s, flusher)
+	before := *sqltest.Value[string](s, flusher)
 	committer.MistakeBackend()
 	runs := 0
 	require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error {
@@ -421,9 +423,9 @@ func TestAFlusherWithAnotherBackendAcknowledgesNothing(t *testing.T) {
 	require.Equal(t, 1, runs)
 	require.NoError(t, committer.InTx(t.Context(), func(pgx.Tx) error { return nil }))
 	require.Eventually(t, func() bool {
-		now := texts(s, flusher)
+		now := sqltest.Texts(s, flusher)
 		return len(now) == 1 && now[0] != before
-	}, eventually, tick, "another one has taken over")
+	}, sqltest.Eventually, sqltest.Tick, "another one has taken over")
 	requireOneTo(t, s, 1)
 }
 
@@ -434,7 +436,7 @@ func TestABrokenFlusherIsReplacedAndItsCommitsAreFound(t *testing.T) {
 		runs := 0
 		require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error {
 			runs++
-			s.do("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'gapless flusher' AND datname = current_database()")
+			s.Do("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'gapless flusher' AND datname = current_database()")
 			_, err := tx.Exec(t.Context(), issueInvoice, strconv.Itoa(i))
 			return err
 		}))
@@ -470,7 +472,7 @@ func TestWhatAGroupCommitterRefuses(t *testing.T) {
 		require.ErrorContains(t, err, "WithFlusherConfig")
 		direct, err := pgx.ParseConfig(database.URL)
 		require.NoError(t, err)
-		committer := newGroupCommitter(t, pool, gapless.WithFlusherConfig(direct))
+		committer := sqltest.NewGroupCommitter(t, pool, gapless.WithFlusherConfig(direct))
 		require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err }))
 	})
 	t.Run("fsync off, and another server", func(t *testing.T) {
@@ -480,12 +482,12 @@ func TestWhatAGroupCommitterRefuses(t *testing.T) {
 		pool := database.Pool(t)
 		_, err := gapless.NewGroupCommitter(t.Context(), pool)
 		require.ErrorContains(t, err, "WithFsyncOff")
-		committer := newGroupCommitter(t, pool, gapless.WithFsyncOff())
+		committer := sqltest.NewGroupCommitter(t, pool, gapless.WithFsyncOff())
 		require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err }))
 
 		other, err := pgx.ParseConfig(pgtest.New(t).URL)
 		require.NoError(t, err)
-		committer = newGroupCommitter(t, pool, gapless.WithFlusherConfig(other))
+		committer = sqltest.NewGroupCommitter(t, pool, gapless.WithFlusherConfig(other))
 		err = committer.InTx(t.Context(), func(tx pgx.Tx) error { t.Error("it must not begin"); return nil }, gapless.WithMaxAttempts(2))
 		require.ErrorContains(t, err, "different servers")
 		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
@@ -493,7 +495,7 @@ func TestWhatAGroupCommitterRefuses(t *testing.T) {
 	t.Run("what is not installed, or not granted", func(t *testing.T) {
 		t.Parallel()
 		_, err := gapless.NewGroupCommitter(t.Context(), pgtest.NewEmpty(t).Pool(t))
-		requireCode(t, "3F000", err)
+		sqltest.RequireCode(t, "3F000", err)
 	})
 	t.Run("a server that does not answer", func(t *testing.T) {
 		t.Parallel()
@@ -514,7 +516,7 @@ func TestWhatCannotBeSentIsAnErrorAndNotUnknown(t *testing.T) {
 	proxy := pgproxy.New(t, database.URL)
 	through := *database
 	through.URL = proxy.URL()
-	committer := newGroupCommitter(t, through.Pool(t))
+	committer := sqltest.NewGroupCommitter(t, through.Pool(t))
 	proxy.Refuse(true)
 	proxy.CutAll()
 	batch, _ := batchOf("SELECT gapless.next_gapless('invoice')")

@@ -3,6 +3,8 @@ package gapless_test
 import (
 	"testing"
 
+	"github.com/pggapless/gapless/internal/sqltest"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -19,16 +21,16 @@ func TestALostAnswerIsFoundInEveryExecMode(t *testing.T) {
 		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec,
 		pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
 	} {
-		for name, committer := range committers {
+		for name, committer := range sqltest.Committers {
 			t.Run(mode.String()+", "+name, func(t *testing.T) {
 				t.Parallel()
 				database := pgtest.New(t)
 				proxy := pgproxy.New(t, database.URL)
-				observer := connect(t, database)
-				observer.do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
+				observer := sqltest.Connect(t, database)
+				observer.Do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
 				through := *database
 				through.URL = proxy.URL()
-				pool := through.Pool(t, hostilePath, func(config *pgxpool.Config) { config.ConnConfig.DefaultQueryExecMode = mode })
+				pool := through.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) { config.ConnConfig.DefaultQueryExecMode = mode })
 				n := commitNetwork{proxy, observer, database, committer(t, pool), true}
 				proxy.Intercept(once(committed, pgproxy.Cut))
 				attempts, err := n.issue(t.Context())

@@ -9,9 +9,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pggapless/gapless/internal/sqltest"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless"
@@ -19,30 +20,9 @@ import (
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
-// inTx is InTx, the package's or a group committer's.
-type inTx func(ctx context.Context, fn func(tx pgx.Tx) error, opts ...gapless.TxOption) error
-
-// committers are the ways to commit of which the tests here demand the same.
-var committers = map[string]func(t *testing.T, pool *pgxpool.Pool) inTx{
-	"one by one": func(_ *testing.T, pool *pgxpool.Pool) inTx {
-		return func(ctx context.Context, fn func(tx pgx.Tx) error, opts ...gapless.TxOption) error {
-			return gapless.InTx(ctx, pool, fn, opts...)
-		}
-	},
-	"in groups": func(t *testing.T, pool *pgxpool.Pool) inTx { return newGroupCommitter(t, pool).InTx },
-}
-
-func newGroupCommitter(t *testing.T, pool *pgxpool.Pool, opts ...gapless.GroupOption) *gapless.GroupCommitter {
-	t.Helper()
-	committer, err := gapless.NewGroupCommitter(t.Context(), pool, opts...)
-	require.NoError(t, err)
-	t.Cleanup(committer.Close)
-	return committer
-}
-
 // forEachCommitter runs a test for each, with its statements sent by themselves and together with COMMIT.
 func forEachCommitter(t *testing.T, test func(t *testing.T, network commitNetwork)) {
-	for name, committer := range committers {
+	for name, committer := range sqltest.Committers {
 		for _, batched := range []bool{false, true} {
 			if batched {
 				name += ", with the statements in COMMIT's message"
@@ -51,11 +31,11 @@ func forEachCommitter(t *testing.T, test func(t *testing.T, network commitNetwor
 				t.Parallel()
 				database := pgtest.New(t)
 				proxy := pgproxy.New(t, database.URL)
-				observer := connect(t, database)
-				observer.do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
+				observer := sqltest.Connect(t, database)
+				observer.Do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
 				through := *database
 				through.URL = proxy.URL()
-				pool := through.Pool(t, hostilePath)
+				pool := through.Pool(t, sqltest.HostilePath)
 				test(t, commitNetwork{proxy, observer, database, committer(t, pool), batched})
 			})
 		}
@@ -65,9 +45,9 @@ func forEachCommitter(t *testing.T, test func(t *testing.T, network commitNetwor
 // commitNetwork is a committer whose connections go through a proxy.
 type commitNetwork struct {
 	proxy    *pgproxy.Proxy
-	observer session // not through the proxy
+	observer sqltest.Session // not through the proxy
 	database *pgtest.Database
-	inTx     inTx
+	inTx     sqltest.InTx
 	batched  bool
 }
 
@@ -95,9 +75,9 @@ func (n commitNetwork) issue(ctx context.Context, also ...string) (attempts int6
 // requireInvoices checks which attempts made the invoices 1, 2, 3.
 func (n commitNetwork) requireInvoices(t *testing.T, attempts ...int64) {
 	t.Helper()
-	require.Equal(t, attempts, n.observer.numbers("SELECT attempt FROM invoices ORDER BY number"))
-	require.EqualValues(t, len(attempts), n.observer.number("SELECT coalesce(max(number), 0) FROM invoices"))
-	require.Zero(t, n.observer.number("SELECT count(*) FROM gapless.audit_gapless()"))
+	require.Equal(t, attempts, n.observer.Numbers("SELECT attempt FROM invoices ORDER BY number"))
+	require.EqualValues(t, len(attempts), n.observer.Number("SELECT coalesce(max(number), 0) FROM invoices"))
+	require.Zero(t, n.observer.Number("SELECT count(*) FROM gapless.audit_gapless()"))
 }
 
 func isCommit(m pgproxy.Message) bool { return !m.FromServer && strings.EqualFold(m.SQL(), "commit") }
@@ -170,9 +150,9 @@ func TestAnErrorAfterACommitIsNotItsAnswer(t *testing.T) {
 				// The next one to use the connection may be told of it, before it has begun; and nothing else is wrong.
 				_, err = n.issue(t.Context())
 				if err != nil {
-					var pg *pgconn.PgError
-					require.ErrorAs(t, err, &pg)
-					require.Equal(t, "57014", pg.Code)
+					var pgErr *pgconn.PgError
+					require.ErrorAs(t, err, &pgErr)
+					require.Equal(t, "57014", pgErr.Code)
 					require.ErrorContains(t, err, "beginning the transaction")
 					n.requireInvoices(t, 1)
 					_, err = n.issue(t.Context())
@@ -211,46 +191,32 @@ func TestALostAnswerOfATransactionThatAllocatedNothingIsUnknown(t *testing.T) {
 		})
 		require.ErrorIs(t, err, gapless.ErrOutcomeUnknown)
 		require.Equal(t, 1, runs)
-		require.EqualValues(t, 1, n.observer.number("SELECT count(*) FROM invoices"), "it did commit")
+		require.EqualValues(t, 1, n.observer.Number("SELECT count(*) FROM invoices"), "it did commit")
 	})
 }
-
-// slowCommit has COMMIT wait in a deferred trigger for a lock that the test has.
-func (n commitNetwork) slowCommit(t *testing.T) (lock session) {
-	t.Helper()
-	n.observer.do("CREATE TABLE slow (done boolean)")
-	n.observer.do(`CREATE FUNCTION wait() RETURNS trigger LANGUAGE plpgsql AS $$
-		BEGIN PERFORM pg_catalog.pg_advisory_xact_lock(1); RETURN NULL; END $$`)
-	n.observer.do(`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION wait()`)
-	lock = connect(t, n.database)
-	lock.do("SELECT pg_advisory_lock(1)")
-	return lock
-}
-
-const slow = "INSERT INTO public.slow VALUES (true)"
 
 // awaitLocks blocks until so many backends wait for an advisory lock of that kind: 1 of slowCommit, or a token's.
 func (n commitNetwork) awaitLocks(t *testing.T, waiters int64, token bool) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		return n.observer.number(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND (objid <> 1) = $1
+		return n.observer.Number(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND (objid <> 1) = $1
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, token) == waiters
-	}, eventually, tick)
+	}, sqltest.Eventually, sqltest.Tick)
 }
 
 func TestACommitThatIsStillRunningIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	forEachCommitter(t, func(t *testing.T, n commitNetwork) {
-		lock := n.slowCommit(t)
+		lock := sqltest.SlowCommit(t, n.observer, n.database)
 		// The client's side breaks; the backend does not notice, and goes on.
 		n.proxy.Intercept(once(isCommitsEnd(), pgproxy.CutClientAfter))
-		done := later(func() (int64, error) { return n.issue(t.Context(), slow) })
+		done := sqltest.Later(func() (int64, error) { return n.issue(t.Context(), sqltest.Slow) })
 		n.awaitLocks(t, 1, false)
 		n.awaitLocks(t, 1, true)
-		lock.do("SELECT pg_advisory_unlock(1)")
+		lock.Do("SELECT pg_advisory_unlock(1)")
 		r := <-done
-		require.NoError(t, r.err)
-		require.EqualValues(t, 1, r.value)
+		require.NoError(t, r.Err)
+		require.EqualValues(t, 1, r.Value)
 		n.requireInvoices(t, 1)
 	})
 }
@@ -258,14 +224,14 @@ func TestACommitThatIsStillRunningIsWaitedFor(t *testing.T) {
 func TestACommitWhoseBackendEndsIsRunAgain(t *testing.T) {
 	t.Parallel()
 	forEachCommitter(t, func(t *testing.T, n commitNetwork) {
-		lock := n.slowCommit(t)
-		done := later(func() (int64, error) { return n.issue(t.Context(), slow) })
+		lock := sqltest.SlowCommit(t, n.observer, n.database)
+		done := sqltest.Later(func() (int64, error) { return n.issue(t.Context(), sqltest.Slow) })
 		n.awaitLocks(t, 1, false)
-		n.observer.do("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
-		lock.do("SELECT pg_advisory_unlock(1)")
+		n.observer.Do("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = 1 AND database = (SELECT oid FROM pg_database WHERE datname = current_database())")
+		lock.Do("SELECT pg_advisory_unlock(1)")
 		r := <-done
-		require.NoError(t, r.err)
-		require.EqualValues(t, 2, r.value)
+		require.NoError(t, r.Err)
+		require.EqualValues(t, 2, r.Value)
 		n.requireInvoices(t, 2)
 	})
 }
@@ -276,26 +242,26 @@ func TestAContextThatEndsInCommitLeavesTheOutcomeToBeFound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			forEachCommitter(t, func(t *testing.T, n commitNetwork) {
-				lock := n.slowCommit(t)
+				lock := sqltest.SlowCommit(t, n.observer, n.database)
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
-				done := later(func() (int64, error) { return n.issue(ctx, slow) })
+				done := sqltest.Later(func() (int64, error) { return n.issue(ctx, sqltest.Slow) })
 				n.awaitLocks(t, 1, false)
 				n.proxy.Intercept(once(func(pgproxy.Message) bool { return false }, pgproxy.Cut)) // the backend goes on
 				cancel()
 				if late {
 					r := <-done // after some seconds
-					require.ErrorIs(t, r.err, gapless.ErrOutcomeUnknown)
-					require.ErrorIs(t, r.err, context.Canceled)
-					require.EqualValues(t, 1, r.value)
-					lock.do("SELECT pg_advisory_unlock(1)")
+					require.ErrorIs(t, r.Err, gapless.ErrOutcomeUnknown)
+					require.ErrorIs(t, r.Err, context.Canceled)
+					require.EqualValues(t, 1, r.Value)
+					lock.Do("SELECT pg_advisory_unlock(1)")
 					return
 				}
 				n.awaitLocks(t, 1, true)
-				lock.do("SELECT pg_advisory_unlock(1)")
+				lock.Do("SELECT pg_advisory_unlock(1)")
 				r := <-done
-				require.NoError(t, r.err)
-				require.EqualValues(t, 1, r.value)
+				require.NoError(t, r.Err)
+				require.EqualValues(t, 1, r.Value)
 				n.requireInvoices(t, 1)
 			})
 		})
@@ -341,8 +307,8 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 			gapless.CommitBatch(tx).Queue("SELECT 1/0")
 			return nil
 		})
-		requireCode(t, "22012", err)
-		require.Zero(t, n.observer.number("SELECT count(*) FROM invoices"))
+		sqltest.RequireCode(t, "22012", err)
+		require.Zero(t, n.observer.Number("SELECT count(*) FROM invoices"))
 
 		runs := 0
 		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
@@ -363,7 +329,7 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 			return nil
 		})
 		require.ErrorIs(t, err, failed)
-		require.EqualValues(t, 2, n.observer.number("SELECT count(*) FROM invoices"), "it is committed all the same")
+		require.EqualValues(t, 2, n.observer.Number("SELECT count(*) FROM invoices"), "it is committed all the same")
 
 		// What cannot even be sent: pgx closes the connection.
 		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
@@ -378,8 +344,8 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 			gapless.CommitBatch(tx).Queue("SELECT 1/0")
 			return nil
 		})
-		requireCode(t, "22012", err)
-		require.EqualValues(t, 2, n.observer.number("SELECT count(*) FROM invoices"))
+		sqltest.RequireCode(t, "22012", err)
+		require.EqualValues(t, 2, n.observer.Number("SELECT count(*) FROM invoices"))
 
 		// A failed statement before: COMMIT would be a ROLLBACK.
 		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
@@ -397,10 +363,10 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 			return nil
 		})
 		require.NoError(t, err)
-		require.EqualValues(t, 2, n.observer.number("SELECT count(*) FROM invoices"))
+		require.EqualValues(t, 2, n.observer.Number("SELECT count(*) FROM invoices"))
 
 		// COMMIT itself is refused, whatever the callbacks say, and whatever they try to read.
-		n.observer.do("CREATE TABLE later (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+		n.observer.Do("CREATE TABLE later (a int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
 		for _, callback := range []func(pgx.Row) error{
 			func(row pgx.Row) error { var a int; return row.Scan(&a) },
 			func(pgx.Row) error { return failed },
@@ -410,9 +376,9 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 				gapless.CommitBatch(tx).Queue("INSERT INTO public.later VALUES (1), (1) RETURNING a").QueryRow(callback)
 				return nil
 			})
-			requireCode(t, "23505", err)
+			sqltest.RequireCode(t, "23505", err)
 			require.NotContains(t, err.Error(), "has committed")
-			require.Zero(t, n.observer.number("SELECT count(*) FROM later"))
+			require.Zero(t, n.observer.Number("SELECT count(*) FROM later"))
 		}
 
 		// It has committed: a callback's error is no reason to run it again, whatever its code.
@@ -422,7 +388,7 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 			},
 			func(row pgx.Row) error { var a time.Time; return row.Scan(&a) },
 		} {
-			before := n.observer.number("SELECT count(*) FROM invoices")
+			before := n.observer.Number("SELECT count(*) FROM invoices")
 			runs = 0
 			err = n.inTx(t.Context(), func(tx pgx.Tx) error {
 				runs++
@@ -431,7 +397,7 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 			})
 			require.ErrorContains(t, err, "has committed")
 			require.Equal(t, 1, runs)
-			require.Equal(t, before+1, n.observer.number("SELECT count(*) FROM invoices"))
+			require.Equal(t, before+1, n.observer.Number("SELECT count(*) FROM invoices"))
 		}
 	})
 }
@@ -471,7 +437,7 @@ func TestInTxOnOneConnection(t *testing.T) {
 			_, err := invoices.Next(t.Context(), tx)
 			return err
 		})
-		after, _, lookErr := invoices.Last(t.Context(), connect(t, database).Conn)
+		after, _, lookErr := invoices.Last(t.Context(), sqltest.Connect(t, database).Conn)
 		require.NoError(t, lookErr)
 		if cut.commits {
 			require.NoError(t, err)
@@ -490,62 +456,62 @@ func TestInTxOnOneConnection(t *testing.T) {
 // warning, that the transaction is committed here alone.
 func TestACommitThatDidNotWaitForItsStandbyIsWaitedFor(t *testing.T) {
 	t.Parallel()
-	for name, committer := range committers {
+	for name, committer := range sqltest.Committers {
 		for _, batched := range []bool{false, true} {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				server := pgtest.NewServer(t)
 				database := server.NewDatabase(t)
-				observer := connect(t, database)
-				observer.do("CREATE TABLE invoices (number bigint, attempt bigint)")
+				observer := sqltest.Connect(t, database)
+				observer.Do("CREATE TABLE invoices (number bigint, attempt bigint)")
 				n := commitNetwork{observer: observer, database: database, inTx: committer(t, database.Pool(t)), batched: batched}
 				_, err := n.issue(t.Context())
 				require.NoError(t, err)
 
-				observer.do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-				observer.do("SELECT pg_reload_conf()")
+				observer.Do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+				observer.Do("SELECT pg_reload_conf()")
 				awaiting := func(pid uint32, query string) (found uint32) {
 					require.Eventually(t, func() bool {
 						err := observer.QueryRow(t.Context(), `SELECT pid FROM pg_stat_activity
 							WHERE wait_event = 'SyncRep' AND $1 IN (0, pid) AND query ~* $2`, pid, query).Scan(&found)
 						return err == nil
-					}, eventually, tick)
+					}, sqltest.Eventually, sqltest.Tick)
 					return found
 				}
 				// The server takes a moment to heed it.
-				probe := connect(t, database)
-				probed := later(func() (any, error) {
+				probe := sqltest.Connect(t, database)
+				probed := sqltest.Later(func() (any, error) {
 					for {
 						if _, err := probe.Exec(t.Context(), "SELECT txid_current()"); err != nil {
 							return nil, err
 						}
 					}
 				})
-				awaiting(probe.pid(), "txid_current")
-				observer.do("SELECT pg_terminate_backend($1)", probe.pid())
-				require.Error(t, (<-probed).err)
+				awaiting(probe.PID(), "txid_current")
+				observer.Do("SELECT pg_terminate_backend($1)", probe.PID())
+				require.Error(t, (<-probed).Err)
 
-				done := later(func() (int64, error) { return n.issue(t.Context()) })
+				done := sqltest.Later(func() (int64, error) { return n.issue(t.Context()) })
 				if name == "one by one" {
-					observer.do("SELECT pg_cancel_backend($1)", awaiting(0, "^commit$"))
+					observer.Do("SELECT pg_cancel_backend($1)", awaiting(0, "^commit$"))
 					awaiting(0, "flush_gapless") // it asks, and flushes
 				} else {
 					waiting := awaiting(0, "flush_gapless")
-					observer.do("SELECT pg_cancel_backend($1)", waiting)
+					observer.Do("SELECT pg_cancel_backend($1)", waiting)
 					awaiting(waiting, "flush_gapless")
 				}
 				select {
 				case r := <-done:
-					t.Fatalf("InTx returned %v before the standby had the transaction", r.err)
+					t.Fatalf("InTx returned %v before the standby had the transaction", r.Err)
 				default:
 				}
 				// The standby is given up: commits wait no more.
-				observer.do("ALTER SYSTEM RESET synchronous_standby_names")
-				observer.do("SELECT pg_reload_conf()")
+				observer.Do("ALTER SYSTEM RESET synchronous_standby_names")
+				observer.Do("SELECT pg_reload_conf()")
 				r := <-done
-				require.NoError(t, r.err)
-				require.EqualValues(t, 1, r.value)
-				require.Equal(t, []int64{1, 2}, observer.numbers("SELECT number FROM invoices ORDER BY 1"))
+				require.NoError(t, r.Err)
+				require.EqualValues(t, 1, r.Value)
+				require.Equal(t, []int64{1, 2}, observer.Numbers("SELECT number FROM invoices ORDER BY 1"))
 			})
 		}
 	}
@@ -555,91 +521,91 @@ func TestACommitThatDidNotWaitForItsStandbyIsWaitedFor(t *testing.T) {
 func TestOutcomes(t *testing.T) {
 	t.Parallel()
 	const token, other = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
-	outcome := func(s session, token string, txid int64) string {
-		return *value[string](s, "SELECT gapless.outcome_gapless($1, $2)", token, txid)
+	outcome := func(s sqltest.Session, token string, txid int64) string {
+		return *sqltest.Value[string](s, "SELECT gapless.outcome_gapless($1, $2)", token, txid)
 	}
-	setUp := func(t *testing.T) (one, asks session, database *pgtest.Database) {
+	setUp := func(t *testing.T) (one, asks sqltest.Session, database *pgtest.Database) {
 		t.Parallel()
 		database = pgtest.New(t)
-		return connect(t, database), connect(t, database), database
+		return sqltest.Connect(t, database), sqltest.Connect(t, database), database
 	}
-	run := func(s session, token, end string) (txid int64) {
-		s.do("BEGIN")
-		txid = s.number("SELECT gapless.mark_gapless($1)", token)
-		s.do("SELECT gapless.next_gapless('a')")
-		s.do(end)
+	run := func(s sqltest.Session, token, end string) (txid int64) {
+		s.Do("BEGIN")
+		txid = s.Number("SELECT gapless.mark_gapless($1)", token)
+		s.Do("SELECT gapless.next_gapless('a')")
+		s.Do(end)
 		return txid
 	}
 	t.Run("committed, and lost", func(t *testing.T) {
 		one, asks, _ := setUp(t)
-		before := one.number("SELECT txid_current()")
+		before := one.Number("SELECT txid_current()")
 		txid := run(one, token, "COMMIT")
 		require.Equal(t, "committed", outcome(asks, token, txid))
 		require.Equal(t, "unknown", outcome(asks, other, txid), "a commit that allocated nothing under this token")
 		require.Equal(t, "unknown", outcome(asks, token, before), "a commit that allocated nothing")
 		require.Equal(t, "lost", outcome(asks, other, run(one, other, "ROLLBACK")))
 		require.Equal(t, "lost", outcome(asks, other, txid+1_000_000), "a txid that has yet to be given out")
-		require.EqualValues(t, 0, asks.number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"))
+		require.EqualValues(t, 0, asks.Number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"))
 	})
 	t.Run("the setting of an earlier transaction marks no later one", func(t *testing.T) {
 		one, _, _ := setUp(t)
 		run(one, token, "COMMIT")
-		one.do("SELECT gapless.next_gapless('a')")
-		require.EqualValues(t, 1, one.number("SELECT count(token) FROM gapless.allocation"))
+		one.Do("SELECT gapless.next_gapless('a')")
+		require.EqualValues(t, 1, one.Number("SELECT count(token) FROM gapless.allocation"))
 	})
 	t.Run("pruned", func(t *testing.T) {
 		one, asks, _ := setUp(t)
 		txid := run(one, token, "COMMIT")
-		one.do("SELECT gapless.next_gapless('a')")
-		one.do("SELECT gapless.prune_gapless('a', 'infinity')")
+		one.Do("SELECT gapless.next_gapless('a')")
+		one.Do("SELECT gapless.prune_gapless('a', 'infinity')")
 		require.Equal(t, "unknown", outcome(asks, token, txid))
 	})
 	t.Run("a column that numbers itself, at commit", func(t *testing.T) {
 		one, asks, _ := setUp(t)
-		one.do("CREATE TABLE invoices (id int PRIMARY KEY, number bigint UNIQUE)")
-		one.do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$, at_commit => true)")
-		one.do("BEGIN")
-		txid := one.number("SELECT gapless.mark_gapless($1)", token)
-		one.do("INSERT INTO invoices VALUES (1)")
-		one.do("COMMIT")
+		one.Do("CREATE TABLE invoices (id int PRIMARY KEY, number bigint UNIQUE)")
+		one.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$, at_commit => true)")
+		one.Do("BEGIN")
+		txid := one.Number("SELECT gapless.mark_gapless($1)", token)
+		one.Do("INSERT INTO invoices VALUES (1)")
+		one.Do("COMMIT")
 		require.Equal(t, "committed", outcome(asks, token, txid))
 	})
 	t.Run("another role's", func(t *testing.T) {
 		one, asks, database := setUp(t)
 		txid := run(one, token, "COMMIT")
-		name, quoted := role(t, database, "app")
-		one.do("SELECT gapless.grant_gapless($1)", name)
-		asks.do("SET SESSION AUTHORIZATION " + quoted)
+		name, quoted := sqltest.Role(t, database, "app")
+		one.Do("SELECT gapless.grant_gapless($1)", name)
+		asks.Do("SET SESSION AUTHORIZATION " + quoted)
 		require.Equal(t, "unknown", outcome(asks, token, txid))
 	})
 	t.Run("prepared", func(t *testing.T) {
 		one, asks, database := setUp(t)
 		txid := run(one, token, "PREPARE TRANSACTION '"+database.Name+"'")
-		asked := later(func() (string, error) { return outcome(asks, token, txid), nil })
-		awaitWaiter(t, one, asks.pid())
-		one.do("COMMIT PREPARED '" + database.Name + "'")
-		require.Equal(t, "committed", (<-asked).value)
+		asked := sqltest.Later(func() (string, error) { return outcome(asks, token, txid), nil })
+		sqltest.AwaitWaiter(t, one, asks.PID())
+		one.Do("COMMIT PREPARED '" + database.Name + "'")
+		require.Equal(t, "committed", (<-asked).Value)
 	})
 	t.Run("still running", func(t *testing.T) {
 		one, asks, _ := setUp(t)
-		one.do("BEGIN")
-		txid := one.number("SELECT gapless.mark_gapless($1)", token)
-		one.do("SAVEPOINT s")
-		one.refuse("25000", "SELECT gapless.outcome_gapless($1, $2)", token, txid)
-		one.do("ROLLBACK TO s")
-		asks.do("SET lock_timeout = 1")
-		asks.refuse("55P03", "SELECT gapless.outcome_gapless($1, $2)", token, txid)
-		one.do("ROLLBACK")
+		one.Do("BEGIN")
+		txid := one.Number("SELECT gapless.mark_gapless($1)", token)
+		one.Do("SAVEPOINT s")
+		one.Refuse("25000", "SELECT gapless.outcome_gapless($1, $2)", token, txid)
+		one.Do("ROLLBACK TO s")
+		asks.Do("SET lock_timeout = 1")
+		asks.Refuse("55P03", "SELECT gapless.outcome_gapless($1, $2)", token, txid)
+		one.Do("ROLLBACK")
 		require.Equal(t, "lost", outcome(asks, token, txid))
 	})
 	t.Run("what cannot be asked", func(t *testing.T) {
 		_, asks, _ := setUp(t)
-		asks.refuse("22004", "SELECT gapless.outcome_gapless(NULL, 1)")
-		asks.refuse("22004", "SELECT gapless.outcome_gapless($1, NULL)", token)
-		asks.refuse("22004", "SELECT gapless.mark_gapless(NULL)")
-		asks.do("BEGIN ISOLATION LEVEL REPEATABLE READ")
-		asks.refuse("25000", "SELECT gapless.outcome_gapless($1, 1)", token)
-		asks.do("ROLLBACK")
+		asks.Refuse("22004", "SELECT gapless.outcome_gapless(NULL, 1)")
+		asks.Refuse("22004", "SELECT gapless.outcome_gapless($1, NULL)", token)
+		asks.Refuse("22004", "SELECT gapless.mark_gapless(NULL)")
+		asks.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+		asks.Refuse("25000", "SELECT gapless.outcome_gapless($1, 1)", token)
+		asks.Do("ROLLBACK")
 	})
 }
 
@@ -647,64 +613,64 @@ func TestOutcomes(t *testing.T) {
 func TestFlushes(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	s, running := connect(t, database), connect(t, database)
-	txid := s.number("SELECT txid_current()")
-	s.do("SELECT gapless.flush_gapless()")
-	s.do("SELECT gapless.flush_gapless($1)", txid)
+	s, running := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	txid := s.Number("SELECT txid_current()")
+	s.Do("SELECT gapless.flush_gapless()")
+	s.Do("SELECT gapless.flush_gapless($1)", txid)
 
-	s.do("BEGIN")
-	txid = s.number("SELECT txid_current()")
-	s.do("ROLLBACK")
-	s.refuse("40000", "SELECT gapless.flush_gapless($1)", txid)
+	s.Do("BEGIN")
+	txid = s.Number("SELECT txid_current()")
+	s.Do("ROLLBACK")
+	s.Refuse("40000", "SELECT gapless.flush_gapless($1)", txid)
 
-	running.do("BEGIN")
-	txid = running.number("SELECT txid_current()")
-	s.do("SELECT txid_current()") // a later one has ended
-	s.refuse("55000", "SELECT gapless.flush_gapless($1)", txid)
-	running.refuse("55000", "SELECT gapless.flush_gapless($1)", txid)
-	running.do("ROLLBACK")
+	running.Do("BEGIN")
+	txid = running.Number("SELECT txid_current()")
+	s.Do("SELECT txid_current()") // a later one has ended
+	s.Refuse("55000", "SELECT gapless.flush_gapless($1)", txid)
+	running.Refuse("55000", "SELECT gapless.flush_gapless($1)", txid)
+	running.Do("ROLLBACK")
 	for _, never := range []int64{txid + 1_000_000, -1} {
-		s.refuse("22023", "SELECT gapless.flush_gapless($1)", never)
+		s.Refuse("22023", "SELECT gapless.flush_gapless($1)", never)
 	}
 
 	// A snapshot that is older is no obstacle; a transaction that has its id already cannot tell a newer one from one that was lost.
-	old := connect(t, database)
+	old := sqltest.Connect(t, database)
 	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
-		old.do("BEGIN ISOLATION LEVEL " + level)
-		old.do("SELECT txid_current_snapshot()")
-		txid = s.number("SELECT txid_current()")
-		old.do("SELECT gapless.flush_gapless($1)", txid)
-		txid = s.number("SELECT txid_current()")
-		old.refuse("25000", "SELECT gapless.flush_gapless($1)", txid)
-		old.do("ROLLBACK; BEGIN ISOLATION LEVEL " + level)
-		old.do("SELECT gapless.flush_gapless($1)", txid)
-		old.do("ROLLBACK")
+		old.Do("BEGIN ISOLATION LEVEL " + level)
+		old.Do("SELECT txid_current_snapshot()")
+		txid = s.Number("SELECT txid_current()")
+		old.Do("SELECT gapless.flush_gapless($1)", txid)
+		txid = s.Number("SELECT txid_current()")
+		old.Refuse("25000", "SELECT gapless.flush_gapless($1)", txid)
+		old.Do("ROLLBACK; BEGIN ISOLATION LEVEL " + level)
+		old.Do("SELECT gapless.flush_gapless($1)", txid)
+		old.Do("ROLLBACK")
 
 		// The very next txid is the caller's own, unless another database has taken it in between.
-		for next, own := int64(0), int64(-1); next != own; old.do("ROLLBACK") {
-			old.do("BEGIN ISOLATION LEVEL " + level)
-			next = old.number("SELECT txid_snapshot_xmax(txid_current_snapshot())")
-			old.do("SAVEPOINT s")
+		for next, own := int64(0), int64(-1); next != own; old.Do("ROLLBACK") {
+			old.Do("BEGIN ISOLATION LEVEL " + level)
+			next = old.Number("SELECT txid_snapshot_xmax(txid_current_snapshot())")
+			old.Do("SAVEPOINT s")
 			_, err := old.Exec(t.Context(), "SELECT gapless.flush_gapless($1)", next)
-			old.do("ROLLBACK TO s")
-			if own = old.number("SELECT txid_current()"); own == next {
-				requireCode(t, "22023", err)
+			old.Do("ROLLBACK TO s")
+			if own = old.Number("SELECT txid_current()"); own == next {
+				sqltest.RequireCode(t, "22023", err)
 			}
 		}
 	}
 
 	// As one message with COMMIT, it tells a COMMIT that became a ROLLBACK.
 	message := func(statement string) error {
-		s.do("BEGIN")
-		s.do("SET LOCAL synchronous_commit = off")
-		txid := s.number("SELECT txid_current()")
+		s.Do("BEGIN")
+		s.Do("SET LOCAL synchronous_commit = off")
+		txid := s.Number("SELECT txid_current()")
 		_, _ = s.Exec(t.Context(), statement)
 		_, err := s.PgConn().Exec(t.Context(), fmt.Sprintf("COMMIT; SELECT gapless.flush_gapless(%d)", txid)).ReadAll()
 		return err
 	}
 	require.NoError(t, message("SELECT gapless.next_gapless('a')"))
-	var pg *pgconn.PgError
-	require.ErrorAs(t, message("SELECT 1/0"), &pg)
-	require.Equal(t, "40000", pg.Code)
-	require.Equal(t, "on", *value[string](s, "SELECT current_setting('synchronous_commit')"))
+	var pgErr *pgconn.PgError
+	require.ErrorAs(t, message("SELECT 1/0"), &pgErr)
+	require.Equal(t, "40000", pgErr.Code)
+	require.Equal(t, "on", *sqltest.Value[string](s, "SELECT current_setting('synchronous_commit')"))
 }

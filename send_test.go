@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/pggapless/gapless/internal/sqltest"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
@@ -43,9 +45,9 @@ func TestAnswersThatAreLostWithCommitAreNotAcknowledged(t *testing.T) {
 	through.URL = proxy.URL()
 	var lose atomic.Bool
 	loseAnswers(proxy, &lose)
-	observer := connect(t, database)
+	observer := sqltest.Connect(t, database)
 	pool := through.Pool(t)
-	committer := newGroupCommitter(t, pool)
+	committer := sqltest.NewGroupCommitter(t, pool)
 	last := func(number *int64) func(tx pgx.Tx) error {
 		return func(tx pgx.Tx) error {
 			gapless.CommitBatch(tx).Queue("SELECT gapless.next_gapless('a')").QueryRow(func(row pgx.Row) error { return row.Scan(number) })
@@ -72,7 +74,7 @@ func TestAnswersThatAreLostWithCommitAreNotAcknowledged(t *testing.T) {
 		err := issue(&number)
 		issued++
 		require.False(t, lose.Load(), name)
-		require.Equal(t, issued, observer.number("SELECT gapless.last_gapless('a')"), name)
+		require.Equal(t, issued, observer.Number("SELECT gapless.last_gapless('a')"), name)
 		require.ErrorIs(t, err, gapless.ErrCommitted, name)
 		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown, name)
 		require.Zero(t, number, name)
@@ -84,7 +86,7 @@ func TestAnswersThatAreLostWithCommitAreNotAcknowledged(t *testing.T) {
 	batch.Queue("SELECT gapless.next_gapless('a')")
 	require.NoError(t, committer.Send(t.Context(), &batch))
 	require.False(t, lose.Load())
-	require.Equal(t, issued+1, observer.number("SELECT gapless.last_gapless('a')"))
+	require.Equal(t, issued+1, observer.Number("SELECT gapless.last_gapless('a')"))
 }
 
 // TestWhatARunReadThatWasRolledBackIsNotAcknowledged has a batch of another's roll the first run back, and the answers of the
@@ -97,10 +99,10 @@ func TestWhatARunReadThatWasRolledBackIsNotAcknowledged(t *testing.T) {
 	through.URL = proxy.URL()
 	var lose atomic.Bool
 	loseAnswers(proxy, &lose)
-	observer, other := connect(t, database), connect(t, database)
-	observer.do("CREATE TABLE orders (number bigint)")
+	observer, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	observer.Do("CREATE TABLE orders (number bigint)")
 	pool := through.Pool(t, func(config *pgxpool.Config) { config.MaxConns = 1 })
-	committer := newGroupCommitter(t, pool)
+	committer := sqltest.NewGroupCommitter(t, pool)
 
 	var number int64
 	var runs int
@@ -108,26 +110,26 @@ func TestWhatARunReadThatWasRolledBackIsNotAcknowledged(t *testing.T) {
 	good.Queue("INSERT INTO public.orders SELECT gapless.next_gapless('a') RETURNING number").QueryRow(func(row pgx.Row) error {
 		if runs++; runs == 1 {
 			lose.Store(true)
-			other.do("SELECT gapless.next_gapless('a')") // waits for the rollback
+			other.Do("SELECT gapless.next_gapless('a')") // waits for the rollback
 		}
 		return row.Scan(&number)
 	})
 	bad.Queue("SELECT 1 / 0")
 	held, err := pool.Acquire(t.Context())
 	require.NoError(t, err)
-	sent := later(func() (any, error) { return nil, committer.Send(t.Context(), &good) })
+	sent := sqltest.Later(func() (any, error) { return nil, committer.Send(t.Context(), &good) })
 	queued := func(n int) func() bool {
 		return func() bool { batches, _ := committer.Queue(); return batches == n }
 	}
-	require.Eventually(t, queued(1), eventually, tick)
-	failed := later(func() (any, error) { return nil, committer.Send(t.Context(), &bad) })
-	require.Eventually(t, queued(2), eventually, tick)
+	require.Eventually(t, queued(1), sqltest.Eventually, sqltest.Tick)
+	failed := sqltest.Later(func() (any, error) { return nil, committer.Send(t.Context(), &bad) })
+	require.Eventually(t, queued(2), sqltest.Eventually, sqltest.Tick)
 	held.Release()
 
-	requireCode(t, "22012", (<-failed).err)
-	require.ErrorIs(t, (<-sent).err, gapless.ErrCommitted)
+	sqltest.RequireCode(t, "22012", (<-failed).Err)
+	require.ErrorIs(t, (<-sent).Err, gapless.ErrCommitted)
 	require.False(t, lose.Load())
 	require.Equal(t, 1, runs)
 	require.EqualValues(t, 1, number, "what the first run read")
-	require.EqualValues(t, 2, observer.number("SELECT number FROM orders"))
+	require.EqualValues(t, 2, observer.Number("SELECT number FROM orders"))
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pggapless/gapless/internal/sqltest"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -21,7 +23,7 @@ var invoices = gapless.NewSequence("invoice")
 
 func TestInTxCommitsOrGivesTheValueBack(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
+	pool := sqltest.NewPool(t)
 	take := func(result error) error {
 		return gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 			_, err := invoices.Next(t.Context(), tx)
@@ -51,7 +53,7 @@ func TestInTxRetriesWhatPostgreSQLAsksToRetry(t *testing.T) {
 	for _, code := range []string{"40001", "40P01"} {
 		t.Run(code, func(t *testing.T) {
 			t.Parallel()
-			pool := newPool(t)
+			pool := sqltest.NewPool(t)
 			runs := 0
 			require.NoError(t, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 				value, err := invoices.Next(t.Context(), tx)
@@ -72,11 +74,11 @@ func TestInTxRetriesASerializationFailureAtCommit(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	pool := database.Pool(t)
-	s := connect(t, database)
-	s.do("CREATE TABLE once (done boolean)")
-	s.do(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE once (done boolean)")
+	s.Do(`CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN RAISE SQLSTATE '40001' USING MESSAGE = 'at commit'; END $$`)
-	s.do(`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON once DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()`)
+	s.Do(`CREATE CONSTRAINT TRIGGER at_commit AFTER INSERT ON once DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION fail()`)
 	runs := 0
 	require.NoError(t, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 		if _, err := invoices.Next(t.Context(), tx); err != nil {
@@ -89,21 +91,21 @@ func TestInTxRetriesASerializationFailureAtCommit(t *testing.T) {
 		return nil
 	}))
 	require.Equal(t, 3, runs)
-	require.EqualValues(t, 1, s.number("SELECT gapless.last_gapless('invoice')"))
+	require.EqualValues(t, 1, s.Number("SELECT gapless.last_gapless('invoice')"))
 
 	// Another error at commit is the caller's.
-	s.do(`CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '23505'; END $$`)
+	s.Do(`CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE SQLSTATE '23505'; END $$`)
 	err := gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 		_, err := tx.Exec(t.Context(), "INSERT INTO once VALUES (true)")
 		return err
 	})
-	requireCode(t, "23505", err)
+	sqltest.RequireCode(t, "23505", err)
 	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
 }
 
 func TestInTxGivesUpAndReturnsTheLastCause(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
+	pool := sqltest.NewPool(t)
 	runs := 0
 	fail := func(tx pgx.Tx) error {
 		runs++
@@ -111,12 +113,12 @@ func TestInTxGivesUpAndReturnsTheLastCause(t *testing.T) {
 		return err
 	}
 	err := gapless.InTx(t.Context(), pool, fail, gapless.WithMaxAttempts(3))
-	require.Contains(t, requireCode(t, "40001", err).Message, "again and again")
+	require.Contains(t, sqltest.RequireCode(t, "40001", err).Message, "again and again")
 	require.ErrorContains(t, err, "attempt 3 of 3")
 	require.Equal(t, 3, runs)
 
 	runs = 0
-	requireCode(t, "40001", gapless.InTx(t.Context(), pool, fail, gapless.WithMaxAttempts(0)))
+	sqltest.RequireCode(t, "40001", gapless.InTx(t.Context(), pool, fail, gapless.WithMaxAttempts(0)))
 	require.Equal(t, 1, runs)
 
 	// The end of ctx ends the retries, however many are left.
@@ -130,7 +132,7 @@ func TestInTxGivesUpAndReturnsTheLastCause(t *testing.T) {
 		return fail(tx)
 	}, gapless.WithMaxAttempts(1_000_000))
 	require.ErrorIs(t, err, stopped)
-	requireCode(t, "40001", err)
+	sqltest.RequireCode(t, "40001", err)
 	require.Equal(t, 3, runs)
 }
 
@@ -138,31 +140,31 @@ func TestInTxRetriesALockedSequenceOnlyWhenAsked(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	pool := database.Pool(t)
-	holder := connect(t, database)
-	holder.do("BEGIN")
-	holder.do("SELECT gapless.next_gapless('invoice')")
+	holder := sqltest.Connect(t, database)
+	holder.Do("BEGIN")
+	holder.Do("SELECT gapless.next_gapless('invoice')")
 
 	runs := 0
 	try := func(tx pgx.Tx) error {
 		if runs++; runs == 3 {
-			holder.do("COMMIT")
+			holder.Do("COMMIT")
 		}
 		_, err := invoices.TryNext(t.Context(), tx)
 		return err
 	}
 	err := gapless.InTx(t.Context(), pool, try)
 	require.ErrorIs(t, err, gapless.ErrLocked)
-	requireCode(t, "55P03", err)
+	sqltest.RequireCode(t, "55P03", err)
 	require.ErrorContains(t, err, `"invoice"`)
 	require.Equal(t, 1, runs)
 	require.NoError(t, gapless.InTx(t.Context(), pool, try, gapless.WithRetryLocked()))
 	require.Equal(t, 3, runs)
-	require.EqualValues(t, 2, holder.number("SELECT gapless.last_gapless('invoice')"))
+	require.EqualValues(t, 2, holder.Number("SELECT gapless.last_gapless('invoice')"))
 }
 
 func TestInTxSetsTheIsolationLevel(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
+	pool := sqltest.NewPool(t)
 	for level, want := range map[pgx.TxIsoLevel]string{
 		"": "read committed", pgx.ReadCommitted: "read committed", pgx.RepeatableRead: "repeatable read", pgx.Serializable: "serializable",
 	} {
@@ -180,7 +182,7 @@ func TestConcurrentTransactionsSucceedUnderEveryIsolationLevel(t *testing.T) {
 	for _, level := range []pgx.TxIsoLevel{pgx.ReadCommitted, pgx.RepeatableRead, pgx.Serializable} {
 		t.Run(string(level), func(t *testing.T) {
 			t.Parallel()
-			pool := newPool(t, func(config *pgxpool.Config) { config.MaxConns = 4 })
+			pool := sqltest.NewPool(t, func(config *pgxpool.Config) { config.MaxConns = 4 })
 			const callers, each = 4, 10
 			done := make(chan error, callers)
 			for range callers {
@@ -209,7 +211,7 @@ func TestConcurrentTransactionsSucceedUnderEveryIsolationLevel(t *testing.T) {
 
 func TestACommitThatPostgreSQLTurnedIntoARollbackIsAnError(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
+	pool := sqltest.NewPool(t)
 	runs := 0
 	err := gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 		runs++
@@ -229,7 +231,7 @@ func TestACommitThatPostgreSQLTurnedIntoARollbackIsAnError(t *testing.T) {
 
 func TestAFunctionThatEndsItsTransactionIsAnError(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
+	pool := sqltest.NewPool(t)
 	for _, end := range []func(tx pgx.Tx) error{
 		func(tx pgx.Tx) error { return tx.Commit(t.Context()) },
 		func(tx pgx.Tx) error { return tx.Rollback(t.Context()) },
@@ -242,7 +244,7 @@ func TestAFunctionThatEndsItsTransactionIsAnError(t *testing.T) {
 
 func TestAContextThatEndsBeforeCommitRollsBack(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
+	pool := sqltest.NewPool(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	err := gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
 		_, err := invoices.Next(ctx, tx)
@@ -261,20 +263,20 @@ func TestAConnectionThatBreaksBeforeCommitIsTheCallersError(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	pool := database.Pool(t)
-	killer := connect(t, database)
+	killer := sqltest.Connect(t, database)
 	runs := 0
 	err := gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 		runs++
 		_, err := invoices.Next(t.Context(), tx)
 		require.NoError(t, err)
-		killer.do("SELECT pg_terminate_backend($1)", tx.Conn().PgConn().PID())
+		killer.Do("SELECT pg_terminate_backend($1)", tx.Conn().PgConn().PID())
 		_, err = invoices.Next(t.Context(), tx)
 		return err
 	})
 	require.Error(t, err)
 	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
 	require.Equal(t, 1, runs)
-	require.EqualValues(t, 1, killer.number("SELECT gapless.next_gapless('invoice')"))
+	require.EqualValues(t, 1, killer.Number("SELECT gapless.next_gapless('invoice')"))
 }
 
 // deaf is a connection whose server hears nothing any more, and says nothing.
@@ -293,7 +295,7 @@ func (d deaf) Write(b []byte) (int, error) {
 func TestAServerThatNoLongerAnswersDoesNotHoldInTxUp(t *testing.T) {
 	t.Parallel()
 	var now atomic.Bool
-	pool := newPool(t, func(config *pgxpool.Config) {
+	pool := sqltest.NewPool(t, func(config *pgxpool.Config) {
 		dial := config.ConnConfig.DialFunc
 		config.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dial(ctx, network, addr)
@@ -301,7 +303,7 @@ func TestAServerThatNoLongerAnswersDoesNotHoldInTxUp(t *testing.T) {
 		}
 	})
 	ctx, cancel := context.WithCancel(t.Context())
-	done := later(func() (int, error) {
+	done := sqltest.Later(func() (int, error) {
 		return 0, gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
 			_, err := invoices.Next(ctx, tx)
 			now.Store(true)
@@ -311,20 +313,20 @@ func TestAServerThatNoLongerAnswersDoesNotHoldInTxUp(t *testing.T) {
 	})
 	select {
 	case r := <-done:
-		require.ErrorIs(t, r.err, context.Canceled)
-	case <-time.After(eventually):
+		require.ErrorIs(t, r.Err, context.Canceled)
+	case <-time.After(sqltest.Eventually):
 		t.Fatal("InTx still waits for the rollback's answer")
 	}
 }
 
 func TestErrorsAreTyped(t *testing.T) {
 	t.Parallel()
-	pool := newPool(t)
+	pool := sqltest.NewPool(t)
 	fail := func(call func(tx pgx.Tx) error) error {
 		err := gapless.InTx(t.Context(), pool, call)
 		require.Error(t, err)
-		var pg *pgconn.PgError
-		require.ErrorAs(t, err, &pg)
+		var pgErr *pgconn.PgError
+		require.ErrorAs(t, err, &pgErr)
 		return err
 	}
 	require.NoError(t, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error { return invoices.Adopt(t.Context(), tx, 1<<63-1) }))

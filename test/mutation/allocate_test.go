@@ -1,0 +1,377 @@
+package mutation_test
+
+// The traps that the design names as seen on a real server. Each is a scenario that holds with the SQL as it is, and
+// that fails when the trap is put back by a change to the SQL's text: so the scenario is a test that can fail.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/pggapless/gapless/internal/sqltest"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+type trap struct {
+	name     string
+	changes  []change // put the trap back
+	scenario func(t *testing.T, database *pgtest.Database) error
+}
+
+// change replaces text in an SQL file, from which it then runs the statement that begins with statement.
+type change struct {
+	file, statement, old, new string
+}
+
+const (
+	createFunction = "CREATE OR REPLACE FUNCTION"
+	createHolders  = "CREATE VIEW gapless.holders"
+)
+
+var traps = []trap{
+	{
+		name: "the ordinal counts the run's last value, so a batch and a single value do not collide",
+		changes: []change{
+			{"functions/next_gapless.sql", createFunction, "a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal", "a.ordinal + 1 AS ordinal"},
+			{"functions/next_gapless_batch.sql", createFunction, "VALUES (next_gapless_batch.name, ordinal, value, last)",
+				"VALUES (next_gapless_batch.name, ordinal + (last - value), value, last)"},
+		},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("SELECT gapless.next_gapless('a')")
+			two.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			two.Do("SELECT gapless.last_gapless('a')") // takes the snapshot
+			one.Do("SELECT gapless.next_gapless_batch('a', 5)")
+			return expectCode("40001", two, "SELECT gapless.next_gapless('a')")
+		},
+	},
+	{
+		name: "pruning locks the sequence without writing it",
+		changes: []change{{"functions/prune_gapless.sql", createFunction,
+			"    UPDATE gapless.sequence AS s\n    SET adoptions = s.adoptions\n    WHERE s.name = prune_gapless.name COLLATE \"C\";",
+			"    PERFORM FROM gapless.sequence AS s WHERE s.name = prune_gapless.name COLLATE \"C\" FOR UPDATE;"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("SELECT gapless.next_gapless('a')")
+			two.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			two.Do("SELECT gapless.last_gapless('a')")
+			one.Do("SELECT gapless.next_gapless('a')")
+			one.Do("SELECT gapless.next_gapless('a')")
+			one.Do("SELECT gapless.prune_gapless('a', 'infinity')")
+			return expectCode("40001", two, "SELECT gapless.next_gapless('a')")
+		},
+	},
+	{
+		name: "a delete reads the journal before it has the lock",
+		changes: []change{
+			{"functions/delete_gapless.sql", createFunction, "    LOOP\n",
+				"    DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE \"C\";\n    LOOP\n"},
+			{"functions/delete_gapless.sql", createFunction,
+				"    DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE \"C\";\n    DELETE FROM gapless.void", "    DELETE FROM gapless.void"},
+		},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two, observer := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("SELECT gapless.next_gapless('a')")
+			one.Do("BEGIN")
+			one.Do("SELECT gapless.next_gapless('a')")
+			deleted := sqltest.Later(func() (bool, error) {
+				_, err := two.Exec(two.Ctx, "SELECT gapless.delete_gapless('a')")
+				return true, err
+			})
+			sqltest.AwaitWaiter(t, observer, two.PID())
+			one.Do("COMMIT")
+			if r := <-deleted; r.Err != nil {
+				return r.Err
+			}
+			return errors.Join(
+				expectNumber(1, one, "SELECT gapless.next_gapless('a')"),
+				expectNumber(2, one, "SELECT gapless.next_gapless('a')"),
+			)
+		},
+	},
+	{
+		name: "a delete under REPEATABLE READ leaves the journal rows that it cannot see",
+		changes: []change{{"functions/delete_gapless.sql", createFunction, "    LIMIT 1\n    ON CONFLICT DO NOTHING;",
+			"    LIMIT 0\n    ON CONFLICT DO NOTHING;"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("SELECT gapless.next_gapless('a')")
+			two.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			two.Do("SELECT gapless.last_gapless('a')")
+			one.Do("SELECT gapless.next_gapless('a')")
+			return expectCode("40001", two, "SELECT gapless.delete_gapless('a')")
+		},
+	},
+	{
+		name:    "nowait waits when the sequence is being made",
+		changes: []change{{"functions/open_sequence.sql", createFunction, "IF open_sequence.nowait THEN", "IF false THEN"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two, observer := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("BEGIN")
+			one.Do("SELECT gapless.next_gapless('a')")
+			done := two.LaterNumber("SELECT gapless.next_gapless('a', nowait => true)")
+			r := sqltest.OrWaits(observer, two.PID(), done)
+			one.Do("ROLLBACK")
+			var pgErr *pgconn.PgError
+			if errors.As(r.Err, &pgErr) && pgErr.Code == "55P03" {
+				return nil
+			}
+			if errors.Is(r.Err, sqltest.ErrWaits) {
+				<-done
+			}
+			return fmt.Errorf("expected 55P03, got %w", r.Err)
+		},
+	},
+	{
+		name:    "nowait takes any short wait for a sequence that is being made",
+		changes: []change{{"functions/open_sequence.sql", createFunction, "IF tries = 8 THEN", "IF tries >= 1 THEN"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			two, observer, blocker := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
+			blocker.Do("BEGIN")
+			blocker.Do("LOCK TABLE gapless.sequence IN SHARE MODE") // instead of many backends that extend it
+			done := two.LaterNumber("SELECT gapless.next_gapless('a', nowait => true)")
+			for {
+				select {
+				case r := <-done:
+					return r.Err
+				case <-time.After(sqltest.Tick):
+				}
+				// Longer than the first try waits.
+				if *sqltest.Value[bool](observer, "SELECT coalesce(bool_or(clock_timestamp() - waitstart > '2 ms'), false) FROM pg_locks WHERE pid = $1", two.PID()) {
+					blocker.Do("COMMIT")
+					return (<-done).Err
+				}
+			}
+		},
+	},
+	{
+		// Seen with 100,000 names; to exhaust the table would disturb the other tests, so this counts its entries.
+		name: "a lock a name, which many names in one transaction would exhaust the lock table with",
+		changes: []change{{"functions/open_sequence.sql", createFunction, "    WHILE NOT made LOOP\n",
+			"    PERFORM pg_advisory_xact_lock(hashtextextended(open_sequence.name, 0));\n    WHILE NOT made LOOP\n"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("BEGIN")
+			s.Do("SELECT count(gapless.next_gapless('name ' || i)) FROM generate_series(1, 1000) AS i")
+			s.Do("SELECT count(gapless.next_gapless('other name ' || i, nowait => true)) FROM generate_series(1, 1000) AS i")
+			locks := s.Number("SELECT count(*) FROM pg_locks WHERE pid = pg_backend_pid() AND locktype <> 'transactionid'")
+			if locks > 100 {
+				return fmt.Errorf("2000 names take %d locks", locks)
+			}
+			return nil
+		},
+	},
+	{
+		name:    "initial - 1 overflows at the least value",
+		changes: []change{{"functions/next_gapless_batch.sql", createFunction, "        ordinal := 1;\n        value := start;\n", "        ordinal := 1;\n        value := (start - 1) + 1;\n"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			return expectNumber(math.MinInt64, sqltest.Connect(t, database), "SELECT gapless.next_gapless('a', initial => $1)", int64(math.MinInt64))
+		},
+	},
+	{
+		name: "a name from a column with another collation",
+		changes: []change{{"functions/next_gapless.sql", createFunction, "WHERE s.name = next_gapless.name COLLATE \"C\" AND s.target IS NULL\n        FOR",
+			"WHERE s.name = next_gapless.name AND s.target IS NULL\n        FOR"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do(`CREATE TABLE series (name text COLLATE "POSIX")`)
+			s.Do(`INSERT INTO series VALUES ('a')`)
+			s.Do(`SELECT gapless.next_gapless(name) FROM series`)
+			return expectNumber(2, s, `SELECT gapless.next_gapless(name) FROM series`)
+		},
+	},
+	{
+		name: "a setting, which any role can set, decides a number",
+		changes: []change{{"functions/next_gapless.sql", createFunction, "coalesce(next_gapless.initial, 1)",
+			"coalesce(nullif(current_setting('gapless.initial', true), '')::bigint, next_gapless.initial, 1)"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			// Whatever the functions read of the settings, beyond those that decide nothing, is a way in. (The notes that
+			// column_next keeps have no fixed names; TestProtectionDoesNotRestOnSettings lies in them.)
+			rows, err := sqltest.Connect(t, database).Query(t.Context(), `
+				SELECT m[1] FROM pg_proc, regexp_matches(prosrc, 'current_setting\(''([^'']+)''', 'g') AS m
+				WHERE pronamespace = 'gapless'::regnamespace
+				UNION SELECT m[1] FROM pg_attrdef, regexp_matches(pg_get_expr(adbin, adrelid), 'current_setting\(''([^'']*)''', 'g') AS m
+				ORDER BY 1`)
+			require.NoError(t, err)
+			settings, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			require.NoError(t, err)
+			if !slices.Equal([]string{"gapless.expected", "gapless.note_", "gapless.token", "lock_timeout", "role", "search_path", "synchronous_commit", "track_counts", "transaction_isolation"}, settings) {
+				return fmt.Errorf("the functions read the settings %q", settings)
+			}
+			return nil
+		},
+	},
+	{
+		name: "after RELEASE SAVEPOINT the row's xmax is no one's own xid",
+		changes: []change{{"schema/001_tables_and_views.sql", createHolders, "    WHERE w.granted\n",
+			"    WHERE false\n"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two, observer := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("SELECT gapless.next_gapless('a')")
+			one.Do("BEGIN")
+			one.Do("SAVEPOINT s")
+			one.Do("SELECT gapless.next_gapless('a')")
+			one.Do("RELEASE SAVEPOINT s")
+			waiter := two.LaterNumber("SELECT gapless.next_gapless('a')")
+			sqltest.AwaitWaiter(t, observer, two.PID())
+			holds := sqltest.HoldersOf(observer, "a", "holds")
+			one.Do("COMMIT")
+			if r := <-waiter; r.Err != nil {
+				return r.Err
+			}
+			if !slices.Equal([]uint32{one.PID()}, holds) {
+				return fmt.Errorf("holders shows %v and not %d", holds, one.PID())
+			}
+			return nil
+		},
+	},
+	{
+		name:    "a setting that was local to an earlier transaction is an empty string",
+		changes: []change{{"schema/001_tables_and_views.sql", "ALTER TABLE", "", "ALTER TABLE gapless.allocation ALTER token SET DEFAULT current_setting('gapless.token', true)::uuid;"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("BEGIN")
+			s.Do("SET LOCAL gapless.token = '0b0e7c0a-58a9-4b4c-8c36-0a1f29a1f2ac'")
+			s.Do("SELECT gapless.next_gapless('a')")
+			s.Do("COMMIT")
+			return expectNumber(2, s, "SELECT gapless.next_gapless('a')")
+		},
+	},
+	{
+		name: "a plan that was made while the journal was small reads all of it when it is large",
+		changes: []change{{"functions/next_gapless.sql", createFunction,
+			"SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large\n", ""}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("SELECT gapless.next_gapless('a')")
+			s.Do("ANALYZE gapless.sequence, gapless.allocation")
+			s.Do("SET plan_cache_mode = force_generic_plan")
+			s.Do("SELECT count(gapless.next_gapless('a')) FROM generate_series(1, 1000) AS i")
+			// Statistics come a moment after the transaction.
+			const scans = "SELECT sum(%s)::bigint FROM pg_stat_user_tables WHERE schemaname = 'gapless'"
+			require.Eventually(t, func() bool {
+				return s.Number(fmt.Sprintf(scans, "idx_scan + seq_scan")) >= 2000
+			}, sqltest.Eventually, sqltest.Tick)
+			return expectNumber(0, s, fmt.Sprintf(scans, "seq_tup_read"))
+		},
+	},
+	{
+		name: "the newest row is read in the statement that takes the lock, with the snapshot from before it",
+		changes: []change{{"functions/next_gapless.sql", createFunction, `        PERFORM FROM gapless.sequence AS s
+        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL
+        FOR NO KEY UPDATE;
+        IF FOUND THEN`, `        WITH locked AS (
+            SELECT FROM gapless.sequence AS s WHERE s.name = next_gapless.name COLLATE "C" FOR NO KEY UPDATE
+        )
+        INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+        SELECT a.name, a.ordinal + 1, a.last_value + 1, a.last_value + 1
+        FROM gapless.allocation AS a WHERE a.name = next_gapless.name COLLATE "C" AND EXISTS (SELECT FROM locked)
+        ORDER BY a.ordinal DESC LIMIT 1
+        RETURNING last_value INTO value;
+        IF FOUND THEN RETURN value; END IF;
+        IF FOUND THEN`}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two, observer := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("SELECT gapless.next_gapless('a')")
+			one.Do("BEGIN")
+			one.Do("SELECT gapless.next_gapless('a')")
+			waiter := two.LaterNumber("SELECT gapless.next_gapless('a')")
+			sqltest.AwaitWaiter(t, observer, two.PID())
+			one.Do("COMMIT")
+			r := <-waiter
+			if r.Err == nil && r.Value != 3 {
+				return fmt.Errorf("expected 3, got %d", r.Value)
+			}
+			return r.Err
+		},
+	},
+}
+
+func TestTraps(t *testing.T) {
+	t.Parallel()
+	for _, trap := range slices.Concat(traps, columnTraps) {
+		t.Run(trap.name, func(t *testing.T) {
+			t.Parallel()
+			t.Run("is not there", func(t *testing.T) {
+				t.Parallel()
+				require.NoError(t, trap.scenario(t, pgtest.New(t)))
+			})
+			t.Run("is found when it is put back", func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.New(t)
+				putBack(t, database, trap.changes)
+				err := trap.scenario(t, database)
+				require.Error(t, err)
+				t.Log(err)
+			})
+		})
+	}
+}
+
+// putBack applies the changes to the text of the SQL files, and runs the changed statements.
+func putBack(t *testing.T, database *pgtest.Database, changes []change) {
+	t.Helper()
+	texts := map[string]string{}
+	for _, c := range changes {
+		if texts[c.file] == "" {
+			text, err := os.ReadFile("../../sql/" + c.file)
+			require.NoError(t, err)
+			texts[c.file] = string(text)
+		}
+		if c.old == "" {
+			texts[c.file] = c.new
+			continue
+		}
+		require.Equal(t, 1, strings.Count(texts[c.file], c.old), "%s no longer has the text that this trap replaces: %s", c.file, c.old)
+		texts[c.file] = strings.Replace(texts[c.file], c.old, c.new, 1)
+	}
+	conn := sqltest.Connect(t, database)
+	for _, c := range changes {
+		end := ";"
+		if c.statement == createFunction {
+			end = `\$function\$;`
+		}
+		statement := regexp.MustCompile(`(?s)` + regexp.QuoteMeta(c.statement) + `.*?` + end).FindString(texts[c.file])
+		require.NotEmpty(t, statement)
+		conn.Do(strings.Replace(statement, "CREATE VIEW", "CREATE OR REPLACE VIEW", 1))
+	}
+}
+
+func expectNumber(want int64, s sqltest.Session, query string, args ...any) error {
+	var got int64
+	if err := s.QueryRow(s.Ctx, query, args...).Scan(&got); err != nil {
+		return err
+	}
+	if got != want {
+		return fmt.Errorf("expected %d, got %d", want, got)
+	}
+	return nil
+}
+
+// expectCode runs a statement and ends its transaction; it must fail with that SQLSTATE.
+func expectCode(code string, s sqltest.Session, statement string) error {
+	_, err := s.Exec(s.Ctx, statement)
+	if _, rollback := s.Exec(context.WithoutCancel(s.Ctx), "ROLLBACK"); rollback != nil {
+		return rollback
+	}
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code == code {
+		return nil
+	}
+	if err == nil {
+		return fmt.Errorf("expected SQLSTATE %s, but it succeeded", code)
+	}
+	return fmt.Errorf("expected SQLSTATE %s, got %w", code, err)
+}

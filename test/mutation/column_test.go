@@ -1,0 +1,251 @@
+package mutation_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+
+	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/test/pg"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// columnTraps are those of columns that number themselves.
+var columnTraps = []trap{
+	{
+		name: "the rows are counted that a BEFORE trigger saw, not those that arrived",
+		changes: []change{{"functions/column_next.sql", createFunction, "following := pg_stat_get_xact_tuples_inserted(relation) - place[2];",
+			"following := coalesce(nullif(current_setting('gapless.trap', true), '')::bigint, 0) + 1; PERFORM set_config('gapless.trap', following::text, true);"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE a (key int UNIQUE, number bigint UNIQUE)")
+			s.Do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			_, err := s.Exec(s.Ctx, "INSERT INTO a (key) SELECT i / 2 FROM generate_series(0, 9) AS i ON CONFLICT DO NOTHING")
+			if err != nil {
+				return err
+			}
+			return expectNumber(5, s, "SELECT max(number) FROM a")
+		},
+	},
+	{
+		name:    "the count of inserted rows goes on after a savepoint is rolled back",
+		changes: []change{{"functions/column_enter_row.sql", createFunction, " AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.note_', note), '', true) OPERATOR(pg_catalog.=) '')", ""}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE a (key int, number bigint UNIQUE)")
+			s.Do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			s.Do("INSERT INTO a DEFAULT VALUES")
+			s.Do("BEGIN")
+			s.Do("INSERT INTO a DEFAULT VALUES")
+			s.Do("SAVEPOINT s")
+			s.Do("INSERT INTO a DEFAULT VALUES")
+			s.Do("ROLLBACK TO s")
+			return expectNumber(3, s, "INSERT INTO a DEFAULT VALUES RETURNING number")
+		},
+	},
+	{
+		name: "an unlogged table is empty after a crash",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "relation.relpersistence <> 'p' OR EXISTS (", "EXISTS ("},
+			{"functions/attach_gapless.sql", createFunction, "WHERE c.relpersistence <> 'p' OR c.relkind = 'f'", "WHERE c.relkind = 'f'"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE UNLOGGED TABLE a (number bigint UNIQUE)")
+			return expectCode("42809", s, "SELECT gapless.attach_gapless('a', 'number', '''a''')")
+		},
+	},
+	{
+		name:    "the session's search_path says what an expression means",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END)", "'SET work_mem = 4096'"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE a (number bigint UNIQUE)")
+			s.Do("CREATE FUNCTION series() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'a' $$")
+			s.Do("CREATE SCHEMA other")
+			s.Do("CREATE FUNCTION other.series() RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'b' $$")
+			if _, err := s.Exec(s.Ctx, "SELECT gapless.attach_gapless('a', 'number', 'series()')"); err != nil {
+				return err
+			}
+			s.Do("SET search_path = other, public")
+			s.Do("INSERT INTO public.a DEFAULT VALUES")
+			return expectNumber(1, s, "SELECT gapless.last_gapless('a')::bigint")
+		},
+	},
+	{
+		name:    "the session's time zone decides the fiscal year",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "pinned := pinned || checked.settings;", ""}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("SET TimeZone = 'UTC'")
+			s.Do("CREATE TABLE a (at timestamptz, number bigint UNIQUE)")
+			s.Do("SELECT gapless.attach_gapless('a', 'number', $$ to_char(NEW.at, 'YYYY') $$)")
+			s.Do("SET TimeZone = 'Pacific/Auckland'")
+			s.Do("INSERT INTO a VALUES ('2025-12-31 23:30:00+00')")
+			return expectNumber(1, s, "SELECT gapless.last_gapless('2025')::bigint")
+		},
+	},
+	{
+		name:     "column_open finds an operator on the path of a table's owner",
+		changes:  []change{{"functions/column_open.sql", createFunction, "s.target_column OPERATOR(pg_catalog.=) column_open", "s.target_column = column_open"}},
+		scenario: ownersOperator("SELECT gapless.column_open('h.a', 'number', 'a', 1, NULL, 0)", "name", "="),
+	},
+	{
+		name:     "column_enter_row finds an operator on the path of a table's owner",
+		changes:  []change{{"functions/column_enter_row.sql", createFunction, "a.name OPERATOR(pg_catalog.=) column_enter_row", "a.name = column_enter_row"}},
+		scenario: ownersOperator("SELECT gapless.column_enter_row(1, 'a', 1, NULL, NULL)", "text", "="),
+	},
+	{
+		name:     "successor finds an operator on the path of a table's owner",
+		changes:  []change{{"functions/successor.sql", createFunction, "last_value OPERATOR(pg_catalog.<) 9223372036854775807", "last_value < 9223372036854775807"}},
+		scenario: ownersOperator("SELECT gapless.column_open('h.a', 'number', 'a', 1, NULL, 0)", "bigint", "<"),
+	},
+	{
+		name: "an expression is compiled into a function of the schema's owner, which hands out the owner's rights",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);\n",
+			"    EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I', function, installer);\n"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			name, quoted := sqltest.Role(t, database, "owner")
+			s.Do("CREATE TABLE a (number bigint UNIQUE)")
+			s.Do("ALTER TABLE a OWNER TO " + quoted)
+			s.Do("GRANT USAGE ON SCHEMA gapless TO " + quoted)
+			for _, function := range sqltest.Texts(s, "SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column%'") {
+				s.Do("GRANT EXECUTE ON FUNCTION " + function + " TO " + quoted)
+			}
+			s.Do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			owners := sqltest.Texts(s, "SELECT DISTINCT proowner::regrole::text FROM pg_proc WHERE proname ~ '^a_number_gapless'")
+			if !slices.Equal([]string{quoted}, owners) {
+				return fmt.Errorf("the compiled functions are %v's and not %s's", owners, name)
+			}
+			return nil
+		},
+	},
+	{
+		name:    "a row whose key is changed before the commit stays without a number",
+		changes: []change{{"functions/attach_gapless.sql", createFunction, "'AFTER INSERT OR UPDATE ON %s DEFERRABLE", "'AFTER INSERT ON %s DEFERRABLE"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE a (id int PRIMARY KEY, number bigint UNIQUE)")
+			s.Do("SELECT gapless.attach_gapless('a', 'number', '''a''', at_commit => true)")
+			s.Do("BEGIN")
+			s.Do("INSERT INTO a VALUES (1)")
+			s.Do("UPDATE a SET id = 2")
+			s.Do("COMMIT")
+			return expectNumber(1, s, "SELECT count(number) FROM a")
+		},
+	},
+	{
+		name:    "at commit, sequences are taken in the order of the rows, and opposite orders deadlock",
+		changes: []change{{"functions/column_lock.sql", createFunction, "coalesce(names, '{}'::text[])", "'{}'::text[]"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two, observer, holder := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
+			observer.Do("CREATE TABLE a (id int PRIMARY KEY, series text, number bigint, UNIQUE (series, number))")
+			observer.Do("SELECT gapless.attach_gapless('a', 'number', 'NEW.series', at_commit => true)")
+			observer.Do("INSERT INTO a VALUES (1, 'a'), (2, 'b')")
+			// A commit that numbers b first, of a and b, waits for a.
+			holder.Do("BEGIN")
+			holder.Do("INSERT INTO a VALUES (3, 'a')")
+			holder.Do("SET CONSTRAINTS ALL IMMEDIATE")
+			one.Do("BEGIN")
+			one.Do("INSERT INTO a VALUES (4, 'b'), (5, 'a')")
+			done := sqltest.Later(func() (any, error) { return one.Exec(one.Ctx, "COMMIT") })
+			sqltest.AwaitWaiter(t, observer, one.PID())
+			// So it has not taken b yet.
+			free := sqltest.Later(func() (any, error) { return two.Exec(two.Ctx, "INSERT INTO a VALUES (6, 'b')") })
+			r := sqltest.OrWaits(observer, two.PID(), free)
+			holder.Do("COMMIT")
+			require.NoError(t, (<-done).Err)
+			if errors.Is(r.Err, sqltest.ErrWaits) {
+				<-free
+			}
+			return r.Err
+		},
+	},
+	{
+		name:    "under REPEATABLE READ a number that the snapshot does not show is a double, and no reason to retry",
+		changes: []change{{"functions/column_open_first.sql", createFunction, "    IF current_setting('transaction_isolation') <> 'read committed' THEN\n", "    IF false THEN\n"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("CREATE TABLE a (number bigint UNIQUE)")
+			one.Do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			one.Do("INSERT INTO a DEFAULT VALUES")
+			two.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			two.Do("SELECT FROM a")
+			one.Do("INSERT INTO a DEFAULT VALUES")
+			return expectCode("40001", two, "INSERT INTO a DEFAULT VALUES")
+		},
+	},
+	{
+		name:    "TRUNCATE removes numbered rows that its transaction's snapshot does not show",
+		changes: []change{{"functions/column_truncate.sql", createFunction, "IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS (", "IF false AND EXISTS ("}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("CREATE TABLE a (number bigint UNIQUE)")
+			one.Do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			two.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			two.Do("SELECT 1")
+			one.Do("INSERT INTO a DEFAULT VALUES")
+			return expectCode("23001", two, "TRUNCATE a")
+		},
+	},
+	{
+		name: "an audit of several statements, each with a snapshot of its own, takes what commits between them for a fault",
+		changes: []change{
+			{"functions/audit_gapless.sql", createFunction, "LANGUAGE plpgsql STABLE", "LANGUAGE plpgsql VOLATILE"},
+			{"functions/audit_gapless.sql", createFunction, "    RETURN QUERY\n    WITH number", "    PERFORM pg_advisory_xact_lock(1);\n    RETURN QUERY\n    WITH number"},
+			{"functions/audit_numbers.sql", createFunction, "LANGUAGE plpgsql STABLE", "LANGUAGE plpgsql VOLATILE"},
+			{"functions/audit_numbers.sql", createFunction, "        done := false;\n", "        PERFORM pg_advisory_xact_lock(2);\n        done := false;\n"},
+		},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two, observer := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("CREATE TABLE a (number bigint UNIQUE)")
+			one.Do("SELECT gapless.attach_gapless('a', 'number', '''a''')")
+			one.Do("INSERT INTO a DEFAULT VALUES")
+			one.Do("SELECT pg_advisory_lock(2)")
+			done := two.LaterNumber("SELECT count(*) FROM gapless.audit_gapless() WHERE NOT explained")
+			if r := sqltest.OrWaits(observer, two.PID(), done); !errors.Is(r.Err, sqltest.ErrWaits) {
+				if r.Err == nil && r.Value != 0 {
+					return fmt.Errorf("%d findings", r.Value)
+				}
+				return r.Err
+			}
+			one.Do("INSERT INTO a DEFAULT VALUES")
+			one.Do("SELECT pg_advisory_unlock(2)")
+			r := <-done
+			if r.Err == nil && r.Value != 0 {
+				return fmt.Errorf("%d findings", r.Value)
+			}
+			return r.Err
+		},
+	},
+}
+
+// ownersOperator is a table's owner who calls, with an operator of a type with itself first on the path, what runs with the rights of the
+// schema's owner.
+func ownersOperator(call, operand, operator string) func(*testing.T, *pgtest.Database) error {
+	return func(t *testing.T, database *pgtest.Database) error {
+		s, hostile := sqltest.Connect(t, database), sqltest.Connect(t, database)
+		_, quoted := sqltest.Role(t, database, "hostile")
+		pg.MayAttach(s, quoted)
+		s.Do("CREATE TABLE ran (by name); GRANT INSERT ON ran TO PUBLIC")
+		s.Do("CREATE SCHEMA h AUTHORIZATION " + quoted)
+		hostile.Do("SET ROLE " + quoted)
+		hostile.Do("CREATE TABLE h.a (number bigint UNIQUE)")
+		hostile.Do("SELECT gapless.attach_gapless('h.a', 'number', '''a''')")
+		hostile.Do("INSERT INTO h.a DEFAULT VALUES")
+		hostile.Do("CREATE FUNCTION h.compare(" + operand + ", " + operand + ") RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN INSERT INTO public.ran VALUES (current_user); RETURN true; END $$")
+		hostile.Do("CREATE OPERATOR h." + operator + " (LEFTARG = " + operand + ", RIGHTARG = " + operand + ", FUNCTION = h.compare)")
+		hostile.Do("GRANT USAGE ON SCHEMA h TO PUBLIC")
+		fresh := sqltest.Connect(t, database) // which has no plan yet
+		fresh.Do("SET ROLE " + quoted)
+		fresh.Do("SET search_path = h, pg_catalog")
+		fresh.Do(call)
+		if by := sqltest.Texts(s, "SELECT DISTINCT by::text FROM ran"); len(by) > 0 {
+			return fmt.Errorf("it ran with the rights of %q", by)
+		}
+		return nil
+	}
+}

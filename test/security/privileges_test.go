@@ -1,0 +1,245 @@
+package security_test
+
+import (
+	"testing"
+
+	"github.com/pggapless/gapless/internal/sqltest"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/migrate"
+)
+
+// TestAnApplicationRoleCanDoWhatItShouldAndNothingElse tries every function, table and view, before the grant, after
+// it, and after it was revoked.
+func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, app := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	name, quoted := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.next_gapless('a')")
+	app.Do("SET ROLE " + quoted)
+
+	allowed := []string{
+		"SELECT gapless.next_gapless('a')",
+		"SELECT gapless.next_gapless('a', nowait => true)",
+		"SELECT gapless.next_gapless('of its own')",
+		"SELECT gapless.next_gapless_batch('a', 3, 1, 5)",
+		"SELECT gapless.last_gapless('a')",
+		"SELECT gapless.peek_gapless('a')",
+		"SELECT gapless.mark_gapless('00000000-0000-0000-0000-000000000001')",
+		"SELECT gapless.outcome_gapless('00000000-0000-0000-0000-000000000001', 3)",
+		"SELECT gapless.flush_gapless()",
+		"SELECT * FROM gapless.sequences",
+		"SELECT * FROM gapless.holders",
+	}
+	refused := []string{
+		"SELECT gapless.delete_gapless('a')",
+		"SELECT gapless.adopt_gapless('a', 1000)",
+		"SELECT gapless.prune_gapless('a', now())",
+		"SELECT gapless.grant_gapless('" + name + "')",
+		"SELECT gapless.revoke_gapless('" + name + "')",
+		"SELECT gapless.lock_sequence('a', false)",
+		"SELECT gapless.open_sequence('a', false)",
+		"SELECT gapless.check_name('a')",
+		"SELECT gapless.check_reset('a', 1, 2)",
+		"SELECT gapless.successor(1, 1, 1)",
+		"SELECT gapless.raise_locked('a')",
+		"SELECT gapless.raise_stale('a')",
+		"SELECT gapless.raise_exhausted('a', 1)",
+		"SELECT gapless.check_role('a')",
+		"SELECT gapless.check_free('a')",
+		"SELECT gapless.attached_column('pg_class', 'relname')",
+		"SELECT gapless.attach_gapless('pg_class', 'relname', 'a')",
+		"SELECT gapless.detach_gapless('pg_class', 'relname')",
+		"SELECT gapless.void_gapless('a', 1, 'because')",
+		"SELECT gapless.audit_gapless()",
+		"SELECT gapless.audit_numbers('a')",
+		"SELECT gapless.column_adopt('pg_class', 'relname', '{a}', '{1}', '{NULL}')",
+		"SELECT gapless.column_code('pg_class', 'relname', '{a}', 'a', 1, NULL, NULL, NULL, false, 1, false, 'a.f')",
+		"SELECT gapless.column_enclose('a')",
+		"SELECT gapless.column_enter('pg_class', 'relname', 'a', 1, 1, 1, 1, 1, NULL, false)",
+		"SELECT gapless.column_enter_row(1, 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_enter_row_pinned(1, 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_expect('pg_class', 'relname', 'a')",
+		"SELECT gapless.column_expression('pg_class', 'public', 'name', 'a')",
+		"SELECT gapless.column_forget('pg_class', 'relname')",
+		"SELECT gapless.column_guard('pg_class', 'relname', 1)",
+		"SELECT gapless.column_is_void('a', 1)",
+		"SELECT gapless.column_lock()",
+		"SELECT gapless.column_move('leave', 'a', 1, NULL)",
+		"SELECT gapless.column_next('pg_class', 'relname', 1, 'gapless.note', 1, 'a')",
+		"SELECT gapless.column_open('pg_class', 'relname', 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_open_first('pg_class', 'relname', 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_open_pinned('pg_class', 'relname', 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_claim('pg_class', 'relname', 'a')",
+		"SELECT gapless.column_take('pg_class', 'relname', 'a', 1, NULL)",
+		"SELECT gapless.column_refuse('written', 'pg_class', 'relname', 'a', '1')",
+		"SELECT gapless.column_release('pg_class', 'relname')",
+		"SELECT gapless.column_settle('gapless.note')",
+		"SELECT gapless.column_truncate('pg_class', 'pg_class', 'relname')",
+		"SELECT * FROM gapless.void",
+		"INSERT INTO gapless.void (name, value, ordinal, reason) VALUES ('a', 1, 1, 'because')",
+		"SELECT * FROM gapless.pending",
+		"INSERT INTO gapless.pending VALUES (1, 'a')",
+		"SELECT * FROM gapless.moving",
+		"DELETE FROM gapless.moving",
+		"SELECT * FROM gapless.sequence",
+		"SELECT name FROM gapless.sequence FOR UPDATE",
+		"SELECT * FROM gapless.allocation",
+		"INSERT INTO gapless.sequence (name) VALUES ('b')",
+		"UPDATE gapless.sequence SET name = 'b'",
+		"DELETE FROM gapless.sequence",
+		"INSERT INTO gapless.allocation (name, ordinal, first_value, last_value) VALUES ('a', 99, 99, 99)",
+		"UPDATE gapless.allocation SET last_value = 99",
+		"DELETE FROM gapless.allocation",
+		"TRUNCATE gapless.sequence",
+		"TRUNCATE gapless.allocation",
+		"DO $$ BEGIN LOCK TABLE gapless.sequence IN ROW EXCLUSIVE MODE; END $$",
+		"CREATE TABLE gapless.mine ()",
+		"CREATE FUNCTION gapless.next_gapless() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'",
+		"ALTER FUNCTION gapless.next_gapless SECURITY INVOKER",
+		"CREATE OR REPLACE VIEW gapless.sequences AS SELECT 1",
+		"DROP TABLE gapless.allocation",
+		"DROP SCHEMA gapless CASCADE",
+		"ALTER TABLE gapless.allocation DISABLE TRIGGER ALL",
+		"COMMENT ON SCHEMA gapless IS 'mine'",
+		"UPDATE public.gapless_schema_version SET version = 0",
+		"DO $$ BEGIN PERFORM gapless.delete_gapless('a'); END $$",
+	}
+	// Whatever is in the schema stands in one of the lists.
+	for _, object := range sqltest.Texts(owner, `
+		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
+		UNION SELECT relname FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v')`) {
+		require.Condition(t, func() bool {
+			for _, statement := range append(allowed, refused...) {
+				if containsWord(statement, object) {
+					return true
+				}
+			}
+			return false
+		}, "no statement tries %s", object)
+	}
+
+	refuseAll := func(statements []string) {
+		for _, statement := range statements {
+			app.Refuse("42501", statement)
+		}
+	}
+	refuseAll(allowed)
+	refuseAll(refused)
+
+	owner.Do("SELECT gapless.grant_gapless($1)", name)
+	app.Refuse("55000", "DELETE FROM gapless.sequences") // no view is updatable, for whomever
+	app.Refuse("55000", "DELETE FROM gapless.holders")
+	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1")
+	refuseAll(refused)
+	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1"))
+	for _, statement := range allowed {
+		app.Do(statement)
+	}
+	require.Contains(t, sqltest.Texts(owner, "SELECT DISTINCT allocated_as FROM gapless.allocation WHERE allocated_as IS NOT NULL"), name)
+
+	// What damages numbering is granted one by one.
+	owner.Do("GRANT EXECUTE ON FUNCTION gapless.delete_gapless TO " + quoted)
+	app.Do("SELECT gapless.delete_gapless('of its own')")
+
+	// A role that may call the granting functions still cannot hand out what it does not own.
+	owner.Do("GRANT EXECUTE ON FUNCTION gapless.grant_gapless, gapless.check_role TO " + quoted)
+	stranger, _ := sqltest.Role(t, database, "stranger")
+	app.Do("SELECT gapless.grant_gapless('" + stranger + "')") // PostgreSQL warns that no privileges were granted
+	require.False(t, *sqltest.Value[bool](owner, "SELECT has_schema_privilege($1, 'gapless', 'USAGE')", stranger))
+	require.False(t, *sqltest.Value[bool](owner, "SELECT has_function_privilege($1, 'gapless.next_gapless(text, bigint, bigint, boolean)', 'EXECUTE')", stranger))
+
+	owner.Do("SELECT gapless.revoke_gapless($1)", name)
+	refuseAll(allowed)
+	refuseAll(refused)
+	require.ElementsMatch(t, []string{"check_role", "delete_gapless", "grant_gapless"}, sqltest.Texts(owner, `
+		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND has_function_privilege($1, oid, 'EXECUTE')
+		UNION ALL SELECT relname FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v') AND has_table_privilege($1, oid, 'SELECT')
+		UNION ALL SELECT 'schema' WHERE has_schema_privilege($1, 'gapless', 'USAGE')`, name), "what was granted by hand stays")
+}
+
+func containsWord(statement, word string) bool {
+	for i := 0; i+len(word) <= len(statement); i++ {
+		if statement[i:i+len(word)] == word && (i+len(word) == len(statement) || !isWord(statement[i+len(word)])) && (i == 0 || !isWord(statement[i-1])) {
+			return true
+		}
+	}
+	return false
+}
+
+func isWord(b byte) bool {
+	return b == '_' || b >= 'a' && b <= 'z'
+}
+
+// TestAnOwnerWhoIsNoSuperuserCanInstallAndRunEverything has a plain role that owns a database.
+func TestAnOwnerWhoIsNoSuperuserCanInstallAndRunEverything(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewEmpty(t)
+	admin := sqltest.Connect(t, database)
+	ownerName, owner := sqltest.Role(t, database, "owner")
+	appName, _ := sqltest.Role(t, database, "app")
+	admin.Do("ALTER DATABASE " + pgx.Identifier{database.Name}.Sanitize() + " OWNER TO " + owner)
+	admin.Do("ALTER SCHEMA public OWNER TO " + owner) // as the owner of the database has it since PostgreSQL 15
+
+	conn := sqltest.Connect(t, database, func(config *pgx.ConnConfig) { config.RuntimeParams["role"] = ownerName })
+	require.Equal(t, ownerName, *sqltest.Value[string](conn, "SELECT current_user::text"))
+	require.False(t, *sqltest.Value[bool](conn, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+	require.NoError(t, migrate.Up(t.Context(), conn.Conn))
+	require.NoError(t, migrate.Up(t.Context(), conn.Conn), "again")
+	conn.Do("BEGIN")
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	sqltest.CallEverything(t, tx)
+	require.NoError(t, tx.Commit(t.Context()))
+	conn.Do("SELECT gapless.next_gapless('a')")
+	conn.Do("SELECT gapless.prune_gapless('a', 'infinity')")
+	conn.Do("SELECT * FROM gapless.holders")
+	conn.Do("SELECT gapless.grant_gapless($1)", appName)
+	conn.Do("COMMIT")
+}
+
+// TestNothingIsGrantedToPublic reads the privileges of every object in the schema.
+func TestNothingIsGrantedToPublic(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	require.Empty(t, sqltest.Texts(s, `
+		SELECT o.name || ': ' || acl.privilege_type
+		FROM (
+			SELECT 'schema', nspacl, 'n'::"char", nspowner FROM pg_namespace WHERE nspname = 'gapless'
+			UNION ALL SELECT relname, relacl, 'r', relowner FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v')
+			UNION ALL SELECT proname, proacl, 'f', proowner FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
+			UNION ALL SELECT typname, typacl, 'T', typowner FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e'
+		) AS o (name, acl, kind, owner), aclexplode(coalesce(o.acl, acldefault(o.kind, o.owner))) AS acl
+		WHERE acl.grantee = 0`))
+}
+
+// TestEveryObjectHasAComment also finds functions without a pinned search_path, and what else every function has.
+func TestEveryObjectHasAComment(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	require.Empty(t, sqltest.Texts(s, `
+		SELECT 'schema' WHERE obj_description('gapless'::regnamespace, 'pg_namespace') IS NULL
+		UNION ALL SELECT relname FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v') AND obj_description(oid, 'pg_class') IS NULL
+		UNION ALL SELECT c.relname || '.' || a.attname FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid
+			WHERE c.relnamespace = 'gapless'::regnamespace AND c.relkind IN ('r', 'v') AND a.attnum > 0 AND NOT a.attisdropped AND col_description(c.oid, a.attnum) IS NULL
+		UNION ALL SELECT conname FROM pg_constraint WHERE connamespace = 'gapless'::regnamespace AND contype <> 'n' AND obj_description(oid, 'pg_constraint') IS NULL
+		UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
+		UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e' AND obj_description(oid, 'pg_type') IS NULL`))
+	// The exceptions: one takes the caller's for its expressions; two run with the rights and the path of the trigger function that calls
+	// them; and two with the rights of the schema's owner, and one inlined into those, qualify even their operators.
+	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next", "column_open", "column_settle", "successor"}, sqltest.Texts(s, `
+		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
+			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`))
+	require.Empty(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proisstrict`))
+	require.Empty(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosrc ~ '\mmd5\M'`), "md5() fails where OpenSSL is in FIPS mode")
+	require.Empty(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace GROUP BY 1 HAVING count(*) > 1`))
+	require.Equal(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosecdef ORDER BY 1`),
+		sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
+			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
+			OR proname IN ('column_adopt', 'column_enter', 'column_enter_row', 'column_expect', 'column_is_void', 'column_lock', 'column_move', 'column_open', 'column_open_first', 'column_release', 'column_take')
+			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")
+}

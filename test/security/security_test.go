@@ -1,0 +1,1314 @@
+package security_test
+
+// Whoever means harm: what each role can reach, what code of others runs and with whose rights, what text can do, and what
+// one role can cost the others. docs/security.md is the summary, and names these tests.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/test/pg"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+// secAs is a session of a role, as if it had logged in: with no way back to who connected.
+func secAs(t *testing.T, database *pgtest.Database, quoted string) sqltest.Session {
+	t.Helper()
+	s := sqltest.Connect(t, database)
+	s.Do("SET SESSION AUTHORIZATION " + quoted)
+	return s
+}
+
+// secAttempt is something that a role may want to do with an object. Its label is what lists of allowed attempts have.
+type secAttempt struct{ label, statement string }
+
+// secAttempts has every attempt on every object, from the catalog: whatever is new is tried, too.
+func secAttempts(owner sqltest.Session, quoted string) (attempts []secAttempt) {
+	list := func(query string) {
+		for _, text := range sqltest.Texts(owner, query) {
+			label, statement, _ := strings.Cut(text, "\n")
+			attempts = append(attempts, secAttempt{label, strings.ReplaceAll(statement, "~me~", quoted)})
+		}
+	}
+	list(`
+		SELECT concat_ws(' ', v.verb, c.oid::regclass) || e'\n' || format(v.statement, c.oid::regclass, first.column_name, key.columns, key.definitions)
+		FROM pg_class AS c
+		LEFT JOIN LATERAL (
+			SELECT quote_ident(a.attname) AS column_name FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attnum = 1
+		) AS first ON true
+		LEFT JOIN LATERAL (
+			SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.i) AS columns,
+				string_agg(format('%I %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i) AS definitions
+			FROM pg_index AS i
+			CROSS JOIN LATERAL unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, i)
+			JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+			WHERE i.indrelid = c.oid AND i.indisprimary
+		) AS key ON true
+		JOIN (
+			VALUES
+				('r p f v m S', 'SELECT', 'SELECT * FROM %1$s'),
+				('r p v', 'lock rows of', 'SELECT FROM %1$s FOR UPDATE'),
+				('r p f v', 'INSERT', 'INSERT INTO %1$s DEFAULT VALUES'),
+				('r p f v', 'UPDATE', 'UPDATE %1$s SET %2$s = DEFAULT'),
+				('r p f v', 'DELETE', 'DELETE FROM %1$s'),
+				('r p f', 'TRUNCATE', 'TRUNCATE %1$s'),
+				('r p v', 'lock for writing', 'LOCK TABLE %1$s IN ROW EXCLUSIVE MODE'),
+				('r p v', 'lock', 'LOCK TABLE %1$s IN ACCESS EXCLUSIVE MODE'),
+				('r p', 'reference', 'CREATE UNLOGGED TABLE mine.r (%4$s, FOREIGN KEY (%3$s) REFERENCES %1$s (%3$s))'),
+				('r p f', 'make a trigger of', 'CREATE TRIGGER mine BEFORE INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION mine.fire()'),
+				('v', 'make a trigger of', 'CREATE TRIGGER mine INSTEAD OF INSERT ON %1$s FOR EACH ROW EXECUTE FUNCTION mine.fire()'),
+				('r p f', 'disable triggers of', 'ALTER TABLE %1$s DISABLE TRIGGER ALL'),
+				('r p v', 'make a rule of', 'CREATE RULE mine AS ON INSERT TO %1$s DO INSTEAD NOTHING'),
+				('r p', 'make a policy of', 'CREATE POLICY mine ON %1$s'),
+				('r p m', 'make an index of', 'CREATE INDEX ON %1$s (%2$s)'),
+				('r f', 'inherit from', 'CREATE TABLE mine.child () INHERITS (%1$s)'),
+				('p', 'be a part of', 'CREATE TABLE mine.child PARTITION OF %1$s DEFAULT'),
+				('r p f', 'alter', 'ALTER TABLE %1$s ADD COLUMN mine integer'),
+				('r p f v m S', 'move', 'ALTER TABLE %1$s SET SCHEMA mine'),
+				('r p f v m S', 'take over', 'ALTER TABLE %1$s OWNER TO ~me~'),
+				('r p', 'comment on', 'COMMENT ON TABLE %1$s IS ''mine'''),
+				('r p', 'rebuild', 'REINDEX TABLE %1$s'),
+				('r p', 'drop', 'DROP TABLE %1$s CASCADE'),
+				('r p f v m S', 'grant', 'GRANT ALL ON %1$s TO ~me~'),
+				('v', 'replace', 'CREATE OR REPLACE VIEW %1$s AS SELECT 1'),
+				('v', 'comment on', 'COMMENT ON VIEW %1$s IS ''mine'''),
+				('v', 'drop', 'DROP VIEW %1$s CASCADE'),
+				('m', 'refresh', 'REFRESH MATERIALIZED VIEW %1$s'),
+				('m', 'drop', 'DROP MATERIALIZED VIEW %1$s'),
+				('f', 'drop', 'DROP FOREIGN TABLE %1$s'),
+				('S', 'take from', 'SELECT nextval(''%1$s'')'),
+				('S', 'set', 'SELECT setval(''%1$s'', 7)'),
+				('S', 'alter', 'ALTER SEQUENCE %1$s RESTART'),
+				('S', 'own', 'ALTER SEQUENCE %1$s OWNED BY mine.t.number'),
+				('S', 'drop', 'DROP SEQUENCE %1$s'),
+				('i I', 'alter', 'ALTER INDEX %1$s RENAME TO mine'),
+				('i I', 'rebuild', 'REINDEX INDEX %1$s'),
+				('i I', 'drop', 'DROP INDEX %1$s')
+		) AS v (kinds, verb, statement) ON c.relkind::text = ANY (string_to_array(v.kinds, ' ')) AND (v.verb <> 'reference' OR key.columns IS NOT NULL)
+		WHERE c.relnamespace = 'gapless'::regnamespace OR c.relname = 'gapless_schema_version'
+		ORDER BY 1`)
+	list(`
+		SELECT concat_ws(' ', v.verb, p.oid::regproc) || e'\n' || format(v.statement, p.oid::regprocedure, p.oid::regproc, arguments.list)
+		FROM pg_proc AS p
+		CROSS JOIN LATERAL (
+			SELECT string_agg('NULL::' || format_type(u.type, NULL), ', ' ORDER BY u.i) AS list FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u (type, i)
+		) AS arguments
+		JOIN (
+			VALUES
+				('call', 'SELECT %2$s(%3$s)'),
+				('alter', 'ALTER FUNCTION %1$s COST 7'),
+				('unsecure', 'ALTER FUNCTION %1$s SECURITY INVOKER'),
+				('set in', 'ALTER FUNCTION %1$s SET search_path = mine'),
+				('move', 'ALTER FUNCTION %1$s SET SCHEMA mine'),
+				('take over', 'ALTER FUNCTION %1$s OWNER TO ~me~'),
+				('comment on', 'COMMENT ON FUNCTION %1$s IS ''mine'''),
+				('grant', 'GRANT ALL ON FUNCTION %1$s TO ~me~'),
+				('overload', 'CREATE FUNCTION %2$s(mine.t) RETURNS integer LANGUAGE sql AS ''SELECT 1'''),
+				('drop', 'DROP FUNCTION %1$s'),
+				('fire', 'CREATE TRIGGER fire BEFORE INSERT ON mine.t FOR EACH ROW EXECUTE FUNCTION %2$s()')
+		) AS v (verb, statement) ON v.verb <> 'fire' OR p.prorettype = 'trigger'::regtype
+		WHERE p.pronamespace = 'gapless'::regnamespace OR p.proname LIKE 'bills\_number\_gapless%'
+		ORDER BY 1`)
+	list(`
+		SELECT concat_ws(' ', v.verb, CASE WHEN c.relkind <> 'c' THEN 'row type' END, t.oid::regtype) || e'\n' || format(v.statement, t.oid::regtype)
+		FROM pg_type AS t
+		CROSS JOIN (
+			VALUES
+				('use', 'CREATE TABLE mine.r (k %1$s)'),
+				('alter', 'ALTER TYPE %1$s RENAME TO mine'),
+				('move', 'ALTER TYPE %1$s SET SCHEMA mine'),
+				('take over', 'ALTER TYPE %1$s OWNER TO ~me~'),
+				('comment on', 'COMMENT ON TYPE %1$s IS ''mine'''),
+				('grant', 'GRANT ALL ON TYPE %1$s TO ~me~'),
+				('drop', 'DROP TYPE %1$s CASCADE')
+		) AS v (verb, statement)
+		LEFT JOIN pg_class AS c ON c.oid = t.typrelid
+		WHERE t.typnamespace = 'gapless'::regnamespace AND t.typcategory <> 'A' AND (v.verb = 'use' OR coalesce(c.relkind, 'c') = 'c')
+		ORDER BY 1`)
+	list(`
+		SELECT v.verb || e' the schema\n' || v.statement
+		FROM (
+			VALUES
+				('make a table in', 'CREATE TABLE gapless.mine ()'),
+				('make a view in', 'CREATE VIEW gapless.mine AS SELECT 1'),
+				('make a function in', 'CREATE FUNCTION gapless.mine() RETURNS integer LANGUAGE sql AS ''SELECT 1'''),
+				('make a type in', 'CREATE TYPE gapless.mine AS ENUM ()'),
+				('make an operator in', 'CREATE OPERATOR gapless.=== (LEFTARG = text, RIGHTARG = text, FUNCTION = texteq)'),
+				('rename', 'ALTER SCHEMA gapless RENAME TO another'),
+				('take over', 'ALTER SCHEMA gapless OWNER TO ~me~'),
+				('comment on', 'COMMENT ON SCHEMA gapless IS ''mine'''),
+				('grant', 'GRANT ALL ON SCHEMA gapless TO ~me~'),
+				('change the defaults of', format('ALTER DEFAULT PRIVILEGES FOR ROLE %I IN SCHEMA gapless GRANT ALL ON TABLES TO PUBLIC', current_user)),
+				('become the owner of', format('SET ROLE %I', current_user)),
+				('switch off triggers for', 'SET session_replication_role = replica'),
+				('stop counting for', 'SET track_counts = off'),
+				('drop', 'DROP SCHEMA gapless CASCADE')
+		) AS v (verb, statement)`)
+	return attempts
+}
+
+// secOtherKinds makes objects of the kinds that the schema does not have yet, so that it is known that these are tried, too.
+const secOtherKinds = `
+	CREATE SEQUENCE gapless.another_sequence;
+	CREATE MATERIALIZED VIEW gapless.another_view AS SELECT 1 AS a;
+	CREATE TYPE gapless.another_type AS (a integer);
+	CREATE DOMAIN gapless.another_domain AS integer;
+	CREATE TABLE gapless.another_table (a integer PRIMARY KEY) PARTITION BY LIST (a);
+	CREATE FOREIGN DATA WRAPPER another;
+	CREATE SERVER another FOREIGN DATA WRAPPER another;
+	CREATE FOREIGN TABLE gapless.another_foreign (a integer) SERVER another;
+	REVOKE ALL ON TYPE gapless.another_type, gapless.another_domain FROM PUBLIC`
+
+// TestEveryObjectIsRefusedToEveryRoleButForAShortList tries everything that SQL can do with each object of the schema, and
+// with the functions that attach has made, as each kind of role. What is not in a role's list is refused with 42501, and what is
+// in it is not: so the lists are short, whole and true.
+func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
+	t.Parallel()
+	allocates := []string{"use row type gapless.*", "call gapless.next_gapless", "call gapless.next_gapless_batch", "call gapless.last_gapless", "call gapless.peek_gapless",
+		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"}
+	for name, actor := range map[string]struct {
+		grant   string // ~me~ is the role
+		allowed []string
+	}{
+		"a stranger": {},
+		"a role that only inserts": {
+			grant: "GRANT USAGE ON SCHEMA shop TO ~me~; GRANT SELECT, INSERT, UPDATE, DELETE ON shop.bills TO ~me~",
+		},
+		"an application": {
+			grant:   "SELECT gapless.grant_gapless('~name~')",
+			allowed: allocates,
+		},
+		"an auditor": {
+			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
+			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"},
+		},
+		"a manager": {
+			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
+				gapless.adopt_gapless, gapless.delete_gapless, gapless.prune_gapless, gapless.void_gapless, gapless.audit_gapless TO ~me~`,
+			allowed: append(slices.Clone(allocates), "call gapless.adopt_gapless", "call gapless.delete_gapless", "call gapless.prune_gapless",
+				"call gapless.void_gapless", "call gapless.audit_gapless"),
+		},
+		"the owner of another table": {
+			grant:   "GRANT ~tableowner~ TO ~me~",
+			allowed: []string{"use row type gapless.*", "call gapless.attach_gapless", "call gapless.detach_gapless", "call gapless.column_*", "* shop.bills_number_gapless*"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			owner := sqltest.Connect(t, database)
+			_, tableOwner := sqltest.Role(t, database, "tableowner")
+			pg.MayAttach(owner, tableOwner)
+			owner.Do("CREATE SCHEMA shop AUTHORIZATION " + tableOwner)
+			shopkeeper := secAs(t, database, tableOwner)
+			shopkeeper.Do("CREATE TABLE shop.bills (tenant text, number bigint, UNIQUE (tenant, number))")
+			shopkeeper.Do("SELECT gapless.attach_gapless('shop.bills', 'number', 'NEW.tenant')")
+			shopkeeper.Do("INSERT INTO shop.bills VALUES ('a'), ('b'), ('a')")
+			owner.Do("SELECT gapless.next_gapless('by hand')")
+			owner.Do(secOtherKinds)
+
+			rolename, quoted := sqltest.Role(t, database, "actor")
+			owner.Do(strings.NewReplacer("~me~", quoted, "~name~", rolename, "~tableowner~", tableOwner).Replace(actor.grant))
+			owner.Do("CREATE SCHEMA mine AUTHORIZATION " + quoted)
+			me := secAs(t, database, quoted)
+			me.Do("CREATE TABLE mine.t (number bigint)")
+			me.Do("CREATE FUNCTION mine.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+
+			const state = `
+				SELECT a::text FROM gapless.allocation AS a
+				UNION ALL SELECT s::text FROM gapless.sequence AS s
+				UNION ALL SELECT concat_ws(' ', nspname, nspacl, nspowner) FROM pg_namespace
+				UNION ALL SELECT concat_ws(' ', oid::regclass, relacl, relowner) FROM pg_class WHERE relnamespace = 'gapless'::regnamespace
+				UNION ALL SELECT concat_ws(' ', oid::regprocedure, proacl, proowner, proconfig, prosecdef, procost) FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
+				UNION ALL SELECT concat_ws(' ', oid::regtype, typacl, typowner) FROM pg_type WHERE typnamespace = 'gapless'::regnamespace
+				ORDER BY 1`
+			before := sqltest.Texts(owner, state)
+			hits := map[string]int{}
+			attempts := secAttempts(owner, quoted)
+			require.Greater(t, len(attempts), 500)
+			for _, attempt := range attempts {
+				code, message := me.Try(attempt.statement)
+				verb, object, _ := strings.Cut(attempt.label, " gapless.")
+				listed := slices.IndexFunc(actor.allowed, func(pattern string) bool {
+					matched, err := path.Match(pattern, attempt.label)
+					require.NoError(t, err)
+					return matched
+				})
+				switch {
+				case listed >= 0:
+					hits[actor.allowed[listed]]++
+					refused := code == "42501" && (strings.HasSuffix(message, " "+object) || strings.HasSuffix(message, " schema gapless"))
+					require.False(t, refused, "%s: %s", attempt.label, message)
+				case strings.HasPrefix(attempt.label, "grant ") && code == "":
+					// PostgreSQL says in a warning that nothing was granted: the state, below, tells.
+					me.Do("BEGIN; " + attempt.statement + "; COMMIT")
+				case code == "55000" && message == "foreign-data wrapper \"another\" has no handler": // asked for before the right
+				case code == "55000" && slices.Contains([]string{"INSERT", "UPDATE", "DELETE"}, verb):
+					require.Contains(t, message, "view", attempt.label) // that cannot be written by whomever
+				default:
+					require.Equal(t, "42501", code, "%s: %s (%s)", attempt.label, message, attempt.statement)
+				}
+			}
+			for _, pattern := range actor.allowed {
+				require.Positive(t, hits[pattern], "%s is in the list, and there is no such attempt", pattern)
+			}
+			require.Equal(t, before, sqltest.Texts(owner, state))
+		})
+	}
+}
+
+// secObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
+const secObjects = `	table: allocation, moving, pending, sequence, void
+	view: holders, sequences
+	type: allocation_kind
+	index: allocation_pkey, allocation_txid, moving_pkey, pending_pkey, sequence_pkey, void_pkey
+	table constraint: allocation_pkey on allocation, moving_pkey on moving, pending_pkey on pending, sequence_name_length on sequence
+	table constraint: sequence_pkey on sequence, void_pkey on void
+	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_free, check_name, check_reset
+	function: check_role, column_adopt, column_claim, column_code, column_enclose, column_enter, column_enter_row, column_enter_row_pinned
+	function: column_expect, column_expression, column_forget, column_guard, column_is_void, column_lock, column_move, column_next
+	function: column_open, column_open_first, column_open_pinned, column_refuse, column_release, column_settle, column_take
+	function: column_truncate, delete_gapless, detach_gapless, flush_gapless, grant_gapless
+	function: last_gapless, lock_sequence, mark_gapless, next_gapless, next_gapless_batch, open_sequence, outcome_gapless, peek_gapless
+	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, successor, void_gapless`
+
+// TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone reads every catalog that has a schema's objects, and those of what belongs to a
+// table: nothing is there that is not on the list, and nothing but row types is anybody's but the schema's owner's.
+func TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewEmpty(t)
+	s := sqltest.Connect(t, database)
+	// What is made from now on is PUBLIC's, unless it is taken from it.
+	for _, kind := range []string{"TABLES", "SEQUENCES", "FUNCTIONS", "TYPES", "SCHEMAS"} {
+		s.Do("ALTER DEFAULT PRIVILEGES GRANT ALL ON " + kind + " TO PUBLIC")
+	}
+	require.NoError(t, pgtest.Install(t.Context(), database.URL))
+
+	catalogs := sqltest.Texts(s, `
+		SELECT format($$
+				SELECT o.tableoid AS catalog, o.oid, %s AS owner, %s AS acl
+				FROM pg_catalog.%I AS o
+				WHERE %s$$,
+			coalesce((SELECT 'o.' || a.attname FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname ~ 'owner$'), 'NULL::oid'),
+			coalesce((SELECT 'o.' || a.attname FROM pg_attribute AS a WHERE a.attrelid = c.oid AND a.atttypid = 'aclitem[]'::regtype), 'NULL::aclitem[]'),
+			c.relname,
+			CASE
+				WHEN n.attname ~ '(namespace|nspid)$' THEN format('o.%I = ''gapless''::regnamespace', n.attname)
+				ELSE format('o.%I IN (SELECT r.oid FROM pg_class AS r WHERE r.relnamespace = ''gapless''::regnamespace)', n.attname)
+			END)
+		FROM pg_class AS c
+		JOIN pg_attribute AS n ON n.attrelid = c.oid AND n.atttypid = 'oid'::regtype
+			AND (n.attname ~ '(namespace|nspid)$' OR n.attname IN ('tgrelid', 'polrelid', 'ev_class', 'prrelid'))
+		WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r'`)
+	require.GreaterOrEqual(t, len(catalogs), 20)
+	s.Do("CREATE TEMP TABLE object AS SELECT i.type, split_part(i.identity, '(', 1) AS name, o.* FROM (" + strings.Join(catalogs, " UNION ALL ") + `) AS o,
+		pg_identify_object(o.catalog, o.oid, 0) AS i`)
+	const derived = "o.catalog = 'pg_type'::regclass AND o.oid IN (SELECT t.oid FROM pg_type AS t LEFT JOIN pg_class AS c ON c.oid = t.typrelid WHERE t.typcategory = 'A' OR c.relkind <> 'c')"
+	var list []string
+	for line := range strings.Lines(secObjects) {
+		kind, names, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		for name := range strings.SplitSeq(names, ", ") {
+			list = append(list, strings.TrimSpace(kind+" "+name))
+		}
+	}
+	require.ElementsMatch(t, list, sqltest.Texts(s, "SELECT o.type || ' ' || replace(o.name, 'gapless.', '') FROM object AS o WHERE NOT ("+derived+`)
+		AND NOT (o.type = 'rule' AND o.name LIKE '"\_RETURN" on %') AND o.oid NOT IN (SELECT c.oid FROM pg_constraint AS c WHERE c.contype = 'n')`))
+
+	require.Empty(t, sqltest.Texts(s, "SELECT concat_ws(' ', o.type, o.name) FROM object AS o WHERE o.owner <> (SELECT n.nspowner FROM pg_namespace AS n WHERE n.nspname = 'gapless')"))
+	require.Empty(t, sqltest.Texts(s, `
+		SELECT concat_ws(' ', o.type, o.name, acl.privilege_type)
+		FROM object AS o
+		LEFT JOIN pg_class AS c ON o.catalog = 'pg_class'::regclass AND c.oid = o.oid
+		CROSS JOIN LATERAL aclexplode(coalesce(o.acl, acldefault(
+			CASE o.catalog::regclass::text WHEN 'pg_proc' THEN 'f' WHEN 'pg_type' THEN 'T' WHEN 'pg_class' THEN CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END END::"char", o.owner
+		))) AS acl
+		WHERE acl.grantee <> o.owner AND NOT (`+derived+`)`), "PUBLIC, or anybody else")
+	require.Empty(t, sqltest.Texts(s, "SELECT attrelid::regclass::text FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid IN (SELECT o.oid FROM object AS o)"))
+	require.Empty(t, sqltest.Texts(s, "SELECT acl.privilege_type FROM pg_namespace AS n, aclexplode(n.nspacl) AS acl WHERE n.nspname = 'gapless' AND acl.grantee <> n.nspowner"))
+}
+
+// secRan makes public.ran(), which notes the role with whose rights it runs: as a lock, which neither a rollback nor a
+// read-only transaction undoes.
+func secRan(owner sqltest.Session) {
+	owner.T.Helper()
+	owner.Do(`CREATE FUNCTION public.ran() RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+		BEGIN
+			PERFORM pg_advisory_lock(4711, (SELECT r.oid FROM pg_roles AS r WHERE r.rolname = current_user)::integer);
+			RETURN true;
+		END $$`)
+}
+
+// secWhoRan has the roles with whose rights it ran in a session, and forgets them.
+func secWhoRan(observer, s sqltest.Session) []string {
+	observer.T.Helper()
+	ran := sqltest.Texts(observer, `
+		SELECT r.rolname::text
+		FROM pg_locks AS l
+		JOIN pg_roles AS r ON r.oid = l.objid
+		WHERE l.locktype = 'advisory' AND l.classid = 4711 AND l.pid = $1
+		ORDER BY 1`, s.PID())
+	s.Do("SELECT pg_catalog.pg_advisory_unlock_all()")
+	return ran
+}
+
+// secEvil makes schema evil, owned by a role: every operator and function that gapless uses, and more that would suit its
+// operands better, and types of the names that it uses.
+const secEvil = `
+DO $do$
+DECLARE
+	item    record;
+	made    integer := 0;
+	body    CONSTANT text := 'LANGUAGE plpgsql SET search_path = pg_catalog AS $$ BEGIN PERFORM public.ran(); RAISE EXCEPTION ''hijacked''; END $$';
+	numbers CONSTANT text[] := '{bigint,integer,smallint,numeric}';
+	strings CONSTANT text[] := '{text,name,varchar,text[],name[],bigint[],smallint[],timestamp[]}';
+	others  CONSTANT text[] := '{boolean,oid,regclass,regtype,"char",timestamp,timestamptz,uuid,tid,xid8,numrange,nummultirange,gapless.allocation_kind}';
+BEGIN
+	FOR item IN
+		SELECT l AS left_type, r AS right_type, operators, result
+		FROM (
+			VALUES
+				('{=,<>,<,<=,>,>=}'::text[], numbers || strings || others, 'boolean'),
+				('{+,-,*,/,%,&,<<}', numbers, 'bigint'),
+				('{||}', strings || others || numbers, 'text'),
+				('{~,!~,~*,!~*,~~,!~~,~~*}', strings, 'boolean'),
+				('{+,-,*}', '{numrange,nummultirange}', 'nummultirange')
+		) AS v (operators, types, result)
+		CROSS JOIN LATERAL unnest(types) AS l
+		CROSS JOIN LATERAL unnest(types) AS r
+		WHERE l = r OR result <> 'boolean' OR NOT (l = ANY (others) AND r = ANY (others))
+	LOOP
+		EXECUTE format('CREATE OR REPLACE FUNCTION evil.%I(%s, %s) RETURNS %s %s', 'operator ' || item.result, item.left_type, item.right_type, item.result, body);
+		FOR i IN 1..cardinality(item.operators) LOOP
+			EXECUTE format('CREATE OPERATOR evil.%s (LEFTARG = %s, RIGHTARG = %s, FUNCTION = evil.%I)',
+				item.operators[i], item.left_type, item.right_type, 'operator ' || item.result);
+			made := made + 1;
+		END LOOP;
+	END LOOP;
+
+	FOR item IN
+		SELECT p.proname, pg_get_function_identity_arguments(p.oid) AS arguments, pg_get_function_result(p.oid) AS result
+		FROM pg_proc AS p
+		WHERE p.pronamespace = 'pg_catalog'::regnamespace
+			AND p.proname IN (
+				SELECT m[1]
+				FROM pg_proc AS g, regexp_matches(g.prosrc, '\m([a-z_][a-z0-9_]*)\s*\(', 'g') AS m
+				WHERE g.pronamespace = 'gapless'::regnamespace
+			)
+			AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::regtype[]) AS u WHERE u::text IN ('internal', 'cstring', '"any"'))
+			AND p.prorettype::regtype::text NOT IN ('internal', 'cstring')
+			AND p.prokind <> 'p' AND pg_get_function_identity_arguments(p.oid) NOT LIKE '%ORDER BY%'
+		UNION
+		SELECT v.* FROM (VALUES
+			('count', '', 'bigint'), ('format', 'text, text', 'text'), ('format', 'text, text, text', 'text'), ('format', 'text, regclass, name', 'text'),
+			('format', 'text, name', 'text'), ('format', 'text, regclass', 'text'), ('format', 'text, bigint, integer', 'text'), ('concat_ws', 'text, text, text', 'text'),
+			('next_gapless', 'text', 'bigint'), ('check_name', 'text', 'void'), ('successor', 'bigint, bigint, bigint', 'bigint')
+		) AS v
+	LOOP
+		EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS %s %s', item.proname, item.arguments, item.result, body);
+		made := made + 1;
+	END LOOP;
+
+	FOR item IN
+		SELECT t.typname
+		FROM pg_type AS t
+		WHERE t.typnamespace = 'pg_catalog'::regnamespace
+			AND t.typname IN ('text', 'name', 'regclass', 'regtype', 'regproc', 'regprocedure', 'uuid', 'oid', 'timestamptz', 'tid', 'xid8', 'numrange', 'refcursor', 'int8', 'bool')
+	LOOP
+		EXECUTE format('CREATE DOMAIN evil.%1$I AS pg_catalog.%1$I CHECK (public.ran())', item.typname);
+		made := made + 1;
+	END LOOP;
+	CREATE DOMAIN evil.record AS pg_catalog.text CHECK (public.ran());
+	ASSERT made > 2000, made;
+END $do$`
+
+// TestNothingOnASessionsSearchPathRunsWithinGapless calls every public function in sessions in which an attacker's
+// operators, functions, types and temporary tables come first: as an application, and as the schema's owner who was lured there.
+func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := sqltest.Connect(t, database)
+	secRan(owner)
+	_, attacker := sqltest.Role(t, database, "attacker")
+	appName, app := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.grant_gapless($1)", appName)
+	owner.Do("CREATE SCHEMA evil AUTHORIZATION " + attacker)
+	owner.Do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.allocation_kind TO " + attacker + "; GRANT USAGE ON SCHEMA gapless TO " + attacker)
+	owner.Do("SET ROLE " + attacker)
+	owner.Do(secEvil)
+	owner.Do("RESET ROLE")
+	owner.Do("CREATE TABLE numbered (id integer PRIMARY KEY, tenant text, late text, number bigint, UNIQUE (tenant, number), later bigint, UNIQUE (late, later))")
+	owner.Do("SELECT gapless.attach_gapless('numbered', 'number', 'NEW.tenant', condition => 'NEW.id > 0')")
+	owner.Do("SELECT gapless.attach_gapless('numbered', 'later', 'NEW.late', at_commit => true)")
+	owner.Do("CREATE TABLE attached (tenant text, number bigint, UNIQUE (tenant, number))")
+	owner.Do("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON numbered TO " + app)
+	temporary := sqltest.Texts(owner, `
+		SELECT DISTINCT m[1] FROM pg_proc AS p, regexp_matches(p.prosrc, '\mpg_catalog\.(pg_[a-z_]+)\M(?!\()', 'g') AS m
+		WHERE p.pronamespace = 'gapless'::regnamespace AND to_regclass('pg_catalog.' || m[1]) IS NOT NULL
+		UNION SELECT relname FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v')`)
+	require.Greater(t, len(temporary), 12)
+
+	// $p is another one for each session.
+	calls := map[string][]string{
+		"next_gapless":       {"SELECT gapless.next_gapless('$p')", "SELECT gapless.next_gapless('$p', 1, 5, true)", "SELECT gapless.next_gapless('$p new', nowait => true)"},
+		"next_gapless_batch": {"SELECT gapless.next_gapless_batch('$p', 3)", "SELECT gapless.next_gapless_batch('$p', 7, 1, 3, true)"},
+		"last_gapless":       {"SELECT gapless.last_gapless('$p')"},
+		"peek_gapless":       {"SELECT gapless.peek_gapless('$p', 1, 9)", "SELECT gapless.peek_gapless('none')"},
+		"mark_gapless":       {"SELECT gapless.mark_gapless('00000000-0000-0000-0000-000000000001')"},
+		"outcome_gapless":    {"SELECT gapless.outcome_gapless('00000000-0000-0000-0000-000000000001', 3)"},
+		"flush_gapless":      {"SELECT gapless.flush_gapless()"},
+		"adopt_gapless":      {"SELECT gapless.adopt_gapless('$p adopted', 7)", "SELECT gapless.adopt_gapless('$p adopted', 9)"},
+		"void_gapless":       {"SELECT gapless.next_gapless('$p void')", "SELECT gapless.void_gapless('$p void', 1, 'because')"},
+		"prune_gapless":      {"SELECT gapless.prune_gapless('$p', 'infinity')"},
+		"audit_gapless":      {"SELECT gapless.audit_gapless()", "SELECT gapless.audit_gapless('$p')"},
+		"attach_gapless":     {"SELECT gapless.attach_gapless('public.attached', 'number', 'NEW.tenant')", "INSERT INTO public.attached VALUES ('$p attached'), ('$p attached')"},
+		"detach_gapless":     {"SELECT gapless.detach_gapless('public.attached', 'number')"},
+		"grant_gapless":      {"SELECT gapless.grant_gapless('$app')"},
+		"revoke_gapless":     {"SELECT gapless.revoke_gapless('$app')", "SELECT gapless.grant_gapless('$app')"},
+		"delete_gapless":     {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
+	}
+	order := []string{"next_gapless", "next_gapless_batch", "last_gapless", "peek_gapless", "mark_gapless", "outcome_gapless", "flush_gapless", "adopt_gapless",
+		"void_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
+	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'"))
+
+	for i, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
+		for _, who := range []string{"app", "owner"} {
+			s := sqltest.Connect(t, database)
+			if who == "app" {
+				s.Do("SET SESSION AUTHORIZATION " + app)
+			}
+			for _, name := range temporary {
+				s.Do("CREATE TEMP VIEW " + name + " AS SELECT public.ran() AS name, public.ran() AS oid")
+			}
+			for _, name := range []string{"text", "name", "regclass", "uuid", "oid"} {
+				s.Do("CREATE DOMAIN pg_temp." + name + " AS pg_catalog." + name + " CHECK (public.ran())")
+			}
+			s.Do("CREATE DOMAIN pg_temp.record AS pg_catalog.text CHECK (public.ran())")
+			s.Do("SET search_path = " + searchPath)
+			prefix := fmt.Sprintf("%s %d", who, i)
+			for _, name := range order {
+				for _, call := range calls[name] {
+					call = strings.NewReplacer("$p", prefix, "$app", appName).Replace(call)
+					if strings.Contains(call, "attach_gapless") {
+						s.Do("SET search_path = public") // its expressions mean what they mean there
+					}
+					_, err := s.Exec(t.Context(), call)
+					s.Do("SET search_path = " + searchPath)
+					var pgErr *pgconn.PgError
+					if err != nil && who == "app" && errors.As(err, &pgErr) {
+						require.Equal(t, "42501", pgErr.Code, "%s under %s: %+v", call, searchPath, pgErr)
+						err = nil
+					}
+					require.NoError(t, err, "%s under %s", call, searchPath)
+					require.Empty(t, secWhoRan(owner, s), "%s under %s", call, searchPath)
+				}
+			}
+			id := 10*i + map[string]int{"app": 1, "owner": 2}[who]
+			for _, statement := range []string{
+				fmt.Sprintf("INSERT INTO public.numbered (id, tenant, late) VALUES (%d, 'a', 'l'), (-%d, 'b', 'm'), (%d, 'b', 'm')", id, id, id+5),
+				"UPDATE public.numbered SET tenant = tenant",
+				"SELECT * FROM gapless.sequences",
+				"SELECT * FROM gapless.holders",
+			} {
+				s.Do(statement)
+			}
+			for code, statements := range map[string][]string{
+				"23001": {"DELETE FROM public.numbered", "TRUNCATE public.numbered", "UPDATE public.numbered SET late = 'another'"},
+				"428C9": {"UPDATE public.numbered SET number = 99", "INSERT INTO public.numbered (id, tenant, late, number) VALUES (99, 'a', 'l', 99)"},
+			} {
+				for _, statement := range statements {
+					s.Refuse(code, statement)
+				}
+			}
+			require.Empty(t, secWhoRan(owner, s), "rows, under %s", searchPath)
+
+			// Were it found, it would run.
+			if strings.Contains(searchPath, "evil, pg_catalog") {
+				for _, statement := range []string{
+					"SELECT 'a'::pg_catalog.text || 'b'::pg_catalog.text", "SELECT 1::bigint = 1::integer", "SELECT octet_length('x'::pg_catalog.text)", "SELECT 'x'::text",
+				} {
+					_, err := s.Exec(t.Context(), statement)
+					require.True(t, err != nil || strings.HasSuffix(statement, "::text"), statement)
+					require.Len(t, secWhoRan(owner, s), 1, "%s under %s", statement, searchPath)
+				}
+			}
+			s.Do("DISCARD TEMP") // now, and not while its role is dropped
+		}
+	}
+	require.Empty(t, sqltest.Texts(owner, "SELECT explanation FROM gapless.audit_gapless() WHERE NOT explained"))
+}
+
+// TestCodeOfACallersTypesRunsAsTheCaller has an argument that is cast to text by the caller's own function.
+func TestCodeOfACallersTypesRunsAsTheCaller(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := sqltest.Connect(t, database)
+	secRan(owner)
+	appName, app := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.grant_gapless($1)", appName)
+	owner.Do("CREATE SCHEMA mine AUTHORIZATION " + app)
+	s := secAs(t, database, app)
+	s.Do("CREATE TYPE mine.t AS (x text)")
+	s.Do("CREATE FUNCTION mine.text(mine.t) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN ($1).x; END $$")
+	s.Do("CREATE CAST (mine.t AS text) WITH FUNCTION mine.text(mine.t) AS IMPLICIT")
+	require.EqualValues(t, 1, s.Number("SELECT gapless.next_gapless(row('a')::mine.t)"))
+	require.Equal(t, []string{appName}, secWhoRan(owner, s))
+}
+
+// secHostile is a role that owns schema h with tables a and b, whose columns it has attached, and which have a row each.
+func secHostile(t *testing.T, database *pgtest.Database) (owner, hostile sqltest.Session, name string) {
+	t.Helper()
+	owner = sqltest.Connect(t, database)
+	secRan(owner)
+	name, quoted := sqltest.Role(t, database, "hostile")
+	pg.MayAttach(owner, quoted)
+	owner.Do("CREATE SCHEMA h AUTHORIZATION " + quoted)
+	hostile = secAs(t, database, quoted)
+	for _, table := range []string{"a", "b"} {
+		hostile.Do("CREATE TABLE h." + table + " (d date, number bigint UNIQUE)")
+		hostile.Do("SELECT gapless.attach_gapless('h." + table + "', 'number', '''h" + table + "''', chronology => 'NEW.d')")
+		hostile.Do("INSERT INTO h." + table + " VALUES ('2026-01-01')")
+	}
+	return owner, hostile, name
+}
+
+// TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights calls what numbers columns, where it runs with the rights of the
+// schema's owner, as a role that may attach, with operators, functions and types of its own first on the path.
+func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, hostile, name := secHostile(t, database)
+	quoted := pgx.Identifier{name}.Sanitize()
+	owner.Do("CREATE SCHEMA evil AUTHORIZATION " + quoted)
+	owner.Do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.allocation_kind TO " + quoted)
+	hostile.Do(secEvil)
+	attachment := strconv.FormatInt(owner.Number("SELECT max(attachment) FROM gapless.allocation WHERE name = 'ha'"), 10)
+	calls := map[string][]string{
+		"column_open": {
+			"SELECT gapless.column_open('h.a', 'number', 'ha', 1, 'x', 0)", "SELECT gapless.column_open('h.a', 'number', 'new', 1, NULL, 0)",
+			"SELECT gapless.column_open_pinned('h.a', 'number', 'ha', 1, 'x', 0)",
+		},
+		"column_open_first": {"SELECT gapless.column_open_first('h.a', 'number', 'new', 1, 'x', 0)"},
+		"column_enter_row": {
+			"SELECT gapless.column_enter_row($a, 'ha', 2, '2026-01-02', 'x')", "SELECT gapless.column_enter_row_pinned($a, 'ha', 2, '2026-01-02', 'x')",
+		},
+		"column_enter":   {"SELECT gapless.column_enter('h.a', 'number', 'ha', 1, $a, 2, 4, 3, '{2026-01-01,2026-01-01,2026-01-01}', false)"},
+		"column_take":    {"SELECT gapless.column_take('h.a', 'number', 'ha', 1, '2026-01-02')", "SELECT gapless.column_take('h.a', 'number', 'new', 1, NULL)"},
+		"column_move":    {"SELECT gapless.column_move('leave', 'ha', 1, NULL), gapless.column_move('arrive', 'ha', 1, NULL), gapless.column_move('arrived', 'ha', 1, NULL)"},
+		"column_expect":  {"SELECT gapless.column_expect('h.a', 'number', 'ha'), gapless.column_expect('h.a', 'number', 'new')"},
+		"column_lock":    {"SELECT gapless.column_lock()"},
+		"column_is_void": {"SELECT gapless.column_is_void('ha', 1)"},
+		"column_adopt":   {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}')"},
+		"column_release": {"SELECT gapless.column_release('h.a', 'number')"},
+	}
+	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
+		sqltest.Texts(owner, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column\_%' AND prosecdef`))
+	for _, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
+		for _, isolation := range []string{"READ COMMITTED", "REPEATABLE READ"} {
+			for function, statements := range calls {
+				s := secAs(t, database, quoted) // which has no plan yet
+				s.Do("CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (public.ran())")
+				s.Do("SET search_path = " + searchPath)
+				for _, statement := range statements {
+					s.Do("BEGIN ISOLATION LEVEL " + isolation)
+					s.Do(strings.ReplaceAll(statement, "$a", attachment))
+					s.Do("ROLLBACK")
+					require.Empty(t, secWhoRan(owner, s), "%s: %s under %s", function, statement, searchPath)
+				}
+				s.Do("DISCARD TEMP")
+			}
+		}
+	}
+}
+
+// TestWhatAnAuditRunsOfATableOwnersIsUndone has a table's owner put code in the place of the function that attach made. The
+// audit runs it, with its owner's rights; it must not reach those of the auditor by what it leaves behind: another function
+// altered, a trigger for the end of the transaction, a cursor, a search_path.
+func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
+	t.Parallel()
+	const (
+		replace = `CREATE OR REPLACE FUNCTION h.%s_number_gapless_rows() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+			BEGIN PERFORM h.%s(); RETURN QUERY SELECT 'h%[1]s'::text, 1::bigint, '1'::text, '2026-02-02'::timestamp; END $$`
+		control = "SELECT * FROM h.a_number_gapless_rows() AS r (series text, value bigint, number text, dated timestamp)"
+	)
+	for name, attack := range map[string]struct {
+		body   string
+		finish string // what makes use of it, after the function was called without an audit
+	}{
+		"it turns another function to its caller's rights":    {"ALTER FUNCTION h.b_number_gapless_rows() SECURITY INVOKER", strings.ReplaceAll(control, "h.a_", "h.b_")},
+		"it turns itself to its caller's rights":              {"ALTER FUNCTION h.a_number_gapless_rows() SECURITY INVOKER; PERFORM public.ran()", control},
+		"it leaves a trigger for the end of the transaction":  {"INSERT INTO h.deferred VALUES (1)", ""},
+		"it leaves a cursor for the end of the transaction":   {"EXECUTE 'DECLARE left_behind CURSOR WITH HOLD FOR SELECT public.ran()'", ""},
+		"it leaves its schema on the session's search_path":   {"PERFORM set_config('search_path', 'h, pg_catalog', false)", "SELECT lower('X')"},
+		"it leaves its schema on the transaction's own path":  {"PERFORM set_config('search_path', 'h, pg_catalog', true)", "SELECT lower('X')"},
+		"it makes a table that hides another":                 {"EXECUTE 'CREATE TEMP VIEW hidden AS SELECT public.ran() AS x'", "SELECT x FROM hidden"},
+		"it writes into its table, which has a trigger there": {"INSERT INTO h.a (d) VALUES ('2026-03-03')", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			owner, hostile, hostileName := secHostile(t, database)
+			me := *sqltest.Value[string](owner, "SELECT current_user::text")
+			hostile.Do("CREATE FUNCTION h.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$")
+			hostile.Do("CREATE TABLE h.deferred (x integer)")
+			for _, table := range []string{"a", "deferred"} {
+				hostile.Do("CREATE CONSTRAINT TRIGGER evil AFTER INSERT ON h." + table + " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION h.fire()")
+			}
+			hostile.Do("CREATE FUNCTION h.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN $1; END $$")
+			hostile.Do("CREATE FUNCTION h.attack() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN " + attack.body + "; END $$")
+			hostile.Do("CREATE FUNCTION h.ran() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM public.ran(); END $$")
+			hostile.Do(fmt.Sprintf(replace, "a", "attack"))
+			hostile.Do(fmt.Sprintf(replace, "b", "ran"))
+			hostile.Do("GRANT USAGE ON SCHEMA h TO PUBLIC; GRANT EXECUTE ON FUNCTION h.a_number_gapless_rows, h.b_number_gapless_rows TO PUBLIC")
+
+			for _, transaction := range []bool{true, false} {
+				auditor := sqltest.Connect(t, database)
+				searchPath := *sqltest.Value[string](auditor, "SHOW search_path")
+				if transaction {
+					auditor.Do("BEGIN")
+				}
+				require.NotEmpty(t, sqltest.Texts(auditor, "SELECT explanation FROM gapless.audit_gapless() WHERE NOT explained"), "it does not agree with the journal")
+				require.Equal(t, searchPath, *sqltest.Value[string](auditor, "SHOW search_path"))
+				auditor.Do("SELECT lower('X')")
+				require.Empty(t, sqltest.Texts(auditor, "SELECT name FROM pg_cursors WHERE is_holdable"))
+				if transaction {
+					auditor.Do("CREATE TEMP TABLE writable ()") // its transaction is as it was
+					auditor.Do("COMMIT")
+				}
+				require.NotContains(t, secWhoRan(owner, auditor), me)
+				require.Equal(t, []string{"true", "true"}, sqltest.Texts(owner, "SELECT prosecdef::text FROM pg_proc WHERE proname LIKE '%\\_number\\_gapless\\_rows'"))
+			}
+
+			// Whoever calls such a function as any other is caught.
+			lured := sqltest.Connect(t, database)
+			lured.Do("BEGIN")
+			lured.Do(control)
+			if attack.finish != "" {
+				lured.Do(attack.finish)
+			}
+			lured.Do("COMMIT")
+			ran := secWhoRan(owner, lured)
+			lured.Do("DISCARD TEMP")
+			if strings.HasPrefix(attack.body, "INSERT") && owner.Number("SELECT current_setting('server_version_num')::bigint") >= 180000 {
+				require.Equal(t, []string{hostileName}, ran, "since PostgreSQL 18 a trigger runs as who queued it")
+				return
+			}
+			require.Contains(t, ran, me, "the attack is one (%s)", hostileName)
+		})
+	}
+}
+
+// TestAnAuditRunsNoFunctionThatWasAlteredMeanwhile has the owner alter a second function while the audit is in a first one.
+func TestAnAuditRunsNoFunctionThatWasAlteredMeanwhile(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, hostile, hostileName := secHostile(t, database)
+	gate := sqltest.Connect(t, database)
+	hostile.Do(`CREATE FUNCTION h.wait() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1); END $$`)
+	for _, table := range []string{"a", "b"} {
+		hostile.Do(fmt.Sprintf(`CREATE OR REPLACE FUNCTION h.%s_number_gapless_rows() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+			BEGIN PERFORM h.wait(), public.ran(); RETURN QUERY SELECT 'h%[1]s'::text, 1::bigint, '1'::text, '2026-01-01'::timestamp; END $$`, table))
+	}
+	gate.Do("SELECT pg_advisory_lock(1)")
+	auditor := sqltest.Connect(t, database)
+	done := sqltest.Later(func() ([]string, error) {
+		rows, err := auditor.Query(auditor.Ctx, "SELECT attached_column FROM gapless.audit_gapless() WHERE NOT explained")
+		if err != nil {
+			return nil, err
+		}
+		return pgx.CollectRows(rows, pgx.RowTo[string])
+	})
+	sqltest.AwaitWaiter(t, owner, auditor.PID())
+	hostile.Do("ALTER FUNCTION h.a_number_gapless_rows() SECURITY INVOKER")
+	hostile.Do("ALTER FUNCTION h.b_number_gapless_rows() SECURITY INVOKER")
+	gate.Do("SELECT pg_advisory_unlock(1)")
+	r := <-done
+	require.NoError(t, r.Err)
+	require.NotEmpty(t, r.Value, "one of them cannot be read")
+	require.Equal(t, []string{hostileName}, secWhoRan(owner, auditor))
+}
+
+// TestAHostileTableRunsNothingWithTheRightsOfWhoManages has a table whose default, domain, cast, triggers and expressions all
+// run code of its owner's. PostgreSQL runs a table's defaults and triggers as whoever inserts; nothing of it runs as who attaches
+// nothing and inserts nothing, but audits, voids, prunes and looks.
+func TestAHostileTableRunsNothingWithTheRightsOfWhoManages(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := sqltest.Connect(t, database)
+	secRan(owner)
+	hostileName, quoted := sqltest.Role(t, database, "hostile")
+	appName, app := sqltest.Role(t, database, "app")
+	pg.MayAttach(owner, quoted)
+	owner.Do("CREATE SCHEMA h AUTHORIZATION " + quoted)
+	hostile := secAs(t, database, quoted)
+	for _, statement := range []string{
+		"CREATE FUNCTION h.ran() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$",
+		"CREATE DOMAIN h.tenant AS text CHECK (h.ran())",
+		"CREATE TYPE h.pair AS (x text)",
+		"CREATE FUNCTION h.pair(h.pair) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.ran(); RETURN ($1).x; END $$",
+		"CREATE CAST (h.pair AS text) WITH FUNCTION h.pair(h.pair) AS IMPLICIT",
+		"CREATE FUNCTION h.label(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.ran(); RETURN $1; END $$",
+		"CREATE FUNCTION h.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NEW; END $$",
+		`CREATE TABLE h.bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant h.tenant, pair h.pair DEFAULT row('p'), d date DEFAULT '2026-01-01',
+			note boolean DEFAULT h.ran(), number text, number_too bigint UNIQUE, UNIQUE (tenant, pair, number))`,
+		"CREATE TRIGGER a BEFORE INSERT OR UPDATE ON h.bills FOR EACH ROW EXECUTE FUNCTION h.fire()",
+		"CREATE CONSTRAINT TRIGGER z AFTER INSERT OR UPDATE OR DELETE ON h.bills DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION h.fire()",
+		"INSERT INTO h.bills (tenant, number) VALUES ('a', 'a-1'), ('a', 'a-2')",
+		`SELECT gapless.attach_gapless('h.bills', 'number', $$ h.label(NEW.tenant) || NEW.pair::text $$, format => $$ h.label(NEW.tenant) || '-' || value $$,
+			condition => 'h.ran()', chronology => 'NEW.d')`,
+		"SELECT gapless.attach_gapless('h.bills', 'number_too', $$ 'too' $$, condition => 'h.ran()')",
+	} {
+		hostile.Do(statement)
+	}
+	require.Equal(t, []string{hostileName}, secWhoRan(owner, hostile))
+
+	// Who inserts runs the table's own defaults, domains and triggers, as in every PostgreSQL; the expressions run as the owner.
+	hostile.Do("GRANT USAGE ON SCHEMA h TO " + app + "; GRANT INSERT, SELECT ON h.bills TO " + app)
+	inserter := secAs(t, database, app)
+	inserter.Do("INSERT INTO h.bills (tenant) VALUES ('a'), ('b')")
+	require.ElementsMatch(t, []string{appName, hostileName}, secWhoRan(owner, inserter))
+
+	manager := sqltest.Connect(t, database) // a superuser
+	manager.Do("SELECT * FROM gapless.sequences")
+	manager.Do("SELECT * FROM gapless.holders")
+	manager.Do("SELECT gapless.last_gapless(name), gapless.peek_gapless(name) FROM gapless.sequences")
+	manager.Do("SELECT gapless.void_gapless('ap', 3, 'because')")
+	manager.Do("SELECT gapless.prune_gapless(name, 'infinity') FROM gapless.sequences")
+	manager.Refuse("2BP01", "SELECT gapless.delete_gapless('ap')")
+	manager.Refuse("55000", "SELECT gapless.adopt_gapless('ap', 100)")
+	require.Empty(t, secWhoRan(owner, manager))
+	manager.Do("BEGIN")
+	manager.Do("SELECT * FROM gapless.audit_gapless()")
+	manager.Do("COMMIT")
+	require.Equal(t, []string{hostileName}, secWhoRan(owner, manager), "the expressions, and as their owner")
+	manager.Do("SELECT gapless.detach_gapless('h.bills', 'number')")
+	require.Empty(t, secWhoRan(owner, manager))
+}
+
+// TestWhoAttachesTheTableOfAnotherRunsNothingOfIts has a superuser attach a table whose owner has a cast run, while the numbers that
+// are there are read: with its owner's rights, and without leaving anything that would run with the superuser's.
+func TestWhoAttachesTheTableOfAnotherRunsNothingOfIts(t *testing.T) {
+	t.Parallel()
+	for name, attack := range map[string]struct{ body, code string }{
+		"it turns the function to its caller's rights":       {"EXECUTE 'ALTER FUNCTION h.bills_number_gapless_rows() SECURITY INVOKER'", "25006"},
+		"it leaves a trigger for the end of the transaction": {"INSERT INTO h.deferred VALUES (1)", "25006"},
+		"it leaves its schema on the session's search_path":  {"PERFORM set_config('search_path', 'h, pg_catalog', false)", ""},
+		"it does nothing else":                               {"NULL", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			owner := sqltest.Connect(t, database)
+			secRan(owner)
+			me := *sqltest.Value[string](owner, "SELECT current_user::text")
+			hostileName, quoted := sqltest.Role(t, database, "hostile")
+			pg.MayAttach(owner, quoted)
+			owner.Do("CREATE SCHEMA h AUTHORIZATION " + quoted)
+			hostile := secAs(t, database, quoted)
+			for _, statement := range []string{
+				"CREATE FUNCTION h.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$",
+				"CREATE TABLE h.deferred (x integer)",
+				"CREATE CONSTRAINT TRIGGER evil AFTER INSERT ON h.deferred DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION h.fire()",
+				"CREATE FUNCTION h.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN $1; END $$",
+				"CREATE FUNCTION h.attack() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM public.ran(); " + attack.body + "; END $$",
+				"CREATE TYPE h.pair AS (x text)",
+				"CREATE FUNCTION h.pair(h.pair) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM h.attack(); RETURN ($1).x; END $$",
+				"CREATE CAST (h.pair AS text) WITH FUNCTION h.pair(h.pair) AS IMPLICIT",
+				"CREATE TABLE h.bills (pair h.pair, number bigint, UNIQUE (pair, number))",
+				"INSERT INTO h.bills VALUES (row('a'), 1), (row('a'), 2)",
+			} {
+				hostile.Do(statement)
+			}
+			attacher := sqltest.Connect(t, database)
+			searchPath := *sqltest.Value[string](attacher, "SHOW search_path")
+			attacher.Do("BEGIN")
+			_, err := attacher.Exec(t.Context(), "SELECT gapless.attach_gapless('h.bills', 'number', 'NEW.pair')")
+			if attack.code != "" {
+				sqltest.RequireCode(t, attack.code, err) // nothing can be written there
+			} else {
+				require.NoError(t, err)
+			}
+			require.Equal(t, attack.code == "", err == nil)
+			_, err = attacher.Exec(t.Context(), "COMMIT")
+			require.NoError(t, err)
+			require.Equal(t, searchPath, *sqltest.Value[string](attacher, "SHOW search_path"))
+			attacher.Do("SELECT lower('X')")
+			ran := secWhoRan(owner, attacher)
+			require.Contains(t, ran, hostileName)
+			require.NotContains(t, ran, me)
+		})
+	}
+}
+
+// secTexts has each argument of a public function that is a text of some kind; ~ is what it is given. Tables bills and texts are there.
+var secTexts = map[string]string{
+	"next_gapless name":            "SELECT gapless.next_gapless(~)",
+	"next_gapless_batch name":      "SELECT gapless.next_gapless_batch(~, 2)",
+	"last_gapless name":            "SELECT gapless.last_gapless(~)",
+	"peek_gapless name":            "SELECT gapless.peek_gapless(~)",
+	"delete_gapless name":          "SELECT gapless.delete_gapless(~)",
+	"adopt_gapless name":           "SELECT gapless.adopt_gapless(~, 7)",
+	"void_gapless name":            "SELECT gapless.void_gapless(~, 1, 'because')",
+	"void_gapless reason":          "SELECT gapless.void_gapless('known', 1, ~)",
+	"audit_gapless name":           "SELECT gapless.audit_gapless(~)",
+	"prune_gapless name":           "SELECT gapless.prune_gapless(~, 'infinity')",
+	"grant_gapless role":           "SELECT gapless.grant_gapless((~)::text::name)",
+	"revoke_gapless role":          "SELECT gapless.revoke_gapless((~)::text::name)",
+	"attach_gapless target":        "SELECT gapless.attach_gapless((~)::text::regclass, 'number', 'NEW.tenant')",
+	"attach_gapless target_column": "SELECT gapless.attach_gapless('texts', (~)::text::name, 'NEW.tenant')",
+	"attach_gapless name":          "SELECT gapless.attach_gapless('texts', 'number', name => ~, format => 'value')",
+	"attach_gapless format":        "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => ~)",
+	"attach_gapless condition":     "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', condition => ~)",
+	"attach_gapless chronology":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chronology => ~)",
+	"detach_gapless target":        "SELECT gapless.detach_gapless((~)::text::regclass, 'number')",
+	"detach_gapless target_column": "SELECT gapless.detach_gapless('bills', (~)::text::name)",
+}
+
+// TestNoTextIsRunAsSQL gives every text argument of every public function what would be SQL, were it put into a statement.
+// It is taken as the text that it is, or refused. What attach compiles is SQL by right: one expression, and nothing around it.
+func TestNoTextIsRunAsSQL(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE canary (alive integer); INSERT INTO canary VALUES (1)")
+	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
+	s.Do("CREATE TABLE texts (tenant text, d date, number text, UNIQUE (tenant, number))")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
+	s.Do("SELECT gapless.next_gapless('known')")
+
+	var known []string
+	for argument := range secTexts {
+		known = append(known, argument)
+	}
+	require.ElementsMatch(t, known, sqltest.Texts(s, `
+		SELECT concat_ws(' ', p.proname, p.proargnames[u.i])
+		FROM pg_proc AS p
+		CROSS JOIN LATERAL unnest(p.proargtypes::regtype[]) WITH ORDINALITY AS u (type, i)
+		WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname ~ '_gapless(_batch)?$'
+			AND u.type NOT IN ('bigint'::regtype, 'boolean'::regtype, 'uuid'::regtype, 'timestamptz'::regtype)`), "an argument that is not tried")
+
+	codes := map[string]int{}
+	for argument, statement := range secTexts {
+		s.Do("SET statement_timeout = '20s'")
+		statement = strings.ReplaceAll(statement, "~", "$1")
+		for _, payload := range pg.Payloads {
+			s.Do("BEGIN")
+			_, err := s.Exec(t.Context(), statement, payload)
+			if err != nil {
+				var pgErr *pgconn.PgError
+				require.ErrorAs(t, err, &pgErr, "%s: %.80q", argument, payload)
+				require.Contains(t, []string{
+					"22004", "22023", "22P02", "2200H", "55000", "2BP01", "42704", "42710", "42703", "42702", "42601", "42602", "42P01", "42P02", "42P18", "42804", "42809", "42883", "42939",
+					"3F000", "0A000", "54001",
+				}, pgErr.Code, "%s: %.80q: %+v", argument, payload, pgErr)
+				codes[pgErr.Code]++
+			} else {
+				codes["taken"]++
+				require.EqualValues(t, 1, s.Number("SELECT alive FROM canary"), "%s: %.80q", argument, payload)
+				switch argument {
+				case "next_gapless name", "next_gapless_batch name", "adopt_gapless name":
+					require.Equal(t, []string{payload}, sqltest.Texts(s, "SELECT name FROM gapless.sequences WHERE name NOT IN ('known', $1) OR name = $1", payload))
+				case "void_gapless reason":
+					require.Contains(t, sqltest.Texts(s, "SELECT explanation FROM gapless.audit_gapless('known')")[0], payload)
+				}
+			}
+			s.Do("ROLLBACK")
+			require.EqualValues(t, 1, s.Number("SELECT alive FROM canary"), "%s: %.80q", argument, payload)
+		}
+	}
+	require.Greater(t, codes["taken"], 300)
+	require.Positive(t, codes["22023"])
+	t.Log(codes)
+}
+
+// TestAHugeTextIsRefusedAndNotRepeated gives every text argument 1 MB. A name is refused by its length, with its beginning in the
+// message; nothing says the whole of it again, to the client or into the log. Who may attach or void is trusted with more: PostgreSQL's
+// parser quotes what it does not understand of an expression, and a reason may be long.
+func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
+	s.Do("CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number bigint, UNIQUE (tenant, number))")
+	s.Do("CREATE TABLE texts (tenant text, d date, number text, UNIQUE (tenant, number))")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
+	s.Do("SELECT gapless.attach_gapless('late', 'number', 'NEW.tenant', at_commit => true)")
+	s.Do("SELECT gapless.next_gapless('known')")
+	statements := maps.Clone(secTexts)
+	statements["a row's name"] = "INSERT INTO bills (tenant) VALUES (~)"
+	statements["a row's name at commit"] = "INSERT INTO late (tenant) VALUES (~)"
+	for argument, statement := range statements {
+		s.Do("SET statement_timeout = '20s'")
+		for _, huge := range []string{strings.Repeat("x", 1<<20), strings.Repeat("é", 1<<19), strings.Repeat("(", 1<<20), strings.Repeat("%", 1<<20)} {
+			s.Do("BEGIN")
+			_, err := s.Exec(t.Context(), strings.ReplaceAll(statement, "~", "$1"), huge)
+			s.Do("ROLLBACK")
+			if argument == "void_gapless reason" {
+				require.NoError(t, err)
+				continue
+			}
+			var pgErr *pgconn.PgError
+			require.ErrorAs(t, err, &pgErr, argument)
+			if slices.Contains([]string{"name", "format", "condition", "chronology"}, strings.TrimPrefix(argument, "attach_gapless ")) {
+				continue
+			}
+			said := pgErr.Message + pgErr.Detail + pgErr.Hint + pgErr.Where + pgErr.InternalQuery
+			require.Less(t, len(said), 1000, "%s: %.2000s", argument, said)
+			if strings.HasSuffix(argument, " name") || strings.HasPrefix(argument, "a row's") {
+				require.Equal(t, "22023", pgErr.Code, argument)
+				beginning := string([]rune(huge)[:40])
+				require.Equal(t, `sequence "`+beginning+`": its name has 1048576 bytes, and must have 1 to 255`, pgErr.Message, argument)
+			}
+		}
+	}
+	require.Equal(t, []string{"known"}, sqltest.Texts(s, "SELECT name FROM gapless.sequence"))
+}
+
+// TestATextInARowIsOnlyAText has the payloads in the columns that a column's expressions read: whoever may INSERT chooses them.
+func TestATextInARowIsOnlyAText(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE TABLE canary (alive integer); INSERT INTO canary VALUES (1)")
+	s.Do("CREATE TABLE bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number text, UNIQUE (tenant, number))")
+	s.Do("CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number bigint, UNIQUE (tenant, number))")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'b/' || NEW.tenant $$, format => $$ '№' || value || NEW.tenant $$)")
+	s.Do("SELECT gapless.attach_gapless('late', 'number', $$ 'l/' || NEW.tenant $$, at_commit => true)")
+	numbered := 0
+	for _, payload := range pg.Payloads {
+		for _, table := range []string{"bills", "late"} {
+			var err error
+			for range 2 {
+				_, err = s.Exec(t.Context(), "INSERT INTO "+table+" (tenant) VALUES ($1), ($1), ('other')", payload)
+			}
+			if len(payload) > 253 {
+				sqltest.RequireCode(t, "22023", err) // the name of a sequence has 255 bytes at most
+				continue
+			}
+			if err != nil {
+				require.Equal(t, "bills", table)
+				sqltest.RequireCode(t, "22023", err) // a text with other digits, from which the number cannot be told
+				continue
+			}
+			numbered++
+			require.EqualValues(t, 4, s.Number("SELECT gapless.last_gapless($1)", table[:1]+"/"+payload))
+		}
+		require.EqualValues(t, 1, s.Number("SELECT alive FROM canary"))
+	}
+	require.Greater(t, numbered, len(pg.Payloads))
+	require.Empty(t, sqltest.Texts(s, "SELECT explanation FROM gapless.audit_gapless() WHERE NOT explained"))
+}
+
+// TestOneRolesManyNamesCostNobodyElseANumber has an application make names without end: it fills the disk, and nothing more. The
+// journal says who it was, and the owner takes away the right and the names.
+func TestOneRolesManyNamesCostNobodyElseANumber(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	appName, app := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.grant_gapless($1)", appName)
+	s := secAs(t, database, app)
+	const many = 20_000
+	s.Do("SELECT pg_backend_pid()")
+	s.Do("BEGIN")
+	s.Do("SELECT count(gapless.next_gapless(repeat('x', 249) || i)) FROM generate_series(100000, 99999 + $1::integer) AS i", many)
+	require.EqualValues(t, 1, other.Number("SELECT gapless.next_gapless('invoice', nowait => true)"), "while it holds all of them")
+	s.Do("COMMIT")
+	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('invoice')"))
+	perName := owner.Number("SELECT (pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.allocation')) / $1::integer", many)
+	require.Less(t, perName, int64(2500), "bytes for a name of 255 bytes: twice in tables and twice in indexes, and who and when")
+	t.Logf("%d bytes a name", perName)
+
+	require.Equal(t, []string{appName}, sqltest.Texts(owner, "SELECT allocated_by FROM gapless.allocation GROUP BY 1 HAVING count(*) > 10000"))
+	owner.Do("SELECT gapless.revoke_gapless($1)", appName)
+	s.Refuse("42501", "SELECT gapless.next_gapless('another')")
+	require.EqualValues(t, many, owner.Number(`
+		SELECT count(*) FROM (SELECT DISTINCT a.name FROM gapless.allocation AS a WHERE a.allocated_by = $1) AS n WHERE gapless.delete_gapless(n.name)`, appName))
+	require.Equal(t, []string{"invoice"}, sqltest.Texts(owner, "SELECT name FROM gapless.sequences"))
+}
+
+// TestALookAlikeNameIsAnotherSequence has names that people cannot tell apart: PostgreSQL and gapless do, byte by byte.
+func TestALookAlikeNameIsAnotherSequence(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	names := []string{"r\u00e9sum\u00e9", "re\u0301sume\u0301", "invoice", "Invoice", "invoice ", " invoice", "inv\u043eice", "invoice\u200b", "invo\u00adice", "\ufeffinvoice", "\uff49nvoice"}
+	for _, name := range names {
+		require.EqualValues(t, 1, s.Number("SELECT gapless.next_gapless($1)", name))
+		require.EqualValues(t, 2, s.Number("SELECT gapless.next_gapless($1 COLLATE \"C\")", name))
+	}
+	require.ElementsMatch(t, names, sqltest.Texts(s, "SELECT name FROM gapless.sequences"))
+}
+
+// TestAnEndlessBatchIsEndedByTheServersLimitsAndTakesNothing asks for 2^62 numbers. statement_timeout and temp_file_limit end
+// it, others go on meanwhile, and no number is spent.
+func TestAnEndlessBatchIsEndedByTheServersLimitsAndTakesNothing(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	appName, app := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.grant_gapless($1)", appName)
+	for _, batch := range []string{
+		"SELECT count(*) FROM gapless.next_gapless_batch('big', 4611686018427387904)",
+		"SELECT n FROM gapless.next_gapless_batch('big', 4611686018427387904) AS n LIMIT 1",
+		"SELECT count(*) FROM gapless.next_gapless_batch('big', 4611686018427387904, 1, 3)", // a journal row for each pair
+	} {
+		s := sqltest.Connect(t, database)
+		s.Do("SET temp_file_limit = '16MB'; SET work_mem = '1MB'") // a superuser's to set, for a role
+		s.Do("SET SESSION AUTHORIZATION " + app)
+		if !strings.Contains(batch, ", 3)") {
+			s.Refuse("53400", batch)
+		}
+		s.Do("BEGIN")
+		s.Do("SELECT gapless.next_gapless('big')")
+		s.Do("SET LOCAL statement_timeout = '200ms'")
+		done := sqltest.Later(func() (any, error) { return s.Exec(s.Ctx, batch) })
+		require.Positive(t, other.Number("SELECT gapless.next_gapless('invoice', nowait => true)"))
+		err := (<-done).Err
+		var pgErr *pgconn.PgError
+		require.ErrorAs(t, err, &pgErr)
+		require.Contains(t, []string{"57014", "53400"}, pgErr.Code, "%+v", pgErr)
+		s.Do("ROLLBACK")
+		require.Nil(t, sqltest.Value[int64](owner, "SELECT gapless.last_gapless('big')"))
+	}
+
+	// The end of the range is known before anything is made.
+	s := secAs(t, database, app)
+	s.Do("SET statement_timeout = '20s'")
+	s.Do("SELECT gapless.next_gapless('big')")
+	s.Refuse("2200H", "SELECT gapless.next_gapless_batch('big', 9223372036854775807)")
+	require.EqualValues(t, 2, s.Number("SELECT gapless.next_gapless('big')"))
+}
+
+// TestALockTableThatOneRoleFillsIsFreeAgainWhenItEnds has a role mark transactions, which takes an advisory lock each, until
+// the server has no more. Any role can do that, by pg_advisory_lock alone. Others get errors, and no holes.
+func TestALockTableThatOneRoleFillsIsFreeAgainWhenItEnds(t *testing.T) {
+	t.Parallel()
+	server := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"max_locks_per_transaction": "10", "max_connections": "20"}))
+	database := server.NewDatabase(t)
+	require.NoError(t, pgtest.Install(t.Context(), database.URL))
+	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	appName, app := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.grant_gapless($1)", appName)
+	other.Do("SELECT gapless.next_gapless('invoice')")
+	s := secAs(t, database, app)
+	s.Do("BEGIN")
+	marks := 0
+	var full *pgconn.PgError
+	for full == nil {
+		require.Less(t, marks, 100_000)
+		if _, err := s.Exec(t.Context(), "SELECT gapless.mark_gapless(gen_random_uuid())"); err != nil {
+			require.ErrorAs(t, err, &full)
+		}
+		marks++
+	}
+	require.Equal(t, "53200", full.Code)
+	require.Greater(t, marks, 10*20, "all the locks that there are")
+	t.Logf("%d marks", marks)
+	s.Do("ROLLBACK")
+	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('invoice')"))
+
+	// One transaction, marked once, holds one.
+	s.Do("BEGIN")
+	s.Do("SELECT gapless.mark_gapless(gen_random_uuid())")
+	require.EqualValues(t, 1, owner.Number("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND pid = $1", s.PID()))
+	s.Do("ROLLBACK")
+}
+
+// TestWhoTakesTheTokenOfAnotherMakesItWaitAndNothingElse has a role that knows the token of a transaction that is not its own.
+func TestWhoTakesTheTokenOfAnotherMakesItWaitAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := sqltest.Connect(t, database)
+	victimName, victim := sqltest.Role(t, database, "victim")
+	thiefName, thief := sqltest.Role(t, database, "thief")
+	owner.Do("SELECT gapless.grant_gapless($1), gapless.grant_gapless($2)", victimName, thiefName)
+	v, w := secAs(t, database, victim), secAs(t, database, thief)
+	const token = "5a5a5a5a-0000-4000-8000-000000000001"
+	const outcome = "SELECT gapless.outcome_gapless('" + token + "', $1)"
+	v.Do("BEGIN")
+	txid := v.Number("SELECT gapless.mark_gapless('" + token + "')")
+	v.Do("SELECT gapless.next_gapless('a')")
+	v.Do("COMMIT")
+
+	// It learns nothing, and says nothing that is believed.
+	require.Equal(t, "unknown", *sqltest.Value[string](w, outcome, txid))
+	w.Do("BEGIN")
+	forged := w.Number("SELECT gapless.mark_gapless('" + token + "')")
+	w.Do("SELECT gapless.next_gapless('b')")
+
+	// While it holds the lock, asking waits, as long as lock_timeout allows.
+	v.Do("SET lock_timeout = '50ms'")
+	v.Refuse("55P03", outcome, txid)
+	w.Do("COMMIT")
+	w.Do("SELECT pg_advisory_lock(uuid_hash_extended('" + token + "', 0))")
+	v.Refuse("55P03", outcome, txid)
+	w.Do("SELECT pg_advisory_unlock_all()")
+	require.Equal(t, "committed", *sqltest.Value[string](v, outcome, txid))
+	require.Equal(t, "unknown", *sqltest.Value[string](v, outcome, forged), "another's transaction is not one's own")
+	require.Equal(t, "committed", *sqltest.Value[string](w, outcome, forged))
+
+	// Nor does a lost transaction look committed because another has its token.
+	v.Do("BEGIN")
+	lost := v.Number("SELECT gapless.mark_gapless('" + token + "')")
+	v.Do("SELECT gapless.next_gapless('a')")
+	v.Do("ROLLBACK")
+	require.Equal(t, "lost", *sqltest.Value[string](v, outcome, lost))
+	require.EqualValues(t, 1, v.Number("SELECT gapless.last_gapless('a')"))
+}
+
+// TestFlushingWithoutEndHoldsNobodyUp has a role call flush_gapless again and again within one transaction.
+func TestFlushingWithoutEndHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	appName, app := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.grant_gapless($1)", appName)
+	s := secAs(t, database, app)
+	s.Do("BEGIN")
+	s.Do("SELECT count(gapless.flush_gapless()) FROM generate_series(1, 10000)")
+	require.Zero(t, owner.Number("SELECT count(*) FROM pg_locks WHERE pid = $1 AND locktype NOT IN ('virtualxid', 'transactionid', 'relation')", s.PID()))
+	require.Zero(t, owner.Number(`
+		SELECT count(*) FROM pg_locks AS l JOIN pg_class AS c ON c.oid = l.relation WHERE l.pid = $1 AND c.relnamespace = 'gapless'::regnamespace`, s.PID()))
+	require.EqualValues(t, 1, other.Number("SELECT gapless.next_gapless('a', nowait => true)"))
+	s.Do("COMMIT")
+}
+
+// TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse has a role that may only insert, into a table that numbers at commit. By
+// a setting it has the sequences of others locked, too, while it commits: lock_timeout ends that wait, no number is lost.
+func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	_, app := sqltest.Role(t, database, "app")
+	owner.Do("CREATE TABLE bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+	owner.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$, at_commit => true)")
+	owner.Do("GRANT INSERT ON bills TO " + app)
+	owner.Do("SELECT gapless.next_gapless('payroll')")
+	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1")
+	s := secAs(t, database, app)
+	s.Do("BEGIN")
+	s.Do("SELECT set_config('gapless.expected', '=payroll', true)")
+	s.Do("INSERT INTO bills DEFAULT VALUES")
+	s.Do("SET CONSTRAINTS ALL IMMEDIATE")
+	other.Do("SET lock_timeout = '50ms'")
+	other.Refuse("55P03", "SELECT gapless.next_gapless('payroll')")
+	require.Equal(t, []uint32{s.PID()}, sqltest.HoldersOf(owner, "payroll", "holds"), "and the view says who it is")
+	s.Do("ROLLBACK")
+	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1"))
+	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('payroll')"))
+}
+
+// TestALieAboutTheNextNumberMakesOthersFailAndNothingElse has a role that tells the trigger the next number by a setting, and so comes
+// by it without the sequence's lock.
+func TestALieAboutTheNextNumberMakesOthersFailAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	_, app := sqltest.Role(t, database, "app")
+	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
+	s.Do("GRANT SELECT, INSERT ON bills TO " + app)
+	s.Do("INSERT INTO bills VALUES ('a'), ('a')")
+	note := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'gapless.note_[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless'")
+	liar := secAs(t, database, app)
+	lie := func() {
+		liar.Do("BEGIN")
+		liar.Do("SELECT set_config($1, '{0,0,' || (SELECT max(number) + 1 FROM bills) || '}a', true)", note)
+		liar.Do("INSERT INTO bills VALUES ('a')")
+	}
+
+	for _, end := range []string{"ROLLBACK", "COMMIT"} {
+		lie()
+		honest := sqltest.Connect(t, database)
+		done := honest.LaterNumber("INSERT INTO bills VALUES ('a') RETURNING number")
+		sqltest.AwaitWaiter(t, s, honest.PID())
+		liar.Do(end)
+		var pgErr *pgconn.PgError
+		if got := <-done; end == "COMMIT" {
+			require.ErrorAs(t, got.Err, &pgErr)
+			require.Equal(t, "23505", pgErr.Code)
+			honest.Do("INSERT INTO bills VALUES ('a')")
+		} else {
+			require.NoError(t, got.Err)
+		}
+		require.Empty(t, sqltest.Texts(s, pg.Unexplained))
+	}
+	require.Equal(t, []int64{1, 2, 3, 4, 5}, s.Numbers("SELECT number FROM bills ORDER BY 1"))
+
+	// Behind one who has the number already, it waits, and fails itself.
+	s.Do("BEGIN")
+	s.Do("INSERT INTO bills VALUES ('a')")
+	liar.Do("BEGIN")
+	liar.Do("SELECT set_config($1, '{0,0,6}a', true)", note)
+	done := liar.LaterNumber("INSERT INTO bills VALUES ('a') RETURNING number")
+	sqltest.AwaitWaiter(t, sqltest.Connect(t, database), liar.PID())
+	s.Do("COMMIT")
+	require.Error(t, (<-done).Err)
+	require.Empty(t, sqltest.Texts(s, pg.Unexplained))
+}
+
+// TestARoleThatOnlyInsertsReachesOnlySequencesThatTheExpressionGives has a series that a column of the row chooses. Behind a
+// constant prefix it cannot be a sequence that is used by hand.
+func TestARoleThatOnlyInsertsReachesOnlySequencesThatTheExpressionGives(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := sqltest.Connect(t, database)
+	_, app := sqltest.Role(t, database, "app")
+	owner.Do("CREATE TABLE open (series text, number bigint, UNIQUE (series, number)); CREATE TABLE prefixed (series text, number bigint, UNIQUE (series, number))")
+	owner.Do("SELECT gapless.attach_gapless('open', 'number', 'NEW.series')")
+	owner.Do("SELECT gapless.attach_gapless('prefixed', 'number', $$ 'prefixed/' || NEW.series $$)")
+	owner.Do("GRANT INSERT ON open, prefixed TO " + app)
+	owner.Do("SELECT gapless.next_gapless('payroll')")
+	owner.Do("INSERT INTO open VALUES ('mine')")
+	s := secAs(t, database, app)
+	s.Do("INSERT INTO prefixed VALUES ('payroll'), ('mine')")
+	s.Refuse("55000", "INSERT INTO open VALUES ('prefixed/mine')") // another column's
+	require.EqualValues(t, 2, owner.Number("SELECT gapless.next_gapless('payroll')"))
+	s.Do("INSERT INTO open VALUES ('payroll')") // the numbers go on, in the column that it now belongs to
+	owner.Refuse("55000", "SELECT gapless.next_gapless('payroll')")
+	require.EqualValues(t, 3, owner.Number("SELECT number FROM open WHERE series = 'payroll'"))
+}
+
+// TestASequenceCanBeConfinedToARole has what the documentation advises where one role must not take from all sequences.
+func TestASequenceCanBeConfinedToARole(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner := sqltest.Connect(t, database)
+	_, app := sqltest.Role(t, database, "app")
+	_, stranger := sqltest.Role(t, database, "stranger")
+	owner.Do(`CREATE FUNCTION public.next_ticket() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+		AS $$ SELECT gapless.next_gapless('ticket') $$`)
+	owner.Do("REVOKE ALL ON FUNCTION public.next_ticket FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.next_ticket TO " + app)
+	s := secAs(t, database, app)
+	require.EqualValues(t, 1, s.Number("SELECT public.next_ticket()"))
+	s.Refuse("42501", "SELECT gapless.next_gapless('ticket')")
+	s.Refuse("42501", "SELECT gapless.next_gapless('payroll')")
+	secAs(t, database, stranger).Refuse("42501", "SELECT public.next_ticket()")
+	require.Equal(t, []string{database.Name + " app"}, sqltest.Texts(owner, "SELECT allocated_by FROM gapless.allocation"), "the journal says who logged in")
+}
+
+// TestATimeoutEndsWhoHoldsASequenceForEver has the setting by which an operator limits how long one role can hold up the others.
+func TestATimeoutEndsWhoHoldsASequenceForEver(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	appName, app := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.grant_gapless($1)", appName)
+	s := secAs(t, database, app)
+	s.Do("BEGIN")
+	s.Do("SELECT gapless.next_gapless('a')")
+	s.Do("SET idle_in_transaction_session_timeout = '100ms'")
+	require.EqualValues(t, 1, other.Number("SELECT gapless.next_gapless('a')"), "it waits until the holder was ended, and takes its number")
+	_, err := s.Exec(context.WithoutCancel(t.Context()), "COMMIT")
+	require.Error(t, err)
+}
