@@ -16,13 +16,11 @@ import (
 	"time"
 
 	"github.com/pggapless/gapless/internal/sqltest"
-	"github.com/pggapless/gapless/test/pg"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgproxy"
@@ -277,7 +275,7 @@ var keepTimes = pgtest.WithSettings(map[string]string{"track_commit_timestamp": 
 func TestWhatIsAcknowledgedSurvivesCrashes(t *testing.T) {
 	t.Parallel()
 	for name := range sqltest.Committers {
-		for how, off := range map[string]func(*pgtest.OwnServer, testing.TB){
+		for how, off := range map[string]func(*pgtest.OwnServer, pgtest.TB){
 			"kill -9":            (*pgtest.OwnServer).Kill,
 			"immediate shutdown": (*pgtest.OwnServer).StopImmediate,
 		} {
@@ -393,7 +391,7 @@ func TestAFailOverLeavesNoHole(t *testing.T) {
 			replica := standby.Replica(t, database)
 			n := s.round(func() {
 				if !synchronous {
-					pg.DisconnectStandby(t, primary, standby)
+					sqltest.DisconnectStandby(t, primary, standby)
 					s.await(100) // only the primary has these
 				}
 				primary.Kill(t)
@@ -479,7 +477,7 @@ func TestASessionAfterACrashAcknowledgesNoCommitFromBeforeIt(t *testing.T) {
 
 // Not parallel: it looks at all goroutines.
 func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
-	before := goleak.IgnoreCurrent()
+	nothingIsLeft := pgtest.WatchGoroutines(t)
 	t.Run("test", func(t *testing.T) {
 		database := pgtest.New(t)
 		observer := sqltest.Connect(t, database)
@@ -493,7 +491,7 @@ func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
 		require.NoError(t, issue(func(ctx context.Context, fn func(tx pgx.Tx) error, opts ...gapless.TxOption) error {
 			return gapless.InTx(ctx, pool, fn, opts...)
 		}))
-		withPool := goleak.IgnoreCurrent()
+		nothingIsLeftButThePool := pgtest.WatchGoroutines(t)
 
 		committer, err := gapless.NewGroupCommitter(t.Context(), pool)
 		require.NoError(t, err)
@@ -526,7 +524,7 @@ func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
 		committer.Close()
 		committer.Close()
 		require.ErrorIs(t, issue(committer.InTx), gapless.ErrClosed)
-		goleak.VerifyNone(t, withPool)
+		nothingIsLeftButThePool()
 
 		proxy := pgproxy.New(t, database.URL)
 		proxy.Refuse(true)
@@ -535,5 +533,5 @@ func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
 		_, err = gapless.NewGroupCommitter(t.Context(), through.Pool(t))
 		require.Error(t, err)
 	})
-	goleak.VerifyNone(t, before)
+	nothingIsLeft()
 }

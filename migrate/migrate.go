@@ -16,9 +16,8 @@ import (
 	"github.com/pggapless/gapless/sql"
 )
 
-// VersionTable holds the number of the newest migration that a database has. It is in schema public since
-// tern makes it before the first migration makes schema gapless.
-const VersionTable = "public.gapless_schema_version"
+// VersionTable holds the number of the newest migration that a database has.
+const VersionTable = sql.VersionTable
 
 // ErrNewer is the error of [Up] for a database that a newer release has migrated. Nothing is changed; whether this
 // release works with it is for the caller to decide.
@@ -39,7 +38,7 @@ func Up(ctx context.Context, conn *pgx.Conn) error {
 		return errors.New("migrate: the connection is in a transaction; end it first")
 	}
 	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, prepare)
+		_, err := tx.Exec(ctx, sql.Prepare)
 		return err
 	})
 	if err != nil {
@@ -64,6 +63,9 @@ func Up(ctx context.Context, conn *pgx.Conn) error {
 	}
 	return nil
 }
+
+// Script returns the whole install as one SQL script: see [sql.Script].
+func Script() (string, error) { return sql.Script() }
 
 // Version is where a database stands.
 type Version struct {

@@ -62,7 +62,7 @@ func (a *app) newDemo() *cobra.Command {
 
 // demo finds a server, makes a database in it, and takes both away again in every case.
 func (a *app) demo(ctx context.Context, o demo.Options, timeout time.Duration, bar bool) (err error) {
-	var where []pgtest.Option
+	where := []pgtest.Option{pgtest.WithoutDocker()}
 	if a.databaseURL != "" {
 		if _, err := pgx.ParseConfig(a.databaseURL); err != nil {
 			return usage("the database URL is not one: "+oneLine(err.Error()), "")

@@ -14,7 +14,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgproto3"
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
@@ -553,7 +552,7 @@ func TestTheURLDiffersInItsAddressOnly(t *testing.T) {
 
 // Not parallel: it looks at all goroutines.
 func TestNothingIsLeftAfterTheTest(t *testing.T) {
-	before := goleak.IgnoreCurrent()
+	nothingIsLeft := pgtest.WatchGoroutines(t)
 	t.Run("test", func(t *testing.T) {
 		f := start(t)
 		for verdict := pgproxy.Forward; verdict <= pgproxy.CutClientAfter; verdict++ {
@@ -580,7 +579,7 @@ func TestNothingIsLeftAfterTheTest(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { nc.Close() }) // it never says anything
 	})
-	goleak.VerifyNone(t, before)
+	nothingIsLeft()
 }
 
 func address(config *pgx.ConnConfig) string {

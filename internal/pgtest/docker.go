@@ -1,20 +1,18 @@
 package pgtest
 
 import (
+	"bufio"
 	"context"
-	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
-	"net/url"
-	"os"
+	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
+	"syscall"
 	"time"
-
-	"github.com/testcontainers/testcontainers-go"
-	"github.com/testcontainers/testcontainers-go/log"
-	"github.com/testcontainers/testcontainers-go/modules/postgres"
 )
 
 const (
@@ -22,120 +20,145 @@ const (
 	defaultImage  = "postgres:18"
 )
 
-// quiet silences testcontainers, which logs every step to stderr.
-var quiet = sync.OnceFunc(func() { log.SetDefault(log.NewNoopLogger()) })
-
-// dockerAnswers asks whether there is an engine.
-func dockerAnswers(ctx context.Context) error {
-	quiet()
-	engine, err := testcontainers.ProviderDocker.GetProvider()
-	if err != nil {
-		return err
-	}
-	return errors.Join(engine.Health(ctx), engine.Close())
-}
+// dockerCommand runs a container for us; what it prints and reads is described there. In this repository's workspace it is
+// found from every folder.
+var dockerCommand = []string{"go", "run", "github.com/pggapless/gapless/test/docker"}
 
 // startDocker runs a container, and pulls its image first if need be.
 func startDocker(ctx context.Context, c config) (*Server, error) {
-	if err := c.host.docker(ctx); err != nil {
-		return nil, fmt.Errorf("no Docker engine answers; start it: %w", err)
-	}
 	image := c.host.getenv(imageVariable)
 	if image == "" {
 		image = defaultImage
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, 5*time.Minute, fmt.Errorf("%s was not up within 5 minutes", image))
 	defer cancel()
-
-	options := []testcontainers.ContainerCustomizer{
-		testcontainers.WithCmd(append([]string{"postgres"}, arguments(c.settings)...)...),
-		postgres.WithPassword(rand.Text()), // the port is open to the network
-	}
-	// Run does not wait for the server: the official image's log lines, which the module's own strategy counts, are not
-	// every image's.
-	run := postgres.Run
+	own := ""
 	if c.own {
-		run = runWithOwnPort
+		own = "own"
 	}
-	container, err := run(ctx, image, options...)
-	stop := func() error {
-		if container == nil {
-			return nil
-		}
-		return testcontainers.TerminateContainer(container, testcontainers.StopTimeout(0)) // its volumes go with it
-	}
+	d, err := runDocker(append(append(c.host.docker, image, own), arguments(c.settings)...))
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot run %s (%s chooses another image): %w", image, imageVariable, err), stop())
+		return nil, err
 	}
-	alive := func(ctx context.Context) error { return containerAlive(ctx, container) }
-	address, version, err := readyContainer(ctx, container, alive)
+	address, err := d.read(ctx)
+	if err != nil {
+		return nil, errors.Join(err, d.stop())
+	}
+	version, err := ready(ctx, address, d.alive)
 	if err != nil {
 		err = fmt.Errorf("%s: %w", image, err)
 		if ctx.Err() != nil { // the container runs, and the server in it does not answer
-			err = fmt.Errorf("%w. %s", err, endOfLog(context.WithoutCancel(ctx), container))
+			log, logErr := d.ask(context.WithoutCancel(ctx), "log")
+			err = errors.Join(fmt.Errorf("%w. %s", err, log), logErr)
 		}
-		return nil, errors.Join(err, stop())
+		return nil, errors.Join(err, d.stop())
 	}
-	s := newServer(fmt.Sprintf("PostgreSQL %s in Docker (%s)", version, image), address, stop)
-	s.power = containerPower{container}
+	s := newServer(fmt.Sprintf("PostgreSQL %s in Docker (%s)", version, image), address, d.stop)
+	s.power = d
 	return s, nil
 }
 
-// readyContainer blocks until the server in the container answers, and returns its address and version.
-//
-// In a container testcontainers takes the gateway for the engine's host. That is right where the engine's socket was
-// mounted into ours, and wrong where an engine of its own runs in it (common on CI): there it is localhost.
-func readyContainer(ctx context.Context, container *postgres.PostgresContainer, alive func(context.Context) error) (address, version string, err error) {
-	address, err = container.ConnectionString(ctx, "sslmode=disable")
-	if err != nil {
-		return "", "", errors.Join(alive(ctx), err)
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", "", errors.New("testcontainers' connection string cannot be parsed") // err would show the password
-	}
-	local := *u
-	local.Host = net.JoinHostPort("localhost", u.Port())
-	if os.Getenv("TESTCONTAINERS_HOST_OVERRIDE") == "" && !accepts(ctx, u.Host) && accepts(ctx, local.Host) {
-		address = local.String()
-	}
-	version, err = ready(ctx, address, alive)
-	return address, version, err
+// dockerProcess is a run of dockerCommand, and the power of the server in its container.
+type dockerProcess struct {
+	asking  sync.Mutex // one question at a time
+	stdin   io.WriteCloser
+	answers chan string
+	done    chan struct{} // closed when the process is gone
+	err     error         // valid after done
 }
 
-// accepts reports whether something listens. A container's port does as soon as the container runs, before the server.
-func accepts(ctx context.Context, hostAndPort string) bool {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", hostAndPort)
+func runDocker(command []string) (*dockerProcess, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.SysProcAttr = sessionOfItsOwn() // the terminal's Ctrl-C is not for it
+	var problems strings.Builder
+	cmd.Stderr = &problems
+	stdin, err := cmd.StdinPipe()
 	if err != nil {
-		return false
+		return nil, err
 	}
-	conn.Close()
-	return true
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	d := &dockerProcess{stdin: stdin, answers: make(chan string, 1), done: make(chan struct{})}
+	go func() {
+		defer close(d.done)
+		for lines := bufio.NewReader(stdout); ; {
+			line, err := lines.ReadString('\n')
+			if err != nil {
+				break
+			}
+			d.answers <- line
+		}
+		if err := cmd.Wait(); err != nil {
+			d.err = fmt.Errorf("%s: %w: %s", strings.Join(command[:min(3, len(command))], " "), err, strings.TrimSpace(problems.String()))
+		}
+	}()
+	return d, nil
 }
 
-// containerAlive says why the server can no longer come up, if so.
-func containerAlive(ctx context.Context, container testcontainers.Container) error {
-	state, err := container.State(ctx)
-	if err != nil {
-		return fmt.Errorf("cannot inspect the container: %w", err)
+func (d *dockerProcess) ask(ctx context.Context, question string) (text string, err error) {
+	d.asking.Lock()
+	defer d.asking.Unlock()
+	if _, err := io.WriteString(d.stdin, question+"\n"); err != nil {
+		return "", err
 	}
-	if state.Running {
-		return nil
-	}
-	return fmt.Errorf("the container ended with status %d. %s", state.ExitCode, endOfLog(ctx, container))
+	return d.read(ctx)
 }
 
-// endOfLog is for an error's text.
-func endOfLog(ctx context.Context, container testcontainers.Container) string {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	logs, err := container.Logs(ctx)
-	if err != nil {
-		return fmt.Sprintf("Its log cannot be read: %v", err)
+func (d *dockerProcess) read(ctx context.Context) (text string, err error) {
+	var line string
+	select {
+	case line = <-d.answers:
+	default:
+		select {
+		case line = <-d.answers:
+		case <-d.done:
+			return "", errors.Join(d.err, errors.New("the container's program has ended"))
+		case <-ctx.Done():
+			return "", context.Cause(ctx)
+		}
 	}
-	defer logs.Close()
-	text, _ := io.ReadAll(logs) // whatever there is helps
-	return fmt.Sprintf("The end of its log:\n%s", text[max(0, len(text)-4000):])
+	var answer struct{ Text, Error string }
+	if err := json.Unmarshal([]byte(line), &answer); err != nil {
+		return "", fmt.Errorf("%w: %s", err, line)
+	}
+	if answer.Error != "" {
+		return "", errors.New(answer.Error)
+	}
+	return answer.Text, nil
+}
+
+func (d *dockerProcess) on(ctx context.Context) error {
+	if err := d.alive(ctx); err == nil {
+		return errRuns
+	}
+	_, err := d.ask(ctx, "start")
+	return err
+}
+
+func (d *dockerProcess) alive(ctx context.Context) error {
+	_, err := d.ask(ctx, "alive")
+	return err
+}
+
+func (d *dockerProcess) off(ctx context.Context, sig syscall.Signal) error {
+	_, err := d.ask(ctx, "signal "+strconv.Itoa(int(sig)))
+	return err
+}
+
+// behead leaves nothing behind: with a container's first process all others end.
+func (d *dockerProcess) behead(ctx context.Context) error { return d.off(ctx, syscall.SIGKILL) }
+
+func (d *dockerProcess) stop() error {
+	d.stdin.Close()
+	select {
+	case <-d.done:
+		return d.err
+	case <-time.After(time.Minute):
+		return errors.New("the container is not gone after a minute; look for it with docker ps")
+	}
 }

@@ -2,7 +2,6 @@ package pgtest
 
 import (
 	"context"
-	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,18 +10,18 @@ import (
 
 // New returns a fresh database that is a copy of the one that [Main] prepared, and drops it when the test ends.
 // Parallel tests can each have one. It fails the test if there is none to be had.
-func New(tb testing.TB) *Database {
+func New(tb TB) *Database {
 	tb.Helper()
 	return newDatabase(tb, suite.template)
 }
 
 // NewEmpty is like [New], for a database without the schema.
-func NewEmpty(tb testing.TB) *Database {
+func NewEmpty(tb TB) *Database {
 	tb.Helper()
 	return newDatabase(tb, "")
 }
 
-func newDatabase(tb testing.TB, template string) *Database {
+func newDatabase(tb TB, template string) *Database {
 	tb.Helper()
 	if suite.server == nil {
 		tb.Fatal(errNoMain)
@@ -43,7 +42,7 @@ func newDatabase(tb testing.TB, template string) *Database {
 
 // Pool opens a pool of connections to the database, which is closed when the test ends. Each configure can change
 // the configuration first. A connection that the test never releases fails it.
-func (d *Database) Pool(tb testing.TB, configure ...func(*pgxpool.Config)) *pgxpool.Pool {
+func (d *Database) Pool(tb TB, configure ...func(*pgxpool.Config)) *pgxpool.Pool {
 	tb.Helper()
 	config, err := pgxpool.ParseConfig(d.URL)
 	if err != nil {
@@ -70,7 +69,7 @@ func (d *Database) Pool(tb testing.TB, configure ...func(*pgxpool.Config)) *pgxp
 
 // Conn opens one connection to the database, which is closed when the test ends. Each configure can change the
 // configuration first.
-func (d *Database) Conn(tb testing.TB, configure ...func(*pgx.ConnConfig)) *pgx.Conn {
+func (d *Database) Conn(tb TB, configure ...func(*pgx.ConnConfig)) *pgx.Conn {
 	tb.Helper()
 	config, err := pgx.ParseConfig(d.URL)
 	if err != nil {
@@ -93,7 +92,7 @@ func (d *Database) Conn(tb testing.TB, configure ...func(*pgx.ConnConfig)) *pgx.
 	return conn
 }
 
-// ForExamples returns a database for the Example functions of a package, which have no [testing.TB]: a copy of the one
+// ForExamples returns a database for the Example functions of a package, which have no [TB]: a copy of the one
 // that [Main] prepared, made at the first call and shared by all of them. Main drops it.
 func ForExamples(ctx context.Context) (*Database, error) {
 	if suite.server == nil {

@@ -3,18 +3,14 @@ package pgtest
 import (
 	"context"
 
-	"github.com/jackc/pgx/v5"
-
-	"github.com/pggapless/gapless/migrate"
+	"github.com/pggapless/gapless/sql"
 )
 
-// Install installs schema gapless in the database of that URL; it is what most packages give [Main]. It blocks as
-// [migrate.Up] does.
+// Install installs schema gapless in the database of that URL, as sql/gapless.sql does; it is what most packages give [Main].
 func Install(ctx context.Context, url string) error {
-	conn, err := pgx.Connect(ctx, url)
+	script, err := sql.Script()
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
-	return migrate.Up(ctx, conn)
+	return execute(ctx, url, script)
 }

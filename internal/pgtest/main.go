@@ -8,7 +8,6 @@ import (
 	"os/signal"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -27,11 +26,11 @@ var suite struct {
 // and exits the process with the tests' code. It cleans up after SIGINT and SIGTERM, too, and then exits with 130 or 143.
 //
 // All connections that prepare opens must be closed when it returns.
-func Main(m *testing.M, prepare func(ctx context.Context, url string) error) {
+func Main(m interface{ Run() int }, prepare func(ctx context.Context, url string) error) {
 	os.Exit(run(m, prepare))
 }
 
-func run(m *testing.M, prepare func(ctx context.Context, url string) error) int {
+func run(m interface{ Run() int }, prepare func(ctx context.Context, url string) error) int {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	started := make(chan struct{})
@@ -99,6 +98,6 @@ func closeSuite() bool {
 var errNoMain = errors.New("pgtest has no server for this package; call pgtest.Main from its TestMain")
 
 // cleanup is a context for the end of a test, when tb.Context() is done already.
-func cleanup(tb testing.TB) (context.Context, context.CancelFunc) {
+func cleanup(tb TB) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(tb.Context()), time.Minute)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"sync"
 	"syscall"
-	"testing"
 	"time"
 )
 
@@ -25,12 +24,12 @@ type OwnServer struct {
 //
 // The methods that take a tb fail it if they cannot do what they say; as tb.FailNow they are for the goroutine of the
 // test.
-func NewServer(tb testing.TB, opts ...Option) *OwnServer {
+func NewServer(tb TB, opts ...Option) *OwnServer {
 	tb.Helper()
 	return startOwn(tb, newConfig(opts))
 }
 
-func startOwn(tb testing.TB, c config) *OwnServer {
+func startOwn(tb TB, c config) *OwnServer {
 	tb.Helper()
 	if c.url != "" {
 		tb.Fatal("pgtest: NewServer starts a server, and cannot take the one of WithURL")
@@ -55,21 +54,21 @@ func startOwn(tb testing.TB, c config) *OwnServer {
 // Kill ends all of the server's processes at once with SIGKILL, as a crash would: nothing is flushed, and no client is
 // told. What PostgreSQL gave to the operating system is kept, as it is when a server crashes and its machine does not.
 // It blocks until all of them are gone.
-func (s *OwnServer) Kill(tb testing.TB) {
+func (s *OwnServer) Kill(tb TB) {
 	tb.Helper()
 	s.off(tb, syscall.SIGKILL)
 }
 
 // StopImmediate is pg_ctl stop --mode=immediate: clients are told, no checkpoint is made, and the next start recovers as
 // after a crash. It blocks until the server is gone.
-func (s *OwnServer) StopImmediate(tb testing.TB) {
+func (s *OwnServer) StopImmediate(tb TB) {
 	tb.Helper()
 	s.off(tb, syscall.SIGQUIT)
 }
 
 // Stop is pg_ctl stop --mode=fast: transactions are rolled back, and there is nothing to recover. It blocks until the
 // server is gone.
-func (s *OwnServer) Stop(tb testing.TB) {
+func (s *OwnServer) Stop(tb TB) {
 	tb.Helper()
 	s.off(tb, syscall.SIGINT)
 }
@@ -77,14 +76,14 @@ func (s *OwnServer) Stop(tb testing.TB) {
 // KillPostmaster ends only the first of the server's processes with SIGKILL, and blocks until it is gone. Its orphans go on, and
 // may commit, until they notice; that is when they next wait. As long as one of them does, a new postmaster refuses to start,
 // and [OwnServer.Start] tries again. In a container all of them end with the first.
-func (s *OwnServer) KillPostmaster(tb testing.TB) {
+func (s *OwnServer) KillPostmaster(tb TB) {
 	tb.Helper()
 	if err := s.whileOpen(tb, s.power.behead); err != nil {
 		tb.Fatalf("pgtest: kill the postmaster: %v", err)
 	}
 }
 
-func (s *OwnServer) off(tb testing.TB, sig syscall.Signal) {
+func (s *OwnServer) off(tb TB, sig syscall.Signal) {
 	tb.Helper()
 	err := s.whileOpen(tb, func(ctx context.Context) error { return s.power.off(ctx, sig) })
 	if err != nil {
@@ -94,7 +93,7 @@ func (s *OwnServer) off(tb testing.TB, sig syscall.Signal) {
 
 // Start starts the server again with the same address, and blocks until it answers; it has recovered then. Orphans of
 // [OwnServer.KillPostmaster] that have not ended after 10 seconds it kills, as an operator would.
-func (s *OwnServer) Start(tb testing.TB) {
+func (s *OwnServer) Start(tb TB) {
 	tb.Helper()
 	err := s.whileOpen(tb, func(ctx context.Context) error {
 		if err := s.power.on(ctx); err != nil {
@@ -109,7 +108,7 @@ func (s *OwnServer) Start(tb testing.TB) {
 }
 
 // whileOpen keeps others, Close among them, from turning the server on or off meanwhile.
-func (s *OwnServer) whileOpen(tb testing.TB, do func(context.Context) error) error {
+func (s *OwnServer) whileOpen(tb TB, do func(context.Context) error) error {
 	done, err := s.enter()
 	if err != nil {
 		return err
@@ -123,12 +122,12 @@ func (s *OwnServer) whileOpen(tb testing.TB, do func(context.Context) error) err
 }
 
 // patience is a context that a cleanup can use, too, when tb.Context() is done already.
-func patience(tb testing.TB) (context.Context, context.CancelFunc) {
+func patience(tb TB) (context.Context, context.CancelFunc) {
 	return context.WithTimeoutCause(context.WithoutCancel(tb.Context()), 2*time.Minute, errors.New("not done within two minutes"))
 }
 
 // NewDatabase creates a database with schema gapless in it, as [Install] does. It goes with the server.
-func (s *OwnServer) NewDatabase(tb testing.TB) *Database {
+func (s *OwnServer) NewDatabase(tb TB) *Database {
 	tb.Helper()
 	d, err := s.CreateDatabase(tb.Context(), "")
 	if err == nil {

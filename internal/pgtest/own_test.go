@@ -21,12 +21,11 @@ import (
 // withEachProvider runs the test with a server of each kind that there can be one of here.
 func withEachProvider(t *testing.T, settings map[string]string, test func(*testing.T, *OwnServer)) {
 	t.Helper()
-	for name, wanted := range map[string]func(*testing.T) bool{"programs": programsHere, "docker": dockerWanted} {
+	for name, wanted := range map[string]func(*testing.T){"programs": wantPrograms, "docker": wantDocker} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if wanted(t) {
-				test(t, NewServer(t, with(nil), WithProvider(name), WithSettings(settings)))
-			}
+			wanted(t)
+			test(t, NewServer(t, with(nil), WithProvider(name), WithSettings(settings)))
 		})
 	}
 }
@@ -40,7 +39,7 @@ func TestWhatIsCommittedSurvivesHoweverTheServerEnds(t *testing.T) {
 		require.NoError(t, execute(t.Context(), d.URL, "CREATE TABLE kept (how text)"))
 		for _, test := range []struct {
 			how       string
-			off       func(testing.TB)
+			off       func(TB)
 			recovered bool
 		}{
 			{"SIGKILL", s.Kill, true}, {"immediate", s.StopImmediate, true}, {"fast", s.Stop, false}, {"SIGKILL again", s.Kill, true},
@@ -147,9 +146,7 @@ func TestATestCanHaveSeveralServers(t *testing.T) {
 
 func TestTheServerOfATestIsGoneAfterIt(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	for name, end := range map[string]func(*OwnServer, *testing.T){
 		"that runs":              func(*OwnServer, *testing.T) {},
 		"that was killed":        func(s *OwnServer, t *testing.T) { s.Kill(t) },
@@ -177,9 +174,7 @@ func TestTheServerOfATestIsGoneAfterIt(t *testing.T) {
 
 func TestAServerThatEndedByItselfCanBeStartedAgain(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	s := NewServer(t, with(nil), WithProvider("programs"))
 	c := clusterOf(t, s.URL())
 	require.NoError(t, syscall.Kill(c.pid, syscall.SIGQUIT))
@@ -241,14 +236,14 @@ func TestWhatCannotBeDoneFailsTheTestAndSaysWhy(t *testing.T) {
 		s.Stop(t)
 		require.Contains(t, failure(t, s.Stop), "pgtest: stop the server: ")
 		require.Contains(t, failure(t, s.Start), `could not access file "no_such_library"`)
-		require.Contains(t, failure(t, func(tb testing.TB) { s.NewDatabase(tb) }), "pgtest: create a database")
+		require.Contains(t, failure(t, func(tb TB) { s.NewDatabase(tb) }), "pgtest: create a database")
 		require.NoError(t, s.Close())
 		require.Contains(t, failure(t, s.Start), errClosed.Error())
 	})
-	require.Contains(t, failure(t, func(tb testing.TB) { NewServer(tb, WithURL("postgres://h")) }), "WithURL")
-	require.Contains(t, failure(t, func(tb testing.TB) { NewServer(tb, withHost(bare()), WithProvider("url")) }),
+	require.Contains(t, failure(t, func(tb TB) { NewServer(tb, WithURL("postgres://h")) }), "WithURL")
+	require.Contains(t, failure(t, func(tb TB) { NewServer(tb, withHost(bare()), WithProvider("url")) }),
 		`WithProvider asks for the provider "url"; there are "programs" and "docker"`)
-	nothing := failure(t, func(tb testing.TB) { NewServer(tb, withHost(bare())) })
+	nothing := failure(t, func(tb TB) { NewServer(tb, withHost(bare())) })
 	require.Contains(t, nothing, "start Docker")
 	require.NotContains(t, nothing, "GAPLESS_DATABASE_URL=")
 }
@@ -277,7 +272,7 @@ func TestProcessesAreFoundWithAndWithoutProc(t *testing.T) {
 }
 
 // failure is what a function says when it fails its test.
-func failure(t *testing.T, f func(testing.TB)) string {
+func failure(t *testing.T, f func(TB)) string {
 	t.Helper()
 	tb := &failing{TB: t}
 	ended := make(chan struct{})

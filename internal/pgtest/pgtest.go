@@ -5,7 +5,8 @@
 //  1. "url": the server of GAPLESS_DATABASE_URL. Databases of their own are created in it, and dropped.
 //  2. "programs": PostgreSQL's own programs on this machine (GAPLESS_PG_BIN, or where they are usually found).
 //     They run a throwaway cluster in a temporary folder, on a unix socket in that folder.
-//  3. "docker": a container of GAPLESS_TEST_IMAGE, or of the current official image.
+//  3. "docker": a container of GAPLESS_TEST_IMAGE, or of the current official image, which a program of the module test
+//     runs (test/docker); so what imports this package compiles no client of Docker's.
 //
 // What somebody asked for by name (with GAPLESS_DATABASE_URL, GAPLESS_PG_BIN, GAPLESS_TEST_PROVIDER or
 // [WithProvider]) and does not work is an error; nothing else is tried then. Where there is nothing to run on,
@@ -68,6 +69,8 @@ type config struct {
 	provider string
 	host     host
 
+	withoutDocker bool
+
 	own           bool   // for NewServer: it can be turned off and on again
 	primary, slot string // for NewStandby: what it is a copy of, and the slot's name there
 }
@@ -85,6 +88,11 @@ func WithProvider(name string) Option {
 	return func(c *config) { c.provider = name }
 }
 
+// WithoutDocker has it try what runs on this machine alone.
+func WithoutDocker() Option {
+	return func(c *config) { c.withoutDocker = true }
+}
+
 // withHost replaces what the choice depends on.
 func withHost(h host) Option {
 	return func(c *config) { c.host = h }
@@ -96,11 +104,11 @@ type host struct {
 	lookPath func(string) (string, error)
 	glob     func(string) ([]string, error)
 	tempDir  func() string
-	docker   func(context.Context) error // whether an engine answers
+	docker   []string // the program that runs a container
 }
 
 func thisHost() host {
-	return host{getenv: os.Getenv, lookPath: exec.LookPath, glob: filepath.Glob, tempDir: os.TempDir, docker: dockerAnswers}
+	return host{getenv: os.Getenv, lookPath: exec.LookPath, glob: filepath.Glob, tempDir: os.TempDir, docker: dockerCommand}
 }
 
 type provider struct {
@@ -130,7 +138,11 @@ func Start(ctx context.Context, opts ...Option) (*Server, error) {
 	} else if name := c.host.getenv(providerVariable); name != "" {
 		asked, c.provider = providerVariable, name
 	}
-	return c.start(ctx, asked, providers())
+	candidates := providers()
+	if c.withoutDocker {
+		candidates = candidates[:2]
+	}
+	return c.start(ctx, asked, candidates)
 }
 
 func newConfig(opts []Option) config {
@@ -175,13 +187,13 @@ func (c config) start(ctx context.Context, asked string, candidates []provider) 
 		}
 		tried = append(tried, err)
 	}
-	return nil, &nothingError{tried, c.own}
+	return nil, &nothingError{tried, c}
 }
 
 // nothingError says that there is no PostgreSQL to run on.
 type nothingError struct {
 	tried []error
-	own   bool // where a given server would not do
+	config
 }
 
 func (e *nothingError) Unwrap() []error { return e.tried }
@@ -194,8 +206,10 @@ func (e *nothingError) Error() string {
 	}
 	b.WriteString(`Do one of these:
   - Debian or Ubuntu: sudo apt-get install -y postgresql
-  - macOS:            brew install postgresql@18
-  - anywhere:         start Docker`)
+  - macOS:            brew install postgresql@18`)
+	if !e.withoutDocker {
+		b.WriteString("\n  - anywhere:         start Docker")
+	}
 	if !e.own {
 		b.WriteString("\n  - or give a server: export GAPLESS_DATABASE_URL=postgres://user:password@host:5432/postgres")
 	}

@@ -18,9 +18,7 @@ import (
 
 func TestHoweverAProcessEndsItsServerAndFolderGo(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	for name, test := range map[string]struct {
 		helper string
 		signal syscall.Signal
@@ -64,9 +62,7 @@ func TestHoweverAProcessEndsItsServerAndFolderGo(t *testing.T) {
 
 func TestASignalDropsTheDatabasesInAGivenServer(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	given := startProgramsServer(t)
 	const count = "SELECT count(*) FROM pg_database WHERE datname LIKE 'gapless%'"
 	h := startHelper(t, "wait", nil, "GAPLESS_DATABASE_URL="+given.URL(), "GAPLESS_TEST_PROVIDER=url")
@@ -78,9 +74,7 @@ func TestASignalDropsTheDatabasesInAGivenServer(t *testing.T) {
 
 func TestASignalRemovesTheContainer(t *testing.T) {
 	t.Parallel()
-	if !dockerWanted(t) {
-		return
-	}
+	wantDocker(t)
 	h := startHelper(t, "wait", nil, "GAPLESS_TEST_PROVIDER=docker")
 	_, err := ask(t.Context(), h.url)
 	require.NoError(t, err)

@@ -16,19 +16,14 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"go.uber.org/goleak"
 )
 
-// programsHere reports whether this machine has PostgreSQL's programs. Where it has not, what can be tested is that
-// asking for them says so.
-func programsHere(t *testing.T) bool {
+// wantPrograms skips a test where this machine has no programs of PostgreSQL's.
+func wantPrograms(t *testing.T) {
 	t.Helper()
-	if _, err := findPrograms(thisHost()); err == nil {
-		return true
+	if _, err := findPrograms(thisHost()); err != nil {
+		t.Skip(err)
 	}
-	_, err := Start(t.Context(), with(nil), WithProvider("programs"))
-	require.ErrorContains(t, err, "no initdb and postgres in PATH")
-	return false
 }
 
 func startProgramsServer(t *testing.T, opts ...Option) *Server {
@@ -101,10 +96,8 @@ func (c cluster) gone() bool {
 }
 
 func TestAServerOfProgramsLeavesNothing(t *testing.T) { // not parallel: it counts goroutines
-	if !programsHere(t) {
-		return
-	}
-	before := goleak.IgnoreCurrent()
+	wantPrograms(t)
+	nothingIsLeft := WatchGoroutines(t)
 	s := startProgramsServer(t, WithSettings(map[string]string{"commit_delay": "17"}))
 	require.Regexp(t, `^PostgreSQL \d\S+ started from /`, s.Provider())
 	for name, want := range map[string]string{
@@ -131,14 +124,12 @@ func TestAServerOfProgramsLeavesNothing(t *testing.T) { // not parallel: it coun
 	require.NoError(t, clone.Drop(t.Context()), "dropping after the server is closed")
 	_, err = s.CreateDatabase(t.Context(), "")
 	require.ErrorIs(t, err, errClosed)
-	goleak.VerifyNone(t, before)
+	nothingIsLeft()
 }
 
 func TestAServerThatRefusesItsSettingsSaysWhyAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	temp := newTempFolder(t)
 	_, err := Start(t.Context(), in(temp), WithProvider("programs"), WithSettings(map[string]string{"no_such_thing": "1"}))
 	require.ErrorContains(t, err, `unrecognized configuration parameter "no_such_thing"`)
@@ -147,9 +138,7 @@ func TestAServerThatRefusesItsSettingsSaysWhyAndLeavesNothing(t *testing.T) {
 
 func TestACancelledStartLeavesNothing(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	temp := newTempFolder(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
@@ -165,9 +154,7 @@ func TestACancelledStartLeavesNothing(t *testing.T) {
 
 func TestAServerThatDiesIsCleanedUp(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	s, err := Start(t.Context(), with(nil), WithProvider("programs"))
 	require.NoError(t, err)
 	c := clusterOf(t, s.URL())

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
-	"testing"
 )
 
 // Programs is the folder of the programs that the server was started from; "" if it was not.
@@ -25,7 +24,7 @@ func (s *OwnServer) CanHaveStandby() bool {
 
 // NewStandby starts a hot standby of the primary, which streams from it through a slot, and is stopped and removed when
 // tb ends. It has the primary's settings unless opts say otherwise.
-func NewStandby(tb testing.TB, primary *OwnServer, opts ...Option) *OwnServer {
+func NewStandby(tb TB, primary *OwnServer, opts ...Option) *OwnServer {
 	tb.Helper()
 	if !primary.CanHaveStandby() {
 		tb.Fatal("pgtest: a standby needs a primary that was started from programs, with pg_basebackup next to them")
@@ -43,7 +42,7 @@ func NewStandby(tb testing.TB, primary *OwnServer, opts ...Option) *OwnServer {
 }
 
 // Replica is a primary's database in its standby.
-func (s *OwnServer) Replica(tb testing.TB, d *Database) *Database {
+func (s *OwnServer) Replica(tb TB, d *Database) *Database {
 	tb.Helper()
 	address, err := withDatabase(s.url, d.Name)
 	if err != nil {
@@ -54,7 +53,7 @@ func (s *OwnServer) Replica(tb testing.TB, d *Database) *Database {
 
 // SetSynchronous makes commits wait for all of these standbys, or for none, and blocks until that is so. It lasts until
 // the next call, also in what is started again; what a commit waits for is up to synchronous_commit.
-func (s *OwnServer) SetSynchronous(tb testing.TB, standbys ...*OwnServer) {
+func (s *OwnServer) SetSynchronous(tb TB, standbys ...*OwnServer) {
 	tb.Helper()
 	names := make([]string, len(standbys))
 	for i, standby := range standbys {
@@ -92,7 +91,7 @@ func (s *OwnServer) setSynchronous(ctx context.Context, value string, names []st
 }
 
 // Promote makes a standby a primary, and blocks until it is.
-func (s *OwnServer) Promote(tb testing.TB) {
+func (s *OwnServer) Promote(tb TB) {
 	tb.Helper()
 	ctx, cancel := patience(tb)
 	defer cancel()

@@ -10,14 +10,12 @@ import (
 
 func TestASynchronousStandbyHasWhatWasCommittedWhenItsPrimaryIsKilled(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	// What is applied on the standby before the commit returns can be read there at once.
 	primary := NewServer(t, with(nil), WithProvider("programs"),
 		WithSettings(map[string]string{"synchronous_commit": "remote_apply", "max_connections": "210"}))
 	if !primary.CanHaveStandby() {
-		require.Contains(t, failure(t, func(tb testing.TB) { NewStandby(tb, primary) }), "pg_basebackup")
+		require.Contains(t, failure(t, func(tb TB) { NewStandby(tb, primary) }), "pg_basebackup")
 		return
 	}
 	standby := NewStandby(t, primary)
@@ -45,9 +43,7 @@ func TestASynchronousStandbyHasWhatWasCommittedWhenItsPrimaryIsKilled(t *testing
 
 func TestAStandbyOfASynchronousPrimaryDoesNotWaitForAStandbyItself(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	primary := NewServer(t, with(nil), WithProvider("programs"))
 	if !primary.CanHaveStandby() {
 		return

@@ -17,9 +17,7 @@ func givenServer(address string) Option {
 
 func TestInAGivenServerOnlyOurDatabasesAreDropped(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	given := startProgramsServer(t)
 	theirs, err := given.CreateDatabase(t.Context(), "")
 	require.NoError(t, err)
@@ -54,9 +52,7 @@ func TestAGivenServerThatDoesNotAnswerIsAnError(t *testing.T) {
 
 func TestARoleThatMayNotCreateDatabasesIsAnError(t *testing.T) {
 	t.Parallel()
-	if !programsHere(t) {
-		return
-	}
+	wantPrograms(t)
 	given := startProgramsServer(t)
 	d, err := given.CreateDatabase(t.Context(), "")
 	require.NoError(t, err)

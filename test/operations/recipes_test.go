@@ -633,7 +633,7 @@ func TestTheOperationsChecksAfterAFailOver(t *testing.T) {
 	pg.Numbered(s)
 	pg.Fill(s)
 	primary.SetSynchronous(t)
-	pg.DisconnectStandby(t, primary, standby)
+	sqltest.DisconnectStandby(t, primary, standby)
 	s.Do("INSERT INTO invoices (id, tenant) VALUES (900, 'a')") // the primary alone has it
 
 	_, err := gapless.NewGroupCommitter(t.Context(), standby.Replica(t, database).Pool(t))

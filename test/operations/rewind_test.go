@@ -66,7 +66,7 @@ func TestTheOldPrimaryComesBackByPgRewindAndFollows(t *testing.T) {
 	old.SetSynchronous(t, standby)
 	pg.Fill(s)
 	// A commit that waits for no standby is one that the standby need not have.
-	pg.DisconnectStandby(t, old, standby)
+	sqltest.DisconnectStandby(t, old, standby)
 	for tenant, setting := range map[string]string{"d": "local", "e": "off"} {
 		s.Do("SET synchronous_commit = " + setting)
 		s.Do("INSERT INTO invoices (id, tenant) VALUES (ascii($1::text) + 1000, $1)", tenant)

@@ -1,9 +1,13 @@
-package migrate
+package sql
 
-// prepare makes the version table, or checks the one that is there, before tern or a script trusts it: whoever owns
+// VersionTable holds the number of the newest migration that a database has. It is in schema public since
+// tern makes it before the first migration makes schema gapless.
+const VersionTable = "public.gapless_schema_version"
+
+// Prepare makes the version table, or checks the one that is there, before tern or a script trusts it: whoever owns
 // that table can put a trigger on it, which runs with the rights of whoever installs. It runs in a transaction, and
 // takes tern's advisory lock (lockNum in its migrate.go), so that installers wait for each other.
-const prepare = `SELECT pg_catalog.pg_advisory_xact_lock(9628173550095224);
+const Prepare = `SELECT pg_catalog.pg_advisory_xact_lock(9628173550095224);
 
 DO $do$
 DECLARE

@@ -1,4 +1,4 @@
-package pg
+package sqltest
 
 import (
 	"testing"
@@ -6,14 +6,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
-	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 // DisconnectStandby has a standby fall behind from now on.
 func DisconnectStandby(t *testing.T, primary, standby *pgtest.OwnServer) {
 	t.Helper()
-	onStandby, onPrimary := sqltest.ConnectTo(t, standby.URL()), sqltest.ConnectTo(t, primary.URL())
+	onStandby, onPrimary := ConnectTo(t, standby.URL()), ConnectTo(t, primary.URL())
 	onStandby.Do("ALTER SYSTEM SET primary_conninfo = ''")
 	onStandby.Do("SELECT pg_reload_conf()")
-	require.Eventually(t, func() bool { return onPrimary.Number("SELECT count(*) FROM pg_stat_replication") == 0 }, sqltest.Eventually, sqltest.Tick)
+	require.Eventually(t, func() bool { return onPrimary.Number("SELECT count(*) FROM pg_stat_replication") == 0 }, Eventually, Tick)
 }

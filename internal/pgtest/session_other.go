@@ -1,0 +1,7 @@
+//go:build !unix
+
+package pgtest
+
+import "syscall"
+
+func sessionOfItsOwn() *syscall.SysProcAttr { return nil }
