@@ -20,7 +20,8 @@ type Database struct {
 	Name string // gapless_test_ and random digits
 	URL  string // a connection string for it, with the server's role
 
-	server *Server
+	server   *Server
+	reusable *reusable // nil for one that goes with its test
 }
 
 var errClosed = errors.New("pgtest: the server is closed")
@@ -89,11 +90,11 @@ func (s *Server) create(ctx context.Context, statement string) error {
 		return err
 	}
 	defer done()
-	conn, err := pgx.Connect(ctx, s.url)
+	conn, err := s.maintain(ctx)
 	if err != nil {
 		return err
 	}
-	defer conn.Close(context.WithoutCancel(ctx))
+	defer s.maintained(ctx, conn)
 	// Since 15, PostgreSQL writes each page of the copy to the WAL unless it is told not to: three times as long for a template of 8 MB.
 	release, _, _ := strings.Cut(conn.PgConn().ParameterStatus("server_version"), ".")
 	if major, err := strconv.Atoi(release); err == nil && major >= 15 {
@@ -105,7 +106,12 @@ func (s *Server) create(ctx context.Context, statement string) error {
 
 func (s *Server) drop(ctx context.Context, name string) error {
 	statement := "DROP DATABASE IF EXISTS " + pgx.Identifier{name}.Sanitize() + " WITH (FORCE)"
-	err := execute(ctx, s.url, statement)
+	conn, err := s.maintain(ctx)
+	if err != nil {
+		return fmt.Errorf("pgtest: drop the database %s: %w", name, err)
+	}
+	_, err = conn.Exec(ctx, statement)
+	s.maintained(ctx, conn)
 	switch {
 	case hasCode(err, objectInUse): // FORCE ends sessions, but no prepared transactions
 		err = errors.Join(s.rollbackPrepared(ctx, name), execute(ctx, s.url, statement))
@@ -119,6 +125,42 @@ func (s *Server) drop(ctx context.Context, name string) error {
 	return nil
 }
 
+// maintain returns a session in the maintenance database, and maintained keeps it for the next who needs one.
+func (s *Server) maintain(ctx context.Context) (*pgx.Conn, error) {
+	select {
+	case conn := <-s.idle:
+		if conn.Ping(ctx) == nil {
+			return conn, nil
+		}
+		conn.Close(ctx) // the server was restarted meanwhile
+	default:
+	}
+	return pgx.Connect(ctx, s.url)
+}
+
+func (s *Server) maintained(ctx context.Context, conn *pgx.Conn) {
+	if !conn.IsClosed() {
+		select {
+		case s.idle <- conn:
+			return
+		default:
+		}
+	}
+	conn.Close(context.WithoutCancel(ctx))
+}
+
+// closeIdle is for when nobody creates or drops a database any more.
+func (s *Server) closeIdle(ctx context.Context) {
+	for {
+		select {
+		case conn := <-s.idle:
+			conn.Close(ctx)
+		default:
+			return
+		}
+	}
+}
+
 // dropAll drops what is left, when nothing more can be created.
 func (s *Server) dropAll() error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
@@ -128,6 +170,7 @@ func (s *Server) dropAll() error {
 		errs = append(errs, s.drop(ctx, name.(string)))
 		return true
 	})
+	s.closeIdle(ctx)
 	return errors.Join(errs...)
 }
 

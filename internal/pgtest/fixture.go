@@ -8,9 +8,28 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// New returns a fresh database that is a copy of the one that [Main] prepared, and drops it when the test ends.
-// Parallel tests can each have one. It fails the test if there is none to be had.
+// New returns a database that is as the one that [Main] prepared, which no other test has meanwhile: a copy, or one that another
+// test has left as it was. Parallel tests can each have one. It fails the test if there is none to be had.
 func New(tb TB) *Database {
+	tb.Helper()
+	d := takeFree()
+	if d == nil {
+		d = create(tb, suite.template)
+		d.reusable = new(reusable)
+	}
+	tb.Cleanup(func() {
+		ctx, cancel := cleanup(tb)
+		defer cancel()
+		if err := d.recycle(ctx); err != nil {
+			d.reusable.closeIdle(ctx)
+			drop(ctx, tb, d)
+		}
+	})
+	return d
+}
+
+// NewCopy is like [New], for a database that no test has had before: one whose sessions and statistics are new.
+func NewCopy(tb TB) *Database {
 	tb.Helper()
 	return newDatabase(tb, suite.template)
 }
@@ -23,6 +42,17 @@ func NewEmpty(tb TB) *Database {
 
 func newDatabase(tb TB, template string) *Database {
 	tb.Helper()
+	d := create(tb, template)
+	tb.Cleanup(func() {
+		ctx, cancel := cleanup(tb)
+		defer cancel()
+		drop(ctx, tb, d)
+	})
+	return d
+}
+
+func create(tb TB, template string) *Database {
+	tb.Helper()
 	if suite.server == nil {
 		tb.Fatal(errNoMain)
 	}
@@ -30,14 +60,13 @@ func newDatabase(tb TB, template string) *Database {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
-		ctx, cancel := cleanup(tb)
-		defer cancel()
-		if err := d.Drop(ctx); err != nil {
-			tb.Error(err)
-		}
-	})
 	return d
+}
+
+func drop(ctx context.Context, tb TB, d *Database) {
+	if err := d.Drop(ctx); err != nil {
+		tb.Error(err)
+	}
 }
 
 // Pool opens a pool of connections to the database, which is closed when the test ends. Each configure can change
@@ -71,6 +100,28 @@ func (d *Database) Pool(tb TB, configure ...func(*pgxpool.Config)) *pgxpool.Pool
 // configuration first.
 func (d *Database) Conn(tb TB, configure ...func(*pgx.ConnConfig)) *pgx.Conn {
 	tb.Helper()
+	asOthers := len(configure) == 0 && d.reusable != nil
+	var conn *pgx.Conn
+	if asOthers {
+		conn = d.reusable.take()
+	}
+	if conn == nil {
+		conn = d.connect(tb, configure)
+	}
+	tb.Cleanup(func() {
+		ctx, cancel := cleanup(tb)
+		defer cancel()
+		if asOthers {
+			d.reusable.give(ctx, conn)
+		} else if err := conn.Close(ctx); err != nil && !conn.IsClosed() {
+			tb.Error(err)
+		}
+	})
+	return conn
+}
+
+func (d *Database) connect(tb TB, configure []func(*pgx.ConnConfig)) *pgx.Conn {
+	tb.Helper()
 	config, err := pgx.ParseConfig(d.URL)
 	if err != nil {
 		tb.Fatal(err)
@@ -82,13 +133,6 @@ func (d *Database) Conn(tb TB, configure ...func(*pgx.ConnConfig)) *pgx.Conn {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() {
-		ctx, cancel := cleanup(tb)
-		defer cancel()
-		if err := conn.Close(ctx); err != nil && !conn.IsClosed() {
-			tb.Error(err)
-		}
-	})
 	return conn
 }
 

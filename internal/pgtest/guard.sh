@@ -23,14 +23,32 @@ fail() {
 }
 
 init() {
-	"$bin/initdb" --pgdata="$dir/data" --username=postgres --auth=trust --encoding=UTF8 --locale="$1" --no-sync \
+	"$bin/initdb" --pgdata="$dir/new" --username=postgres --auth=trust --encoding=UTF8 --locale="$1" --no-sync \
 		>"$log" 2>&1 3<&-
+}
+
+# A new cluster is kept for the next server, since initdb takes longer than all else here. Where the folder belongs to another
+# user, or cannot be made, there is just none.
+kept=/tmp/gapless-initdb-$(id -u)/$({ "$bin/postgres" --version; ls -lL "$bin/postgres" "$bin/initdb"; echo "${TZ-}"; } | cksum | tr ' ' -)
+make() {
+	if [ -O "${kept%/*}" ] && [ -e "$kept/PG_VERSION" ] && cp -R "$kept" "$dir/data" 2>/dev/null; then
+		return
+	fi
+	rm -rf "$dir/data" "$dir/new"
+	init C.UTF-8 || init C || fail # macOS before 15 has no C.UTF-8
+	mv "$dir/new" "$dir/data"
+	# Whole or not at all: it is copied beside its place, and moved there.
+	if { mkdir -p "${kept%/*}" && [ -O "${kept%/*}" ] && cp -R "$dir/data" "$kept.$$" && mv "$kept.$$" "$kept"; } 2>/dev/null; then
+		[ ! -e "$kept/${kept##*/}.$$" ] || rm -rf "$kept/${kept##*/}.$$" # somebody was faster
+	else
+		rm -rf "$kept.$$"
+	fi
 }
 if [ "$primary" ]; then
 	"$bin/pg_basebackup" --pgdata="$dir/data" --dbname="$primary" --write-recovery-conf --wal-method=stream \
 		--checkpoint=fast --create-slot --slot="$slot" --no-sync >"$log" 2>&1 3<&- || fail
 else
-	init C.UTF-8 || init C || fail # macOS before 15 has no C.UTF-8
+	make
 fi
 
 start() {

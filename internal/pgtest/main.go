@@ -74,10 +74,13 @@ func startSuite(ctx context.Context, prepare func(ctx context.Context, url strin
 		return err
 	}
 	suite.template = template.Name
-	if prepare == nil {
-		return nil
+	if prepare != nil {
+		err = prepare(ctx, template.URL)
 	}
-	if err := prepare(ctx, template.URL); err != nil {
+	if err == nil {
+		err = pristine.learn(ctx, template.URL)
+	}
+	if err != nil {
 		return fmt.Errorf("pgtest: prepare the template database: %w", err)
 	}
 	return nil

@@ -34,6 +34,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	"github.com/jackc/pgx/v5"
 )
 
 const providerVariable = "GAPLESS_TEST_PROVIDER"
@@ -52,7 +54,8 @@ type Server struct {
 	closing   chan struct{}
 	mu        sync.RWMutex
 	closed    bool
-	databases sync.Map // names of what may have been created and is not dropped yet
+	idle      chan *pgx.Conn // in the maintenance database
+	databases sync.Map       // names of what may have been created and is not dropped yet
 }
 
 // Option changes what [Start] does.
@@ -217,7 +220,7 @@ func (e *nothingError) Error() string {
 }
 
 func newServer(provider, url string, stop func() error) *Server {
-	s := &Server{provider: provider, url: url, stop: stop, closing: make(chan struct{})}
+	s := &Server{provider: provider, url: url, stop: stop, closing: make(chan struct{}), idle: make(chan *pgx.Conn, 2)}
 	s.close = sync.OnceValue(s.shutdown)
 	return s
 }
@@ -240,6 +243,7 @@ func (s *Server) shutdown() error {
 	s.closed = true
 	s.mu.Unlock()
 	if s.stop != nil {
+		s.closeIdle(context.Background())
 		return s.stop() // the databases go with the server
 	}
 	return s.dropAll()
