@@ -1,6 +1,7 @@
 package docs_test
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -68,8 +69,8 @@ func TestWhatIsWrongWithAPageIsFound(t *testing.T) {
 	write("other.md", "# Other\n\n## `a_b`, c + d: [x](y)\n\n## Twice\n\n## Twice\n")
 	right := write("right.md", "# Right\n\n[a](other.md#a_b-c--d-x), [b](other.md#twice-1), [`c`](#right), [d](.), [e](https://f),\n`[g](h)`\n\n```sh\n[i](j)\n```\n")
 	require.Empty(t, brokenLinks(right))
-	for _, link := range []string{"none.md", "other.md#none", "#none", "other.md#twice-2", "right.md/"} {
-		require.Len(t, brokenLinks(write("wrong.md", "["+link+"]("+link+")\n\n```\n#none\n```\n")), 1, link)
+	for _, to := range []string{"none.md", "other.md#none", "#none", "other.md#twice-2", "right.md/"} {
+		require.Len(t, brokenLinks(write("wrong.md", "["+to+"]("+to+")\n\n```\n#none\n```\n")), 1, to)
 	}
 
 	wide := strings.Repeat("wörd ", 24) // 120 columns, and more bytes
@@ -137,14 +138,14 @@ func follow(page, target string) error {
 		return err
 	}
 	if info.IsDir() || filepath.Ext(path) != ".md" {
-		return fmt.Errorf("it has no headings")
+		return errors.New("it has no headings")
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err
 	}
 	if !anchors(string(text))[to.Fragment] {
-		return fmt.Errorf("there is no such heading")
+		return errors.New("there is no such heading")
 	}
 	return nil
 }
