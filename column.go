@@ -10,8 +10,8 @@ import (
 	"github.com/pggapless/gapless/internal/client"
 )
 
-// Column is a column that is to number itself, and how. Name, Format, Condition and Chronology are SQL expressions over
-// NEW, the row; docs/sql.md has each. What is left out has SQL's default.
+// Column is a column that is to number itself, and how. Name, Format, Condition and Chronology are SQL expressions
+// over NEW, the row; docs/sql.md has each. An empty one has SQL's default.
 type Column struct {
 	Table  string // as SQL has it: invoices, or billing.invoices
 	Column string // a bigint; or a text, with Format
@@ -26,11 +26,13 @@ type Column struct {
 	AtCommit   bool   // number the row when its transaction commits, and hold the sequence for that long only
 }
 
-// Attach lets a column number itself: from then on an INSERT is all that is needed, from any stack, and its RETURNING has
-// the number. It takes over the numbers that the table has, and guards them against being written, changed and deleted.
+// Attach lets a column number itself. From then on an INSERT is all that is needed, from any stack, and its RETURNING
+// has the number. Attach takes over the numbers that the table has, and guards them against being written, changed
+// and deleted.
 //
-// conn has to be the table's owner. Attach locks the table against writers until its transaction ends. A column that
-// cannot be attached, or an expression that is wrong, is a [*pgconn.PgError] that says what to do.
+// The role of conn has to own the table. Attach blocks while others write to the table, and locks it against writers
+// until its transaction ends, which has to be READ COMMITTED. A column that cannot be attached, or an expression that
+// is wrong, is a [*pgconn.PgError] that says what to do.
 func Attach(ctx context.Context, conn db.DBTX, column Column) error {
 	err := db.New(conn).AttachGapless(ctx, db.AttachGaplessParams{
 		Target: column.Table, TargetColumn: column.Column, Name: column.Name, Initial: column.Initial,
@@ -50,8 +52,9 @@ func optional(text string) *string {
 	return &text
 }
 
-// Detach ends what [Attach] began. The numbers stay, and [Sequence.Next] may take from the column's sequences again. conn
-// has to be the table's owner; the table is locked until its transaction ends, which has to be READ COMMITTED.
+// Detach ends what [Attach] began. The numbers stay, and [Sequence.Next] may take from the column's sequences again.
+// The role of conn has to own the table. Detach blocks while others use the table, and locks it until its transaction
+// ends, which has to be READ COMMITTED.
 func Detach(ctx context.Context, conn db.DBTX, table, column string) error {
 	err := db.New(conn).DetachGapless(ctx, db.DetachGaplessParams{Target: table, TargetColumn: column})
 	if err != nil {
@@ -60,9 +63,9 @@ func Detach(ctx context.Context, conn db.DBTX, table, column string) error {
 	return nil
 }
 
-// Void notes that an issued number was cancelled, and why. It is never issued again; its row may be kept, or be deleted
-// from then on. It blocks as [Sequence.Next] does. A number that was not issued, that is void already, or an empty reason is
-// [ErrInvalid].
+// Void notes that an issued number was cancelled, and why. It is never issued again; its row may be kept, or be
+// deleted from then on. It blocks as [Sequence.Next] does. A number that was not issued or is void already, and an
+// empty reason, are [ErrInvalid].
 //
 // It needs EXECUTE on gapless.void_gapless, which grant_gapless does not give.
 func (s Sequence) Void(ctx context.Context, tx pgx.Tx, value int64, reason string) error {
@@ -73,9 +76,9 @@ func (s Sequence) Void(ctx context.Context, tx pgx.Tx, value int64, reason strin
 // Finding is a range of one sequence's numbers of which [Audit] has something to say.
 type Finding = db.AuditRow
 
-// Audit compares the journal, the attached columns and the voids of every sequence. It returns a [Finding] for each hole,
-// double, number that was never issued or was changed after issue, and void. Numbering is sound if each of them is Explained.
-// It reads one snapshot, and waits for nobody.
+// Audit compares the journal, the attached columns and the voids of every sequence. It returns a [Finding] for each
+// hole, double, number that was never issued or was changed after issue, and void. Numbering is sound if each of them
+// is Explained. It reads one snapshot, and waits for nobody.
 //
 // It needs EXECUTE on gapless.audit_gapless, which grant_gapless does not give.
 func Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {

@@ -1,8 +1,8 @@
-// Package gapless allocates numbers without holes in PostgreSQL, for invoices, cases, receipts: everything an
-// auditor counts.
+// Package gapless allocates numbers without holes in PostgreSQL, for invoices, cases, receipts: everything an auditor
+// counts.
 //
 // PostgreSQL's own sequences leave a hole whenever a transaction rolls back. A gapless sequence allocates inside the
-// caller's transaction, so that its numbers roll back with it:
+// caller's transaction, so its numbers roll back with it:
 //
 //	var Invoices = gapless.NewSequence("invoice")
 //
@@ -18,34 +18,34 @@
 // # What it promises
 //
 // For one sequence, at every moment, the values in committed transactions are contiguous: no hole, no double. They
-// are committed in their order: who can see a value can see every one before it. A rollback, of a transaction or of a
-// savepoint, gives its values back. This holds after a crash, under every isolation level, and for every client of
-// the SQL functions.
+// are committed in their order: a transaction that can see a value can see every one before it. A rollback, of a
+// transaction or of a savepoint, gives its values back. This holds after a crash, under every isolation level, and
+// for every client of the SQL functions.
 //
-// It holds for rows that are written in the transaction that allocated their number. So allocation takes a
-// [pgx.Tx] and never a pool: in autocommit, a number whose row is not written is lost, and that does not compile here.
+// It holds for rows that are written in the transaction that allocated their number. So allocation takes a [pgx.Tx]
+// and never a pool: in autocommit, a number whose row is not written is lost, and that does not compile here.
 //
 // # What it costs
 //
 // Transactions that take from the same sequence run one after the other, from the allocation to the commit. Allocate
 // late, commit soon, and give each series that needs no common order a sequence of its own: distinct sequences never
-// wait for each other. Who may not wait calls [Sequence.TryNext].
+// wait for each other. [Sequence.TryNext] does not wait.
 //
 // # Commits
 //
-// [InTx] retries what PostgreSQL asks to be retried. When the answer to COMMIT is lost, it finds out what became of the
-// transaction, instead of guessing: a guess could issue two invoices for one order.
+// [InTx] retries what PostgreSQL asks to be retried. When the answer to COMMIT is lost, it finds out what became of
+// the transaction, instead of guessing: a guess could issue two invoices for one order.
 //
-// One sequence commits one flush at a time, since the lock is held until the commit is durable. A [GroupCommitter] gives the
-// lock up earlier, and acknowledges many commits with one flush. [CommitBatch] has the last statements sent together with
-// COMMIT, so that the lock is held for no round trip.
+// One sequence commits one flush at a time, since the lock is held until the commit is durable. A [GroupCommitter]
+// gives the lock up earlier, and acknowledges many commits with one flush. [CommitBatch] sends the last statements
+// together with COMMIT, so that the lock is held for no round trip.
 //
 // # Columns that number themselves
 //
-// [Attach] lets a column of a table number itself: from then on an INSERT is all that is needed, from any stack, and its
-// RETURNING has the number. A row that does not arrive takes none, and a number cannot be written by hand, changed or lost
-// by a DELETE. [Sequence.Void] cancels a number with a reason, and [Audit] returns what the journal and the rows do not
-// agree in, explained or not.
+// [Attach] lets a column of a table number itself. From then on an INSERT is all that is needed, from any stack, and
+// its RETURNING has the number. A row that does not arrive takes none. A number cannot be written by hand, changed,
+// or lost by a DELETE. [Sequence.Void] cancels a number with a reason, and [Audit] returns what the journal and the
+// rows do not agree in, explained or not.
 //
 // # The database
 //

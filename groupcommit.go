@@ -13,15 +13,16 @@ import (
 )
 
 // GroupCommitter runs transactions whose commits share their flushes, so that one sequence is not held to one flush a
-// number: a transaction gives its locks up before it is durable, and one flush acknowledges all that have
-// committed meanwhile. [GroupCommitter.InTx] returns when its own is durable, and replicated if commits are.
+// number. A transaction gives its locks up before it is durable, and one flush acknowledges all that have committed
+// meanwhile. [GroupCommitter.InTx] returns when its own is durable, and replicated if commits are.
 //
-// Gaplessness is not at risk, since a crash loses a suffix of the commits, and nobody has been told of those. (Early
-// lock release: Johnson et al., "Aether", PVLDB 2010.) The one difference to [InTx]: another session can read a row a moment
-// before it is durable.
+// A crash loses a suffix of the commits, and nobody has been told of those, so it leaves no hole. (Early lock
+// release: Johnson et al., "Aether", PVLDB 2010.) The one difference to [InTx]: another session can read a row a
+// moment before it is durable.
 //
-// A few connections are the fastest for one sequence, since they queue for its lock: let the pool have 2 to 8 for any number
-// of goroutines; more, where transactions wait for something else as well, so that some are always ready to commit. A connection goes back to the pool before its transaction waits for the flush.
+// Give the pool 2 to 8 connections, for any number of goroutines: a few are the fastest for one sequence, since they
+// queue for its lock. Give it more where transactions wait for something else as well, so that some are always ready
+// to commit. A connection goes back to the pool before its transaction waits for the flush.
 //
 // A GroupCommitter can be used by many goroutines. Make it with [NewGroupCommitter], and Close it.
 type GroupCommitter struct {
@@ -47,14 +48,15 @@ type groupOptions struct {
 	fsyncOff      bool
 }
 
-// WithFlusherConfig sets how the flusher connects. Defaults to the pool's configuration. Give a direct connection to the
-// same server where the pool's go through a transaction pooler, such as PgBouncer in its mode "transaction".
+// WithFlusherConfig sets how the connection for flushes is made. Defaults to the pool's configuration. Give a direct
+// connection to the same server where the pool's go through a transaction pooler, such as PgBouncer in its mode
+// "transaction".
 func WithFlusherConfig(config *pgx.ConnConfig) GroupOption {
 	return func(o *groupOptions) { o.flusherConfig = config }
 }
 
-// WithFsyncOff accepts a server whose setting fsync is off: nothing that it commits survives a crash of its machine, but
-// tests can run on it. Defaults to refusing it.
+// WithFsyncOff accepts a server whose setting fsync is off: nothing that it commits survives a crash of its machine,
+// but tests can run on it. Defaults to refusing it.
 func WithFsyncOff() GroupOption {
 	return func(o *groupOptions) { o.fsyncOff = true }
 }
@@ -62,11 +64,12 @@ func WithFsyncOff() GroupOption {
 // ErrClosed is what [GroupCommitter.InTx] and [GroupCommitter.Send] return when the group committer is closed.
 var ErrClosed = errors.New("gapless: the group committer is closed")
 
-// NewGroupCommitter returns a group committer whose transactions run on the pool's connections. It opens one connection of
-// its own for the flushes, outside of the pool, and starts one goroutine, which [GroupCommitter.Close] ends.
+// NewGroupCommitter returns a group committer whose transactions run on the pool's connections. It opens one
+// connection of its own for the flushes, outside of the pool, and starts one goroutine. [GroupCommitter.Close] ends
+// both.
 //
-// It refuses a server on which fsync is off, a standby, and a pooler that may give the flusher another backend from one
-// statement to the next.
+// It refuses a server on which fsync is off, a standby, and a pooler that may give the flusher another backend from
+// one statement to the next.
 func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOption) (*GroupCommitter, error) {
 	from, err := sourceOf(pool)
 	if err != nil {
@@ -82,10 +85,11 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 	return c, nil
 }
 
-// InTx is [InTx], on the committer's pool and with its shared flushes. It blocks until the transaction is durable, or ctx ends.
+// InTx is [InTx], on the committer's pool and with its shared flushes. It blocks until the transaction is durable, or
+// ctx ends.
 //
-// When ctx ends after COMMIT has been answered, or the connection of the flushes breaks, the transaction's outcome is found out
-// as [InTx] does it. After [GroupCommitter.Close], InTx returns [ErrClosed].
+// When ctx ends after COMMIT has been answered, or the connection of the flushes breaks, the transaction's outcome is
+// found out as [InTx] does it. After [GroupCommitter.Close], InTx returns [ErrClosed].
 func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx pgx.Tx) error, opts ...TxOption) error {
 	if err := c.enter(); err != nil {
 		return err
@@ -123,8 +127,8 @@ func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn fun
 	})
 }
 
-// Close waits until every call of InTx and Send that has begun has returned, and closes the flusher's connection. They return
-// [ErrClosed] from now on. Close the pool afterwards. Close can be called again.
+// Close waits until every call of InTx and Send that has begun has returned, and closes the connection for flushes.
+// Later calls return [ErrClosed]. Close the pool afterwards. Close can be called again.
 func (c *GroupCommitter) Close() {
 	c.mu.Lock()
 	c.closed = true

@@ -15,20 +15,22 @@ import (
 	"github.com/pggapless/gapless/internal/retry"
 )
 
-// Send runs the statements of a batch in one transaction, commits it, and returns when that is durable. It is the fastest
-// way to issue many numbers of one sequence: what several callers send at the same time runs, one batch after the other,
-// in a single transaction, and so shares its messages and its commit as well as its flush.
+// Send runs the statements of a batch in one transaction, commits it, and returns when that is durable. It is the
+// fastest way to issue many numbers of one sequence. What several callers send at the same time runs in a single
+// transaction, one batch after the other. So they share messages and commit as well as the flush.
 //
-// When a statement of anybody's fails, that transaction is rolled back, and each batch is run in one of its own; so a failure
-// is its caller's alone. The batches of others should not be felt otherwise either, but for this: now() and the transaction's
-// id are common, rows of batches before are visible, and what lasts until the transaction's end lasts for the batches after. So do
-// not send SET LOCAL, SET CONSTRAINTS, SAVEPOINT, advisory transaction locks or anything else that changes the transaction; send
-// statements that insert, update and read. [GroupCommitter.InTx] has a transaction for itself.
+// When a statement of any batch fails, that transaction is rolled back, and each batch is run in one of its own. So a
+// failure is its caller's alone. Otherwise a batch notices the others only in this: now() and the transaction's id
+// are common, rows of batches before are visible, and what lasts until the transaction's end lasts for the batches
+// after. So do not send SET LOCAL, SET CONSTRAINTS, SAVEPOINT, advisory transaction locks or anything else that
+// changes the transaction. Send statements that insert, update and read. [GroupCommitter.InTx] has a transaction for
+// itself.
 //
-// The callbacks of the batch are run as pgx does it, by another goroutine while Send waits, and again when the batch is run again.
-// Believe in what they read once Send has returned nil. Errors: those of the statements, retried as [InTx] does; [ErrCommitted],
-// when a callback failed or what it was to read was lost; [ErrOutcomeUnknown], also when ctx ends after the batch was sent;
-// [ErrClosed]. A batch must not be sent twice.
+// The callbacks of the batch are run as pgx does it, by another goroutine while Send waits, and again when the batch
+// is run again. Use what they read only when Send has returned nil. A batch must not be sent twice.
+//
+// Errors: those of the statements, retried as [InTx] does; [ErrCommitted], when a callback failed or what it was to
+// read was lost; [ErrOutcomeUnknown], also when ctx ends after the batch was sent; [ErrClosed].
 func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
 	if err := c.enter(); err != nil {
 		return err

@@ -10,8 +10,8 @@ import (
 	"github.com/pggapless/gapless/internal/client"
 )
 
-// Sequence is a gapless sequence: its name and how it begins and cycles. It holds no connection and no state, so
-// it can be a package variable and be used by many goroutines. Make it with [NewSequence].
+// Sequence is a gapless sequence: its name, and how it begins and cycles. It holds no connection and no state, so it
+// can be a package variable and be used by many goroutines. Make it with [NewSequence].
 type Sequence struct {
 	args client.Arguments
 }
@@ -31,8 +31,8 @@ func WithReset(value int64) SequenceOption {
 	return func(args *client.Arguments) { args.Reset = &value }
 }
 
-// NewSequence returns the sequence of that name. It does not touch the database: SQL makes the sequence when its
-// first value is allocated, and refuses a bad name or option then.
+// NewSequence returns the sequence of that name. It does not touch the database: the first allocation makes the
+// sequence, and refuses a bad name or option.
 func NewSequence(name string, opts ...SequenceOption) Sequence {
 	args := client.Arguments{Name: name}
 	for _, opt := range opts {
@@ -46,8 +46,8 @@ func (s Sequence) Name() string { return s.args.Name }
 
 // Next allocates the next value in tx. Write it to a row in the same transaction: a rollback gives it back.
 //
-// It blocks while another transaction has the sequence, until ctx or PostgreSQL's lock_timeout ends; from then on,
-// tx has the sequence until it ends, so commit soon. When ctx ends first, pgx closes the connection, but its backend
+// It blocks while another transaction has the sequence, until ctx or PostgreSQL's lock_timeout ends. From then on, tx
+// has the sequence until it ends, so commit soon. When ctx ends first, pgx closes the connection, but its backend
 // notices only when its turn comes; with pgconn's CancelRequestContextWatcherHandler it leaves the queue at once.
 //
 // Errors: [ErrLocked] after lock_timeout, [ErrInvalid], [ErrExhausted], [ErrAttached]; SQLSTATE 40001 and 40P01,
@@ -56,7 +56,7 @@ func (s Sequence) Next(ctx context.Context, tx pgx.Tx) (int64, error) {
 	return s.next(ctx, tx, false)
 }
 
-// TryNext is [Sequence.Next] that does not wait: where another transaction has the sequence it returns [ErrLocked],
+// TryNext is [Sequence.Next] that does not wait. It returns [ErrLocked] where another transaction has the sequence,
 // also for the very first value.
 func (s Sequence) TryNext(ctx context.Context, tx pgx.Tx) (int64, error) {
 	return s.next(ctx, tx, true)
@@ -75,8 +75,8 @@ func (s Sequence) NextBatch(ctx context.Context, tx pgx.Tx, size int64) ([]int64
 	return s.nextBatch(ctx, tx, size, false)
 }
 
-// TryNextBatch is [Sequence.NextBatch] that does not wait: where another transaction has the sequence it returns
-// [ErrLocked].
+// TryNextBatch is [Sequence.NextBatch] that does not wait. It returns [ErrLocked] where another transaction has the
+// sequence.
 func (s Sequence) TryNextBatch(ctx context.Context, tx pgx.Tx, size int64) ([]int64, error) {
 	return s.nextBatch(ctx, tx, size, true)
 }
@@ -94,8 +94,8 @@ func (s Sequence) Values(ctx context.Context, tx pgx.Tx) iter.Seq2[int64, error]
 	return client.Values(func() (int64, error) { return s.Next(ctx, tx) })
 }
 
-// Last returns the newest value that conn sees, and whether there is one. It takes no lock and never waits for an
-// allocation, so another transaction may be past it already. In a transaction, its own values count.
+// Last returns the newest value that conn sees, and whether there is one. In a transaction, its own values count. It
+// takes no lock and never waits for an allocation, so another transaction may be past it already.
 func (s Sequence) Last(ctx context.Context, conn db.DBTX) (value int64, ok bool, err error) {
 	last, err := db.New(conn).LastGapless(ctx, s.args.Name)
 	if err != nil || last == nil {
@@ -104,8 +104,8 @@ func (s Sequence) Last(ctx context.Context, conn db.DBTX) (value int64, ok bool,
 	return *last, true, nil
 }
 
-// Peek returns what [Sequence.Next] would give now: a preview and not a promise, since it takes no lock. It returns
-// [ErrExhausted] where Next would.
+// Peek returns what [Sequence.Next] would give now. It takes no lock, so it is a preview and not a promise. It
+// returns [ErrExhausted] where Next would.
 func (s Sequence) Peek(ctx context.Context, conn db.DBTX) (int64, error) {
 	value, err := db.New(conn).PeekGapless(ctx, db.PeekGaplessParams{
 		Name: s.args.Name, Initial: s.args.Initial, Reset: s.args.Reset,
@@ -113,8 +113,8 @@ func (s Sequence) Peek(ctx context.Context, conn db.DBTX) (int64, error) {
 	return value, client.Wrap(s.args.Name, err)
 }
 
-// Delete forgets the sequence and its journal, and returns whether it existed. The next call of [Sequence.Next] begins
-// anew, so numbers already used come again. It blocks as Next does. Where a column numbers itself from the
+// Delete forgets the sequence and its journal, and returns whether it existed. The next call of [Sequence.Next]
+// begins anew, so numbers already used come again. It blocks as Next does. Where a column numbers itself from the
 // sequence it returns [ErrAttached].
 //
 // It needs EXECUTE on gapless.delete_gapless, which grant_gapless does not give.
@@ -122,8 +122,8 @@ func (s Sequence) Delete(ctx context.Context, tx pgx.Tx) (bool, error) {
 	return s.delete(ctx, tx, false)
 }
 
-// TryDelete is [Sequence.Delete] that does not wait: where another transaction has the sequence it returns
-// [ErrLocked].
+// TryDelete is [Sequence.Delete] that does not wait. It returns [ErrLocked] where another transaction has the
+// sequence.
 func (s Sequence) TryDelete(ctx context.Context, tx pgx.Tx) (bool, error) {
 	return s.delete(ctx, tx, true)
 }
@@ -133,9 +133,9 @@ func (s Sequence) delete(ctx context.Context, tx pgx.Tx, nowait bool) (bool, err
 	return existed, client.Wrap(s.args.Name, err)
 }
 
-// Adopt takes over numbering that exists already, from another system or a restored backup: the next value is last+1.
-// It makes the sequence if there is none, and only ever moves it forward; back is [ErrInvalid], and to where it
-// is already does nothing. It blocks as [Sequence.Next] does.
+// Adopt takes over numbering that exists, from another system or a restored backup: the next value is last+1. It
+// makes the sequence if there is none, and only ever moves it forward; back is [ErrInvalid], and to where it is
+// already does nothing. It blocks as [Sequence.Next] does.
 //
 // It needs EXECUTE on gapless.adopt_gapless, which grant_gapless does not give.
 func (s Sequence) Adopt(ctx context.Context, tx pgx.Tx, last int64) error {

@@ -14,9 +14,9 @@ import (
 	"github.com/pggapless/gapless/internal/retry"
 )
 
-// CommitBatch returns the batch of statements that [InTx], or [GroupCommitter.InTx], sends together with COMMIT when fn has
-// returned nil, so that they cost no round trip of their own. tx is what fn was given; of any other transaction it is an
-// empty batch that nobody sends.
+// CommitBatch returns the batch of statements that [InTx], or [GroupCommitter.InTx], sends together with COMMIT when
+// fn has returned nil, so that they cost no round trip of their own. tx is what fn was given; for any other
+// transaction, CommitBatch returns an empty batch that nobody sends.
 //
 // A number that is allocated there is locked for no round trip:
 //
@@ -26,10 +26,13 @@ import (
 //	).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
 //	return nil
 //
-// When one of the statements fails, or COMMIT does, the transaction is rolled back, and run again where PostgreSQL asks for that.
-// The callback of a statement runs when its result has come, which is when COMMIT has been sent: InTx returns an error of theirs as an
-// [ErrCommitted], but does not undo the transaction for it, nor run it again; and an ErrCommitted, too, where it finds out that the
-// transaction has committed whose answers were lost. Believe in what a callback read once InTx has returned nil.
+// When one of the statements fails, or COMMIT does, the transaction is rolled back, and run again where PostgreSQL
+// asks for that.
+//
+// The callback of a statement runs when its result has come, which is after COMMIT has been sent. So an error of a
+// callback does not undo the transaction, nor run it again: InTx returns it as an [ErrCommitted]. InTx returns an
+// ErrCommitted, too, where it finds out that a transaction has committed whose results were lost. Use what a callback
+// read only when InTx has returned nil.
 //
 // Where commits wait for a standby, the batch goes ahead of COMMIT, by one round trip, except in a [GroupCommitter].
 func CommitBatch(tx pgx.Tx) *pgx.Batch {

@@ -22,8 +22,8 @@ type TxOption func(*retry.Options)
 
 // WithIsolation sets the transaction's isolation level. Defaults to the server's (default_transaction_isolation).
 //
-// Under READ COMMITTED callers wait for each other and succeed. Under REPEATABLE READ and SERIALIZABLE whoever waited
-// gets 40001 and is retried, which costs more the more callers there are.
+// Under READ COMMITTED callers wait for each other and succeed. Under REPEATABLE READ and SERIALIZABLE a caller that
+// waited gets 40001 and is retried, which costs more the more callers there are.
 func WithIsolation(level pgx.TxIsoLevel) TxOption {
 	return func(o *retry.Options) { o.Isolation = level }
 }
@@ -33,27 +33,28 @@ func WithMaxAttempts(attempts int) TxOption {
 	return func(o *retry.Options) { o.Attempts = attempts }
 }
 
-// WithRetryLocked retries [ErrLocked] (SQLSTATE 55P03) as well. Defaults to returning it: who calls
-// [Sequence.TryNext] wants to know.
+// WithRetryLocked retries [ErrLocked] (SQLSTATE 55P03) as well. Defaults to returning it, which callers of
+// [Sequence.TryNext] want.
 func WithRetryLocked() TxOption {
 	return func(o *retry.Options) { o.Locked = true }
 }
 
-// InTx runs fn in a transaction and commits it. If fn returns an error or panics, it rolls back, which gives the
-// values that fn allocated back, and returns that error.
+// InTx runs fn in a transaction and commits it. If fn returns an error or panics, InTx rolls back, which gives back
+// the values that fn allocated, and returns that error.
 //
 // It runs the whole of fn again when PostgreSQL asks for that (SQLSTATE 40001 or 40P01, from fn or from COMMIT),
 // after a wait that grows at random up to half a second, until [WithMaxAttempts] or the end of ctx. So fn must have
-// no effect outside tx that may not happen twice. fn must not commit, roll back or keep tx; what it puts into
+// no effect outside tx that may not happen twice. fn must not commit, roll back or keep tx. What it puts into
 // [CommitBatch] is sent together with COMMIT.
 //
 // A COMMIT that PostgreSQL turned into a ROLLBACK, because fn went on after a failed statement, is
 // [pgx.ErrTxCommitRollback].
 //
-// When the answer to COMMIT is lost (the connection broke, the server crashed, ctx ended), or says that a synchronous standby
-// was not waited for, InTx asks the server on a new connection what became of the transaction, and waits while it is still
-// running there. It returns nil if it committed, after it has made sure that it is durable; runs fn again if it is certain that
-// it did not; and returns [ErrOutcomeUnknown] if that cannot be found out, within a minute, or 5 seconds after the end of ctx.
+// The answer to COMMIT can be lost: the connection broke, the server crashed, ctx ended, or a synchronous standby was
+// not waited for. InTx then asks the server on a new connection what became of the transaction, and waits while it is
+// still running there. If it committed, InTx makes sure that it is durable, and returns nil, or [ErrCommitted] where
+// results were lost. If it certainly did not, InTx runs fn again. If that cannot be found out within a minute, or 5
+// seconds after the end of ctx, InTx returns [ErrOutcomeUnknown].
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts ...TxOption) error {
 	options := retry.NewOptions(opts)
 	from, err := sourceOf(conn)
@@ -66,8 +67,8 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts .
 	})
 }
 
-// run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not durable
-// yet. Without an error, or with a retry.ErrCommitted, it returns the transaction.
+// run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not
+// durable yet. Without an error, or with a retry.ErrCommitted, it returns the transaction.
 func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flusher, fn func(tx pgx.Tx) error) (*transaction, error) {
 	conn, release, err := from.acquire(ctx)
 	if err != nil {

@@ -1,8 +1,8 @@
 // Package migrate installs and upgrades schema gapless in a database.
 //
-// It runs the tern migrations that are embedded in this module, in process: [Up] does what
-// `tern migrate` does with the tern.conf of this module's repository. The version stands in
-// [VersionTable], apart from the one of an application that uses tern itself.
+// It runs the tern migrations that are embedded in this module, in process: [Up] does what `tern migrate` does with
+// the tern.conf of this module's repository. The version is kept in [VersionTable], apart from the one of an
+// application that uses tern itself.
 package migrate
 
 import (
@@ -19,20 +19,21 @@ import (
 // VersionTable holds the number of the newest migration that a database has.
 const VersionTable = sql.VersionTable
 
-// ErrNewer is the error of [Up] for a database that a newer release has migrated. Nothing is changed; whether this
-// release works with it is for the caller to decide.
+// ErrNewer is the error of [Up] for a database that a newer release has migrated. Nothing is changed; the caller
+// decides whether this release works with it.
 var ErrNewer = errors.New("the database was migrated by a newer release")
 
 // Up installs the schema, or brings it up to date; on a database that is up to date it changes nothing. Each
 // migration is a transaction of its own, so conn must not be in one.
 //
-// It blocks while another session migrates this database: tern takes a session-level advisory lock, so conn must
-// not be behind a transaction pooler. Session settings of conn are reset. The role needs CREATE on the database and
-// on schema public, as the database's owner has, and needs not be a superuser. It becomes the owner of the schema, and
-// only the owner can upgrade it.
+// It blocks while another session migrates this database. tern takes a session-level advisory lock for that, so conn
+// must not be behind a transaction pooler. Session settings of conn are reset.
 //
-// Errors: [ErrNewer]; PostgreSQL's, as a [*pgconn.PgError] (by [errors.As]), such as 42P06 where the database has another
-// schema of that name, and 42501 where another role owns [VersionTable]. That of a migration names it.
+// The role needs CREATE on the database and on schema public, as the database's owner has, and need not be a
+// superuser. It becomes the owner of the schema, and only the owner can upgrade it.
+//
+// Errors: [ErrNewer]; PostgreSQL's, as a [*pgconn.PgError] (by [errors.As]), such as 42P06 where the database has
+// another schema of that name, and 42501 where another role owns [VersionTable]. The error of a migration names it.
 func Up(ctx context.Context, conn *pgx.Conn) error {
 	if conn.PgConn().TxStatus() != 'I' {
 		return errors.New("migrate: the connection is in a transaction; end it first")

@@ -2,8 +2,8 @@
 // bun).
 //
 // Open the database with pgx's driver, "pgx" of github.com/jackc/pgx/v5/stdlib: errors are told apart by its
-// [*pgconn.PgError]. What the calls promise, when they block and what they return is said at the same names in package
-// gapless; the options and the errors are that package's own.
+// [*pgconn.PgError]. The options and the errors are package gapless's own. What a call promises, when it blocks and
+// what it returns is said at the same name there.
 package stdlib
 
 import (
@@ -127,9 +127,9 @@ type TxBeginner interface {
 // InTx runs fn in a transaction, commits it, and runs it again when PostgreSQL asks for that; see [gapless.InTx]. The
 // transaction is rolled back when ctx ends, as [sql.DB.BeginTx] says.
 //
-// Two things are otherwise than there. Marking the transaction, so that its outcome can be found when the answer to COMMIT is
-// lost, costs a round trip of its own; and database/sql hides the warning that a synchronous standby was not waited for.
-// With a [*sql.Conn] there is no other connection to ask on: a lost answer is [gapless.ErrOutcomeUnknown].
+// Three things differ from there. Marking the transaction, so that its outcome can be found when the answer to COMMIT
+// is lost, costs a round trip of its own. database/sql hides the warning that a synchronous standby was not waited
+// for. With a [*sql.Conn] there is no other connection to ask on: a lost answer is [gapless.ErrOutcomeUnknown].
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error {
 	options := retry.NewOptions(opts)
 	isolation, err := isolationLevel(options.Isolation)
