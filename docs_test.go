@@ -30,8 +30,8 @@ func TestTheSQLInTheDocumentationRuns(t *testing.T) {
 	files, err := filepath.Glob("docs/*.md")
 	require.NoError(t, err)
 	for _, file := range files {
-		if file == "docs/operations.md" {
-			continue // operations_test.go runs it, part by part
+		if file == "docs/operations.md" || file == "docs/start.md" {
+			continue // operations_test.go runs the one, part by part; the other is pasted, below
 		}
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
@@ -71,14 +71,20 @@ func TestTheSQLInTheDocumentationRuns(t *testing.T) {
 // TestTheREADMECanBePastedFromTopToBottom runs what is in README.md, in a database that has nothing but the schema.
 func TestTheREADMECanBePastedFromTopToBottom(t *testing.T) {
 	t.Parallel()
+	runPasted(t, pgtest.New(t), readPage(t, "README.md"), false)
+}
+
+// TestTheStartCanBePastedFromTopToBottom runs docs/start.md likewise, which ends with uninstalling.
+func TestTheStartCanBePastedFromTopToBottom(t *testing.T) {
+	t.Parallel()
 	database := pgtest.New(t)
-	runPasted(t, database, readREADME(t), false)
+	runPasted(t, database, readPage(t, "docs/start.md"), false)
 	require.Empty(t, texts(connect(t, database), leftOfGapless))
 }
 
-func readREADME(t *testing.T) []documentedStatement {
+func readPage(t *testing.T, file string) []documentedStatement {
 	t.Helper()
-	text, err := os.ReadFile("README.md")
+	text, err := os.ReadFile(file)
 	require.NoError(t, err)
 	return requireStatements(t, string(text))
 }
@@ -91,8 +97,8 @@ const leftOfGapless = `
 	UNION ALL SELECT 'type ' || typname FROM pg_type WHERE typname ~ '^_?gapless'
 	UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname ~ '^gapless'`
 
-// TestUninstallingAsTheREADMESaysLeavesNothingInTheWay has columns of every kind attached.
-func TestUninstallingAsTheREADMESaysLeavesNothingInTheWay(t *testing.T) {
+// TestUninstallingAsDocumentedLeavesNothingInTheWay has columns of every kind attached.
+func TestUninstallingAsDocumentedLeavesNothingInTheWay(t *testing.T) {
 	t.Parallel()
 	s := connect(t, pgtest.New(t))
 	numbered(s)
@@ -106,7 +112,7 @@ func TestUninstallingAsTheREADMESaysLeavesNothingInTheWay(t *testing.T) {
 	s.do(`INSERT INTO "other %s"."_Odd 'name" (id) VALUES (1), (2)`)
 	require.NotEmpty(t, texts(s, leftOfGapless))
 
-	all := readREADME(t)
+	all := readPage(t, "docs/start.md")
 	first := slices.IndexFunc(all, func(d documentedStatement) bool { return strings.Contains(d.sql, "gapless.detach_gapless") })
 	end := slices.IndexFunc(all[first:], func(d documentedStatement) bool { return strings.HasPrefix(d.sql, "COMMIT") })
 	for _, statement := range all[first-1 : first+end+1] {
