@@ -29,8 +29,8 @@ func TestTheSQLInTheDocumentationRuns(t *testing.T) {
 	files, err := filepath.Glob("../../docs/*.md")
 	require.NoError(t, err)
 	for _, file := range files {
-		if file == "../../docs/operations.md" {
-			continue // operations_test.go runs it, part by part
+		if file == "../../docs/operations.md" || file == "../../docs/start.md" {
+			continue // package operations runs the one, part by part; the other is pasted, below
 		}
 		t.Run(file, func(t *testing.T) {
 			t.Parallel()
@@ -70,14 +70,20 @@ func TestTheSQLInTheDocumentationRuns(t *testing.T) {
 // TestTheREADMECanBePastedFromTopToBottom runs what is in README.md, in a database that has nothing but the schema.
 func TestTheREADMECanBePastedFromTopToBottom(t *testing.T) {
 	t.Parallel()
+	pg.RunPasted(t, pgtest.New(t), readPage(t, "README.md"), false)
+}
+
+// TestTheStartCanBePastedFromTopToBottom runs docs/start.md likewise, which ends with uninstalling.
+func TestTheStartCanBePastedFromTopToBottom(t *testing.T) {
+	t.Parallel()
 	database := pgtest.New(t)
-	pg.RunPasted(t, database, readREADME(t), false)
+	pg.RunPasted(t, database, readPage(t, "docs/start.md"), false)
 	require.Empty(t, sqltest.Texts(sqltest.Connect(t, database), leftOfGapless))
 }
 
-func readREADME(t *testing.T) []pg.Statement {
+func readPage(t *testing.T, file string) []pg.Statement {
 	t.Helper()
-	text, err := os.ReadFile("../../README.md")
+	text, err := os.ReadFile("../../" + file)
 	require.NoError(t, err)
 	return pg.RequireStatements(t, string(text))
 }
@@ -90,8 +96,8 @@ const leftOfGapless = `
 	UNION ALL SELECT 'type ' || typname FROM pg_type WHERE typname ~ '^_?gapless'
 	UNION ALL SELECT 'schema ' || nspname FROM pg_namespace WHERE nspname ~ '^gapless'`
 
-// TestUninstallingAsTheREADMESaysLeavesNothingInTheWay has columns of every kind attached.
-func TestUninstallingAsTheREADMESaysLeavesNothingInTheWay(t *testing.T) {
+// TestUninstallingAsDocumentedLeavesNothingInTheWay has columns of every kind attached.
+func TestUninstallingAsDocumentedLeavesNothingInTheWay(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
 	pg.Numbered(s)
@@ -105,7 +111,7 @@ func TestUninstallingAsTheREADMESaysLeavesNothingInTheWay(t *testing.T) {
 	s.Do(`INSERT INTO "other %s"."_Odd 'name" (id) VALUES (1), (2)`)
 	require.NotEmpty(t, sqltest.Texts(s, leftOfGapless))
 
-	all := readREADME(t)
+	all := readPage(t, "docs/start.md")
 	first := slices.IndexFunc(all, func(d pg.Statement) bool { return strings.Contains(d.SQL, "gapless.detach_gapless") })
 	end := slices.IndexFunc(all[first:], func(d pg.Statement) bool { return strings.HasPrefix(d.SQL, "COMMIT") })
 	for _, statement := range all[first-1 : first+end+1] {

@@ -116,7 +116,7 @@ func newOperationsShell(t *testing.T, url string) operationsShell {
 func (s operationsShell) withGapless() operationsShell {
 	s.t.Helper()
 	folder := s.t.TempDir()
-	built, err := exec.CommandContext(s.t.Context(), "go", "build", "-o", filepath.Join(folder, "gapless"), "./cmd/gapless").CombinedOutput()
+	built, err := exec.CommandContext(s.t.Context(), "go", "build", "-o", filepath.Join(folder, "gapless"), "../../cmd/gapless").CombinedOutput()
 	require.NoError(s.t, err, "%s", built)
 	s.path = folder + string(filepath.ListSeparator) + s.path
 	return s
