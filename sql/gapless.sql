@@ -324,12 +324,11 @@ COMMENT ON COLUMN gapless.holders.query IS 'The backend''s current or latest sta
 
 -- Migration 002_install_functions.sql
 
--- The functions of sql/functions, as this migration installs them: the copy in snapshots/002.
+-- The functions of sql/functions, as this migration installs them.
 SET LOCAL search_path = pg_catalog, pg_temp;
 -- -- The functions of schema gapless, in an order in which each finds those that it needs at its making.
--- The includes stand behind comment marks for sqlc, which does not run tern's templates.
 
--- -- check_name: private; refuses what cannot be the name of a sequence.
+-- check_name: private; refuses what cannot be the name of a sequence.
 --
 -- Locks nothing. Raises 22004 when the name is NULL, 22023 when it is empty or has more than 255 bytes.
 CREATE OR REPLACE FUNCTION gapless.check_name(
@@ -359,7 +358,7 @@ COMMENT ON FUNCTION gapless.check_name IS
 
 REVOKE ALL ON FUNCTION gapless.check_name FROM PUBLIC;
 
--- -- check_reset: private; refuses a cycle that has no value.
+-- check_reset: private; refuses a cycle that has no value.
 --
 -- Locks nothing. Raises 22023 when reset is not above initial.
 CREATE OR REPLACE FUNCTION gapless.check_reset(
@@ -386,7 +385,7 @@ COMMENT ON FUNCTION gapless.check_reset IS
 
 REVOKE ALL ON FUNCTION gapless.check_reset FROM PUBLIC;
 
--- -- raise_exhausted: private; the error for a sequence that has not that many values left (2200H).
+-- raise_exhausted: private; the error for a sequence that has not that many values left (2200H).
 CREATE OR REPLACE FUNCTION gapless.raise_exhausted(
     name text,
     size bigint
@@ -408,7 +407,7 @@ COMMENT ON FUNCTION gapless.raise_exhausted IS
 
 REVOKE ALL ON FUNCTION gapless.raise_exhausted FROM PUBLIC;
 
--- -- raise_locked: private; the error for a sequence that another transaction holds (55P03).
+-- raise_locked: private; the error for a sequence that another transaction holds (55P03).
 CREATE OR REPLACE FUNCTION gapless.raise_locked(
     name text
 ) RETURNS void
@@ -428,7 +427,7 @@ COMMENT ON FUNCTION gapless.raise_locked IS
 
 REVOKE ALL ON FUNCTION gapless.raise_locked FROM PUBLIC;
 
--- -- raise_stale: private; the error for a sequence that is ahead of the transaction's snapshot (40001).
+-- raise_stale: private; the error for a sequence that is ahead of the transaction's snapshot (40001).
 CREATE OR REPLACE FUNCTION gapless.raise_stale(
     name text
 ) RETURNS void
@@ -448,7 +447,7 @@ COMMENT ON FUNCTION gapless.raise_stale IS
 
 REVOKE ALL ON FUNCTION gapless.raise_stale FROM PUBLIC;
 
--- -- successor: private; the one rule of which value follows another.
+-- successor: private; the one rule of which value follows another.
 --
 -- NULL when there is none, past 2^63-1. Plain SQL without SET, so that the planner inlines it into the
 -- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it has a predecessor.
@@ -470,7 +469,7 @@ COMMENT ON FUNCTION gapless.successor IS
 
 REVOKE ALL ON FUNCTION gapless.successor FROM PUBLIC;
 
--- -- lock_sequence: private; locks a sequence until the transaction, or the savepoint, ends.
+-- lock_sequence: private; locks a sequence until the transaction, or the savepoint, ends.
 --
 -- Returns false when there is none. With nowait it raises 55P03 when another transaction has the lock;
 -- without, it waits, as long as lock_timeout allows.
@@ -510,7 +509,7 @@ COMMENT ON FUNCTION gapless.lock_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.lock_sequence FROM PUBLIC;
 
--- -- open_sequence: private; locks a sequence until the transaction ends, and makes it if there is none.
+-- open_sequence: private; locks a sequence until the transaction ends, and makes it if there is none.
 --
 -- Returns whether it made it. Waits for a transaction that has the lock or is making the same sequence,
 -- as long as lock_timeout allows; with nowait it raises 55P03 instead, where the sequence is being made after a
@@ -564,7 +563,7 @@ COMMENT ON FUNCTION gapless.open_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.open_sequence FROM PUBLIC;
 
--- -- attached_column: private; the column that a sequence row's target and target_column mean, as schema.table.column.
+-- attached_column: private; the column that a sequence row's target and target_column mean, as schema.table.column.
 --
 -- Locks nothing. NULL if there is no such table any more (whatever an older snapshot shows), or its column is detached: pg_trigger
 -- is the registry.
@@ -591,7 +590,7 @@ COMMENT ON FUNCTION gapless.attached_column IS
 
 REVOKE ALL ON FUNCTION gapless.attached_column FROM PUBLIC;
 
--- -- check_free: private; refuses a sequence from which a column numbers itself.
+-- check_free: private; refuses a sequence from which a column numbers itself.
 --
 -- Locks nothing; the caller has locked the sequence. Raises 55000.
 CREATE OR REPLACE FUNCTION gapless.check_free(
@@ -621,7 +620,7 @@ COMMENT ON FUNCTION gapless.check_free IS
 
 REVOKE ALL ON FUNCTION gapless.check_free FROM PUBLIC;
 
--- -- next_gapless_batch: the next values of a sequence, in order.
+-- next_gapless_batch: the next values of a sequence, in order.
 --
 -- Locks and raises as next_gapless does; 22004 also when size is NULL, 22023 also when it is negative.
 -- Writes one journal row for each run of consecutive values: one, and one more each time reset is reached.
@@ -705,7 +704,7 @@ COMMENT ON FUNCTION gapless.next_gapless_batch IS
 
 REVOKE ALL ON FUNCTION gapless.next_gapless_batch FROM PUBLIC;
 
--- -- next_gapless: the next value of a sequence.
+-- next_gapless: the next value of a sequence.
 --
 -- Locks the sequence until the transaction, or the savepoint, ends; a rollback gives the value back.
 -- Waits for the transaction that has the lock, as long as lock_timeout allows; with nowait it raises
@@ -771,7 +770,7 @@ COMMENT ON FUNCTION gapless.next_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;
 
--- -- last_gapless: the newest value of a sequence in the caller's snapshot.
+-- last_gapless: the newest value of a sequence in the caller's snapshot.
 --
 -- Locks nothing. NULL if there is none. Raises 22004 (name NULL) or 22023 (name empty or too long).
 CREATE OR REPLACE FUNCTION gapless.last_gapless(
@@ -798,7 +797,7 @@ COMMENT ON FUNCTION gapless.last_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.last_gapless FROM PUBLIC;
 
--- -- peek_gapless: what next_gapless would give now. A preview, not a promise.
+-- peek_gapless: what next_gapless would give now. A preview, not a promise.
 --
 -- Locks nothing. Raises 22004, 22023 and 2200H as next_gapless would.
 CREATE OR REPLACE FUNCTION gapless.peek_gapless(
@@ -831,7 +830,7 @@ COMMENT ON FUNCTION gapless.peek_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.peek_gapless FROM PUBLIC;
 
--- -- delete_gapless: forgets a sequence, its journal and its voids.
+-- delete_gapless: forgets a sequence, its journal and its voids.
 --
 -- Locks the sequence as an allocation does, and waits or raises 55P03 likewise. Raises 22004 (name NULL),
 -- 22023 (name empty or too long), 2BP01 (a column numbers itself from it), 40001 (REPEATABLE READ and above: allocated since the snapshot).
@@ -887,7 +886,7 @@ COMMENT ON FUNCTION gapless.delete_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;
 
--- -- adopt_gapless: takes over numbering that exists already; the next value is last + 1.
+-- adopt_gapless: takes over numbering that exists already; the next value is last + 1.
 --
 -- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
 -- Raises 22004 (NULL), 22023 (name empty or too long), 55000 (backwards; a column
@@ -954,7 +953,7 @@ COMMENT ON FUNCTION gapless.adopt_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.adopt_gapless FROM PUBLIC;
 
--- -- prune_gapless: drops journal rows from before a time, and leaves one row for their range.
+-- prune_gapless: drops journal rows from before a time, and leaves one row for their range.
 --
 -- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
 -- Raises 22004 (NULL), 22023 (name empty or too long), 40001 (REPEATABLE READ and above: rewritten since
@@ -1035,7 +1034,7 @@ COMMENT ON FUNCTION gapless.prune_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;
 
--- -- column_refuse: private, for the triggers of attach_gapless; what is wrong with a row, as an error that names the column.
+-- column_refuse: private, for the triggers of attach_gapless; what is wrong with a row, as an error that names the column.
 CREATE OR REPLACE FUNCTION gapless.column_refuse(
     fault         text,
     target        regclass,
@@ -1140,7 +1139,7 @@ COMMENT ON FUNCTION gapless.column_refuse IS
 
 REVOKE ALL ON FUNCTION gapless.column_refuse FROM PUBLIC;
 
--- -- column_claim: private, for the triggers of attach_gapless; makes a sequence a column's own.
+-- column_claim: private, for the triggers of attach_gapless; makes a sequence a column's own.
 --
 -- The caller has locked the sequence; this writes it, so that older snapshots get 40001. Raises 55000 where it is another
 -- column's, or has cycled: a number that was there twice cannot be told by its value.
@@ -1181,7 +1180,7 @@ COMMENT ON FUNCTION gapless.column_claim IS
 
 REVOKE ALL ON FUNCTION gapless.column_claim FROM PUBLIC;
 
--- -- column_open_first: private, for column_open; what that cannot do: the column's first number of a sequence, other isolation
+-- column_open_first: private, for column_open; what that cannot do: the column's first number of a sequence, other isolation
 -- levels than READ COMMITTED, the end of the range.
 --
 -- Locks the sequence, and makes it if there is none. Raises 55000 (the sequence is another column's), 2200H, 40001, and what
@@ -1269,7 +1268,7 @@ COMMENT ON FUNCTION gapless.column_open_first IS
 
 REVOKE ALL ON FUNCTION gapless.column_open_first FROM PUBLIC;
 
--- -- column_open: private, for the triggers of attach_gapless; what the next row of a column will be numbered.
+-- column_open: private, for the triggers of attach_gapless; what the next row of a column will be numbered.
 --
 -- Locks the sequence until the transaction, or the savepoint, ends. Writes nothing into the journal: a row may still be skipped,
 -- and column_enter follows for those that arrive. Raises what column_open_first raises.
@@ -1326,7 +1325,7 @@ COMMENT ON FUNCTION gapless.column_open IS
 
 REVOKE ALL ON FUNCTION gapless.column_open FROM PUBLIC;
 
--- -- column_open_pinned: private, for the triggers of attach_gapless; column_open under the settings that it wants.
+-- column_open_pinned: private, for the triggers of attach_gapless; column_open under the settings that it wants.
 --
 -- For callers with another search_path. Plans are made for one path: a session that changed between paths in column_open itself would have
 -- it plan its statements again each time.
@@ -1352,7 +1351,7 @@ COMMENT ON FUNCTION gapless.column_open_pinned IS
 
 REVOKE ALL ON FUNCTION gapless.column_open_pinned FROM PUBLIC;
 
--- -- column_settle: private, for the triggers of attach_gapless; brings column_next's note up to date.
+-- column_settle: private, for the triggers of attach_gapless; brings column_next's note up to date.
 --
 -- At a statement's end, and where a row gets no number: what is counted from here on is not column_next's. Returns the
 -- number that the note has for the next row, or NULL where there is none.
@@ -1380,7 +1379,7 @@ COMMENT ON FUNCTION gapless.column_settle IS
 
 REVOKE ALL ON FUNCTION gapless.column_settle FROM PUBLIC;
 
--- -- column_next: private, for the triggers of attach_gapless; the number of the row that a BEFORE trigger has in hand.
+-- column_next: private, for the triggers of attach_gapless; the number of the row that a BEFORE trigger has in hand.
 --
 -- Only the first row of a statement is numbered from the journal, by column_open. What follows is told by a note in a
 -- setting: the table, how many rows this transaction had inserted into it then, the next number, and the sequence. A row
@@ -1454,7 +1453,7 @@ COMMENT ON FUNCTION gapless.column_next IS
 
 REVOKE ALL ON FUNCTION gapless.column_next FROM PUBLIC;
 
--- -- column_enter: private, for the triggers of attach_gapless; enters numbers of rows that arrived into the journal.
+-- column_enter: private, for the triggers of attach_gapless; enters numbers of rows that arrived into the journal.
 --
 -- For what column_enter_row leaves to it. Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
 -- of the same query (an UPDATE's, a nested statement's) come before these, or have been entered with them. Verifies
@@ -1561,7 +1560,7 @@ COMMENT ON FUNCTION gapless.column_enter IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;
 
--- -- column_enter_row: private, for the triggers of attach_gapless; enters the number of one row that arrived into the journal.
+-- column_enter_row: private, for the triggers of attach_gapless; enters the number of one row that arrived into the journal.
 --
 -- The hot path of column_enter, which does what this cannot. Returns whether it has: only if the value is the sequence's next
 -- one, and the newest row is the same attachment's, so that the sequence is the column's own. Locks nothing: column_open has the
@@ -1603,7 +1602,7 @@ COMMENT ON FUNCTION gapless.column_enter_row IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
 
--- -- column_enter_row_pinned: private, for the triggers of attach_gapless; column_enter_row under the settings that it wants.
+-- column_enter_row_pinned: private, for the triggers of attach_gapless; column_enter_row under the settings that it wants.
 --
 -- For callers with another search_path: see column_open_pinned.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row_pinned(
@@ -1627,7 +1626,7 @@ COMMENT ON FUNCTION gapless.column_enter_row_pinned IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row_pinned FROM PUBLIC;
 
--- -- column_take: private, for the triggers of attach_gapless; the next number of a column, entered into the journal at once.
+-- column_take: private, for the triggers of attach_gapless; the next number of a column, entered into the journal at once.
 --
 -- For a row that is there already, at commit: the UPDATE that calls this cannot skip it any more. Locks and raises as column_open and
 -- column_enter.
@@ -1690,7 +1689,7 @@ COMMENT ON FUNCTION gapless.column_take IS
 
 REVOKE ALL ON FUNCTION gapless.column_take FROM PUBLIC;
 
--- -- column_is_void: private, for the triggers of attach_gapless; whether a number was cancelled by void_gapless.
+-- column_is_void: private, for the triggers of attach_gapless; whether a number was cancelled by void_gapless.
 --
 -- Locks nothing.
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
@@ -1713,7 +1712,7 @@ COMMENT ON FUNCTION gapless.column_is_void IS
 
 REVOKE ALL ON FUNCTION gapless.column_is_void FROM PUBLIC;
 
--- -- column_expect: private, for the triggers of attach_gapless; notes that a row will be numbered at commit.
+-- column_expect: private, for the triggers of attach_gapless; notes that a row will be numbered at commit.
 --
 -- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks. Locks no
 -- sequence. Raises what check_name raises.
@@ -1748,7 +1747,7 @@ COMMENT ON FUNCTION gapless.column_expect IS
 
 REVOKE ALL ON FUNCTION gapless.column_expect FROM PUBLIC;
 
--- -- column_lock: private, for the triggers of attach_gapless; locks the sequences that column_expect has noted, where they are several.
+-- column_lock: private, for the triggers of attach_gapless; locks the sequences that column_expect has noted, where they are several.
 --
 -- In the order of their names, so that transactions which number several cannot deadlock.
 CREATE OR REPLACE FUNCTION gapless.column_lock() RETURNS void
@@ -1786,7 +1785,7 @@ COMMENT ON FUNCTION gapless.column_lock IS
 
 REVOKE ALL ON FUNCTION gapless.column_lock FROM PUBLIC;
 
--- -- column_move: private, for the triggers of attach_gapless; follows a numbered row from one partition to another.
+-- column_move: private, for the triggers of attach_gapless; follows a numbered row from one partition to another.
 --
 -- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. 'leave' notes the first, 'issue' a row that gets its
 -- number by the same UPDATE, and 'take' one whose number has been entered for it. 'arrive' is the second: false where nothing
@@ -1854,7 +1853,7 @@ COMMENT ON FUNCTION gapless.column_move IS
 
 REVOKE ALL ON FUNCTION gapless.column_move FROM PUBLIC;
 
--- -- column_truncate: private, for the triggers of attach_gapless; refuses to truncate a table that has numbered rows.
+-- column_truncate: private, for the triggers of attach_gapless; refuses to truncate a table that has numbered rows.
 --
 -- TRUNCATE has locked the table. Raises 23001.
 CREATE OR REPLACE FUNCTION gapless.column_truncate(
@@ -1889,7 +1888,7 @@ COMMENT ON FUNCTION gapless.column_truncate IS
 
 REVOKE ALL ON FUNCTION gapless.column_truncate FROM PUBLIC;
 
--- -- column_guard: private, for attach_gapless and its triggers; guards a partition by triggers of its own.
+-- column_guard: private, for attach_gapless and its triggers; guards a partition by triggers of its own.
 --
 -- PostgreSQL gives a partition the row triggers of its table, but not those for TRUNCATE, and takes them back when the
 -- partition is detached. attach_gapless guards the partitions that there are, and the first row for a later one guards it: if
@@ -1948,7 +1947,7 @@ COMMENT ON FUNCTION gapless.column_guard IS
 
 REVOKE ALL ON FUNCTION gapless.column_guard FROM PUBLIC;
 
--- -- column_adopt: private, for attach_gapless; makes sequences a column's, and moves them to its newest numbers.
+-- column_adopt: private, for attach_gapless; makes sequences a column's, and moves them to its newest numbers.
 --
 -- Locks each of the sequences until the transaction ends, in the order of their names. Raises 55000 (another column's).
 CREATE OR REPLACE FUNCTION gapless.column_adopt(
@@ -2032,7 +2031,7 @@ COMMENT ON FUNCTION gapless.column_adopt IS
 
 REVOKE ALL ON FUNCTION gapless.column_adopt FROM PUBLIC;
 
--- -- column_release: private, for detach_gapless; gives a column's sequences back to whoever calls next_gapless.
+-- column_release: private, for detach_gapless; gives a column's sequences back to whoever calls next_gapless.
 --
 -- Locks each of them until the transaction ends. The column's triggers are gone, and nobody writes to its table.
 CREATE OR REPLACE FUNCTION gapless.column_release(
@@ -2056,7 +2055,7 @@ COMMENT ON FUNCTION gapless.column_release IS
 
 REVOKE ALL ON FUNCTION gapless.column_release FROM PUBLIC;
 
--- -- column_forget: private, for attach_gapless and detach_gapless; drops what column_next noted in this transaction.
+-- column_forget: private, for attach_gapless and detach_gapless; drops what column_next noted in this transaction.
 CREATE OR REPLACE FUNCTION gapless.column_forget(
     target        regclass,
     target_column name
@@ -2077,7 +2076,7 @@ COMMENT ON FUNCTION gapless.column_forget IS
 
 REVOKE ALL ON FUNCTION gapless.column_forget FROM PUBLIC;
 
--- -- column_expression: private, for attach_gapless; checks one of its expressions, and tells its type and what it reads.
+-- column_expression: private, for attach_gapless; checks one of its expressions, and tells its type and what it reads.
 --
 -- It must be one scalar expression over NEW's columns (and value, in a format) that gives the same result whenever it is
 -- evaluated. Parses it as it will be compiled, in a view that is dropped again; runs nothing of it. Raises what is wrong
@@ -2263,7 +2262,7 @@ COMMENT ON FUNCTION gapless.column_expression IS
 
 REVOKE ALL ON FUNCTION gapless.column_expression FROM PUBLIC;
 
--- -- column_enclose: private, for attach_gapless; an expression between parentheses, on lines of its own where it may end in a comment.
+-- column_enclose: private, for attach_gapless; an expression between parentheses, on lines of its own where it may end in a comment.
 CREATE OR REPLACE FUNCTION gapless.column_enclose(
     expression text
 ) RETURNS text
@@ -2280,7 +2279,7 @@ COMMENT ON FUNCTION gapless.column_enclose IS
 
 REVOKE ALL ON FUNCTION gapless.column_enclose FROM PUBLIC;
 
--- -- column_code: private, for attach_gapless; the bodies of the two functions that it makes for a column.
+-- column_code: private, for attach_gapless; the bodies of the two functions that it makes for a column.
 --
 -- Plain text, with the expressions in their places. The first is the trigger function: it evaluates expressions, and leaves
 -- every decision to gapless.column_next and its like. The second gives the audit the numbers that the table has.
@@ -2768,7 +2767,7 @@ COMMENT ON FUNCTION gapless.column_code IS
 
 REVOKE ALL ON FUNCTION gapless.column_code FROM PUBLIC;
 
--- -- attach_gapless: lets a column number itself.
+-- attach_gapless: lets a column number itself.
 --
 -- Runs with the caller's rights, who has to own the table. Compiles the expressions into a trigger function in the table's
 -- schema, which belongs to the table's owner, and takes over the numbers that the table has. Locks the table (SHARE ROW
@@ -3181,7 +3180,7 @@ COMMENT ON FUNCTION gapless.attach_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 
--- -- detach_gapless: ends what attach_gapless began; the numbers stay.
+-- detach_gapless: ends what attach_gapless began; the numbers stay.
 --
 -- Runs with the caller's rights, who has to own the table. Locks the table (ACCESS EXCLUSIVE) and the column's sequences
 -- until the transaction ends. Raises 22004 (NULL), 42501 (not the owner), 42704 (not attached), 55000 (not READ COMMITTED; the
@@ -3251,7 +3250,7 @@ COMMENT ON FUNCTION gapless.detach_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
 
--- -- void_gapless: an issued number was cancelled, and why. It stays used.
+-- void_gapless: an issued number was cancelled, and why. It stays used.
 --
 -- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows. Raises 22004
 -- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already),
@@ -3334,7 +3333,7 @@ COMMENT ON FUNCTION gapless.void_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
 
--- -- audit_numbers: private, for audit_gapless; the numbers that the attached columns have, as runs without a hole.
+-- audit_numbers: private, for audit_gapless; the numbers that the attached columns have, as runs without a hole.
 --
 -- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the table's owner.
 -- Locks no row. finding NULL: a run from first_value to last_value. 'double': first_value is there more than once.
@@ -3515,7 +3514,7 @@ COMMENT ON FUNCTION gapless.audit_numbers IS
 
 REVOKE ALL ON FUNCTION gapless.audit_numbers FROM PUBLIC;
 
--- -- audit_gapless: compares the journal, the attached columns and the voids, and returns what does not agree, or needs saying.
+-- audit_gapless: compares the journal, the attached columns and the voids, and returns what does not agree, or needs saying.
 --
 -- Reads everything in the caller's snapshot (STABLE: no new one a statement), so that allocations in progress are no holes.
 -- Locks no row. Raises 22023 (name empty or too long).
@@ -3754,7 +3753,7 @@ COMMENT ON FUNCTION gapless.audit_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
 
--- -- mark_gapless: marks the caller's transaction with a token, by which outcome_gapless can find out whether it committed.
+-- mark_gapless: marks the caller's transaction with a token, by which outcome_gapless can find out whether it committed.
 --
 -- The first statement of a transaction, with a uuid that nobody else uses. Allocations write the token into the journal. Holds
 -- an advisory lock on the token until the transaction ends. Raises 22004 (NULL), 25006 (a standby).
@@ -3783,7 +3782,7 @@ COMMENT ON FUNCTION gapless.mark_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.mark_gapless FROM PUBLIC;
 
--- -- outcome_gapless: whether a transaction that mark_gapless has marked committed, when the answer to its COMMIT was lost.
+-- outcome_gapless: whether a transaction that mark_gapless has marked committed, when the answer to its COMMIT was lost.
 --
 -- Waits while the transaction is still running, as long as lock_timeout allows: a COMMIT that is merely late would look lost
 -- otherwise. Raises 22004 (NULL), 22023 (a negative txid), 25006 (a standby, which does not know), 25000 (asked from within the transaction itself, or
@@ -3843,7 +3842,7 @@ COMMENT ON FUNCTION gapless.outcome_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.outcome_gapless FROM PUBLIC;
 
--- -- flush_gapless: when its transaction has committed, everything that committed before is durable, and replicated if commits are.
+-- flush_gapless: when its transaction has committed, everything that committed before is durable, and replicated if commits are.
 --
 -- For transactions with synchronous_commit = off: the barrier that makes them durable, for many at once. It writes WAL and commits
 -- synchronously; a flush of the WAL covers all before it. (Early lock release: Johnson et al., "Aether", PVLDB 2010.) Locks nothing.
@@ -3905,7 +3904,7 @@ COMMENT ON FUNCTION gapless.flush_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.flush_gapless FROM PUBLIC;
 
--- -- check_role: private; refuses NULL as the role that is given or denied something.
+-- check_role: private; refuses NULL as the role that is given or denied something.
 --
 -- Locks nothing. Raises 22004.
 CREATE OR REPLACE FUNCTION gapless.check_role(
@@ -3929,7 +3928,7 @@ COMMENT ON FUNCTION gapless.check_role IS
 
 REVOKE ALL ON FUNCTION gapless.check_role FROM PUBLIC;
 
--- -- grant_gapless: gives a role what an application needs to allocate and to look.
+-- grant_gapless: gives a role what an application needs to allocate and to look.
 --
 -- Runs with the caller's rights: only the owner can grant. Raises 22004 (NULL), 42704 (no such role).
 CREATE OR REPLACE FUNCTION gapless.grant_gapless(
@@ -3956,7 +3955,7 @@ COMMENT ON FUNCTION gapless.grant_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.grant_gapless FROM PUBLIC;
 
--- -- revoke_gapless: takes back what grant_gapless gives.
+-- revoke_gapless: takes back what grant_gapless gives.
 --
 -- Runs with the caller's rights: only the owner can revoke. Raises 22004 (NULL), 42704 (no such role).
 CREATE OR REPLACE FUNCTION gapless.revoke_gapless(

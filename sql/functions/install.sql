@@ -1,54 +1,54 @@
 -- The functions of schema gapless, in an order in which each finds those that it needs at its making.
--- The includes stand behind comment marks for sqlc, which does not run tern's templates.
+{{- /* tern includes the files, by their paths. sqlc does not read this file: sqlc.yaml names the folders. */}}
 
--- {{ template "check_name.sql" . }}
--- {{ template "check_reset.sql" . }}
--- {{ template "raise_exhausted.sql" . }}
--- {{ template "raise_locked.sql" . }}
--- {{ template "raise_stale.sql" . }}
--- {{ template "successor.sql" . }}
--- {{ template "lock_sequence.sql" . }}
--- {{ template "open_sequence.sql" . }}
--- {{ template "attached_column.sql" . }}
--- {{ template "check_free.sql" . }}
--- {{ template "next_gapless_batch.sql" . }}
--- {{ template "next_gapless.sql" . }}
--- {{ template "last_gapless.sql" . }}
--- {{ template "peek_gapless.sql" . }}
--- {{ template "delete_gapless.sql" . }}
--- {{ template "adopt_gapless.sql" . }}
--- {{ template "prune_gapless.sql" . }}
--- {{ template "column_refuse.sql" . }}
--- {{ template "column_claim.sql" . }}
--- {{ template "column_open_first.sql" . }}
--- {{ template "column_open.sql" . }}
--- {{ template "column_open_pinned.sql" . }}
--- {{ template "column_settle.sql" . }}
--- {{ template "column_next.sql" . }}
--- {{ template "column_enter.sql" . }}
--- {{ template "column_enter_row.sql" . }}
--- {{ template "column_enter_row_pinned.sql" . }}
--- {{ template "column_take.sql" . }}
--- {{ template "column_is_void.sql" . }}
--- {{ template "column_expect.sql" . }}
--- {{ template "column_lock.sql" . }}
--- {{ template "column_move.sql" . }}
--- {{ template "column_truncate.sql" . }}
--- {{ template "column_guard.sql" . }}
--- {{ template "column_adopt.sql" . }}
--- {{ template "column_release.sql" . }}
--- {{ template "column_forget.sql" . }}
--- {{ template "column_expression.sql" . }}
--- {{ template "column_enclose.sql" . }}
--- {{ template "column_code.sql" . }}
--- {{ template "attach_gapless.sql" . }}
--- {{ template "detach_gapless.sql" . }}
--- {{ template "void_gapless.sql" . }}
--- {{ template "audit_numbers.sql" . }}
--- {{ template "audit_gapless.sql" . }}
--- {{ template "mark_gapless.sql" . }}
--- {{ template "outcome_gapless.sql" . }}
--- {{ template "flush_gapless.sql" . }}
--- {{ template "check_role.sql" . }}
--- {{ template "grant_gapless.sql" . }}
--- {{ template "revoke_gapless.sql" . }}
+{{ template "allocate/check_name.sql" . }}
+{{ template "allocate/check_reset.sql" . }}
+{{ template "allocate/raise_exhausted.sql" . }}
+{{ template "allocate/raise_locked.sql" . }}
+{{ template "allocate/raise_stale.sql" . }}
+{{ template "allocate/successor.sql" . }}
+{{ template "allocate/lock_sequence.sql" . }}
+{{ template "allocate/open_sequence.sql" . }}
+{{ template "column/attached_column.sql" . }}
+{{ template "allocate/check_free.sql" . }}
+{{ template "allocate/next_gapless_batch.sql" . }}
+{{ template "allocate/next_gapless.sql" . }}
+{{ template "allocate/last_gapless.sql" . }}
+{{ template "allocate/peek_gapless.sql" . }}
+{{ template "manage/delete_gapless.sql" . }}
+{{ template "manage/adopt_gapless.sql" . }}
+{{ template "manage/prune_gapless.sql" . }}
+{{ template "column/column_refuse.sql" . }}
+{{ template "column/column_claim.sql" . }}
+{{ template "column/column_open_first.sql" . }}
+{{ template "column/column_open.sql" . }}
+{{ template "column/column_open_pinned.sql" . }}
+{{ template "column/column_settle.sql" . }}
+{{ template "column/column_next.sql" . }}
+{{ template "column/column_enter.sql" . }}
+{{ template "column/column_enter_row.sql" . }}
+{{ template "column/column_enter_row_pinned.sql" . }}
+{{ template "column/column_take.sql" . }}
+{{ template "column/column_is_void.sql" . }}
+{{ template "column/column_expect.sql" . }}
+{{ template "column/column_lock.sql" . }}
+{{ template "column/column_move.sql" . }}
+{{ template "column/column_truncate.sql" . }}
+{{ template "column/column_guard.sql" . }}
+{{ template "column/column_adopt.sql" . }}
+{{ template "column/column_release.sql" . }}
+{{ template "column/column_forget.sql" . }}
+{{ template "column/column_expression.sql" . }}
+{{ template "column/column_enclose.sql" . }}
+{{ template "column/column_code.sql" . }}
+{{ template "column/attach_gapless.sql" . }}
+{{ template "column/detach_gapless.sql" . }}
+{{ template "audit/void_gapless.sql" . }}
+{{ template "audit/audit_numbers.sql" . }}
+{{ template "audit/audit_gapless.sql" . }}
+{{ template "commit/mark_gapless.sql" . }}
+{{ template "commit/outcome_gapless.sql" . }}
+{{ template "commit/flush_gapless.sql" . }}
+{{ template "manage/check_role.sql" . }}
+{{ template "manage/grant_gapless.sql" . }}
+{{ template "manage/revoke_gapless.sql" . }}
