@@ -1,21 +1,24 @@
-# make alone lists the targets. Tools that users of the library never need are pinned in tools/go.mod.
-TOOL := go tool -modfile=tools/go.mod
+# make alone lists the targets. Tools that users of the library never need are pinned in tools/go.mod, and built into bin/.
 WITHPG := go run ./internal/pgtest/withpg
+MODULES := ./... ./migrate/... ./cmd/gapless/... ./bench/... ./test/...
 TIMES ?= 1
 # Small disks, a jumping clock and a pooler, where root and Debian's packages faketime and pgbouncer are.
 HOST ?= $(shell test/left-out -host)
 FUZZ ?= 20s
 
-.PHONY: help test race matrix torture isolation fuzz vulncheck lint generate verify release migration check-sql examples demo bench
+.PHONY: help check test race matrix torture isolation fuzz vulncheck lint tidy generate verify release migration check-sql examples demo bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+check: bin/golangci-lint ## what a change needs, in a minute: build, lint, and the tests of the packages that it touches
+	tools/check
+
 test: ## run the tests against a real PostgreSQL, which they find or start
-	go test -timeout 30m ./...
+	go test work
 
 race: ## the same with the race detector
-	go test -race -timeout 60m ./...
+	go test -race -timeout 60m work
 
 matrix: ## the tests on PostgreSQL 14 to 18, as far as each can be found or fetched (npm)
 	tools/matrix
@@ -33,32 +36,35 @@ isolation: ## who waits and who fails, for each pair of operations, by PostgreSQ
 
 fuzz: ## what parses, each for 20 s; make fuzz FUZZ=10m for longer
 	for target in FuzzNamesOfSequences FuzzNumbersInTexts FuzzExpressions FuzzIdentifiers; do \
-		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) . || exit; done
+		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) ./test/security || exit; done
 	for target in FuzzCells FuzzThousands; do \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) ./cmd/gapless || exit; done
 	go test -run '^$$' -fuzz '^FuzzMessages$$' -fuzztime $(FUZZ) ./internal/pgproxy
 
-vulncheck: ## known vulnerabilities in what is used, by vuln.go.dev; or make vulncheck VULNDB=file:///a/copy
-	$(TOOL) govulncheck $(if $(VULNDB),-db $(VULNDB)) ./...
+vulncheck: bin/govulncheck ## known vulnerabilities in what is used, by vuln.go.dev; or make vulncheck VULNDB=file:///a/copy
+	bin/govulncheck $(if $(VULNDB),-db $(VULNDB)) $(MODULES)
 
-lint: ## golangci-lint (.golangci.yml), and shellcheck if it is installed
-	$(TOOL) golangci-lint run ./...
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/image/* tools/verify tools/snapshot tools/tidy examples/run examples/install tools/matrix tools/postgres test/left-out test/isolation/install; fi
+lint: bin/golangci-lint ## golangci-lint (.golangci.yml), and shellcheck if it is installed
+	bin/golangci-lint run $(MODULES)
+	@if command -v shellcheck >/dev/null; then git ls-files | grep -v '\.' | xargs grep -lE '^#!.*\b(ba)?sh' | xargs shellcheck .ci/run; fi
 
-generate: ## write what is generated: sqlc's Go, the single-file install
-	$(TOOL) sqlc generate
+tidy: ## go mod tidy, in each module of the workspace
+	tools/tidy
+
+generate: bin/sqlc ## write what is generated: sqlc's Go, the single-file install
+	bin/sqlc generate
 	{ echo '\set ON_ERROR_STOP on' && go run ./cmd/gapless migrate print; } >sql/gapless.sql.new
 	mv sql/gapless.sql.new sql/gapless.sql
 
-verify: ## fail if something generated is not what it is generated from
+verify: bin/sqlc bin/tern ## fail if something generated is not what it is generated from
 	tools/verify
 
-release: generate ## freeze the functions' snapshot; RELEASING.md has the steps around it
-	tools/snapshot tools/tidy freeze
+release: generate bin/tern ## freeze the functions' snapshot; RELEASING.md has the steps around it
+	tools/snapshot freeze
 	tools/verify
 
 migration: ## begin the next migration of the functions: the first change after a release
-	tools/snapshot tools/tidy begin
+	tools/snapshot begin
 
 check-sql: ## plpgsql_check over every function (Debian: postgresql-15-plpgsql-check)
 	$(WITHPG) sh -c 'psql --no-psqlrc -q -f tools/plpgsql_check.sql "$$GAPLESS_DATABASE_URL"'
@@ -71,3 +77,10 @@ demo: ## see gapless numbering at work
 
 bench: ## measure against the peers and the aims, in about 25 minutes: bench/RESULTS.md
 	go run ./bench
+
+bin/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+bin/sqlc: PACKAGE := github.com/sqlc-dev/sqlc/cmd/sqlc
+bin/tern: PACKAGE := github.com/jackc/tern/v2
+bin/govulncheck: PACKAGE := golang.org/x/vuln/cmd/govulncheck
+bin/golangci-lint bin/sqlc bin/tern bin/govulncheck: tools/go.mod
+	GOWORK=off go build -modfile=tools/go.mod -o $@ $(PACKAGE)

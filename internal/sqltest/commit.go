@@ -25,6 +25,7 @@ var Committers = map[string]func(t *testing.T, pool *pgxpool.Pool) InTx{
 	"in groups": func(t *testing.T, pool *pgxpool.Pool) InTx { return NewGroupCommitter(t, pool).InTx },
 }
 
+// NewGroupCommitter is one that the test closes.
 func NewGroupCommitter(t *testing.T, pool *pgxpool.Pool, opts ...gapless.GroupOption) *gapless.GroupCommitter {
 	t.Helper()
 	committer, err := gapless.NewGroupCommitter(t.Context(), pool, opts...)
@@ -45,6 +46,7 @@ func SlowCommit(t *testing.T, observer Session, database *pgtest.Database) (lock
 	return lock
 }
 
+// Slow is the statement that has a transaction wait at its COMMIT: see [SlowCommit].
 const Slow = "INSERT INTO public.slow VALUES (true)"
 
 // NewIdleServer starts a server that flushes only what it is told to, as long as little is written.

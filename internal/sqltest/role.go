@@ -20,6 +20,7 @@ func Role(t *testing.T, database *pgtest.Database, suffix string) (name, quoted 
 	return name, quoted
 }
 
+// DropRole drops a role and what it owns.
 func DropRole(t *testing.T, database *pgtest.Database, quoted string) {
 	ctx := context.WithoutCancel(t.Context())
 	conn, err := pgx.Connect(ctx, database.URL)

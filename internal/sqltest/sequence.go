@@ -46,6 +46,7 @@ func CallEverything(t *testing.T, tx pgx.Tx) {
 	require.Equal(t, "it's a cycle", cycle.Name())
 }
 
+// RequireNext checks the next values.
 func RequireNext(t *testing.T, tx pgx.Tx, seq gapless.Sequence, want ...int64) {
 	t.Helper()
 	for _, w := range want {
@@ -55,6 +56,7 @@ func RequireNext(t *testing.T, tx pgx.Tx, seq gapless.Sequence, want ...int64) {
 	}
 }
 
+// RequireLast checks the newest value, if there is one.
 func RequireLast(t *testing.T, tx pgx.Tx, seq gapless.Sequence, want int64, ok bool) {
 	t.Helper()
 	value, found, err := seq.Last(t.Context(), tx)
@@ -63,6 +65,7 @@ func RequireLast(t *testing.T, tx pgx.Tx, seq gapless.Sequence, want int64, ok b
 	require.Equal(t, want, value)
 }
 
+// RequireDelete checks whether a delete found the sequence.
 func RequireDelete(t *testing.T, tx pgx.Tx, seq gapless.Sequence, want bool) {
 	t.Helper()
 	existed, err := seq.Delete(t.Context(), tx)

@@ -19,11 +19,13 @@ type Session struct {
 	Ctx context.Context
 }
 
+// Connect returns a session in the database, as [pgtest.Database.Conn] does.
 func Connect(t testing.TB, database *pgtest.Database, configure ...func(*pgx.ConnConfig)) Session {
 	t.Helper()
 	return Session{Conn: database.Conn(t, configure...), T: t, Ctx: t.Context()}
 }
 
+// ConnectTo returns a session in the database of that URL.
 func ConnectTo(t *testing.T, url string) Session {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), url)
@@ -37,6 +39,7 @@ func HostilePath(config *pgxpool.Config) {
 	config.ConnConfig.RuntimeParams["search_path"] = ""
 }
 
+// NewPool is a pool on a database of its own, without a search_path.
 func NewPool(t testing.TB, configure ...func(*pgxpool.Config)) *pgxpool.Pool {
 	t.Helper()
 	return pgtest.New(t).Pool(t, append(configure, HostilePath)...)
@@ -78,6 +81,7 @@ func Value[T any](s Session, query string, args ...any) *T {
 	return v
 }
 
+// Number returns the one number of a query, which is not NULL.
 func (s Session) Number(query string, args ...any) int64 {
 	s.T.Helper()
 	v := Value[int64](s, query, args...)
@@ -85,6 +89,7 @@ func (s Session) Number(query string, args ...any) int64 {
 	return *v
 }
 
+// Numbers returns the one column of a query.
 func (s Session) Numbers(query string, args ...any) []int64 {
 	s.T.Helper()
 	rows, err := s.Query(s.Ctx, query, args...)
@@ -94,6 +99,7 @@ func (s Session) Numbers(query string, args ...any) []int64 {
 	return numbers
 }
 
+// Texts returns the one column of a query.
 func Texts(s Session, query string, args ...any) []string {
 	s.T.Helper()
 	rows, err := s.Query(s.Ctx, query, args...)
@@ -103,8 +109,10 @@ func Texts(s Session, query string, args ...any) []string {
 	return values
 }
 
+// PID is the backend's process.
 func (s Session) PID() uint32 { return s.PgConn().PID() }
 
+// RequireCode checks that an error is one of PostgreSQL with that SQLSTATE, and returns it.
 func RequireCode(t testing.TB, code string, err error) *pgconn.PgError {
 	t.Helper()
 	var pgErr *pgconn.PgError

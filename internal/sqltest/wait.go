@@ -15,6 +15,7 @@ const (
 	Tick       = 2 * time.Millisecond
 )
 
+// Result is what a function returned.
 type Result[T any] struct {
 	Value T
 	Err   error
@@ -45,6 +46,7 @@ func AwaitWaiter(t testing.TB, observer Session, pid uint32) {
 		"backend %d never waited for a lock", pid)
 }
 
+// ErrWaits is the error of [OrWaits] for what waits for a lock.
 var ErrWaits = errors.New("it waits for a lock")
 
 // OrWaits returns the result of what runs in a backend, or errWaits if that waits for a lock and goes on waiting:
@@ -68,11 +70,13 @@ func OrWaits[T any](observer Session, pid uint32, done <-chan Result[T]) Result[
 	}
 }
 
+// Waits reports whether a backend waits for a lock.
 func Waits(observer Session, pid uint32) (waits bool) {
 	err := observer.QueryRow(observer.Ctx, "SELECT pg_catalog.cardinality(pg_catalog.pg_blocking_pids($1)) > 0", pid).Scan(&waits)
 	return err == nil && waits
 }
 
+// HoldersOf are the backends that the view holders shows for a sequence, in that state.
 func HoldersOf(observer Session, name, state string) []uint32 {
 	observer.T.Helper()
 	rows, err := observer.Query(observer.Ctx, "SELECT pid FROM gapless.holders WHERE name = $1 AND state = $2 AND pid IS NOT NULL ORDER BY pid", name, state)

@@ -60,7 +60,7 @@ func TestMaintenanceFailsNobody(t *testing.T) {
 
 // replaceFunctions is one transaction with all of the functions, and what comes with each.
 func replaceFunctions(t *testing.T) string {
-	paths, err := filepath.Glob("../../sql/functions/*.sql")
+	paths, err := filepath.Glob("../../sql/functions/*/*.sql")
 	require.NoError(t, err)
 	require.NotEmpty(t, paths)
 	var b strings.Builder

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -326,7 +327,10 @@ func putBack(t *testing.T, database *pgtest.Database, changes []change) {
 	texts := map[string]string{}
 	for _, c := range changes {
 		if texts[c.file] == "" {
-			text, err := os.ReadFile("../../sql/" + c.file)
+			found, err := filepath.Glob("../../sql/" + strings.Replace(c.file, "functions/", "functions/*/", 1))
+			require.NoError(t, err)
+			require.Len(t, found, 1, c.file)
+			text, err := os.ReadFile(found[0])
 			require.NoError(t, err)
 			texts[c.file] = string(text)
 		}

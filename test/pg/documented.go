@@ -23,6 +23,7 @@ type Statement struct {
 	Rows []string
 }
 
+// RequireStatements takes the statements from a Markdown text, which has some.
 func RequireStatements(t *testing.T, text string) []Statement {
 	t.Helper()
 	found, err := Statements(text)

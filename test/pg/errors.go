@@ -24,4 +24,5 @@ func RequireAbout(t *testing.T, err *pgconn.PgError, table, fault string) {
 	require.Equal(t, "gapless_"+fault, err.ConstraintName, err.Message)
 }
 
+// Unexplained is what the audit does not explain.
 const Unexplained = `SELECT concat_ws(' ', sequence, attached_column, kind, first_value, explanation) FROM gapless.audit_gapless() WHERE NOT explained`

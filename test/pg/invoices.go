@@ -18,6 +18,7 @@ const CreateInvoices = `CREATE TABLE invoices (
 	UNIQUE (tenant, number)
 )`
 
+// AttachInvoices attaches the column of [CreateInvoices].
 const AttachInvoices = `SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$)`
 
 // Attached is a database with the table, attached.

@@ -17,6 +17,7 @@ func Numbered(s sqltest.Session) {
 	AttachNumbered(s)
 }
 
+// AttachNumbered attaches the columns of [Numbered].
 func AttachNumbered(s sqltest.Session) {
 	s.T.Helper()
 	s.Do(`SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$, condition => 'NOT NEW.draft')`)
@@ -53,6 +54,7 @@ var (
 	FilledFindings = []string{"invoice/a hole 1-1 explained", "invoice/a void 2-2 explained"}
 )
 
+// Contents are the numbers of the tables of [Numbered].
 func Contents(s sqltest.Session) []string {
 	s.T.Helper()
 	return sqltest.Texts(s, `

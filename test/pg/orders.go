@@ -25,8 +25,10 @@ CREATE TABLE orders (
 CREATE TABLE north PARTITION OF orders FOR VALUES IN ('north');
 CREATE TABLE south PARTITION OF orders FOR VALUES IN ('south')`
 
+// AttachOrders attaches the column of [CreateOrders].
 const AttachOrders = `SELECT gapless.attach_gapless('orders', 'number', name => $$ 'order/' || NEW.tenant $$, condition => 'NEW.issued')`
 
+// Partitioned is a database with the partitioned table, attached.
 func Partitioned(t *testing.T) (*pgtest.Database, sqltest.Session) {
 	t.Helper()
 	database := pgtest.New(t)
