@@ -295,7 +295,6 @@ func TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone(t *testing.T) {
 	for _, kind := range []string{"TABLES", "SEQUENCES", "FUNCTIONS", "TYPES", "SCHEMAS"} {
 		s.Do("ALTER DEFAULT PRIVILEGES GRANT ALL ON " + kind + " TO PUBLIC")
 	}
-	require.NoError(t, pgtest.Install(t.Context(), database.URL))
 
 	catalogs := sqltest.Texts(s, `
 		SELECT format($$
@@ -1095,7 +1094,6 @@ func TestALockTableThatOneRoleFillsIsFreeAgainWhenItEnds(t *testing.T) {
 	t.Parallel()
 	server := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"max_locks_per_transaction": "10", "max_connections": "20"}))
 	database := server.NewDatabase(t)
-	require.NoError(t, pgtest.Install(t.Context(), database.URL))
 	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
 	appName, app := sqltest.Role(t, database, "app")
 	owner.Do("SELECT gapless.grant_gapless($1)", appName)
