@@ -300,6 +300,7 @@ var traps = []trap{
 	},
 }
 
+// TestTraps has a new database for each: some look at its statistics.
 func TestTraps(t *testing.T) {
 	t.Parallel()
 	for _, trap := range slices.Concat(traps, columnTraps) {
@@ -307,11 +308,11 @@ func TestTraps(t *testing.T) {
 			t.Parallel()
 			t.Run("is not there", func(t *testing.T) {
 				t.Parallel()
-				require.NoError(t, trap.scenario(t, pgtest.New(t)))
+				require.NoError(t, trap.scenario(t, pgtest.NewCopy(t)))
 			})
 			t.Run("is found when it is put back", func(t *testing.T) {
 				t.Parallel()
-				database := pgtest.New(t)
+				database := pgtest.NewCopy(t)
 				putBack(t, database, trap.changes)
 				err := trap.scenario(t, database)
 				require.Error(t, err)

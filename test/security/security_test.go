@@ -295,6 +295,7 @@ func TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone(t *testing.T) {
 	for _, kind := range []string{"TABLES", "SEQUENCES", "FUNCTIONS", "TYPES", "SCHEMAS"} {
 		s.Do("ALTER DEFAULT PRIVILEGES GRANT ALL ON " + kind + " TO PUBLIC")
 	}
+	require.NoError(t, pgtest.Install(t.Context(), database.URL))
 
 	catalogs := sqltest.Texts(s, `
 		SELECT format($$
