@@ -5,9 +5,8 @@ TIMES ?= 1
 # Small disks, a jumping clock and a pooler, where root and Debian's packages faketime and pgbouncer are.
 HOST ?= $(shell torture/left-out -host)
 FUZZ ?= 20s
-SNAPSHOT := $(shell ls -d sql/schema/snapshots/* | tail -n 1)
 
-.PHONY: help test race matrix torture isolation fuzz vulncheck lint generate verify check-sql examples demo bench
+.PHONY: help test race matrix torture isolation fuzz vulncheck lint generate verify release migration check-sql examples demo bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,17 +43,22 @@ vulncheck: ## known vulnerabilities in what is used, by vuln.go.dev; or make vul
 
 lint: ## golangci-lint (.golangci.yml), and shellcheck if it is installed
 	$(TOOL) golangci-lint run ./...
-	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/image/* tools/verify examples/run examples/install tools/matrix tools/postgres torture/left-out torture/isolation/install; fi
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run .ci/image/* tools/verify tools/snapshot examples/run examples/install tools/matrix tools/postgres torture/left-out torture/isolation/install; fi
 
-generate: ## write what is generated: the functions' snapshot, sqlc's Go, the single-file install, the dumped schema
-	rm -rf $(SNAPSHOT) && cp -R sql/functions $(SNAPSHOT)
+generate: ## write what is generated: sqlc's Go, the single-file install
 	$(TOOL) sqlc generate
 	{ echo '\set ON_ERROR_STOP on' && go run ./cmd/gapless migrate print; } >sql/gapless.sql.new
 	mv sql/gapless.sql.new sql/gapless.sql
-	tools/verify --write
 
 verify: ## fail if something generated is not what it is generated from
 	tools/verify
+
+release: generate ## freeze the functions' snapshot; RELEASING.md has the steps around it
+	tools/snapshot freeze
+	tools/verify
+
+migration: ## begin the next migration of the functions: the first change after a release
+	tools/snapshot begin
 
 check-sql: ## plpgsql_check over every function (Debian: postgresql-15-plpgsql-check)
 	$(WITHPG) sh -c 'psql --no-psqlrc -q -f tools/plpgsql_check.sql "$$GAPLESS_DATABASE_URL"'

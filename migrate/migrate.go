@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/tern/v2/migrate"
@@ -35,6 +36,10 @@ var ErrNewer = errors.New("the database was migrated by a newer release")
 // Errors: [ErrNewer]; PostgreSQL's, as a [*pgconn.PgError] (by [errors.As]), such as 42P06 where the database has another
 // schema of that name, and 42501 where another role owns [VersionTable]. That of a migration names it.
 func Up(ctx context.Context, conn *pgx.Conn) error {
+	return up(ctx, conn, sql.Migrations())
+}
+
+func up(ctx context.Context, conn *pgx.Conn, migrations fs.FS) error {
 	if conn.PgConn().TxStatus() != 'I' {
 		return errors.New("migrate: the connection is in a transaction; end it first")
 	}
@@ -45,7 +50,7 @@ func Up(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("migrate: %w", err)
 	}
-	version, err := Status(ctx, conn)
+	version, err := status(ctx, conn, migrations)
 	if err != nil {
 		return err
 	}
@@ -56,8 +61,8 @@ func Up(ctx context.Context, conn *pgx.Conn) error {
 	if err != nil {
 		return fmt.Errorf("migrate: preparing %s: %w", VersionTable, err)
 	}
-	if err := migrator.LoadMigrations(sql.Migrations()); err != nil {
-		return fmt.Errorf("migrate: reading the embedded migrations: %w", err)
+	if err := migrator.LoadMigrations(migrations); err != nil {
+		return fmt.Errorf("migrate: reading the migrations: %w", err)
 	}
 	if err := migrator.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -76,11 +81,15 @@ type Version struct {
 
 // Status tells where a database stands. It changes nothing, and takes no lock.
 func Status(ctx context.Context, conn *pgx.Conn) (Version, error) {
-	migrations, err := load()
+	return status(ctx, conn, sql.Migrations())
+}
+
+func status(ctx context.Context, conn *pgx.Conn, migrations fs.FS) (Version, error) {
+	loaded, err := load(migrations)
 	if err != nil {
 		return Version{}, err
 	}
-	version := Version{Latest: int32(len(migrations))}
+	version := Version{Latest: int32(len(loaded))}
 
 	var installed bool
 	if err := conn.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", VersionTable).Scan(&installed); err != nil {
@@ -96,14 +105,14 @@ func Status(ctx context.Context, conn *pgx.Conn) (Version, error) {
 	return version, nil
 }
 
-// load returns the embedded migrations with their templates resolved. Without a connection, tern only reads.
-func load() ([]*migrate.Migration, error) {
+// load returns the migrations with their templates resolved. Without a connection, tern only reads.
+func load(migrations fs.FS) ([]*migrate.Migration, error) {
 	migrator, err := migrate.NewMigrator(context.Background(), nil, VersionTable)
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
-	if err := migrator.LoadMigrations(sql.Migrations()); err != nil {
-		return nil, fmt.Errorf("migrate: reading the embedded migrations: %w", err)
+	if err := migrator.LoadMigrations(migrations); err != nil {
+		return nil, fmt.Errorf("migrate: reading the migrations: %w", err)
 	}
 	return migrator.Migrations, nil
 }

@@ -3,6 +3,8 @@ package migrate
 import (
 	"fmt"
 	"strings"
+
+	"github.com/pggapless/gapless/sql"
 )
 
 // Script returns the whole install as one SQL script, for `psql -f` or any client that runs plain SQL: what [Up]
@@ -12,7 +14,7 @@ import (
 // On a database that has gapless it raises 42710 (duplicate_object), on one with another schema of that name 42P06
 // (duplicate_schema), and changes nothing.
 func Script() (string, error) {
-	migrations, err := load()
+	migrations, err := load(sql.Migrations())
 	if err != nil {
 		return "", err
 	}

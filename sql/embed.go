@@ -5,17 +5,81 @@ package sql
 
 import (
 	"embed"
+	"errors"
 	"io/fs"
+	"path"
+	"slices"
+	"strings"
 )
 
-//go:embed schema
+// A checkout's snapshot of the functions is a link to them until a release makes it a copy. Links are not embedded.
+//
+//go:embed schema functions
 var files embed.FS
 
 // Migrations returns the tern migrations of sql/schema, with their snapshots of sql/functions.
 func Migrations() fs.FS {
-	migrations, err := fs.Sub(files, "schema")
-	if err != nil {
-		panic(err) // "schema" is a valid path, the only thing that fs.Sub checks
+	schema, err := fs.Sub(files, "schema")
+	functions, err2 := fs.Sub(files, "functions")
+	newest, err3 := newestSnapshot(schema)
+	if err := errors.Join(err, err2, err3); err != nil {
+		panic(err) // none of them depends on anything but what is embedded
 	}
-	return migrations
+	if info, err := fs.Stat(schema, newest); err == nil && info.IsDir() {
+		return schema
+	}
+	return migrations{schema: schema, functions: functions, link: newest}
 }
+
+// newestSnapshot returns the folder that the newest migration of functions installs.
+func newestSnapshot(schema fs.FS) (string, error) {
+	names, err := fs.Glob(schema, "*_install_functions.sql")
+	if err != nil || len(names) == 0 {
+		return "", errors.Join(err, errors.New("no migration installs the functions"))
+	}
+	number, _, _ := strings.Cut(names[len(names)-1], "_")
+	return path.Join("snapshots", number), nil
+}
+
+// migrations is a schema in which the folder link is the functions.
+type migrations struct {
+	schema, functions fs.FS
+	link              string
+}
+
+func (m migrations) Open(name string) (fs.File, error) {
+	fsys, name := m.find(name)
+	return fsys.Open(name)
+}
+
+// ReadDir lists the link, too, as a folder, so that the migrations can be walked and copied.
+func (m migrations) ReadDir(name string) ([]fs.DirEntry, error) {
+	fsys, within := m.find(name)
+	entries, err := fs.ReadDir(fsys, within)
+	if err != nil || name != path.Dir(m.link) {
+		return entries, err
+	}
+	functions, err := fs.Stat(m.functions, ".")
+	if err != nil {
+		return nil, err
+	}
+	entries = slices.DeleteFunc(entries, func(e fs.DirEntry) bool { return e.Name() == path.Base(m.link) }) // where git makes a file of a link
+	entries = append(entries, fs.FileInfoToDirEntry(renamed{functions, path.Base(m.link)}))
+	slices.SortFunc(entries, func(a, b fs.DirEntry) int { return strings.Compare(a.Name(), b.Name()) })
+	return entries, nil
+}
+
+// find returns where a file is, and its name there.
+func (m migrations) find(name string) (fs.FS, string) {
+	if within, ok := strings.CutPrefix(name+"/", m.link+"/"); ok {
+		return m.functions, path.Clean(within)
+	}
+	return m.schema, name
+}
+
+type renamed struct {
+	fs.FileInfo
+	name string
+}
+
+func (r renamed) Name() string { return r.name }

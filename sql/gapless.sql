@@ -324,7 +324,7 @@ COMMENT ON COLUMN gapless.holders.query IS 'The backend''s current or latest sta
 
 -- Migration 002_install_functions.sql
 
--- The functions of sql/functions, as this migration installs them: the copy in snapshots/002.
+-- The functions of sql/functions, as this migration installs them.
 SET LOCAL search_path = pg_catalog, pg_temp;
 -- -- The functions of schema gapless, in an order in which each finds those that it needs at its making.
 
