@@ -469,6 +469,65 @@ COMMENT ON FUNCTION gapless.successor IS
 
 REVOKE ALL ON FUNCTION gapless.successor FROM PUBLIC;
 
+-- newest_run: private; what the journal has of a sequence, and what follows it.
+--
+-- Plain SQL without SET, STRICT and SECURITY DEFINER, so that the planner inlines it: an index scan backward that ends with the first
+-- row. So its operators are qualified. Callers set enable_seqscan = off, as a plan made while the journal is small must stay right when it
+-- is large; and allocations read it in a statement after the lock's, so that READ COMMITTED shows what the lock's last holder wrote.
+-- It has few columns because each that a caller leaves out costs it some 0.1 microseconds.
+CREATE OR REPLACE FUNCTION gapless.newest_run(
+    name    text,
+    initial bigint DEFAULT 1,
+    reset   bigint DEFAULT NULL
+) RETURNS TABLE (
+    last_value   bigint,
+    dated        timestamp,
+    attachment   bigint,
+    next_ordinal bigint,
+    next_value   bigint  -- NULL where there is none, past 2^63-1
+)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER ROWS 1
+AS $function$
+    SELECT
+        a.last_value,
+        a.dated,
+        a.attachment,
+        a.ordinal OPERATOR(pg_catalog.+) (a.last_value OPERATOR(pg_catalog.-) a.first_value) OPERATOR(pg_catalog.+) 1,
+        gapless.successor(a.last_value, newest_run.initial, newest_run.reset)
+    FROM gapless.allocation AS a
+    WHERE a.name OPERATOR(pg_catalog.=) newest_run.name COLLATE pg_catalog."C"
+    ORDER BY a.ordinal DESC
+    LIMIT 1
+$function$;
+
+COMMENT ON FUNCTION gapless.newest_run IS
+'Private. The newest row of a sequence''s journal, in the statement''s snapshot, with the ordinal and the value that follow it; no row if there is none.';
+
+REVOKE ALL ON FUNCTION gapless.newest_run FROM PUBLIC;
+
+-- lock_sequence_by_writing: private; locks a sequence, so that transactions with an older snapshot get 40001.
+--
+-- For what takes rows from the journal, or must not be missed: a lock alone would let a transaction of REPEATABLE READ go on with the
+-- rows that its snapshot has. Before anything is read. Writes once a transaction: each write leaves a dead row.
+CREATE OR REPLACE FUNCTION gapless.lock_sequence_by_writing(
+    name text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
+AS $function$
+BEGIN
+    UPDATE gapless.sequence AS s
+    SET adoptions = s.adoptions
+    WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.lock_sequence_by_writing IS
+'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001. Does nothing if there is none.';
+
+REVOKE ALL ON FUNCTION gapless.lock_sequence_by_writing FROM PUBLIC;
+
 -- lock_sequence: private; locks a sequence until the transaction, or the savepoint, ends.
 --
 -- Returns false when there is none. With nowait it raises 55P03 when another transaction has the lock;
@@ -662,14 +721,9 @@ BEGIN
     IF NOT gapless.open_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
         PERFORM gapless.check_free(next_gapless_batch.name);
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
-        SELECT
-            a.ordinal + (a.last_value - a.first_value) + 1,
-            gapless.successor(a.last_value, start, next_gapless_batch.reset)
+        SELECT n.next_ordinal, n.next_value
         INTO ordinal, value
-        FROM gapless.allocation AS a
-        WHERE a.name = next_gapless_batch.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n;
     END IF;
     IF ordinal IS NULL THEN -- a new one, or one that only rows of a column that did not arrive have opened
         ordinal := 1;
@@ -737,18 +791,9 @@ BEGIN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
             -- fill in who and when.
             INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-            SELECT newest.name, newest.ordinal, newest.value, newest.value
-            FROM (
-                SELECT
-                    a.name,
-                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-                    gapless.successor(a.last_value, start, next_gapless.reset) AS value
-                FROM gapless.allocation AS a
-                WHERE a.name = next_gapless.name COLLATE "C"
-                ORDER BY a.ordinal DESC
-                LIMIT 1
-            ) AS newest
-            WHERE newest.value IS NOT NULL
+            SELECT next_gapless.name, n.next_ordinal, n.next_value, n.next_value
+            FROM gapless.newest_run(next_gapless.name, start, next_gapless.reset) AS n
+            WHERE n.next_value IS NOT NULL
             RETURNING last_value INTO value;
             IF FOUND THEN
                 RETURN value;
@@ -782,13 +827,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 BEGIN
     PERFORM gapless.check_name(last_gapless.name);
-    RETURN (
-        SELECT a.last_value
-        FROM gapless.allocation AS a
-        WHERE a.name = last_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    );
+    RETURN (SELECT n.last_value FROM gapless.newest_run(last_gapless.name) AS n);
 END;
 $function$;
 
@@ -869,11 +908,8 @@ BEGIN
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-    SELECT a.name, a.ordinal + (a.last_value - a.first_value) + 1, a.last_value, a.last_value
-    FROM gapless.allocation AS a
-    WHERE a.name = delete_gapless.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1
+    SELECT delete_gapless.name, n.next_ordinal, n.last_value, n.last_value
+    FROM gapless.newest_run(delete_gapless.name) AS n
     ON CONFLICT DO NOTHING;
     DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
@@ -914,16 +950,11 @@ BEGIN
 
     -- The lock on a sequence that exists is a write, before anything is read, so that older snapshots get 40001.
     IF NOT gapless.open_sequence(adopt_gapless.name, false) THEN
-        UPDATE gapless.sequence AS s
-        SET adoptions = s.adoptions
-        WHERE s.name = adopt_gapless.name COLLATE "C";
+        PERFORM gapless.lock_sequence_by_writing(adopt_gapless.name);
         PERFORM gapless.check_free(adopt_gapless.name);
-        SELECT a.last_value, a.ordinal + (a.last_value - a.first_value) + 1
+        SELECT n.last_value, n.next_ordinal
         INTO newest, ordinal
-        FROM gapless.allocation AS a
-        WHERE a.name = adopt_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(adopt_gapless.name) AS n;
         IF adopt_gapless.last < newest THEN
             RAISE EXCEPTION 'sequence "%" is at %, and cannot go back to %',
                 adopt_gapless.name, newest, adopt_gapless.last
@@ -980,14 +1011,8 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'before';
     END IF;
 
-    -- The lock is a write, before anything is read: without it, a REPEATABLE READ transaction whose
-    -- snapshot has the old rows could issue a value twice.
-    UPDATE gapless.sequence AS s
-    SET adoptions = s.adoptions
-    WHERE s.name = prune_gapless.name COLLATE "C";
-    IF NOT FOUND THEN
-        RETURN 0::bigint;
-    END IF;
+    -- Without the write, a REPEATABLE READ transaction whose snapshot has the old rows could issue a value twice.
+    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name);
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
     -- even where the clock jumped. The newest row, the counter, always stays.
@@ -1198,8 +1223,9 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    owner gapless.sequence;
-    value bigint;
+    owner     gapless.sequence;
+    following bigint; -- the ordinal
+    value     bigint;
 BEGIN
     IF column_open_first.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
@@ -1211,13 +1237,13 @@ BEGIN
         PERFORM gapless.column_claim(target, target_column, column_open_first.name);
     END IF;
 
-    SELECT a.last_value
-    INTO value
-    FROM gapless.allocation AS a
-    WHERE a.name = column_open_first.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
-    value := CASE WHEN FOUND THEN gapless.successor(value, 1, NULL) ELSE initial END;
+    SELECT n.next_ordinal, n.next_value
+    INTO following, value
+    FROM gapless.newest_run(column_open_first.name) AS n;
+    IF NOT FOUND THEN
+        following := 1;
+        value := initial;
+    END IF;
     IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_open_first.name, 1);
     END IF;
@@ -1233,31 +1259,13 @@ BEGIN
     -- Writing the journal's next row raises 40001 for it; that row is not meant to stay.
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-        SELECT
-            column_open_first.name,
-            coalesce(max(a.ordinal + (a.last_value - a.first_value)), 0) + 1,
-            value,
-            value
-        FROM (
-            SELECT a.ordinal, a.first_value, a.last_value
-            FROM gapless.allocation AS a
-            WHERE a.name = column_open_first.name COLLATE "C"
-            ORDER BY a.ordinal DESC
-            LIMIT 1
-        ) AS a
+        VALUES (column_open_first.name, following, value, value)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             PERFORM gapless.raise_stale(column_open_first.name);
         END IF;
         DELETE FROM gapless.allocation AS a
-        WHERE a.name = column_open_first.name COLLATE "C"
-            AND a.ordinal = (
-                SELECT b.ordinal
-                FROM gapless.allocation AS b
-                WHERE b.name = column_open_first.name COLLATE "C"
-                ORDER BY b.ordinal DESC
-                LIMIT 1
-            );
+        WHERE a.name = column_open_first.name COLLATE "C" AND a.ordinal = following;
     END IF;
     RETURN value;
 END;
@@ -1300,19 +1308,16 @@ BEGIN
     FOR NO KEY UPDATE;
     -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
     SELECT
-        gapless.successor(a.last_value, 1, NULL),
+        n.next_value,
         CASE WHEN note IS NOT NULL THEN pg_catalog.set_config(
             pg_catalog.concat('gapless.note_', note),
             pg_catalog.concat(
-                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', gapless.successor(a.last_value, 1, NULL), '}', a.name
+                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', n.next_value, '}', column_open.name
             ),
             true
         ) END
     INTO value, noted
-    FROM gapless.allocation AS a
-    WHERE a.name OPERATOR(pg_catalog.=) column_open.name COLLATE pg_catalog."C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
+    FROM gapless.newest_run(column_open.name) AS n;
     IF locked AND value IS NOT NULL AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read committed' THEN
         RETURN value;
     END IF;
@@ -1476,7 +1481,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    newest    gapless.allocation;
+    newest    record;
     following bigint;
 BEGIN
     IF first IS NULL THEN
@@ -1490,13 +1495,10 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
     END IF;
-    SELECT a.*
+    SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
     INTO newest
-    FROM gapless.allocation AS a
-    WHERE a.name = column_enter.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
-    following := CASE WHEN newest.last_value IS NULL THEN initial ELSE gapless.successor(newest.last_value, 1, NULL) END;
+    FROM gapless.newest_run(column_enter.name) AS n;
+    following := CASE WHEN FOUND THEN newest.next_value ELSE initial END;
 
     IF first < following OR following IS NULL THEN
         -- Entered already, with other rows of this query; or else they are not this transaction's to write.
@@ -1545,7 +1547,7 @@ BEGIN
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
     VALUES (
         column_enter.name,
-        coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+        coalesce(newest.next_ordinal, 1),
         column_enter.first,
         column_enter.last,
         dates[size],
@@ -1577,22 +1579,11 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 BEGIN
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
-    SELECT newest.name, newest.ordinal, column_enter_row.value, column_enter_row.value, column_enter_row.dated, newest.attachment
-    FROM (
-        SELECT
-            a.name,
-            a.ordinal OPERATOR(pg_catalog.+) (a.last_value OPERATOR(pg_catalog.-) a.first_value) OPERATOR(pg_catalog.+) 1 AS ordinal,
-            gapless.successor(a.last_value, 1, NULL) AS next,
-            a.dated,
-            a.attachment
-        FROM gapless.allocation AS a
-        WHERE a.name OPERATOR(pg_catalog.=) column_enter_row.name COLLATE pg_catalog."C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    ) AS newest
-    WHERE newest.next OPERATOR(pg_catalog.=) column_enter_row.value
-        AND newest.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
-        AND (newest.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
+    SELECT column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, n.attachment
+    FROM gapless.newest_run(column_enter_row.name) AS n
+    WHERE n.next_value OPERATOR(pg_catalog.=) column_enter_row.value
+        AND n.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
+        AND (n.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
     RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.note_', note), '', true) OPERATOR(pg_catalog.=) '');
 END;
 $function$;
@@ -1653,19 +1644,9 @@ BEGIN
         IF FOUND THEN
             -- In a statement after the lock's, so that it reads what the lock's last holder wrote.
             INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
-            SELECT newest.name, newest.ordinal, newest.value, newest.value, column_take.dated
-            FROM (
-                SELECT
-                    a.name,
-                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-                    gapless.successor(a.last_value, 1, NULL) AS value,
-                    a.dated
-                FROM gapless.allocation AS a
-                WHERE a.name = column_take.name COLLATE "C"
-                ORDER BY a.ordinal DESC
-                LIMIT 1
-            ) AS newest
-            WHERE newest.value IS NOT NULL AND (newest.dated > column_take.dated) IS NOT TRUE
+            SELECT column_take.name, n.next_ordinal, n.next_value, n.next_value, column_take.dated
+            FROM gapless.newest_run(column_take.name) AS n
+            WHERE n.next_value IS NOT NULL AND (n.dated > column_take.dated) IS NOT TRUE
             RETURNING last_value INTO value;
             IF FOUND THEN
                 RETURN value;
@@ -1964,7 +1945,7 @@ AS $function$
 DECLARE
     made   text[];
     series record;
-    newest gapless.allocation;
+    newest record;
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
@@ -1995,12 +1976,9 @@ BEGIN
         UPDATE gapless.allocation AS a
         SET dated = NULL
         WHERE a.name = series.name COLLATE "C" AND a.dated IS NOT NULL;
-        SELECT a.*
+        SELECT n.last_value, n.next_ordinal
         INTO newest
-        FROM gapless.allocation AS a
-        WHERE a.name = series.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(series.name) AS n;
         UPDATE gapless.sequence AS s
         SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
@@ -2010,12 +1988,12 @@ BEGIN
         ELSIF newest.last_value = series.last THEN
             UPDATE gapless.allocation AS a
             SET dated = series.dated
-            WHERE a.name = series.name COLLATE "C" AND a.ordinal = newest.ordinal;
+            WHERE a.name = series.name COLLATE "C" AND a.last_value = series.last; -- one row: values rise
         ELSE
             INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
             VALUES (
                 series.name,
-                coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+                coalesce(newest.next_ordinal, 1),
                 series.last,
                 series.last,
                 'adopted',
@@ -3282,11 +3260,9 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
     END IF;
 
-    -- The lock is a write, for each transaction once: without it, a REPEATABLE READ transaction that deletes the sequence
-    -- would leave a void behind that its snapshot lacks, and the next sequence of that name would have it.
-    UPDATE gapless.sequence AS s
-    SET adoptions = s.adoptions
-    WHERE s.name = void_gapless.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
+    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its snapshot lacks, and
+    -- the next sequence of that name would have it.
+    PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
     -- From the newest row back: in the latest cycle the values fall.
     FOR entry IN
         SELECT a.ordinal, a.first_value, a.last_value, a.kind

@@ -7,6 +7,8 @@
 {{ template "allocate/raise_locked.sql" . }}
 {{ template "allocate/raise_stale.sql" . }}
 {{ template "allocate/successor.sql" . }}
+{{ template "allocate/newest_run.sql" . }}
+{{ template "allocate/lock_sequence_by_writing.sql" . }}
 {{ template "allocate/lock_sequence.sql" . }}
 {{ template "allocate/open_sequence.sql" . }}
 {{ template "column/attached_column.sql" . }}

@@ -10,13 +10,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 BEGIN
     PERFORM gapless.check_name(last_gapless.name);
-    RETURN (
-        SELECT a.last_value
-        FROM gapless.allocation AS a
-        WHERE a.name = last_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    );
+    RETURN (SELECT n.last_value FROM gapless.newest_run(last_gapless.name) AS n);
 END;
 $function$;
 

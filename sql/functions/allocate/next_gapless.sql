@@ -31,18 +31,9 @@ BEGIN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
             -- fill in who and when.
             INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-            SELECT newest.name, newest.ordinal, newest.value, newest.value
-            FROM (
-                SELECT
-                    a.name,
-                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-                    gapless.successor(a.last_value, start, next_gapless.reset) AS value
-                FROM gapless.allocation AS a
-                WHERE a.name = next_gapless.name COLLATE "C"
-                ORDER BY a.ordinal DESC
-                LIMIT 1
-            ) AS newest
-            WHERE newest.value IS NOT NULL
+            SELECT next_gapless.name, n.next_ordinal, n.next_value, n.next_value
+            FROM gapless.newest_run(next_gapless.name, start, next_gapless.reset) AS n
+            WHERE n.next_value IS NOT NULL
             RETURNING last_value INTO value;
             IF FOUND THEN
                 RETURN value;

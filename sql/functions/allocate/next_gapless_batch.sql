@@ -40,14 +40,9 @@ BEGIN
     IF NOT gapless.open_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
         PERFORM gapless.check_free(next_gapless_batch.name);
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
-        SELECT
-            a.ordinal + (a.last_value - a.first_value) + 1,
-            gapless.successor(a.last_value, start, next_gapless_batch.reset)
+        SELECT n.next_ordinal, n.next_value
         INTO ordinal, value
-        FROM gapless.allocation AS a
-        WHERE a.name = next_gapless_batch.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n;
     END IF;
     IF ordinal IS NULL THEN -- a new one, or one that only rows of a column that did not arrive have opened
         ordinal := 1;

@@ -30,11 +30,9 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
     END IF;
 
-    -- The lock is a write, for each transaction once: without it, a REPEATABLE READ transaction that deletes the sequence
-    -- would leave a void behind that its snapshot lacks, and the next sequence of that name would have it.
-    UPDATE gapless.sequence AS s
-    SET adoptions = s.adoptions
-    WHERE s.name = void_gapless.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
+    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its snapshot lacks, and
+    -- the next sequence of that name would have it.
+    PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
     -- From the newest row back: in the latest cycle the values fall.
     FOR entry IN
         SELECT a.ordinal, a.first_value, a.last_value, a.kind

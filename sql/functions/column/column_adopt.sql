@@ -15,7 +15,7 @@ AS $function$
 DECLARE
     made   text[];
     series record;
-    newest gapless.allocation;
+    newest record;
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
@@ -46,12 +46,9 @@ BEGIN
         UPDATE gapless.allocation AS a
         SET dated = NULL
         WHERE a.name = series.name COLLATE "C" AND a.dated IS NOT NULL;
-        SELECT a.*
+        SELECT n.last_value, n.next_ordinal
         INTO newest
-        FROM gapless.allocation AS a
-        WHERE a.name = series.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(series.name) AS n;
         UPDATE gapless.sequence AS s
         SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
@@ -61,12 +58,12 @@ BEGIN
         ELSIF newest.last_value = series.last THEN
             UPDATE gapless.allocation AS a
             SET dated = series.dated
-            WHERE a.name = series.name COLLATE "C" AND a.ordinal = newest.ordinal;
+            WHERE a.name = series.name COLLATE "C" AND a.last_value = series.last; -- one row: values rise
         ELSE
             INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
             VALUES (
                 series.name,
-                coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+                coalesce(newest.next_ordinal, 1),
                 series.last,
                 series.last,
                 'adopted',

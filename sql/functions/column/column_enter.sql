@@ -21,7 +21,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    newest    gapless.allocation;
+    newest    record;
     following bigint;
 BEGIN
     IF first IS NULL THEN
@@ -35,13 +35,10 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
     END IF;
-    SELECT a.*
+    SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
     INTO newest
-    FROM gapless.allocation AS a
-    WHERE a.name = column_enter.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
-    following := CASE WHEN newest.last_value IS NULL THEN initial ELSE gapless.successor(newest.last_value, 1, NULL) END;
+    FROM gapless.newest_run(column_enter.name) AS n;
+    following := CASE WHEN FOUND THEN newest.next_value ELSE initial END;
 
     IF first < following OR following IS NULL THEN
         -- Entered already, with other rows of this query; or else they are not this transaction's to write.
@@ -90,7 +87,7 @@ BEGIN
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
     VALUES (
         column_enter.name,
-        coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+        coalesce(newest.next_ordinal, 1),
         column_enter.first,
         column_enter.last,
         dates[size],

@@ -15,22 +15,11 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 BEGIN
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
-    SELECT newest.name, newest.ordinal, column_enter_row.value, column_enter_row.value, column_enter_row.dated, newest.attachment
-    FROM (
-        SELECT
-            a.name,
-            a.ordinal OPERATOR(pg_catalog.+) (a.last_value OPERATOR(pg_catalog.-) a.first_value) OPERATOR(pg_catalog.+) 1 AS ordinal,
-            gapless.successor(a.last_value, 1, NULL) AS next,
-            a.dated,
-            a.attachment
-        FROM gapless.allocation AS a
-        WHERE a.name OPERATOR(pg_catalog.=) column_enter_row.name COLLATE pg_catalog."C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    ) AS newest
-    WHERE newest.next OPERATOR(pg_catalog.=) column_enter_row.value
-        AND newest.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
-        AND (newest.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
+    SELECT column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, n.attachment
+    FROM gapless.newest_run(column_enter_row.name) AS n
+    WHERE n.next_value OPERATOR(pg_catalog.=) column_enter_row.value
+        AND n.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
+        AND (n.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
     RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.note_', note), '', true) OPERATOR(pg_catalog.=) '');
 END;
 $function$;

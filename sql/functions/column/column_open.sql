@@ -30,19 +30,16 @@ BEGIN
     FOR NO KEY UPDATE;
     -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
     SELECT
-        gapless.successor(a.last_value, 1, NULL),
+        n.next_value,
         CASE WHEN note IS NOT NULL THEN pg_catalog.set_config(
             pg_catalog.concat('gapless.note_', note),
             pg_catalog.concat(
-                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', gapless.successor(a.last_value, 1, NULL), '}', a.name
+                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', n.next_value, '}', column_open.name
             ),
             true
         ) END
     INTO value, noted
-    FROM gapless.allocation AS a
-    WHERE a.name OPERATOR(pg_catalog.=) column_open.name COLLATE pg_catalog."C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
+    FROM gapless.newest_run(column_open.name) AS n;
     IF locked AND value IS NOT NULL AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read committed' THEN
         RETURN value;
     END IF;

@@ -16,8 +16,9 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    owner gapless.sequence;
-    value bigint;
+    owner     gapless.sequence;
+    following bigint; -- the ordinal
+    value     bigint;
 BEGIN
     IF column_open_first.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
@@ -29,13 +30,13 @@ BEGIN
         PERFORM gapless.column_claim(target, target_column, column_open_first.name);
     END IF;
 
-    SELECT a.last_value
-    INTO value
-    FROM gapless.allocation AS a
-    WHERE a.name = column_open_first.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
-    value := CASE WHEN FOUND THEN gapless.successor(value, 1, NULL) ELSE initial END;
+    SELECT n.next_ordinal, n.next_value
+    INTO following, value
+    FROM gapless.newest_run(column_open_first.name) AS n;
+    IF NOT FOUND THEN
+        following := 1;
+        value := initial;
+    END IF;
     IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_open_first.name, 1);
     END IF;
@@ -51,31 +52,13 @@ BEGIN
     -- Writing the journal's next row raises 40001 for it; that row is not meant to stay.
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-        SELECT
-            column_open_first.name,
-            coalesce(max(a.ordinal + (a.last_value - a.first_value)), 0) + 1,
-            value,
-            value
-        FROM (
-            SELECT a.ordinal, a.first_value, a.last_value
-            FROM gapless.allocation AS a
-            WHERE a.name = column_open_first.name COLLATE "C"
-            ORDER BY a.ordinal DESC
-            LIMIT 1
-        ) AS a
+        VALUES (column_open_first.name, following, value, value)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             PERFORM gapless.raise_stale(column_open_first.name);
         END IF;
         DELETE FROM gapless.allocation AS a
-        WHERE a.name = column_open_first.name COLLATE "C"
-            AND a.ordinal = (
-                SELECT b.ordinal
-                FROM gapless.allocation AS b
-                WHERE b.name = column_open_first.name COLLATE "C"
-                ORDER BY b.ordinal DESC
-                LIMIT 1
-            );
+        WHERE a.name = column_open_first.name COLLATE "C" AND a.ordinal = following;
     END IF;
     RETURN value;
 END;

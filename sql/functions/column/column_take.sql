@@ -25,19 +25,9 @@ BEGIN
         IF FOUND THEN
             -- In a statement after the lock's, so that it reads what the lock's last holder wrote.
             INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
-            SELECT newest.name, newest.ordinal, newest.value, newest.value, column_take.dated
-            FROM (
-                SELECT
-                    a.name,
-                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-                    gapless.successor(a.last_value, 1, NULL) AS value,
-                    a.dated
-                FROM gapless.allocation AS a
-                WHERE a.name = column_take.name COLLATE "C"
-                ORDER BY a.ordinal DESC
-                LIMIT 1
-            ) AS newest
-            WHERE newest.value IS NOT NULL AND (newest.dated > column_take.dated) IS NOT TRUE
+            SELECT column_take.name, n.next_ordinal, n.next_value, n.next_value, column_take.dated
+            FROM gapless.newest_run(column_take.name) AS n
+            WHERE n.next_value IS NOT NULL AND (n.dated > column_take.dated) IS NOT TRUE
             RETURNING last_value INTO value;
             IF FOUND THEN
                 RETURN value;

@@ -26,16 +26,11 @@ BEGIN
 
     -- The lock on a sequence that exists is a write, before anything is read, so that older snapshots get 40001.
     IF NOT gapless.open_sequence(adopt_gapless.name, false) THEN
-        UPDATE gapless.sequence AS s
-        SET adoptions = s.adoptions
-        WHERE s.name = adopt_gapless.name COLLATE "C";
+        PERFORM gapless.lock_sequence_by_writing(adopt_gapless.name);
         PERFORM gapless.check_free(adopt_gapless.name);
-        SELECT a.last_value, a.ordinal + (a.last_value - a.first_value) + 1
+        SELECT n.last_value, n.next_ordinal
         INTO newest, ordinal
-        FROM gapless.allocation AS a
-        WHERE a.name = adopt_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(adopt_gapless.name) AS n;
         IF adopt_gapless.last < newest THEN
             RAISE EXCEPTION 'sequence "%" is at %, and cannot go back to %',
                 adopt_gapless.name, newest, adopt_gapless.last

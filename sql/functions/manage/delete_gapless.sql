@@ -37,11 +37,8 @@ BEGIN
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
     INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-    SELECT a.name, a.ordinal + (a.last_value - a.first_value) + 1, a.last_value, a.last_value
-    FROM gapless.allocation AS a
-    WHERE a.name = delete_gapless.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1
+    SELECT delete_gapless.name, n.next_ordinal, n.last_value, n.last_value
+    FROM gapless.newest_run(delete_gapless.name) AS n
     ON CONFLICT DO NOTHING;
     DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";

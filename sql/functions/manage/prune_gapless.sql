@@ -25,14 +25,8 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'before';
     END IF;
 
-    -- The lock is a write, before anything is read: without it, a REPEATABLE READ transaction whose
-    -- snapshot has the old rows could issue a value twice.
-    UPDATE gapless.sequence AS s
-    SET adoptions = s.adoptions
-    WHERE s.name = prune_gapless.name COLLATE "C";
-    IF NOT FOUND THEN
-        RETURN 0::bigint;
-    END IF;
+    -- Without the write, a REPEATABLE READ transaction whose snapshot has the old rows could issue a value twice.
+    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name);
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
     -- even where the clock jumped. The newest row, the counter, always stays.
