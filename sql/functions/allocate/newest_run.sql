@@ -18,14 +18,14 @@ CREATE OR REPLACE FUNCTION gapless.newest_run(
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER ROWS 1
 AS $function$
     SELECT
-        a.last_value,
-        a.dated,
-        a.attachment,
-        a.ordinal OPERATOR(pg_catalog.+) (a.last_value OPERATOR(pg_catalog.-) a.first_value) OPERATOR(pg_catalog.+) 1,
-        gapless.successor(a.last_value, newest_run.initial, newest_run.reset)
-    FROM gapless.allocation AS a
-    WHERE a.name OPERATOR(pg_catalog.=) newest_run.name COLLATE pg_catalog."C"
-    ORDER BY a.ordinal DESC
+        j.last_value,
+        j.dated,
+        j.attachment,
+        j.ordinal OPERATOR(pg_catalog.+) (j.last_value OPERATOR(pg_catalog.-) j.first_value) OPERATOR(pg_catalog.+) 1,
+        gapless.value_after(j.last_value, newest_run.initial, newest_run.reset)
+    FROM gapless.journal AS j
+    WHERE j.name OPERATOR(pg_catalog.=) newest_run.name COLLATE pg_catalog."C"
+    ORDER BY j.ordinal DESC
     LIMIT 1
 $function$;
 

@@ -30,7 +30,7 @@ BEGIN
         IF FOUND THEN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
             -- fill in who and when.
-            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+            INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
             SELECT next_gapless.name, n.next_ordinal, n.next_value, n.next_value
             FROM gapless.newest_run(next_gapless.name, start, next_gapless.reset) AS n
             WHERE n.next_value IS NOT NULL

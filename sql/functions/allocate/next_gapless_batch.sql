@@ -37,8 +37,8 @@ BEGIN
         RETURN;
     END IF;
 
-    IF NOT gapless.open_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
-        PERFORM gapless.check_free(next_gapless_batch.name);
+    IF NOT gapless.lock_or_make_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
+        PERFORM gapless.check_not_attached(next_gapless_batch.name);
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
         SELECT n.next_ordinal, n.next_value
         INTO ordinal, value
@@ -57,7 +57,7 @@ BEGIN
         END IF;
         -- A row that this snapshot cannot see (REPEATABLE READ and above) has the same ordinal, and ON
         -- CONFLICT raises 40001 for it. Whatever else kept ours from being written, no value may leave without.
-        INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+        INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         VALUES (next_gapless_batch.name, ordinal, value, last)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN

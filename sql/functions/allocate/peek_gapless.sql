@@ -18,7 +18,7 @@ BEGIN
     IF last IS NULL THEN
         RETURN start;
     END IF;
-    value := gapless.successor(last, start, peek_gapless.reset);
+    value := gapless.value_after(last, start, peek_gapless.reset);
     IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(peek_gapless.name, 1);
     END IF;

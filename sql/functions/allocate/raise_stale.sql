@@ -9,7 +9,7 @@ BEGIN
     RAISE EXCEPTION 'sequence "%" was allocated from since this transaction''s snapshot', raise_stale.name
         USING ERRCODE = 'serialization_failure',
             HINT = 'Retry the transaction, or use READ COMMITTED, which waits instead.',
-            SCHEMA = 'gapless', TABLE = 'allocation', CONSTRAINT = 'allocation_pkey';
+            SCHEMA = 'gapless', TABLE = 'journal', CONSTRAINT = 'journal_pkey';
 END;
 $function$;
 

@@ -35,10 +35,10 @@ BEGIN
     PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
     -- From the newest row back: in the latest cycle the values fall.
     FOR entry IN
-        SELECT a.ordinal, a.first_value, a.last_value, a.kind
-        FROM gapless.allocation AS a
-        WHERE a.name = void_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
+        SELECT j.ordinal, j.first_value, j.last_value, j.kind
+        FROM gapless.journal AS j
+        WHERE j.name = void_gapless.name COLLATE "C"
+        ORDER BY j.ordinal DESC
     LOOP
         EXIT WHEN entry.last_value >= after; -- the cycle before
         IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN

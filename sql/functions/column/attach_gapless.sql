@@ -225,7 +225,7 @@ BEGIN
             RAISE EXCEPTION '%: % is refused: it is empty', target, parameter
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Give an SQL expression; a constant text has quotes of its own.', SCHEMA = 'gapless', COLUMN = parameter;
         END IF;
-        checked := gapless.column_expression(target, path, parameter, expression);
+        checked := gapless.column_check_expression(target, path, parameter, expression);
         fault := CASE
             WHEN parameter = 'format' AND expression !~* '\mvalue\M' THEN 'it does not contain value, the number'
             WHEN attribute.attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
@@ -248,8 +248,8 @@ BEGIN
         END IF;
         IF parameter = 'chronology' THEN
             dated := CASE checked.type
-                WHEN 'timestamptz'::regtype THEN pg_catalog.format('(%s AT TIME ZONE ''UTC'')', gapless.column_enclose(chronology))
-                ELSE gapless.column_enclose(chronology) || '::timestamp'
+                WHEN 'timestamptz'::regtype THEN pg_catalog.format('(%s AT TIME ZONE ''UTC'')', gapless.column_parenthesize(chronology))
+                ELSE gapless.column_parenthesize(chronology) || '::timestamp'
             END;
         END IF;
     END LOOP;
@@ -306,7 +306,7 @@ BEGIN
     EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER %s AS %L', function, pins || CASE
         WHEN at_commit THEN ' SET row_security = off'
         WHEN 'search_path' = ANY (pinned) THEN ''
-        ELSE ' SET enable_seqscan = off' -- for column_open and column_enter_row
+        ELSE ' SET enable_seqscan = off' -- for column_first_number and column_enter_row
     END, bodies.trigger_body);
     EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER %s SET row_security = off AS %L', rows, pins, bodies.rows_body);
     EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', function, pg_catalog.format(
@@ -396,12 +396,12 @@ BEGIN
     END LOOP;
     IF relation.relkind = 'p' THEN
         FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE p.isleaf AND p.relid <> target LOOP
-            PERFORM gapless.column_guard(part, target_column, (
+            PERFORM gapless.column_guard_partition(part, target_column, (
                 SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name
             ));
         END LOOP;
     END IF;
-    PERFORM gapless.column_forget(target, target_column);
+    PERFORM gapless.column_forget_notes(target, target_column);
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;

@@ -27,7 +27,7 @@ BEGIN
         RETURNING name
     )
     SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
     FROM unnest(names, lasts, dates) AS u (name, last, dated)
     JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
@@ -40,12 +40,12 @@ BEGIN
         WHERE m.name IS NULL
         ORDER BY u.name COLLATE "C"
     LOOP
-        PERFORM gapless.open_sequence(series.name, false);
-        PERFORM gapless.column_claim(target, target_column, series.name);
+        PERFORM gapless.lock_or_make_sequence(series.name, false);
+        PERFORM gapless.column_claim_sequence(target, target_column, series.name);
         -- Dates of an earlier chronology may be of another kind.
-        UPDATE gapless.allocation AS a
+        UPDATE gapless.journal AS j
         SET dated = NULL
-        WHERE a.name = series.name COLLATE "C" AND a.dated IS NOT NULL;
+        WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
         SELECT n.last_value, n.next_ordinal
         INTO newest
         FROM gapless.newest_run(series.name) AS n;
@@ -56,11 +56,11 @@ BEGIN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
                 series.name, newest.last_value, target_column, target, series.last;
         ELSIF newest.last_value = series.last THEN
-            UPDATE gapless.allocation AS a
+            UPDATE gapless.journal AS j
             SET dated = series.dated
-            WHERE a.name = series.name COLLATE "C" AND a.last_value = series.last; -- one row: values rise
+            WHERE j.name = series.name COLLATE "C" AND j.last_value = series.last; -- one row: values rise
         ELSE
-            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+            INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
             VALUES (
                 series.name,
                 coalesce(newest.next_ordinal, 1),

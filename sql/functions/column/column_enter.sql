@@ -3,7 +3,7 @@
 -- For what column_enter_row leaves to it. Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
 -- of the same query (an UPDATE's, a nested statement's) come before these, or have been entered with them. Verifies
 -- that the values are the sequence's next ones, or were entered by this transaction and not voided. Locks the sequence as
--- column_open does. Raises 23514 (chronology), 428C9 (a number that is not the transaction's own), 55000.
+-- column_first_number does. Raises 23514 (chronology), 428C9 (a number that is not the transaction's own), 55000.
 CREATE OR REPLACE FUNCTION gapless.column_enter(
     target        regclass,
     target_column name,
@@ -43,10 +43,10 @@ BEGIN
     IF first < following OR following IS NULL THEN
         -- Entered already, with other rows of this query; or else they are not this transaction's to write.
         IF first <= (
-                SELECT a.last_value
-                FROM gapless.allocation AS a
-                WHERE a.name = column_enter.name COLLATE "C" AND a.txid <> txid_current()
-                ORDER BY a.ordinal DESC
+                SELECT j.last_value
+                FROM gapless.journal AS j
+                WHERE j.name = column_enter.name COLLATE "C" AND j.txid <> txid_current()
+                ORDER BY j.ordinal DESC
                 LIMIT 1
             )
             OR newest.last_value IS NULL
@@ -84,7 +84,7 @@ BEGIN
             ));
         END IF;
     END IF;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment)
     VALUES (
         column_enter.name,
         coalesce(newest.next_ordinal, 1),

@@ -58,8 +58,8 @@ BEGIN
     LOOP
         EXECUTE format('DROP FUNCTION %s', item.signature);
     END LOOP;
-    PERFORM gapless.column_release(target, target_column);
-    PERFORM gapless.column_forget(target, target_column);
+    PERFORM gapless.column_release_sequences(target, target_column);
+    PERFORM gapless.column_forget_notes(target, target_column);
 END;
 $function$;
 

@@ -13,7 +13,7 @@ BEGIN
         RAISE EXCEPTION 'the token that marks a transaction must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give a new uuid, and keep it: gapless.outcome_gapless asks for it.',
-                SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'token';
+                SCHEMA = 'gapless', TABLE = 'journal', COLUMN = 'token';
     END IF;
     PERFORM
         set_config('gapless.token', mark_gapless.token::text, true),

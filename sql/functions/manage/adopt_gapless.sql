@@ -25,9 +25,9 @@ BEGIN
     END IF;
 
     -- The lock on a sequence that exists is a write, before anything is read, so that older snapshots get 40001.
-    IF NOT gapless.open_sequence(adopt_gapless.name, false) THEN
+    IF NOT gapless.lock_or_make_sequence(adopt_gapless.name, false) THEN
         PERFORM gapless.lock_sequence_by_writing(adopt_gapless.name);
-        PERFORM gapless.check_free(adopt_gapless.name);
+        PERFORM gapless.check_not_attached(adopt_gapless.name);
         SELECT n.last_value, n.next_ordinal
         INTO newest, ordinal
         FROM gapless.newest_run(adopt_gapless.name) AS n;
@@ -43,7 +43,7 @@ BEGIN
         ordinal := coalesce(ordinal, 1);
     END IF;
 
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)
     VALUES (adopt_gapless.name, ordinal, adopt_gapless.last, adopt_gapless.last, 'adopted')
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN

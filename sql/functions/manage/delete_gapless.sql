@@ -36,11 +36,11 @@ BEGIN
     END IF;
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
     SELECT delete_gapless.name, n.next_ordinal, n.last_value, n.last_value
     FROM gapless.newest_run(delete_gapless.name) AS n
     ON CONFLICT DO NOTHING;
-    DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;

@@ -1,9 +1,9 @@
--- column_expression: private, for attach_gapless; checks one of its expressions, and tells its type and what it reads.
+-- column_check_expression: private, for attach_gapless; checks one of its expressions, and tells its type and what it reads.
 --
 -- It must be one scalar expression over NEW's columns (and value, in a format) that gives the same result whenever it is
 -- evaluated. Parses it as it will be compiled, in a view that is dropped again; runs nothing of it. Raises what is wrong
 -- with it, under the name of attach_gapless' parameter.
-CREATE OR REPLACE FUNCTION gapless.column_expression(
+CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     target     regclass,
     path       text, -- the search_path under which it is to be understood
     parameter  text,
@@ -179,7 +179,7 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_expression IS
+COMMENT ON FUNCTION gapless.column_check_expression IS
 'Private, for attach_gapless. Checks that an expression is one scalar over NEW that gives the same result whenever it is evaluated; its type, and the columns that it reads. Raises what is wrong with it: 42601, 42703, 22023 and others.';
 
-REVOKE ALL ON FUNCTION gapless.column_expression FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_check_expression FROM PUBLIC;

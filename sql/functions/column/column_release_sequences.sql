@@ -1,7 +1,7 @@
--- column_release: private, for detach_gapless; gives a column's sequences back to whoever calls next_gapless.
+-- column_release_sequences: private, for detach_gapless; gives a column's sequences back to whoever calls next_gapless.
 --
 -- Locks each of them until the transaction ends. The column's triggers are gone, and nobody writes to its table.
-CREATE OR REPLACE FUNCTION gapless.column_release(
+CREATE OR REPLACE FUNCTION gapless.column_release_sequences(
     target        regclass,
     target_column name
 ) RETURNS void
@@ -12,12 +12,12 @@ BEGIN
     IF gapless.attached_column(target, target_column) IS NULL THEN
         UPDATE gapless.sequence AS s
         SET target = NULL, target_column = NULL
-        WHERE s.target = column_release.target AND s.target_column = column_release.target_column;
+        WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
     END IF;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_release IS
+COMMENT ON FUNCTION gapless.column_release_sequences IS
 'Private, for detach_gapless. Gives the sequences of a column that is detached back to whoever calls next_gapless.';
 
-REVOKE ALL ON FUNCTION gapless.column_release FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_release_sequences FROM PUBLIC;
