@@ -329,9 +329,6 @@ COMMENT ON COLUMN gapless.holders.query IS 'The backend''s current or latest sta
 SET LOCAL search_path = pg_catalog, pg_temp;
 -- -- The functions of schema gapless, in an order in which each finds those that it needs at its making.
 
--- check_name: private; refuses what cannot be the name of a sequence.
---
--- Locks nothing. Raises 22004 when the name is NULL, 22023 when it is empty or has more than 255 bytes.
 CREATE OR REPLACE FUNCTION gapless.check_name(
     name text
 ) RETURNS void
@@ -359,9 +356,6 @@ COMMENT ON FUNCTION gapless.check_name IS
 
 REVOKE ALL ON FUNCTION gapless.check_name FROM PUBLIC;
 
--- check_reset: private; refuses a cycle that has no value.
---
--- Locks nothing. Raises 22023 when reset is not above initial.
 CREATE OR REPLACE FUNCTION gapless.check_reset(
     name    text,
     initial bigint,
@@ -386,7 +380,6 @@ COMMENT ON FUNCTION gapless.check_reset IS
 
 REVOKE ALL ON FUNCTION gapless.check_reset FROM PUBLIC;
 
--- raise_exhausted: private; the error for a sequence that has not that many values left (2200H).
 CREATE OR REPLACE FUNCTION gapless.raise_exhausted(
     name text,
     size bigint
@@ -408,7 +401,6 @@ COMMENT ON FUNCTION gapless.raise_exhausted IS
 
 REVOKE ALL ON FUNCTION gapless.raise_exhausted FROM PUBLIC;
 
--- raise_locked: private; the error for a sequence that another transaction holds (55P03).
 CREATE OR REPLACE FUNCTION gapless.raise_locked(
     name text
 ) RETURNS void
@@ -428,7 +420,6 @@ COMMENT ON FUNCTION gapless.raise_locked IS
 
 REVOKE ALL ON FUNCTION gapless.raise_locked FROM PUBLIC;
 
--- raise_stale: private; the error for a sequence that is ahead of the transaction's snapshot (40001).
 CREATE OR REPLACE FUNCTION gapless.raise_stale(
     name text
 ) RETURNS void
@@ -448,10 +439,9 @@ COMMENT ON FUNCTION gapless.raise_stale IS
 
 REVOKE ALL ON FUNCTION gapless.raise_stale FROM PUBLIC;
 
--- value_after: private; the one rule of which value follows another.
---
--- NULL when there is none, past 2^63-1. Plain SQL without SET, so that the planner inlines it into the
--- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it has a predecessor.
+-- The one rule of which value follows another. Plain SQL without SET, so that the planner inlines it into the
+-- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it
+-- has a predecessor.
 CREATE OR REPLACE FUNCTION gapless.value_after(
     last_value bigint,
     initial    bigint,
@@ -470,12 +460,11 @@ COMMENT ON FUNCTION gapless.value_after IS
 
 REVOKE ALL ON FUNCTION gapless.value_after FROM PUBLIC;
 
--- newest_run: private; what the journal has of a sequence, and what follows it.
---
--- Plain SQL without SET, STRICT and SECURITY DEFINER, so that the planner inlines it: an index scan backward that ends with the first
--- row. So its operators are qualified. Callers set enable_seqscan = off, as a plan made while the journal is small must stay right when it
--- is large; and allocations read it in a statement after the lock's, so that READ COMMITTED shows what the lock's last holder wrote.
--- It has few columns because each that a caller leaves out costs it some 0.1 microseconds.
+-- Plain SQL without SET, STRICT and SECURITY DEFINER, so that the planner inlines it: an index scan backward that ends
+-- with the first row. So its operators are qualified. Callers set enable_seqscan = off: a plan made while the journal
+-- is small must stay right when it is large. Allocations read it in a statement after the lock's, so that READ
+-- COMMITTED shows what the lock's last holder wrote. It has few columns, since each that a caller leaves out costs
+-- that caller some 0.1 microseconds.
 CREATE OR REPLACE FUNCTION gapless.newest_run(
     name    text,
     initial bigint DEFAULT 1,
@@ -506,10 +495,9 @@ COMMENT ON FUNCTION gapless.newest_run IS
 
 REVOKE ALL ON FUNCTION gapless.newest_run FROM PUBLIC;
 
--- lock_sequence_by_writing: private; locks a sequence, so that transactions with an older snapshot get 40001.
---
--- For what takes rows from the journal, or must not be missed: a lock alone would let a transaction of REPEATABLE READ go on with the
--- rows that its snapshot has. Before anything is read. Writes once a transaction: each write leaves a dead row.
+-- For functions that take rows from the journal, or whose row must not be missed: under a lock alone, a REPEATABLE
+-- READ transaction would go on with the rows that its snapshot has. It comes before anything is read. It writes once a
+-- transaction, since each write leaves a dead row.
 CREATE OR REPLACE FUNCTION gapless.lock_sequence_by_writing(
     name text
 ) RETURNS void
@@ -529,10 +517,7 @@ COMMENT ON FUNCTION gapless.lock_sequence_by_writing IS
 
 REVOKE ALL ON FUNCTION gapless.lock_sequence_by_writing FROM PUBLIC;
 
--- lock_sequence: private; locks a sequence until the transaction, or the savepoint, ends.
---
--- Returns false when there is none. With nowait it raises 55P03 when another transaction has the lock;
--- without, it waits, as long as lock_timeout allows.
+-- A savepoint that is rolled back gives the lock back. Without nowait it waits, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.lock_sequence(
     name   text,
     nowait boolean
@@ -569,12 +554,8 @@ COMMENT ON FUNCTION gapless.lock_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.lock_sequence FROM PUBLIC;
 
--- lock_or_make_sequence: private; locks a sequence until the transaction ends, and makes it if there is none.
---
--- Returns whether it made it. Waits for a transaction that has the lock or is making the same sequence,
--- as long as lock_timeout allows; with nowait it raises 55P03 instead, where the sequence is being made after a
--- quarter of a second at most. Under REPEATABLE READ and
--- above it raises 40001 when the sequence was made or rewritten since the snapshot.
+-- Waits for a transaction that has the lock, or that is making the same sequence, as long as lock_timeout allows. With
+-- nowait it gives up on one that is being made after a quarter of a second.
 CREATE OR REPLACE FUNCTION gapless.lock_or_make_sequence(
     name   text,
     nowait boolean
@@ -623,10 +604,8 @@ COMMENT ON FUNCTION gapless.lock_or_make_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.lock_or_make_sequence FROM PUBLIC;
 
--- attached_column: private; the column that a sequence row's target and target_column mean, as schema.table.column.
---
--- Locks nothing. NULL if there is no such table any more (whatever an older snapshot shows), or its column is detached: pg_trigger
--- is the registry.
+-- pg_trigger is the registry. A table that is gone counts as detached, whatever an older snapshot shows of its catalog
+-- rows.
 CREATE OR REPLACE FUNCTION gapless.attached_column(
     target        regclass,
     target_column name
@@ -650,9 +629,7 @@ COMMENT ON FUNCTION gapless.attached_column IS
 
 REVOKE ALL ON FUNCTION gapless.attached_column FROM PUBLIC;
 
--- check_not_attached: private; refuses a sequence from which a column numbers itself.
---
--- Locks nothing; the caller has locked the sequence. Raises 55000.
+-- The caller has locked the sequence.
 CREATE OR REPLACE FUNCTION gapless.check_not_attached(
     name text
 ) RETURNS void
@@ -680,9 +657,6 @@ COMMENT ON FUNCTION gapless.check_not_attached IS
 
 REVOKE ALL ON FUNCTION gapless.check_not_attached FROM PUBLIC;
 
--- next_gapless_batch: the next values of a sequence, in order.
---
--- Locks and raises as next_gapless does; 22004 also when size is NULL, 22023 also when it is negative.
 -- Writes one journal row for each run of consecutive values: one, and one more each time reset is reached.
 CREATE OR REPLACE FUNCTION gapless.next_gapless_batch(
     name    text,
@@ -759,12 +733,8 @@ COMMENT ON FUNCTION gapless.next_gapless_batch IS
 
 REVOKE ALL ON FUNCTION gapless.next_gapless_batch FROM PUBLIC;
 
--- next_gapless: the next value of a sequence.
---
--- Locks the sequence until the transaction, or the savepoint, ends; a rollback gives the value back.
--- Waits for the transaction that has the lock, as long as lock_timeout allows; with nowait it raises
--- 55P03 instead. Raises 55000 (a column numbers itself from it), 22004 (name NULL), 22023 (name empty or too long, reset not above initial),
--- 2200H (past 2^63-1), 40001 (REPEATABLE READ and above: allocated since the snapshot), 40P01 (deadlock).
+-- One lock and one append. A savepoint that is rolled back gives lock and value back. All that this cannot do, it
+-- leaves to next_gapless_batch.
 CREATE OR REPLACE FUNCTION gapless.next_gapless(
     name    text    DEFAULT 'default',
     initial bigint  DEFAULT 1,
@@ -816,9 +786,6 @@ COMMENT ON FUNCTION gapless.next_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;
 
--- last_gapless: the newest value of a sequence in the caller's snapshot.
---
--- Locks nothing. NULL if there is none. Raises 22004 (name NULL) or 22023 (name empty or too long).
 CREATE OR REPLACE FUNCTION gapless.last_gapless(
     name text DEFAULT 'default'
 ) RETURNS bigint
@@ -837,9 +804,6 @@ COMMENT ON FUNCTION gapless.last_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.last_gapless FROM PUBLIC;
 
--- peek_gapless: what next_gapless would give now. A preview, not a promise.
---
--- Locks nothing. Raises 22004, 22023 and 2200H as next_gapless would.
 CREATE OR REPLACE FUNCTION gapless.peek_gapless(
     name    text   DEFAULT 'default',
     initial bigint DEFAULT 1,
@@ -870,10 +834,7 @@ COMMENT ON FUNCTION gapless.peek_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.peek_gapless FROM PUBLIC;
 
--- delete_gapless: forgets a sequence, its journal and its voids.
---
--- Locks the sequence as an allocation does, and waits or raises 55P03 likewise. Raises 22004 (name NULL),
--- 22023 (name empty or too long), 2BP01 (a column numbers itself from it), 40001 (REPEATABLE READ and above: allocated since the snapshot).
+-- Its lock is the DELETE itself, before anything is read.
 CREATE OR REPLACE FUNCTION gapless.delete_gapless(
     name   text    DEFAULT 'default',
     nowait boolean DEFAULT false
@@ -923,12 +884,7 @@ COMMENT ON FUNCTION gapless.delete_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;
 
--- adopt_gapless: takes over numbering that exists already; the next value is last + 1.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
--- Raises 22004 (NULL), 22023 (name empty or too long), 55000 (backwards; a column
--- numbers itself from it), 40001 (REPEATABLE READ and
--- above: allocated since the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.adopt_gapless(
     name text,
     last bigint
@@ -985,11 +941,7 @@ COMMENT ON FUNCTION gapless.adopt_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.adopt_gapless FROM PUBLIC;
 
--- prune_gapless: drops journal rows from before a time, and leaves one row for their range.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
--- Raises 22004 (NULL), 22023 (name empty or too long), 40001 (REPEATABLE READ and above: rewritten since
--- the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.prune_gapless(
     name   text,
     before timestamptz
@@ -1060,7 +1012,6 @@ COMMENT ON FUNCTION gapless.prune_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;
 
--- column_refuse: private, for the triggers of attach_gapless; what is wrong with a row, as an error that names the column.
 CREATE OR REPLACE FUNCTION gapless.column_refuse(
     fault         text,
     target        regclass,
@@ -1165,10 +1116,8 @@ COMMENT ON FUNCTION gapless.column_refuse IS
 
 REVOKE ALL ON FUNCTION gapless.column_refuse FROM PUBLIC;
 
--- column_claim_sequence: private, for the triggers of attach_gapless; makes a sequence a column's own.
---
--- The caller has locked the sequence; this writes it, so that older snapshots get 40001. Raises 55000 where it is another
--- column's, or has cycled: a number that was there twice cannot be told by its value.
+-- It writes the sequence, so that older snapshots get 40001. One that has cycled is refused: a number that was there
+-- twice cannot be told by its value.
 CREATE OR REPLACE FUNCTION gapless.column_claim_sequence(
     target        regclass,
     target_column name,
@@ -1206,11 +1155,6 @@ COMMENT ON FUNCTION gapless.column_claim_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.column_claim_sequence FROM PUBLIC;
 
--- column_first_number_general: private, for column_first_number; what that cannot do: the column's first number of a sequence, other isolation
--- levels than READ COMMITTED, the end of the range.
---
--- Locks the sequence, and makes it if there is none. Raises 55000 (the sequence is another column's), 2200H, 40001, and what
--- check_name raises.
 CREATE OR REPLACE FUNCTION gapless.column_first_number_general(
     target        regclass,
     target_column name,
@@ -1256,8 +1200,8 @@ BEGIN
         );
     END IF;
 
-    -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the table.
-    -- Writing the journal's next row raises 40001 for it; that row is not meant to stay.
+    -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the
+    -- table. Writing the journal's next row raises 40001 for it; that row is not meant to stay.
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         VALUES (column_first_number_general.name, following, value, value)
@@ -1277,13 +1221,10 @@ COMMENT ON FUNCTION gapless.column_first_number_general IS
 
 REVOKE ALL ON FUNCTION gapless.column_first_number_general FROM PUBLIC;
 
--- column_first_number: private, for the triggers of attach_gapless; what the next row of a column will be numbered.
---
--- Locks the sequence until the transaction, or the savepoint, ends. Writes nothing into the journal: a row may still be skipped,
--- and column_enter follows for those that arrive. Raises what column_first_number_general raises.
--- For speed it sets neither search_path nor enable_seqscan: it runs under its caller's, which is the trigger's function with
--- both set, or column_first_number_pinned. Everything in it is qualified, operators and types, too, so that no schema on the path can
--- lend it code.
+-- Writes nothing into the journal, since a row may still be skipped. For speed it sets neither search_path nor
+-- enable_seqscan: it runs under its caller's, which is the trigger's function with both set, or
+-- column_first_number_pinned. Everything in it is qualified, operators and types, too, so that no schema on the path
+-- can lend it code. A savepoint that is rolled back gives the lock back.
 CREATE OR REPLACE FUNCTION gapless.column_first_number(
     target        regclass,
     target_column name,
@@ -1331,10 +1272,8 @@ COMMENT ON FUNCTION gapless.column_first_number IS
 
 REVOKE ALL ON FUNCTION gapless.column_first_number FROM PUBLIC;
 
--- column_first_number_pinned: private, for the triggers of attach_gapless; column_first_number under the settings that it wants.
---
--- For callers with another search_path. Plans are made for one path: a session that changed between paths in column_first_number itself would have
--- it plan its statements again each time.
+-- Plans are made for one path. A session that changed between paths in column_first_number itself would have it plan
+-- its statements again each time.
 CREATE OR REPLACE FUNCTION gapless.column_first_number_pinned(
     target        regclass,
     target_column name,
@@ -1357,10 +1296,7 @@ COMMENT ON FUNCTION gapless.column_first_number_pinned IS
 
 REVOKE ALL ON FUNCTION gapless.column_first_number_pinned FROM PUBLIC;
 
--- column_settle_note: private, for the triggers of attach_gapless; brings column_next_number's note up to date.
---
--- At a statement's end, and where a row gets no number: what is counted from here on is not column_next_number's. Returns the
--- number that the note has for the next row, or NULL where there is none.
+-- At a statement's end, and where a row gets no number: what is counted from here on is not column_next_number's.
 CREATE OR REPLACE FUNCTION gapless.column_settle_note(
     note text -- the setting gapless.column_note_...
 ) RETURNS bigint
@@ -1385,15 +1321,11 @@ COMMENT ON FUNCTION gapless.column_settle_note IS
 
 REVOKE ALL ON FUNCTION gapless.column_settle_note FROM PUBLIC;
 
--- column_next_number: private, for the triggers of attach_gapless; the number of the row that a BEFORE trigger has in hand.
---
--- Only the first row of a statement is numbered from the journal, by column_first_number. What follows is told by a note in a
--- setting: the table, how many rows this transaction had inserted into it then, the next number, and the sequence. A row
--- that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been counted, so the next one gets its
--- number. A statement that changes between sequences leaves the others' next numbers in 64 more settings. Settings go back
--- when a savepoint does. Anyone can change one, so nothing rests on them: column_enter verifies the numbers of the rows that
--- arrived, and a wrong one fails the statement. Every operator here has the very types of its operands in pg_catalog, so that
--- no other schema on the path can have a better one. Locks and raises as column_first_number.
+-- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
+-- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
+-- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
+-- in 64 more settings. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
+-- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
     target_column name,
@@ -1459,12 +1391,10 @@ COMMENT ON FUNCTION gapless.column_next_number IS
 
 REVOKE ALL ON FUNCTION gapless.column_next_number FROM PUBLIC;
 
--- column_enter: private, for the triggers of attach_gapless; enters numbers of rows that arrived into the journal.
---
--- For what column_enter_row leaves to it. Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
--- of the same query (an UPDATE's, a nested statement's) come before these, or have been entered with them. Verifies
--- that the values are the sequence's next ones, or were entered by this transaction and not voided. Locks the sequence as
--- column_first_number does. Raises 23514 (chronology), 428C9 (a number that is not the transaction's own), 55000.
+-- Other rows of the same query (an UPDATE's, a nested statement's) may come before these, or have been entered with
+-- them. Then it returns the value from which on the trigger has to look into the table, and is called again. Numbers
+-- that this transaction has entered already, and that are not void, pass. Locks the sequence as column_first_number
+-- does.
 CREATE OR REPLACE FUNCTION gapless.column_enter(
     target        regclass,
     target_column name,
@@ -1563,12 +1493,10 @@ COMMENT ON FUNCTION gapless.column_enter IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;
 
--- column_enter_row: private, for the triggers of attach_gapless; enters the number of one row that arrived into the journal.
---
--- The hot path of column_enter, which does what this cannot. Returns whether it has: only if the value is the sequence's next
--- one, and the newest row is the same attachment's, so that the sequence is the column's own. Locks nothing: column_first_number has the
--- lock. Without it, by a forged note, the snapshot may be too old to show the newest row; the insert then fails on the
--- journal's primary key. Runs under its caller's settings, as column_first_number does, and is as careful.
+-- The hot path of column_enter, which does what this cannot. The newest row has to be the same attachment's, so that
+-- the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the newest
+-- row; the insert then fails on the journal's primary key. Runs under its caller's settings, as column_first_number
+-- does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     attachment bigint,
     name       text,
@@ -1594,9 +1522,7 @@ COMMENT ON FUNCTION gapless.column_enter_row IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
 
--- column_enter_row_pinned: private, for the triggers of attach_gapless; column_enter_row under the settings that it wants.
---
--- For callers with another search_path: see column_first_number_pinned.
+-- See column_first_number_pinned.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row_pinned(
     attachment bigint,
     name       text,
@@ -1618,10 +1544,7 @@ COMMENT ON FUNCTION gapless.column_enter_row_pinned IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row_pinned FROM PUBLIC;
 
--- column_number_at_commit: private, for the triggers of attach_gapless; the next number of a column, entered into the journal at once.
---
--- For a row that is there already, at commit: the UPDATE that calls this cannot skip it any more. Locks and raises as column_first_number and
--- column_enter.
+-- The UPDATE that calls this cannot skip the row any more, so no other step has to see it arrive.
 CREATE OR REPLACE FUNCTION gapless.column_number_at_commit(
     target        regclass,
     target_column name,
@@ -1671,9 +1594,6 @@ COMMENT ON FUNCTION gapless.column_number_at_commit IS
 
 REVOKE ALL ON FUNCTION gapless.column_number_at_commit FROM PUBLIC;
 
--- column_is_void: private, for the triggers of attach_gapless; whether a number was cancelled by void_gapless.
---
--- Locks nothing.
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
     name  text,
     value bigint
@@ -1694,10 +1614,8 @@ COMMENT ON FUNCTION gapless.column_is_void IS
 
 REVOKE ALL ON FUNCTION gapless.column_is_void FROM PUBLIC;
 
--- column_expect_at_commit: private, for the triggers of attach_gapless; notes that a row will be numbered at commit.
---
--- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks. Locks no
--- sequence. Raises what check_name raises.
+-- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks.
+-- Locks nothing.
 CREATE OR REPLACE FUNCTION gapless.column_expect_at_commit(
     target        regclass,
     target_column name,
@@ -1729,9 +1647,7 @@ COMMENT ON FUNCTION gapless.column_expect_at_commit IS
 
 REVOKE ALL ON FUNCTION gapless.column_expect_at_commit FROM PUBLIC;
 
--- column_lock_expected: private, for the triggers of attach_gapless; locks the sequences that column_expect_at_commit has noted, where they are several.
---
--- In the order of their names, so that transactions which number several cannot deadlock.
+-- In that order, transactions which number several cannot deadlock.
 CREATE OR REPLACE FUNCTION gapless.column_lock_expected() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -1767,14 +1683,16 @@ COMMENT ON FUNCTION gapless.column_lock_expected IS
 
 REVOKE ALL ON FUNCTION gapless.column_lock_expected FROM PUBLIC;
 
--- column_follow_move: private, for the triggers of attach_gapless; follows a numbered row from one partition to another.
---
--- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. 'leave' notes the first, 'issue' a row that gets its
--- number by the same UPDATE, and 'take' one whose number has been entered for it. 'arrive' is the second: false where nothing
--- was noted, so that somebody writes a number by hand. 'left' asks whether a deleted row arrived elsewhere. 'arrived' ends the
--- matter, and says whether the inserted row's number was entered before; so does 'stay', for a row that did not move. At the
--- statement's end, 'lost' says whether a row has not come to an end; after a DELETE, which can be a part of a statement that
--- inserts the row later, 'kept' whether one was not deleted after all: another trigger is the cause. Locks nothing.
+-- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. Locks nothing. The steps:
+--     leave      a row is deleted, perhaps to arrive elsewhere
+--     issue      a row gets its number by the same UPDATE
+--     take       a row's number has been entered for it
+--     arrive     a numbered row is inserted; false where nothing was noted, so that somebody writes a number by hand
+--     left       whether a deleted row has arrived elsewhere
+--     arrived    ends the matter, and says whether the inserted row's number was entered before
+--     stay       ends the matter, for a row that did not move
+--     lost       at the statement's end, whether a row has not come to an end: another trigger is the cause
+--     kept       the same after a DELETE, which can be a part of a statement that inserts the row later
 CREATE OR REPLACE FUNCTION gapless.column_follow_move(
     step  text,
     name  text,
@@ -1835,9 +1753,7 @@ COMMENT ON FUNCTION gapless.column_follow_move IS
 
 REVOKE ALL ON FUNCTION gapless.column_follow_move FROM PUBLIC;
 
--- column_refuse_truncate: private, for the triggers of attach_gapless; refuses to truncate a table that has numbered rows.
---
--- TRUNCATE has locked the table. Raises 23001.
+-- TRUNCATE has locked the table.
 CREATE OR REPLACE FUNCTION gapless.column_refuse_truncate(
     relation      regclass, -- target, or one of its partitions
     target        regclass,
@@ -1870,12 +1786,11 @@ COMMENT ON FUNCTION gapless.column_refuse_truncate IS
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_truncate FROM PUBLIC;
 
--- column_guard_partition: private, for attach_gapless and its triggers; guards a partition by triggers of its own.
---
 -- PostgreSQL gives a partition the row triggers of its table, but not those for TRUNCATE, and takes them back when the
--- partition is detached. attach_gapless guards the partitions that there are, and the first row for a later one guards it: if
--- nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks the
--- partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or foreign one.
+-- partition is detached. attach_gapless guards the partitions that there are. The first row for a later one guards it
+-- if nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks
+-- the partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or
+-- foreign one.
 CREATE OR REPLACE FUNCTION gapless.column_guard_partition(
     partition     regclass,
     target_column name,
@@ -1929,9 +1844,7 @@ COMMENT ON FUNCTION gapless.column_guard_partition IS
 
 REVOKE ALL ON FUNCTION gapless.column_guard_partition FROM PUBLIC;
 
--- column_adopt: private, for attach_gapless; makes sequences a column's, and moves them to its newest numbers.
---
--- Locks each of the sequences until the transaction ends, in the order of their names. Raises 55000 (another column's).
+-- Locks the sequences in the order of their names.
 CREATE OR REPLACE FUNCTION gapless.column_adopt(
     target        regclass,
     target_column name,
@@ -2010,9 +1923,7 @@ COMMENT ON FUNCTION gapless.column_adopt IS
 
 REVOKE ALL ON FUNCTION gapless.column_adopt FROM PUBLIC;
 
--- column_release_sequences: private, for detach_gapless; gives a column's sequences back to whoever calls next_gapless.
---
--- Locks each of them until the transaction ends. The column's triggers are gone, and nobody writes to its table.
+-- The column's triggers are gone, and nobody writes to its table. Locks each sequence until the transaction ends.
 CREATE OR REPLACE FUNCTION gapless.column_release_sequences(
     target        regclass,
     target_column name
@@ -2030,11 +1941,10 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_release_sequences IS
-'Private, for detach_gapless. Gives the sequences of a column that is detached back to whoever calls next_gapless.';
+'Private, for detach_gapless. Gives the sequences of a column that is detached back to the callers of next_gapless.';
 
 REVOKE ALL ON FUNCTION gapless.column_release_sequences FROM PUBLIC;
 
--- column_forget_notes: private, for attach_gapless and detach_gapless; drops what column_next_number noted in this transaction.
 CREATE OR REPLACE FUNCTION gapless.column_forget_notes(
     target        regclass,
     target_column name
@@ -2055,11 +1965,8 @@ COMMENT ON FUNCTION gapless.column_forget_notes IS
 
 REVOKE ALL ON FUNCTION gapless.column_forget_notes FROM PUBLIC;
 
--- column_check_expression: private, for attach_gapless; checks one of its expressions, and tells its type and what it reads.
---
--- It must be one scalar expression over NEW's columns (and value, in a format) that gives the same result whenever it is
--- evaluated. Parses it as it will be compiled, in a view that is dropped again; runs nothing of it. Raises what is wrong
--- with it, under the name of attach_gapless' parameter.
+-- Parses the expression as it will be compiled, in a view that is dropped again, and runs nothing of it. An error has
+-- the name of attach_gapless' parameter in its field COLUMN.
 CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     target     regclass,
     path       text, -- the search_path under which it is to be understood
@@ -2097,7 +2004,8 @@ BEGIN
 
     BEGIN
         PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
-        -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one statement only.
+        -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one
+        -- statement only.
         OPEN query FOR EXECUTE 'SELECT 1 FROM ' || source || e'ARRAY[\n' || expression || e'\n]' || rest;
         CLOSE query;
         EXECUTE 'CREATE VIEW ' || scratch || ' AS SELECT number.result FROM ' || source || e'(\n' || expression || e'\n)' || rest;
@@ -2158,8 +2066,8 @@ BEGIN
             fault := format('it must give the same result whenever it is evaluated, since the audit evaluates it again later, and %s may not', wrong);
         END IF;
     END IF;
-    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable functions,
-    -- concatenation does as its columns do.
+    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable
+    -- functions, concatenation does as its columns do.
     settings := ARRAY(
         SELECT s.name
         FROM (
@@ -2169,7 +2077,8 @@ BEGIN
                 ('lc_time', expression LIKE '%TM%'),
                 ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
                 ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
-                -- By what names mean; and by what functions of other schemas, or values that are printed with their schema, make of it.
+                -- By what names mean; and by what functions of other schemas, or values that are printed with their
+                -- schema, make of it.
                 ('search_path', regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')
                     OR EXISTS (
                         SELECT
@@ -2241,7 +2150,7 @@ COMMENT ON FUNCTION gapless.column_check_expression IS
 
 REVOKE ALL ON FUNCTION gapless.column_check_expression FROM PUBLIC;
 
--- column_parenthesize: private, for attach_gapless; an expression between parentheses, on lines of its own where it may end in a comment.
+-- On lines of its own where it may end in a comment.
 CREATE OR REPLACE FUNCTION gapless.column_parenthesize(
     expression text
 ) RETURNS text
@@ -2258,10 +2167,8 @@ COMMENT ON FUNCTION gapless.column_parenthesize IS
 
 REVOKE ALL ON FUNCTION gapless.column_parenthesize FROM PUBLIC;
 
--- column_code: private, for attach_gapless; the bodies of the two functions that it makes for a column.
---
--- Plain text, with the expressions in their places. The first is the trigger function: it evaluates expressions, and leaves
--- every decision to gapless.column_next_number and its like. The second gives the audit the numbers that the table has.
+-- Plain text, with the expressions in their places. The trigger function evaluates expressions, and leaves every
+-- decision to column_next_number and its like.
 CREATE OR REPLACE FUNCTION gapless.column_code(
     target        regclass,
     target_column name,
@@ -2593,7 +2500,8 @@ BEGIN
         END IF;
     END IF;
 
-    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the number.
+    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the
+    -- number.
     IF at_commit THEN
         commit_code := format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
@@ -2746,13 +2654,10 @@ COMMENT ON FUNCTION gapless.column_code IS
 
 REVOKE ALL ON FUNCTION gapless.column_code FROM PUBLIC;
 
--- attach_gapless: lets a column number itself.
---
--- Runs with the caller's rights, who has to own the table. Compiles the expressions into a trigger function in the table's
--- schema, which belongs to the table's owner, and takes over the numbers that the table has. Locks the table (SHARE ROW
--- EXCLUSIVE: nobody else writes to it) and the sequences of its rows until the transaction ends. Sets no search_path of its
--- own, since the caller's is the one under which the expressions are understood; it is put aside at once, and until then every
--- name is qualified, those of types, too.
+-- Runs with the caller's rights. The functions that it makes belong to the table's owner. Locks the table (SHARE ROW
+-- EXCLUSIVE), then the sequences of its rows, in the order of their names. Sets no search_path of its own, since the
+-- expressions are understood under the caller's. That is put aside at once; until then every name is qualified, those
+-- of types, too.
 CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     target        regclass,
     target_column name,
@@ -3002,8 +2907,9 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A partitioned table's
-    -- index has to have the partition key, which need not be; there, column_enter alone sees to it.)
+    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A
+    -- partitioned table's index has to have the partition key, which need not be; there, column_enter alone sees to
+    -- it.)
     IF relation.relkind = 'r' AND NOT EXISTS (
         SELECT
         FROM pg_catalog.pg_index AS i
@@ -3073,8 +2979,9 @@ BEGIN
     WHERE p.oid = 'gapless.next_gapless'::regproc;
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);
 
-    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run for that, where
-    -- nothing can be written, and what they did to the session is undone: so they cannot reach the rights of a caller who is another.
+    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run
+    -- for that, where nothing can be written, and what they did to the session is undone: so they cannot reach the
+    -- rights of a caller who is another.
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
         EXECUTE pg_catalog.format(
@@ -3159,11 +3066,7 @@ COMMENT ON FUNCTION gapless.attach_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 
--- detach_gapless: ends what attach_gapless began; the numbers stay.
---
--- Runs with the caller's rights, who has to own the table. Locks the table (ACCESS EXCLUSIVE) and the column's sequences
--- until the transaction ends. Raises 22004 (NULL), 42501 (not the owner), 42704 (not attached), 55000 (not READ COMMITTED; the
--- table has another owner than the functions).
+-- Runs with the caller's rights. Locks the table (ACCESS EXCLUSIVE), then the column's sequences.
 CREATE OR REPLACE FUNCTION gapless.detach_gapless(
     target        regclass,
     target_column name
@@ -3229,11 +3132,7 @@ COMMENT ON FUNCTION gapless.detach_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
 
--- void_gapless: an issued number was cancelled, and why. It stays used.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows. Raises 22004
--- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already),
--- 40001 (REPEATABLE READ and above: rewritten or voided since the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
     name   text,
     value  bigint,
@@ -3261,8 +3160,8 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
     END IF;
 
-    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its snapshot lacks, and
-    -- the next sequence of that name would have it.
+    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
+    -- snapshot lacks, and the next sequence of that name would have it.
     PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
     -- From the newest row back: in the latest cycle the values fall.
     FOR entry IN
@@ -3310,12 +3209,14 @@ COMMENT ON FUNCTION gapless.void_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
 
--- audit_numbers: private, for audit_gapless; the numbers that the attached columns have, as runs without a hole.
---
--- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the table's owner.
--- Locks no row. finding NULL: a run from first_value to last_value. 'double': first_value is there more than once.
--- 'unreadable': number's text gives no value. 'misdated': the row of first_value has another date than the journal. 'failed': the
--- column could not be read, so nothing else is said of it. 'detached': nor could it, since it was detached after the snapshot.
+-- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the
+-- table's owner. Locks no row. finding is:
+--     NULL          a run from first_value to last_value
+--     double        first_value is there more than once
+--     unreadable    the text of a number gives no value
+--     misdated      the row of first_value has another date than the journal
+--     failed        the column could not be read, so nothing else is said of it
+--     detached      nor could it, since it was detached after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -3338,7 +3239,8 @@ DECLARE
     done     boolean;
     audited  text[] := '{}'::text[]; -- the columns that were, as their table's oid and their name
 BEGIN
-    -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
+    -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever
+    -- audits.
     FOR attached IN
         SELECT
             format('%s.%I', c.oid::regclass, a.attname) AS column_name,
@@ -3375,9 +3277,10 @@ BEGIN
         done := false;
         refusal := format('function %s() is not the one that gapless.attach_gapless made', attached.function);
         BEGIN
-            -- The owner can have put anything in its place. So it runs where nothing can be written (no trigger is left for the
-            -- end of the auditor's transaction, no other function changed), and what it did to the session is undone below. Before
-            -- each call its definition is read past the snapshot, since another session can have altered it meanwhile.
+            -- The owner can have put anything in its place. So it runs where nothing can be written (no trigger is
+            -- left for the end of the auditor's transaction, no other function changed), and what it did to the
+            -- session is undone below. Before each call its definition is read past the snapshot, since another
+            -- session can have altered it meanwhile.
             PERFORM set_config('transaction_read_only', 'on', true), set_config('quote_all_identifiers', 'off', true);
             made := format(
                 e'CREATE OR REPLACE FUNCTION %I.%I()\n RETURNS SETOF record\n LANGUAGE plpgsql\n STABLE SECURITY DEFINER',
@@ -3458,7 +3361,8 @@ BEGIN
         END;
     END LOOP;
 
-    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not any more.
+    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
+    -- any more.
     RETURN QUERY
     SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
@@ -3491,10 +3395,7 @@ COMMENT ON FUNCTION gapless.audit_numbers IS
 
 REVOKE ALL ON FUNCTION gapless.audit_numbers FROM PUBLIC;
 
--- audit_gapless: compares the journal, the attached columns and the voids, and returns what does not agree, or needs saying.
---
--- Reads everything in the caller's snapshot (STABLE: no new one a statement), so that allocations in progress are no holes.
--- Locks no row. Raises 22023 (name empty or too long).
+-- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes.
 CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     name text DEFAULT NULL
 ) RETURNS TABLE (
@@ -3573,7 +3474,8 @@ BEGIN
                 WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
             )
     ), sequence AS (
-        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
+        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided,
+        -- and are there.
         SELECT
             coalesce(s.name, p.name) AS name,
             coalesce(s.attached_column, p.attached_column) AS attached_column,
@@ -3730,10 +3632,6 @@ COMMENT ON FUNCTION gapless.audit_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
 
--- mark_gapless: marks the caller's transaction with a token, by which outcome_gapless can find out whether it committed.
---
--- The first statement of a transaction, with a uuid that nobody else uses. Allocations write the token into the journal. Holds
--- an advisory lock on the token until the transaction ends. Raises 22004 (NULL), 25006 (a standby).
 CREATE OR REPLACE FUNCTION gapless.mark_gapless(
     token uuid
 ) RETURNS bigint
@@ -3759,11 +3657,8 @@ COMMENT ON FUNCTION gapless.mark_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.mark_gapless FROM PUBLIC;
 
--- outcome_gapless: whether a transaction that mark_gapless has marked committed, when the answer to its COMMIT was lost.
---
--- Waits while the transaction is still running, as long as lock_timeout allows: a COMMIT that is merely late would look lost
--- otherwise. Raises 22004 (NULL), 22023 (a negative txid), 25006 (a standby, which does not know), 25000 (asked from within the transaction itself, or
--- under a snapshot that may be older than its end), 55P03 (lock_timeout).
+-- It waits for a transaction that is still running, as long as lock_timeout allows: a COMMIT that is merely late would
+-- look lost otherwise.
 CREATE OR REPLACE FUNCTION gapless.outcome_gapless(
     token uuid,
     txid  bigint
@@ -3819,12 +3714,8 @@ COMMENT ON FUNCTION gapless.outcome_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.outcome_gapless FROM PUBLIC;
 
--- flush_gapless: when its transaction has committed, everything that committed before is durable, and replicated if commits are.
---
--- For transactions with synchronous_commit = off: the barrier that makes them durable, for many at once. It writes WAL and commits
--- synchronously; a flush of the WAL covers all before it. (Early lock release: Johnson et al., "Aether", PVLDB 2010.) Locks nothing.
--- Raises 40000 (that transaction was rolled back), 55000 (it is still running, or too old to tell), 22023 (there was none yet),
--- 25000 (it is newer than the caller's, in REPEATABLE READ and above), 25006 (a standby).
+-- It writes WAL and commits synchronously: a flush of the WAL covers all before it. (Early lock release: Johnson et
+-- al., "Aether", PVLDB 2010.)
 CREATE OR REPLACE FUNCTION gapless.flush_gapless(
     txid bigint DEFAULT NULL
 ) RETURNS void
@@ -3839,8 +3730,9 @@ BEGIN
         RAISE EXCEPTION 'a standby cannot make anything durable'
             USING ERRCODE = 'read_only_sql_transaction', HINT = 'Call gapless.flush_gapless on the primary.', SCHEMA = 'gapless';
     ELSIF flush_gapless.txid IS NOT NULL THEN
-        -- What the server has given out comes before this transaction's own id, which it may get just now, or before the end of
-        -- its snapshot. A transaction that has had both for a while (REPEATABLE READ and above) cannot tell.
+        -- What the server has given out comes before this transaction's own id, which it may get just now, or before
+        -- the end of its snapshot. A transaction that has had both for a while (REPEATABLE READ and above) cannot
+        -- tell.
         own := txid_current_if_assigned();
         IF flush_gapless.txid NOT BETWEEN 0 AND greatest(coalesce(own, txid_current() - 1), txid_snapshot_xmax(txid_current_snapshot()) - 1) THEN
             IF own < flush_gapless.txid AND current_setting('transaction_isolation') <> 'read committed' THEN
@@ -3881,9 +3773,6 @@ COMMENT ON FUNCTION gapless.flush_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.flush_gapless FROM PUBLIC;
 
--- check_role: private; refuses NULL as the role that is given or denied something.
---
--- Locks nothing. Raises 22004.
 CREATE OR REPLACE FUNCTION gapless.check_role(
     role name
 ) RETURNS void
@@ -3905,9 +3794,7 @@ COMMENT ON FUNCTION gapless.check_role IS
 
 REVOKE ALL ON FUNCTION gapless.check_role FROM PUBLIC;
 
--- grant_gapless: gives a role what an application needs to allocate and to look.
---
--- Runs with the caller's rights: only the owner can grant. Raises 22004 (NULL), 42704 (no such role).
+-- Runs with the caller's rights: only the owner can grant.
 CREATE OR REPLACE FUNCTION gapless.grant_gapless(
     role name
 ) RETURNS void
@@ -3928,13 +3815,11 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.grant_gapless IS
-'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. delete_gapless, adopt_gapless and prune_gapless are granted one by one, by hand. A role that may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 
 REVOKE ALL ON FUNCTION gapless.grant_gapless FROM PUBLIC;
 
--- revoke_gapless: takes back what grant_gapless gives.
---
--- Runs with the caller's rights: only the owner can revoke. Raises 22004 (NULL), 42704 (no such role).
+-- Runs with the caller's rights: only the owner can revoke.
 CREATE OR REPLACE FUNCTION gapless.revoke_gapless(
     role name
 ) RETURNS void

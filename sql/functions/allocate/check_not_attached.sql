@@ -1,6 +1,4 @@
--- check_not_attached: private; refuses a sequence from which a column numbers itself.
---
--- Locks nothing; the caller has locked the sequence. Raises 55000.
+-- The caller has locked the sequence.
 CREATE OR REPLACE FUNCTION gapless.check_not_attached(
     name text
 ) RETURNS void

@@ -1,6 +1,3 @@
--- last_gapless: the newest value of a sequence in the caller's snapshot.
---
--- Locks nothing. NULL if there is none. Raises 22004 (name NULL) or 22023 (name empty or too long).
 CREATE OR REPLACE FUNCTION gapless.last_gapless(
     name text DEFAULT 'default'
 ) RETURNS bigint

@@ -1,9 +1,5 @@
--- lock_or_make_sequence: private; locks a sequence until the transaction ends, and makes it if there is none.
---
--- Returns whether it made it. Waits for a transaction that has the lock or is making the same sequence,
--- as long as lock_timeout allows; with nowait it raises 55P03 instead, where the sequence is being made after a
--- quarter of a second at most. Under REPEATABLE READ and
--- above it raises 40001 when the sequence was made or rewritten since the snapshot.
+-- Waits for a transaction that has the lock, or that is making the same sequence, as long as lock_timeout allows. With
+-- nowait it gives up on one that is being made after a quarter of a second.
 CREATE OR REPLACE FUNCTION gapless.lock_or_make_sequence(
     name   text,
     nowait boolean

@@ -1,7 +1,6 @@
--- lock_sequence_by_writing: private; locks a sequence, so that transactions with an older snapshot get 40001.
---
--- For what takes rows from the journal, or must not be missed: a lock alone would let a transaction of REPEATABLE READ go on with the
--- rows that its snapshot has. Before anything is read. Writes once a transaction: each write leaves a dead row.
+-- For functions that take rows from the journal, or whose row must not be missed: under a lock alone, a REPEATABLE
+-- READ transaction would go on with the rows that its snapshot has. It comes before anything is read. It writes once a
+-- transaction, since each write leaves a dead row.
 CREATE OR REPLACE FUNCTION gapless.lock_sequence_by_writing(
     name text
 ) RETURNS void

@@ -1,9 +1,8 @@
--- newest_run: private; what the journal has of a sequence, and what follows it.
---
--- Plain SQL without SET, STRICT and SECURITY DEFINER, so that the planner inlines it: an index scan backward that ends with the first
--- row. So its operators are qualified. Callers set enable_seqscan = off, as a plan made while the journal is small must stay right when it
--- is large; and allocations read it in a statement after the lock's, so that READ COMMITTED shows what the lock's last holder wrote.
--- It has few columns because each that a caller leaves out costs it some 0.1 microseconds.
+-- Plain SQL without SET, STRICT and SECURITY DEFINER, so that the planner inlines it: an index scan backward that ends
+-- with the first row. So its operators are qualified. Callers set enable_seqscan = off: a plan made while the journal
+-- is small must stay right when it is large. Allocations read it in a statement after the lock's, so that READ
+-- COMMITTED shows what the lock's last holder wrote. It has few columns, since each that a caller leaves out costs
+-- that caller some 0.1 microseconds.
 CREATE OR REPLACE FUNCTION gapless.newest_run(
     name    text,
     initial bigint DEFAULT 1,

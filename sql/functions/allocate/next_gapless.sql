@@ -1,9 +1,5 @@
--- next_gapless: the next value of a sequence.
---
--- Locks the sequence until the transaction, or the savepoint, ends; a rollback gives the value back.
--- Waits for the transaction that has the lock, as long as lock_timeout allows; with nowait it raises
--- 55P03 instead. Raises 55000 (a column numbers itself from it), 22004 (name NULL), 22023 (name empty or too long, reset not above initial),
--- 2200H (past 2^63-1), 40001 (REPEATABLE READ and above: allocated since the snapshot), 40P01 (deadlock).
+-- One lock and one append. A savepoint that is rolled back gives lock and value back. All that this cannot do, it
+-- leaves to next_gapless_batch.
 CREATE OR REPLACE FUNCTION gapless.next_gapless(
     name    text    DEFAULT 'default',
     initial bigint  DEFAULT 1,

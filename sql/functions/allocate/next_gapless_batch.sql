@@ -1,6 +1,3 @@
--- next_gapless_batch: the next values of a sequence, in order.
---
--- Locks and raises as next_gapless does; 22004 also when size is NULL, 22023 also when it is negative.
 -- Writes one journal row for each run of consecutive values: one, and one more each time reset is reached.
 CREATE OR REPLACE FUNCTION gapless.next_gapless_batch(
     name    text,

@@ -1,6 +1,3 @@
--- peek_gapless: what next_gapless would give now. A preview, not a promise.
---
--- Locks nothing. Raises 22004, 22023 and 2200H as next_gapless would.
 CREATE OR REPLACE FUNCTION gapless.peek_gapless(
     name    text   DEFAULT 'default',
     initial bigint DEFAULT 1,

@@ -1,4 +1,3 @@
--- raise_stale: private; the error for a sequence that is ahead of the transaction's snapshot (40001).
 CREATE OR REPLACE FUNCTION gapless.raise_stale(
     name text
 ) RETURNS void

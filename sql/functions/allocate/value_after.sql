@@ -1,7 +1,6 @@
--- value_after: private; the one rule of which value follows another.
---
--- NULL when there is none, past 2^63-1. Plain SQL without SET, so that the planner inlines it into the
--- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it has a predecessor.
+-- The one rule of which value follows another. Plain SQL without SET, so that the planner inlines it into the
+-- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it
+-- has a predecessor.
 CREATE OR REPLACE FUNCTION gapless.value_after(
     last_value bigint,
     initial    bigint,

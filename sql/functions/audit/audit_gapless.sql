@@ -1,7 +1,4 @@
--- audit_gapless: compares the journal, the attached columns and the voids, and returns what does not agree, or needs saying.
---
--- Reads everything in the caller's snapshot (STABLE: no new one a statement), so that allocations in progress are no holes.
--- Locks no row. Raises 22023 (name empty or too long).
+-- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes.
 CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     name text DEFAULT NULL
 ) RETURNS TABLE (
@@ -80,7 +77,8 @@ BEGIN
                 WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
             )
     ), sequence AS (
-        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
+        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided,
+        -- and are there.
         SELECT
             coalesce(s.name, p.name) AS name,
             coalesce(s.attached_column, p.attached_column) AS attached_column,

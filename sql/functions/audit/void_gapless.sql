@@ -1,8 +1,4 @@
--- void_gapless: an issued number was cancelled, and why. It stays used.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows. Raises 22004
--- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already),
--- 40001 (REPEATABLE READ and above: rewritten or voided since the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
     name   text,
     value  bigint,
@@ -30,8 +26,8 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
     END IF;
 
-    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its snapshot lacks, and
-    -- the next sequence of that name would have it.
+    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
+    -- snapshot lacks, and the next sequence of that name would have it.
     PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
     -- From the newest row back: in the latest cycle the values fall.
     FOR entry IN

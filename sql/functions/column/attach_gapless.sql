@@ -1,10 +1,7 @@
--- attach_gapless: lets a column number itself.
---
--- Runs with the caller's rights, who has to own the table. Compiles the expressions into a trigger function in the table's
--- schema, which belongs to the table's owner, and takes over the numbers that the table has. Locks the table (SHARE ROW
--- EXCLUSIVE: nobody else writes to it) and the sequences of its rows until the transaction ends. Sets no search_path of its
--- own, since the caller's is the one under which the expressions are understood; it is put aside at once, and until then every
--- name is qualified, those of types, too.
+-- Runs with the caller's rights. The functions that it makes belong to the table's owner. Locks the table (SHARE ROW
+-- EXCLUSIVE), then the sequences of its rows, in the order of their names. Sets no search_path of its own, since the
+-- expressions are understood under the caller's. That is put aside at once; until then every name is qualified, those
+-- of types, too.
 CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     target        regclass,
     target_column name,
@@ -254,8 +251,9 @@ BEGIN
         END IF;
     END LOOP;
 
-    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A partitioned table's
-    -- index has to have the partition key, which need not be; there, column_enter alone sees to it.)
+    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A
+    -- partitioned table's index has to have the partition key, which need not be; there, column_enter alone sees to
+    -- it.)
     IF relation.relkind = 'r' AND NOT EXISTS (
         SELECT
         FROM pg_catalog.pg_index AS i
@@ -325,8 +323,9 @@ BEGIN
     WHERE p.oid = 'gapless.next_gapless'::regproc;
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);
 
-    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run for that, where
-    -- nothing can be written, and what they did to the session is undone: so they cannot reach the rights of a caller who is another.
+    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run
+    -- for that, where nothing can be written, and what they did to the session is undone: so they cannot reach the
+    -- rights of a caller who is another.
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
         EXECUTE pg_catalog.format(

@@ -1,6 +1,4 @@
--- column_adopt: private, for attach_gapless; makes sequences a column's, and moves them to its newest numbers.
---
--- Locks each of the sequences until the transaction ends, in the order of their names. Raises 55000 (another column's).
+-- Locks the sequences in the order of their names.
 CREATE OR REPLACE FUNCTION gapless.column_adopt(
     target        regclass,
     target_column name,

@@ -1,7 +1,5 @@
--- column_claim_sequence: private, for the triggers of attach_gapless; makes a sequence a column's own.
---
--- The caller has locked the sequence; this writes it, so that older snapshots get 40001. Raises 55000 where it is another
--- column's, or has cycled: a number that was there twice cannot be told by its value.
+-- It writes the sequence, so that older snapshots get 40001. One that has cycled is refused: a number that was there
+-- twice cannot be told by its value.
 CREATE OR REPLACE FUNCTION gapless.column_claim_sequence(
     target        regclass,
     target_column name,

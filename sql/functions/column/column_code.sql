@@ -1,7 +1,5 @@
--- column_code: private, for attach_gapless; the bodies of the two functions that it makes for a column.
---
--- Plain text, with the expressions in their places. The first is the trigger function: it evaluates expressions, and leaves
--- every decision to gapless.column_next_number and its like. The second gives the audit the numbers that the table has.
+-- Plain text, with the expressions in their places. The trigger function evaluates expressions, and leaves every
+-- decision to column_next_number and its like.
 CREATE OR REPLACE FUNCTION gapless.column_code(
     target        regclass,
     target_column name,
@@ -333,7 +331,8 @@ BEGIN
         END IF;
     END IF;
 
-    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the number.
+    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the
+    -- number.
     IF at_commit THEN
         commit_code := format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'

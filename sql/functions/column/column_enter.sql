@@ -1,9 +1,7 @@
--- column_enter: private, for the triggers of attach_gapless; enters numbers of rows that arrived into the journal.
---
--- For what column_enter_row leaves to it. Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
--- of the same query (an UPDATE's, a nested statement's) come before these, or have been entered with them. Verifies
--- that the values are the sequence's next ones, or were entered by this transaction and not voided. Locks the sequence as
--- column_first_number does. Raises 23514 (chronology), 428C9 (a number that is not the transaction's own), 55000.
+-- Other rows of the same query (an UPDATE's, a nested statement's) may come before these, or have been entered with
+-- them. Then it returns the value from which on the trigger has to look into the table, and is called again. Numbers
+-- that this transaction has entered already, and that are not void, pass. Locks the sequence as column_first_number
+-- does.
 CREATE OR REPLACE FUNCTION gapless.column_enter(
     target        regclass,
     target_column name,

@@ -1,9 +1,7 @@
--- column_enter_row: private, for the triggers of attach_gapless; enters the number of one row that arrived into the journal.
---
--- The hot path of column_enter, which does what this cannot. Returns whether it has: only if the value is the sequence's next
--- one, and the newest row is the same attachment's, so that the sequence is the column's own. Locks nothing: column_first_number has the
--- lock. Without it, by a forged note, the snapshot may be too old to show the newest row; the insert then fails on the
--- journal's primary key. Runs under its caller's settings, as column_first_number does, and is as careful.
+-- The hot path of column_enter, which does what this cannot. The newest row has to be the same attachment's, so that
+-- the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the newest
+-- row; the insert then fails on the journal's primary key. Runs under its caller's settings, as column_first_number
+-- does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     attachment bigint,
     name       text,

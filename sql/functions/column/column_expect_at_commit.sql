@@ -1,7 +1,5 @@
--- column_expect_at_commit: private, for the triggers of attach_gapless; notes that a row will be numbered at commit.
---
--- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks. Locks no
--- sequence. Raises what check_name raises.
+-- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks.
+-- Locks nothing.
 CREATE OR REPLACE FUNCTION gapless.column_expect_at_commit(
     target        regclass,
     target_column name,

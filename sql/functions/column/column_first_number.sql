@@ -1,10 +1,7 @@
--- column_first_number: private, for the triggers of attach_gapless; what the next row of a column will be numbered.
---
--- Locks the sequence until the transaction, or the savepoint, ends. Writes nothing into the journal: a row may still be skipped,
--- and column_enter follows for those that arrive. Raises what column_first_number_general raises.
--- For speed it sets neither search_path nor enable_seqscan: it runs under its caller's, which is the trigger's function with
--- both set, or column_first_number_pinned. Everything in it is qualified, operators and types, too, so that no schema on the path can
--- lend it code.
+-- Writes nothing into the journal, since a row may still be skipped. For speed it sets neither search_path nor
+-- enable_seqscan: it runs under its caller's, which is the trigger's function with both set, or
+-- column_first_number_pinned. Everything in it is qualified, operators and types, too, so that no schema on the path
+-- can lend it code. A savepoint that is rolled back gives the lock back.
 CREATE OR REPLACE FUNCTION gapless.column_first_number(
     target        regclass,
     target_column name,

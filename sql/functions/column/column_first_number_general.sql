@@ -1,8 +1,3 @@
--- column_first_number_general: private, for column_first_number; what that cannot do: the column's first number of a sequence, other isolation
--- levels than READ COMMITTED, the end of the range.
---
--- Locks the sequence, and makes it if there is none. Raises 55000 (the sequence is another column's), 2200H, 40001, and what
--- check_name raises.
 CREATE OR REPLACE FUNCTION gapless.column_first_number_general(
     target        regclass,
     target_column name,
@@ -48,8 +43,8 @@ BEGIN
         );
     END IF;
 
-    -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the table.
-    -- Writing the journal's next row raises 40001 for it; that row is not meant to stay.
+    -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the
+    -- table. Writing the journal's next row raises 40001 for it; that row is not meant to stay.
     IF current_setting('transaction_isolation') <> 'read committed' THEN
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         VALUES (column_first_number_general.name, following, value, value)

@@ -1,7 +1,5 @@
--- column_first_number_pinned: private, for the triggers of attach_gapless; column_first_number under the settings that it wants.
---
--- For callers with another search_path. Plans are made for one path: a session that changed between paths in column_first_number itself would have
--- it plan its statements again each time.
+-- Plans are made for one path. A session that changed between paths in column_first_number itself would have it plan
+-- its statements again each time.
 CREATE OR REPLACE FUNCTION gapless.column_first_number_pinned(
     target        regclass,
     target_column name,

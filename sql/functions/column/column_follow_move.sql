@@ -1,11 +1,13 @@
--- column_follow_move: private, for the triggers of attach_gapless; follows a numbered row from one partition to another.
---
--- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. 'leave' notes the first, 'issue' a row that gets its
--- number by the same UPDATE, and 'take' one whose number has been entered for it. 'arrive' is the second: false where nothing
--- was noted, so that somebody writes a number by hand. 'left' asks whether a deleted row arrived elsewhere. 'arrived' ends the
--- matter, and says whether the inserted row's number was entered before; so does 'stay', for a row that did not move. At the
--- statement's end, 'lost' says whether a row has not come to an end; after a DELETE, which can be a part of a statement that
--- inserts the row later, 'kept' whether one was not deleted after all: another trigger is the cause. Locks nothing.
+-- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. Locks nothing. The steps:
+--     leave      a row is deleted, perhaps to arrive elsewhere
+--     issue      a row gets its number by the same UPDATE
+--     take       a row's number has been entered for it
+--     arrive     a numbered row is inserted; false where nothing was noted, so that somebody writes a number by hand
+--     left       whether a deleted row has arrived elsewhere
+--     arrived    ends the matter, and says whether the inserted row's number was entered before
+--     stay       ends the matter, for a row that did not move
+--     lost       at the statement's end, whether a row has not come to an end: another trigger is the cause
+--     kept       the same after a DELETE, which can be a part of a statement that inserts the row later
 CREATE OR REPLACE FUNCTION gapless.column_follow_move(
     step  text,
     name  text,

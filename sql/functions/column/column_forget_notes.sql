@@ -1,4 +1,3 @@
--- column_forget_notes: private, for attach_gapless and detach_gapless; drops what column_next_number noted in this transaction.
 CREATE OR REPLACE FUNCTION gapless.column_forget_notes(
     target        regclass,
     target_column name

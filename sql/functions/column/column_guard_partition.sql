@@ -1,9 +1,8 @@
--- column_guard_partition: private, for attach_gapless and its triggers; guards a partition by triggers of its own.
---
 -- PostgreSQL gives a partition the row triggers of its table, but not those for TRUNCATE, and takes them back when the
--- partition is detached. attach_gapless guards the partitions that there are, and the first row for a later one guards it: if
--- nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks the
--- partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or foreign one.
+-- partition is detached. attach_gapless guards the partitions that there are. The first row for a later one guards it
+-- if nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks
+-- the partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or
+-- foreign one.
 CREATE OR REPLACE FUNCTION gapless.column_guard_partition(
     partition     regclass,
     target_column name,

@@ -1,6 +1,4 @@
--- column_lock_expected: private, for the triggers of attach_gapless; locks the sequences that column_expect_at_commit has noted, where they are several.
---
--- In the order of their names, so that transactions which number several cannot deadlock.
+-- In that order, transactions which number several cannot deadlock.
 CREATE OR REPLACE FUNCTION gapless.column_lock_expected() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -1,12 +1,8 @@
--- column_next_number: private, for the triggers of attach_gapless; the number of the row that a BEFORE trigger has in hand.
---
--- Only the first row of a statement is numbered from the journal, by column_first_number. What follows is told by a note in a
--- setting: the table, how many rows this transaction had inserted into it then, the next number, and the sequence. A row
--- that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been counted, so the next one gets its
--- number. A statement that changes between sequences leaves the others' next numbers in 64 more settings. Settings go back
--- when a savepoint does. Anyone can change one, so nothing rests on them: column_enter verifies the numbers of the rows that
--- arrived, and a wrong one fails the statement. Every operator here has the very types of its operands in pg_catalog, so that
--- no other schema on the path can have a better one. Locks and raises as column_first_number.
+-- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
+-- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
+-- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
+-- in 64 more settings. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
+-- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
     target_column name,

@@ -1,7 +1,4 @@
--- column_number_at_commit: private, for the triggers of attach_gapless; the next number of a column, entered into the journal at once.
---
--- For a row that is there already, at commit: the UPDATE that calls this cannot skip it any more. Locks and raises as column_first_number and
--- column_enter.
+-- The UPDATE that calls this cannot skip the row any more, so no other step has to see it arrive.
 CREATE OR REPLACE FUNCTION gapless.column_number_at_commit(
     target        regclass,
     target_column name,

@@ -1,4 +1,4 @@
--- column_parenthesize: private, for attach_gapless; an expression between parentheses, on lines of its own where it may end in a comment.
+-- On lines of its own where it may end in a comment.
 CREATE OR REPLACE FUNCTION gapless.column_parenthesize(
     expression text
 ) RETURNS text

@@ -1,6 +1,4 @@
--- column_refuse_truncate: private, for the triggers of attach_gapless; refuses to truncate a table that has numbered rows.
---
--- TRUNCATE has locked the table. Raises 23001.
+-- TRUNCATE has locked the table.
 CREATE OR REPLACE FUNCTION gapless.column_refuse_truncate(
     relation      regclass, -- target, or one of its partitions
     target        regclass,

@@ -1,6 +1,4 @@
--- column_release_sequences: private, for detach_gapless; gives a column's sequences back to whoever calls next_gapless.
---
--- Locks each of them until the transaction ends. The column's triggers are gone, and nobody writes to its table.
+-- The column's triggers are gone, and nobody writes to its table. Locks each sequence until the transaction ends.
 CREATE OR REPLACE FUNCTION gapless.column_release_sequences(
     target        regclass,
     target_column name
@@ -18,6 +16,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_release_sequences IS
-'Private, for detach_gapless. Gives the sequences of a column that is detached back to whoever calls next_gapless.';
+'Private, for detach_gapless. Gives the sequences of a column that is detached back to the callers of next_gapless.';
 
 REVOKE ALL ON FUNCTION gapless.column_release_sequences FROM PUBLIC;

@@ -1,7 +1,4 @@
--- column_settle_note: private, for the triggers of attach_gapless; brings column_next_number's note up to date.
---
--- At a statement's end, and where a row gets no number: what is counted from here on is not column_next_number's. Returns the
--- number that the note has for the next row, or NULL where there is none.
+-- At a statement's end, and where a row gets no number: what is counted from here on is not column_next_number's.
 CREATE OR REPLACE FUNCTION gapless.column_settle_note(
     note text -- the setting gapless.column_note_...
 ) RETURNS bigint

@@ -1,7 +1,3 @@
--- mark_gapless: marks the caller's transaction with a token, by which outcome_gapless can find out whether it committed.
---
--- The first statement of a transaction, with a uuid that nobody else uses. Allocations write the token into the journal. Holds
--- an advisory lock on the token until the transaction ends. Raises 22004 (NULL), 25006 (a standby).
 CREATE OR REPLACE FUNCTION gapless.mark_gapless(
     token uuid
 ) RETURNS bigint

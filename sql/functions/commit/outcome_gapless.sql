@@ -1,8 +1,5 @@
--- outcome_gapless: whether a transaction that mark_gapless has marked committed, when the answer to its COMMIT was lost.
---
--- Waits while the transaction is still running, as long as lock_timeout allows: a COMMIT that is merely late would look lost
--- otherwise. Raises 22004 (NULL), 22023 (a negative txid), 25006 (a standby, which does not know), 25000 (asked from within the transaction itself, or
--- under a snapshot that may be older than its end), 55P03 (lock_timeout).
+-- It waits for a transaction that is still running, as long as lock_timeout allows: a COMMIT that is merely late would
+-- look lost otherwise.
 CREATE OR REPLACE FUNCTION gapless.outcome_gapless(
     token uuid,
     txid  bigint

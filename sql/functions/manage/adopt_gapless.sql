@@ -1,9 +1,4 @@
--- adopt_gapless: takes over numbering that exists already; the next value is last + 1.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
--- Raises 22004 (NULL), 22023 (name empty or too long), 55000 (backwards; a column
--- numbers itself from it), 40001 (REPEATABLE READ and
--- above: allocated since the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.adopt_gapless(
     name text,
     last bigint

@@ -1,7 +1,4 @@
--- delete_gapless: forgets a sequence, its journal and its voids.
---
--- Locks the sequence as an allocation does, and waits or raises 55P03 likewise. Raises 22004 (name NULL),
--- 22023 (name empty or too long), 2BP01 (a column numbers itself from it), 40001 (REPEATABLE READ and above: allocated since the snapshot).
+-- Its lock is the DELETE itself, before anything is read.
 CREATE OR REPLACE FUNCTION gapless.delete_gapless(
     name   text    DEFAULT 'default',
     nowait boolean DEFAULT false

@@ -1,8 +1,4 @@
--- prune_gapless: drops journal rows from before a time, and leaves one row for their range.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
--- Raises 22004 (NULL), 22023 (name empty or too long), 40001 (REPEATABLE READ and above: rewritten since
--- the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.prune_gapless(
     name   text,
     before timestamptz
