@@ -117,7 +117,7 @@ func TestWhatTheHolderOfAStuckSequenceWaitsFor(t *testing.T) {
 // TestToReplaceAFunctionWaitsForNobodyAndToAlterATableForWhoeverHolds is what an upgrade does while the applications run.
 func TestToReplaceAFunctionWaitsForNobodyAndToAlterATableForWhoeverHolds(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	s, holder, upgrade, next := pg.NumberTenants(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
 	s.Do("INSERT INTO invoices DEFAULT VALUES")
 	holder.Do("BEGIN")
@@ -149,7 +149,7 @@ func TestToReplaceAFunctionWaitsForNobodyAndToAlterATableForWhoeverHolds(t *test
 // TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain looks at the files' sizes.
 func TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	s, old := sqltest.Connect(t, database), sqltest.Connect(t, database)
 	s.Do("SELECT gapless.next_gapless('a')")
 	old.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
@@ -191,7 +191,7 @@ func TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain(t *testing.T) {
 // TestARestoreThatBreaksOffLeavesTriggersSwitchedOff where it disables them, and the query of the document says which.
 func TestARestoreThatBreaksOffLeavesTriggersSwitchedOff(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	shell := newOperationsShell(t, database.URL)
 	if !shell.clients {
 		return
@@ -248,7 +248,7 @@ func TestRolesHaveToBeThereBeforeARestore(t *testing.T) {
 // TestAPreparedTransactionIsEndedByItsRoleInItsDatabaseOnly, or by a superuser.
 func TestAPreparedTransactionIsEndedByItsRoleInItsDatabaseOnly(t *testing.T) {
 	t.Parallel()
-	database, elsewhere := pgtest.New(t), pgtest.New(t)
+	database, elsewhere := pgtest.NewCopy(t), pgtest.New(t)
 	s, other, there := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, elsewhere)
 	_, theirs := sqltest.Role(t, database, "app")
 	name, another := sqltest.Role(t, database, "billing")
@@ -268,7 +268,7 @@ func TestAPreparedTransactionIsEndedByItsRoleInItsDatabaseOnly(t *testing.T) {
 // TestLostNumbersOfASequenceWithoutAColumnAreAdoptedAndVoided after a recovery.
 func TestLostNumbersOfASequenceWithoutAColumnAreAdoptedAndVoided(t *testing.T) {
 	t.Parallel()
-	s := sqltest.Connect(t, pgtest.New(t))
+	s := sqltest.Connect(t, pgtest.NewCopy(t))
 	s.Do("SELECT gapless.next_gapless('till') FROM generate_series(1, 3)")
 	s.Do("SELECT gapless.adopt_gapless('till', 6)")
 	s.Do("SELECT gapless.void_gapless('till', n, 'lost in the recovery') FROM generate_series(5, 6) AS n")

@@ -360,7 +360,7 @@ var operationsAlerts = map[string]operationsAlert{
 // TestEachGuardThatIsDroppedIsMissed has columns of every kind attached, with rows and without.
 func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	s := sqltest.Connect(t, database)
 	query := operationsPartNamed(t, operationsWatching+"/A guard is switched off").fences[0].statements(t)[0].SQL
 	require.Zero(t, operationsRows(s, query))
@@ -402,7 +402,7 @@ func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
 // TestAnAttachedTableThatWasChangedIsFoundAndMended has the changes that are to be made between a detach and an attach only.
 func TestAnAttachedTableThatWasChangedIsFoundAndMended(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	_, buyer := sqltest.Role(t, database, "buyer")
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE SCHEMA archive")
@@ -545,7 +545,7 @@ func operationsRows(s sqltest.Session, query string) int {
 // the SQLSTATE that it says. The test does not wait for so long.
 func TestTheOperationsTimeoutsEndWhatIsInTheWay(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	observer := sqltest.Connect(t, database)
 	observer.Do("SELECT gapless.next_gapless('a')")
 	pg.RunDocumented(t, database, operationsPartNamed(t, "Timeouts").fences[0].statements(t))
@@ -683,7 +683,7 @@ func TestAPreparedTransactionHoldsItsSequenceOnThePromotedStandby(t *testing.T) 
 func TestDataAloneCannotBeRestoredIntoAnAttachedTable(t *testing.T) {
 	t.Parallel()
 	attachedDatabase := func() (*pgtest.Database, sqltest.Session) {
-		database := pgtest.New(t)
+		database := pgtest.NewCopy(t)
 		s := sqltest.Connect(t, database)
 		s.Do("CREATE TABLE invoices (id bigint PRIMARY KEY, customer text, number bigint NOT NULL UNIQUE)")
 		s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)")
@@ -814,7 +814,7 @@ func TestPartitionsThatAreDetachedConcurrentlyStayGuardedAndCounted(t *testing.T
 // TestAttachRefusesATableWhoseHeirsWouldNotBeNumbered: row triggers are not inherited, but for partitions.
 func TestAttachRefusesATableWhoseHeirsWouldNotBeNumbered(t *testing.T) {
 	t.Parallel()
-	s := sqltest.Connect(t, pgtest.New(t))
+	s := sqltest.Connect(t, pgtest.NewCopy(t))
 	s.Do(pg.CreateInvoices)
 	s.Do("CREATE TABLE archived (UNIQUE (tenant, number)) INHERITS (invoices)")
 	err := s.Refuse("55000", pg.AttachInvoices)
