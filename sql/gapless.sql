@@ -586,7 +586,7 @@ BEGIN
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
                 tries := tries + 1;
-                IF tries = 8 THEN -- trap: short waits are not the maker
+                IF tries = 8 THEN -- trap: a short wait may be for something else
                     PERFORM gapless.raise_locked(lock_or_make_sequence.name);
                 END IF;
             END;
@@ -3726,7 +3726,7 @@ CREATE OR REPLACE FUNCTION gapless.flush_gapless(
     txid bigint DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp -- trap: SET would end before the commit
+SET search_path = pg_catalog, pg_temp -- trap: no SET of what has to last until the commit
 AS $function$
 DECLARE
     own    bigint;
@@ -3766,7 +3766,7 @@ BEGIN
         END IF;
     END IF;
     -- In the body: a SET clause would be undone before the commit.
-    IF current_setting('synchronous_commit') = 'off' THEN -- trap: the setting lasts until the commit
+    IF current_setting('synchronous_commit') = 'off' THEN -- trap: synchronous_commit is set for the transaction
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
     -- Transactional: one that is not would not be flushed before PostgreSQL 17.

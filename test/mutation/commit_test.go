@@ -56,8 +56,8 @@ var noBarriers = map[string][]change{
 		{"the barrier", "PERFORM pg_logical_emit_message(false, 'gapless', '');"},
 	},
 	"a SET clause, which ends before the commit": {
-		{"SET would end before the commit", "SET search_path = pg_catalog, pg_temp SET synchronous_commit = on"},
-		{"the setting lasts until the commit", "IF false THEN"},
+		{"no SET of what has to last until the commit", "SET search_path = pg_catalog, pg_temp SET synchronous_commit = on"},
+		{"synchronous_commit is set for the transaction", "IF false THEN"},
 	},
 	"nothing": {{"the barrier", ""}},
 }

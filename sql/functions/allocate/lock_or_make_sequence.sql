@@ -30,7 +30,7 @@ BEGIN
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
                 tries := tries + 1;
-                IF tries = 8 THEN -- trap: short waits are not the maker
+                IF tries = 8 THEN -- trap: a short wait may be for something else
                     PERFORM gapless.raise_locked(lock_or_make_sequence.name);
                 END IF;
             END;
