@@ -11,7 +11,7 @@ import (
 
 // How long a state is waited for, at most, and how often it is looked at.
 const (
-	Eventually = 30 * time.Second
+	Eventually = time.Minute
 	Tick       = 2 * time.Millisecond
 )
 

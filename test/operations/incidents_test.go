@@ -25,7 +25,7 @@ func TestWhatTheHolderOfAStuckSequenceWaitsFor(t *testing.T) {
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE TABLE things ()")
 	s.Do("SELECT gapless.next_gapless(name) FROM unnest('{client,lock,works,standby}'::text[]) AS name")
-	queries := operationsPartNamed(t, "Incidents/A sequence is stuck").fences[0].statements(t)
+	queries := partNamed(t, "Incidents/A sequence is stuck").fences[0].statements(t)
 	require.Len(t, queries, 1)
 	text, err := os.ReadFile("../../docs/operations.md")
 	require.NoError(t, err)
@@ -192,21 +192,21 @@ func TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain(t *testing.T) {
 func TestARestoreThatBreaksOffLeavesTriggersSwitchedOff(t *testing.T) {
 	t.Parallel()
 	database := pgtest.NewCopy(t)
-	shell := newOperationsShell(t, database.URL)
+	shell := newDocShell(t, database.URL)
 	if !shell.clients {
 		return
 	}
 	s := pg.NumberTenants(t, database)
 	s.Do("INSERT INTO invoices DEFAULT VALUES")
-	guards := operationsPartNamed(t, operationsWatching+"/A guard is switched off").fences[0].statements(t)[0].SQL
-	require.Zero(t, operationsRows(s, guards))
+	guards := partNamed(t, watchingPart+"/A guard is switched off").fences[0].statements(t)[0].SQL
+	require.Zero(t, countRows(s, guards))
 	shell.run(`pg_dump --data-only --format=custom --table=invoices --file=data.dump "$GAPLESS_DATABASE_URL"
 		! pg_restore --data-only --disable-triggers --exit-on-error --dbname="$GAPLESS_DATABASE_URL" data.dump`, database.URL) // the rows are there
-	require.Positive(t, operationsRows(s, guards))
+	require.Positive(t, countRows(s, guards))
 	s.Do("ALTER TABLE invoices ENABLE TRIGGER USER")
-	require.Zero(t, operationsRows(s, guards))
+	require.Zero(t, countRows(s, guards))
 	shell.run(`! pg_restore --data-only --disable-triggers --single-transaction --dbname="$GAPLESS_DATABASE_URL" data.dump`, database.URL)
-	require.Zero(t, operationsRows(s, guards), "in one transaction it leaves nothing")
+	require.Zero(t, countRows(s, guards), "in one transaction it leaves nothing")
 }
 
 // TestRolesHaveToBeThereBeforeARestore: a dump has what was granted to them, and not the roles.
@@ -214,7 +214,7 @@ func TestRolesHaveToBeThereBeforeARestore(t *testing.T) {
 	t.Parallel()
 	from, to := pgtest.NewServer(t), pgtest.NewServer(t)
 	source := from.NewDatabase(t)
-	shell := newOperationsShell(t, source.URL)
+	shell := newDocShell(t, source.URL)
 	if !shell.clients {
 		return
 	}

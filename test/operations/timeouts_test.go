@@ -126,7 +126,7 @@ func TestTimeoutsOfTheDatabaseHitMaintenanceAndNotADump(t *testing.T) {
 	database := pgtest.NewCopy(t)
 	s := pg.NumberTenants(t, database)
 	s.Do("INSERT INTO invoices DEFAULT VALUES")
-	shell := newOperationsShell(t, database.URL)
+	shell := newDocShell(t, database.URL)
 	name := *sqltest.Value[string](s, "SELECT quote_ident(current_database())")
 	s.Do("ALTER DATABASE " + name + " SET lock_timeout = '20ms'")
 	s.Do("BEGIN")
