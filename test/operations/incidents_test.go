@@ -248,7 +248,7 @@ func TestRolesHaveToBeThereBeforeARestore(t *testing.T) {
 // TestAPreparedTransactionIsEndedByItsRoleInItsDatabaseOnly, or by a superuser.
 func TestAPreparedTransactionIsEndedByItsRoleInItsDatabaseOnly(t *testing.T) {
 	t.Parallel()
-	database, elsewhere := pgtest.NewCopy(t), pgtest.New(t)
+	database, elsewhere := pgtest.NewCopy(t), pgtest.NewCopy(t)
 	s, other, there := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, elsewhere)
 	_, theirs := sqltest.Role(t, database, "app")
 	name, another := sqltest.Role(t, database, "billing")
