@@ -26,7 +26,7 @@ What is printed at the end is counted in SQL from the committed rows. A transact
 if its backend was terminated and it left no row; where COMMIT was faster, it counts as committed.
 
 The PostgreSQL is that of --database-url or GAPLESS_DATABASE_URL, where a database of its own is made
-and dropped; else a throwaway one, run with the programs on this machine or in Docker.
+and dropped; else a throwaway one, run with the programs on this machine.
 
 Exit code 1 if gapless has a hole or a double, or the counts do not add up.`
 
