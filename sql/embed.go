@@ -47,6 +47,7 @@ type migrations struct {
 	link              string
 }
 
+// Open is that of [fs.FS].
 func (m migrations) Open(name string) (fs.File, error) {
 	fsys, name := m.find(name)
 	return fsys.Open(name)
@@ -82,4 +83,5 @@ type renamed struct {
 	name string
 }
 
+// Name is that of [fs.FileInfo].
 func (r renamed) Name() string { return r.name }

@@ -22,7 +22,9 @@ BEGIN
     END IF;
 
     -- Without the write, a REPEATABLE READ transaction whose snapshot has the old rows could issue a value twice.
-    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name);
+    IF NOT gapless.lock_sequence_by_writing(prune_gapless.name) THEN
+        RETURN 0::bigint;
+    END IF;
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
     -- even where the clock jumped. The newest row, the counter, always stays.
