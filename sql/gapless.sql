@@ -500,7 +500,7 @@ REVOKE ALL ON FUNCTION gapless.newest_run FROM PUBLIC;
 -- transaction, since each write leaves a dead row.
 CREATE OR REPLACE FUNCTION gapless.lock_sequence_by_writing(
     name text
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
@@ -509,11 +509,15 @@ BEGIN
     UPDATE gapless.sequence AS s
     SET adoptions = s.adoptions
     WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
+    RETURN FOUND OR EXISTS (
+        SELECT FROM gapless.sequence AS s
+        WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin = pg_current_xact_id()::xid
+    );
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.lock_sequence_by_writing IS
-'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001. Does nothing if there is none.';
+'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001. False if there is none.';
 
 REVOKE ALL ON FUNCTION gapless.lock_sequence_by_writing FROM PUBLIC;
 
@@ -954,6 +958,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
+    locked  boolean;
     keep    bigint; -- the ordinal of the oldest row that stays
     oldest  gapless.journal;
     dropped bigint;
@@ -968,7 +973,10 @@ BEGIN
     END IF;
 
     -- Without the write, a REPEATABLE READ transaction whose snapshot has the old rows could issue a value twice.
-    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name); -- trap: the lock is a write
+    locked := gapless.lock_sequence_by_writing(prune_gapless.name); -- trap: the lock is a write
+    IF NOT locked THEN
+        RETURN 0::bigint;
+    END IF;
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
     -- even where the clock jumped. The newest row, the counter, always stays.

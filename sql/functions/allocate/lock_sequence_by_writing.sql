@@ -3,7 +3,7 @@
 -- transaction, since each write leaves a dead row.
 CREATE OR REPLACE FUNCTION gapless.lock_sequence_by_writing(
     name text
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
@@ -12,10 +12,14 @@ BEGIN
     UPDATE gapless.sequence AS s
     SET adoptions = s.adoptions
     WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
+    RETURN FOUND OR EXISTS (
+        SELECT FROM gapless.sequence AS s
+        WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin = pg_current_xact_id()::xid
+    );
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.lock_sequence_by_writing IS
-'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001. Does nothing if there is none.';
+'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001. False if there is none.';
 
 REVOKE ALL ON FUNCTION gapless.lock_sequence_by_writing FROM PUBLIC;

@@ -8,6 +8,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
+    locked  boolean;
     keep    bigint; -- the ordinal of the oldest row that stays
     oldest  gapless.journal;
     dropped bigint;
@@ -22,7 +23,10 @@ BEGIN
     END IF;
 
     -- Without the write, a REPEATABLE READ transaction whose snapshot has the old rows could issue a value twice.
-    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name); -- trap: the lock is a write
+    locked := gapless.lock_sequence_by_writing(prune_gapless.name); -- trap: the lock is a write
+    IF NOT locked THEN
+        RETURN 0::bigint;
+    END IF;
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
     -- even where the clock jumped. The newest row, the counter, always stays.
