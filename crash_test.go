@@ -440,7 +440,7 @@ func TestASessionAfterACrashAcknowledgesNoCommitFromBeforeIt(t *testing.T) {
 			require.Eventually(t, func() bool {
 				return n.observer.Number("SELECT max(number) FROM invoices") == number
 			}, sqltest.Eventually, sqltest.Tick, "it has committed, and waits for the flush")
-			txid := n.observer.Number("SELECT max(txid) FROM gapless.allocation")
+			txid := n.observer.Number("SELECT max(txid) FROM gapless.journal")
 
 			proxy.Refuse(true)
 			server.Kill(t)

@@ -40,7 +40,7 @@ func TestEveryCallWorksUnderAHostileSearchPath(t *testing.T) {
 	// Whatever stands before pg_catalog on the path gives other results, were it used.
 	s.Do(`CREATE SCHEMA evil`)
 	s.Do(`CREATE TABLE evil.sequence (name text)`)
-	s.Do(`CREATE TABLE evil.allocation (name text)`)
+	s.Do(`CREATE TABLE evil.journal (name text)`)
 	s.Do(`CREATE FUNCTION evil.octet_length(text) RETURNS integer LANGUAGE sql AS 'SELECT 0'`)
 	s.Do(`CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$SELECT '-infinity'::timestamptz$$`)
 	s.Do(`CREATE FUNCTION evil.generate_series(bigint, bigint) RETURNS SETOF bigint LANGUAGE sql AS 'SELECT 666::bigint'`)

@@ -31,7 +31,7 @@ func audit(ctx context.Context, b *bench) (err error) {
 		"SET session_replication_role = replica",
 		fmt.Sprintf("INSERT INTO invoice (series, number, customer) SELECT i %% %[1]d, i / %[1]d + 1, 'a customer' FROM generate_series(0, %[2]d - 1) AS i", series, rows),
 		"INSERT INTO gapless.sequence (name, target, target_column) SELECT DISTINCT 'bench/' || series, 'invoice'::regclass, 'number'::name FROM invoice",
-		"INSERT INTO gapless.allocation (name, ordinal, first_value, last_value) SELECT 'bench/' || series, number, number, number FROM invoice ORDER BY id",
+		"INSERT INTO gapless.journal (name, ordinal, first_value, last_value) SELECT 'bench/' || series, number, number, number FROM invoice ORDER BY id",
 		fmt.Sprintf("DELETE FROM invoice WHERE (series, number) = (%d, %d)", series/2, lost),
 		"RESET session_replication_role",
 		"VACUUM (ANALYZE)", // as autovacuum would, perhaps in the middle

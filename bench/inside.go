@@ -36,7 +36,7 @@ func inside(key, label, tables, statements string) contender {
 	return contender{
 		key: key, label: label, promises: true,
 		setUp: fmt.Sprintf(`%[2]s;
-			CREATE TABLE inside_journal_%[1]s (LIKE gapless.allocation INCLUDING ALL);
+			CREATE TABLE inside_journal_%[1]s (LIKE gapless.journal INCLUDING ALL);
 			CREATE FUNCTION next_%[1]s(text) RETURNS bigint LANGUAGE plpgsql
 				SECURITY DEFINER SET search_path = pg_catalog, public, pg_temp SET enable_seqscan = off AS $function$
 			DECLARE

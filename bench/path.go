@@ -75,19 +75,19 @@ var imitated = []string{
 			value bigint;
 		BEGIN
 			PERFORM FROM gapless.sequence AS s WHERE s.name = find_number.name COLLATE "C" FOR NO KEY UPDATE;
-			SELECT a.last_value + 1 INTO value FROM gapless.allocation AS a WHERE a.name = find_number.name COLLATE "C" ORDER BY a.ordinal DESC LIMIT 1;
+			SELECT a.last_value + 1 INTO value FROM gapless.journal AS a WHERE a.name = find_number.name COLLATE "C" ORDER BY a.ordinal DESC LIMIT 1;
 			RETURN value;
 		END`),
 	imitatedFunction("enter_number(name text, value bigint)", "boolean", `BEGIN
-			INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+			INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
 			VALUES (enter_number.name, enter_number.value + 1, enter_number.value, enter_number.value);
 			RETURN NOT FOUND;
 		END`),
 	imitatedFunction("enter_verified(name text, value bigint)", "boolean", `BEGIN
-			INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+			INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
 			SELECT newest.name, newest.ordinal + 1, enter_verified.value, enter_verified.value
 			FROM (
-				SELECT a.name, a.ordinal, a.last_value FROM gapless.allocation AS a WHERE a.name = enter_verified.name COLLATE "C" ORDER BY a.ordinal DESC LIMIT 1
+				SELECT a.name, a.ordinal, a.last_value FROM gapless.journal AS a WHERE a.name = enter_verified.name COLLATE "C" ORDER BY a.ordinal DESC LIMIT 1
 			) AS newest
 			WHERE newest.last_value + 1 = enter_verified.value;
 			RETURN NOT FOUND;
@@ -107,7 +107,7 @@ var parts = []part{
 	{"the same with two SET clauses", "SELECT settings('path')", "the same as SECURITY DEFINER"},
 	{"the lock of the sequence's row", "SELECT FROM gapless.sequence WHERE name = 'path' FOR NO KEY UPDATE", "a transaction with an xid"},
 	{"the journal's newest row", newestRow, "a message: SELECT 1"},
-	{"the append, which reads that row", `INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+	{"the append, which reads that row", `INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
 		SELECT a.name, a.ordinal + 1, a.last_value + 1, a.last_value + 1 FROM (` + newestRow + `) AS a`, "the journal's newest row"},
 	{"next_gapless", "SELECT gapless.next_gapless('whole')", "the append, which reads that row"},
 	{"INSERT with nextval()", strings.Replace(nextval.insertNext, "$1", "'x'", 1), "a transaction with an xid"},
@@ -122,7 +122,7 @@ var parts = []part{
 	{"flush_gapless, where nothing is flushed", "SELECT gapless.flush_gapless()", "a transaction with an xid"},
 }
 
-const newestRow = "SELECT name, ordinal, last_value FROM gapless.allocation WHERE name = 'path' ORDER BY ordinal DESC LIMIT 1"
+const newestRow = "SELECT name, ordinal, last_value FROM gapless.journal WHERE name = 'path' ORDER BY ordinal DESC LIMIT 1"
 
 // parts measures them with one client and asynchronous commit, so that the disk says nothing.
 func (b *bench) parts(ctx context.Context) (err error) {

@@ -53,7 +53,7 @@ $do$;
 -- The private tables and the two public views of schema gapless.
 --
 -- Nobody but the owner touches the tables: applications use the functions (sql/functions) and the
--- views. The functions lock a row of gapless.sequence and append to gapless.allocation; neither is
+-- views. The functions lock a row of gapless.sequence and append to gapless.journal; neither is
 -- updated by an allocation, so an old snapshot (a pg_dump, a report, a replication slot) has no chain
 -- of dead row versions to keep alive.
 
@@ -84,7 +84,7 @@ COMMENT ON TABLE gapless.sequence IS
 COMMENT ON COLUMN gapless.sequence.name IS
 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
 COMMENT ON COLUMN gapless.sequence.adoptions IS
-'How many rows of kind ''adopted'' the journal has had. Each of them counts once in allocation.ordinal, though it issued nothing.';
+'How many rows of kind ''adopted'' the journal has had. Each of them counts once in journal.ordinal, though it issued nothing.';
 COMMENT ON COLUMN gapless.sequence.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
 COMMENT ON COLUMN gapless.sequence.target_column IS
@@ -93,19 +93,19 @@ COMMENT ON COLUMN gapless.sequence.target_column IS
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
 
-CREATE TYPE gapless.allocation_kind AS ENUM ('issued', 'adopted', 'pruned');
+CREATE TYPE gapless.journal_kind AS ENUM ('issued', 'adopted', 'pruned');
 
-REVOKE ALL ON TYPE gapless.allocation_kind FROM PUBLIC;
+REVOKE ALL ON TYPE gapless.journal_kind FROM PUBLIC;
 
-COMMENT ON TYPE gapless.allocation_kind IS
+COMMENT ON TYPE gapless.journal_kind IS
 'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. A type and not a CHECK, which would cost each allocation 2 microseconds.';
 
-CREATE TABLE gapless.allocation (
+CREATE TABLE gapless.journal (
     name         text        COLLATE "C" NOT NULL,
     ordinal      bigint      NOT NULL,
     first_value  bigint      NOT NULL,
     last_value   bigint      NOT NULL,
-    kind         gapless.allocation_kind NOT NULL DEFAULT 'issued',
+    kind         gapless.journal_kind NOT NULL DEFAULT 'issued',
     allocated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     txid         bigint      NOT NULL DEFAULT txid_current(),
     allocated_by text        COLLATE "C" NOT NULL DEFAULT session_user,
@@ -113,45 +113,45 @@ CREATE TABLE gapless.allocation (
     token        uuid        DEFAULT nullif(current_setting('gapless.token', true), '')::uuid,
     dated        timestamp,
     attachment   bigint,
-    CONSTRAINT allocation_pkey PRIMARY KEY (name, ordinal)
+    CONSTRAINT journal_pkey PRIMARY KEY (name, ordinal)
 );
 
-REVOKE ALL ON TABLE gapless.allocation FROM PUBLIC;
+REVOKE ALL ON TABLE gapless.journal FROM PUBLIC;
 
-COMMENT ON TABLE gapless.allocation IS
+COMMENT ON TABLE gapless.journal IS
 'The journal: one row for each run of values that was given out, in the order of ordinal within a name. The newest row is the counter.';
-COMMENT ON COLUMN gapless.allocation.name IS
+COMMENT ON COLUMN gapless.journal.name IS
 'The sequence. No foreign key: see gapless.sequence.';
-COMMENT ON COLUMN gapless.allocation.ordinal IS
+COMMENT ON COLUMN gapless.journal.ordinal IS
 'The running count, from 1, of the run''s first value. Competing allocations collide on it whatever the size of their runs, which a count of the last value would not ensure.';
-COMMENT ON COLUMN gapless.allocation.first_value IS
+COMMENT ON COLUMN gapless.journal.first_value IS
 'The run''s first value. In an ''adopted'' row the same as last_value, since nobody knows where the adopted numbers began.';
-COMMENT ON COLUMN gapless.allocation.last_value IS
+COMMENT ON COLUMN gapless.journal.last_value IS
 'The run''s last value. In an ''adopted'' row the value that was adopted: every number up to it was given out elsewhere.';
-COMMENT ON COLUMN gapless.allocation.kind IS
+COMMENT ON COLUMN gapless.journal.kind IS
 'How the values were given out.';
-COMMENT ON COLUMN gapless.allocation.allocated_at IS
+COMMENT ON COLUMN gapless.journal.allocated_at IS
 'The server''s clock when the row was written, not when its transaction committed. Clocks jump: order is ordinal''s.';
-COMMENT ON COLUMN gapless.allocation.txid IS
+COMMENT ON COLUMN gapless.journal.txid IS
 'The top-level transaction that wrote the row (pg_current_xact_id, as bigint).';
-COMMENT ON COLUMN gapless.allocation.allocated_by IS
+COMMENT ON COLUMN gapless.journal.allocated_by IS
 'session_user: who logged in.';
-COMMENT ON COLUMN gapless.allocation.allocated_as IS
+COMMENT ON COLUMN gapless.journal.allocated_as IS
 'The role chosen by SET ROLE, or NULL.';
-COMMENT ON COLUMN gapless.allocation.token IS
+COMMENT ON COLUMN gapless.journal.token IS
 'The mark that the transaction was given by mark_gapless, or NULL: with it outcome_gapless finds out whether it committed.';
-COMMENT ON COLUMN gapless.allocation.dated IS
+COMMENT ON COLUMN gapless.journal.dated IS
 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
-COMMENT ON COLUMN gapless.allocation.attachment IS
+COMMENT ON COLUMN gapless.journal.attachment IS
 'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone.';
 
-COMMENT ON CONSTRAINT allocation_pkey ON gapless.allocation IS
+COMMENT ON CONSTRAINT journal_pkey ON gapless.journal IS
 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';
 
 -- For outcome_gapless. Transactions are numbered in about the order of the rows, and so a BRIN index costs next to nothing.
-CREATE INDEX allocation_txid ON gapless.allocation USING brin (txid) WITH (autosummarize = on);
+CREATE INDEX journal_txid ON gapless.journal USING brin (txid) WITH (autosummarize = on);
 
-COMMENT ON INDEX gapless.allocation_txid IS
+COMMENT ON INDEX gapless.journal_txid IS
 'The rows of a transaction, whose outcome is asked for (outcome_gapless). BRIN: it costs an allocation next to nothing.';
 
 CREATE TABLE gapless.void (
@@ -221,6 +221,7 @@ COMMENT ON COLUMN gapless.moving.arrived IS 'Whether it was put into another par
 COMMENT ON COLUMN gapless.moving.depth IS 'How deep in other triggers the statement is: pg_trigger_depth().';
 COMMENT ON CONSTRAINT moving_pkey ON gapless.moving IS 'A number moves once at a time.';
 
+-- The newest journal row by its own text, and not by gapless.newest_run: a view calls functions with the rights of the role that reads it.
 CREATE VIEW gapless.sequences AS
 SELECT
     s.name,
@@ -230,10 +231,10 @@ SELECT
     attached.column_name AS attached_column
 FROM gapless.sequence AS s
 CROSS JOIN LATERAL (
-    SELECT a.ordinal, a.first_value, a.last_value, a.allocated_at
-    FROM gapless.allocation AS a
-    WHERE a.name = s.name
-    ORDER BY a.ordinal DESC
+    SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at
+    FROM gapless.journal AS j
+    WHERE j.name = s.name
+    ORDER BY j.ordinal DESC
     LIMIT 1
 ) AS newest
 LEFT JOIN LATERAL (
@@ -328,9 +329,6 @@ COMMENT ON COLUMN gapless.holders.query IS 'The backend''s current or latest sta
 SET LOCAL search_path = pg_catalog, pg_temp;
 -- -- The functions of schema gapless, in an order in which each finds those that it needs at its making.
 
--- check_name: private; refuses what cannot be the name of a sequence.
---
--- Locks nothing. Raises 22004 when the name is NULL, 22023 when it is empty or has more than 255 bytes.
 CREATE OR REPLACE FUNCTION gapless.check_name(
     name text
 ) RETURNS void
@@ -358,9 +356,6 @@ COMMENT ON FUNCTION gapless.check_name IS
 
 REVOKE ALL ON FUNCTION gapless.check_name FROM PUBLIC;
 
--- check_reset: private; refuses a cycle that has no value.
---
--- Locks nothing. Raises 22023 when reset is not above initial.
 CREATE OR REPLACE FUNCTION gapless.check_reset(
     name    text,
     initial bigint,
@@ -385,7 +380,6 @@ COMMENT ON FUNCTION gapless.check_reset IS
 
 REVOKE ALL ON FUNCTION gapless.check_reset FROM PUBLIC;
 
--- raise_exhausted: private; the error for a sequence that has not that many values left (2200H).
 CREATE OR REPLACE FUNCTION gapless.raise_exhausted(
     name text,
     size bigint
@@ -407,7 +401,6 @@ COMMENT ON FUNCTION gapless.raise_exhausted IS
 
 REVOKE ALL ON FUNCTION gapless.raise_exhausted FROM PUBLIC;
 
--- raise_locked: private; the error for a sequence that another transaction holds (55P03).
 CREATE OR REPLACE FUNCTION gapless.raise_locked(
     name text
 ) RETURNS void
@@ -427,7 +420,6 @@ COMMENT ON FUNCTION gapless.raise_locked IS
 
 REVOKE ALL ON FUNCTION gapless.raise_locked FROM PUBLIC;
 
--- raise_stale: private; the error for a sequence that is ahead of the transaction's snapshot (40001).
 CREATE OR REPLACE FUNCTION gapless.raise_stale(
     name text
 ) RETURNS void
@@ -438,7 +430,7 @@ BEGIN
     RAISE EXCEPTION 'sequence "%" was allocated from since this transaction''s snapshot', raise_stale.name
         USING ERRCODE = 'serialization_failure',
             HINT = 'Retry the transaction, or use READ COMMITTED, which waits instead.',
-            SCHEMA = 'gapless', TABLE = 'allocation', CONSTRAINT = 'allocation_pkey';
+            SCHEMA = 'gapless', TABLE = 'journal', CONSTRAINT = 'journal_pkey';
 END;
 $function$;
 
@@ -447,11 +439,10 @@ COMMENT ON FUNCTION gapless.raise_stale IS
 
 REVOKE ALL ON FUNCTION gapless.raise_stale FROM PUBLIC;
 
--- successor: private; the one rule of which value follows another.
---
--- NULL when there is none, past 2^63-1. Plain SQL without SET, so that the planner inlines it into the
--- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it has a predecessor.
-CREATE OR REPLACE FUNCTION gapless.successor(
+-- The one rule of which value follows another. Plain SQL without SET, so that the planner inlines it into the
+-- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it
+-- has a predecessor.
+CREATE OR REPLACE FUNCTION gapless.value_after(
     last_value bigint,
     initial    bigint,
     reset      bigint
@@ -464,15 +455,69 @@ AS $function$
     END
 $function$;
 
-COMMENT ON FUNCTION gapless.successor IS
+COMMENT ON FUNCTION gapless.value_after IS
 'Private. The value after last_value: initial where it would reach reset, NULL where it would pass 2^63-1.';
 
-REVOKE ALL ON FUNCTION gapless.successor FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.value_after FROM PUBLIC;
 
--- lock_sequence: private; locks a sequence until the transaction, or the savepoint, ends.
---
--- Returns false when there is none. With nowait it raises 55P03 when another transaction has the lock;
--- without, it waits, as long as lock_timeout allows.
+-- Plain SQL without SET, STRICT and SECURITY DEFINER, so that the planner inlines it: an index scan backward that ends
+-- with the first row. So its operators are qualified. Callers set enable_seqscan = off: a plan made while the journal
+-- is small must stay right when it is large. Allocations read it in a statement after the lock's, so that READ
+-- COMMITTED shows what the lock's last holder wrote. It has few columns, since each that a caller leaves out costs
+-- that caller some 0.1 microseconds.
+CREATE OR REPLACE FUNCTION gapless.newest_run(
+    name    text,
+    initial bigint DEFAULT 1,
+    reset   bigint DEFAULT NULL
+) RETURNS TABLE (
+    last_value   bigint,
+    dated        timestamp,
+    attachment   bigint,
+    next_ordinal bigint,
+    next_value   bigint  -- NULL where there is none, past 2^63-1
+)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER ROWS 1
+AS $function$
+    SELECT
+        j.last_value,
+        j.dated,
+        j.attachment,
+        j.ordinal OPERATOR(pg_catalog.+) (j.last_value OPERATOR(pg_catalog.-) j.first_value) OPERATOR(pg_catalog.+) 1,
+        gapless.value_after(j.last_value, newest_run.initial, newest_run.reset)
+    FROM gapless.journal AS j
+    WHERE j.name OPERATOR(pg_catalog.=) newest_run.name COLLATE pg_catalog."C"
+    ORDER BY j.ordinal DESC
+    LIMIT 1
+$function$;
+
+COMMENT ON FUNCTION gapless.newest_run IS
+'Private. The newest row of a sequence''s journal, in the statement''s snapshot, with the ordinal and the value that follow it; no row if there is none.';
+
+REVOKE ALL ON FUNCTION gapless.newest_run FROM PUBLIC;
+
+-- For functions that take rows from the journal, or whose row must not be missed: under a lock alone, a REPEATABLE
+-- READ transaction would go on with the rows that its snapshot has. It comes before anything is read. It writes once a
+-- transaction, since each write leaves a dead row.
+CREATE OR REPLACE FUNCTION gapless.lock_sequence_by_writing(
+    name text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
+AS $function$
+BEGIN
+    UPDATE gapless.sequence AS s
+    SET adoptions = s.adoptions
+    WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.lock_sequence_by_writing IS
+'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001. Does nothing if there is none.';
+
+REVOKE ALL ON FUNCTION gapless.lock_sequence_by_writing FROM PUBLIC;
+
+-- A savepoint that is rolled back gives the lock back. Without nowait it waits, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.lock_sequence(
     name   text,
     nowait boolean
@@ -509,13 +554,9 @@ COMMENT ON FUNCTION gapless.lock_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.lock_sequence FROM PUBLIC;
 
--- open_sequence: private; locks a sequence until the transaction ends, and makes it if there is none.
---
--- Returns whether it made it. Waits for a transaction that has the lock or is making the same sequence,
--- as long as lock_timeout allows; with nowait it raises 55P03 instead, where the sequence is being made after a
--- quarter of a second at most. Under REPEATABLE READ and
--- above it raises 40001 when the sequence was made or rewritten since the snapshot.
-CREATE OR REPLACE FUNCTION gapless.open_sequence(
+-- Waits for a transaction that has the lock, or that is making the same sequence, as long as lock_timeout allows. With
+-- nowait it gives up on one that is being made after a quarter of a second.
+CREATE OR REPLACE FUNCTION gapless.lock_or_make_sequence(
     name   text,
     nowait boolean
 ) RETURNS boolean
@@ -530,9 +571,9 @@ BEGIN
     -- Another round is due only when someone else made or remade the sequence meanwhile, which needs a
     -- new snapshot to be seen: READ COMMITTED. Above it, the INSERT raises 40001.
     WHILE NOT made LOOP
-        IF gapless.lock_sequence(open_sequence.name, open_sequence.nowait) THEN
+        IF gapless.lock_sequence(lock_or_make_sequence.name, lock_or_make_sequence.nowait) THEN
             EXIT;
-        ELSIF open_sequence.nowait THEN
+        ELSIF lock_or_make_sequence.nowait THEN
             -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. A short lock_timeout
             -- comes next to it; but it ends other waits, too, such as one for the table to be extended, so it
             -- is tried again with twice the time: 1, 2, ... 128 ms. An advisory lock a name would need no
@@ -540,17 +581,17 @@ BEGIN
             lock_timeout := current_setting('lock_timeout');
             PERFORM set_config('lock_timeout', (1 << tries) || 'ms', true);
             BEGIN
-                INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
+                INSERT INTO gapless.sequence (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
                 tries := tries + 1;
                 IF tries = 8 THEN
-                    PERFORM gapless.raise_locked(open_sequence.name);
+                    PERFORM gapless.raise_locked(lock_or_make_sequence.name);
                 END IF;
             END;
             PERFORM set_config('lock_timeout', lock_timeout, true);
         ELSE
-            INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
+            INSERT INTO gapless.sequence (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
             made := FOUND;
         END IF;
     END LOOP;
@@ -558,15 +599,13 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.open_sequence IS
+COMMENT ON FUNCTION gapless.lock_or_make_sequence IS
 'Private. Locks a sequence until the transaction ends, making it if there is none; true if it was made. Raises 55P03 when it is busy and nowait is set, 40001 under REPEATABLE READ and above when it is newer than the snapshot.';
 
-REVOKE ALL ON FUNCTION gapless.open_sequence FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.lock_or_make_sequence FROM PUBLIC;
 
--- attached_column: private; the column that a sequence row's target and target_column mean, as schema.table.column.
---
--- Locks nothing. NULL if there is no such table any more (whatever an older snapshot shows), or its column is detached: pg_trigger
--- is the registry.
+-- pg_trigger is the registry. A table that is gone counts as detached, whatever an older snapshot shows of its catalog
+-- rows.
 CREATE OR REPLACE FUNCTION gapless.attached_column(
     target        regclass,
     target_column name
@@ -590,10 +629,8 @@ COMMENT ON FUNCTION gapless.attached_column IS
 
 REVOKE ALL ON FUNCTION gapless.attached_column FROM PUBLIC;
 
--- check_free: private; refuses a sequence from which a column numbers itself.
---
--- Locks nothing; the caller has locked the sequence. Raises 55000.
-CREATE OR REPLACE FUNCTION gapless.check_free(
+-- The caller has locked the sequence.
+CREATE OR REPLACE FUNCTION gapless.check_not_attached(
     name text
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
@@ -605,9 +642,9 @@ BEGIN
     SELECT gapless.attached_column(s.target, s.target_column)
     INTO attached
     FROM gapless.sequence AS s
-    WHERE s.name = check_free.name COLLATE "C" AND s.target IS NOT NULL;
+    WHERE s.name = check_not_attached.name COLLATE "C" AND s.target IS NOT NULL;
     IF attached IS NOT NULL THEN
-        RAISE EXCEPTION 'sequence "%" belongs to column %, which numbers itself from it', check_free.name, attached
+        RAISE EXCEPTION 'sequence "%" belongs to column %, which numbers itself from it', check_not_attached.name, attached
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Insert a row, and read its number by RETURNING; or take from a sequence of another name.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
@@ -615,14 +652,11 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.check_free IS
+COMMENT ON FUNCTION gapless.check_not_attached IS
 'Private. Raises 55000 when a column numbers itself from the sequence.';
 
-REVOKE ALL ON FUNCTION gapless.check_free FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.check_not_attached FROM PUBLIC;
 
--- next_gapless_batch: the next values of a sequence, in order.
---
--- Locks and raises as next_gapless does; 22004 also when size is NULL, 22023 also when it is negative.
 -- Writes one journal row for each run of consecutive values: one, and one more each time reset is reached.
 CREATE OR REPLACE FUNCTION gapless.next_gapless_batch(
     name    text,
@@ -659,17 +693,12 @@ BEGIN
         RETURN;
     END IF;
 
-    IF NOT gapless.open_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
-        PERFORM gapless.check_free(next_gapless_batch.name);
+    IF NOT gapless.lock_or_make_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
+        PERFORM gapless.check_not_attached(next_gapless_batch.name);
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
-        SELECT
-            a.ordinal + (a.last_value - a.first_value) + 1,
-            gapless.successor(a.last_value, start, next_gapless_batch.reset)
+        SELECT n.next_ordinal, n.next_value
         INTO ordinal, value
-        FROM gapless.allocation AS a
-        WHERE a.name = next_gapless_batch.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n;
     END IF;
     IF ordinal IS NULL THEN -- a new one, or one that only rows of a column that did not arrive have opened
         ordinal := 1;
@@ -684,7 +713,7 @@ BEGIN
         END IF;
         -- A row that this snapshot cannot see (REPEATABLE READ and above) has the same ordinal, and ON
         -- CONFLICT raises 40001 for it. Whatever else kept ours from being written, no value may leave without.
-        INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+        INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         VALUES (next_gapless_batch.name, ordinal, value, last)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
@@ -704,12 +733,8 @@ COMMENT ON FUNCTION gapless.next_gapless_batch IS
 
 REVOKE ALL ON FUNCTION gapless.next_gapless_batch FROM PUBLIC;
 
--- next_gapless: the next value of a sequence.
---
--- Locks the sequence until the transaction, or the savepoint, ends; a rollback gives the value back.
--- Waits for the transaction that has the lock, as long as lock_timeout allows; with nowait it raises
--- 55P03 instead. Raises 55000 (a column numbers itself from it), 22004 (name NULL), 22023 (name empty or too long, reset not above initial),
--- 2200H (past 2^63-1), 40001 (REPEATABLE READ and above: allocated since the snapshot), 40P01 (deadlock).
+-- One lock and one append. A savepoint that is rolled back gives lock and value back. All that this cannot do, it
+-- leaves to next_gapless_batch.
 CREATE OR REPLACE FUNCTION gapless.next_gapless(
     name    text    DEFAULT 'default',
     initial bigint  DEFAULT 1,
@@ -736,19 +761,10 @@ BEGIN
         IF FOUND THEN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
             -- fill in who and when.
-            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-            SELECT newest.name, newest.ordinal, newest.value, newest.value
-            FROM (
-                SELECT
-                    a.name,
-                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-                    gapless.successor(a.last_value, start, next_gapless.reset) AS value
-                FROM gapless.allocation AS a
-                WHERE a.name = next_gapless.name COLLATE "C"
-                ORDER BY a.ordinal DESC
-                LIMIT 1
-            ) AS newest
-            WHERE newest.value IS NOT NULL
+            INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
+            SELECT next_gapless.name, n.next_ordinal, n.next_value, n.next_value
+            FROM gapless.newest_run(next_gapless.name, start, next_gapless.reset) AS n
+            WHERE n.next_value IS NOT NULL
             RETURNING last_value INTO value;
             IF FOUND THEN
                 RETURN value;
@@ -770,9 +786,6 @@ COMMENT ON FUNCTION gapless.next_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;
 
--- last_gapless: the newest value of a sequence in the caller's snapshot.
---
--- Locks nothing. NULL if there is none. Raises 22004 (name NULL) or 22023 (name empty or too long).
 CREATE OR REPLACE FUNCTION gapless.last_gapless(
     name text DEFAULT 'default'
 ) RETURNS bigint
@@ -782,13 +795,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 BEGIN
     PERFORM gapless.check_name(last_gapless.name);
-    RETURN (
-        SELECT a.last_value
-        FROM gapless.allocation AS a
-        WHERE a.name = last_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    );
+    RETURN (SELECT n.last_value FROM gapless.newest_run(last_gapless.name) AS n);
 END;
 $function$;
 
@@ -797,9 +804,6 @@ COMMENT ON FUNCTION gapless.last_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.last_gapless FROM PUBLIC;
 
--- peek_gapless: what next_gapless would give now. A preview, not a promise.
---
--- Locks nothing. Raises 22004, 22023 and 2200H as next_gapless would.
 CREATE OR REPLACE FUNCTION gapless.peek_gapless(
     name    text   DEFAULT 'default',
     initial bigint DEFAULT 1,
@@ -817,7 +821,7 @@ BEGIN
     IF last IS NULL THEN
         RETURN start;
     END IF;
-    value := gapless.successor(last, start, peek_gapless.reset);
+    value := gapless.value_after(last, start, peek_gapless.reset);
     IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(peek_gapless.name, 1);
     END IF;
@@ -830,10 +834,7 @@ COMMENT ON FUNCTION gapless.peek_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.peek_gapless FROM PUBLIC;
 
--- delete_gapless: forgets a sequence, its journal and its voids.
---
--- Locks the sequence as an allocation does, and waits or raises 55P03 likewise. Raises 22004 (name NULL),
--- 22023 (name empty or too long), 2BP01 (a column numbers itself from it), 40001 (REPEATABLE READ and above: allocated since the snapshot).
+-- Its lock is the DELETE itself, before anything is read.
 CREATE OR REPLACE FUNCTION gapless.delete_gapless(
     name   text    DEFAULT 'default',
     nowait boolean DEFAULT false
@@ -868,14 +869,11 @@ BEGIN
     END IF;
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-    SELECT a.name, a.ordinal + (a.last_value - a.first_value) + 1, a.last_value, a.last_value
-    FROM gapless.allocation AS a
-    WHERE a.name = delete_gapless.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
+    SELECT delete_gapless.name, n.next_ordinal, n.last_value, n.last_value
+    FROM gapless.newest_run(delete_gapless.name) AS n
     ON CONFLICT DO NOTHING;
-    DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
@@ -886,12 +884,7 @@ COMMENT ON FUNCTION gapless.delete_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;
 
--- adopt_gapless: takes over numbering that exists already; the next value is last + 1.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
--- Raises 22004 (NULL), 22023 (name empty or too long), 55000 (backwards; a column
--- numbers itself from it), 40001 (REPEATABLE READ and
--- above: allocated since the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.adopt_gapless(
     name text,
     last bigint
@@ -913,17 +906,12 @@ BEGIN
     END IF;
 
     -- The lock on a sequence that exists is a write, before anything is read, so that older snapshots get 40001.
-    IF NOT gapless.open_sequence(adopt_gapless.name, false) THEN
-        UPDATE gapless.sequence AS s
-        SET adoptions = s.adoptions
-        WHERE s.name = adopt_gapless.name COLLATE "C";
-        PERFORM gapless.check_free(adopt_gapless.name);
-        SELECT a.last_value, a.ordinal + (a.last_value - a.first_value) + 1
+    IF NOT gapless.lock_or_make_sequence(adopt_gapless.name, false) THEN
+        PERFORM gapless.lock_sequence_by_writing(adopt_gapless.name);
+        PERFORM gapless.check_not_attached(adopt_gapless.name);
+        SELECT n.last_value, n.next_ordinal
         INTO newest, ordinal
-        FROM gapless.allocation AS a
-        WHERE a.name = adopt_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(adopt_gapless.name) AS n;
         IF adopt_gapless.last < newest THEN
             RAISE EXCEPTION 'sequence "%" is at %, and cannot go back to %',
                 adopt_gapless.name, newest, adopt_gapless.last
@@ -936,7 +924,7 @@ BEGIN
         ordinal := coalesce(ordinal, 1);
     END IF;
 
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)
     VALUES (adopt_gapless.name, ordinal, adopt_gapless.last, adopt_gapless.last, 'adopted')
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
@@ -953,11 +941,7 @@ COMMENT ON FUNCTION gapless.adopt_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.adopt_gapless FROM PUBLIC;
 
--- prune_gapless: drops journal rows from before a time, and leaves one row for their range.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
--- Raises 22004 (NULL), 22023 (name empty or too long), 40001 (REPEATABLE READ and above: rewritten since
--- the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.prune_gapless(
     name   text,
     before timestamptz
@@ -968,7 +952,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     keep    bigint; -- the ordinal of the oldest row that stays
-    oldest  gapless.allocation;
+    oldest  gapless.journal;
     dropped bigint;
     last    bigint;
 BEGIN
@@ -977,53 +961,47 @@ BEGIN
         RAISE EXCEPTION 'sequence "%": the time to prune before must not be NULL', prune_gapless.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give a time; older journal rows are dropped.',
-                SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'before';
+                SCHEMA = 'gapless', TABLE = 'journal', COLUMN = 'before';
     END IF;
 
-    -- The lock is a write, before anything is read: without it, a REPEATABLE READ transaction whose
-    -- snapshot has the old rows could issue a value twice.
-    UPDATE gapless.sequence AS s
-    SET adoptions = s.adoptions
-    WHERE s.name = prune_gapless.name COLLATE "C";
-    IF NOT FOUND THEN
-        RETURN 0::bigint;
-    END IF;
+    -- Without the write, a REPEATABLE READ transaction whose snapshot has the old rows could issue a value twice.
+    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name);
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
     -- even where the clock jumped. The newest row, the counter, always stays.
     SELECT coalesce(
-        min(a.ordinal) FILTER (WHERE a.allocated_at >= prune_gapless.before AND a.kind <> 'pruned'),
-        max(a.ordinal)
+        min(j.ordinal) FILTER (WHERE j.allocated_at >= prune_gapless.before AND j.kind <> 'pruned'),
+        max(j.ordinal)
     )
     INTO keep
-    FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C";
+    FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C";
 
-    SELECT a.*
+    SELECT j.*
     INTO oldest
-    FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C"
-    ORDER BY a.ordinal
+    FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C"
+    ORDER BY j.ordinal
     LIMIT 1;
 
-    SELECT count(*) FILTER (WHERE a.kind <> 'pruned')
+    SELECT count(*) FILTER (WHERE j.kind <> 'pruned')
     INTO dropped
-    FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep;
+    FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
     IF dropped = 0 THEN
         RETURN 0::bigint;
     END IF;
 
-    SELECT a.last_value
+    SELECT j.last_value
     INTO last
-    FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep
-    ORDER BY a.ordinal DESC
+    FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
+    ORDER BY j.ordinal DESC
     LIMIT 1;
 
-    DELETE FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind)
+    DELETE FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)
     VALUES (prune_gapless.name, oldest.ordinal, oldest.first_value, last, 'pruned');
     RETURN dropped;
 END;
@@ -1034,7 +1012,6 @@ COMMENT ON FUNCTION gapless.prune_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;
 
--- column_refuse: private, for the triggers of attach_gapless; what is wrong with a row, as an error that names the column.
 CREATE OR REPLACE FUNCTION gapless.column_refuse(
     fault         text,
     target        regclass,
@@ -1139,11 +1116,9 @@ COMMENT ON FUNCTION gapless.column_refuse IS
 
 REVOKE ALL ON FUNCTION gapless.column_refuse FROM PUBLIC;
 
--- column_claim: private, for the triggers of attach_gapless; makes a sequence a column's own.
---
--- The caller has locked the sequence; this writes it, so that older snapshots get 40001. Raises 55000 where it is another
--- column's, or has cycled: a number that was there twice cannot be told by its value.
-CREATE OR REPLACE FUNCTION gapless.column_claim(
+-- It writes the sequence, so that older snapshots get 40001. One that has cycled is refused: a number that was there
+-- twice cannot be told by its value.
+CREATE OR REPLACE FUNCTION gapless.column_claim_sequence(
     target        regclass,
     target_column name,
     name          text
@@ -1153,44 +1128,39 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 BEGIN
-    PERFORM gapless.check_free(column_claim.name);
+    PERFORM gapless.check_not_attached(column_claim_sequence.name);
     IF EXISTS (
         SELECT
         FROM (
-            SELECT a.first_value, lag(a.last_value) OVER (ORDER BY a.ordinal) AS before
-            FROM gapless.allocation AS a
-            WHERE a.name = column_claim.name COLLATE "C"
+            SELECT j.first_value, lag(j.last_value) OVER (ORDER BY j.ordinal) AS before
+            FROM gapless.journal AS j
+            WHERE j.name = column_claim_sequence.name COLLATE "C"
         ) AS neighbour
         WHERE neighbour.first_value <= neighbour.before
     ) THEN
         RAISE EXCEPTION 'sequence "%" has cycled, so column "%" of table % cannot number itself from it',
-            column_claim.name, target_column, target
+            column_claim_sequence.name, target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Let the expression name give another name; or delete the sequence, with gapless.delete_gapless.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_cycled';
     END IF;
     UPDATE gapless.sequence AS s
-    SET target = column_claim.target, target_column = column_claim.target_column
-    WHERE s.name = column_claim.name COLLATE "C";
+    SET target = column_claim_sequence.target, target_column = column_claim_sequence.target_column
+    WHERE s.name = column_claim_sequence.name COLLATE "C";
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_claim IS
+COMMENT ON FUNCTION gapless.column_claim_sequence IS
 'Private, for the triggers of attach_gapless. Makes a sequence, which the caller has locked, a column''s own. Raises 55000 where it is another column''s or has cycled.';
 
-REVOKE ALL ON FUNCTION gapless.column_claim FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_claim_sequence FROM PUBLIC;
 
--- column_open_first: private, for column_open; what that cannot do: the column's first number of a sequence, other isolation
--- levels than READ COMMITTED, the end of the range.
---
--- Locks the sequence, and makes it if there is none. Raises 55000 (the sequence is another column's), 2200H, 40001, and what
--- check_name raises.
-CREATE OR REPLACE FUNCTION gapless.column_open_first(
+CREATE OR REPLACE FUNCTION gapless.column_first_number_general(
     target        regclass,
     target_column name,
     name          text,
     initial       bigint,
-    note          text, -- the setting gapless.note_..., which column_next will read; NULL for none
+    note          text, -- the setting gapless.column_note_..., which column_next_number will read; NULL for none
     relation      oid
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -1198,89 +1168,69 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    owner gapless.sequence;
-    value bigint;
+    owner     gapless.sequence;
+    following bigint; -- the ordinal
+    value     bigint;
 BEGIN
-    IF column_open_first.name IS NULL THEN
+    IF column_first_number_general.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
     END IF;
-    PERFORM gapless.check_name(column_open_first.name);
-    PERFORM gapless.open_sequence(column_open_first.name, false);
-    SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_open_first.name COLLATE "C";
-    IF (owner.target, owner.target_column) IS DISTINCT FROM (column_open_first.target, column_open_first.target_column) THEN
-        PERFORM gapless.column_claim(target, target_column, column_open_first.name);
+    PERFORM gapless.check_name(column_first_number_general.name);
+    PERFORM gapless.lock_or_make_sequence(column_first_number_general.name, false);
+    SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_first_number_general.name COLLATE "C";
+    IF (owner.target, owner.target_column) IS DISTINCT FROM (column_first_number_general.target, column_first_number_general.target_column) THEN
+        PERFORM gapless.column_claim_sequence(target, target_column, column_first_number_general.name);
     END IF;
 
-    SELECT a.last_value
-    INTO value
-    FROM gapless.allocation AS a
-    WHERE a.name = column_open_first.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
-    value := CASE WHEN FOUND THEN gapless.successor(value, 1, NULL) ELSE initial END;
+    SELECT n.next_ordinal, n.next_value
+    INTO following, value
+    FROM gapless.newest_run(column_first_number_general.name) AS n;
+    IF NOT FOUND THEN
+        following := 1;
+        value := initial;
+    END IF;
     IF value IS NULL THEN
-        PERFORM gapless.raise_exhausted(column_open_first.name, 1);
+        PERFORM gapless.raise_exhausted(column_first_number_general.name, 1);
     END IF;
     IF note IS NOT NULL THEN
         PERFORM set_config(
-            'gapless.note_' || note,
-            concat('{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value, '}', column_open_first.name),
+            'gapless.column_note_' || note,
+            concat('{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value, '}', column_first_number_general.name),
             true
         );
     END IF;
 
-    -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the table.
-    -- Writing the journal's next row raises 40001 for it; that row is not meant to stay.
+    -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the
+    -- table. Writing the journal's next row raises 40001 for it; that row is not meant to stay.
     IF current_setting('transaction_isolation') <> 'read committed' THEN
-        INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-        SELECT
-            column_open_first.name,
-            coalesce(max(a.ordinal + (a.last_value - a.first_value)), 0) + 1,
-            value,
-            value
-        FROM (
-            SELECT a.ordinal, a.first_value, a.last_value
-            FROM gapless.allocation AS a
-            WHERE a.name = column_open_first.name COLLATE "C"
-            ORDER BY a.ordinal DESC
-            LIMIT 1
-        ) AS a
+        INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
+        VALUES (column_first_number_general.name, following, value, value)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
-            PERFORM gapless.raise_stale(column_open_first.name);
+            PERFORM gapless.raise_stale(column_first_number_general.name);
         END IF;
-        DELETE FROM gapless.allocation AS a
-        WHERE a.name = column_open_first.name COLLATE "C"
-            AND a.ordinal = (
-                SELECT b.ordinal
-                FROM gapless.allocation AS b
-                WHERE b.name = column_open_first.name COLLATE "C"
-                ORDER BY b.ordinal DESC
-                LIMIT 1
-            );
+        DELETE FROM gapless.journal AS j
+        WHERE j.name = column_first_number_general.name COLLATE "C" AND j.ordinal = following;
     END IF;
     RETURN value;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_open_first IS
-'Private, for column_open, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, the end of the range. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column, 22004 and 22023 for its name, 2200H, 40001.';
+COMMENT ON FUNCTION gapless.column_first_number_general IS
+'Private, for column_first_number, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, the end of the range. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column, 22004 and 22023 for its name, 2200H, 40001.';
 
-REVOKE ALL ON FUNCTION gapless.column_open_first FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_first_number_general FROM PUBLIC;
 
--- column_open: private, for the triggers of attach_gapless; what the next row of a column will be numbered.
---
--- Locks the sequence until the transaction, or the savepoint, ends. Writes nothing into the journal: a row may still be skipped,
--- and column_enter follows for those that arrive. Raises what column_open_first raises.
--- For speed it sets neither search_path nor enable_seqscan: it runs under its caller's, which is the trigger's function with
--- both set, or column_open_pinned. Everything in it is qualified, operators and types, too, so that no schema on the path can
--- lend it code.
-CREATE OR REPLACE FUNCTION gapless.column_open(
+-- Writes nothing into the journal, since a row may still be skipped. For speed it sets neither search_path nor
+-- enable_seqscan: it runs under its caller's, which is the trigger's function with both set, or
+-- column_first_number_pinned. Everything in it is qualified, operators and types, too, so that no schema on the path
+-- can lend it code. A savepoint that is rolled back gives the lock back.
+CREATE OR REPLACE FUNCTION gapless.column_first_number(
     target        regclass,
     target_column name,
     name          text,
     initial       bigint,
-    note          text, -- the setting gapless.note_..., which column_next will read; NULL for none
+    note          text, -- the setting gapless.column_note_..., which column_next_number will read; NULL for none
     relation      oid
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -1294,42 +1244,37 @@ BEGIN
     SELECT true
     INTO locked
     FROM gapless.sequence AS s
-    WHERE s.name OPERATOR(pg_catalog.=) column_open.name COLLATE pg_catalog."C"
-        AND s.target OPERATOR(pg_catalog.=) column_open.target
-        AND s.target_column OPERATOR(pg_catalog.=) column_open.target_column
+    WHERE s.name OPERATOR(pg_catalog.=) column_first_number.name COLLATE pg_catalog."C"
+        AND s.target OPERATOR(pg_catalog.=) column_first_number.target
+        AND s.target_column OPERATOR(pg_catalog.=) column_first_number.target_column
     FOR NO KEY UPDATE;
     -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
     SELECT
-        gapless.successor(a.last_value, 1, NULL),
+        n.next_value,
         CASE WHEN note IS NOT NULL THEN pg_catalog.set_config(
-            pg_catalog.concat('gapless.note_', note),
+            pg_catalog.concat('gapless.column_note_', note),
             pg_catalog.concat(
-                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', gapless.successor(a.last_value, 1, NULL), '}', a.name
+                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', n.next_value, '}', column_first_number.name
             ),
             true
         ) END
     INTO value, noted
-    FROM gapless.allocation AS a
-    WHERE a.name OPERATOR(pg_catalog.=) column_open.name COLLATE pg_catalog."C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
+    FROM gapless.newest_run(column_first_number.name) AS n;
     IF locked AND value IS NOT NULL AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read committed' THEN
         RETURN value;
     END IF;
-    RETURN gapless.column_open_first(target, target_column, column_open.name, initial, note, relation);
+    RETURN gapless.column_first_number_general(target, target_column, column_first_number.name, initial, note, relation);
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_open IS
-'Private, for the triggers of attach_gapless. Locks the sequence of a column until the transaction ends, and returns what the next row will be numbered; column_enter then enters the rows that arrived. Runs under the caller''s search_path, for speed. Raises what column_open_first raises.';
+COMMENT ON FUNCTION gapless.column_first_number IS
+'Private, for the triggers of attach_gapless. Locks the sequence of a column until the transaction ends, and returns what the next row will be numbered; column_enter then enters the rows that arrived. Runs under the caller''s search_path, for speed. Raises what column_first_number_general raises.';
 
-REVOKE ALL ON FUNCTION gapless.column_open FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_first_number FROM PUBLIC;
 
--- column_open_pinned: private, for the triggers of attach_gapless; column_open under the settings that it wants.
---
--- For callers with another search_path. Plans are made for one path: a session that changed between paths in column_open itself would have
--- it plan its statements again each time.
-CREATE OR REPLACE FUNCTION gapless.column_open_pinned(
+-- Plans are made for one path. A session that changed between paths in column_first_number itself would have it plan
+-- its statements again each time.
+CREATE OR REPLACE FUNCTION gapless.column_first_number_pinned(
     target        regclass,
     target_column name,
     name          text,
@@ -1342,64 +1287,57 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 BEGIN
-    RETURN gapless.column_open(target, target_column, column_open_pinned.name, initial, note, relation);
+    RETURN gapless.column_first_number(target, target_column, column_first_number_pinned.name, initial, note, relation);
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_open_pinned IS
-'Private, for the triggers of attach_gapless whose expressions need a search_path of their own: column_open under the usual one.';
+COMMENT ON FUNCTION gapless.column_first_number_pinned IS
+'Private, for the triggers of attach_gapless whose expressions need a search_path of their own: column_first_number under the usual one.';
 
-REVOKE ALL ON FUNCTION gapless.column_open_pinned FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_first_number_pinned FROM PUBLIC;
 
--- column_settle: private, for the triggers of attach_gapless; brings column_next's note up to date.
---
--- At a statement's end, and where a row gets no number: what is counted from here on is not column_next's. Returns the
--- number that the note has for the next row, or NULL where there is none.
-CREATE OR REPLACE FUNCTION gapless.column_settle(
-    note text -- the setting gapless.note_...
+-- At a statement's end, and where a row gets no number: what is counted from here on is not column_next_number's.
+CREATE OR REPLACE FUNCTION gapless.column_settle_note(
+    note text -- the setting gapless.column_note_...
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted     text     := current_setting('gapless.note_' || note, true);
+    noted     text     := current_setting('gapless.column_note_' || note, true);
     place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
     following bigint;
 BEGIN
     IF place[1] <> 0::bigint THEN
         following := pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2];
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
-        noted := set_config('gapless.note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
+        noted := set_config('gapless.column_note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
     RETURN place[3];
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_settle IS
-'Private, for the triggers of attach_gapless. Brings column_next''s note up to date; the number that it has for the next row. Runs with the rights and the search_path of the trigger''s function.';
+COMMENT ON FUNCTION gapless.column_settle_note IS
+'Private, for the triggers of attach_gapless. Brings column_next_number''s note up to date; the number that it has for the next row. Runs with the rights and the search_path of the trigger''s function.';
 
-REVOKE ALL ON FUNCTION gapless.column_settle FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_settle_note FROM PUBLIC;
 
--- column_next: private, for the triggers of attach_gapless; the number of the row that a BEFORE trigger has in hand.
---
--- Only the first row of a statement is numbered from the journal, by column_open. What follows is told by a note in a
--- setting: the table, how many rows this transaction had inserted into it then, the next number, and the sequence. A row
--- that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been counted, so the next one gets its
--- number. A statement that changes between sequences leaves the others' next numbers in 64 more settings. Settings go back
--- when a savepoint does. Anyone can change one, so nothing rests on them: column_enter verifies the numbers of the rows that
--- arrived, and a wrong one fails the statement. Every operator here has the very types of its operands in pg_catalog, so that
--- no other schema on the path can have a better one. Locks and raises as column_open.
-CREATE OR REPLACE FUNCTION gapless.column_next(
+-- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
+-- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
+-- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
+-- in 64 more settings. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
+-- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
+CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
     target_column name,
     initial       bigint,
-    note          text, -- the setting gapless.note_...
+    note          text, -- the setting gapless.column_note_...
     relation      oid,  -- the table or partition that gets the row; 0 for an UPDATE, whose row is there
     name          text
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted     text     := current_setting('gapless.note_' || note, true);
+    noted     text     := current_setting('gapless.column_note_' || note, true);
     place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
     series    text     := substr(noted, strpos(noted, '}') + 1);
     following bigint;
@@ -1419,16 +1357,16 @@ BEGIN
         RETURN place[3] + following;
     END IF;
 
-    following := gapless.column_settle(note);
+    following := gapless.column_settle_note(note);
     IF series = name THEN
         value := following;
     ELSE
         IF following IS NOT NULL THEN
-            PERFORM set_config('gapless.switched', 'on', true);
-            slot := 'gapless.next_' || (hashtext(series) & 63)::text;
+            PERFORM set_config('gapless.column_switched', 'on', true);
+            slot := 'gapless.column_next_' || (hashtext(series) & 63)::text;
             PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(series, 0::bigint)::text || e'\t' || following::text || ';', true);
         END IF;
-        slot := 'gapless.next_' || (hashtext(name) & 63)::text;
+        slot := 'gapless.column_next_' || (hashtext(name) & 63)::text;
         entries := current_setting(slot, true);
         entry := e'\n' || hashtextextended(name, 0::bigint)::text || e'\t';
         IF strpos(entries, entry) > 0 THEN
@@ -1437,9 +1375,9 @@ BEGIN
         END IF;
     END IF;
     IF value IS NULL THEN
-        value := gapless.column_open_pinned(target, target_column, name, initial, NULL, relation);
+        value := gapless.column_first_number_pinned(target, target_column, name, initial, NULL, relation);
     END IF;
-    PERFORM set_config('gapless.note_' || note, CASE
+    PERFORM set_config('gapless.column_note_' || note, CASE
         WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'
         WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
         ELSE '{0,0,NULL}'
@@ -1448,17 +1386,15 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_next IS
-'Private, for the triggers of attach_gapless. The number of the row in hand: the one after the statement''s row before it, which is told by a setting that column_enter''s check makes safe, or column_open''s. Runs with the rights and the search_path of the trigger''s function, for speed. Locks and raises as column_open.';
+COMMENT ON FUNCTION gapless.column_next_number IS
+'Private, for the triggers of attach_gapless. The number of the row in hand: the one after the statement''s row before it, which is told by a setting that column_enter''s check makes safe, or column_first_number''s. Runs with the rights and the search_path of the trigger''s function, for speed. Locks and raises as column_first_number.';
 
-REVOKE ALL ON FUNCTION gapless.column_next FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_next_number FROM PUBLIC;
 
--- column_enter: private, for the triggers of attach_gapless; enters numbers of rows that arrived into the journal.
---
--- For what column_enter_row leaves to it. Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
--- of the same query (an UPDATE's, a nested statement's) come before these, or have been entered with them. Verifies
--- that the values are the sequence's next ones, or were entered by this transaction and not voided. Locks the sequence as
--- column_open does. Raises 23514 (chronology), 428C9 (a number that is not the transaction's own), 55000.
+-- Other rows of the same query (an UPDATE's, a nested statement's) may come before these, or have been entered with
+-- them. Then it returns the value from which on the trigger has to look into the table, and is called again. Numbers
+-- that this transaction has entered already, and that are not void, pass. Locks the sequence as column_first_number
+-- does.
 CREATE OR REPLACE FUNCTION gapless.column_enter(
     target        regclass,
     target_column name,
@@ -1476,7 +1412,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    newest    gapless.allocation;
+    newest    record;
     following bigint;
 BEGIN
     IF first IS NULL THEN
@@ -1490,21 +1426,18 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
     END IF;
-    SELECT a.*
+    SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
     INTO newest
-    FROM gapless.allocation AS a
-    WHERE a.name = column_enter.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
-    following := CASE WHEN newest.last_value IS NULL THEN initial ELSE gapless.successor(newest.last_value, 1, NULL) END;
+    FROM gapless.newest_run(column_enter.name) AS n;
+    following := CASE WHEN FOUND THEN newest.next_value ELSE initial END;
 
     IF first < following OR following IS NULL THEN
         -- Entered already, with other rows of this query; or else they are not this transaction's to write.
         IF first <= (
-                SELECT a.last_value
-                FROM gapless.allocation AS a
-                WHERE a.name = column_enter.name COLLATE "C" AND a.txid <> txid_current()
-                ORDER BY a.ordinal DESC
+                SELECT j.last_value
+                FROM gapless.journal AS j
+                WHERE j.name = column_enter.name COLLATE "C" AND j.txid <> txid_current()
+                ORDER BY j.ordinal DESC
                 LIMIT 1
             )
             OR newest.last_value IS NULL
@@ -1542,10 +1475,10 @@ BEGIN
             ));
         END IF;
     END IF;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment)
     VALUES (
         column_enter.name,
-        coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+        coalesce(newest.next_ordinal, 1),
         column_enter.first,
         column_enter.last,
         dates[size],
@@ -1560,51 +1493,36 @@ COMMENT ON FUNCTION gapless.column_enter IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;
 
--- column_enter_row: private, for the triggers of attach_gapless; enters the number of one row that arrived into the journal.
---
--- The hot path of column_enter, which does what this cannot. Returns whether it has: only if the value is the sequence's next
--- one, and the newest row is the same attachment's, so that the sequence is the column's own. Locks nothing: column_open has the
--- lock. Without it, by a forged note, the snapshot may be too old to show the newest row; the insert then fails on the
--- journal's primary key. Runs under its caller's settings, as column_open does, and is as careful.
+-- The hot path of column_enter, which does what this cannot. The newest row has to be the same attachment's, so that
+-- the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the newest
+-- row; the insert then fails on the journal's primary key. Runs under its caller's settings, as column_first_number
+-- does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     attachment bigint,
     name       text,
     value      bigint,
     dated      timestamp, -- for chronology; or NULL
-    note       text       -- the setting gapless.note_..., which ends here; or NULL
+    note       text       -- the setting gapless.column_note_..., which ends here; or NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 BEGIN
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
-    SELECT newest.name, newest.ordinal, column_enter_row.value, column_enter_row.value, column_enter_row.dated, newest.attachment
-    FROM (
-        SELECT
-            a.name,
-            a.ordinal OPERATOR(pg_catalog.+) (a.last_value OPERATOR(pg_catalog.-) a.first_value) OPERATOR(pg_catalog.+) 1 AS ordinal,
-            gapless.successor(a.last_value, 1, NULL) AS next,
-            a.dated,
-            a.attachment
-        FROM gapless.allocation AS a
-        WHERE a.name OPERATOR(pg_catalog.=) column_enter_row.name COLLATE pg_catalog."C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    ) AS newest
-    WHERE newest.next OPERATOR(pg_catalog.=) column_enter_row.value
-        AND newest.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
-        AND (newest.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
-    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.note_', note), '', true) OPERATOR(pg_catalog.=) '');
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment)
+    SELECT column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, n.attachment
+    FROM gapless.newest_run(column_enter_row.name) AS n
+    WHERE n.next_value OPERATOR(pg_catalog.=) column_enter_row.value
+        AND n.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
+        AND (n.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
+    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.column_note_', note), '', true) OPERATOR(pg_catalog.=) '');
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter_row IS
-'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, and returns whether it has. Locks nothing: column_open has the lock.';
+'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, and returns whether it has. Locks nothing: column_first_number has the lock.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
 
--- column_enter_row_pinned: private, for the triggers of attach_gapless; column_enter_row under the settings that it wants.
---
--- For callers with another search_path: see column_open_pinned.
+-- See column_first_number_pinned.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row_pinned(
     attachment bigint,
     name       text,
@@ -1626,11 +1544,8 @@ COMMENT ON FUNCTION gapless.column_enter_row_pinned IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row_pinned FROM PUBLIC;
 
--- column_take: private, for the triggers of attach_gapless; the next number of a column, entered into the journal at once.
---
--- For a row that is there already, at commit: the UPDATE that calls this cannot skip it any more. Locks and raises as column_open and
--- column_enter.
-CREATE OR REPLACE FUNCTION gapless.column_take(
+-- The UPDATE that calls this cannot skip the row any more, so no other step has to see it arrive.
+CREATE OR REPLACE FUNCTION gapless.column_number_at_commit(
     target        regclass,
     target_column name,
     name          text,
@@ -1646,26 +1561,16 @@ DECLARE
 BEGIN
     IF current_setting('transaction_isolation') = 'read committed' THEN
         PERFORM FROM gapless.sequence AS s
-        WHERE s.name = column_take.name COLLATE "C"
-            AND s.target = column_take.target
-            AND s.target_column = column_take.target_column
+        WHERE s.name = column_number_at_commit.name COLLATE "C"
+            AND s.target = column_number_at_commit.target
+            AND s.target_column = column_number_at_commit.target_column
         FOR NO KEY UPDATE;
         IF FOUND THEN
             -- In a statement after the lock's, so that it reads what the lock's last holder wrote.
-            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated)
-            SELECT newest.name, newest.ordinal, newest.value, newest.value, column_take.dated
-            FROM (
-                SELECT
-                    a.name,
-                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-                    gapless.successor(a.last_value, 1, NULL) AS value,
-                    a.dated
-                FROM gapless.allocation AS a
-                WHERE a.name = column_take.name COLLATE "C"
-                ORDER BY a.ordinal DESC
-                LIMIT 1
-            ) AS newest
-            WHERE newest.value IS NOT NULL AND (newest.dated > column_take.dated) IS NOT TRUE
+            INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated)
+            SELECT column_number_at_commit.name, n.next_ordinal, n.next_value, n.next_value, column_number_at_commit.dated
+            FROM gapless.newest_run(column_number_at_commit.name) AS n
+            WHERE n.next_value IS NOT NULL AND (n.dated > column_number_at_commit.dated) IS NOT TRUE
             RETURNING last_value INTO value;
             IF FOUND THEN
                 RETURN value;
@@ -1673,25 +1578,22 @@ BEGIN
         END IF;
     END IF;
 
-    value := gapless.column_open(target, target_column, column_take.name, initial, NULL, NULL);
+    value := gapless.column_first_number(target, target_column, column_number_at_commit.name, initial, NULL, NULL);
     IF gapless.column_enter(
-        target, target_column, column_take.name, initial, NULL, value, value, 1,
-        CASE WHEN column_take.dated IS NOT NULL THEN ARRAY[column_take.dated] END, true
+        target, target_column, column_number_at_commit.name, initial, NULL, value, value, 1,
+        CASE WHEN column_number_at_commit.dated IS NOT NULL THEN ARRAY[column_number_at_commit.dated] END, true
     ) IS NOT NULL THEN
-        PERFORM gapless.column_refuse('torn', target, target_column, column_take.name, NULL);
+        PERFORM gapless.column_refuse('torn', target, target_column, column_number_at_commit.name, NULL);
     END IF;
     RETURN value;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_take IS
-'Private, for the triggers of attach_gapless. The next number of a column for a row that is there already, entered into the journal at once. Locks and raises as column_open and column_enter.';
+COMMENT ON FUNCTION gapless.column_number_at_commit IS
+'Private, for the triggers of attach_gapless. The next number of a column for a row that is there already, entered into the journal at once. Locks and raises as column_first_number and column_enter.';
 
-REVOKE ALL ON FUNCTION gapless.column_take FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_number_at_commit FROM PUBLIC;
 
--- column_is_void: private, for the triggers of attach_gapless; whether a number was cancelled by void_gapless.
---
--- Locks nothing.
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
     name  text,
     value bigint
@@ -1712,11 +1614,9 @@ COMMENT ON FUNCTION gapless.column_is_void IS
 
 REVOKE ALL ON FUNCTION gapless.column_is_void FROM PUBLIC;
 
--- column_expect: private, for the triggers of attach_gapless; notes that a row will be numbered at commit.
---
--- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks. Locks no
--- sequence. Raises what check_name raises.
-CREATE OR REPLACE FUNCTION gapless.column_expect(
+-- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks.
+-- Locks nothing.
+CREATE OR REPLACE FUNCTION gapless.column_expect_at_commit(
     target        regclass,
     target_column name,
     name          text
@@ -1725,32 +1625,30 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    noted text := current_setting('gapless.expected', true); -- '=' and the newest name, so that '' is none
+    noted text := current_setting('gapless.commit_expected', true); -- '=' and the newest name, so that '' is none
 BEGIN
-    IF column_expect.name IS NULL THEN
+    IF column_expect_at_commit.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
     END IF;
-    PERFORM gapless.check_name(column_expect.name);
+    PERFORM gapless.check_name(column_expect_at_commit.name);
     IF noted <> '' THEN
         PERFORM gapless.check_name(substr(noted, 2));
         INSERT INTO gapless.pending (txid, name)
-        VALUES (txid_current(), substr(noted, 2)), (txid_current(), column_expect.name)
+        VALUES (txid_current(), substr(noted, 2)), (txid_current(), column_expect_at_commit.name)
         ON CONFLICT DO NOTHING;
-        PERFORM set_config('gapless.several', 'on', true);
+        PERFORM set_config('gapless.commit_several', 'on', true);
     END IF;
-    PERFORM set_config('gapless.expected', '=' || column_expect.name, true);
+    PERFORM set_config('gapless.commit_expected', '=' || column_expect_at_commit.name, true);
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_expect IS
+COMMENT ON FUNCTION gapless.column_expect_at_commit IS
 'Private, for the triggers of attach_gapless. Notes that the transaction will number a row from the sequence when it commits.';
 
-REVOKE ALL ON FUNCTION gapless.column_expect FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_expect_at_commit FROM PUBLIC;
 
--- column_lock: private, for the triggers of attach_gapless; locks the sequences that column_expect has noted, where they are several.
---
--- In the order of their names, so that transactions which number several cannot deadlock.
-CREATE OR REPLACE FUNCTION gapless.column_lock() RETURNS void
+-- In that order, transactions which number several cannot deadlock.
+CREATE OR REPLACE FUNCTION gapless.column_lock_expected() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -1774,26 +1672,28 @@ BEGIN
     )
     SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
     FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP
-        PERFORM gapless.open_sequence(name, false);
+        PERFORM gapless.lock_or_make_sequence(name, false);
     END LOOP;
-    PERFORM set_config('gapless.expected', '', true), set_config('gapless.several', '', true);
+    PERFORM set_config('gapless.commit_expected', '', true), set_config('gapless.commit_several', '', true);
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_lock IS
+COMMENT ON FUNCTION gapless.column_lock_expected IS
 'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
 
-REVOKE ALL ON FUNCTION gapless.column_lock FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_lock_expected FROM PUBLIC;
 
--- column_move: private, for the triggers of attach_gapless; follows a numbered row from one partition to another.
---
--- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. 'leave' notes the first, 'issue' a row that gets its
--- number by the same UPDATE, and 'take' one whose number has been entered for it. 'arrive' is the second: false where nothing
--- was noted, so that somebody writes a number by hand. 'left' asks whether a deleted row arrived elsewhere. 'arrived' ends the
--- matter, and says whether the inserted row's number was entered before; so does 'stay', for a row that did not move. At the
--- statement's end, 'lost' says whether a row has not come to an end; after a DELETE, which can be a part of a statement that
--- inserts the row later, 'kept' whether one was not deleted after all: another trigger is the cause. Locks nothing.
-CREATE OR REPLACE FUNCTION gapless.column_move(
+-- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. Locks nothing. The steps:
+--     leave      a row is deleted, perhaps to arrive elsewhere
+--     issue      a row gets its number by the same UPDATE
+--     take       a row's number has been entered for it
+--     arrive     a numbered row is inserted; false where nothing was noted, so that somebody writes a number by hand
+--     left       whether a deleted row has arrived elsewhere
+--     arrived    ends the matter, and says whether the inserted row's number was entered before
+--     stay       ends the matter, for a row that did not move
+--     lost       at the statement's end, whether a row has not come to an end: another trigger is the cause
+--     kept       the same after a DELETE, which can be a part of a statement that inserts the row later
+CREATE OR REPLACE FUNCTION gapless.column_follow_move(
     step  text,
     name  text,
     value bigint,
@@ -1808,28 +1708,28 @@ BEGIN
     CASE step
         WHEN 'leave', 'issue', 'take' THEN
             INSERT INTO gapless.moving (txid, name, value, dated, entered, depth)
-            VALUES (txid_current(), column_move.name, column_move.value, column_move.dated, step <> 'issue', pg_trigger_depth())
+            VALUES (txid_current(), column_follow_move.name, column_follow_move.value, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
             ON CONFLICT ON CONSTRAINT moving_pkey
             DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
             UPDATE gapless.moving AS m
             SET arrived = true
             WHERE m.txid = txid_current()
-                AND m.name = column_move.name COLLATE "C"
-                AND m.value = column_move.value
-                AND m.dated IS NOT DISTINCT FROM column_move.dated
+                AND m.name = column_follow_move.name COLLATE "C"
+                AND m.value = column_follow_move.value
+                AND m.dated IS NOT DISTINCT FROM column_follow_move.dated
                 AND NOT m.arrived;
         WHEN 'left' THEN
             PERFORM FROM gapless.moving AS m
             WHERE m.txid = txid_current()
-                AND m.name = column_move.name COLLATE "C"
-                AND m.value = column_move.value
+                AND m.name = column_follow_move.name COLLATE "C"
+                AND m.value = column_follow_move.value
                 AND m.arrived;
         WHEN 'arrived' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
-                AND m.name = column_move.name COLLATE "C"
-                AND m.value = column_move.value
+                AND m.name = column_follow_move.name COLLATE "C"
+                AND m.value = column_follow_move.value
                 AND m.arrived
             RETURNING m.entered
             INTO entered;
@@ -1837,8 +1737,8 @@ BEGIN
         WHEN 'stay' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
-                AND m.name = column_move.name COLLATE "C"
-                AND m.value = column_move.value;
+                AND m.name = column_follow_move.name COLLATE "C"
+                AND m.value = column_follow_move.value;
         WHEN 'lost', 'kept' THEN
             -- Statements around this one have rows on their way, too.
             PERFORM FROM gapless.moving AS m
@@ -1848,15 +1748,13 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_move IS
+COMMENT ON FUNCTION gapless.column_follow_move IS
 'Private, for the triggers of attach_gapless. Follows a numbered row from one partition to another, so that a move is told from a row deleted or a number written by hand.';
 
-REVOKE ALL ON FUNCTION gapless.column_move FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_follow_move FROM PUBLIC;
 
--- column_truncate: private, for the triggers of attach_gapless; refuses to truncate a table that has numbered rows.
---
--- TRUNCATE has locked the table. Raises 23001.
-CREATE OR REPLACE FUNCTION gapless.column_truncate(
+-- TRUNCATE has locked the table.
+CREATE OR REPLACE FUNCTION gapless.column_refuse_truncate(
     relation      regclass, -- target, or one of its partitions
     target        regclass,
     target_column name
@@ -1883,18 +1781,17 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_truncate IS
+COMMENT ON FUNCTION gapless.column_refuse_truncate IS
 'Private, for the triggers of attach_gapless. Raises 23001 when the table has numbered rows, or may have some that the transaction''s snapshot does not show.';
 
-REVOKE ALL ON FUNCTION gapless.column_truncate FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_refuse_truncate FROM PUBLIC;
 
--- column_guard: private, for attach_gapless and its triggers; guards a partition by triggers of its own.
---
 -- PostgreSQL gives a partition the row triggers of its table, but not those for TRUNCATE, and takes them back when the
--- partition is detached. attach_gapless guards the partitions that there are, and the first row for a later one guards it: if
--- nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks the
--- partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or foreign one.
-CREATE OR REPLACE FUNCTION gapless.column_guard(
+-- partition is detached. attach_gapless guards the partitions that there are. The first row for a later one guards it
+-- if nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks
+-- the partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or
+-- foreign one.
+CREATE OR REPLACE FUNCTION gapless.column_guard_partition(
     partition     regclass,
     target_column name,
     trigger_oid   oid -- one of the table's triggers
@@ -1942,14 +1839,12 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_guard IS
+COMMENT ON FUNCTION gapless.column_guard_partition IS
 'Private, for attach_gapless and its triggers. Guards a partition against TRUNCATE, and against what may happen to it after it was detached, by triggers of its own; does nothing while others write to it.';
 
-REVOKE ALL ON FUNCTION gapless.column_guard FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_guard_partition FROM PUBLIC;
 
--- column_adopt: private, for attach_gapless; makes sequences a column's, and moves them to its newest numbers.
---
--- Locks each of the sequences until the transaction ends, in the order of their names. Raises 55000 (another column's).
+-- Locks the sequences in the order of their names.
 CREATE OR REPLACE FUNCTION gapless.column_adopt(
     target        regclass,
     target_column name,
@@ -1964,7 +1859,7 @@ AS $function$
 DECLARE
     made   text[];
     series record;
-    newest gapless.allocation;
+    newest record;
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
@@ -1976,7 +1871,7 @@ BEGIN
         RETURNING name
     )
     SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
     FROM unnest(names, lasts, dates) AS u (name, last, dated)
     JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
@@ -1989,18 +1884,15 @@ BEGIN
         WHERE m.name IS NULL
         ORDER BY u.name COLLATE "C"
     LOOP
-        PERFORM gapless.open_sequence(series.name, false);
-        PERFORM gapless.column_claim(target, target_column, series.name);
+        PERFORM gapless.lock_or_make_sequence(series.name, false);
+        PERFORM gapless.column_claim_sequence(target, target_column, series.name);
         -- Dates of an earlier chronology may be of another kind.
-        UPDATE gapless.allocation AS a
+        UPDATE gapless.journal AS j
         SET dated = NULL
-        WHERE a.name = series.name COLLATE "C" AND a.dated IS NOT NULL;
-        SELECT a.*
+        WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
+        SELECT n.last_value, n.next_ordinal
         INTO newest
-        FROM gapless.allocation AS a
-        WHERE a.name = series.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(series.name) AS n;
         UPDATE gapless.sequence AS s
         SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
@@ -2008,14 +1900,14 @@ BEGIN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
                 series.name, newest.last_value, target_column, target, series.last;
         ELSIF newest.last_value = series.last THEN
-            UPDATE gapless.allocation AS a
+            UPDATE gapless.journal AS j
             SET dated = series.dated
-            WHERE a.name = series.name COLLATE "C" AND a.ordinal = newest.ordinal;
+            WHERE j.name = series.name COLLATE "C" AND j.last_value = series.last; -- one row: values rise
         ELSE
-            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+            INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
             VALUES (
                 series.name,
-                coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+                coalesce(newest.next_ordinal, 1),
                 series.last,
                 series.last,
                 'adopted',
@@ -2031,10 +1923,8 @@ COMMENT ON FUNCTION gapless.column_adopt IS
 
 REVOKE ALL ON FUNCTION gapless.column_adopt FROM PUBLIC;
 
--- column_release: private, for detach_gapless; gives a column's sequences back to whoever calls next_gapless.
---
--- Locks each of them until the transaction ends. The column's triggers are gone, and nobody writes to its table.
-CREATE OR REPLACE FUNCTION gapless.column_release(
+-- The column's triggers are gone, and nobody writes to its table. Locks each sequence until the transaction ends.
+CREATE OR REPLACE FUNCTION gapless.column_release_sequences(
     target        regclass,
     target_column name
 ) RETURNS void
@@ -2045,18 +1935,17 @@ BEGIN
     IF gapless.attached_column(target, target_column) IS NULL THEN
         UPDATE gapless.sequence AS s
         SET target = NULL, target_column = NULL
-        WHERE s.target = column_release.target AND s.target_column = column_release.target_column;
+        WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
     END IF;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_release IS
-'Private, for detach_gapless. Gives the sequences of a column that is detached back to whoever calls next_gapless.';
+COMMENT ON FUNCTION gapless.column_release_sequences IS
+'Private, for detach_gapless. Gives the sequences of a column that is detached back to the callers of next_gapless.';
 
-REVOKE ALL ON FUNCTION gapless.column_release FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_release_sequences FROM PUBLIC;
 
--- column_forget: private, for attach_gapless and detach_gapless; drops what column_next noted in this transaction.
-CREATE OR REPLACE FUNCTION gapless.column_forget(
+CREATE OR REPLACE FUNCTION gapless.column_forget_notes(
     target        regclass,
     target_column name
 ) RETURNS void
@@ -2065,23 +1954,20 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     -- As column_code names it.
-    PERFORM set_config('gapless.note_' || left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12), '', true);
-    PERFORM set_config('gapless.switched', '', true);
-    PERFORM set_config('gapless.next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
+    PERFORM set_config('gapless.column_note_' || left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12), '', true);
+    PERFORM set_config('gapless.column_switched', '', true);
+    PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_forget IS
+COMMENT ON FUNCTION gapless.column_forget_notes IS
 'Private, for attach_gapless and detach_gapless. Drops what this transaction noted of the column''s next numbers.';
 
-REVOKE ALL ON FUNCTION gapless.column_forget FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_forget_notes FROM PUBLIC;
 
--- column_expression: private, for attach_gapless; checks one of its expressions, and tells its type and what it reads.
---
--- It must be one scalar expression over NEW's columns (and value, in a format) that gives the same result whenever it is
--- evaluated. Parses it as it will be compiled, in a view that is dropped again; runs nothing of it. Raises what is wrong
--- with it, under the name of attach_gapless' parameter.
-CREATE OR REPLACE FUNCTION gapless.column_expression(
+-- Parses the expression as it will be compiled, in a view that is dropped again, and runs nothing of it. An error has
+-- the name of attach_gapless' parameter in its field COLUMN.
+CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     target     regclass,
     path       text, -- the search_path under which it is to be understood
     parameter  text,
@@ -2118,7 +2004,8 @@ BEGIN
 
     BEGIN
         PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
-        -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one statement only.
+        -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one
+        -- statement only.
         OPEN query FOR EXECUTE 'SELECT 1 FROM ' || source || e'ARRAY[\n' || expression || e'\n]' || rest;
         CLOSE query;
         EXECUTE 'CREATE VIEW ' || scratch || ' AS SELECT number.result FROM ' || source || e'(\n' || expression || e'\n)' || rest;
@@ -2179,8 +2066,8 @@ BEGIN
             fault := format('it must give the same result whenever it is evaluated, since the audit evaluates it again later, and %s may not', wrong);
         END IF;
     END IF;
-    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable functions,
-    -- concatenation does as its columns do.
+    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable
+    -- functions, concatenation does as its columns do.
     settings := ARRAY(
         SELECT s.name
         FROM (
@@ -2190,7 +2077,8 @@ BEGIN
                 ('lc_time', expression LIKE '%TM%'),
                 ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
                 ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
-                -- By what names mean; and by what functions of other schemas, or values that are printed with their schema, make of it.
+                -- By what names mean; and by what functions of other schemas, or values that are printed with their
+                -- schema, make of it.
                 ('search_path', regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')
                     OR EXISTS (
                         SELECT
@@ -2257,13 +2145,13 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_expression IS
+COMMENT ON FUNCTION gapless.column_check_expression IS
 'Private, for attach_gapless. Checks that an expression is one scalar over NEW that gives the same result whenever it is evaluated; its type, and the columns that it reads. Raises what is wrong with it: 42601, 42703, 22023 and others.';
 
-REVOKE ALL ON FUNCTION gapless.column_expression FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_check_expression FROM PUBLIC;
 
--- column_enclose: private, for attach_gapless; an expression between parentheses, on lines of its own where it may end in a comment.
-CREATE OR REPLACE FUNCTION gapless.column_enclose(
+-- On lines of its own where it may end in a comment.
+CREATE OR REPLACE FUNCTION gapless.column_parenthesize(
     expression text
 ) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
@@ -2274,15 +2162,13 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_enclose IS
+COMMENT ON FUNCTION gapless.column_parenthesize IS
 'Private, for attach_gapless. An expression between parentheses.';
 
-REVOKE ALL ON FUNCTION gapless.column_enclose FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_parenthesize FROM PUBLIC;
 
--- column_code: private, for attach_gapless; the bodies of the two functions that it makes for a column.
---
--- Plain text, with the expressions in their places. The first is the trigger function: it evaluates expressions, and leaves
--- every decision to gapless.column_next and its like. The second gives the audit the numbers that the table has.
+-- Plain text, with the expressions in their places. The trigger function evaluates expressions, and leaves every
+-- decision to column_next_number and its like.
 CREATE OR REPLACE FUNCTION gapless.column_code(
     target        regclass,
     target_column name,
@@ -2311,13 +2197,13 @@ DECLARE
     renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
         ELSE format('TG_RELID <> %L::regclass::oid', target) END;
     digest    text := left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12);
-    open      text := CASE WHEN pinned THEN 'gapless.column_open_pinned' ELSE 'gapless.column_open' END;
+    open      text := CASE WHEN pinned THEN 'gapless.column_first_number_pinned' ELSE 'gapless.column_first_number' END;
     enter_row text := CASE WHEN pinned THEN 'gapless.column_enter_row_pinned' ELSE 'gapless.column_enter_row' END;
     note      text := quote_literal(digest);
-    noted     text := quote_literal('gapless.note_' || digest);
-    number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
-    series    text := gapless.column_enclose(name) || '::text';
-    due       text := coalesce(gapless.column_enclose(condition), 'true');
+    noted     text := quote_literal('gapless.column_note_' || digest);
+    number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_parenthesize(format) || '::text' END;
+    series    text := gapless.column_parenthesize(name) || '::text';
+    due       text := coalesce(gapless.column_parenthesize(condition), 'true');
     dated     text := CASE WHEN chronology IS NULL THEN 'NULL::timestamp' ELSE chronology END;
     written   text := format('new.%I', target_column);
     value     text := written;
@@ -2411,8 +2297,8 @@ BEGIN
             ) END
             || CASE WHEN at_commit THEN
                 CASE WHEN place = '0' THEN format(
-                    e'            IF pg_trigger_depth() > 1 AND current_setting(''gapless.committing'', true) = %1$s THEN\n'
-                    '                %9$s := gapless.column_take(%2$s, %3$s, %4$s, %5$s);\n'
+                    e'            IF pg_trigger_depth() > 1 AND current_setting(''gapless.commit_column'', true) = %1$s THEN\n'
+                    '                %9$s := gapless.column_number_at_commit(%2$s, %3$s, %4$s, %5$s);\n'
                     '%7$s'
                     '%8$s'
                     '%10$s'
@@ -2428,24 +2314,24 @@ BEGIN
                     ) END,
                     CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'value' END,
                     CASE WHEN partitioned THEN format(
-                        e'                PERFORM gapless.column_move(''take'', %s, %s, %s);\n',
+                        e'                PERFORM gapless.column_follow_move(''take'', %s, %s, %s);\n',
                         series, CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'this.value' END, dated
                     ) ELSE '' END
                 ) ELSE '' END
                 || format(
-                    e'            IF (current_setting(''gapless.expected'', true) = ''='' || %1$s) IS NOT TRUE THEN\n'
-                    '                PERFORM gapless.column_expect(%2$s, %1$s);\n'
+                    e'            IF (current_setting(''gapless.commit_expected'', true) = ''='' || %1$s) IS NOT TRUE THEN\n'
+                    '                PERFORM gapless.column_expect_at_commit(%2$s, %1$s);\n'
                     '            END IF;\n',
                     series, arguments
                 )
             ELSE
                 format(
                     CASE WHEN place = '0' THEN
-                        e'            %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
+                        e'            %1$s := gapless.column_next_number(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
                     ELSE
                         e'            %1$s := CASE\n'
-                        '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' -- not the first row of the statement\n'
-                        '                THEN gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
+                        '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.column_switched'', true) <> '''' -- not the first row of the statement\n'
+                        '                THEN gapless.column_next_number(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
                         '                ELSE %8$s(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
                         '            END;\n'
                     END,
@@ -2459,12 +2345,12 @@ BEGIN
                     '            END IF;\n',
                     target_column, number, arguments, series
                 ) END
-                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value, %s);\n', series, dated) ELSE '' END
+                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_follow_move(''issue'', %s, value, %s);\n', series, dated) ELSE '' END
             END
             || CASE WHEN condition IS NULL THEN '' ELSE
                 CASE WHEN at_commit THEN '' ELSE format(
                     e'        ELSIF current_setting(%2$s, true) <> '''' THEN\n'
-                    '            value := gapless.column_settle(%1$s);\n', note, noted
+                    '            value := gapless.column_settle_note(%1$s);\n', note, noted
                 ) END
                 || e'        END IF;\n'
             END
@@ -2491,7 +2377,7 @@ BEGIN
     IF partitioned THEN
         lost := format(
             e'        IF TG_LEVEL = ''STATEMENT'' THEN\n'
-            '            IF gapless.column_move(CASE TG_OP WHEN ''DELETE'' THEN ''kept'' ELSE ''lost'' END, NULL, NULL, NULL) THEN\n'
+            '            IF gapless.column_follow_move(CASE TG_OP WHEN ''DELETE'' THEN ''kept'' ELSE ''lost'' END, NULL, NULL, NULL) THEN\n'
             '                PERFORM gapless.column_refuse(''suppressed'', %1$s, NULL, NULL);\n'
             '            ELSIF TG_OP <> ''INSERT'' THEN\n'
             '                RETURN NULL;\n'
@@ -2503,7 +2389,7 @@ BEGIN
             e'        IF %3$s THEN\n'
             '            PERFORM gapless.column_refuse(''renamed'', %4$s, NULL, NULL);\n'
             '        ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %1$L) THEN\n'
-            '            PERFORM gapless.column_guard(TG_RELID, %2$L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+            '            PERFORM gapless.column_guard_partition(TG_RELID, %2$L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
             '        END IF;\n',
             ('~gapless_truncate_' || target_column)::name, target_column, renamed, arguments
         );
@@ -2518,7 +2404,7 @@ BEGIN
         insert_code := insert_code || format(
             e'            -- Perhaps it comes from another partition.\n'
             '            SELECT %1$s AS series, %2$s AS value, %4$s AS dated INTO run%3$s;\n'
-            '            IF gapless.column_move(''arrive'', run.series, run.value, run.dated) THEN\n'
+            '            IF gapless.column_follow_move(''arrive'', run.series, run.value, run.dated) THEN\n'
             '                RETURN NEW;\n'
             '            END IF;\n',
             series, value, from_row, dated
@@ -2559,7 +2445,7 @@ BEGIN
                 '%7$s'
                 '            END LOOP;\n'
                 '        END IF;\n'
-                '        value := gapless.column_settle(%8$s);\n'
+                '        value := gapless.column_settle_note(%8$s);\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
                 series, value, dated, written, attachment, format(runs, 'inserted'), enter, note, enter_row
@@ -2574,19 +2460,19 @@ BEGIN
             CASE WHEN partitioned THEN ' OR TG_ARGV[0] = ''enter''' ELSE '' END,
             format(runs, '(SELECT NEW.*)'),
             CASE WHEN partitioned THEN
-                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_move(''arrived'', run.series, run.first, NULL) THEN\n'
+                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_follow_move(''arrived'', run.series, run.first, NULL) THEN\n'
                 '                RETURN NULL;\n'
                 '            END IF;\n'
             ELSE '' END
         ) || enter || CASE WHEN partitioned THEN
                 e'            IF TG_ARGV[0] = ''issue'' THEN\n'
-                '                PERFORM gapless.column_move(''stay'', run.series, run.first, NULL);\n'
+                '                PERFORM gapless.column_follow_move(''stay'', run.series, run.first, NULL);\n'
                 '            END IF;\n'
             ELSE '' END || e'    END IF;\n';
         arrived_code := arrived_code || format(
             e'\n    IF TG_ARGV[0] IN (''enter'', ''issue'', ''settle'') THEN\n'
             '%2$s'
-            '        value := gapless.column_settle(%1$s);\n'
+            '        value := gapless.column_settle_note(%1$s);\n'
             '        RETURN NULL;\n'
             '    END IF;\n',
             note, lost
@@ -2594,13 +2480,13 @@ BEGIN
     ELSE
         arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || CASE WHEN partitioned THEN format(
             e'        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-            '        PERFORM gapless.column_move(''stay'', run.series, run.value, NULL);\n', series, value, from_row
+            '        PERFORM gapless.column_follow_move(''stay'', run.series, run.value, NULL);\n', series, value, from_row
         ) ELSE '' END || e'        RETURN NULL;\n    END IF;\n';
         IF partitioned THEN
             arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
                 '        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-                '        IF NOT gapless.column_move(''arrived'', run.series, run.value, NULL) THEN\n'
+                '        IF NOT gapless.column_follow_move(''arrived'', run.series, run.value, NULL) THEN\n'
                 '            PERFORM gapless.column_refuse(''written'', %4$s, NULL, NEW.%5$I::text);\n'
                 '        END IF;\n'
                 '        RETURN NULL;\n'
@@ -2614,18 +2500,19 @@ BEGIN
         END IF;
     END IF;
 
-    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the number.
+    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the
+    -- number.
     IF at_commit THEN
         commit_code := format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
             '        IF %8$s THEN\n'
             '            PERFORM gapless.column_refuse(''renamed'', %7$s, NULL, NULL);\n'
             '        END IF;\n'
-            '        IF current_setting(''gapless.several'', true) = ''on'' THEN\n'
-            '            PERFORM gapless.column_lock();\n'
+            '        IF current_setting(''gapless.commit_several'', true) = ''on'' THEN\n'
+            '            PERFORM gapless.column_lock_expected();\n'
             '        END IF;\n'
             '        key := NEW;\n'
-            '        PERFORM set_config(''gapless.committing'', %1$s, true);\n'
+            '        PERFORM set_config(''gapless.commit_column'', %1$s, true);\n'
             '        UPDATE %2$s AS new\n'
             '        SET %3$I = %5$s\n'
             '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
@@ -2679,7 +2566,7 @@ BEGIN
     -- A row that goes.
     gone_code := gone_code || format(
         e'\n    IF TG_ARGV[0] = ''truncate'' THEN\n'
-        '        PERFORM gapless.column_truncate(TG_RELID, %1$s);\n'
+        '        PERFORM gapless.column_refuse_truncate(TG_RELID, %1$s);\n'
         '        RETURN NULL;\n'
         '    END IF;\n'
         '\n    -- A deleted row.\n'
@@ -2689,12 +2576,12 @@ BEGIN
     IF partitioned THEN
         gone_code := gone_code ||
             e'    IF TG_ARGV[0] = ''leave'' THEN\n'
-            '        PERFORM gapless.column_move(''leave'', run.series, run.value, run.dated);\n'
+            '        PERFORM gapless.column_follow_move(''leave'', run.series, run.value, run.dated);\n'
             '        RETURN OLD;\n'
-            '    ELSIF gapless.column_move(''left'', run.series, run.value, NULL) THEN\n'
+            '    ELSIF gapless.column_follow_move(''left'', run.series, run.value, NULL) THEN\n'
             '        RETURN NULL;\n'
             '    END IF;\n'
-            '    PERFORM gapless.column_move(''stay'', run.series, run.value, NULL);\n';
+            '    PERFORM gapless.column_follow_move(''stay'', run.series, run.value, NULL);\n';
     END IF;
     gone_code := gone_code || format(
         e'    IF run.value IS NULL OR NOT gapless.column_is_void(run.series, run.value) THEN\n'
@@ -2767,13 +2654,10 @@ COMMENT ON FUNCTION gapless.column_code IS
 
 REVOKE ALL ON FUNCTION gapless.column_code FROM PUBLIC;
 
--- attach_gapless: lets a column number itself.
---
--- Runs with the caller's rights, who has to own the table. Compiles the expressions into a trigger function in the table's
--- schema, which belongs to the table's owner, and takes over the numbers that the table has. Locks the table (SHARE ROW
--- EXCLUSIVE: nobody else writes to it) and the sequences of its rows until the transaction ends. Sets no search_path of its
--- own, since the caller's is the one under which the expressions are understood; it is put aside at once, and until then every
--- name is qualified, those of types, too.
+-- Runs with the caller's rights. The functions that it makes belong to the table's owner. Locks the table (SHARE ROW
+-- EXCLUSIVE), then the sequences of its rows, in the order of their names. Sets no search_path of its own, since the
+-- expressions are understood under the caller's. That is put aside at once; until then every name is qualified, those
+-- of types, too.
 CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     target        regclass,
     target_column name,
@@ -2994,7 +2878,7 @@ BEGIN
             RAISE EXCEPTION '%: % is refused: it is empty', target, parameter
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Give an SQL expression; a constant text has quotes of its own.', SCHEMA = 'gapless', COLUMN = parameter;
         END IF;
-        checked := gapless.column_expression(target, path, parameter, expression);
+        checked := gapless.column_check_expression(target, path, parameter, expression);
         fault := CASE
             WHEN parameter = 'format' AND expression !~* '\mvalue\M' THEN 'it does not contain value, the number'
             WHEN attribute.attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
@@ -3017,14 +2901,15 @@ BEGIN
         END IF;
         IF parameter = 'chronology' THEN
             dated := CASE checked.type
-                WHEN 'timestamptz'::regtype THEN pg_catalog.format('(%s AT TIME ZONE ''UTC'')', gapless.column_enclose(chronology))
-                ELSE gapless.column_enclose(chronology) || '::timestamp'
+                WHEN 'timestamptz'::regtype THEN pg_catalog.format('(%s AT TIME ZONE ''UTC'')', gapless.column_parenthesize(chronology))
+                ELSE gapless.column_parenthesize(chronology) || '::timestamp'
             END;
         END IF;
     END LOOP;
 
-    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A partitioned table's
-    -- index has to have the partition key, which need not be; there, column_enter alone sees to it.)
+    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A
+    -- partitioned table's index has to have the partition key, which need not be; there, column_enter alone sees to
+    -- it.)
     IF relation.relkind = 'r' AND NOT EXISTS (
         SELECT
         FROM pg_catalog.pg_index AS i
@@ -3075,7 +2960,7 @@ BEGIN
     EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER %s AS %L', function, pins || CASE
         WHEN at_commit THEN ' SET row_security = off'
         WHEN 'search_path' = ANY (pinned) THEN ''
-        ELSE ' SET enable_seqscan = off' -- for column_open and column_enter_row
+        ELSE ' SET enable_seqscan = off' -- for column_first_number and column_enter_row
     END, bodies.trigger_body);
     EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER %s SET row_security = off AS %L', rows, pins, bodies.rows_body);
     EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', function, pg_catalog.format(
@@ -3094,8 +2979,9 @@ BEGIN
     WHERE p.oid = 'gapless.next_gapless'::regproc;
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);
 
-    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run for that, where
-    -- nothing can be written, and what they did to the session is undone: so they cannot reach the rights of a caller who is another.
+    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run
+    -- for that, where nothing can be written, and what they did to the session is undone: so they cannot reach the
+    -- rights of a caller who is another.
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
         EXECUTE pg_catalog.format(
@@ -3165,12 +3051,12 @@ BEGIN
     END LOOP;
     IF relation.relkind = 'p' THEN
         FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE p.isleaf AND p.relid <> target LOOP
-            PERFORM gapless.column_guard(part, target_column, (
+            PERFORM gapless.column_guard_partition(part, target_column, (
                 SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name
             ));
         END LOOP;
     END IF;
-    PERFORM gapless.column_forget(target, target_column);
+    PERFORM gapless.column_forget_notes(target, target_column);
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;
@@ -3180,11 +3066,7 @@ COMMENT ON FUNCTION gapless.attach_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 
--- detach_gapless: ends what attach_gapless began; the numbers stay.
---
--- Runs with the caller's rights, who has to own the table. Locks the table (ACCESS EXCLUSIVE) and the column's sequences
--- until the transaction ends. Raises 22004 (NULL), 42501 (not the owner), 42704 (not attached), 55000 (not READ COMMITTED; the
--- table has another owner than the functions).
+-- Runs with the caller's rights. Locks the table (ACCESS EXCLUSIVE), then the column's sequences.
 CREATE OR REPLACE FUNCTION gapless.detach_gapless(
     target        regclass,
     target_column name
@@ -3240,8 +3122,8 @@ BEGIN
     LOOP
         EXECUTE format('DROP FUNCTION %s', item.signature);
     END LOOP;
-    PERFORM gapless.column_release(target, target_column);
-    PERFORM gapless.column_forget(target, target_column);
+    PERFORM gapless.column_release_sequences(target, target_column);
+    PERFORM gapless.column_forget_notes(target, target_column);
 END;
 $function$;
 
@@ -3250,11 +3132,7 @@ COMMENT ON FUNCTION gapless.detach_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
 
--- void_gapless: an issued number was cancelled, and why. It stays used.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows. Raises 22004
--- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already),
--- 40001 (REPEATABLE READ and above: rewritten or voided since the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
     name   text,
     value  bigint,
@@ -3282,17 +3160,15 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
     END IF;
 
-    -- The lock is a write, for each transaction once: without it, a REPEATABLE READ transaction that deletes the sequence
-    -- would leave a void behind that its snapshot lacks, and the next sequence of that name would have it.
-    UPDATE gapless.sequence AS s
-    SET adoptions = s.adoptions
-    WHERE s.name = void_gapless.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
+    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
+    -- snapshot lacks, and the next sequence of that name would have it.
+    PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
     -- From the newest row back: in the latest cycle the values fall.
     FOR entry IN
-        SELECT a.ordinal, a.first_value, a.last_value, a.kind
-        FROM gapless.allocation AS a
-        WHERE a.name = void_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
+        SELECT j.ordinal, j.first_value, j.last_value, j.kind
+        FROM gapless.journal AS j
+        WHERE j.name = void_gapless.name COLLATE "C"
+        ORDER BY j.ordinal DESC
     LOOP
         EXIT WHEN entry.last_value >= after; -- the cycle before
         IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN
@@ -3333,12 +3209,14 @@ COMMENT ON FUNCTION gapless.void_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
 
--- audit_numbers: private, for audit_gapless; the numbers that the attached columns have, as runs without a hole.
---
--- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the table's owner.
--- Locks no row. finding NULL: a run from first_value to last_value. 'double': first_value is there more than once.
--- 'unreadable': number's text gives no value. 'misdated': the row of first_value has another date than the journal. 'failed': the
--- column could not be read, so nothing else is said of it. 'detached': nor could it, since it was detached after the snapshot.
+-- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the
+-- table's owner. Locks no row. finding is:
+--     NULL          a run from first_value to last_value
+--     double        first_value is there more than once
+--     unreadable    the text of a number gives no value
+--     misdated      the row of first_value has another date than the journal
+--     failed        the column could not be read, so nothing else is said of it
+--     detached      nor could it, since it was detached after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -3361,7 +3239,8 @@ DECLARE
     done     boolean;
     audited  text[] := '{}'::text[]; -- the columns that were, as their table's oid and their name
 BEGIN
-    -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
+    -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever
+    -- audits.
     FOR attached IN
         SELECT
             format('%s.%I', c.oid::regclass, a.attname) AS column_name,
@@ -3398,9 +3277,10 @@ BEGIN
         done := false;
         refusal := format('function %s() is not the one that gapless.attach_gapless made', attached.function);
         BEGIN
-            -- The owner can have put anything in its place. So it runs where nothing can be written (no trigger is left for the
-            -- end of the auditor's transaction, no other function changed), and what it did to the session is undone below. Before
-            -- each call its definition is read past the snapshot, since another session can have altered it meanwhile.
+            -- The owner can have put anything in its place. So it runs where nothing can be written (no trigger is
+            -- left for the end of the auditor's transaction, no other function changed), and what it did to the
+            -- session is undone below. Before each call its definition is read past the snapshot, since another
+            -- session can have altered it meanwhile.
             PERFORM set_config('transaction_read_only', 'on', true), set_config('quote_all_identifiers', 'off', true);
             made := format(
                 e'CREATE OR REPLACE FUNCTION %I.%I()\n RETURNS SETOF record\n LANGUAGE plpgsql\n STABLE SECURITY DEFINER',
@@ -3452,7 +3332,7 @@ BEGIN
 
             IF EXISTS (
                 SELECT FROM gapless.sequence AS s
-                JOIN gapless.allocation AS a ON a.name = s.name
+                JOIN gapless.journal AS a ON a.name = s.name
                 WHERE s.target = attached.target AND s.target_column = attached.target_column AND a.dated IS NOT NULL
             ) THEN
                 IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
@@ -3462,7 +3342,7 @@ BEGIN
                     $query$
                     SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
-                    JOIN gapless.allocation AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
+                    JOIN gapless.journal AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated IS DISTINCT FROM r.dated AND a.dated IS NOT NULL
                     $query$,
                     attached.function
@@ -3481,7 +3361,8 @@ BEGIN
         END;
     END LOOP;
 
-    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not any more.
+    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
+    -- any more.
     RETURN QUERY
     SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
@@ -3514,10 +3395,7 @@ COMMENT ON FUNCTION gapless.audit_numbers IS
 
 REVOKE ALL ON FUNCTION gapless.audit_numbers FROM PUBLIC;
 
--- audit_gapless: compares the journal, the attached columns and the voids, and returns what does not agree, or needs saying.
---
--- Reads everything in the caller's snapshot (STABLE: no new one a statement), so that allocations in progress are no holes.
--- Locks no row. Raises 22023 (name empty or too long).
+-- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes.
 CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     name text DEFAULT NULL
 ) RETURNS TABLE (
@@ -3560,20 +3438,20 @@ BEGIN
                 lag(a.kind) OVER journal AS kind_before,
                 lead(a.first_value) OVER journal AS after,
                 lead(a.kind) OVER journal AS kind_after
-            FROM gapless.allocation AS a
+            FROM gapless.journal AS a
             WHERE audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C"
             WINDOW journal AS (PARTITION BY a.name ORDER BY a.ordinal)
         ) AS neighbour
         WHERE before IS NULL OR after IS NULL OR kind <> 'issued' OR kind_before <> 'issued' OR kind_after <> 'issued'
-            OR first_value IS DISTINCT FROM gapless.successor(before, 1, NULL) OR after IS DISTINCT FROM gapless.successor(last_value, 1, NULL)
+            OR first_value IS DISTINCT FROM gapless.value_after(before, 1, NULL) OR after IS DISTINCT FROM gapless.value_after(last_value, 1, NULL)
     ), start AS (
         SELECT e.*, row_number() OVER (ORDER BY e.name, e.ordinal) AS i
         FROM edge AS e
-        WHERE e.before IS NULL OR e.kind <> 'issued' OR e.kind_before <> 'issued' OR e.first_value IS DISTINCT FROM gapless.successor(e.before, 1, NULL)
+        WHERE e.before IS NULL OR e.kind <> 'issued' OR e.kind_before <> 'issued' OR e.first_value IS DISTINCT FROM gapless.value_after(e.before, 1, NULL)
     ), stop AS (
         SELECT e.last_value, row_number() OVER (ORDER BY e.name, e.ordinal) AS i
         FROM edge AS e
-        WHERE e.after IS NULL OR e.kind <> 'issued' OR e.kind_after <> 'issued' OR e.after IS DISTINCT FROM gapless.successor(e.last_value, 1, NULL)
+        WHERE e.after IS NULL OR e.kind <> 'issued' OR e.kind_after <> 'issued' OR e.after IS DISTINCT FROM gapless.value_after(e.last_value, 1, NULL)
     ), segment AS (
         SELECT b.name, b.kind, b.ordinal, b.before, b.first_value, e.last_value
         FROM start AS b
@@ -3596,7 +3474,8 @@ BEGIN
                 WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
             )
     ), sequence AS (
-        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
+        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided,
+        -- and are there.
         SELECT
             coalesce(s.name, p.name) AS name,
             coalesce(s.attached_column, p.attached_column) AS attached_column,
@@ -3711,11 +3590,11 @@ BEGIN
     LEFT JOIN LATERAL (
         SELECT a.ordinal, a.first_value, a.last_value, a.allocated_by, a.allocated_as, a.allocated_at, a.txid
         FROM segment AS g
-        JOIN gapless.allocation AS a
+        JOIN gapless.journal AS a
             ON a.name = g.name
             AND a.ordinal >= (
                 SELECT b.ordinal
-                FROM gapless.allocation AS b
+                FROM gapless.journal AS b
                 WHERE b.name = g.name AND b.ordinal <= g.ordinal + greatest(lower(p.part)::bigint - g.first_value, 0)
                 ORDER BY b.ordinal DESC
                 LIMIT 1
@@ -3736,7 +3615,7 @@ BEGIN
     FROM owned AS o
     JOIN gapless.void AS v ON v.name = o.name
     LEFT JOIN LATERAL (
-        SELECT b.* FROM gapless.allocation AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
+        SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
     ) AS a ON a.kind = 'issued'
     WHERE o.attached_column IS NULL
     UNION ALL
@@ -3753,10 +3632,6 @@ COMMENT ON FUNCTION gapless.audit_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
 
--- mark_gapless: marks the caller's transaction with a token, by which outcome_gapless can find out whether it committed.
---
--- The first statement of a transaction, with a uuid that nobody else uses. Allocations write the token into the journal. Holds
--- an advisory lock on the token until the transaction ends. Raises 22004 (NULL), 25006 (a standby).
 CREATE OR REPLACE FUNCTION gapless.mark_gapless(
     token uuid
 ) RETURNS bigint
@@ -3768,7 +3643,7 @@ BEGIN
         RAISE EXCEPTION 'the token that marks a transaction must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give a new uuid, and keep it: gapless.outcome_gapless asks for it.',
-                SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'token';
+                SCHEMA = 'gapless', TABLE = 'journal', COLUMN = 'token';
     END IF;
     PERFORM
         set_config('gapless.token', mark_gapless.token::text, true),
@@ -3782,11 +3657,8 @@ COMMENT ON FUNCTION gapless.mark_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.mark_gapless FROM PUBLIC;
 
--- outcome_gapless: whether a transaction that mark_gapless has marked committed, when the answer to its COMMIT was lost.
---
--- Waits while the transaction is still running, as long as lock_timeout allows: a COMMIT that is merely late would look lost
--- otherwise. Raises 22004 (NULL), 22023 (a negative txid), 25006 (a standby, which does not know), 25000 (asked from within the transaction itself, or
--- under a snapshot that may be older than its end), 55P03 (lock_timeout).
+-- It waits for a transaction that is still running, as long as lock_timeout allows: a COMMIT that is merely late would
+-- look lost otherwise.
 CREATE OR REPLACE FUNCTION gapless.outcome_gapless(
     token uuid,
     txid  bigint
@@ -3800,32 +3672,32 @@ BEGIN
         RAISE EXCEPTION 'the token and the txid of a transaction must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give what gapless.mark_gapless was given, and what it returned.',
-                SCHEMA = 'gapless', TABLE = 'allocation';
+                SCHEMA = 'gapless', TABLE = 'journal';
     ELSIF outcome_gapless.txid < 0 THEN
         RAISE EXCEPTION 'there is no transaction %', outcome_gapless.txid
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Give what gapless.mark_gapless returned.',
-                SCHEMA = 'gapless', TABLE = 'allocation';
+                SCHEMA = 'gapless', TABLE = 'journal';
     ELSIF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'a standby does not know the outcome of transaction %', outcome_gapless.txid
             USING ERRCODE = 'read_only_sql_transaction',
-                HINT = 'Ask the primary.', SCHEMA = 'gapless', TABLE = 'allocation';
+                HINT = 'Ask the primary.', SCHEMA = 'gapless', TABLE = 'journal';
     ELSIF outcome_gapless.txid = txid_current_if_assigned() THEN
         RAISE EXCEPTION 'transaction % asks for its own outcome', outcome_gapless.txid
             USING ERRCODE = 'invalid_transaction_state',
-                HINT = 'Ask on another connection.', SCHEMA = 'gapless', TABLE = 'allocation';
+                HINT = 'Ask on another connection.', SCHEMA = 'gapless', TABLE = 'journal';
     ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'the outcome of transaction % cannot be read under an older snapshot', outcome_gapless.txid
             USING ERRCODE = 'invalid_transaction_state',
-                HINT = 'Ask in READ COMMITTED.', SCHEMA = 'gapless', TABLE = 'allocation';
+                HINT = 'Ask in READ COMMITTED.', SCHEMA = 'gapless', TABLE = 'journal';
     END IF;
 
     -- Whoever has this lock is the transaction itself. The statements after this one see what it has committed.
     PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0));
     IF EXISTS (
         SELECT
-        FROM gapless.allocation AS a
-        WHERE a.txid = outcome_gapless.txid AND a.token = outcome_gapless.token AND a.allocated_by = session_user
+        FROM gapless.journal AS j
+        WHERE j.txid = outcome_gapless.txid AND j.token = outcome_gapless.token AND j.allocated_by = session_user
     ) THEN
         RETURN 'committed';
     ELSIF outcome_gapless.txid >= txid_snapshot_xmax(txid_current_snapshot()) THEN
@@ -3842,12 +3714,8 @@ COMMENT ON FUNCTION gapless.outcome_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.outcome_gapless FROM PUBLIC;
 
--- flush_gapless: when its transaction has committed, everything that committed before is durable, and replicated if commits are.
---
--- For transactions with synchronous_commit = off: the barrier that makes them durable, for many at once. It writes WAL and commits
--- synchronously; a flush of the WAL covers all before it. (Early lock release: Johnson et al., "Aether", PVLDB 2010.) Locks nothing.
--- Raises 40000 (that transaction was rolled back), 55000 (it is still running, or too old to tell), 22023 (there was none yet),
--- 25000 (it is newer than the caller's, in REPEATABLE READ and above), 25006 (a standby).
+-- It writes WAL and commits synchronously: a flush of the WAL covers all before it. (Early lock release: Johnson et
+-- al., "Aether", PVLDB 2010.)
 CREATE OR REPLACE FUNCTION gapless.flush_gapless(
     txid bigint DEFAULT NULL
 ) RETURNS void
@@ -3862,8 +3730,9 @@ BEGIN
         RAISE EXCEPTION 'a standby cannot make anything durable'
             USING ERRCODE = 'read_only_sql_transaction', HINT = 'Call gapless.flush_gapless on the primary.', SCHEMA = 'gapless';
     ELSIF flush_gapless.txid IS NOT NULL THEN
-        -- What the server has given out comes before this transaction's own id, which it may get just now, or before the end of
-        -- its snapshot. A transaction that has had both for a while (REPEATABLE READ and above) cannot tell.
+        -- What the server has given out comes before this transaction's own id, which it may get just now, or before
+        -- the end of its snapshot. A transaction that has had both for a while (REPEATABLE READ and above) cannot
+        -- tell.
         own := txid_current_if_assigned();
         IF flush_gapless.txid NOT BETWEEN 0 AND greatest(coalesce(own, txid_current() - 1), txid_snapshot_xmax(txid_current_snapshot()) - 1) THEN
             IF own < flush_gapless.txid AND current_setting('transaction_isolation') <> 'read committed' THEN
@@ -3904,9 +3773,6 @@ COMMENT ON FUNCTION gapless.flush_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.flush_gapless FROM PUBLIC;
 
--- check_role: private; refuses NULL as the role that is given or denied something.
---
--- Locks nothing. Raises 22004.
 CREATE OR REPLACE FUNCTION gapless.check_role(
     role name
 ) RETURNS void
@@ -3928,9 +3794,7 @@ COMMENT ON FUNCTION gapless.check_role IS
 
 REVOKE ALL ON FUNCTION gapless.check_role FROM PUBLIC;
 
--- grant_gapless: gives a role what an application needs to allocate and to look.
---
--- Runs with the caller's rights: only the owner can grant. Raises 22004 (NULL), 42704 (no such role).
+-- Runs with the caller's rights: only the owner can grant.
 CREATE OR REPLACE FUNCTION gapless.grant_gapless(
     role name
 ) RETURNS void
@@ -3951,13 +3815,11 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.grant_gapless IS
-'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. delete_gapless, adopt_gapless and prune_gapless are granted one by one, by hand. A role that may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 
 REVOKE ALL ON FUNCTION gapless.grant_gapless FROM PUBLIC;
 
--- revoke_gapless: takes back what grant_gapless gives.
---
--- Runs with the caller's rights: only the owner can revoke. Raises 22004 (NULL), 42704 (no such role).
+-- Runs with the caller's rights: only the owner can revoke.
 CREATE OR REPLACE FUNCTION gapless.revoke_gapless(
     role name
 ) RETURNS void

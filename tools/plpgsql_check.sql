@@ -18,7 +18,7 @@ WHERE p.pronamespace = 'gapless'::regnamespace
     -- The same of one that has to see what the transaction has just written.
     AND NOT (p.proname = 'column_own' AND c.message = 'routine is marked as VOLATILE, should be STABLE')
     -- SQL is an argument of these: the expressions of the table's owner, with whose rights they run.
-    AND NOT (p.proname IN ('attach_gapless', 'column_expression', 'column_guard') AND c.message = 'text type variable is not sanitized')
+    AND NOT (p.proname IN ('attach_gapless', 'column_check_expression', 'column_guard_partition') AND c.message = 'text type variable is not sanitized')
     -- Its result comes from dynamic SQL, which the extension does not follow.
     AND NOT (p.proname = 'audit_numbers' AND c.detail = 'cannot to determine result of dynamic SQL')
     -- Set by RETURNING or beside a result, where a statement of its own would cost each transaction some microseconds.

@@ -23,13 +23,13 @@ fail() {
 }
 
 init() {
-	"$bin/initdb" --pgdata="$dir/new" --username=postgres --auth=trust --encoding=UTF8 --locale="$1" --no-sync \
+	"$bin/initdb" --pgdata="$dir/new" --username=postgres --auth=trust --encoding=UTF8 --locale="$1" --no-sync --wal-segsize=1 \
 		>"$log" 2>&1 3<&-
 }
 
 # A new cluster is kept for the next server, since initdb takes longer than all else here. Where the folder belongs to another
 # user, or cannot be made, there is just none.
-kept=/tmp/gapless-initdb-$(id -u)/$({ "$bin/postgres" --version; ls -lL "$bin/postgres" "$bin/initdb"; echo "${TZ-}"; } | cksum | tr ' ' -)
+kept=/tmp/gapless-initdb-$(id -u)/$({ "$bin/postgres" --version; ls -lL "$bin/postgres" "$bin/initdb"; echo "${TZ-}, segments of 1 MB"; } | cksum | tr ' ' -)
 make() {
 	if [ -O "${kept%/*}" ] && [ -e "$kept/PG_VERSION" ] && cp -R "$kept" "$dir/data" 2>/dev/null; then
 		return

@@ -31,7 +31,7 @@ func bare() host {
 		lookPath: func(string) (string, error) { return "", exec.ErrNotFound },
 		glob:     func(string) ([]string, error) { return nil, nil },
 		tempDir:  os.TempDir,
-		docker:   []string{"sh", "-c", `echo '{"error": "no Docker engine answers; start it: no such socket"}'`},
+		docker:   []string{"sh", "-c", `echo '{"error": "no Docker engine answers; start it: no such socket"}'; read -r _ || true`},
 	}
 }
 

@@ -25,7 +25,7 @@ const Broken = `
 		SELECT a.*,
 			lag(a.last_value) OVER before + 1 AS first_due,
 			lag(a.ordinal + a.last_value - a.first_value) OVER before + 1 AS ordinal_due
-		FROM gapless.allocation AS a
+		FROM gapless.journal AS a
 		WINDOW before AS (PARTITION BY a.name ORDER BY a.ordinal)
 	) AS j
 	WHERE j.first_value <> coalesce(j.first_due, CASE j.kind WHEN 'adopted' THEN j.first_value ELSE 1 END) OR j.ordinal <> coalesce(j.ordinal_due, 1)`
@@ -34,7 +34,7 @@ const Broken = `
 const Foreign = `
 	SELECT format('%s: %s', n.sequence, n) FROM public.numbered AS n
 	LEFT JOIN LATERAL (
-		SELECT a.txid, a.last_value FROM gapless.allocation AS a
+		SELECT a.txid, a.last_value FROM gapless.journal AS a
 		WHERE a.name = n.sequence AND a.ordinal <= n.number
 		ORDER BY a.ordinal DESC
 		LIMIT 1
@@ -46,7 +46,7 @@ const Foreign = `
 const Disordered = `
 	SELECT format('%s: %s', j.name, j) FROM (
 		SELECT a.name, a.ordinal, c.committed, lag(c.committed) OVER (PARTITION BY a.name ORDER BY a.ordinal) AS before
-		FROM gapless.allocation AS a
+		FROM gapless.journal AS a
 		CROSS JOIN LATERAL (SELECT pg_xact_commit_timestamp(a.txid::text::xid8::xid) AS committed) AS c
 	) AS j
 	WHERE j.committed < j.before`

@@ -1,7 +1,7 @@
 -- The private tables and the two public views of schema gapless.
 --
 -- Nobody but the owner touches the tables: applications use the functions (sql/functions) and the
--- views. The functions lock a row of gapless.sequence and append to gapless.allocation; neither is
+-- views. The functions lock a row of gapless.sequence and append to gapless.journal; neither is
 -- updated by an allocation, so an old snapshot (a pg_dump, a report, a replication slot) has no chain
 -- of dead row versions to keep alive.
 
@@ -32,7 +32,7 @@ COMMENT ON TABLE gapless.sequence IS
 COMMENT ON COLUMN gapless.sequence.name IS
 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
 COMMENT ON COLUMN gapless.sequence.adoptions IS
-'How many rows of kind ''adopted'' the journal has had. Each of them counts once in allocation.ordinal, though it issued nothing.';
+'How many rows of kind ''adopted'' the journal has had. Each of them counts once in journal.ordinal, though it issued nothing.';
 COMMENT ON COLUMN gapless.sequence.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
 COMMENT ON COLUMN gapless.sequence.target_column IS
@@ -41,19 +41,19 @@ COMMENT ON COLUMN gapless.sequence.target_column IS
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
 
-CREATE TYPE gapless.allocation_kind AS ENUM ('issued', 'adopted', 'pruned');
+CREATE TYPE gapless.journal_kind AS ENUM ('issued', 'adopted', 'pruned');
 
-REVOKE ALL ON TYPE gapless.allocation_kind FROM PUBLIC;
+REVOKE ALL ON TYPE gapless.journal_kind FROM PUBLIC;
 
-COMMENT ON TYPE gapless.allocation_kind IS
+COMMENT ON TYPE gapless.journal_kind IS
 'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. A type and not a CHECK, which would cost each allocation 2 microseconds.';
 
-CREATE TABLE gapless.allocation (
+CREATE TABLE gapless.journal (
     name         text        COLLATE "C" NOT NULL,
     ordinal      bigint      NOT NULL,
     first_value  bigint      NOT NULL,
     last_value   bigint      NOT NULL,
-    kind         gapless.allocation_kind NOT NULL DEFAULT 'issued',
+    kind         gapless.journal_kind NOT NULL DEFAULT 'issued',
     allocated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     txid         bigint      NOT NULL DEFAULT txid_current(),
     allocated_by text        COLLATE "C" NOT NULL DEFAULT session_user,
@@ -61,45 +61,45 @@ CREATE TABLE gapless.allocation (
     token        uuid        DEFAULT nullif(current_setting('gapless.token', true), '')::uuid,
     dated        timestamp,
     attachment   bigint,
-    CONSTRAINT allocation_pkey PRIMARY KEY (name, ordinal)
+    CONSTRAINT journal_pkey PRIMARY KEY (name, ordinal)
 );
 
-REVOKE ALL ON TABLE gapless.allocation FROM PUBLIC;
+REVOKE ALL ON TABLE gapless.journal FROM PUBLIC;
 
-COMMENT ON TABLE gapless.allocation IS
+COMMENT ON TABLE gapless.journal IS
 'The journal: one row for each run of values that was given out, in the order of ordinal within a name. The newest row is the counter.';
-COMMENT ON COLUMN gapless.allocation.name IS
+COMMENT ON COLUMN gapless.journal.name IS
 'The sequence. No foreign key: see gapless.sequence.';
-COMMENT ON COLUMN gapless.allocation.ordinal IS
+COMMENT ON COLUMN gapless.journal.ordinal IS
 'The running count, from 1, of the run''s first value. Competing allocations collide on it whatever the size of their runs, which a count of the last value would not ensure.';
-COMMENT ON COLUMN gapless.allocation.first_value IS
+COMMENT ON COLUMN gapless.journal.first_value IS
 'The run''s first value. In an ''adopted'' row the same as last_value, since nobody knows where the adopted numbers began.';
-COMMENT ON COLUMN gapless.allocation.last_value IS
+COMMENT ON COLUMN gapless.journal.last_value IS
 'The run''s last value. In an ''adopted'' row the value that was adopted: every number up to it was given out elsewhere.';
-COMMENT ON COLUMN gapless.allocation.kind IS
+COMMENT ON COLUMN gapless.journal.kind IS
 'How the values were given out.';
-COMMENT ON COLUMN gapless.allocation.allocated_at IS
+COMMENT ON COLUMN gapless.journal.allocated_at IS
 'The server''s clock when the row was written, not when its transaction committed. Clocks jump: order is ordinal''s.';
-COMMENT ON COLUMN gapless.allocation.txid IS
+COMMENT ON COLUMN gapless.journal.txid IS
 'The top-level transaction that wrote the row (pg_current_xact_id, as bigint).';
-COMMENT ON COLUMN gapless.allocation.allocated_by IS
+COMMENT ON COLUMN gapless.journal.allocated_by IS
 'session_user: who logged in.';
-COMMENT ON COLUMN gapless.allocation.allocated_as IS
+COMMENT ON COLUMN gapless.journal.allocated_as IS
 'The role chosen by SET ROLE, or NULL.';
-COMMENT ON COLUMN gapless.allocation.token IS
+COMMENT ON COLUMN gapless.journal.token IS
 'The mark that the transaction was given by mark_gapless, or NULL: with it outcome_gapless finds out whether it committed.';
-COMMENT ON COLUMN gapless.allocation.dated IS
+COMMENT ON COLUMN gapless.journal.dated IS
 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
-COMMENT ON COLUMN gapless.allocation.attachment IS
+COMMENT ON COLUMN gapless.journal.attachment IS
 'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone.';
 
-COMMENT ON CONSTRAINT allocation_pkey ON gapless.allocation IS
+COMMENT ON CONSTRAINT journal_pkey ON gapless.journal IS
 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';
 
 -- For outcome_gapless. Transactions are numbered in about the order of the rows, and so a BRIN index costs next to nothing.
-CREATE INDEX allocation_txid ON gapless.allocation USING brin (txid) WITH (autosummarize = on);
+CREATE INDEX journal_txid ON gapless.journal USING brin (txid) WITH (autosummarize = on);
 
-COMMENT ON INDEX gapless.allocation_txid IS
+COMMENT ON INDEX gapless.journal_txid IS
 'The rows of a transaction, whose outcome is asked for (outcome_gapless). BRIN: it costs an allocation next to nothing.';
 
 CREATE TABLE gapless.void (
@@ -169,6 +169,7 @@ COMMENT ON COLUMN gapless.moving.arrived IS 'Whether it was put into another par
 COMMENT ON COLUMN gapless.moving.depth IS 'How deep in other triggers the statement is: pg_trigger_depth().';
 COMMENT ON CONSTRAINT moving_pkey ON gapless.moving IS 'A number moves once at a time.';
 
+-- The newest journal row by its own text, and not by gapless.newest_run: a view calls functions with the rights of the role that reads it.
 CREATE VIEW gapless.sequences AS
 SELECT
     s.name,
@@ -178,10 +179,10 @@ SELECT
     attached.column_name AS attached_column
 FROM gapless.sequence AS s
 CROSS JOIN LATERAL (
-    SELECT a.ordinal, a.first_value, a.last_value, a.allocated_at
-    FROM gapless.allocation AS a
-    WHERE a.name = s.name
-    ORDER BY a.ordinal DESC
+    SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at
+    FROM gapless.journal AS j
+    WHERE j.name = s.name
+    ORDER BY j.ordinal DESC
     LIMIT 1
 ) AS newest
 LEFT JOIN LATERAL (

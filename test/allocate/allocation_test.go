@@ -42,7 +42,7 @@ func TestBadArgumentsAreRefusedAndChangeNothing(t *testing.T) {
 	s := sqltest.Connect(t, pgtest.New(t))
 	s.Do("SELECT gapless.next_gapless('there')")
 	snapshot := func() string {
-		return *sqltest.Value[string](s, "SELECT string_agg(a::text, E'\\n' ORDER BY name, ordinal) FROM gapless.allocation AS a") +
+		return *sqltest.Value[string](s, "SELECT string_agg(a::text, E'\\n' ORDER BY name, ordinal) FROM gapless.journal AS a") +
 			*sqltest.Value[string](s, "SELECT string_agg(q::text, E'\\n' ORDER BY name) FROM gapless.sequence AS q")
 	}
 	before := snapshot()
@@ -140,7 +140,7 @@ func TestAMillionNumbersAreOneJournalRow(t *testing.T) {
 	s := sqltest.Connect(t, pgtest.New(t))
 	require.EqualValues(t, 1_000_000, s.Number("SELECT count(DISTINCT v) FROM gapless.next_gapless_batch('a', 1000000) AS v WHERE v BETWEEN 1 AND 1000000"))
 	require.EqualValues(t, 1_000_001, s.Number("SELECT gapless.next_gapless('a')"))
-	require.EqualValues(t, 2, s.Number("SELECT count(*) FROM gapless.allocation"))
+	require.EqualValues(t, 2, s.Number("SELECT count(*) FROM gapless.journal"))
 }
 
 func TestTheEndOfTheRangeIsAnErrorThatLosesNothing(t *testing.T) {
@@ -312,7 +312,7 @@ func TestTheJournalSaysWhoAndWhen(t *testing.T) {
 	rows, err := s.Query(t.Context(), `
 		SELECT ordinal, first_value, last_value, kind::text, txid = $1 AS own, allocated_by = session_user AS "by", allocated_as, token::text,
 			allocated_at BETWEEN now() - interval '1 minute' AND now() AS recent
-		FROM gapless.allocation ORDER BY ordinal`, xid)
+		FROM gapless.journal ORDER BY ordinal`, xid)
 	require.NoError(t, err)
 	type row struct {
 		Ordinal, FirstValue, LastValue int64

@@ -87,22 +87,22 @@ var faults = []fault{
 		"bill changed after issue 3-3, by clerk with 3"}},
 	{"a date is taken away", "UPDATE bills SET dated = NULL WHERE number = 3", []string{
 		"bill changed after issue 3-3, by clerk with 3"}},
-	{"a journal row is deleted", "DELETE FROM gapless.allocation WHERE name = 'invoice/a' AND first_value = 5", []string{
+	{"a journal row is deleted", "DELETE FROM gapless.journal WHERE name = 'invoice/a' AND first_value = 5", []string{
 		"invoice/a never issued 5-5"}},
-	{"the first and the newest journal rows are deleted", "DELETE FROM gapless.allocation WHERE name = 'invoice/a' AND first_value IN (1, 2, 14)", []string{
+	{"the first and the newest journal rows are deleted", "DELETE FROM gapless.journal WHERE name = 'invoice/a' AND first_value IN (1, 2, 14)", []string{
 		"invoice/a never issued 1-2", "invoice/a never issued 14-14"}},
-	{"all the journal of a series is deleted", "DELETE FROM gapless.allocation WHERE name = 'invoice/b'; DELETE FROM gapless.sequence WHERE name = 'invoice/b'", []string{
+	{"all the journal of a series is deleted", "DELETE FROM gapless.journal WHERE name = 'invoice/b'; DELETE FROM gapless.sequence WHERE name = 'invoice/b'", []string{
 		"invoice/b never issued 1-3"}},
-	{"a journal row is invented", `INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, allocated_by) VALUES ('invoice/a', 15, 15, 20, 'forger')`, []string{
+	{"a journal row is invented", `INSERT INTO gapless.journal (name, ordinal, first_value, last_value, allocated_by) VALUES ('invoice/a', 15, 15, 20, 'forger')`, []string{
 		"invoice/a hole 15-20, by forger with another"}},
-	{"the journal skips numbers", `INSERT INTO gapless.allocation (name, ordinal, first_value, last_value) VALUES ('invoice/b', 4, 8, 8);
+	{"the journal skips numbers", `INSERT INTO gapless.journal (name, ordinal, first_value, last_value) VALUES ('invoice/b', 4, 8, 8);
 		INSERT INTO invoices (tenant, number) VALUES ('b', 8)`, []string{
 		"invoice/b hole 4-7"}},
 	{"a row is deleted together with its journal row", `DELETE FROM invoices WHERE tenant = 'a' AND number IN (5, 6);
-		DELETE FROM gapless.allocation WHERE name = 'invoice/a' AND first_value IN (5, 6)`, []string{
+		DELETE FROM gapless.journal WHERE name = 'invoice/a' AND first_value IN (5, 6)`, []string{
 		"invoice/a hole 5-6"}},
 	{"the first row is deleted together with its journal row", `DELETE FROM invoices WHERE tenant = 'a' AND number = 1;
-		DELETE FROM gapless.allocation WHERE name = 'invoice/a' AND first_value = 1`, []string{
+		DELETE FROM gapless.journal WHERE name = 'invoice/a' AND first_value = 1`, []string{
 		"invoice/a hole 1-1"}},
 	{"a row is deleted where others are void", `SELECT gapless.void_gapless('invoice/a', 4, 'why'), gapless.void_gapless('invoice/a', 6, 'why');
 		DELETE FROM invoices WHERE tenant = 'a' AND number IN (4, 5, 6)`, []string{
@@ -154,7 +154,7 @@ func plantGround(t *testing.T, database *pgtest.Database) sqltest.Session {
 	}
 	s.Do("RESET SESSION AUTHORIZATION")
 	require.Empty(t, sqltest.Findings(s))
-	s.Do("CREATE TEMPORARY TABLE allocated AS SELECT name, first_value, txid, allocated_at FROM gapless.allocation")
+	s.Do("CREATE TEMPORARY TABLE allocated AS SELECT name, first_value, txid, allocated_at FROM gapless.journal")
 	s.Do("SELECT set_config('test.clerk', $1, false)", clerk)
 	return s
 }
@@ -197,7 +197,7 @@ func TestAuditOfASequenceUsedByHandReadsItsJournal(t *testing.T) {
 	s.Do("SELECT gapless.next_gapless('a') FROM generate_series(1, 9)")
 	s.Do("SELECT gapless.void_gapless('a', 3, 'torn')")
 	require.Equal(t, []string{"a void 3-3 explained"}, sqltest.Findings(s))
-	s.Do("DELETE FROM gapless.allocation WHERE first_value IN (4, 5, 7)")
+	s.Do("DELETE FROM gapless.journal WHERE first_value IN (4, 5, 7)")
 	require.Equal(t, []string{"a void 3-3 explained", "a hole 4-5", "a hole 7-7"}, sqltest.Findings(s))
 }
 
@@ -352,7 +352,7 @@ func TestAuditDoesNotCryWolf(t *testing.T) {
 			s := s
 			s.T = t
 			defer s.Do(`DROP SCHEMA IF EXISTS s CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public; RESET ALL;
-				TRUNCATE gapless.sequence, gapless.allocation, gapless.void, gapless.pending, gapless.moving`)
+				TRUNCATE gapless.sequence, gapless.journal, gapless.void, gapless.pending, gapless.moving`)
 			for statement := range strings.SplitSeq(c.statements, ";") {
 				if strings.TrimSpace(statement) != "" {
 					s.Do(statement)
@@ -554,7 +554,7 @@ func TestVoidSaysWhoAndWhyAndTheAuditRepeatsIt(t *testing.T) {
 		require.Contains(t, explanation, reason)
 		require.Contains(t, explanation, clerk)
 		require.True(t, *sqltest.Value[bool](s, `SELECT allocated_by = session_user AND a.txid = f.txid AND a.allocated_at = f.allocated_at
-			FROM gapless.audit_gapless() AS f JOIN gapless.allocation AS a USING (first_value, allocated_by) WHERE f.first_value = $1`, number))
+			FROM gapless.audit_gapless() AS f JOIN gapless.journal AS a USING (first_value, allocated_by) WHERE f.first_value = $1`, number))
 	}
 	insert(s, "a", 1)
 	require.Equal(t, []int64{1, 2, 3, 5, 6}, s.Numbers("SELECT number FROM invoices ORDER BY number"), "it is never issued again")
@@ -687,6 +687,6 @@ func TestVoidAndAuditFromGo(t *testing.T) {
 	require.False(t, found[1].Explained)
 	require.Equal(t, []int64{3, 3}, []int64{found[1].FirstValue, found[1].LastValue})
 	require.Equal(t, *sqltest.Value[string](s, "SELECT session_user::text"), found[1].AllocatedBy)
-	require.Equal(t, s.Number("SELECT txid FROM gapless.allocation WHERE name = 'invoice/a' AND first_value = 3"), found[1].Txid)
+	require.Equal(t, s.Number("SELECT txid FROM gapless.journal WHERE name = 'invoice/a' AND first_value = 3"), found[1].Txid)
 	require.False(t, found[1].AllocatedAt.IsZero())
 }

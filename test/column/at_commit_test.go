@@ -691,26 +691,26 @@ func TestSettingsDecideNothingAtCommit(t *testing.T) {
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text NOT NULL, number bigint, memo text, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$, at_commit => true)")
-	committing := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'committing'', ''([0-9a-f]{12})'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless'")
+	committing := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9a-f]{12})'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless'")
 	settings := map[string][]string{
-		"gapless.committing": {"", committing, "garbage"},
-		"gapless.expected":   {"", "=invoice/a", "=invoice/b", "=", "garbage", "=" + strings.Repeat("x", 300)},
-		"gapless.several":    {"", "on", "garbage"},
+		"gapless.commit_column":   {"", committing, "garbage"},
+		"gapless.commit_expected": {"", "=invoice/a", "=invoice/b", "=", "garbage", "=" + strings.Repeat("x", 300)},
+		"gapless.commit_several":  {"", "on", "garbage"},
 	}
 	// A trigger of the table's own, by which an UPDATE comes from within another statement.
 	s.Do(`CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE invoices SET memo = 'marked' WHERE id = NEW.id; RETURN NULL; END $$`)
 	s.Do("CREATE TRIGGER mark AFTER INSERT ON invoices FOR EACH ROW EXECUTE FUNCTION mark()")
 	committed := 0
-	for _, c := range settings["gapless.committing"] {
-		for _, e := range settings["gapless.expected"] {
-			for _, v := range settings["gapless.several"] {
+	for _, c := range settings["gapless.commit_column"] {
+		for _, e := range settings["gapless.commit_expected"] {
+			for _, v := range settings["gapless.commit_several"] {
 				for _, statement := range []string{
 					"INSERT INTO invoices (tenant) VALUES ('a')",
 					"INSERT INTO invoices (tenant) VALUES ('b'), ('a'), ('b')",
 					"UPDATE invoices SET memo = 'again' WHERE number IS NOT NULL",
 				} {
 					s.Do("BEGIN")
-					s.Do("SELECT set_config('gapless.committing', $1, false), set_config('gapless.expected', $2, false), set_config('gapless.several', $3, false)", c, e, v)
+					s.Do("SELECT set_config('gapless.commit_column', $1, false), set_config('gapless.commit_expected', $2, false), set_config('gapless.commit_several', $3, false)", c, e, v)
 					for _, byHand := range []string{
 						"INSERT INTO invoices (tenant, number) VALUES ('a', 7)",
 						"INSERT INTO invoices (tenant) VALUES ('c'); UPDATE invoices SET number = 99 WHERE tenant = 'c'",

@@ -158,7 +158,7 @@ func TestAttachIssuesThousandsOfDraftsInOneUpdate(t *testing.T) {
 	s.Do("INSERT INTO invoices (tenant, issued) SELECT 't' || i % 7, i % 5 = 0 FROM generate_series(1, 3000) AS i")
 	s.Do("UPDATE invoices SET issued = true")
 	require.EqualValues(t, 3000, s.Number("SELECT count(number) FROM invoices"))
-	require.LessOrEqual(t, s.Number("SELECT count(*) FROM gapless.allocation"), int64(7+2400), "runs, and not more than the rows")
+	require.LessOrEqual(t, s.Number("SELECT count(*) FROM gapless.journal"), int64(7+2400), "runs, and not more than the rows")
 	pg.RequireNumbered(s, "invoices")
 }
 
@@ -735,11 +735,11 @@ func TestAttachedColumnsNumberAnInsertSelectInItsOrderByOneJournalRow(t *testing
 	_, s := pg.Attached(t)
 	s.Do("INSERT INTO invoices (tenant, memo) SELECT 'a', g.i::text FROM generate_series(1, 5000) AS g (i) ORDER BY g.i DESC")
 	require.True(t, *sqltest.Value[bool](s, "SELECT bool_and(number = 5001 - memo::int) FROM invoices"))
-	require.Equal(t, []string{"1 5000"}, sqltest.Texts(s, "SELECT first_value || ' ' || last_value FROM gapless.allocation"))
+	require.Equal(t, []string{"1 5000"}, sqltest.Texts(s, "SELECT first_value || ' ' || last_value FROM gapless.journal"))
 
 	// And one for each series, though they take turns.
 	s.Do("INSERT INTO invoices (tenant, memo) SELECT 's' || i % 100, 'm' || i FROM generate_series(1, 5000) AS i ORDER BY i")
-	require.EqualValues(t, 1+100, s.Number("SELECT count(*) FROM gapless.allocation"))
+	require.EqualValues(t, 1+100, s.Number("SELECT count(*) FROM gapless.journal"))
 	require.True(t, *sqltest.Value[bool](s, "SELECT bool_and(number = row) FROM (SELECT number, row_number() OVER (PARTITION BY tenant ORDER BY substr(memo, 2)::int) AS row FROM invoices WHERE tenant LIKE 's%') AS o"))
 	require.Equal(t, []int64{5001, 51, 5002}, s.Numbers("INSERT INTO invoices (tenant) VALUES ('a'), ('s0'), ('a') RETURNING number"))
 	pg.RequireNumbered(s, "invoices")
@@ -997,7 +997,7 @@ func TestAttachedColumnsNumberWhatCOPYBrings(t *testing.T) {
 	require.NoError(t, err)
 	require.EqualValues(t, 1000, n)
 	require.True(t, *sqltest.Value[bool](s, "SELECT bool_and(number = memo::int / 3 + 1) FROM invoices"), "in its order")
-	require.EqualValues(t, 3, s.Number("SELECT count(*) FROM gapless.allocation"))
+	require.EqualValues(t, 3, s.Number("SELECT count(*) FROM gapless.journal"))
 
 	_, err = s.CopyFrom(t.Context(), pgx.Identifier{"invoices"}, []string{"tenant", "number"}, pgx.CopyFromRows([][]any{{"a", nil}, {"b", nil}}))
 	require.NoError(t, err, "explicit NULLs")

@@ -213,7 +213,7 @@ func TestANumberTakenAtCommitFollowsItsRow(t *testing.T) {
 	s.Do("CREATE TRIGGER soft BEFORE DELETE ON bills FOR EACH ROW EXECUTE FUNCTION nothing()")
 	s.Do("CREATE TABLE lies (i int)")
 	s.Do(`CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		PERFORM set_config('gapless.committing', left(encode(sha256('public.bills number'), 'hex'), 12), true);
+		PERFORM set_config('gapless.commit_column', left(encode(sha256('public.bills number'), 'hex'), 12), true);
 		UPDATE bills SET region = 'south' WHERE id = 4;
 		RETURN NULL;
 	END $$`)

@@ -57,7 +57,7 @@ func TestNoSettingButTheirOwnIsSetByTheColumnsFunctions(t *testing.T) {
 	hostile.Do("SET ROLE " + quoted)
 	before := *sqltest.Value[string](s, "SHOW dynamic_library_path")
 	hostile.Do("BEGIN")
-	hostile.Do("SELECT gapless.column_open('a', 'number', 'a', 1, 'dynamic_library_path', 0)")
+	hostile.Do("SELECT gapless.column_first_number('a', 'number', 'a', 1, 'dynamic_library_path', 0)")
 	hostile.Do("RESET ROLE")
 	require.Equal(t, before, *sqltest.Value[string](hostile, "SHOW dynamic_library_path"))
 }
@@ -114,7 +114,7 @@ func TestASequenceHasANumberOnceWhateverTheIndexAllows(t *testing.T) {
 	s.Do("CREATE TABLE a (id int PRIMARY KEY, tenant int, number bigint, UNIQUE (tenant, number))")
 	require.NotEmpty(t, s.Refuse("55000", "SELECT gapless.attach_gapless('a', 'number', '''a''')").Hint)
 	s.Do("SELECT gapless.attach_gapless('a', 'number', $$ 'a/' || NEW.tenant % 2 $$)")
-	lie := `SELECT set_config('gapless.note_' || left(encode(sha256('public.a number'), 'hex'), 12),
+	lie := `SELECT set_config('gapless.column_note_' || left(encode(sha256('public.a number'), 'hex'), 12),
 		format('{%s,%s,1}a/1', 'a'::regclass::oid, pg_stat_get_xact_tuples_inserted('a'::regclass)), true)`
 	s.Do("BEGIN")
 	s.Do("INSERT INTO a (id, tenant) VALUES (1, 1)")
@@ -237,5 +237,5 @@ func TestAColumnDoesNotTakeOverASequenceThatHasCycled(t *testing.T) {
 	s.Do("SELECT gapless.void_gapless('a', 1, 'in the second')")
 	s.Do("SELECT gapless.next_gapless('a', reset => 3) FROM generate_series(1, 2)")
 	require.Equal(t, []string{"void 1 3"}, sqltest.Texts(s, `
-		SELECT concat_ws(' ', f.kind, f.first_value, a.ordinal) FROM gapless.audit_gapless('a') AS f JOIN gapless.allocation AS a USING (allocated_at)`))
+		SELECT concat_ws(' ', f.kind, f.first_value, a.ordinal) FROM gapless.audit_gapless('a') AS f JOIN gapless.journal AS a USING (allocated_at)`))
 }

@@ -257,14 +257,14 @@ func TestProtectionLetsARoleInsertThatHasNothingButINSERT(t *testing.T) {
 	require.Equal(t, []int64{6, 7}, conn.Numbers("INSERT INTO invoices (tenant, memo) VALUES ('a', 'y'), ('a', 'z') RETURNING number"))
 	conn.Refuse("42501", "INSERT INTO invoices (tenant, number) VALUES ('a', NULL)")
 	pg.RequireNumbered(s, "invoices")
-	require.Equal(t, []string{database.Name + " app", database.Name + " columns"}, sqltest.Texts(s, "SELECT DISTINCT allocated_as FROM gapless.allocation ORDER BY 1"), "the journal says who")
+	require.Equal(t, []string{database.Name + " app", database.Name + " columns"}, sqltest.Texts(s, "SELECT DISTINCT allocated_as FROM gapless.journal ORDER BY 1"), "the journal says who")
 }
 
 // TestProtectionDoesNotRestOnSettings sets each setting that the triggers read to what might help a cheat, where no index
 // would notice a double.
 func TestProtectionDoesNotRestOnSettings(t *testing.T) {
 	t.Parallel()
-	// $note is the setting of column_next, $n what it would have counted, $oid the table.
+	// $note is the setting of column_next_number, $n what it would have counted, $oid the table.
 	lies := map[string]string{
 		"an earlier number":                "{$oid,$n,1}invoice/a",
 		"the newest number":                "{$oid,$n,3}invoice/a",
@@ -306,7 +306,7 @@ func TestProtectionDoesNotRestOnSettings(t *testing.T) {
 			s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant || coalesce(NEW.kind, '') $$, condition => 'NEW.issued')")
 			s.Do("GRANT SELECT, INSERT, UPDATE ON invoices TO " + app)
 			oid := *sqltest.Value[string](s, "SELECT coalesce(to_regclass('part'), 'invoices'::regclass)::oid::text")
-			note := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'gapless.note_[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless'")
+			note := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'gapless.column_note_[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless'")
 			s.Do("INSERT INTO invoices (tenant) VALUES ('a'), ('a'), ('a'), ('b')")
 			s.Do("BEGIN; INSERT INTO invoices (tenant) VALUES ('a'), ('b')")
 			require.NotEmpty(t, *sqltest.Value[string](s, "SELECT current_setting($1)", note), "it is that setting")
@@ -333,7 +333,7 @@ func TestProtectionDoesNotRestOnSettings(t *testing.T) {
 						text := strings.NewReplacer("$oid", oid, "$n", strconv.FormatInt(count, 10)).Replace(setting)
 						conn.Do("SELECT set_config($1, $2, false)", note, text)
 						if tries%2 == 0 {
-							conn.Do(`SELECT set_config('gapless.switched', 'on', false), set_config('gapless.next_' || i, s.entries, false)
+							conn.Do(`SELECT set_config('gapless.column_switched', 'on', false), set_config('gapless.column_next_' || i, s.entries, false)
 								FROM generate_series(0, 63) AS i, (
 									SELECT string_agg(E'\n' || hashtextextended('invoice/' || t, 0) || E'\t1;', '') FROM unnest('{a,b}'::text[]) AS t
 								) AS s (entries)`)
@@ -427,7 +427,7 @@ func TestProtectionFromTruncatingRowsThatTheSnapshotDoesNotShow(t *testing.T) {
 			database, s := pg.Attached(t)
 			other := sqltest.Connect(t, database)
 			s.Do("INSERT INTO invoices (tenant) VALUES ('draft'); ALTER TABLE invoices DISABLE TRIGGER ALL; DELETE FROM invoices; ALTER TABLE invoices ENABLE TRIGGER ALL")
-			s.Do("DELETE FROM gapless.allocation; DELETE FROM gapless.sequence")
+			s.Do("DELETE FROM gapless.journal; DELETE FROM gapless.sequence")
 			other.Do("BEGIN ISOLATION LEVEL " + level)
 			require.Zero(t, other.Number("SELECT count(*) FROM invoices"))
 			s.Do("INSERT INTO invoices (tenant) VALUES ('a')")

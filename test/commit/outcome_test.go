@@ -43,7 +43,7 @@ func TestOutcomes(t *testing.T) {
 		one, _, _ := setUp(t)
 		run(one, token, "COMMIT")
 		one.Do("SELECT gapless.next_gapless('a')")
-		require.EqualValues(t, 1, one.Number("SELECT count(token) FROM gapless.allocation"))
+		require.EqualValues(t, 1, one.Number("SELECT count(token) FROM gapless.journal"))
 	})
 	t.Run("pruned", func(t *testing.T) {
 		one, asks, _ := setUp(t)

@@ -129,7 +129,7 @@ func TestTheChecksFindWhatTheyLookFor(t *testing.T) {
 	w.round(func() { w.await(100) })
 	s, other := connect(t, database.URL), connect(t, database.URL)
 	s.do("SET session_replication_role = replica")
-	const newest = "ordinal = (SELECT max(ordinal) FROM gapless.allocation WHERE name = 'early/0') AND name = 'early/0'"
+	const newest = "ordinal = (SELECT max(ordinal) FROM gapless.journal WHERE name = 'early/0') AND name = 'early/0'"
 	for _, fault := range []struct{ name, plant, query string }{
 		{"a hole", "DELETE FROM early WHERE sequence = 'early/0' AND number = 2", sound.Prefix},
 		{"it does not begin at 1", "DELETE FROM early WHERE sequence = 'early/0' AND number = 1", sound.Prefix},
@@ -138,14 +138,14 @@ func TestTheChecksFindWhatTheyLookFor(t *testing.T) {
 				UPDATE taken SET number = 1 WHERE sequence = 'taken/0' AND number = 2`, sound.Prefix,
 		},
 		{"no number", "UPDATE late SET number = NULL WHERE sequence = 'late/0' AND number = 1", sound.Prefix},
-		{"a hole in the journal", "DELETE FROM gapless.allocation WHERE name = 'early/0' AND ordinal = 1", sound.Broken},
-		{"a journal row of another transaction", "UPDATE gapless.allocation SET txid = 3 WHERE " + newest, sound.Foreign},
-		{"a number that is not in the journal", "UPDATE gapless.allocation SET last_value = last_value - 1 WHERE " + newest, sound.Foreign},
+		{"a hole in the journal", "DELETE FROM gapless.journal WHERE name = 'early/0' AND ordinal = 1", sound.Broken},
+		{"a journal row of another transaction", "UPDATE gapless.journal SET txid = 3 WHERE " + newest, sound.Foreign},
+		{"a number that is not in the journal", "UPDATE gapless.journal SET last_value = last_value - 1 WHERE " + newest, sound.Foreign},
 		{
-			"another order", `UPDATE gapless.allocation SET txid = (
-				SELECT a.txid FROM gapless.allocation AS a WHERE a.name = 'early/0' ORDER BY a.ordinal LIMIT 1) WHERE ` + newest, sound.Disordered,
+			"another order", `UPDATE gapless.journal SET txid = (
+				SELECT a.txid FROM gapless.journal AS a WHERE a.name = 'early/0' ORDER BY a.ordinal LIMIT 1) WHERE ` + newest, sound.Disordered,
 		},
-		{"a counter that was put back", "DELETE FROM gapless.allocation WHERE " + newest, sound.Elsewhere},
+		{"a counter that was put back", "DELETE FROM gapless.journal WHERE " + newest, sound.Elsewhere},
 		{"a row that is gone", "DELETE FROM early WHERE sequence = 'early/0' AND number = 2", sound.Unexplained},
 	} {
 		require.Empty(t, values[string](s, fault.query), fault.name)

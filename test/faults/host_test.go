@@ -73,7 +73,7 @@ func moveData(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database,
 	for _, move := range values[string](s, `
 		SELECT format('ALTER %s %s SET TABLESPACE small', CASE c.relkind WHEN 'r' THEN 'TABLE' ELSE 'INDEX' END, c.oid::regclass)
 		FROM pg_class AS c LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
-		WHERE coalesce(i.indrelid, c.oid) IN ('gapless.allocation'::regclass, 'early'::regclass, 'taken'::regclass, 'late'::regclass)`) {
+		WHERE coalesce(i.indrelid, c.oid) IN ('gapless.journal'::regclass, 'early'::regclass, 'taken'::regclass, 'late'::regclass)`) {
 		s.do(move)
 	}
 }
@@ -314,7 +314,7 @@ var offsets = []time.Duration{-time.Hour, 24 * time.Hour, 0}
 
 // jumpedBack is how often a journal row is older by the clock than the one before.
 const jumpedBack = `SELECT count(*) FROM (
-	SELECT allocated_at - lag(allocated_at) OVER (PARTITION BY name ORDER BY ordinal) AS step FROM gapless.allocation
+	SELECT allocated_at - lag(allocated_at) OVER (PARTITION BY name ORDER BY ordinal) AS step FROM gapless.journal
 ) AS a WHERE step < '-50 minutes'`
 
 func TestAClockThatJumpsDisordersNothing(t *testing.T) {

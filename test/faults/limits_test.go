@@ -148,7 +148,7 @@ func TestAHugeBatchIsTakenWholeOrNotAtAll(t *testing.T) {
 		next++
 	}
 	other.await("SELECT temp_bytes > 10000000 FROM pg_stat_database WHERE datname = current_database()")
-	require.EqualValues(t, 2**rounds, value[int64](other, "SELECT count(*) FROM gapless.allocation"), "a row for each call that was not undone")
+	require.EqualValues(t, 2**rounds, value[int64](other, "SELECT count(*) FROM gapless.journal"), "a row for each call that was not undone")
 	require.Empty(t, values[string](other, sound.Broken))
 	requireOrdered(other)
 }

@@ -19,17 +19,17 @@ func TestMaintenanceFailsNobody(t *testing.T) {
 	database := server.NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
 	for _, statement := range []string{
-		"REINDEX TABLE CONCURRENTLY gapless.allocation",
+		"REINDEX TABLE CONCURRENTLY gapless.journal",
 		"REINDEX TABLE CONCURRENTLY gapless.sequence",
-		"REINDEX TABLE gapless.allocation",
-		"VACUUM FULL gapless.allocation",
+		"REINDEX TABLE gapless.journal",
+		"VACUUM FULL gapless.journal",
 		"VACUUM FULL gapless.sequence",
-		"CLUSTER gapless.allocation USING allocation_pkey",
-		"VACUUM (FREEZE, ANALYZE) gapless.allocation, gapless.sequence, early, taken, late",
+		"CLUSTER gapless.journal USING journal_pkey",
+		"VACUUM (FREEZE, ANALYZE) gapless.journal, gapless.sequence, early, taken, late",
 		"VACUUM FULL early",
 		"REINDEX TABLE CONCURRENTLY late",
-		"ALTER TABLE gapless.allocation ADD COLUMN IF NOT EXISTS more bigint; ALTER TABLE gapless.sequence ADD COLUMN IF NOT EXISTS more bigint",
-		"ALTER TABLE gapless.sequence DROP COLUMN IF EXISTS more; ALTER TABLE gapless.allocation DROP COLUMN IF EXISTS more",
+		"ALTER TABLE gapless.journal ADD COLUMN IF NOT EXISTS more bigint; ALTER TABLE gapless.sequence ADD COLUMN IF NOT EXISTS more bigint",
+		"ALTER TABLE gapless.sequence DROP COLUMN IF EXISTS more; ALTER TABLE gapless.journal DROP COLUMN IF EXISTS more",
 		replaceFunctions(t),
 	} {
 		name, _, _ := strings.Cut(statement, "\n")
@@ -91,11 +91,11 @@ func TestAutovacuumAgainstWraparoundFailsNobody(t *testing.T) {
 			w.await(50)
 			// No row of before is left to be frozen: relfrozenxid is past what was current then.
 			s.await(`SELECT bool_and(age(c.relfrozenxid) < txid_current() - $1) FROM pg_class AS c
-				WHERE c.oid IN ('gapless.allocation'::regclass, 'gapless.sequence'::regclass)`, horizon)
+				WHERE c.oid IN ('gapless.journal'::regclass, 'gapless.sequence'::regclass)`, horizon)
 		})
 		require.Zero(t, n.failed)
 	}
 	require.Eventually(t, func() bool { // it reports when it has ended
-		return value[int64](s, "SELECT autovacuum_count FROM pg_stat_all_tables WHERE relid = 'gapless.allocation'::regclass") > 0
+		return value[int64](s, "SELECT autovacuum_count FROM pg_stat_all_tables WHERE relid = 'gapless.journal'::regclass") > 0
 	}, eventually, tick)
 }

@@ -65,7 +65,7 @@ func TestManyNamesCostNobodyElseANumber(t *testing.T) {
 		require.NoError(t, err)
 	}
 	took(fmt.Sprintf("%d names", *names), begun)
-	t.Log(value[string](s, "SELECT pg_size_pretty(pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.allocation'))"))
+	t.Log(value[string](s, "SELECT pg_size_pretty(pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.journal'))"))
 
 	for _, call := range calls {
 		now := buffers(s, call)

@@ -71,7 +71,7 @@ func recoverTo(t *testing.T, byName bool) {
 		var txid int64 // of a transaction that begins now
 		since := value[int64](s, "SELECT txid_snapshot_xmax(txid_current_snapshot())")
 		require.Eventually(t, func() bool {
-			return s.QueryRow(t.Context(), `SELECT a.name, max(a.last_value), a.txid FROM gapless.allocation AS a
+			return s.QueryRow(t.Context(), `SELECT a.name, max(a.last_value), a.txid FROM gapless.journal AS a
 				WHERE a.txid >= $1 GROUP BY a.name, a.txid ORDER BY a.txid, a.name LIMIT 1`, since).Scan(&sequence, &newest, &txid) == nil
 		}, eventually, tick)
 		target = fmt.Sprintf("recovery_target_xid = '%d'", txid)

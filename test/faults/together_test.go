@@ -175,8 +175,8 @@ func strikesOfTheServer(w *workload, server *pgtest.OwnServer, prepared *leftPre
 	strikes := []strike{
 		{"pg_cancel_backend", func() { signalBackends("pg_cancel_backend")(w) }},
 		{"pg_terminate_backend", func() { signalBackends("pg_terminate_backend")(w) }},
-		{"VACUUM FULL", exclusive("VACUUM FULL gapless.allocation")},
-		{"REINDEX", exclusive("REINDEX TABLE CONCURRENTLY gapless.allocation")},
+		{"VACUUM FULL", exclusive("VACUUM FULL gapless.journal")},
+		{"REINDEX", exclusive("REINDEX TABLE CONCURRENTLY gapless.journal")},
 		{"CHECKPOINT", admin("CHECKPOINT")},
 		{"so many transactions that old ones are to be frozen", admin("DO $$ BEGIN FOR i IN 1 .. 120000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")},
 		{"a million numbers are taken, and given back", admin("BEGIN", "SELECT count(*) FROM gapless.next_gapless_batch('a million', 1000000)", "ROLLBACK")},

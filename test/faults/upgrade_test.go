@@ -82,7 +82,7 @@ func TestAServerThatIsUpgradedGoesOn(t *testing.T) {
 	next := newServer(t, nil)
 	putData(t, next, upgraded, "")
 	w.database = next.Replica(t, database)
-	before := value[string](connect(t, w.database.URL), "SELECT count(*)::text FROM gapless.allocation")
+	before := value[string](connect(t, w.database.URL), "SELECT count(*)::text FROM gapless.journal")
 	w.check()
 	pool := w.database.Pool(t, hostilePath)
 	w.ways = []inTx{oneByOne(pool), inGroups(t, pool)}

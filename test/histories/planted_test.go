@@ -96,7 +96,7 @@ func TestACounterThatIsReadWithoutItsLockIsFound(t *testing.T) {
 		t.Parallel()
 		hunt(t, func(t *testing.T, h *history) {
 			// Without the journal's key, which would make an error of each double.
-			_, err := h.database.Conn(t).Exec(t.Context(), "ALTER TABLE gapless.allocation DROP CONSTRAINT allocation_pkey")
+			_, err := h.database.Conn(t).Exec(t.Context(), "ALTER TABLE gapless.journal DROP CONSTRAINT journal_pkey")
 			require.NoError(t, err)
 			plant(t, h.database,
 				change{"next_gapless", "\n        FOR NO KEY UPDATE;", ";"},

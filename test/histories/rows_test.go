@@ -79,7 +79,7 @@ func (all rows) ofSeries(ctx context.Context, conn *pgx.Conn, of series) error {
 		return fmt.Errorf("%w: %s: the rows end with %v, and the counter with %v", errRows, of.name, now, is)
 	}
 	found, _ := conn.Query(ctx, `SELECT CASE a.kind WHEN 'issued' THEN 'issue ' ELSE 'adopt ' END || v
-		FROM gapless.allocation AS a, generate_series(a.first_value, a.last_value) AS v
+		FROM gapless.journal AS a, generate_series(a.first_value, a.last_value) AS v
 		WHERE a.name = $1 ORDER BY a.ordinal, v`, of.name)
 	journal, err := pgx.CollectRows(found, pgx.RowTo[string])
 	if err == nil && !slices.Equal(journal, last) {

@@ -31,14 +31,14 @@ func TestAdoptTakesOverNumberingAndOnlyMovesForward(t *testing.T) {
 
 	require.Equal(t, []string{"new 4712 1", "old 21 11", "zero 1 1"}, sqltest.Texts(s, "SELECT concat_ws(' ', name, last_value, issued) FROM gapless.sequences ORDER BY name"))
 	require.Equal(t, []string{"1 1 10 issued", "11 20 20 adopted", "12 21 21 issued"},
-		sqltest.Texts(s, "SELECT concat_ws(' ', ordinal, first_value, last_value, kind) FROM gapless.allocation WHERE name = 'old' ORDER BY ordinal"))
+		sqltest.Texts(s, "SELECT concat_ws(' ', ordinal, first_value, last_value, kind) FROM gapless.journal WHERE name = 'old' ORDER BY ordinal"))
 }
 
 func TestPruneKeepsTheCounterAndOneRowForTheRange(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
 	journal := func() []string {
-		return sqltest.Texts(s, "SELECT concat_ws(' ', ordinal, first_value, last_value, kind) FROM gapless.allocation WHERE name = 'a' ORDER BY ordinal")
+		return sqltest.Texts(s, "SELECT concat_ws(' ', ordinal, first_value, last_value, kind) FROM gapless.journal WHERE name = 'a' ORDER BY ordinal")
 	}
 	require.Zero(t, s.Number("SELECT gapless.prune_gapless('a', 'infinity')"), "no such sequence")
 	s.Do("SELECT gapless.next_gapless('a')")
@@ -63,10 +63,10 @@ func TestPruneStopsAtTheFirstRowThatStaysThoughTheClockJumped(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
 	s.Do("SELECT gapless.next_gapless('a') FROM generate_series(1, 5)")
-	s.Do("UPDATE gapless.allocation SET allocated_at = '2030-01-01' WHERE ordinal = 3")
+	s.Do("UPDATE gapless.journal SET allocated_at = '2030-01-01' WHERE ordinal = 3")
 	require.EqualValues(t, 2, s.Number("SELECT gapless.prune_gapless('a', '2029-01-01')"))
 	require.Equal(t, []string{"1 2 pruned", "3 3 issued", "4 4 issued", "5 5 issued"},
-		sqltest.Texts(s, "SELECT concat_ws(' ', first_value, last_value, kind) FROM gapless.allocation ORDER BY ordinal"))
+		sqltest.Texts(s, "SELECT concat_ws(' ', first_value, last_value, kind) FROM gapless.journal ORDER BY ordinal"))
 }
 
 // TestRewritingWaitsForTheHolder lets a delete, an adopt and a prune meet an allocation in progress.

@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	outcomeFile = "functions/outcome_gapless.sql"
-	flushFile   = "functions/flush_gapless.sql"
+	outcomeFile = "functions/commit/outcome_gapless.sql"
+	flushFile   = "functions/commit/flush_gapless.sql"
 	aToken      = "11111111-1111-4111-8111-111111111111"
 )
 

@@ -129,7 +129,7 @@ func TestToReplaceAFunctionWaitsForNobodyAndToAlterATableForWhoeverHolds(t *test
 	for _, function := range functions {
 		upgrade.Do(function)
 	}
-	const alter = "ALTER TABLE gapless.allocation ADD COLUMN more text"
+	const alter = "ALTER TABLE gapless.journal ADD COLUMN more text"
 	upgrade.Refuse("55P03", alter)
 	upgrade.Do("RESET lock_timeout")
 	altered := sqltest.Later(func() (any, error) { return upgrade.Exec(upgrade.Ctx, alter) })
@@ -158,7 +158,7 @@ func TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain(t *testing.T) {
 		t.Helper()
 		s.Do("DO $$ BEGIN FOR i IN 1..3000 LOOP PERFORM gapless.next_gapless('a'); COMMIT; END LOOP; END $$")
 	}
-	const sequences, journal = "SELECT pg_relation_size('gapless.sequence')", "SELECT pg_relation_size('gapless.allocation')"
+	const sequences, journal = "SELECT pg_relation_size('gapless.sequence')", "SELECT pg_relation_size('gapless.journal')"
 	before := s.Number(sequences)
 	s.Do("SET synchronous_commit = off")
 	allocate()
@@ -167,18 +167,18 @@ func TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain(t *testing.T) {
 
 	full := s.Number(journal)
 	require.EqualValues(t, 3000, s.Number("SELECT gapless.prune_gapless('a', 'infinity')"))
-	s.Do("VACUUM gapless.allocation")
+	s.Do("VACUUM gapless.journal")
 	allocate()
 	require.LessOrEqual(t, s.Number(journal), full)
 	require.EqualValues(t, 3000, s.Number("SELECT gapless.prune_gapless('a', 'infinity')"))
-	s.Do("VACUUM gapless.allocation")
+	s.Do("VACUUM gapless.journal")
 	require.Positive(t, s.Number(journal))
 
 	// To make the file smaller takes all of it.
 	holder, vacuum, next := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
 	holder.Do("BEGIN")
 	holder.Do("SELECT gapless.next_gapless('a')")
-	done := sqltest.Later(func() (any, error) { return vacuum.Exec(vacuum.Ctx, "VACUUM (FULL) gapless.allocation") })
+	done := sqltest.Later(func() (any, error) { return vacuum.Exec(vacuum.Ctx, "VACUUM (FULL) gapless.journal") })
 	sqltest.AwaitWaiter(t, s, vacuum.PID())
 	waiting := next.LaterNumber("SELECT gapless.next_gapless('b')")
 	sqltest.AwaitWaiter(t, s, next.PID())

@@ -67,7 +67,7 @@ func TestANewServerTakesOverByLogicalReplication(t *testing.T) {
 	}
 	pg.AttachNumbered(subscriber)
 	subscriber.Do("COMMIT")
-	require.Equal(t, []string{"adopted"}, sqltest.Texts(subscriber, "SELECT DISTINCT kind::text FROM gapless.allocation"))
+	require.Equal(t, []string{"adopted"}, sqltest.Texts(subscriber, "SELECT DISTINCT kind::text FROM gapless.journal"))
 	require.Empty(t, sqltest.Findings(subscriber))
 	require.EqualValues(t, 3, subscriber.Number("INSERT INTO invoices (id, tenant) VALUES (52, 'v') RETURNING number"))
 	require.EqualValues(t, 4, subscriber.Number("SELECT gapless.next_gapless('till')"))

@@ -303,12 +303,12 @@ var operationsAlerts = map[string]operationsAlert{
 		w.owner.Do("SELECT count(gapless.next_gapless('till')) FROM generate_series(1, 5000)")
 		return func() {
 			require.GreaterOrEqual(w.t, w.owner.Number("SELECT gapless.prune_gapless('till', 'infinity')"), int64(5000))
-			w.owner.Do("VACUUM (FULL) gapless.allocation")
+			w.owner.Do("VACUUM (FULL) gapless.journal")
 		}
 	}, nil},
 	"Autovacuum leaves a table of gapless alone": {"> 500000000", "> 10000", func(w operationsWatch) func() {
 		w.owner.Do("DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")
-		w.owner.Do("ALTER TABLE gapless.allocation SET (autovacuum_enabled = false)")
+		w.owner.Do("ALTER TABLE gapless.journal SET (autovacuum_enabled = false)")
 		return nil
 	}, []string{"ALTER TABLE gapless.void SET (autovacuum_enabled = false)"}},
 	"A guard is switched off": {"", "", func(w operationsWatch) func() {
@@ -725,7 +725,7 @@ func TestDataAloneCannotBeRestoredIntoAnAttachedTable(t *testing.T) {
 	shell.run(`pg_restore --data-only --disable-triggers --exit-on-error --dbname="$GAPLESS_DATABASE_URL" data.dump`, whole.URL)
 	require.NoError(t, pgtest.Install(t.Context(), whole.URL), "it is up to date")
 	require.Empty(t, sqltest.Findings(restored))
-	const journal = "SELECT a::text FROM gapless.allocation AS a ORDER BY ordinal"
+	const journal = "SELECT a::text FROM gapless.journal AS a ORDER BY ordinal"
 	require.Equal(t, sqltest.Texts(source, journal), sqltest.Texts(restored, journal))
 	require.Equal(t, "public.invoices.number", *sqltest.Value[string](restored, "SELECT attached_column FROM gapless.sequences"))
 	require.EqualValues(t, 4, restored.Number("INSERT INTO invoices (id) VALUES (4) RETURNING number"))

@@ -120,7 +120,7 @@ func TestDumpAndRestoreGoesOn(t *testing.T) {
 
 			restored := sqltest.Connect(t, copied)
 			require.Equal(t, pg.FilledFindings, sqltest.Findings(restored))
-			const bills = `SELECT a::text FROM gapless.allocation AS a WHERE name = 'bill' ORDER BY ordinal`
+			const bills = `SELECT a::text FROM gapless.journal AS a WHERE name = 'bill' ORDER BY ordinal`
 			require.Equal(t, sqltest.Texts(s, bills), sqltest.Texts(restored, bills), "who, when and in which transaction")
 			if !busy {
 				require.Equal(t, pg.Filled, pg.Contents(restored))

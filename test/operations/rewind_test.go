@@ -103,7 +103,7 @@ func TestTheOldPrimaryComesBackByPgRewindAndFollows(t *testing.T) {
 		}, sqltest.Eventually, sqltest.Tick, "it does not follow")
 		require.True(t, *sqltest.Value[bool](standby, "SELECT pg_is_in_recovery()"))
 		require.Equal(t, pg.Contents(primary), pg.Contents(standby))
-		const journal = "SELECT a::text FROM gapless.allocation AS a ORDER BY name, ordinal"
+		const journal = "SELECT a::text FROM gapless.journal AS a ORDER BY name, ordinal"
 		require.Equal(t, sqltest.Texts(primary, journal), sqltest.Texts(standby, journal))
 		sqltest.RequireSound(standby)
 	}

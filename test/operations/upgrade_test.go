@@ -37,12 +37,12 @@ func TestPgUpgradeKeepsNumbersAndOutcomes(t *testing.T) {
 	s.Do("SELECT gapless.mark_gapless('00000000-0000-0000-0000-000000004711')")
 	s.Do("SELECT gapless.next_gapless('marked')")
 	s.Do("COMMIT")
-	const outcome = "SELECT gapless.outcome_gapless(token, txid) FROM gapless.allocation WHERE token IS NOT NULL"
+	const outcome = "SELECT gapless.outcome_gapless(token, txid) FROM gapless.journal WHERE token IS NOT NULL"
 	require.Equal(t, "committed", *sqltest.Value[string](s, outcome))
 	s.Do("BEGIN")
 	s.Do("SELECT gapless.next_gapless('prepared')")
 	s.Do("PREPARE TRANSACTION 'left'")
-	before := sqltest.Texts(s, "SELECT a::text FROM gapless.allocation AS a UNION ALL SELECT v::text FROM gapless.void AS v ORDER BY 1")
+	before := sqltest.Texts(s, "SELECT a::text FROM gapless.journal AS a UNION ALL SELECT v::text FROM gapless.void AS v ORDER BY 1")
 	server.Stop(t)
 
 	folder := filepath.Dir(data)
@@ -68,7 +68,7 @@ func TestPgUpgradeKeepsNumbersAndOutcomes(t *testing.T) {
 	server.Start(t)
 
 	s = sqltest.Connect(t, database)
-	require.Equal(t, before, sqltest.Texts(s, "SELECT a::text FROM gapless.allocation AS a UNION ALL SELECT v::text FROM gapless.void AS v ORDER BY 1"))
+	require.Equal(t, before, sqltest.Texts(s, "SELECT a::text FROM gapless.journal AS a UNION ALL SELECT v::text FROM gapless.void AS v ORDER BY 1"))
 	require.Equal(t, pg.Filled, pg.Contents(s))
 	require.Equal(t, pg.FilledFindings, sqltest.Findings(s))
 	require.Equal(t, "committed", *sqltest.Value[string](s, outcome))

@@ -42,15 +42,17 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.grant_gapless('" + name + "')",
 		"SELECT gapless.revoke_gapless('" + name + "')",
 		"SELECT gapless.lock_sequence('a', false)",
-		"SELECT gapless.open_sequence('a', false)",
+		"SELECT gapless.lock_or_make_sequence('a', false)",
+		"SELECT gapless.newest_run('a')",
+		"SELECT gapless.lock_sequence_by_writing('a')",
 		"SELECT gapless.check_name('a')",
 		"SELECT gapless.check_reset('a', 1, 2)",
-		"SELECT gapless.successor(1, 1, 1)",
+		"SELECT gapless.value_after(1, 1, 1)",
 		"SELECT gapless.raise_locked('a')",
 		"SELECT gapless.raise_stale('a')",
 		"SELECT gapless.raise_exhausted('a', 1)",
 		"SELECT gapless.check_role('a')",
-		"SELECT gapless.check_free('a')",
+		"SELECT gapless.check_not_attached('a')",
 		"SELECT gapless.attached_column('pg_class', 'relname')",
 		"SELECT gapless.attach_gapless('pg_class', 'relname', 'a')",
 		"SELECT gapless.detach_gapless('pg_class', 'relname')",
@@ -59,27 +61,27 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.audit_numbers('a')",
 		"SELECT gapless.column_adopt('pg_class', 'relname', '{a}', '{1}', '{NULL}')",
 		"SELECT gapless.column_code('pg_class', 'relname', '{a}', 'a', 1, NULL, NULL, NULL, false, 1, false, 'a.f')",
-		"SELECT gapless.column_enclose('a')",
+		"SELECT gapless.column_parenthesize('a')",
 		"SELECT gapless.column_enter('pg_class', 'relname', 'a', 1, 1, 1, 1, 1, NULL, false)",
 		"SELECT gapless.column_enter_row(1, 'a', 1, NULL, NULL)",
 		"SELECT gapless.column_enter_row_pinned(1, 'a', 1, NULL, NULL)",
-		"SELECT gapless.column_expect('pg_class', 'relname', 'a')",
-		"SELECT gapless.column_expression('pg_class', 'public', 'name', 'a')",
-		"SELECT gapless.column_forget('pg_class', 'relname')",
-		"SELECT gapless.column_guard('pg_class', 'relname', 1)",
+		"SELECT gapless.column_expect_at_commit('pg_class', 'relname', 'a')",
+		"SELECT gapless.column_check_expression('pg_class', 'public', 'name', 'a')",
+		"SELECT gapless.column_forget_notes('pg_class', 'relname')",
+		"SELECT gapless.column_guard_partition('pg_class', 'relname', 1)",
 		"SELECT gapless.column_is_void('a', 1)",
-		"SELECT gapless.column_lock()",
-		"SELECT gapless.column_move('leave', 'a', 1, NULL)",
-		"SELECT gapless.column_next('pg_class', 'relname', 1, 'gapless.note', 1, 'a')",
-		"SELECT gapless.column_open('pg_class', 'relname', 'a', 1, NULL, NULL)",
-		"SELECT gapless.column_open_first('pg_class', 'relname', 'a', 1, NULL, NULL)",
-		"SELECT gapless.column_open_pinned('pg_class', 'relname', 'a', 1, NULL, NULL)",
-		"SELECT gapless.column_claim('pg_class', 'relname', 'a')",
-		"SELECT gapless.column_take('pg_class', 'relname', 'a', 1, NULL)",
+		"SELECT gapless.column_lock_expected()",
+		"SELECT gapless.column_follow_move('leave', 'a', 1, NULL)",
+		"SELECT gapless.column_next_number('pg_class', 'relname', 1, 'gapless.note', 1, 'a')",
+		"SELECT gapless.column_first_number('pg_class', 'relname', 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_first_number_general('pg_class', 'relname', 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_first_number_pinned('pg_class', 'relname', 'a', 1, NULL, NULL)",
+		"SELECT gapless.column_claim_sequence('pg_class', 'relname', 'a')",
+		"SELECT gapless.column_number_at_commit('pg_class', 'relname', 'a', 1, NULL)",
 		"SELECT gapless.column_refuse('written', 'pg_class', 'relname', 'a', '1')",
-		"SELECT gapless.column_release('pg_class', 'relname')",
-		"SELECT gapless.column_settle('gapless.note')",
-		"SELECT gapless.column_truncate('pg_class', 'pg_class', 'relname')",
+		"SELECT gapless.column_release_sequences('pg_class', 'relname')",
+		"SELECT gapless.column_settle_note('gapless.note')",
+		"SELECT gapless.column_refuse_truncate('pg_class', 'pg_class', 'relname')",
 		"SELECT * FROM gapless.void",
 		"INSERT INTO gapless.void (name, value, ordinal, reason) VALUES ('a', 1, 1, 'because')",
 		"SELECT * FROM gapless.pending",
@@ -88,23 +90,23 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"DELETE FROM gapless.moving",
 		"SELECT * FROM gapless.sequence",
 		"SELECT name FROM gapless.sequence FOR UPDATE",
-		"SELECT * FROM gapless.allocation",
+		"SELECT * FROM gapless.journal",
 		"INSERT INTO gapless.sequence (name) VALUES ('b')",
 		"UPDATE gapless.sequence SET name = 'b'",
 		"DELETE FROM gapless.sequence",
-		"INSERT INTO gapless.allocation (name, ordinal, first_value, last_value) VALUES ('a', 99, 99, 99)",
-		"UPDATE gapless.allocation SET last_value = 99",
-		"DELETE FROM gapless.allocation",
+		"INSERT INTO gapless.journal (name, ordinal, first_value, last_value) VALUES ('a', 99, 99, 99)",
+		"UPDATE gapless.journal SET last_value = 99",
+		"DELETE FROM gapless.journal",
 		"TRUNCATE gapless.sequence",
-		"TRUNCATE gapless.allocation",
+		"TRUNCATE gapless.journal",
 		"DO $$ BEGIN LOCK TABLE gapless.sequence IN ROW EXCLUSIVE MODE; END $$",
 		"CREATE TABLE gapless.mine ()",
 		"CREATE FUNCTION gapless.next_gapless() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'",
 		"ALTER FUNCTION gapless.next_gapless SECURITY INVOKER",
 		"CREATE OR REPLACE VIEW gapless.sequences AS SELECT 1",
-		"DROP TABLE gapless.allocation",
+		"DROP TABLE gapless.journal",
 		"DROP SCHEMA gapless CASCADE",
-		"ALTER TABLE gapless.allocation DISABLE TRIGGER ALL",
+		"ALTER TABLE gapless.journal DISABLE TRIGGER ALL",
 		"COMMENT ON SCHEMA gapless IS 'mine'",
 		"UPDATE public.gapless_schema_version SET version = 0",
 		"DO $$ BEGIN PERFORM gapless.delete_gapless('a'); END $$",
@@ -134,13 +136,13 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 	owner.Do("SELECT gapless.grant_gapless($1)", name)
 	app.Refuse("55000", "DELETE FROM gapless.sequences") // no view is updatable, for whomever
 	app.Refuse("55000", "DELETE FROM gapless.holders")
-	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1")
+	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1")
 	refuseAll(refused)
-	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1"))
+	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1"))
 	for _, statement := range allowed {
 		app.Do(statement)
 	}
-	require.Contains(t, sqltest.Texts(owner, "SELECT DISTINCT allocated_as FROM gapless.allocation WHERE allocated_as IS NOT NULL"), name)
+	require.Contains(t, sqltest.Texts(owner, "SELECT DISTINCT allocated_as FROM gapless.journal WHERE allocated_as IS NOT NULL"), name)
 
 	// What damages numbering is granted one by one.
 	owner.Do("GRANT EXECUTE ON FUNCTION gapless.delete_gapless TO " + quoted)
@@ -230,8 +232,8 @@ func TestEveryObjectHasAComment(t *testing.T) {
 		UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
 		UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e' AND obj_description(oid, 'pg_type') IS NULL`))
 	// The exceptions: one takes the caller's for its expressions; two run with the rights and the path of the trigger function that calls
-	// them; and two with the rights of the schema's owner, and one inlined into those, qualify even their operators.
-	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next", "column_open", "column_settle", "successor"}, sqltest.Texts(s, `
+	// them; and two with the rights of the schema's owner, and two inlined into those, qualify even their operators.
+	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_settle_note", "newest_run", "value_after"}, sqltest.Texts(s, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`))
 	require.Empty(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proisstrict`))
@@ -240,6 +242,6 @@ func TestEveryObjectHasAComment(t *testing.T) {
 	require.Equal(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosecdef ORDER BY 1`),
 		sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
 			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
-			OR proname IN ('column_adopt', 'column_enter', 'column_enter_row', 'column_expect', 'column_is_void', 'column_lock', 'column_move', 'column_open', 'column_open_first', 'column_release', 'column_take')
+			OR proname IN ('column_adopt', 'column_enter', 'column_enter_row', 'column_expect_at_commit', 'column_is_void', 'column_lock_expected', 'column_follow_move', 'column_first_number', 'column_first_number_general', 'column_release_sequences', 'column_number_at_commit')
 			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")
 }

@@ -228,7 +228,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 			me.Do("CREATE FUNCTION mine.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
 
 			const state = `
-				SELECT a::text FROM gapless.allocation AS a
+				SELECT a::text FROM gapless.journal AS a
 				UNION ALL SELECT s::text FROM gapless.sequence AS s
 				UNION ALL SELECT concat_ws(' ', nspname, nspacl, nspowner) FROM pg_namespace
 				UNION ALL SELECT concat_ws(' ', oid::regclass, relacl, relowner) FROM pg_class WHERE relnamespace = 'gapless'::regnamespace
@@ -271,19 +271,19 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // secObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const secObjects = `	table: allocation, moving, pending, sequence, void
+const secObjects = `	table: journal, moving, pending, sequence, void
 	view: holders, sequences
-	type: allocation_kind
-	index: allocation_pkey, allocation_txid, moving_pkey, pending_pkey, sequence_pkey, void_pkey
-	table constraint: allocation_pkey on allocation, moving_pkey on moving, pending_pkey on pending, sequence_name_length on sequence
+	type: journal_kind
+	index: journal_pkey, journal_txid, moving_pkey, pending_pkey, sequence_pkey, void_pkey
+	table constraint: journal_pkey on journal, moving_pkey on moving, pending_pkey on pending, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void
-	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_free, check_name, check_reset
-	function: check_role, column_adopt, column_claim, column_code, column_enclose, column_enter, column_enter_row, column_enter_row_pinned
-	function: column_expect, column_expression, column_forget, column_guard, column_is_void, column_lock, column_move, column_next
-	function: column_open, column_open_first, column_open_pinned, column_refuse, column_release, column_settle, column_take
-	function: column_truncate, delete_gapless, detach_gapless, flush_gapless, grant_gapless
-	function: last_gapless, lock_sequence, mark_gapless, next_gapless, next_gapless_batch, open_sequence, outcome_gapless, peek_gapless
-	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, successor, void_gapless`
+	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_name, check_reset
+	function: check_role, column_adopt, column_claim_sequence, column_code, column_parenthesize, column_enter, column_enter_row, column_enter_row_pinned
+	function: column_expect_at_commit, column_check_expression, column_forget_notes, column_guard_partition, column_is_void, column_lock_expected, column_follow_move, column_next_number
+	function: column_first_number, column_first_number_general, column_first_number_pinned, column_refuse, column_release_sequences, column_settle_note, column_number_at_commit
+	function: column_refuse_truncate, delete_gapless, detach_gapless, flush_gapless, grant_gapless
+	function: last_gapless, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
+	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, value_after, void_gapless`
 
 // TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone reads every catalog that has a schema's objects, and those of what belongs to a
 // table: nothing is there that is not on the list, and nothing but row types is anybody's but the schema's owner's.
@@ -295,6 +295,7 @@ func TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone(t *testing.T) {
 	for _, kind := range []string{"TABLES", "SEQUENCES", "FUNCTIONS", "TYPES", "SCHEMAS"} {
 		s.Do("ALTER DEFAULT PRIVILEGES GRANT ALL ON " + kind + " TO PUBLIC")
 	}
+	require.NoError(t, pgtest.Install(t.Context(), database.URL))
 
 	catalogs := sqltest.Texts(s, `
 		SELECT format($$
@@ -373,7 +374,7 @@ DECLARE
 	body    CONSTANT text := 'LANGUAGE plpgsql SET search_path = pg_catalog AS $$ BEGIN PERFORM public.ran(); RAISE EXCEPTION ''hijacked''; END $$';
 	numbers CONSTANT text[] := '{bigint,integer,smallint,numeric}';
 	strings CONSTANT text[] := '{text,name,varchar,text[],name[],bigint[],smallint[],timestamp[]}';
-	others  CONSTANT text[] := '{boolean,oid,regclass,regtype,"char",timestamp,timestamptz,uuid,tid,xid8,numrange,nummultirange,gapless.allocation_kind}';
+	others  CONSTANT text[] := '{boolean,oid,regclass,regtype,"char",timestamp,timestamptz,uuid,tid,xid8,numrange,nummultirange,gapless.journal_kind}';
 BEGIN
 	FOR item IN
 		SELECT l AS left_type, r AS right_type, operators, result
@@ -413,7 +414,7 @@ BEGIN
 		SELECT v.* FROM (VALUES
 			('count', '', 'bigint'), ('format', 'text, text', 'text'), ('format', 'text, text, text', 'text'), ('format', 'text, regclass, name', 'text'),
 			('format', 'text, name', 'text'), ('format', 'text, regclass', 'text'), ('format', 'text, bigint, integer', 'text'), ('concat_ws', 'text, text, text', 'text'),
-			('next_gapless', 'text', 'bigint'), ('check_name', 'text', 'void'), ('successor', 'bigint, bigint, bigint', 'bigint')
+			('next_gapless', 'text', 'bigint'), ('check_name', 'text', 'void'), ('value_after', 'bigint, bigint, bigint', 'bigint')
 		) AS v
 	LOOP
 		EXECUTE format('CREATE FUNCTION evil.%I(%s) RETURNS %s %s', item.proname, item.arguments, item.result, body);
@@ -444,7 +445,7 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 	appName, app := sqltest.Role(t, database, "app")
 	owner.Do("SELECT gapless.grant_gapless($1)", appName)
 	owner.Do("CREATE SCHEMA evil AUTHORIZATION " + attacker)
-	owner.Do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.allocation_kind TO " + attacker + "; GRANT USAGE ON SCHEMA gapless TO " + attacker)
+	owner.Do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.journal_kind TO " + attacker + "; GRANT USAGE ON SCHEMA gapless TO " + attacker)
 	owner.Do("SET ROLE " + attacker)
 	owner.Do(secEvil)
 	owner.Do("RESET ROLE")
@@ -591,26 +592,26 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 	owner, hostile, name := secHostile(t, database)
 	quoted := pgx.Identifier{name}.Sanitize()
 	owner.Do("CREATE SCHEMA evil AUTHORIZATION " + quoted)
-	owner.Do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.allocation_kind TO " + quoted)
+	owner.Do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.journal_kind TO " + quoted)
 	hostile.Do(secEvil)
-	attachment := strconv.FormatInt(owner.Number("SELECT max(attachment) FROM gapless.allocation WHERE name = 'ha'"), 10)
+	attachment := strconv.FormatInt(owner.Number("SELECT max(attachment) FROM gapless.journal WHERE name = 'ha'"), 10)
 	calls := map[string][]string{
-		"column_open": {
-			"SELECT gapless.column_open('h.a', 'number', 'ha', 1, 'x', 0)", "SELECT gapless.column_open('h.a', 'number', 'new', 1, NULL, 0)",
-			"SELECT gapless.column_open_pinned('h.a', 'number', 'ha', 1, 'x', 0)",
+		"column_first_number": {
+			"SELECT gapless.column_first_number('h.a', 'number', 'ha', 1, 'x', 0)", "SELECT gapless.column_first_number('h.a', 'number', 'new', 1, NULL, 0)",
+			"SELECT gapless.column_first_number_pinned('h.a', 'number', 'ha', 1, 'x', 0)",
 		},
-		"column_open_first": {"SELECT gapless.column_open_first('h.a', 'number', 'new', 1, 'x', 0)"},
+		"column_first_number_general": {"SELECT gapless.column_first_number_general('h.a', 'number', 'new', 1, 'x', 0)"},
 		"column_enter_row": {
 			"SELECT gapless.column_enter_row($a, 'ha', 2, '2026-01-02', 'x')", "SELECT gapless.column_enter_row_pinned($a, 'ha', 2, '2026-01-02', 'x')",
 		},
-		"column_enter":   {"SELECT gapless.column_enter('h.a', 'number', 'ha', 1, $a, 2, 4, 3, '{2026-01-01,2026-01-01,2026-01-01}', false)"},
-		"column_take":    {"SELECT gapless.column_take('h.a', 'number', 'ha', 1, '2026-01-02')", "SELECT gapless.column_take('h.a', 'number', 'new', 1, NULL)"},
-		"column_move":    {"SELECT gapless.column_move('leave', 'ha', 1, NULL), gapless.column_move('arrive', 'ha', 1, NULL), gapless.column_move('arrived', 'ha', 1, NULL)"},
-		"column_expect":  {"SELECT gapless.column_expect('h.a', 'number', 'ha'), gapless.column_expect('h.a', 'number', 'new')"},
-		"column_lock":    {"SELECT gapless.column_lock()"},
-		"column_is_void": {"SELECT gapless.column_is_void('ha', 1)"},
-		"column_adopt":   {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}')"},
-		"column_release": {"SELECT gapless.column_release('h.a', 'number')"},
+		"column_enter":             {"SELECT gapless.column_enter('h.a', 'number', 'ha', 1, $a, 2, 4, 3, '{2026-01-01,2026-01-01,2026-01-01}', false)"},
+		"column_number_at_commit":  {"SELECT gapless.column_number_at_commit('h.a', 'number', 'ha', 1, '2026-01-02')", "SELECT gapless.column_number_at_commit('h.a', 'number', 'new', 1, NULL)"},
+		"column_follow_move":       {"SELECT gapless.column_follow_move('leave', 'ha', 1, NULL), gapless.column_follow_move('arrive', 'ha', 1, NULL), gapless.column_follow_move('arrived', 'ha', 1, NULL)"},
+		"column_expect_at_commit":  {"SELECT gapless.column_expect_at_commit('h.a', 'number', 'ha'), gapless.column_expect_at_commit('h.a', 'number', 'new')"},
+		"column_lock_expected":     {"SELECT gapless.column_lock_expected()"},
+		"column_is_void":           {"SELECT gapless.column_is_void('ha', 1)"},
+		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}')"},
+		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
 	}
 	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
 		sqltest.Texts(owner, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column\_%' AND prosecdef`))
@@ -1024,15 +1025,15 @@ func TestOneRolesManyNamesCostNobodyElseANumber(t *testing.T) {
 	require.EqualValues(t, 1, other.Number("SELECT gapless.next_gapless('invoice', nowait => true)"), "while it holds all of them")
 	s.Do("COMMIT")
 	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('invoice')"))
-	perName := owner.Number("SELECT (pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.allocation')) / $1::integer", many)
+	perName := owner.Number("SELECT (pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.journal')) / $1::integer", many)
 	require.Less(t, perName, int64(2500), "bytes for a name of 255 bytes: twice in tables and twice in indexes, and who and when")
 	t.Logf("%d bytes a name", perName)
 
-	require.Equal(t, []string{appName}, sqltest.Texts(owner, "SELECT allocated_by FROM gapless.allocation GROUP BY 1 HAVING count(*) > 10000"))
+	require.Equal(t, []string{appName}, sqltest.Texts(owner, "SELECT allocated_by FROM gapless.journal GROUP BY 1 HAVING count(*) > 10000"))
 	owner.Do("SELECT gapless.revoke_gapless($1)", appName)
 	s.Refuse("42501", "SELECT gapless.next_gapless('another')")
 	require.EqualValues(t, many, owner.Number(`
-		SELECT count(*) FROM (SELECT DISTINCT a.name FROM gapless.allocation AS a WHERE a.allocated_by = $1) AS n WHERE gapless.delete_gapless(n.name)`, appName))
+		SELECT count(*) FROM (SELECT DISTINCT a.name FROM gapless.journal AS a WHERE a.allocated_by = $1) AS n WHERE gapless.delete_gapless(n.name)`, appName))
 	require.Equal(t, []string{"invoice"}, sqltest.Texts(owner, "SELECT name FROM gapless.sequences"))
 }
 
@@ -1192,17 +1193,17 @@ func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
 	owner.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$, at_commit => true)")
 	owner.Do("GRANT INSERT ON bills TO " + app)
 	owner.Do("SELECT gapless.next_gapless('payroll')")
-	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1")
+	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1")
 	s := secAs(t, database, app)
 	s.Do("BEGIN")
-	s.Do("SELECT set_config('gapless.expected', '=payroll', true)")
+	s.Do("SELECT set_config('gapless.commit_expected', '=payroll', true)")
 	s.Do("INSERT INTO bills DEFAULT VALUES")
 	s.Do("SET CONSTRAINTS ALL IMMEDIATE")
 	other.Do("SET lock_timeout = '50ms'")
 	other.Refuse("55P03", "SELECT gapless.next_gapless('payroll')")
 	require.Equal(t, []uint32{s.PID()}, sqltest.HoldersOf(owner, "payroll", "holds"), "and the view says who it is")
 	s.Do("ROLLBACK")
-	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.allocation AS a ORDER BY 1"))
+	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1"))
 	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('payroll')"))
 }
 
@@ -1217,7 +1218,7 @@ func TestALieAboutTheNextNumberMakesOthersFailAndNothingElse(t *testing.T) {
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("GRANT SELECT, INSERT ON bills TO " + app)
 	s.Do("INSERT INTO bills VALUES ('a'), ('a')")
-	note := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'gapless.note_[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless'")
+	note := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'gapless.column_note_[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless'")
 	liar := secAs(t, database, app)
 	lie := func() {
 		liar.Do("BEGIN")
@@ -1292,7 +1293,7 @@ func TestASequenceCanBeConfinedToARole(t *testing.T) {
 	s.Refuse("42501", "SELECT gapless.next_gapless('ticket')")
 	s.Refuse("42501", "SELECT gapless.next_gapless('payroll')")
 	secAs(t, database, stranger).Refuse("42501", "SELECT public.next_ticket()")
-	require.Equal(t, []string{database.Name + " app"}, sqltest.Texts(owner, "SELECT allocated_by FROM gapless.allocation"), "the journal says who logged in")
+	require.Equal(t, []string{database.Name + " app"}, sqltest.Texts(owner, "SELECT allocated_by FROM gapless.journal"), "the journal says who logged in")
 }
 
 // TestATimeoutEndsWhoHoldsASequenceForEver has the setting by which an operator limits how long one role can hold up the others.

@@ -1,6 +1,3 @@
--- check_name: private; refuses what cannot be the name of a sequence.
---
--- Locks nothing. Raises 22004 when the name is NULL, 22023 when it is empty or has more than 255 bytes.
 CREATE OR REPLACE FUNCTION gapless.check_name(
     name text
 ) RETURNS void

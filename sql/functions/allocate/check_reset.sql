@@ -1,6 +1,3 @@
--- check_reset: private; refuses a cycle that has no value.
---
--- Locks nothing. Raises 22023 when reset is not above initial.
 CREATE OR REPLACE FUNCTION gapless.check_reset(
     name    text,
     initial bigint,

@@ -1,6 +1,3 @@
--- last_gapless: the newest value of a sequence in the caller's snapshot.
---
--- Locks nothing. NULL if there is none. Raises 22004 (name NULL) or 22023 (name empty or too long).
 CREATE OR REPLACE FUNCTION gapless.last_gapless(
     name text DEFAULT 'default'
 ) RETURNS bigint
@@ -10,13 +7,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 BEGIN
     PERFORM gapless.check_name(last_gapless.name);
-    RETURN (
-        SELECT a.last_value
-        FROM gapless.allocation AS a
-        WHERE a.name = last_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    );
+    RETURN (SELECT n.last_value FROM gapless.newest_run(last_gapless.name) AS n);
 END;
 $function$;
 

@@ -1,7 +1,4 @@
--- lock_sequence: private; locks a sequence until the transaction, or the savepoint, ends.
---
--- Returns false when there is none. With nowait it raises 55P03 when another transaction has the lock;
--- without, it waits, as long as lock_timeout allows.
+-- A savepoint that is rolled back gives the lock back. Without nowait it waits, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.lock_sequence(
     name   text,
     nowait boolean

@@ -1,9 +1,5 @@
--- next_gapless: the next value of a sequence.
---
--- Locks the sequence until the transaction, or the savepoint, ends; a rollback gives the value back.
--- Waits for the transaction that has the lock, as long as lock_timeout allows; with nowait it raises
--- 55P03 instead. Raises 55000 (a column numbers itself from it), 22004 (name NULL), 22023 (name empty or too long, reset not above initial),
--- 2200H (past 2^63-1), 40001 (REPEATABLE READ and above: allocated since the snapshot), 40P01 (deadlock).
+-- One lock and one append. A savepoint that is rolled back gives lock and value back. All that this cannot do, it
+-- leaves to next_gapless_batch.
 CREATE OR REPLACE FUNCTION gapless.next_gapless(
     name    text    DEFAULT 'default',
     initial bigint  DEFAULT 1,
@@ -30,19 +26,10 @@ BEGIN
         IF FOUND THEN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
             -- fill in who and when.
-            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-            SELECT newest.name, newest.ordinal, newest.value, newest.value
-            FROM (
-                SELECT
-                    a.name,
-                    a.ordinal + (a.last_value - a.first_value) + 1 AS ordinal,
-                    gapless.successor(a.last_value, start, next_gapless.reset) AS value
-                FROM gapless.allocation AS a
-                WHERE a.name = next_gapless.name COLLATE "C"
-                ORDER BY a.ordinal DESC
-                LIMIT 1
-            ) AS newest
-            WHERE newest.value IS NOT NULL
+            INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
+            SELECT next_gapless.name, n.next_ordinal, n.next_value, n.next_value
+            FROM gapless.newest_run(next_gapless.name, start, next_gapless.reset) AS n
+            WHERE n.next_value IS NOT NULL
             RETURNING last_value INTO value;
             IF FOUND THEN
                 RETURN value;

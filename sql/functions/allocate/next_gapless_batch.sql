@@ -1,6 +1,3 @@
--- next_gapless_batch: the next values of a sequence, in order.
---
--- Locks and raises as next_gapless does; 22004 also when size is NULL, 22023 also when it is negative.
 -- Writes one journal row for each run of consecutive values: one, and one more each time reset is reached.
 CREATE OR REPLACE FUNCTION gapless.next_gapless_batch(
     name    text,
@@ -37,17 +34,12 @@ BEGIN
         RETURN;
     END IF;
 
-    IF NOT gapless.open_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
-        PERFORM gapless.check_free(next_gapless_batch.name);
+    IF NOT gapless.lock_or_make_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
+        PERFORM gapless.check_not_attached(next_gapless_batch.name);
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
-        SELECT
-            a.ordinal + (a.last_value - a.first_value) + 1,
-            gapless.successor(a.last_value, start, next_gapless_batch.reset)
+        SELECT n.next_ordinal, n.next_value
         INTO ordinal, value
-        FROM gapless.allocation AS a
-        WHERE a.name = next_gapless_batch.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n;
     END IF;
     IF ordinal IS NULL THEN -- a new one, or one that only rows of a column that did not arrive have opened
         ordinal := 1;
@@ -62,7 +54,7 @@ BEGIN
         END IF;
         -- A row that this snapshot cannot see (REPEATABLE READ and above) has the same ordinal, and ON
         -- CONFLICT raises 40001 for it. Whatever else kept ours from being written, no value may leave without.
-        INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
+        INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         VALUES (next_gapless_batch.name, ordinal, value, last)
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN

@@ -1,6 +1,3 @@
--- peek_gapless: what next_gapless would give now. A preview, not a promise.
---
--- Locks nothing. Raises 22004, 22023 and 2200H as next_gapless would.
 CREATE OR REPLACE FUNCTION gapless.peek_gapless(
     name    text   DEFAULT 'default',
     initial bigint DEFAULT 1,
@@ -18,7 +15,7 @@ BEGIN
     IF last IS NULL THEN
         RETURN start;
     END IF;
-    value := gapless.successor(last, start, peek_gapless.reset);
+    value := gapless.value_after(last, start, peek_gapless.reset);
     IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(peek_gapless.name, 1);
     END IF;

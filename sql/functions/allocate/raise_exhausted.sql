@@ -1,4 +1,3 @@
--- raise_exhausted: private; the error for a sequence that has not that many values left (2200H).
 CREATE OR REPLACE FUNCTION gapless.raise_exhausted(
     name text,
     size bigint

@@ -1,4 +1,3 @@
--- raise_locked: private; the error for a sequence that another transaction holds (55P03).
 CREATE OR REPLACE FUNCTION gapless.raise_locked(
     name text
 ) RETURNS void

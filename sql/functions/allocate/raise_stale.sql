@@ -1,4 +1,3 @@
--- raise_stale: private; the error for a sequence that is ahead of the transaction's snapshot (40001).
 CREATE OR REPLACE FUNCTION gapless.raise_stale(
     name text
 ) RETURNS void
@@ -9,7 +8,7 @@ BEGIN
     RAISE EXCEPTION 'sequence "%" was allocated from since this transaction''s snapshot', raise_stale.name
         USING ERRCODE = 'serialization_failure',
             HINT = 'Retry the transaction, or use READ COMMITTED, which waits instead.',
-            SCHEMA = 'gapless', TABLE = 'allocation', CONSTRAINT = 'allocation_pkey';
+            SCHEMA = 'gapless', TABLE = 'journal', CONSTRAINT = 'journal_pkey';
 END;
 $function$;
 

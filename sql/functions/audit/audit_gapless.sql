@@ -1,7 +1,4 @@
--- audit_gapless: compares the journal, the attached columns and the voids, and returns what does not agree, or needs saying.
---
--- Reads everything in the caller's snapshot (STABLE: no new one a statement), so that allocations in progress are no holes.
--- Locks no row. Raises 22023 (name empty or too long).
+-- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes.
 CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     name text DEFAULT NULL
 ) RETURNS TABLE (
@@ -44,20 +41,20 @@ BEGIN
                 lag(a.kind) OVER journal AS kind_before,
                 lead(a.first_value) OVER journal AS after,
                 lead(a.kind) OVER journal AS kind_after
-            FROM gapless.allocation AS a
+            FROM gapless.journal AS a
             WHERE audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C"
             WINDOW journal AS (PARTITION BY a.name ORDER BY a.ordinal)
         ) AS neighbour
         WHERE before IS NULL OR after IS NULL OR kind <> 'issued' OR kind_before <> 'issued' OR kind_after <> 'issued'
-            OR first_value IS DISTINCT FROM gapless.successor(before, 1, NULL) OR after IS DISTINCT FROM gapless.successor(last_value, 1, NULL)
+            OR first_value IS DISTINCT FROM gapless.value_after(before, 1, NULL) OR after IS DISTINCT FROM gapless.value_after(last_value, 1, NULL)
     ), start AS (
         SELECT e.*, row_number() OVER (ORDER BY e.name, e.ordinal) AS i
         FROM edge AS e
-        WHERE e.before IS NULL OR e.kind <> 'issued' OR e.kind_before <> 'issued' OR e.first_value IS DISTINCT FROM gapless.successor(e.before, 1, NULL)
+        WHERE e.before IS NULL OR e.kind <> 'issued' OR e.kind_before <> 'issued' OR e.first_value IS DISTINCT FROM gapless.value_after(e.before, 1, NULL)
     ), stop AS (
         SELECT e.last_value, row_number() OVER (ORDER BY e.name, e.ordinal) AS i
         FROM edge AS e
-        WHERE e.after IS NULL OR e.kind <> 'issued' OR e.kind_after <> 'issued' OR e.after IS DISTINCT FROM gapless.successor(e.last_value, 1, NULL)
+        WHERE e.after IS NULL OR e.kind <> 'issued' OR e.kind_after <> 'issued' OR e.after IS DISTINCT FROM gapless.value_after(e.last_value, 1, NULL)
     ), segment AS (
         SELECT b.name, b.kind, b.ordinal, b.before, b.first_value, e.last_value
         FROM start AS b
@@ -80,7 +77,8 @@ BEGIN
                 WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
             )
     ), sequence AS (
-        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided, and are there.
+        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided,
+        -- and are there.
         SELECT
             coalesce(s.name, p.name) AS name,
             coalesce(s.attached_column, p.attached_column) AS attached_column,
@@ -195,11 +193,11 @@ BEGIN
     LEFT JOIN LATERAL (
         SELECT a.ordinal, a.first_value, a.last_value, a.allocated_by, a.allocated_as, a.allocated_at, a.txid
         FROM segment AS g
-        JOIN gapless.allocation AS a
+        JOIN gapless.journal AS a
             ON a.name = g.name
             AND a.ordinal >= (
                 SELECT b.ordinal
-                FROM gapless.allocation AS b
+                FROM gapless.journal AS b
                 WHERE b.name = g.name AND b.ordinal <= g.ordinal + greatest(lower(p.part)::bigint - g.first_value, 0)
                 ORDER BY b.ordinal DESC
                 LIMIT 1
@@ -220,7 +218,7 @@ BEGIN
     FROM owned AS o
     JOIN gapless.void AS v ON v.name = o.name
     LEFT JOIN LATERAL (
-        SELECT b.* FROM gapless.allocation AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
+        SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
     ) AS a ON a.kind = 'issued'
     WHERE o.attached_column IS NULL
     UNION ALL

@@ -1,9 +1,11 @@
--- audit_numbers: private, for audit_gapless; the numbers that the attached columns have, as runs without a hole.
---
--- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the table's owner.
--- Locks no row. finding NULL: a run from first_value to last_value. 'double': first_value is there more than once.
--- 'unreadable': number's text gives no value. 'misdated': the row of first_value has another date than the journal. 'failed': the
--- column could not be read, so nothing else is said of it. 'detached': nor could it, since it was detached after the snapshot.
+-- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the
+-- table's owner. Locks no row. finding is:
+--     NULL          a run from first_value to last_value
+--     double        first_value is there more than once
+--     unreadable    the text of a number gives no value
+--     misdated      the row of first_value has another date than the journal
+--     failed        the column could not be read, so nothing else is said of it
+--     detached      nor could it, since it was detached after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -26,7 +28,8 @@ DECLARE
     done     boolean;
     audited  text[] := '{}'::text[]; -- the columns that were, as their table's oid and their name
 BEGIN
-    -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever audits.
+    -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever
+    -- audits.
     FOR attached IN
         SELECT
             format('%s.%I', c.oid::regclass, a.attname) AS column_name,
@@ -63,9 +66,10 @@ BEGIN
         done := false;
         refusal := format('function %s() is not the one that gapless.attach_gapless made', attached.function);
         BEGIN
-            -- The owner can have put anything in its place. So it runs where nothing can be written (no trigger is left for the
-            -- end of the auditor's transaction, no other function changed), and what it did to the session is undone below. Before
-            -- each call its definition is read past the snapshot, since another session can have altered it meanwhile.
+            -- The owner can have put anything in its place. So it runs where nothing can be written (no trigger is
+            -- left for the end of the auditor's transaction, no other function changed), and what it did to the
+            -- session is undone below. Before each call its definition is read past the snapshot, since another
+            -- session can have altered it meanwhile.
             PERFORM set_config('transaction_read_only', 'on', true), set_config('quote_all_identifiers', 'off', true);
             made := format(
                 e'CREATE OR REPLACE FUNCTION %I.%I()\n RETURNS SETOF record\n LANGUAGE plpgsql\n STABLE SECURITY DEFINER',
@@ -117,7 +121,7 @@ BEGIN
 
             IF EXISTS (
                 SELECT FROM gapless.sequence AS s
-                JOIN gapless.allocation AS a ON a.name = s.name
+                JOIN gapless.journal AS a ON a.name = s.name
                 WHERE s.target = attached.target AND s.target_column = attached.target_column AND a.dated IS NOT NULL
             ) THEN
                 IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
@@ -127,7 +131,7 @@ BEGIN
                     $query$
                     SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
-                    JOIN gapless.allocation AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
+                    JOIN gapless.journal AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated IS DISTINCT FROM r.dated AND a.dated IS NOT NULL
                     $query$,
                     attached.function
@@ -146,7 +150,8 @@ BEGIN
         END;
     END LOOP;
 
-    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not any more.
+    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
+    -- any more.
     RETURN QUERY
     SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'

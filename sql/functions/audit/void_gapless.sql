@@ -1,8 +1,4 @@
--- void_gapless: an issued number was cancelled, and why. It stays used.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows. Raises 22004
--- (NULL), 22023 (name or reason empty, name too long, a value that the latest cycle has not issued), 55000 (voided already),
--- 40001 (REPEATABLE READ and above: rewritten or voided since the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
     name   text,
     value  bigint,
@@ -30,17 +26,15 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
     END IF;
 
-    -- The lock is a write, for each transaction once: without it, a REPEATABLE READ transaction that deletes the sequence
-    -- would leave a void behind that its snapshot lacks, and the next sequence of that name would have it.
-    UPDATE gapless.sequence AS s
-    SET adoptions = s.adoptions
-    WHERE s.name = void_gapless.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
+    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
+    -- snapshot lacks, and the next sequence of that name would have it.
+    PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
     -- From the newest row back: in the latest cycle the values fall.
     FOR entry IN
-        SELECT a.ordinal, a.first_value, a.last_value, a.kind
-        FROM gapless.allocation AS a
-        WHERE a.name = void_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
+        SELECT j.ordinal, j.first_value, j.last_value, j.kind
+        FROM gapless.journal AS j
+        WHERE j.name = void_gapless.name COLLATE "C"
+        ORDER BY j.ordinal DESC
     LOOP
         EXIT WHEN entry.last_value >= after; -- the cycle before
         IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN

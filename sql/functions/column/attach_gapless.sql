@@ -1,10 +1,7 @@
--- attach_gapless: lets a column number itself.
---
--- Runs with the caller's rights, who has to own the table. Compiles the expressions into a trigger function in the table's
--- schema, which belongs to the table's owner, and takes over the numbers that the table has. Locks the table (SHARE ROW
--- EXCLUSIVE: nobody else writes to it) and the sequences of its rows until the transaction ends. Sets no search_path of its
--- own, since the caller's is the one under which the expressions are understood; it is put aside at once, and until then every
--- name is qualified, those of types, too.
+-- Runs with the caller's rights. The functions that it makes belong to the table's owner. Locks the table (SHARE ROW
+-- EXCLUSIVE), then the sequences of its rows, in the order of their names. Sets no search_path of its own, since the
+-- expressions are understood under the caller's. That is put aside at once; until then every name is qualified, those
+-- of types, too.
 CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     target        regclass,
     target_column name,
@@ -225,7 +222,7 @@ BEGIN
             RAISE EXCEPTION '%: % is refused: it is empty', target, parameter
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Give an SQL expression; a constant text has quotes of its own.', SCHEMA = 'gapless', COLUMN = parameter;
         END IF;
-        checked := gapless.column_expression(target, path, parameter, expression);
+        checked := gapless.column_check_expression(target, path, parameter, expression);
         fault := CASE
             WHEN parameter = 'format' AND expression !~* '\mvalue\M' THEN 'it does not contain value, the number'
             WHEN attribute.attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
@@ -248,14 +245,15 @@ BEGIN
         END IF;
         IF parameter = 'chronology' THEN
             dated := CASE checked.type
-                WHEN 'timestamptz'::regtype THEN pg_catalog.format('(%s AT TIME ZONE ''UTC'')', gapless.column_enclose(chronology))
-                ELSE gapless.column_enclose(chronology) || '::timestamp'
+                WHEN 'timestamptz'::regtype THEN pg_catalog.format('(%s AT TIME ZONE ''UTC'')', gapless.column_parenthesize(chronology))
+                ELSE gapless.column_parenthesize(chronology) || '::timestamp'
             END;
         END IF;
     END LOOP;
 
-    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A partitioned table's
-    -- index has to have the partition key, which need not be; there, column_enter alone sees to it.)
+    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A
+    -- partitioned table's index has to have the partition key, which need not be; there, column_enter alone sees to
+    -- it.)
     IF relation.relkind = 'r' AND NOT EXISTS (
         SELECT
         FROM pg_catalog.pg_index AS i
@@ -306,7 +304,7 @@ BEGIN
     EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER %s AS %L', function, pins || CASE
         WHEN at_commit THEN ' SET row_security = off'
         WHEN 'search_path' = ANY (pinned) THEN ''
-        ELSE ' SET enable_seqscan = off' -- for column_open and column_enter_row
+        ELSE ' SET enable_seqscan = off' -- for column_first_number and column_enter_row
     END, bodies.trigger_body);
     EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER %s SET row_security = off AS %L', rows, pins, bodies.rows_body);
     EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', function, pg_catalog.format(
@@ -325,8 +323,9 @@ BEGIN
     WHERE p.oid = 'gapless.next_gapless'::regproc;
     EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);
 
-    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run for that, where
-    -- nothing can be written, and what they did to the session is undone: so they cannot reach the rights of a caller who is another.
+    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run
+    -- for that, where nothing can be written, and what they did to the session is undone: so they cannot reach the
+    -- rights of a caller who is another.
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
         EXECUTE pg_catalog.format(
@@ -396,12 +395,12 @@ BEGIN
     END LOOP;
     IF relation.relkind = 'p' THEN
         FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE p.isleaf AND p.relid <> target LOOP
-            PERFORM gapless.column_guard(part, target_column, (
+            PERFORM gapless.column_guard_partition(part, target_column, (
                 SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name
             ));
         END LOOP;
     END IF;
-    PERFORM gapless.column_forget(target, target_column);
+    PERFORM gapless.column_forget_notes(target, target_column);
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;

@@ -1,7 +1,5 @@
--- attached_column: private; the column that a sequence row's target and target_column mean, as schema.table.column.
---
--- Locks nothing. NULL if there is no such table any more (whatever an older snapshot shows), or its column is detached: pg_trigger
--- is the registry.
+-- pg_trigger is the registry. A table that is gone counts as detached, whatever an older snapshot shows of its catalog
+-- rows.
 CREATE OR REPLACE FUNCTION gapless.attached_column(
     target        regclass,
     target_column name

@@ -1,6 +1,4 @@
--- column_adopt: private, for attach_gapless; makes sequences a column's, and moves them to its newest numbers.
---
--- Locks each of the sequences until the transaction ends, in the order of their names. Raises 55000 (another column's).
+-- Locks the sequences in the order of their names.
 CREATE OR REPLACE FUNCTION gapless.column_adopt(
     target        regclass,
     target_column name,
@@ -15,7 +13,7 @@ AS $function$
 DECLARE
     made   text[];
     series record;
-    newest gapless.allocation;
+    newest record;
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
@@ -27,7 +25,7 @@ BEGIN
         RETURNING name
     )
     SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
     FROM unnest(names, lasts, dates) AS u (name, last, dated)
     JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
@@ -40,18 +38,15 @@ BEGIN
         WHERE m.name IS NULL
         ORDER BY u.name COLLATE "C"
     LOOP
-        PERFORM gapless.open_sequence(series.name, false);
-        PERFORM gapless.column_claim(target, target_column, series.name);
+        PERFORM gapless.lock_or_make_sequence(series.name, false);
+        PERFORM gapless.column_claim_sequence(target, target_column, series.name);
         -- Dates of an earlier chronology may be of another kind.
-        UPDATE gapless.allocation AS a
+        UPDATE gapless.journal AS j
         SET dated = NULL
-        WHERE a.name = series.name COLLATE "C" AND a.dated IS NOT NULL;
-        SELECT a.*
+        WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
+        SELECT n.last_value, n.next_ordinal
         INTO newest
-        FROM gapless.allocation AS a
-        WHERE a.name = series.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(series.name) AS n;
         UPDATE gapless.sequence AS s
         SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
@@ -59,14 +54,14 @@ BEGIN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
                 series.name, newest.last_value, target_column, target, series.last;
         ELSIF newest.last_value = series.last THEN
-            UPDATE gapless.allocation AS a
+            UPDATE gapless.journal AS j
             SET dated = series.dated
-            WHERE a.name = series.name COLLATE "C" AND a.ordinal = newest.ordinal;
+            WHERE j.name = series.name COLLATE "C" AND j.last_value = series.last; -- one row: values rise
         ELSE
-            INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind, dated)
+            INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
             VALUES (
                 series.name,
-                coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+                coalesce(newest.next_ordinal, 1),
                 series.last,
                 series.last,
                 'adopted',

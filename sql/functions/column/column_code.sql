@@ -1,7 +1,5 @@
--- column_code: private, for attach_gapless; the bodies of the two functions that it makes for a column.
---
--- Plain text, with the expressions in their places. The first is the trigger function: it evaluates expressions, and leaves
--- every decision to gapless.column_next and its like. The second gives the audit the numbers that the table has.
+-- Plain text, with the expressions in their places. The trigger function evaluates expressions, and leaves every
+-- decision to column_next_number and its like.
 CREATE OR REPLACE FUNCTION gapless.column_code(
     target        regclass,
     target_column name,
@@ -30,13 +28,13 @@ DECLARE
     renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
         ELSE format('TG_RELID <> %L::regclass::oid', target) END;
     digest    text := left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12);
-    open      text := CASE WHEN pinned THEN 'gapless.column_open_pinned' ELSE 'gapless.column_open' END;
+    open      text := CASE WHEN pinned THEN 'gapless.column_first_number_pinned' ELSE 'gapless.column_first_number' END;
     enter_row text := CASE WHEN pinned THEN 'gapless.column_enter_row_pinned' ELSE 'gapless.column_enter_row' END;
     note      text := quote_literal(digest);
-    noted     text := quote_literal('gapless.note_' || digest);
-    number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_enclose(format) || '::text' END;
-    series    text := gapless.column_enclose(name) || '::text';
-    due       text := coalesce(gapless.column_enclose(condition), 'true');
+    noted     text := quote_literal('gapless.column_note_' || digest);
+    number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_parenthesize(format) || '::text' END;
+    series    text := gapless.column_parenthesize(name) || '::text';
+    due       text := coalesce(gapless.column_parenthesize(condition), 'true');
     dated     text := CASE WHEN chronology IS NULL THEN 'NULL::timestamp' ELSE chronology END;
     written   text := format('new.%I', target_column);
     value     text := written;
@@ -130,8 +128,8 @@ BEGIN
             ) END
             || CASE WHEN at_commit THEN
                 CASE WHEN place = '0' THEN format(
-                    e'            IF pg_trigger_depth() > 1 AND current_setting(''gapless.committing'', true) = %1$s THEN\n'
-                    '                %9$s := gapless.column_take(%2$s, %3$s, %4$s, %5$s);\n'
+                    e'            IF pg_trigger_depth() > 1 AND current_setting(''gapless.commit_column'', true) = %1$s THEN\n'
+                    '                %9$s := gapless.column_number_at_commit(%2$s, %3$s, %4$s, %5$s);\n'
                     '%7$s'
                     '%8$s'
                     '%10$s'
@@ -147,24 +145,24 @@ BEGIN
                     ) END,
                     CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'value' END,
                     CASE WHEN partitioned THEN format(
-                        e'                PERFORM gapless.column_move(''take'', %s, %s, %s);\n',
+                        e'                PERFORM gapless.column_follow_move(''take'', %s, %s, %s);\n',
                         series, CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'this.value' END, dated
                     ) ELSE '' END
                 ) ELSE '' END
                 || format(
-                    e'            IF (current_setting(''gapless.expected'', true) = ''='' || %1$s) IS NOT TRUE THEN\n'
-                    '                PERFORM gapless.column_expect(%2$s, %1$s);\n'
+                    e'            IF (current_setting(''gapless.commit_expected'', true) = ''='' || %1$s) IS NOT TRUE THEN\n'
+                    '                PERFORM gapless.column_expect_at_commit(%2$s, %1$s);\n'
                     '            END IF;\n',
                     series, arguments
                 )
             ELSE
                 format(
                     CASE WHEN place = '0' THEN
-                        e'            %1$s := gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
+                        e'            %1$s := gapless.column_next_number(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
                     ELSE
                         e'            %1$s := CASE\n'
-                        '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.switched'', true) <> '''' -- not the first row of the statement\n'
-                        '                THEN gapless.column_next(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
+                        '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.column_switched'', true) <> '''' -- not the first row of the statement\n'
+                        '                THEN gapless.column_next_number(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
                         '                ELSE %8$s(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
                         '            END;\n'
                     END,
@@ -178,12 +176,12 @@ BEGIN
                     '            END IF;\n',
                     target_column, number, arguments, series
                 ) END
-                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_move(''issue'', %s, value, %s);\n', series, dated) ELSE '' END
+                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_follow_move(''issue'', %s, value, %s);\n', series, dated) ELSE '' END
             END
             || CASE WHEN condition IS NULL THEN '' ELSE
                 CASE WHEN at_commit THEN '' ELSE format(
                     e'        ELSIF current_setting(%2$s, true) <> '''' THEN\n'
-                    '            value := gapless.column_settle(%1$s);\n', note, noted
+                    '            value := gapless.column_settle_note(%1$s);\n', note, noted
                 ) END
                 || e'        END IF;\n'
             END
@@ -210,7 +208,7 @@ BEGIN
     IF partitioned THEN
         lost := format(
             e'        IF TG_LEVEL = ''STATEMENT'' THEN\n'
-            '            IF gapless.column_move(CASE TG_OP WHEN ''DELETE'' THEN ''kept'' ELSE ''lost'' END, NULL, NULL, NULL) THEN\n'
+            '            IF gapless.column_follow_move(CASE TG_OP WHEN ''DELETE'' THEN ''kept'' ELSE ''lost'' END, NULL, NULL, NULL) THEN\n'
             '                PERFORM gapless.column_refuse(''suppressed'', %1$s, NULL, NULL);\n'
             '            ELSIF TG_OP <> ''INSERT'' THEN\n'
             '                RETURN NULL;\n'
@@ -222,7 +220,7 @@ BEGIN
             e'        IF %3$s THEN\n'
             '            PERFORM gapless.column_refuse(''renamed'', %4$s, NULL, NULL);\n'
             '        ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %1$L) THEN\n'
-            '            PERFORM gapless.column_guard(TG_RELID, %2$L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
+            '            PERFORM gapless.column_guard_partition(TG_RELID, %2$L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
             '        END IF;\n',
             ('~gapless_truncate_' || target_column)::name, target_column, renamed, arguments
         );
@@ -237,7 +235,7 @@ BEGIN
         insert_code := insert_code || format(
             e'            -- Perhaps it comes from another partition.\n'
             '            SELECT %1$s AS series, %2$s AS value, %4$s AS dated INTO run%3$s;\n'
-            '            IF gapless.column_move(''arrive'', run.series, run.value, run.dated) THEN\n'
+            '            IF gapless.column_follow_move(''arrive'', run.series, run.value, run.dated) THEN\n'
             '                RETURN NEW;\n'
             '            END IF;\n',
             series, value, from_row, dated
@@ -278,7 +276,7 @@ BEGIN
                 '%7$s'
                 '            END LOOP;\n'
                 '        END IF;\n'
-                '        value := gapless.column_settle(%8$s);\n'
+                '        value := gapless.column_settle_note(%8$s);\n'
                 '        RETURN NULL;\n'
                 '    END IF;\n',
                 series, value, dated, written, attachment, format(runs, 'inserted'), enter, note, enter_row
@@ -293,19 +291,19 @@ BEGIN
             CASE WHEN partitioned THEN ' OR TG_ARGV[0] = ''enter''' ELSE '' END,
             format(runs, '(SELECT NEW.*)'),
             CASE WHEN partitioned THEN
-                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_move(''arrived'', run.series, run.first, NULL) THEN\n'
+                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_follow_move(''arrived'', run.series, run.first, NULL) THEN\n'
                 '                RETURN NULL;\n'
                 '            END IF;\n'
             ELSE '' END
         ) || enter || CASE WHEN partitioned THEN
                 e'            IF TG_ARGV[0] = ''issue'' THEN\n'
-                '                PERFORM gapless.column_move(''stay'', run.series, run.first, NULL);\n'
+                '                PERFORM gapless.column_follow_move(''stay'', run.series, run.first, NULL);\n'
                 '            END IF;\n'
             ELSE '' END || e'    END IF;\n';
         arrived_code := arrived_code || format(
             e'\n    IF TG_ARGV[0] IN (''enter'', ''issue'', ''settle'') THEN\n'
             '%2$s'
-            '        value := gapless.column_settle(%1$s);\n'
+            '        value := gapless.column_settle_note(%1$s);\n'
             '        RETURN NULL;\n'
             '    END IF;\n',
             note, lost
@@ -313,13 +311,13 @@ BEGIN
     ELSE
         arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || CASE WHEN partitioned THEN format(
             e'        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-            '        PERFORM gapless.column_move(''stay'', run.series, run.value, NULL);\n', series, value, from_row
+            '        PERFORM gapless.column_follow_move(''stay'', run.series, run.value, NULL);\n', series, value, from_row
         ) ELSE '' END || e'        RETURN NULL;\n    END IF;\n';
         IF partitioned THEN
             arrived_code := arrived_code || format(
                 e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
                 '        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-                '        IF NOT gapless.column_move(''arrived'', run.series, run.value, NULL) THEN\n'
+                '        IF NOT gapless.column_follow_move(''arrived'', run.series, run.value, NULL) THEN\n'
                 '            PERFORM gapless.column_refuse(''written'', %4$s, NULL, NEW.%5$I::text);\n'
                 '        END IF;\n'
                 '        RETURN NULL;\n'
@@ -333,18 +331,19 @@ BEGIN
         END IF;
     END IF;
 
-    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the number.
+    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the
+    -- number.
     IF at_commit THEN
         commit_code := format(
             e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
             '        IF %8$s THEN\n'
             '            PERFORM gapless.column_refuse(''renamed'', %7$s, NULL, NULL);\n'
             '        END IF;\n'
-            '        IF current_setting(''gapless.several'', true) = ''on'' THEN\n'
-            '            PERFORM gapless.column_lock();\n'
+            '        IF current_setting(''gapless.commit_several'', true) = ''on'' THEN\n'
+            '            PERFORM gapless.column_lock_expected();\n'
             '        END IF;\n'
             '        key := NEW;\n'
-            '        PERFORM set_config(''gapless.committing'', %1$s, true);\n'
+            '        PERFORM set_config(''gapless.commit_column'', %1$s, true);\n'
             '        UPDATE %2$s AS new\n'
             '        SET %3$I = %5$s\n'
             '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
@@ -398,7 +397,7 @@ BEGIN
     -- A row that goes.
     gone_code := gone_code || format(
         e'\n    IF TG_ARGV[0] = ''truncate'' THEN\n'
-        '        PERFORM gapless.column_truncate(TG_RELID, %1$s);\n'
+        '        PERFORM gapless.column_refuse_truncate(TG_RELID, %1$s);\n'
         '        RETURN NULL;\n'
         '    END IF;\n'
         '\n    -- A deleted row.\n'
@@ -408,12 +407,12 @@ BEGIN
     IF partitioned THEN
         gone_code := gone_code ||
             e'    IF TG_ARGV[0] = ''leave'' THEN\n'
-            '        PERFORM gapless.column_move(''leave'', run.series, run.value, run.dated);\n'
+            '        PERFORM gapless.column_follow_move(''leave'', run.series, run.value, run.dated);\n'
             '        RETURN OLD;\n'
-            '    ELSIF gapless.column_move(''left'', run.series, run.value, NULL) THEN\n'
+            '    ELSIF gapless.column_follow_move(''left'', run.series, run.value, NULL) THEN\n'
             '        RETURN NULL;\n'
             '    END IF;\n'
-            '    PERFORM gapless.column_move(''stay'', run.series, run.value, NULL);\n';
+            '    PERFORM gapless.column_follow_move(''stay'', run.series, run.value, NULL);\n';
     END IF;
     gone_code := gone_code || format(
         e'    IF run.value IS NULL OR NOT gapless.column_is_void(run.series, run.value) THEN\n'

@@ -1,9 +1,7 @@
--- column_enter: private, for the triggers of attach_gapless; enters numbers of rows that arrived into the journal.
---
--- For what column_enter_row leaves to it. Returns NULL when it has; or else the value from which on the trigger has to look into the table, and call again: other rows
--- of the same query (an UPDATE's, a nested statement's) come before these, or have been entered with them. Verifies
--- that the values are the sequence's next ones, or were entered by this transaction and not voided. Locks the sequence as
--- column_open does. Raises 23514 (chronology), 428C9 (a number that is not the transaction's own), 55000.
+-- Other rows of the same query (an UPDATE's, a nested statement's) may come before these, or have been entered with
+-- them. Then it returns the value from which on the trigger has to look into the table, and is called again. Numbers
+-- that this transaction has entered already, and that are not void, pass. Locks the sequence as column_first_number
+-- does.
 CREATE OR REPLACE FUNCTION gapless.column_enter(
     target        regclass,
     target_column name,
@@ -21,7 +19,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    newest    gapless.allocation;
+    newest    record;
     following bigint;
 BEGIN
     IF first IS NULL THEN
@@ -35,21 +33,18 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
     END IF;
-    SELECT a.*
+    SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
     INTO newest
-    FROM gapless.allocation AS a
-    WHERE a.name = column_enter.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1;
-    following := CASE WHEN newest.last_value IS NULL THEN initial ELSE gapless.successor(newest.last_value, 1, NULL) END;
+    FROM gapless.newest_run(column_enter.name) AS n;
+    following := CASE WHEN FOUND THEN newest.next_value ELSE initial END;
 
     IF first < following OR following IS NULL THEN
         -- Entered already, with other rows of this query; or else they are not this transaction's to write.
         IF first <= (
-                SELECT a.last_value
-                FROM gapless.allocation AS a
-                WHERE a.name = column_enter.name COLLATE "C" AND a.txid <> txid_current()
-                ORDER BY a.ordinal DESC
+                SELECT j.last_value
+                FROM gapless.journal AS j
+                WHERE j.name = column_enter.name COLLATE "C" AND j.txid <> txid_current()
+                ORDER BY j.ordinal DESC
                 LIMIT 1
             )
             OR newest.last_value IS NULL
@@ -87,10 +82,10 @@ BEGIN
             ));
         END IF;
     END IF;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment)
     VALUES (
         column_enter.name,
-        coalesce(newest.ordinal + (newest.last_value - newest.first_value) + 1, 1),
+        coalesce(newest.next_ordinal, 1),
         column_enter.first,
         column_enter.last,
         dates[size],

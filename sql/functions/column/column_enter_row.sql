@@ -1,41 +1,28 @@
--- column_enter_row: private, for the triggers of attach_gapless; enters the number of one row that arrived into the journal.
---
--- The hot path of column_enter, which does what this cannot. Returns whether it has: only if the value is the sequence's next
--- one, and the newest row is the same attachment's, so that the sequence is the column's own. Locks nothing: column_open has the
--- lock. Without it, by a forged note, the snapshot may be too old to show the newest row; the insert then fails on the
--- journal's primary key. Runs under its caller's settings, as column_open does, and is as careful.
+-- The hot path of column_enter, which does what this cannot. The newest row has to be the same attachment's, so that
+-- the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the newest
+-- row; the insert then fails on the journal's primary key. Runs under its caller's settings, as column_first_number
+-- does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     attachment bigint,
     name       text,
     value      bigint,
     dated      timestamp, -- for chronology; or NULL
-    note       text       -- the setting gapless.note_..., which ends here; or NULL
+    note       text       -- the setting gapless.column_note_..., which ends here; or NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 BEGIN
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, dated, attachment)
-    SELECT newest.name, newest.ordinal, column_enter_row.value, column_enter_row.value, column_enter_row.dated, newest.attachment
-    FROM (
-        SELECT
-            a.name,
-            a.ordinal OPERATOR(pg_catalog.+) (a.last_value OPERATOR(pg_catalog.-) a.first_value) OPERATOR(pg_catalog.+) 1 AS ordinal,
-            gapless.successor(a.last_value, 1, NULL) AS next,
-            a.dated,
-            a.attachment
-        FROM gapless.allocation AS a
-        WHERE a.name OPERATOR(pg_catalog.=) column_enter_row.name COLLATE pg_catalog."C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1
-    ) AS newest
-    WHERE newest.next OPERATOR(pg_catalog.=) column_enter_row.value
-        AND newest.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
-        AND (newest.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
-    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.note_', note), '', true) OPERATOR(pg_catalog.=) '');
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment)
+    SELECT column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, n.attachment
+    FROM gapless.newest_run(column_enter_row.name) AS n
+    WHERE n.next_value OPERATOR(pg_catalog.=) column_enter_row.value
+        AND n.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
+        AND (n.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
+    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.column_note_', note), '', true) OPERATOR(pg_catalog.=) '');
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter_row IS
-'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, and returns whether it has. Locks nothing: column_open has the lock.';
+'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, and returns whether it has. Locks nothing: column_first_number has the lock.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;

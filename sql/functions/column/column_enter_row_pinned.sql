@@ -1,6 +1,4 @@
--- column_enter_row_pinned: private, for the triggers of attach_gapless; column_enter_row under the settings that it wants.
---
--- For callers with another search_path: see column_open_pinned.
+-- See column_first_number_pinned.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row_pinned(
     attachment bigint,
     name       text,

@@ -1,6 +1,3 @@
--- column_is_void: private, for the triggers of attach_gapless; whether a number was cancelled by void_gapless.
---
--- Locks nothing.
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
     name  text,
     value bigint

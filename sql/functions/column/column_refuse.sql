@@ -1,4 +1,3 @@
--- column_refuse: private, for the triggers of attach_gapless; what is wrong with a row, as an error that names the column.
 CREATE OR REPLACE FUNCTION gapless.column_refuse(
     fault         text,
     target        regclass,

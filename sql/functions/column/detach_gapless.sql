@@ -1,8 +1,4 @@
--- detach_gapless: ends what attach_gapless began; the numbers stay.
---
--- Runs with the caller's rights, who has to own the table. Locks the table (ACCESS EXCLUSIVE) and the column's sequences
--- until the transaction ends. Raises 22004 (NULL), 42501 (not the owner), 42704 (not attached), 55000 (not READ COMMITTED; the
--- table has another owner than the functions).
+-- Runs with the caller's rights. Locks the table (ACCESS EXCLUSIVE), then the column's sequences.
 CREATE OR REPLACE FUNCTION gapless.detach_gapless(
     target        regclass,
     target_column name
@@ -58,8 +54,8 @@ BEGIN
     LOOP
         EXECUTE format('DROP FUNCTION %s', item.signature);
     END LOOP;
-    PERFORM gapless.column_release(target, target_column);
-    PERFORM gapless.column_forget(target, target_column);
+    PERFORM gapless.column_release_sequences(target, target_column);
+    PERFORM gapless.column_forget_notes(target, target_column);
 END;
 $function$;
 

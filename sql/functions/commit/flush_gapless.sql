@@ -1,9 +1,5 @@
--- flush_gapless: when its transaction has committed, everything that committed before is durable, and replicated if commits are.
---
--- For transactions with synchronous_commit = off: the barrier that makes them durable, for many at once. It writes WAL and commits
--- synchronously; a flush of the WAL covers all before it. (Early lock release: Johnson et al., "Aether", PVLDB 2010.) Locks nothing.
--- Raises 40000 (that transaction was rolled back), 55000 (it is still running, or too old to tell), 22023 (there was none yet),
--- 25000 (it is newer than the caller's, in REPEATABLE READ and above), 25006 (a standby).
+-- It writes WAL and commits synchronously: a flush of the WAL covers all before it. (Early lock release: Johnson et
+-- al., "Aether", PVLDB 2010.)
 CREATE OR REPLACE FUNCTION gapless.flush_gapless(
     txid bigint DEFAULT NULL
 ) RETURNS void
@@ -18,8 +14,9 @@ BEGIN
         RAISE EXCEPTION 'a standby cannot make anything durable'
             USING ERRCODE = 'read_only_sql_transaction', HINT = 'Call gapless.flush_gapless on the primary.', SCHEMA = 'gapless';
     ELSIF flush_gapless.txid IS NOT NULL THEN
-        -- What the server has given out comes before this transaction's own id, which it may get just now, or before the end of
-        -- its snapshot. A transaction that has had both for a while (REPEATABLE READ and above) cannot tell.
+        -- What the server has given out comes before this transaction's own id, which it may get just now, or before
+        -- the end of its snapshot. A transaction that has had both for a while (REPEATABLE READ and above) cannot
+        -- tell.
         own := txid_current_if_assigned();
         IF flush_gapless.txid NOT BETWEEN 0 AND greatest(coalesce(own, txid_current() - 1), txid_snapshot_xmax(txid_current_snapshot()) - 1) THEN
             IF own < flush_gapless.txid AND current_setting('transaction_isolation') <> 'read committed' THEN

@@ -1,7 +1,3 @@
--- mark_gapless: marks the caller's transaction with a token, by which outcome_gapless can find out whether it committed.
---
--- The first statement of a transaction, with a uuid that nobody else uses. Allocations write the token into the journal. Holds
--- an advisory lock on the token until the transaction ends. Raises 22004 (NULL), 25006 (a standby).
 CREATE OR REPLACE FUNCTION gapless.mark_gapless(
     token uuid
 ) RETURNS bigint
@@ -13,7 +9,7 @@ BEGIN
         RAISE EXCEPTION 'the token that marks a transaction must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give a new uuid, and keep it: gapless.outcome_gapless asks for it.',
-                SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'token';
+                SCHEMA = 'gapless', TABLE = 'journal', COLUMN = 'token';
     END IF;
     PERFORM
         set_config('gapless.token', mark_gapless.token::text, true),

@@ -1,8 +1,5 @@
--- outcome_gapless: whether a transaction that mark_gapless has marked committed, when the answer to its COMMIT was lost.
---
--- Waits while the transaction is still running, as long as lock_timeout allows: a COMMIT that is merely late would look lost
--- otherwise. Raises 22004 (NULL), 22023 (a negative txid), 25006 (a standby, which does not know), 25000 (asked from within the transaction itself, or
--- under a snapshot that may be older than its end), 55P03 (lock_timeout).
+-- It waits for a transaction that is still running, as long as lock_timeout allows: a COMMIT that is merely late would
+-- look lost otherwise.
 CREATE OR REPLACE FUNCTION gapless.outcome_gapless(
     token uuid,
     txid  bigint
@@ -16,32 +13,32 @@ BEGIN
         RAISE EXCEPTION 'the token and the txid of a transaction must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give what gapless.mark_gapless was given, and what it returned.',
-                SCHEMA = 'gapless', TABLE = 'allocation';
+                SCHEMA = 'gapless', TABLE = 'journal';
     ELSIF outcome_gapless.txid < 0 THEN
         RAISE EXCEPTION 'there is no transaction %', outcome_gapless.txid
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Give what gapless.mark_gapless returned.',
-                SCHEMA = 'gapless', TABLE = 'allocation';
+                SCHEMA = 'gapless', TABLE = 'journal';
     ELSIF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'a standby does not know the outcome of transaction %', outcome_gapless.txid
             USING ERRCODE = 'read_only_sql_transaction',
-                HINT = 'Ask the primary.', SCHEMA = 'gapless', TABLE = 'allocation';
+                HINT = 'Ask the primary.', SCHEMA = 'gapless', TABLE = 'journal';
     ELSIF outcome_gapless.txid = txid_current_if_assigned() THEN
         RAISE EXCEPTION 'transaction % asks for its own outcome', outcome_gapless.txid
             USING ERRCODE = 'invalid_transaction_state',
-                HINT = 'Ask on another connection.', SCHEMA = 'gapless', TABLE = 'allocation';
+                HINT = 'Ask on another connection.', SCHEMA = 'gapless', TABLE = 'journal';
     ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
         RAISE EXCEPTION 'the outcome of transaction % cannot be read under an older snapshot', outcome_gapless.txid
             USING ERRCODE = 'invalid_transaction_state',
-                HINT = 'Ask in READ COMMITTED.', SCHEMA = 'gapless', TABLE = 'allocation';
+                HINT = 'Ask in READ COMMITTED.', SCHEMA = 'gapless', TABLE = 'journal';
     END IF;
 
     -- Whoever has this lock is the transaction itself. The statements after this one see what it has committed.
     PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0));
     IF EXISTS (
         SELECT
-        FROM gapless.allocation AS a
-        WHERE a.txid = outcome_gapless.txid AND a.token = outcome_gapless.token AND a.allocated_by = session_user
+        FROM gapless.journal AS j
+        WHERE j.txid = outcome_gapless.txid AND j.token = outcome_gapless.token AND j.allocated_by = session_user
     ) THEN
         RETURN 'committed';
     ELSIF outcome_gapless.txid >= txid_snapshot_xmax(txid_current_snapshot()) THEN

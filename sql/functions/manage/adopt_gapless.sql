@@ -1,9 +1,4 @@
--- adopt_gapless: takes over numbering that exists already; the next value is last + 1.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
--- Raises 22004 (NULL), 22023 (name empty or too long), 55000 (backwards; a column
--- numbers itself from it), 40001 (REPEATABLE READ and
--- above: allocated since the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.adopt_gapless(
     name text,
     last bigint
@@ -25,17 +20,12 @@ BEGIN
     END IF;
 
     -- The lock on a sequence that exists is a write, before anything is read, so that older snapshots get 40001.
-    IF NOT gapless.open_sequence(adopt_gapless.name, false) THEN
-        UPDATE gapless.sequence AS s
-        SET adoptions = s.adoptions
-        WHERE s.name = adopt_gapless.name COLLATE "C";
-        PERFORM gapless.check_free(adopt_gapless.name);
-        SELECT a.last_value, a.ordinal + (a.last_value - a.first_value) + 1
+    IF NOT gapless.lock_or_make_sequence(adopt_gapless.name, false) THEN
+        PERFORM gapless.lock_sequence_by_writing(adopt_gapless.name);
+        PERFORM gapless.check_not_attached(adopt_gapless.name);
+        SELECT n.last_value, n.next_ordinal
         INTO newest, ordinal
-        FROM gapless.allocation AS a
-        WHERE a.name = adopt_gapless.name COLLATE "C"
-        ORDER BY a.ordinal DESC
-        LIMIT 1;
+        FROM gapless.newest_run(adopt_gapless.name) AS n;
         IF adopt_gapless.last < newest THEN
             RAISE EXCEPTION 'sequence "%" is at %, and cannot go back to %',
                 adopt_gapless.name, newest, adopt_gapless.last
@@ -48,7 +38,7 @@ BEGIN
         ordinal := coalesce(ordinal, 1);
     END IF;
 
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind)
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)
     VALUES (adopt_gapless.name, ordinal, adopt_gapless.last, adopt_gapless.last, 'adopted')
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN

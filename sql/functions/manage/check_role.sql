@@ -1,6 +1,3 @@
--- check_role: private; refuses NULL as the role that is given or denied something.
---
--- Locks nothing. Raises 22004.
 CREATE OR REPLACE FUNCTION gapless.check_role(
     role name
 ) RETURNS void

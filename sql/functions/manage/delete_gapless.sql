@@ -1,7 +1,4 @@
--- delete_gapless: forgets a sequence, its journal and its voids.
---
--- Locks the sequence as an allocation does, and waits or raises 55P03 likewise. Raises 22004 (name NULL),
--- 22023 (name empty or too long), 2BP01 (a column numbers itself from it), 40001 (REPEATABLE READ and above: allocated since the snapshot).
+-- Its lock is the DELETE itself, before anything is read.
 CREATE OR REPLACE FUNCTION gapless.delete_gapless(
     name   text    DEFAULT 'default',
     nowait boolean DEFAULT false
@@ -36,14 +33,11 @@ BEGIN
     END IF;
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value)
-    SELECT a.name, a.ordinal + (a.last_value - a.first_value) + 1, a.last_value, a.last_value
-    FROM gapless.allocation AS a
-    WHERE a.name = delete_gapless.name COLLATE "C"
-    ORDER BY a.ordinal DESC
-    LIMIT 1
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
+    SELECT delete_gapless.name, n.next_ordinal, n.last_value, n.last_value
+    FROM gapless.newest_run(delete_gapless.name) AS n
     ON CONFLICT DO NOTHING;
-    DELETE FROM gapless.allocation AS a WHERE a.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;

@@ -1,6 +1,4 @@
--- grant_gapless: gives a role what an application needs to allocate and to look.
---
--- Runs with the caller's rights: only the owner can grant. Raises 22004 (NULL), 42704 (no such role).
+-- Runs with the caller's rights: only the owner can grant.
 CREATE OR REPLACE FUNCTION gapless.grant_gapless(
     role name
 ) RETURNS void
@@ -21,6 +19,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.grant_gapless IS
-'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. To delete, adopt and prune is granted one by one, by hand. Whoever may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. delete_gapless, adopt_gapless and prune_gapless are granted one by one, by hand. A role that may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 
 REVOKE ALL ON FUNCTION gapless.grant_gapless FROM PUBLIC;

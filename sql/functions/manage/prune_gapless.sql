@@ -1,8 +1,4 @@
--- prune_gapless: drops journal rows from before a time, and leaves one row for their range.
---
--- Locks the sequence until the transaction ends and waits for its holder, as long as lock_timeout allows.
--- Raises 22004 (NULL), 22023 (name empty or too long), 40001 (REPEATABLE READ and above: rewritten since
--- the snapshot).
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.prune_gapless(
     name   text,
     before timestamptz
@@ -13,7 +9,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     keep    bigint; -- the ordinal of the oldest row that stays
-    oldest  gapless.allocation;
+    oldest  gapless.journal;
     dropped bigint;
     last    bigint;
 BEGIN
@@ -22,53 +18,47 @@ BEGIN
         RAISE EXCEPTION 'sequence "%": the time to prune before must not be NULL', prune_gapless.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give a time; older journal rows are dropped.',
-                SCHEMA = 'gapless', TABLE = 'allocation', COLUMN = 'before';
+                SCHEMA = 'gapless', TABLE = 'journal', COLUMN = 'before';
     END IF;
 
-    -- The lock is a write, before anything is read: without it, a REPEATABLE READ transaction whose
-    -- snapshot has the old rows could issue a value twice.
-    UPDATE gapless.sequence AS s
-    SET adoptions = s.adoptions
-    WHERE s.name = prune_gapless.name COLLATE "C";
-    IF NOT FOUND THEN
-        RETURN 0::bigint;
-    END IF;
+    -- Without the write, a REPEATABLE READ transaction whose snapshot has the old rows could issue a value twice.
+    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name);
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
     -- even where the clock jumped. The newest row, the counter, always stays.
     SELECT coalesce(
-        min(a.ordinal) FILTER (WHERE a.allocated_at >= prune_gapless.before AND a.kind <> 'pruned'),
-        max(a.ordinal)
+        min(j.ordinal) FILTER (WHERE j.allocated_at >= prune_gapless.before AND j.kind <> 'pruned'),
+        max(j.ordinal)
     )
     INTO keep
-    FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C";
+    FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C";
 
-    SELECT a.*
+    SELECT j.*
     INTO oldest
-    FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C"
-    ORDER BY a.ordinal
+    FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C"
+    ORDER BY j.ordinal
     LIMIT 1;
 
-    SELECT count(*) FILTER (WHERE a.kind <> 'pruned')
+    SELECT count(*) FILTER (WHERE j.kind <> 'pruned')
     INTO dropped
-    FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep;
+    FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
     IF dropped = 0 THEN
         RETURN 0::bigint;
     END IF;
 
-    SELECT a.last_value
+    SELECT j.last_value
     INTO last
-    FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep
-    ORDER BY a.ordinal DESC
+    FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
+    ORDER BY j.ordinal DESC
     LIMIT 1;
 
-    DELETE FROM gapless.allocation AS a
-    WHERE a.name = prune_gapless.name COLLATE "C" AND a.ordinal < keep;
-    INSERT INTO gapless.allocation (name, ordinal, first_value, last_value, kind)
+    DELETE FROM gapless.journal AS j
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)
     VALUES (prune_gapless.name, oldest.ordinal, oldest.first_value, last, 'pruned');
     RETURN dropped;
 END;

@@ -1,6 +1,4 @@
--- revoke_gapless: takes back what grant_gapless gives.
---
--- Runs with the caller's rights: only the owner can revoke. Raises 22004 (NULL), 42704 (no such role).
+-- Runs with the caller's rights: only the owner can revoke.
 CREATE OR REPLACE FUNCTION gapless.revoke_gapless(
     role name
 ) RETURNS void

@@ -1,24 +1,20 @@
--- column_next: private, for the triggers of attach_gapless; the number of the row that a BEFORE trigger has in hand.
---
--- Only the first row of a statement is numbered from the journal, by column_open. What follows is told by a note in a
--- setting: the table, how many rows this transaction had inserted into it then, the next number, and the sequence. A row
--- that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been counted, so the next one gets its
--- number. A statement that changes between sequences leaves the others' next numbers in 64 more settings. Settings go back
--- when a savepoint does. Anyone can change one, so nothing rests on them: column_enter verifies the numbers of the rows that
--- arrived, and a wrong one fails the statement. Every operator here has the very types of its operands in pg_catalog, so that
--- no other schema on the path can have a better one. Locks and raises as column_open.
-CREATE OR REPLACE FUNCTION gapless.column_next(
+-- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
+-- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
+-- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
+-- in 64 more settings. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
+-- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
+CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
     target_column name,
     initial       bigint,
-    note          text, -- the setting gapless.note_...
+    note          text, -- the setting gapless.column_note_...
     relation      oid,  -- the table or partition that gets the row; 0 for an UPDATE, whose row is there
     name          text
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted     text     := current_setting('gapless.note_' || note, true);
+    noted     text     := current_setting('gapless.column_note_' || note, true);
     place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
     series    text     := substr(noted, strpos(noted, '}') + 1);
     following bigint;
@@ -38,16 +34,16 @@ BEGIN
         RETURN place[3] + following;
     END IF;
 
-    following := gapless.column_settle(note);
+    following := gapless.column_settle_note(note);
     IF series = name THEN
         value := following;
     ELSE
         IF following IS NOT NULL THEN
-            PERFORM set_config('gapless.switched', 'on', true);
-            slot := 'gapless.next_' || (hashtext(series) & 63)::text;
+            PERFORM set_config('gapless.column_switched', 'on', true);
+            slot := 'gapless.column_next_' || (hashtext(series) & 63)::text;
             PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(series, 0::bigint)::text || e'\t' || following::text || ';', true);
         END IF;
-        slot := 'gapless.next_' || (hashtext(name) & 63)::text;
+        slot := 'gapless.column_next_' || (hashtext(name) & 63)::text;
         entries := current_setting(slot, true);
         entry := e'\n' || hashtextextended(name, 0::bigint)::text || e'\t';
         IF strpos(entries, entry) > 0 THEN
@@ -56,9 +52,9 @@ BEGIN
         END IF;
     END IF;
     IF value IS NULL THEN
-        value := gapless.column_open_pinned(target, target_column, name, initial, NULL, relation);
+        value := gapless.column_first_number_pinned(target, target_column, name, initial, NULL, relation);
     END IF;
-    PERFORM set_config('gapless.note_' || note, CASE
+    PERFORM set_config('gapless.column_note_' || note, CASE
         WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'
         WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
         ELSE '{0,0,NULL}'
@@ -67,7 +63,7 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_next IS
-'Private, for the triggers of attach_gapless. The number of the row in hand: the one after the statement''s row before it, which is told by a setting that column_enter''s check makes safe, or column_open''s. Runs with the rights and the search_path of the trigger''s function, for speed. Locks and raises as column_open.';
+COMMENT ON FUNCTION gapless.column_next_number IS
+'Private, for the triggers of attach_gapless. The number of the row in hand: the one after the statement''s row before it, which is told by a setting that column_enter''s check makes safe, or column_first_number''s. Runs with the rights and the search_path of the trigger''s function, for speed. Locks and raises as column_first_number.';
 
-REVOKE ALL ON FUNCTION gapless.column_next FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_next_number FROM PUBLIC;

@@ -1,10 +1,9 @@
--- column_guard: private, for attach_gapless and its triggers; guards a partition by triggers of its own.
---
 -- PostgreSQL gives a partition the row triggers of its table, but not those for TRUNCATE, and takes them back when the
--- partition is detached. attach_gapless guards the partitions that there are, and the first row for a later one guards it: if
--- nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks the
--- partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or foreign one.
-CREATE OR REPLACE FUNCTION gapless.column_guard(
+-- partition is detached. attach_gapless guards the partitions that there are. The first row for a later one guards it
+-- if nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks
+-- the partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or
+-- foreign one.
+CREATE OR REPLACE FUNCTION gapless.column_guard_partition(
     partition     regclass,
     target_column name,
     trigger_oid   oid -- one of the table's triggers
@@ -52,7 +51,7 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_guard IS
+COMMENT ON FUNCTION gapless.column_guard_partition IS
 'Private, for attach_gapless and its triggers. Guards a partition against TRUNCATE, and against what may happen to it after it was detached, by triggers of its own; does nothing while others write to it.';
 
-REVOKE ALL ON FUNCTION gapless.column_guard FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_guard_partition FROM PUBLIC;

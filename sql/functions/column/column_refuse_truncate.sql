@@ -1,7 +1,5 @@
--- column_truncate: private, for the triggers of attach_gapless; refuses to truncate a table that has numbered rows.
---
--- TRUNCATE has locked the table. Raises 23001.
-CREATE OR REPLACE FUNCTION gapless.column_truncate(
+-- TRUNCATE has locked the table.
+CREATE OR REPLACE FUNCTION gapless.column_refuse_truncate(
     relation      regclass, -- target, or one of its partitions
     target        regclass,
     target_column name
@@ -28,7 +26,7 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_truncate IS
+COMMENT ON FUNCTION gapless.column_refuse_truncate IS
 'Private, for the triggers of attach_gapless. Raises 23001 when the table has numbered rows, or may have some that the transaction''s snapshot does not show.';
 
-REVOKE ALL ON FUNCTION gapless.column_truncate FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_refuse_truncate FROM PUBLIC;

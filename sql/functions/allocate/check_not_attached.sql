@@ -1,7 +1,5 @@
--- check_free: private; refuses a sequence from which a column numbers itself.
---
--- Locks nothing; the caller has locked the sequence. Raises 55000.
-CREATE OR REPLACE FUNCTION gapless.check_free(
+-- The caller has locked the sequence.
+CREATE OR REPLACE FUNCTION gapless.check_not_attached(
     name text
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
@@ -13,9 +11,9 @@ BEGIN
     SELECT gapless.attached_column(s.target, s.target_column)
     INTO attached
     FROM gapless.sequence AS s
-    WHERE s.name = check_free.name COLLATE "C" AND s.target IS NOT NULL;
+    WHERE s.name = check_not_attached.name COLLATE "C" AND s.target IS NOT NULL;
     IF attached IS NOT NULL THEN
-        RAISE EXCEPTION 'sequence "%" belongs to column %, which numbers itself from it', check_free.name, attached
+        RAISE EXCEPTION 'sequence "%" belongs to column %, which numbers itself from it', check_not_attached.name, attached
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Insert a row, and read its number by RETURNING; or take from a sequence of another name.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
@@ -23,7 +21,7 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.check_free IS
+COMMENT ON FUNCTION gapless.check_not_attached IS
 'Private. Raises 55000 when a column numbers itself from the sequence.';
 
-REVOKE ALL ON FUNCTION gapless.check_free FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.check_not_attached FROM PUBLIC;

@@ -1,12 +1,14 @@
--- column_move: private, for the triggers of attach_gapless; follows a numbered row from one partition to another.
---
--- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. 'leave' notes the first, 'issue' a row that gets its
--- number by the same UPDATE, and 'take' one whose number has been entered for it. 'arrive' is the second: false where nothing
--- was noted, so that somebody writes a number by hand. 'left' asks whether a deleted row arrived elsewhere. 'arrived' ends the
--- matter, and says whether the inserted row's number was entered before; so does 'stay', for a row that did not move. At the
--- statement's end, 'lost' says whether a row has not come to an end; after a DELETE, which can be a part of a statement that
--- inserts the row later, 'kept' whether one was not deleted after all: another trigger is the cause. Locks nothing.
-CREATE OR REPLACE FUNCTION gapless.column_move(
+-- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. Locks nothing. The steps:
+--     leave      a row is deleted, perhaps to arrive elsewhere
+--     issue      a row gets its number by the same UPDATE
+--     take       a row's number has been entered for it
+--     arrive     a numbered row is inserted; false where nothing was noted, so that somebody writes a number by hand
+--     left       whether a deleted row has arrived elsewhere
+--     arrived    ends the matter, and says whether the inserted row's number was entered before
+--     stay       ends the matter, for a row that did not move
+--     lost       at the statement's end, whether a row has not come to an end: another trigger is the cause
+--     kept       the same after a DELETE, which can be a part of a statement that inserts the row later
+CREATE OR REPLACE FUNCTION gapless.column_follow_move(
     step  text,
     name  text,
     value bigint,
@@ -21,28 +23,28 @@ BEGIN
     CASE step
         WHEN 'leave', 'issue', 'take' THEN
             INSERT INTO gapless.moving (txid, name, value, dated, entered, depth)
-            VALUES (txid_current(), column_move.name, column_move.value, column_move.dated, step <> 'issue', pg_trigger_depth())
+            VALUES (txid_current(), column_follow_move.name, column_follow_move.value, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
             ON CONFLICT ON CONSTRAINT moving_pkey
             DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
             UPDATE gapless.moving AS m
             SET arrived = true
             WHERE m.txid = txid_current()
-                AND m.name = column_move.name COLLATE "C"
-                AND m.value = column_move.value
-                AND m.dated IS NOT DISTINCT FROM column_move.dated
+                AND m.name = column_follow_move.name COLLATE "C"
+                AND m.value = column_follow_move.value
+                AND m.dated IS NOT DISTINCT FROM column_follow_move.dated
                 AND NOT m.arrived;
         WHEN 'left' THEN
             PERFORM FROM gapless.moving AS m
             WHERE m.txid = txid_current()
-                AND m.name = column_move.name COLLATE "C"
-                AND m.value = column_move.value
+                AND m.name = column_follow_move.name COLLATE "C"
+                AND m.value = column_follow_move.value
                 AND m.arrived;
         WHEN 'arrived' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
-                AND m.name = column_move.name COLLATE "C"
-                AND m.value = column_move.value
+                AND m.name = column_follow_move.name COLLATE "C"
+                AND m.value = column_follow_move.value
                 AND m.arrived
             RETURNING m.entered
             INTO entered;
@@ -50,8 +52,8 @@ BEGIN
         WHEN 'stay' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
-                AND m.name = column_move.name COLLATE "C"
-                AND m.value = column_move.value;
+                AND m.name = column_follow_move.name COLLATE "C"
+                AND m.value = column_follow_move.value;
         WHEN 'lost', 'kept' THEN
             -- Statements around this one have rows on their way, too.
             PERFORM FROM gapless.moving AS m
@@ -61,7 +63,7 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_move IS
+COMMENT ON FUNCTION gapless.column_follow_move IS
 'Private, for the triggers of attach_gapless. Follows a numbered row from one partition to another, so that a move is told from a row deleted or a number written by hand.';
 
-REVOKE ALL ON FUNCTION gapless.column_move FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_follow_move FROM PUBLIC;

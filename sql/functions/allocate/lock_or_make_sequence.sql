@@ -1,10 +1,6 @@
--- open_sequence: private; locks a sequence until the transaction ends, and makes it if there is none.
---
--- Returns whether it made it. Waits for a transaction that has the lock or is making the same sequence,
--- as long as lock_timeout allows; with nowait it raises 55P03 instead, where the sequence is being made after a
--- quarter of a second at most. Under REPEATABLE READ and
--- above it raises 40001 when the sequence was made or rewritten since the snapshot.
-CREATE OR REPLACE FUNCTION gapless.open_sequence(
+-- Waits for a transaction that has the lock, or that is making the same sequence, as long as lock_timeout allows. With
+-- nowait it gives up on one that is being made after a quarter of a second.
+CREATE OR REPLACE FUNCTION gapless.lock_or_make_sequence(
     name   text,
     nowait boolean
 ) RETURNS boolean
@@ -19,9 +15,9 @@ BEGIN
     -- Another round is due only when someone else made or remade the sequence meanwhile, which needs a
     -- new snapshot to be seen: READ COMMITTED. Above it, the INSERT raises 40001.
     WHILE NOT made LOOP
-        IF gapless.lock_sequence(open_sequence.name, open_sequence.nowait) THEN
+        IF gapless.lock_sequence(lock_or_make_sequence.name, lock_or_make_sequence.nowait) THEN
             EXIT;
-        ELSIF open_sequence.nowait THEN
+        ELSIF lock_or_make_sequence.nowait THEN
             -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. A short lock_timeout
             -- comes next to it; but it ends other waits, too, such as one for the table to be extended, so it
             -- is tried again with twice the time: 1, 2, ... 128 ms. An advisory lock a name would need no
@@ -29,17 +25,17 @@ BEGIN
             lock_timeout := current_setting('lock_timeout');
             PERFORM set_config('lock_timeout', (1 << tries) || 'ms', true);
             BEGIN
-                INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
+                INSERT INTO gapless.sequence (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
                 tries := tries + 1;
                 IF tries = 8 THEN
-                    PERFORM gapless.raise_locked(open_sequence.name);
+                    PERFORM gapless.raise_locked(lock_or_make_sequence.name);
                 END IF;
             END;
             PERFORM set_config('lock_timeout', lock_timeout, true);
         ELSE
-            INSERT INTO gapless.sequence (name) VALUES (open_sequence.name) ON CONFLICT DO NOTHING;
+            INSERT INTO gapless.sequence (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
             made := FOUND;
         END IF;
     END LOOP;
@@ -47,7 +43,7 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.open_sequence IS
+COMMENT ON FUNCTION gapless.lock_or_make_sequence IS
 'Private. Locks a sequence until the transaction ends, making it if there is none; true if it was made. Raises 55P03 when it is busy and nowait is set, 40001 under REPEATABLE READ and above when it is newer than the snapshot.';
 
-REVOKE ALL ON FUNCTION gapless.open_sequence FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.lock_or_make_sequence FROM PUBLIC;

@@ -1,9 +1,6 @@
--- column_expression: private, for attach_gapless; checks one of its expressions, and tells its type and what it reads.
---
--- It must be one scalar expression over NEW's columns (and value, in a format) that gives the same result whenever it is
--- evaluated. Parses it as it will be compiled, in a view that is dropped again; runs nothing of it. Raises what is wrong
--- with it, under the name of attach_gapless' parameter.
-CREATE OR REPLACE FUNCTION gapless.column_expression(
+-- Parses the expression as it will be compiled, in a view that is dropped again, and runs nothing of it. An error has
+-- the name of attach_gapless' parameter in its field COLUMN.
+CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     target     regclass,
     path       text, -- the search_path under which it is to be understood
     parameter  text,
@@ -40,7 +37,8 @@ BEGIN
 
     BEGIN
         PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
-        -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one statement only.
+        -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one
+        -- statement only.
         OPEN query FOR EXECUTE 'SELECT 1 FROM ' || source || e'ARRAY[\n' || expression || e'\n]' || rest;
         CLOSE query;
         EXECUTE 'CREATE VIEW ' || scratch || ' AS SELECT number.result FROM ' || source || e'(\n' || expression || e'\n)' || rest;
@@ -101,8 +99,8 @@ BEGIN
             fault := format('it must give the same result whenever it is evaluated, since the audit evaluates it again later, and %s may not', wrong);
         END IF;
     END IF;
-    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable functions,
-    -- concatenation does as its columns do.
+    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable
+    -- functions, concatenation does as its columns do.
     settings := ARRAY(
         SELECT s.name
         FROM (
@@ -112,7 +110,8 @@ BEGIN
                 ('lc_time', expression LIKE '%TM%'),
                 ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
                 ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
-                -- By what names mean; and by what functions of other schemas, or values that are printed with their schema, make of it.
+                -- By what names mean; and by what functions of other schemas, or values that are printed with their
+                -- schema, make of it.
                 ('search_path', regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')
                     OR EXISTS (
                         SELECT
@@ -179,7 +178,7 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_expression IS
+COMMENT ON FUNCTION gapless.column_check_expression IS
 'Private, for attach_gapless. Checks that an expression is one scalar over NEW that gives the same result whenever it is evaluated; its type, and the columns that it reads. Raises what is wrong with it: 42601, 42703, 22023 and others.';
 
-REVOKE ALL ON FUNCTION gapless.column_expression FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_check_expression FROM PUBLIC;

@@ -1,8 +1,7 @@
--- successor: private; the one rule of which value follows another.
---
--- NULL when there is none, past 2^63-1. Plain SQL without SET, so that the planner inlines it into the
--- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it has a predecessor.
-CREATE OR REPLACE FUNCTION gapless.successor(
+-- The one rule of which value follows another. Plain SQL without SET, so that the planner inlines it into the
+-- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it
+-- has a predecessor.
+CREATE OR REPLACE FUNCTION gapless.value_after(
     last_value bigint,
     initial    bigint,
     reset      bigint
@@ -15,7 +14,7 @@ AS $function$
     END
 $function$;
 
-COMMENT ON FUNCTION gapless.successor IS
+COMMENT ON FUNCTION gapless.value_after IS
 'Private. The value after last_value: initial where it would reach reset, NULL where it would pass 2^63-1.';
 
-REVOKE ALL ON FUNCTION gapless.successor FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.value_after FROM PUBLIC;

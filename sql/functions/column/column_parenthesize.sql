@@ -1,5 +1,5 @@
--- column_enclose: private, for attach_gapless; an expression between parentheses, on lines of its own where it may end in a comment.
-CREATE OR REPLACE FUNCTION gapless.column_enclose(
+-- On lines of its own where it may end in a comment.
+CREATE OR REPLACE FUNCTION gapless.column_parenthesize(
     expression text
 ) RETURNS text
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
@@ -10,7 +10,7 @@ BEGIN
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_enclose IS
+COMMENT ON FUNCTION gapless.column_parenthesize IS
 'Private, for attach_gapless. An expression between parentheses.';
 
-REVOKE ALL ON FUNCTION gapless.column_enclose FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_parenthesize FROM PUBLIC;

@@ -1,7 +1,5 @@
--- column_lock: private, for the triggers of attach_gapless; locks the sequences that column_expect has noted, where they are several.
---
--- In the order of their names, so that transactions which number several cannot deadlock.
-CREATE OR REPLACE FUNCTION gapless.column_lock() RETURNS void
+-- In that order, transactions which number several cannot deadlock.
+CREATE OR REPLACE FUNCTION gapless.column_lock_expected() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -25,13 +23,13 @@ BEGIN
     )
     SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
     FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP
-        PERFORM gapless.open_sequence(name, false);
+        PERFORM gapless.lock_or_make_sequence(name, false);
     END LOOP;
-    PERFORM set_config('gapless.expected', '', true), set_config('gapless.several', '', true);
+    PERFORM set_config('gapless.commit_expected', '', true), set_config('gapless.commit_several', '', true);
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_lock IS
+COMMENT ON FUNCTION gapless.column_lock_expected IS
 'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
 
-REVOKE ALL ON FUNCTION gapless.column_lock FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_lock_expected FROM PUBLIC;

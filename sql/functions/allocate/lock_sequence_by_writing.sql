@@ -1,0 +1,21 @@
+-- For functions that take rows from the journal, or whose row must not be missed: under a lock alone, a REPEATABLE
+-- READ transaction would go on with the rows that its snapshot has. It comes before anything is read. It writes once a
+-- transaction, since each write leaves a dead row.
+CREATE OR REPLACE FUNCTION gapless.lock_sequence_by_writing(
+    name text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
+AS $function$
+BEGIN
+    UPDATE gapless.sequence AS s
+    SET adoptions = s.adoptions
+    WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.lock_sequence_by_writing IS
+'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001. Does nothing if there is none.';
+
+REVOKE ALL ON FUNCTION gapless.lock_sequence_by_writing FROM PUBLIC;

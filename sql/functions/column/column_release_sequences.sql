@@ -1,0 +1,21 @@
+-- The column's triggers are gone, and nobody writes to its table. Locks each sequence until the transaction ends.
+CREATE OR REPLACE FUNCTION gapless.column_release_sequences(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF gapless.attached_column(target, target_column) IS NULL THEN
+        UPDATE gapless.sequence AS s
+        SET target = NULL, target_column = NULL
+        WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_release_sequences IS
+'Private, for detach_gapless. Gives the sequences of a column that is detached back to the callers of next_gapless.';
+
+REVOKE ALL ON FUNCTION gapless.column_release_sequences FROM PUBLIC;
