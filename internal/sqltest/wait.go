@@ -11,7 +11,7 @@ import (
 
 // How long a state is waited for, at most, and how often it is looked at.
 const (
-	Eventually = 30 * time.Second
+	Eventually = time.Minute
 	Tick       = 2 * time.Millisecond
 )
 
@@ -37,6 +37,14 @@ func (s Session) LaterNumber(query string, args ...any) <-chan Result[int64] {
 		err = s.QueryRow(s.Ctx, query, args...).Scan(&v)
 		return v, err
 	})
+}
+
+// Await blocks until a query gives true. Until then it may fail, too.
+func (s Session) Await(query string, args ...any) {
+	s.T.Helper()
+	require.Eventually(s.T, func() (yes bool) {
+		return s.QueryRow(s.Ctx, query, args...).Scan(&yes) == nil && yes
+	}, Eventually, Tick, query)
 }
 
 // AwaitWaiter blocks until a backend waits for a lock.
