@@ -100,8 +100,8 @@ func TestACopyWaitsForTheSessionsInItsTemplate(t *testing.T) {
 		failures <- err
 		copies <- d
 	}()
-	seen := waitForAttempt(t, template.Name, 0)
-	waitForAttempt(t, template.Name, seen) // the server has refused once, and this is the second attempt
+	began := waitForAttempt(t, template.Name, time.Time{})
+	waitForAttempt(t, template.Name, began) // the server has refused once, and this is the second attempt
 	go func() {
 		_, err := suite.server.CreateDatabase(ctx, template.Name)
 		failures <- err
@@ -114,16 +114,18 @@ func TestACopyWaitsForTheSessionsInItsTemplate(t *testing.T) {
 	require.NoError(t, (<-copies).Drop(t.Context()))
 }
 
-// waitForAttempt waits until another session than that one copies the template, and returns its process.
-func waitForAttempt(t *testing.T, template string, than int32) (pid int32) {
+// waitForAttempt waits until the template is copied by a statement that began later than that, and returns when it did.
+func waitForAttempt(t *testing.T, template string, than time.Time) (began time.Time) {
 	t.Helper()
-	const sql = `SELECT coalesce(max(pid), 0) FROM pg_stat_activity
-		WHERE state = 'active' AND pid NOT IN (pg_backend_pid(), $2) AND query LIKE 'CREATE DATABASE%' || $1 || '%'`
+	conn, err := pgx.Connect(t.Context(), suite.server.URL())
+	require.NoError(t, err)
+	defer conn.Close(t.Context())
+	const sql = `SELECT query_start FROM pg_stat_activity
+		WHERE state = 'active' AND pid <> pg_backend_pid() AND query_start > $2 AND query LIKE 'CREATE DATABASE%' || $1 || '%' LIMIT 1`
 	require.Eventually(t, func() bool {
-		pid = query[int32](t, suite.server.URL(), sql, template, than)
-		return pid != 0
+		return conn.QueryRow(t.Context(), sql, template, than).Scan(&began) == nil
 	}, 30*time.Second, 20*time.Millisecond)
-	return pid
+	return began
 }
 
 func TestAMissingTemplateIsAnError(t *testing.T) {

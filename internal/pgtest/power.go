@@ -10,7 +10,7 @@ var errRuns = errors.New("PostgreSQL runs already")
 
 // power turns a server that was started for [NewServer] off and on again, with the same address.
 type power interface {
-	// on starts the server, and does not wait until it answers.
+	// on starts the server, and may return before it answers.
 	on(ctx context.Context) error
 	// alive says why the server can no longer come up, if so.
 	alive(ctx context.Context) error

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -38,13 +39,36 @@ func (g *guard) on(ctx context.Context) error {
 		}
 		if !left { // what fails now is not the orphans' fault
 			g.orphans = nil
-			return nil
+			return g.awaitReady(ctx)
 		}
-		if refused, err := g.refused(ctx); !refused || err != nil {
+		if refused, err := g.refused(ctx); err != nil {
 			return err
+		} else if !refused {
+			return g.awaitReady(ctx)
 		}
 		g.tell("gone")
+		select {
+		case <-time.After(100 * time.Millisecond): // every attempt is a process
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
+}
+
+// orphansMayTake is how long orphans have to notice that their postmaster is gone.
+const orphansMayTake = 10 * time.Second
+
+// awaitReady blocks until the postmaster says that it takes connections, or has ended: an attempt to connect before that would cost
+// a process each time.
+func (g *guard) awaitReady(ctx context.Context) error {
+	return poll(ctx, func() (bool, error) {
+		if running, err := runs(g.pid); !running || err != nil {
+			return true, err // and alive says why
+		}
+		lock, _ := os.ReadFile(filepath.Join(g.dir, "data", "postmaster.pid")) // there may be none yet, or an older one
+		lines := strings.Split(string(lock), "\n")
+		return lines[0] == strconv.Itoa(g.pid) && len(lines) > 7 && slices.Contains([]string{"ready", "standby"}, strings.TrimSpace(lines[7])), nil
+	})
 }
 
 // refused blocks until the postmaster has ended, as it does while orphans use the shared memory, or has got past that.
@@ -68,7 +92,7 @@ func (g *guard) orphaned() (bool, error) {
 		return false, err
 	}
 	maps.DeleteFunc(g.orphans, func(pid int, _ bool) bool { return all[pid] == 0 })
-	if time.Since(g.beheaded) > 10*time.Second {
+	if time.Since(g.beheaded) > orphansMayTake {
 		err = killAll(g.orphans)
 	}
 	return len(g.orphans) > 0, err
@@ -94,11 +118,7 @@ func (g *guard) off(ctx context.Context, sig syscall.Signal) error {
 		return fmt.Errorf("cannot signal PostgreSQL: %w", err)
 	}
 	family[g.pid] = true
-	err = poll(ctx, func() (bool, error) {
-		all, err := processes()
-		maps.DeleteFunc(family, func(pid int, _ bool) bool { return all[pid] == 0 })
-		return len(family) == 0, err
-	})
+	err = awaitEnd(ctx, family)
 	if err != nil {
 		return fmt.Errorf("%d of PostgreSQL's processes do not end: %w", len(family), err)
 	}
@@ -120,11 +140,7 @@ func (g *guard) behead(ctx context.Context) error {
 	if err = errors.Join(err, syscall.Kill(g.pid, syscall.SIGKILL)); err != nil {
 		return fmt.Errorf("cannot kill the postmaster: %w", err)
 	}
-	err = poll(ctx, func() (bool, error) {
-		all, err := processes()
-		return all[g.pid] == 0, err
-	})
-	if err != nil {
+	if err = awaitEnd(ctx, map[int]bool{g.pid: true}); err != nil {
 		return fmt.Errorf("the postmaster does not end: %w", err)
 	}
 	g.orphans, g.beheaded = orphans, time.Now()
@@ -141,7 +157,23 @@ func killBelow(ctx context.Context, postmaster int) error {
 	}
 	return poll(ctx, func() (bool, error) {
 		family, err := descendants(postmaster)
-		return len(family) == 0, errors.Join(err, killAll(family))
+		if err = errors.Join(err, killAll(family)); len(family) == 0 || err != nil {
+			return true, err
+		}
+		return false, awaitEnd(ctx, family)
+	})
+}
+
+// awaitEnd blocks until none of the processes runs. It forgets those that have ended.
+func awaitEnd(ctx context.Context, family map[int]bool) error {
+	return poll(ctx, func() (bool, error) {
+		var errs []error
+		maps.DeleteFunc(family, func(pid int, _ bool) bool {
+			running, err := runs(pid)
+			errs = append(errs, err)
+			return !running && err == nil
+		})
+		return len(family) == 0, errors.Join(errs...)
 	})
 }
 

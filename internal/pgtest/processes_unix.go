@@ -28,11 +28,15 @@ func processesOfProc() map[int]int {
 		if err != nil {
 			continue // it has ended
 		}
-		// 17 (a name (with anything)) S 1 …
-		pid, _, _ := bytes.Cut(content, []byte(" "))
-		add(all, string(pid)+" "+string(content[bytes.LastIndexByte(content, ')')+1:]))
+		addStat(all, content)
 	}
 	return all
+}
+
+// addStat takes what a file /proc/17/stat has: 17 (a name (with anything)) S 1 …
+func addStat(all map[int]int, content []byte) {
+	pid, _, _ := bytes.Cut(content, []byte(" "))
+	add(all, string(pid)+" "+string(content[bytes.LastIndexByte(content, ')')+1:]))
 }
 
 func processesOfPs() (map[int]int, error) {
@@ -59,6 +63,21 @@ func add(all map[int]int, line string) {
 		parent = -1
 	}
 	all[pid] = parent
+}
+
+// runs reports whether a process is there, and is no zombie.
+func runs(pid int) (bool, error) {
+	content, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err == nil {
+		all := make(map[int]int)
+		addStat(all, content)
+		return all[pid] != 0, nil
+	}
+	if _, missing := os.Stat("/proc/self/stat"); missing == nil {
+		return false, nil
+	}
+	all, err := processes()
+	return all[pid] != 0, err
 }
 
 // descendants are the children of a process, theirs, and so on.

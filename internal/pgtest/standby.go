@@ -7,6 +7,8 @@ import (
 	"maps"
 	"path/filepath"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Programs is the folder of the programs that the server was started from; "" if it was not.
@@ -33,6 +35,8 @@ func NewStandby(tb TB, primary *OwnServer, opts ...Option) *OwnServer {
 	c.provider, c.primary, c.slot = "programs", primary.url, "standby_"+strings.ToLower(rand.Text()[:12])
 	c.settings = maps.Clone(c.settings)
 	c.settings["cluster_name"] = c.slot // the standby's name for the primary
+	// It says soon what it has, and comes back soon to a primary that was restarted: by default, each takes seconds.
+	c.settings["wal_receiver_status_interval"], c.settings["wal_retrieve_retry_interval"] = "1s", "100ms"
 	for _, opt := range opts {
 		opt(&c)
 	}
@@ -72,22 +76,33 @@ func (s *OwnServer) SetSynchronous(tb TB, standbys ...*OwnServer) {
 }
 
 func (s *OwnServer) setSynchronous(ctx context.Context, value string, names []string) error {
+	const asked = `SELECT current_setting('synchronous_standby_names') = $1 AND (
+		SELECT count(*) FROM pg_catalog.pg_stat_replication WHERE application_name = ANY ($2) AND sync_state = 'sync'
+	) = cardinality($2)`
+	conn, err := pgx.Connect(ctx, s.url)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
 	for _, statement := range []string{"ALTER SYSTEM SET synchronous_standby_names = '" + value + "'", "SELECT pg_reload_conf()"} {
-		if err := execute(ctx, s.url, statement); err != nil {
+		if _, err := conn.Exec(ctx, statement); err != nil {
 			return err
 		}
 	}
-	// A session that sees it began after all processes were told, and a checkpoint shows that the checkpointer, which
-	// decides whether commits wait, has noticed.
-	err := poll(ctx, func() (bool, error) {
-		return one[bool](ctx, s.url, `SELECT current_setting('synchronous_standby_names') = $1 AND (
-			SELECT count(*) FROM pg_catalog.pg_stat_replication WHERE application_name = ANY ($2) AND sync_state = 'sync'
-		) = cardinality($2)`, value, names)
+	err = poll(ctx, func() (so bool, err error) {
+		err = conn.QueryRow(ctx, asked, value, names).Scan(&so)
+		return so, err
 	})
 	if err != nil {
 		return err
 	}
-	return execute(ctx, s.url, "CHECKPOINT")
+	// A session that sees it began after all processes were told, and a checkpoint shows that the checkpointer, which
+	// decides whether commits wait, has noticed.
+	if err = poll(ctx, func() (bool, error) { return one[bool](ctx, s.url, asked, value, names) }); err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, "CHECKPOINT")
+	return err
 }
 
 // Promote makes a standby a primary, and blocks until it is.

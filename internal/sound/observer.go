@@ -46,7 +46,7 @@ func (o *Observer) Watch(ctx context.Context, closing *atomic.Bool) {
 			var err error
 			if conn, err = connect(ctx, *o.url.Load()); err != nil {
 				conn = nil
-				time.Sleep(5 * time.Millisecond) // there is no server
+				time.Sleep(50 * time.Millisecond) // there is no server, and each attempt keeps it from starting
 				continue
 			}
 		}

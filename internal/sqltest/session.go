@@ -89,24 +89,26 @@ func (s Session) Number(query string, args ...any) int64 {
 	return *v
 }
 
-// Numbers returns the one column of a query.
-func (s Session) Numbers(query string, args ...any) []int64 {
+// Values returns the one column of a query.
+func Values[T any](s Session, query string, args ...any) []T {
 	s.T.Helper()
 	rows, err := s.Query(s.Ctx, query, args...)
 	require.NoError(s.T, err, query)
-	numbers, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-	require.NoError(s.T, err, query)
-	return numbers
-}
-
-// Texts returns the one column of a query.
-func Texts(s Session, query string, args ...any) []string {
-	s.T.Helper()
-	rows, err := s.Query(s.Ctx, query, args...)
-	require.NoError(s.T, err, query)
-	values, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	values, err := pgx.CollectRows(rows, pgx.RowTo[T])
 	require.NoError(s.T, err, query)
 	return values
+}
+
+// Numbers is [Values] of numbers.
+func (s Session) Numbers(query string, args ...any) []int64 {
+	s.T.Helper()
+	return Values[int64](s, query, args...)
+}
+
+// Texts is [Values] of texts.
+func Texts(s Session, query string, args ...any) []string {
+	s.T.Helper()
+	return Values[string](s, query, args...)
 }
 
 // PID is the backend's process.

@@ -39,6 +39,14 @@ func (s Session) LaterNumber(query string, args ...any) <-chan Result[int64] {
 	})
 }
 
+// Await blocks until a query gives true. Until then it may fail, too.
+func (s Session) Await(query string, args ...any) {
+	s.T.Helper()
+	require.Eventually(s.T, func() (yes bool) {
+		return s.QueryRow(s.Ctx, query, args...).Scan(&yes) == nil && yes
+	}, Eventually, Tick, query)
+}
+
 // AwaitWaiter blocks until a backend waits for a lock.
 func AwaitWaiter(t testing.TB, observer Session, pid uint32) {
 	t.Helper()

@@ -17,6 +17,7 @@ import (
 
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sound"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 // newServer starts a server that keeps the times of commits, for the check of their order.
@@ -29,12 +30,11 @@ func newServer(t *testing.T, settings map[string]string) *pgtest.OwnServer {
 // shared memory, and recovers.
 func TestABackendThatIsKilledTakesNoNumberWithIt(t *testing.T) {
 	t.Parallel()
-	server := newServer(t, nil)
-	for _, victim := range some(newRandom(t), victims, 3) {
-		t.Run(victim.name, func(t *testing.T) {
-			database := server.NewDatabase(t)
-			w := newWorkload(t, database, database.URL)
-			w.thinks, w.allowed, w.mayNotSay = 20*time.Millisecond, outage, true
+	database := newServer(t, nil).NewDatabase(t)
+	w := newWorkload(t, database, database.URL)
+	w.thinks, w.allowed, w.mayNotSay = 20*time.Millisecond, outage, true
+	for _, victim := range some(w.random, victims, 3) {
+		w.fault(t, victim.name, func() {
 			for range *rounds {
 				w.round(func() { killBackend(w, victim.query) })
 			}
@@ -60,20 +60,20 @@ var victims = []struct{ name, query string }{
 // meanwhile, of a timeout say, is nobody to be killed.
 func killBackend(w *workload, query string) {
 	w.t.Helper()
-	canary, killer := connect(w.t, w.database.URL), connect(w.t, w.database.URL)
+	s := w.ask()
 	for range 3 {
 		var pids []int64
 		require.Eventually(w.t, func() bool {
-			pids = values[int64](killer, query+" ORDER BY pid")
+			pids = sqltest.Values[int64](s, query+" ORDER BY pid")
 			return len(pids) > 0
-		}, eventually, tick)
+		}, sqltest.Eventually, sqltest.Tick)
 		// By the server's own hand, wherever it runs. The postmaster ends this session, too.
-		_, err := killer.Exec(w.t.Context(), fmt.Sprintf("COPY (SELECT) TO PROGRAM 'kill -9 %d'", pids[w.random.IntN(len(pids))]))
+		_, err := s.Exec(w.t.Context(), fmt.Sprintf("COPY (SELECT) TO PROGRAM 'kill -9 %d'", pids[w.random.IntN(len(pids))]))
 		if codeOf(err) == "38000" { // there was no such process
 			continue
 		}
-		for begun := time.Now(); time.Since(begun) < eventually/3; time.Sleep(tick) {
-			if canary.Ping(w.t.Context()) != nil {
+		for begun := time.Now(); time.Since(begun) < sqltest.Eventually/3; time.Sleep(sqltest.Tick) {
+			if s.Ping(w.t.Context()) != nil {
 				return
 			}
 		}
@@ -86,10 +86,7 @@ func killBackend(w *workload, query string) {
 func TestWhatOrphansOfAKilledPostmasterCommitIsThere(t *testing.T) {
 	t.Parallel()
 	server := newServer(t, nil)
-	if server.Programs() == "" {
-		t.Log("in a container nothing outlives the postmaster")
-		return
-	}
+	sqltest.WantPrograms(t, server) // in a container nothing outlives the postmaster
 	database := server.NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
 	w.thinks, w.allowed, w.mayNotSay = 20*time.Millisecond, outage, true
@@ -109,7 +106,7 @@ func TestWhatOrphansOfAKilledPostmasterCommitIsThere(t *testing.T) {
 // It blocks until that backend has the number.
 func orphan(w *workload, o *order) (answer <-chan error) {
 	w.t.Helper()
-	conn, s := connect(w.t, w.database.URL), connect(w.t, w.database.URL)
+	conn, s := sqltest.Connect(w.t, w.database), w.ask()
 	const refused = `$(grep -c "pre-existing shared memory block" ../log)`
 	sql := fmt.Sprintf(`BEGIN;
 		INSERT INTO taken (sequence, order_key, attempt, place, number)
@@ -118,24 +115,23 @@ func orphan(w *workload, o *order) (answer <-chan error) {
 		COMMIT`, o.key, refused)
 	answered := make(chan error, 1)
 	go func() { answered <- conn.PgConn().Exec(w.t.Context(), sql).Close() }()
-	s.await("SELECT count(*) > 0 FROM gapless.holders WHERE state = 'holds' AND pid = $1", int64(conn.PgConn().PID()))
+	s.Await("SELECT count(*) > 0 FROM gapless.holders WHERE state = 'holds' AND pid = $1", int64(conn.PgConn().PID()))
 	return answered
 }
 
 // signalBackends calls pg_cancel_backend or pg_terminate_backend for sessions of the callers, one at random every few orders.
 func signalBackends(function string) func(w *workload) {
 	return func(w *workload) {
-		s := connect(w.t, w.database.URL)
-		for range 20 {
-			pids := values[int64](s, `SELECT pid FROM pg_stat_activity
+		s := w.ask()
+		for range size(6, 20) {
+			pids := sqltest.Values[int64](s, `SELECT pid FROM pg_stat_activity
 				WHERE datname = current_database() AND state <> 'idle' AND application_name <> $1 AND pid <> pg_backend_pid()
 				ORDER BY pid`, sound.ObserverName)
 			if len(pids) > 0 {
-				s.do("SELECT "+function+"($1)", pids[w.random.IntN(len(pids))])
+				s.Do("SELECT "+function+"($1)", pids[w.random.IntN(len(pids))])
 			}
 			w.await(1 + w.random.IntN(5))
 		}
-		require.NoError(w.t, s.Close(w.t.Context()))
 	}
 }
 
@@ -192,7 +188,7 @@ func TestWhatIsCutShortGivesItsNumbersBack(t *testing.T) {
 					if fault.strike != nil {
 						fault.strike(w)
 					} else {
-						w.awaitRefused(20)
+						w.awaitRefused(size(6, 20))
 					}
 				})
 			}

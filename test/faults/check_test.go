@@ -13,6 +13,7 @@ import (
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sound"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 // busy is false as long as something is not at rest.
@@ -24,9 +25,8 @@ type counted struct{ acknowledged, again, rolledBack, failed, unknown, unknownTh
 // check is how every fault ends: it compares what callers were told with what is there.
 func (w *workload) check() counted {
 	w.t.Helper()
-	observer := connect(w.t, w.database.URL)
-	defer observer.Close(w.t.Context())
-	observer.await(busy)
+	observer := w.ask()
+	observer.Await(busy)
 	require.Empty(w.t, w.observer.Torn(), "somebody saw a number, and not all before it")
 	timed, err := sound.TellsTheOrder(w.t.Context(), observer.Conn)
 	require.NoError(w.t, err)
@@ -36,16 +36,16 @@ func (w *workload) check() counted {
 }
 
 // requireSound checks numbers and journal.
-func requireSound(observer session) {
-	observer.t.Helper()
-	faults, err := sound.Faults(observer.t.Context(), observer.Conn)
-	require.NoError(observer.t, err)
-	require.Empty(observer.t, faults)
+func requireSound(observer sqltest.Session) {
+	observer.T.Helper()
+	faults, err := sound.Faults(observer.Ctx, observer.Conn)
+	require.NoError(observer.T, err)
+	require.Empty(observer.T, faults)
 }
 
 // requireOrders checks that every acknowledged order is there, whole and with its numbers, that no refused one is, and nothing
 // that nobody ordered. What was not recovered it forgets.
-func (w *workload) requireOrders(observer session) (n counted) {
+func (w *workload) requireOrders(observer sqltest.Session) (n counted) {
 	t := w.t
 	t.Helper()
 	type row struct {
@@ -127,8 +127,8 @@ func TestTheChecksFindWhatTheyLookFor(t *testing.T) {
 	database := newServer(t, nil).NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
 	w.round(func() { w.await(100) })
-	s, other := connect(t, database.URL), connect(t, database.URL)
-	s.do("SET session_replication_role = replica")
+	s, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	s.Do("SET session_replication_role = replica")
 	const newest = "ordinal = (SELECT max(ordinal) FROM gapless.journal WHERE name = 'early/0') AND name = 'early/0'"
 	for _, fault := range []struct{ name, plant, query string }{
 		{"a hole", "DELETE FROM early WHERE sequence = 'early/0' AND number = 2", sound.Prefix},
@@ -148,27 +148,27 @@ func TestTheChecksFindWhatTheyLookFor(t *testing.T) {
 		{"a counter that was put back", "DELETE FROM gapless.journal WHERE " + newest, sound.Elsewhere},
 		{"a row that is gone", "DELETE FROM early WHERE sequence = 'early/0' AND number = 2", sound.Unexplained},
 	} {
-		require.Empty(t, values[string](s, fault.query), fault.name)
-		s.do("BEGIN")
-		s.do(fault.plant)
-		require.NotEmpty(t, values[string](s, fault.query), fault.name)
+		require.Empty(t, sqltest.Texts(s, fault.query), fault.name)
+		s.Do("BEGIN")
+		s.Do(fault.plant)
+		require.NotEmpty(t, sqltest.Texts(s, fault.query), fault.name)
 		faults, err := sound.Faults(t.Context(), s.Conn)
 		require.NoError(t, err)
 		require.NotEmpty(t, faults, fault.name)
-		s.do("ROLLBACK")
+		s.Do("ROLLBACK")
 	}
-	require.True(t, value[bool](s, busy))
-	other.do("BEGIN")
-	require.False(t, value[bool](s, busy), "a session is idle in a transaction")
+	require.True(t, *sqltest.Value[bool](s, busy))
+	other.Do("BEGIN")
+	require.False(t, *sqltest.Value[bool](s, busy), "a session is idle in a transaction")
 }
 
 // TestTheObserverSeesANumberThatComesBeforeItsTurn has it watch a table into which anybody may write.
 func TestTheObserverSeesANumberThatComesBeforeItsTurn(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	s := connect(t, database.URL)
-	s.do("CREATE TABLE plain (sequence text, number bigint)")
-	s.do("CREATE VIEW numbered AS SELECT sequence, number, 0::bigint AS txid FROM plain")
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE plain (sequence text, number bigint)")
+	s.Do("CREATE VIEW numbered AS SELECT sequence, number, 0::bigint AS txid FROM plain")
 	var o sound.Observer
 	var closing atomic.Bool
 	o.Move(database.URL)
@@ -177,15 +177,15 @@ func TestTheObserverSeesANumberThatComesBeforeItsTurn(t *testing.T) {
 	looks := func() {
 		t.Helper()
 		before := o.Looks()
-		require.Eventually(t, func() bool { return o.Looks() > before+1 }, eventually, tick, "it does not look: %s", o.Torn())
+		require.Eventually(t, func() bool { return o.Looks() > before+1 }, sqltest.Eventually, sqltest.Tick, "it does not look: %s", o.Torn())
 	}
 	looks()
-	s.do("INSERT INTO plain VALUES ('a', 1), ('b', 1), ('b', 2)")
+	s.Do("INSERT INTO plain VALUES ('a', 1), ('b', 1), ('b', 2)")
 	looks()
-	s.do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1", sound.ObserverName)
+	s.Do("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1", sound.ObserverName)
 	looks()
 	require.Empty(t, o.Torn())
-	s.do("INSERT INTO plain VALUES ('a', 3)")
+	s.Do("INSERT INTO plain VALUES ('a', 3)")
 	<-ended
 	require.Equal(t, "a: 2 numbers, 2 of them different, from 1 to 3, and 0 rows without", o.Torn())
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/pggapless/gapless/internal/pgbouncer"
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 // smallDisk is a file system of its own that holds so much. A server that uses it is to be started after it is made, so that
@@ -46,9 +47,7 @@ const fill = "INSERT INTO filler SELECT repeat(md5(i::text), 200) FROM generate_
 
 func TestAFullDiskOfTheDataGivesNumbersBack(t *testing.T) {
 	t.Parallel()
-	if !onHost(t) {
-		return
-	}
+	wantHost(t)
 	disk := smallDisk(t, "32m")
 	server := newServer(t, nil)
 	database := server.NewDatabase(t)
@@ -68,33 +67,31 @@ func moveData(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database,
 	place := filepath.Join(disk, "data")
 	require.NoError(t, os.Mkdir(place, 0o700))
 	require.NoError(t, os.Chown(place, uid, gid))
-	s := connect(t, database.URL)
-	s.do("CREATE TABLESPACE small LOCATION '" + place + "'")
-	for _, move := range values[string](s, `
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLESPACE small LOCATION '" + place + "'")
+	for _, move := range sqltest.Texts(s, `
 		SELECT format('ALTER %s %s SET TABLESPACE small', CASE c.relkind WHEN 'r' THEN 'TABLE' ELSE 'INDEX' END, c.oid::regclass)
 		FROM pg_class AS c LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
 		WHERE coalesce(i.indrelid, c.oid) IN ('gapless.journal'::regclass, 'early'::regclass, 'taken'::regclass, 'late'::regclass)`) {
-		s.do(move)
+		s.Do(move)
 	}
 }
 
 // fillData fills the disk that the data was moved to, until so many callers have been refused for it.
 func fillData(w *workload, refused int) {
 	w.t.Helper()
-	s := connect(w.t, w.database.URL)
-	s.do("CREATE TABLE filler (content text) TABLESPACE small; ALTER TABLE filler ALTER content SET STORAGE EXTERNAL")
-	s.refuse("53100", fill)
+	s := sqltest.Connect(w.t, w.database)
+	s.Do("CREATE TABLE filler (content text) TABLESPACE small; ALTER TABLE filler ALTER content SET STORAGE EXTERNAL")
+	s.Refuse("53100", fill)
 	w.awaitRefused(refused)
-	s.do("DROP TABLE filler")
-	s.do("CHECKPOINT") // else a crash would have the disk filled again, by recovery
+	s.Do("DROP TABLE filler")
+	s.Do("CHECKPOINT") // else a crash would have the disk filled again, by recovery
 	require.NoError(w.t, s.Close(w.t.Context()))
 }
 
 func TestAFullDiskOfTheWALGivesNumbersBack(t *testing.T) {
 	t.Parallel()
-	if !onHost(t) {
-		return
-	}
+	wantHost(t)
 	disk := smallDisk(t, smallWAL)
 	server := newServer(t, nil)
 	database := server.NewDatabase(t)
@@ -113,9 +110,9 @@ const smallWAL, moreWAL = "64m", "256m"
 func moveWAL(t *testing.T, server *pgtest.OwnServer, disk string) {
 	t.Helper()
 	data, uid, gid := dataOf(t, server)
-	s := connect(t, server.URL())
-	s.do("ALTER SYSTEM SET max_wal_size = '32MB'")
-	s.do("ALTER SYSTEM SET min_wal_size = '32MB'")
+	s := sqltest.ConnectTo(t, server.URL())
+	s.Do("ALTER SYSTEM SET max_wal_size = '32MB'")
+	s.Do("ALTER SYSTEM SET min_wal_size = '32MB'")
 	require.NoError(t, s.Close(t.Context()))
 	server.Stop(t)
 	wal, place := filepath.Join(data, "pg_wal"), filepath.Join(disk, "wal")
@@ -139,18 +136,18 @@ func fillWAL(w *workload, server *pgtest.OwnServer, disk string) {
 		}
 		return err
 	}
-	s := connect(t, w.database.URL)
-	postmaster := strings.Fields(value[string](s, "SELECT pg_read_file('postmaster.pid')"))[0]
-	s.do("DROP TABLE IF EXISTS wal_filler")
-	s.do("CREATE TABLE wal_filler (content text)")
-	s.do("ALTER TABLE wal_filler ALTER content SET STORAGE EXTERNAL")
-	s.do("ALTER SYSTEM SET max_wal_size = '10GB'") // no checkpoint is to help
-	s.do("ALTER SYSTEM SET checkpoint_timeout = '1h'")
-	s.do("SELECT pg_reload_conf()")
+	s := sqltest.Connect(t, w.database)
+	postmaster := strings.Fields(*sqltest.Value[string](s, "SELECT pg_read_file('postmaster.pid')"))[0]
+	s.Do("DROP TABLE IF EXISTS wal_filler")
+	s.Do("CREATE TABLE wal_filler (content text)")
+	s.Do("ALTER TABLE wal_filler ALTER content SET STORAGE EXTERNAL")
+	s.Do("ALTER SYSTEM SET max_wal_size = '10GB'") // no checkpoint is to help
+	s.Do("ALTER SYSTEM SET checkpoint_timeout = '1h'")
+	s.Do("SELECT pg_reload_conf()")
 	require.Eventually(t, func() bool {
 		_, err := s.Exec(t.Context(), strings.ReplaceAll(fill, "filler", "wal_filler"))
 		return err != nil
-	}, eventually, tick)
+	}, sqltest.Eventually, sqltest.Tick)
 	w.awaitRefused(1)
 
 	// It comes back by itself, or gives up.
@@ -162,7 +159,7 @@ func fillWAL(w *workload, server *pgtest.OwnServer, disk string) {
 			conn.Close(t.Context())
 		}
 		return gone || err == nil
-	}, eventually, tick)
+	}, sqltest.Eventually, sqltest.Tick)
 	require.NoError(t, resize(moreWAL))
 	t.Logf("the server has given up: %t", gone)
 	if gone {
@@ -172,11 +169,11 @@ func fillWAL(w *workload, server *pgtest.OwnServer, disk string) {
 	}
 
 	// What was written there goes when a checkpoint needs it no more.
-	s = connect(t, w.database.URL)
-	s.do("ALTER SYSTEM SET max_wal_size = '32MB'")
-	s.do("ALTER SYSTEM RESET checkpoint_timeout")
-	s.do("SELECT pg_reload_conf()")
-	s.do("DROP TABLE IF EXISTS wal_filler")
+	s = sqltest.Connect(t, w.database)
+	s.Do("ALTER SYSTEM SET max_wal_size = '32MB'")
+	s.Do("ALTER SYSTEM RESET checkpoint_timeout")
+	s.Do("SELECT pg_reload_conf()")
+	s.Do("DROP TABLE IF EXISTS wal_filler")
 	require.Eventually(t, func() bool {
 		for _, statement := range []string{"SELECT pg_switch_wal()", "CHECKPOINT"} {
 			if _, err := s.Exec(t.Context(), statement); err != nil {
@@ -184,26 +181,24 @@ func fillWAL(w *workload, server *pgtest.OwnServer, disk string) {
 			}
 		}
 		return resize(smallWAL) == nil // it has to have room for what is there
-	}, eventually, tick, "the WAL stays")
+	}, sqltest.Eventually, sqltest.Tick, "the WAL stays")
 }
 
 // TestABackendOutOfMemoryGivesItsNumbersBack has one caller ask for more than its process may have, and gives the others no more
 // than they have.
 func TestABackendOutOfMemoryGivesItsNumbersBack(t *testing.T) {
 	t.Parallel()
-	if !onHost(t) {
-		return
-	}
+	wantHost(t)
 	server := newServer(t, nil)
 	database := server.NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
 	w.allowed = codes("53200")
 	for range *rounds {
 		w.round(func() { exhaustMemory(w, server) })
-		s := connect(t, database.URL)
-		s.do("BEGIN")
-		require.EqualValues(t, 1, value[int64](s, "SELECT gapless.next_gapless('more than there is room for')"))
-		s.do("ROLLBACK")
+		s := sqltest.Connect(t, database)
+		s.Do("BEGIN")
+		require.EqualValues(t, 1, *sqltest.Value[int64](s, "SELECT gapless.next_gapless('more than there is room for')"))
+		s.Do("ROLLBACK")
 		require.NoError(t, s.Close(t.Context()))
 	}
 }
@@ -214,10 +209,10 @@ func exhaustMemory(w *workload, server *pgtest.OwnServer) {
 	w.t.Helper()
 	_, uid, gid := dataOf(w.t, server)
 	limit := func(pid int32, more int64) { limitMemory(w.t, uid, gid, pid, more) }
-	s := connect(w.t, w.database.URL)
-	s.do("SET jit = off") // its library would be the first that there is no room for
-	own := int32(s.PgConn().PID())
-	others := values[int32](s, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
+	s := sqltest.Connect(w.t, w.database)
+	s.Do("SET jit = off") // its library would be the first that there is no room for
+	own := int32(s.PID())
+	others := sqltest.Values[int32](s, "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()")
 	for _, pid := range others {
 		limit(pid, mebibyte)
 	}
@@ -306,7 +301,7 @@ func newClock(t *testing.T) (set func(offset time.Duration)) {
 // awaitClock blocks until the server believes what the clock was set to.
 func awaitClock(t *testing.T, url string, offset time.Duration) {
 	t.Helper()
-	connect(t, url).await("SELECT abs(extract(epoch FROM clock_timestamp()) - $1) < 300", float64(time.Now().Add(offset).Unix()))
+	sqltest.ConnectTo(t, url).Await("SELECT abs(extract(epoch FROM clock_timestamp()) - $1) < 300", float64(time.Now().Add(offset).Unix()))
 }
 
 // offsets are how far a clock is wrong, one after the other.
@@ -318,9 +313,7 @@ const jumpedBack = `SELECT count(*) FROM (
 ) AS a WHERE step < '-50 minutes'`
 
 func TestAClockThatJumpsDisordersNothing(t *testing.T) {
-	if !onHost(t) {
-		return
-	}
+	wantHost(t)
 	set := newClock(t)
 	server := pgtest.NewServer(t)
 	database := server.NewDatabase(t)
@@ -343,14 +336,12 @@ func TestAClockThatJumpsDisordersNothing(t *testing.T) {
 			})
 		}
 	}
-	require.Positive(t, value[int64](connect(t, database.URL), jumpedBack), "no clock has jumped back")
+	require.Positive(t, *sqltest.Value[int64](sqltest.Connect(t, database), jumpedBack), "no clock has jumped back")
 }
 
 func TestThroughPgBouncerInTxHoldsAndAFlusherNeedsADirectConnection(t *testing.T) {
 	t.Parallel()
-	if !onHost(t) {
-		return
-	}
+	wantHost(t)
 	server := newServer(t, nil)
 	database := server.NewDatabase(t)
 	openShop(t, database)
@@ -371,8 +362,8 @@ func TestThroughPgBouncerInTxHoldsAndAFlusherNeedsADirectConnection(t *testing.T
 	committer, err := gapless.NewGroupCommitter(t.Context(), pool, gapless.WithFlusherConfig(direct))
 	require.NoError(t, err)
 	t.Cleanup(committer.Close)
-	w := &workload{t: t, database: database, orders: map[string]*order{}, ways: []inTx{oneByOne(pool), committer.InTx}}
-	w.admit(64, newSeed(t))
+	w := &workload{t: t, database: database, orders: map[string]*order{}, ways: []sqltest.InTx{oneByOne(pool), committer.InTx}}
+	w.admit(64, sqltest.NewSeed(t))
 	for range *rounds {
 		n := w.round(func() { w.await(500) })
 		require.Zero(t, n.failed)

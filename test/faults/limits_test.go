@@ -12,6 +12,7 @@ import (
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sound"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 const last = 1<<63 - 1
@@ -41,11 +42,11 @@ func TestPastTheLastNumberAllAreRefusedAndNothingIsLost(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			t.Parallel()
 			database := server.NewDatabase(t)
-			s := connect(t, database.URL)
-			s.do("CREATE TABLE ends (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
-			s.do(kind.setUp)
-			pool := database.Pool(t, hostilePath)
-			ways := []inTx{oneByOne(pool), inGroups(t, pool)}
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE ends (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+			s.Do(kind.setUp)
+			pool := database.Pool(t, sqltest.HostilePath)
+			ways := []sqltest.InTx{oneByOne(pool), inGroups(t, pool)}
 			issue := func(i int, fail error) error {
 				return ways[i%len(ways)](t.Context(), func(tx pgx.Tx) error {
 					if _, err := tx.Exec(t.Context(), kind.insert); err != nil {
@@ -73,8 +74,8 @@ func TestPastTheLastNumberAllAreRefusedAndNothingIsLost(t *testing.T) {
 				require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
 			}
 			require.Equal(t, 2, acknowledged)
-			require.Equal(t, []int64{last - 1, last}, values[int64](s, "SELECT number FROM ends ORDER BY number"))
-			require.EqualValues(t, last, value[int64](s, "SELECT gapless.last_gapless('a')"))
+			require.Equal(t, []int64{last - 1, last}, sqltest.Values[int64](s, "SELECT number FROM ends ORDER BY number"))
+			require.EqualValues(t, last, *sqltest.Value[int64](s, "SELECT gapless.last_gapless('a')"))
 			requireOrdered(s)
 		})
 	}
@@ -83,25 +84,25 @@ func TestPastTheLastNumberAllAreRefusedAndNothingIsLost(t *testing.T) {
 // TestABatchThatPassesTheLastNumberTakesNone asks for more than there are, up to the most that can be asked for.
 func TestABatchThatPassesTheLastNumberTakesNone(t *testing.T) {
 	t.Parallel()
-	s := connect(t, pgtest.New(t).URL)
-	s.do("SELECT gapless.adopt_gapless('a', 9223372036854775804)")
+	s := sqltest.ConnectTo(t, pgtest.New(t).URL)
+	s.Do("SELECT gapless.adopt_gapless('a', 9223372036854775804)")
 	for _, size := range []int64{4, 1 << 62, last} {
-		s.refuse("2200H", "SELECT count(*) FROM gapless.next_gapless_batch('a', $1)", size)
+		s.Refuse("2200H", "SELECT count(*) FROM gapless.next_gapless_batch('a', $1)", size)
 	}
-	require.Equal(t, []int64{last - 2, last - 1, last}, values[int64](s, "SELECT * FROM gapless.next_gapless_batch('a', 3)"))
-	s.refuse("2200H", "SELECT gapless.next_gapless('a')")
-	s.refuse("2200H", "SELECT gapless.next_gapless_batch('a', 1)")
-	require.EqualValues(t, last, value[int64](s, "SELECT gapless.last_gapless('a')"))
-	require.Empty(t, values[string](s, sound.Unexplained))
+	require.Equal(t, []int64{last - 2, last - 1, last}, sqltest.Values[int64](s, "SELECT * FROM gapless.next_gapless_batch('a', 3)"))
+	s.Refuse("2200H", "SELECT gapless.next_gapless('a')")
+	s.Refuse("2200H", "SELECT gapless.next_gapless_batch('a', 1)")
+	require.EqualValues(t, last, *sqltest.Value[int64](s, "SELECT gapless.last_gapless('a')"))
+	require.Empty(t, sqltest.Texts(s, sound.Unexplained))
 }
 
 // requireOrdered waits until all is at rest, and checks the order of commits and the audit. The server has to keep the times of
 // commits.
-func requireOrdered(s session) {
-	s.t.Helper()
-	s.await(busy)
-	require.Empty(s.t, values[string](s, sound.Disordered))
-	require.Empty(s.t, values[string](s, sound.Unexplained))
+func requireOrdered(s sqltest.Session) {
+	s.T.Helper()
+	s.Await(busy)
+	require.Empty(s.T, sqltest.Texts(s, sound.Disordered))
+	require.Empty(s.T, sqltest.Texts(s, sound.Unexplained))
 }
 
 // TestAHugeBatchIsTakenWholeOrNotAtAll takes a million numbers, or ten with more rounds, with hardly any memory, is cancelled in the middle of as many,
@@ -113,8 +114,8 @@ func TestAHugeBatchIsTakenWholeOrNotAtAll(t *testing.T) {
 		size = 10_000_000
 	}
 	database := newServer(t, nil).NewDatabase(t)
-	s, other := connect(t, database.URL), connect(t, database.URL)
-	s.do("SET work_mem = '64kB'")
+	s, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	s.Do("SET work_mem = '64kB'")
 	var next int64 = 1
 	for range *rounds {
 		// Cancelled.
@@ -123,33 +124,33 @@ func TestAHugeBatchIsTakenWholeOrNotAtAll(t *testing.T) {
 			_, err := s.Exec(t.Context(), "SELECT count(*) FROM gapless.next_gapless_batch('huge', $1)", size)
 			started <- err
 		}()
-		other.await("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%huge%' AND state = 'active'", int64(s.PgConn().PID()))
+		other.Await("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND query LIKE '%huge%' AND state = 'active'", int64(s.PID()))
 		require.Equal(t, "57014", codeOf(<-started))
 
 		// Larger than what temporary files may be.
-		s.do("SET temp_file_limit = '10MB'")
-		s.refuse("53400", "SELECT count(*) FROM gapless.next_gapless_batch('huge', $1)", int64(1)<<61)
-		s.do("RESET temp_file_limit")
-		require.Equal(t, next, value[int64](other, "SELECT gapless.peek_gapless('huge')"), "neither has taken a number")
+		s.Do("SET temp_file_limit = '10MB'")
+		s.Refuse("53400", "SELECT count(*) FROM gapless.next_gapless_batch('huge', $1)", int64(1)<<61)
+		s.Do("RESET temp_file_limit")
+		require.Equal(t, next, *sqltest.Value[int64](other, "SELECT gapless.peek_gapless('huge')"), "neither has taken a number")
 
 		// Rolled back to a savepoint, and taken.
-		s.do("BEGIN; SAVEPOINT before")
-		s.do("SELECT count(*) FROM gapless.next_gapless_batch('huge', $1)", size)
-		s.do("ROLLBACK TO before")
+		s.Do("BEGIN; SAVEPOINT before")
+		s.Do("SELECT count(*) FROM gapless.next_gapless_batch('huge', $1)", size)
+		s.Do("ROLLBACK TO before")
 		var count, least, most, distance int64
 		require.NoError(t, s.QueryRow(t.Context(), `SELECT count(*), min(n), max(n), sum(abs(n - i))::bigint
 			FROM gapless.next_gapless_batch('huge', $1) WITH ORDINALITY AS b (n, i)`, size,
 		).Scan(&count, &least, &most, &distance))
-		s.do("COMMIT")
+		s.Do("COMMIT")
 		require.Equal(t, []int64{size, next, next + size - 1}, []int64{count, least, most})
 		require.Equal(t, (next-1)*size, distance, "they come in their order")
 		next += size
-		require.Equal(t, next, value[int64](other, "SELECT gapless.next_gapless('huge')"))
+		require.Equal(t, next, *sqltest.Value[int64](other, "SELECT gapless.next_gapless('huge')"))
 		next++
 	}
-	other.await("SELECT temp_bytes > 10000000 FROM pg_stat_database WHERE datname = current_database()")
-	require.EqualValues(t, 2**rounds, value[int64](other, "SELECT count(*) FROM gapless.journal"), "a row for each call that was not undone")
-	require.Empty(t, values[string](other, sound.Broken))
+	other.Await("SELECT temp_bytes > 10000000 FROM pg_stat_database WHERE datname = current_database()")
+	require.EqualValues(t, 2**rounds, *sqltest.Value[int64](other, "SELECT count(*) FROM gapless.journal"), "a row for each call that was not undone")
+	require.Empty(t, sqltest.Texts(other, sound.Broken))
 	requireOrdered(other)
 }
 
@@ -162,25 +163,25 @@ func TestAHugeInsertIsNumberedWholeOrNotAtAll(t *testing.T) {
 		t.Run("at commit "+kind, func(t *testing.T) {
 			t.Parallel()
 			database := server.NewDatabase(t)
-			s, other := connect(t, database.URL), connect(t, database.URL)
-			s.do("CREATE TABLE many (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
-			s.do("SELECT gapless.attach_gapless('many', 'number', name => $$ 'many' $$, at_commit => " + kind + ")")
-			s.do("SET work_mem = '64kB'")
+			s, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			s.Do("CREATE TABLE many (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+			s.Do("SELECT gapless.attach_gapless('many', 'number', name => $$ 'many' $$, at_commit => " + kind + ")")
+			s.Do("SET work_mem = '64kB'")
 			insert := "INSERT INTO many (number) SELECT NULL FROM generate_series(1, 20000)"
 			for range *rounds {
-				before := value[int64](other, "SELECT coalesce(gapless.last_gapless('many'), 0)")
+				before := *sqltest.Value[int64](other, "SELECT coalesce(gapless.last_gapless('many'), 0)")
 				ended := make(chan error, 1)
 				go func() {
 					_, err := s.Exec(t.Context(), insert)
 					ended <- err
 				}()
-				other.await("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND query LIKE 'INSERT%' AND state = 'active'", int64(s.PgConn().PID()))
+				other.Await("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND query LIKE 'INSERT%' AND state = 'active'", int64(s.PID()))
 				require.Equal(t, "57014", codeOf(<-ended))
-				s.do(insert)
-				require.Equal(t, before+size, value[int64](other, "SELECT gapless.last_gapless('many')"))
+				s.Do(insert)
+				require.Equal(t, before+size, *sqltest.Value[int64](other, "SELECT gapless.last_gapless('many')"))
 			}
-			require.Equal(t, value[int64](other, "SELECT count(*) FROM many"), value[int64](other, "SELECT max(number) FROM many"))
-			require.Empty(t, values[string](other, sound.Broken))
+			require.Equal(t, *sqltest.Value[int64](other, "SELECT count(*) FROM many"), *sqltest.Value[int64](other, "SELECT max(number) FROM many"))
+			require.Empty(t, sqltest.Texts(other, sound.Broken))
 			requireOrdered(other)
 		})
 	}

@@ -9,9 +9,11 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 // TestDeadlocksOfSequencesAreRunAgain has every transaction take two or three of six sequences, in any order.
@@ -24,10 +26,8 @@ func TestDeadlocksOfSequencesAreRunAgain(t *testing.T) {
 		n := w.round(func() { w.awaitAgain(20) })
 		require.Zero(t, n.failed)
 	}
-	observer := connect(t, database.URL)
-	require.Eventually(t, func() bool { // idle sessions report what they counted after 10 s
-		return value[int64](observer, "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()") > 0
-	}, eventually, tick)
+	w.pool.Reset() // sessions report what they counted when they end, and after 10 s of rest
+	w.ask().Await("SELECT deadlocks > 0 FROM pg_stat_database WHERE datname = current_database()")
 }
 
 // TestAPreparedTransactionKeepsItsNumbersUntilItIsResolved leaves transactions behind that have been prepared, and hold all
@@ -46,13 +46,13 @@ func TestAPreparedTransactionKeepsItsNumbersUntilItIsResolved(t *testing.T) {
 					{"late", "late/0", 1}, {"late", "late/1", 3},
 				}}
 				prepare(w, o)
-				s := connect(t, database.URL)
-				s.await("SELECT count(*) > 0 FROM gapless.holders WHERE state = 'waits'")
-				s.do("SET lock_timeout = '20ms'")
-				s.refuse("55P03", "SELECT gapless.next_gapless('taken/0')")
-				s.refuse("55P03", "SELECT gapless.next_gapless('taken/1', nowait => true)")
-				s.refuse("55P03", "INSERT INTO early (sequence, order_key, attempt, place) VALUES ('early/0', '', 1, 1)")
-				s.refuse("55P03", "INSERT INTO late (sequence, order_key, attempt, place) VALUES ('late/0', '', 1, 1)")
+				s := sqltest.Connect(t, database)
+				s.Await("SELECT count(*) > 0 FROM gapless.holders WHERE state = 'waits'")
+				s.Do("SET lock_timeout = '20ms'")
+				s.Refuse("55P03", "SELECT gapless.next_gapless('taken/0')")
+				s.Refuse("55P03", "SELECT gapless.next_gapless('taken/1', nowait => true)")
+				s.Refuse("55P03", "INSERT INTO early (sequence, order_key, attempt, place) VALUES ('early/0', '', 1, 1)")
+				s.Refuse("55P03", "INSERT INTO late (sequence, order_key, attempt, place) VALUES ('late/0', '', 1, 1)")
 
 				if w.random.IntN(2) == 0 {
 					server.Kill(t)
@@ -61,13 +61,13 @@ func TestAPreparedTransactionKeepsItsNumbersUntilItIsResolved(t *testing.T) {
 				}
 				server.Start(t)
 
-				s = connect(t, database.URL)
-				s.await("SELECT count(*) > 0 FROM gapless.holders WHERE state = 'waits'")
-				s.await("SELECT count(*) > 0 FROM gapless.holders WHERE state = 'holds' AND prepared_as = $1", o.key)
+				s = sqltest.Connect(t, database)
+				s.Await("SELECT count(*) > 0 FROM gapless.holders WHERE state = 'waits'")
+				s.Await("SELECT count(*) > 0 FROM gapless.holders WHERE state = 'holds' AND prepared_as = $1", o.key)
 				if commits {
-					s.do("COMMIT PREPARED '" + o.key + "'")
+					s.Do("COMMIT PREPARED '" + o.key + "'")
 				} else {
-					s.do("ROLLBACK PREPARED '" + o.key + "'")
+					s.Do("ROLLBACK PREPARED '" + o.key + "'")
 					o.err, o.rollsBack = errMine, true
 				}
 				w.remember(o)
@@ -104,14 +104,24 @@ func TestFiveHundredConnectionsCommitOneAfterTheOther(t *testing.T) {
 	server := newServer(t, map[string]string{"max_connections": "550", "shared_buffers": "64MB"})
 	database := server.NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
-	pool := database.Pool(t, hostilePath, func(config *pgxpool.Config) { config.MaxConns = many })
-	w.ways = []inTx{oneByOne(pool)}
-	w.admit(many, newSeed(t))
-	observer := connect(t, database.URL)
-	for range *rounds {
-		w.round(func() {
-			observer.await("SELECT count(*) >= $1 FROM pg_stat_activity WHERE datname = current_database()", many)
-			w.await(many / 5)
+	pool := database.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) { config.MaxConns = many })
+	w.ways = []sqltest.InTx{oneByOne(pool)}
+	w.admit(many, sqltest.NewSeed(t))
+	// All are there before the first of them commits.
+	var connecting errgroup.Group
+	connections := make([]*pgxpool.Conn, many)
+	for i := range connections {
+		connecting.Go(func() (err error) {
+			connections[i], err = pool.Acquire(t.Context())
+			return err
 		})
+	}
+	require.NoError(t, connecting.Wait())
+	require.GreaterOrEqual(t, w.ask().Number("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"), int64(many))
+	for _, connection := range connections {
+		connection.Release()
+	}
+	for range *rounds {
+		w.round(func() { w.await(many / 5) })
 	}
 }

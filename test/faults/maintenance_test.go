@@ -8,7 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 // TestMaintenanceFailsNobody rebuilds tables and indexes under the callers, and replaces functions and changes a table as a new
@@ -18,6 +21,9 @@ func TestMaintenanceFailsNobody(t *testing.T) {
 	server := newServer(t, nil)
 	database := server.NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
+	admin := sqltest.Connect(t, database)
+	stop := w.open()
+	w.await(1)
 	for _, statement := range []string{
 		"REINDEX TABLE CONCURRENTLY gapless.journal",
 		"REINDEX TABLE CONCURRENTLY gapless.sequence",
@@ -33,29 +39,28 @@ func TestMaintenanceFailsNobody(t *testing.T) {
 		replaceFunctions(t),
 	} {
 		name, _, _ := strings.Cut(statement, "\n")
-		passed := t.Run(name, func(t *testing.T) {
-			admin := connect(t, database.URL)
-			before := w.told.Load()
-			w.t = t
-			n := w.round(func() {
-				for done := 0; done < *rounds; {
-					// Without CONCURRENTLY it locks one thing after the other, and can be the victim of a deadlock itself.
-					_, err := admin.Exec(t.Context(), statement)
-					if codeOf(err) != "40P01" {
-						require.NoError(t, err)
-						done++
-					}
-					w.await(1 + w.random.IntN(20))
+		w.fault(t, name, func() {
+			told := w.told.Load()
+			for done := 0; done < *rounds; {
+				// Without CONCURRENTLY it locks one thing after the other, and can be the victim of a deadlock itself.
+				_, err := admin.Exec(w.t.Context(), statement)
+				if codeOf(err) != "40P01" {
+					require.NoError(w.t, err)
+					done++
 				}
-			})
-			require.Zero(t, n.failed)
-			require.Greater(t, w.told.Load(), before)
-			require.Empty(t, values[string](admin, `SELECT i.indexrelid::regclass::text FROM pg_index AS i WHERE NOT i.indisvalid`))
+				w.await(1 + w.random.IntN(20))
+			}
+			require.Zero(w.t, w.refused.Load())
+			require.Greater(w.t, w.told.Load(), told)
+			rows, _ := admin.Query(w.t.Context(), "SELECT i.indexrelid::regclass::text FROM pg_index AS i WHERE NOT i.indisvalid")
+			invalid, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			require.NoError(w.t, err)
+			require.Empty(w.t, invalid)
 		})
-		if !passed {
-			return // its callers may still be inside
-		}
 	}
+	stop()
+	require.Positive(t, w.observer.Looks(), "nobody looked while callers committed")
+	require.Zero(t, w.check().failed)
 }
 
 // replaceFunctions is one transaction with all of the functions, and what comes with each.
@@ -82,20 +87,20 @@ func TestAutovacuumAgainstWraparoundFailsNobody(t *testing.T) {
 	})
 	database := server.NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
-	s, burner := connect(t, database.URL), connect(t, database.URL)
-	burner.do("SET synchronous_commit = off")
+	s, burner := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	burner.Do("SET synchronous_commit = off")
 	for range *rounds {
 		n := w.round(func() {
-			horizon := value[int64](s, "SELECT txid_current()")
-			burner.do("DO $$ BEGIN FOR i IN 1 .. 120000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")
+			horizon := *sqltest.Value[int64](s, "SELECT txid_current()")
+			burner.Do("DO $$ BEGIN FOR i IN 1 .. 120000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")
 			w.await(50)
 			// No row of before is left to be frozen: relfrozenxid is past what was current then.
-			s.await(`SELECT bool_and(age(c.relfrozenxid) < txid_current() - $1) FROM pg_class AS c
+			s.Await(`SELECT bool_and(age(c.relfrozenxid) < txid_current() - $1) FROM pg_class AS c
 				WHERE c.oid IN ('gapless.journal'::regclass, 'gapless.sequence'::regclass)`, horizon)
 		})
 		require.Zero(t, n.failed)
 	}
 	require.Eventually(t, func() bool { // it reports when it has ended
-		return value[int64](s, "SELECT autovacuum_count FROM pg_stat_all_tables WHERE relid = 'gapless.journal'::regclass") > 0
-	}, eventually, tick)
+		return *sqltest.Value[int64](s, "SELECT autovacuum_count FROM pg_stat_all_tables WHERE relid = 'gapless.journal'::regclass") > 0
+	}, sqltest.Eventually, sqltest.Tick)
 }

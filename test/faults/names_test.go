@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 var names = flag.Int("names", 10_000, "how many sequences are made beside those of others; more than that also have a name of 1 GB refused")
@@ -25,8 +26,8 @@ var names = flag.Int("names", 10_000, "how many sequences are made beside those 
 func TestManyNamesCostNobodyElseANumber(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	s := connect(t, database.URL)
-	s.do("SET plan_cache_mode = force_custom_plan") // a plan that is kept reads no catalog, and which are kept depends on how many names there are
+	s := sqltest.Connect(t, database)
+	s.Do("SET plan_cache_mode = force_custom_plan") // a plan that is kept reads no catalog, and which are kept depends on how many names there are
 	took := func(what string, since time.Time) { t.Logf("%s: %v", what, time.Since(since).Round(time.Millisecond)) }
 	calls := []string{
 		"SELECT gapless.next_gapless('invoice')",
@@ -41,8 +42,8 @@ func TestManyNamesCostNobodyElseANumber(t *testing.T) {
 		"SELECT * FROM gapless.sequences WHERE name = 'invoice'",
 	}
 	const few, together = 1000, 20_000 // how many are there before, and are made in a transaction
-	s.do("SELECT gapless.next_gapless('invoice')")
-	s.do("SELECT count(gapless.next_gapless('name ' || i)) FROM generate_series(1, $1::integer) AS i", few)
+	s.Do("SELECT gapless.next_gapless('invoice')")
+	s.Do("SELECT count(gapless.next_gapless('name ' || i)) FROM generate_series(1, $1::integer) AS i", few)
 	before := map[string]int{}
 	for _, call := range calls {
 		before[call] = buffers(s, call)
@@ -52,7 +53,7 @@ func TestManyNamesCostNobodyElseANumber(t *testing.T) {
 	errs := make([]error, 2)
 	var all sync.WaitGroup
 	for i := range errs {
-		maker := connect(t, database.URL)
+		maker := sqltest.Connect(t, database)
 		all.Go(func() {
 			for from := few + 1 + i*together; from <= *names && errs[i] == nil; from += len(errs) * together {
 				_, errs[i] = maker.Exec(t.Context(), "SELECT count(gapless.next_gapless('name ' || i)) FROM generate_series($1::integer, $2::integer) AS i",
@@ -65,7 +66,7 @@ func TestManyNamesCostNobodyElseANumber(t *testing.T) {
 		require.NoError(t, err)
 	}
 	took(fmt.Sprintf("%d names", *names), begun)
-	t.Log(value[string](s, "SELECT pg_size_pretty(pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.journal'))"))
+	t.Log(*sqltest.Value[string](s, "SELECT pg_size_pretty(pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.journal'))"))
 
 	for _, call := range calls {
 		now := buffers(s, call)
@@ -81,39 +82,39 @@ func TestManyNamesCostNobodyElseANumber(t *testing.T) {
 	} {
 		begun := time.Now()
 		query = strings.ReplaceAll(query, "$1", strconv.Itoa(*names))
-		require.Equal(t, want, value[int](s, query), query)
+		require.Equal(t, want, *sqltest.Value[int](s, query), query)
 		took(query, begun)
 	}
 
 	begun = time.Now()
 	const deleted = `SELECT count(*) FROM (SELECT s.name FROM gapless.sequences AS s WHERE s.name LIKE 'name %7' OFFSET 0) AS s WHERE gapless.delete_gapless(s.name)`
-	require.Equal(t, *names/10, value[int](s, deleted))
+	require.Equal(t, *names/10, *sqltest.Value[int](s, deleted))
 	took("a tenth deleted", begun)
-	require.Equal(t, *names-*names/10+1, value[int](s, "SELECT count(*) FROM gapless.sequence"))
-	require.Equal(t, 2, value[int](s, "SELECT gapless.next_gapless('invoice')"))
-	require.Equal(t, 1, value[int](s, "SELECT gapless.next_gapless('name 7')"))
-	s.await(busy)
+	require.Equal(t, *names-*names/10+1, *sqltest.Value[int](s, "SELECT count(*) FROM gapless.sequence"))
+	require.Equal(t, 2, *sqltest.Value[int](s, "SELECT gapless.next_gapless('invoice')"))
+	require.Equal(t, 1, *sqltest.Value[int](s, "SELECT gapless.next_gapless('name 7')"))
+	s.Await(busy)
 }
 
 // buffers is how many a call reads at least, of some, in transactions that are rolled back.
-func buffers(s session, call string) (least int) {
-	s.t.Helper()
+func buffers(s sqltest.Session, call string) (least int) {
+	s.T.Helper()
 	for i := range 8 {
-		s.do("BEGIN")
-		content := value[[]byte](s, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+call)
-		s.do("ROLLBACK")
+		s.Do("BEGIN")
+		content := *sqltest.Value[[]byte](s, "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) "+call)
+		s.Do("ROLLBACK")
 		var plans []struct {
 			Plan struct {
 				Hit  int `json:"Shared Hit Blocks"`
 				Read int `json:"Shared Read Blocks"`
 			}
 		}
-		require.NoError(s.t, json.Unmarshal(content, &plans))
+		require.NoError(s.T, json.Unmarshal(content, &plans))
 		if now := plans[0].Plan.Hit + plans[0].Plan.Read; i == 0 || now < least {
 			least = now
 		}
 	}
-	require.Positive(s.t, least, call)
+	require.Positive(s.T, least, call)
 	return least
 }
 
@@ -124,7 +125,7 @@ func TestANameOfAGigabyteIsRefused(t *testing.T) {
 	if *names > 10_000 {
 		size = 1_000_000_000
 	}
-	s := connect(t, pgtest.New(t).URL)
+	s := sqltest.ConnectTo(t, pgtest.New(t).URL)
 	for _, call := range []string{"next_gapless(~)", "next_gapless_batch(~, 2)", "last_gapless(~)", "delete_gapless(~)", "delete_gapless(~, true)"} {
 		begun := time.Now()
 		call = strings.ReplaceAll(call, "~", fmt.Sprintf("repeat(repeat('x', 1000), %d)", size/1000))
@@ -136,5 +137,5 @@ func TestANameOfAGigabyteIsRefused(t *testing.T) {
 		require.Less(t, len(pgErr.Detail)+len(pgErr.Hint)+len(pgErr.Where)+len(pgErr.InternalQuery), 1000, "%+v", pgErr)
 		t.Logf("%s: %v", call, time.Since(begun).Round(time.Millisecond))
 	}
-	require.Zero(t, value[int](s, "SELECT count(*) FROM gapless.sequence"))
+	require.Zero(t, *sqltest.Value[int](s, "SELECT count(*) FROM gapless.sequence"))
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 // verdicts, of which a short run takes one for each way to commit. After the last three, one end does not notice.
@@ -81,10 +82,7 @@ func cutAtEachMessage(t *testing.T, database *pgtest.Database, grouped, together
 	w.allowed = outage
 	through := *database
 	through.URL = proxy.URL()
-	stride := 1
-	if *rounds == 1 {
-		stride = 3 // some of them, from a random one on
-	}
+	stride := size(6, 1) // some of them, from a random one on; or with more -rounds all
 	var hit, survived int
 	for _, server := range []bool{false, true} {
 		for at, reached := 1+w.random.IntN(stride), true; reached; at += stride {
@@ -95,7 +93,7 @@ func cutAtEachMessage(t *testing.T, database *pgtest.Database, grouped, together
 			o := &order{key: name, together: together, savepoint: true, steps: []step{
 				{"early", "early/0", 1}, {"taken", "taken/0", 1}, {"late", "late/0", 1},
 			}}
-			w.onOnePool(through, grouped, func(ctx context.Context, way inTx) {
+			w.onOnePool(through, grouped, func(ctx context.Context, way sqltest.InTx) {
 				w.run(ctx, o, way)
 				require.NoError(t, ctx.Err(), "%s: it took too long: %v", name, o.err)
 			})
@@ -124,13 +122,13 @@ func cutAtEachMessage(t *testing.T, database *pgtest.Database, grouped, together
 }
 
 // onOnePool gives use a way to commit over connections that nobody had before and nobody has after, if it gets any.
-func (w *workload) onOnePool(database pgtest.Database, grouped bool, use func(ctx context.Context, way inTx)) {
+func (w *workload) onOnePool(database pgtest.Database, grouped bool, use func(ctx context.Context, way sqltest.InTx)) {
 	w.t.Helper()
-	ctx, cancel := context.WithTimeout(w.t.Context(), eventually)
+	ctx, cancel := context.WithTimeout(w.t.Context(), sqltest.Eventually)
 	defer cancel()
 	config, err := pgxpool.ParseConfig(database.URL)
 	require.NoError(w.t, err)
-	hostilePath(config)
+	sqltest.HostilePath(config)
 	config.MaxConns = 2
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	require.NoError(w.t, err)

@@ -18,6 +18,7 @@ import (
 
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 // TestAServerRecoveredToAPointOfTimeHasEveryNumberUpToThere takes the backup while callers commit, has the server killed after it and
@@ -40,15 +41,12 @@ func recoverTo(t *testing.T, byName bool) {
 	primary := newServer(t, map[string]string{
 		"archive_mode": "on", "archive_command": archiveTo(archive),
 	})
-	if !primary.CanHaveStandby() {
-		t.Log("there is no pg_basebackup here")
-		return
-	}
+	sqltest.WantStandby(t, primary)
 	database := primary.NewDatabase(t)
 	proxy := pgproxy.New(t, database.URL)
 	w := newWorkload(t, database, proxy.URL())
 	w.allowed, w.mayNotSay = outage, true
-	s := connect(t, database.URL)
+	s := sqltest.Connect(t, database)
 	backup := filepath.Join(archive, "backup")
 	var target, sequence string
 	var newest int64
@@ -60,42 +58,42 @@ func recoverTo(t *testing.T, byName bool) {
 		w.await(1 + w.random.IntN(50))
 		primary.Kill(t)
 		primary.Start(t)
-		s = connect(t, database.URL)
+		s = sqltest.Connect(t, database)
 		w.await(1 + w.random.IntN(50))
 		w.forget()
 		if byName {
-			s.do("SELECT pg_create_restore_point('here')")
+			s.Do("SELECT pg_create_restore_point('here')")
 			target = "recovery_target_name = 'here'"
 			return
 		}
 		var txid int64 // of a transaction that begins now
-		since := value[int64](s, "SELECT txid_snapshot_xmax(txid_current_snapshot())")
+		since := *sqltest.Value[int64](s, "SELECT txid_snapshot_xmax(txid_current_snapshot())")
 		require.Eventually(t, func() bool {
 			return s.QueryRow(t.Context(), `SELECT a.name, max(a.last_value), a.txid FROM gapless.journal AS a
 				WHERE a.txid >= $1 GROUP BY a.name, a.txid ORDER BY a.txid, a.name LIMIT 1`, since).Scan(&sequence, &newest, &txid) == nil
-		}, eventually, tick)
+		}, sqltest.Eventually, sqltest.Tick)
 		target = fmt.Sprintf("recovery_target_xid = '%d'", txid)
 	})
-	s.await("SELECT last_archived_wal >= $1 FROM pg_stat_archiver", value[string](s, "SELECT pg_walfile_name(pg_switch_wal())"))
+	s.Await("SELECT last_archived_wal >= $1 FROM pg_stat_archiver", *sqltest.Value[string](s, "SELECT pg_walfile_name(pg_switch_wal())"))
 	primary.Kill(t)
 
 	recovered := newServer(t, nil)
 	putData(t, recovered, backup, "restore_command = 'cp "+archive+"/%f %p'\nrecovery_target_action = 'promote'\n"+target+"\n",
 		"recovery.signal")
 	w.database = recovered.Replica(t, database)
-	s = connect(t, w.database.URL)
-	s.await("SELECT NOT pg_is_in_recovery()")
+	s = sqltest.Connect(t, w.database)
+	s.Await("SELECT NOT pg_is_in_recovery()")
 	n := w.check()
 	require.Positive(t, n.gone, "it has what came after, too")
 	if !byName {
-		require.Equal(t, newest, value[int64](s, "SELECT gapless.last_gapless($1)", sequence))
+		require.Equal(t, newest, *sqltest.Value[int64](s, "SELECT gapless.last_gapless($1)", sequence))
 	}
 
 	// It goes on from there, and issues the numbers that are gone again.
 	w.keep()
 	w.recent = nil
-	pool := w.database.Pool(t, hostilePath)
-	w.ways = []inTx{oneByOne(pool), inGroups(t, pool)}
+	pool := w.database.Pool(t, sqltest.HostilePath)
+	w.ways = []sqltest.InTx{oneByOne(pool), inGroups(t, pool)}
 	refused := w.refused.Load()
 	w.round(func() { w.await(100) })
 	require.Equal(t, refused, w.refused.Load())
@@ -112,10 +110,7 @@ func archiveTo(folder string) string {
 func TestFailOversAmongOtherFaults(t *testing.T) {
 	t.Parallel()
 	primary := newServer(t, nil)
-	if !primary.CanHaveStandby() {
-		t.Log("there is no pg_basebackup here")
-		return
-	}
+	sqltest.WantStandby(t, primary)
 	database := primary.NewDatabase(t)
 	proxy := pgproxy.New(t, database.URL)
 	w := newWorkload(t, database, proxy.URL(), impatient...)
@@ -141,14 +136,14 @@ func TestFailOversAmongOtherFaults(t *testing.T) {
 				if !synchronous {
 					w.forget()
 				}
-				s := connect(t, w.database.URL)
-				s.await("SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= $1::text::pg_lsn", value[string](s, "SELECT pg_current_wal_lsn()::text"))
-				onStandby := connect(t, standby.URL())
-				onStandby.do("ALTER SYSTEM SET primary_conninfo = ''")
-				onStandby.do("SELECT pg_reload_conf()")
-				s.await("SELECT count(*) = 0 FROM pg_stat_replication")
+				s := sqltest.Connect(t, w.database)
+				s.Await("SELECT count(*) > 0 FROM pg_stat_replication WHERE replay_lsn >= $1::text::pg_lsn", *sqltest.Value[string](s, "SELECT pg_current_wal_lsn()::text"))
+				onStandby := sqltest.ConnectTo(t, standby.URL())
+				onStandby.Do("ALTER SYSTEM SET primary_conninfo = ''")
+				onStandby.Do("SELECT pg_reload_conf()")
+				s.Await("SELECT count(*) = 0 FROM pg_stat_replication")
 				if synchronous {
-					s.await("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'") // nobody is acknowledged
+					s.Await("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'") // nobody is acknowledged
 				} else {
 					w.await(50) // only the primary has these
 				}
@@ -182,7 +177,7 @@ func sharedFolder(t *testing.T) string {
 // dataOf is a server's data directory, and whose it is.
 func dataOf(t *testing.T, server *pgtest.OwnServer) (dir string, uid, gid int) {
 	t.Helper()
-	dir = value[string](connect(t, server.URL()), "SHOW data_directory")
+	dir = *sqltest.Value[string](sqltest.ConnectTo(t, server.URL()), "SHOW data_directory")
 	info, err := os.Stat(dir)
 	require.NoError(t, err)
 	owner := info.Sys().(*syscall.Stat_t)

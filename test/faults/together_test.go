@@ -16,6 +16,7 @@ import (
 
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 // TestFaultsTogether strikes in any order, in a long run each way at least once, while connections break at any message, timeouts
@@ -32,9 +33,7 @@ func TestFaultsTogether(t *testing.T) {
 // TestFaultsOfTheHostTogether has disks fill up, clocks jump and memory come to an end. It is not parallel, as newClock says, and its
 // callers are patient: libfaketime allocates memory in the handler of a timeout's signal, which can end the process.
 func TestFaultsOfTheHostTogether(t *testing.T) {
-	if !onHost(t) {
-		return
-	}
+	wantHost(t)
 	data, wal := smallDisk(t, "32m"), smallDisk(t, smallWAL)
 	setClock := newClock(t)
 	server := pgtest.NewServer(t, pgtest.WithSettings(togetherSettings)) // the times of commits would tell nothing
@@ -90,7 +89,7 @@ func together(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database,
 	t.Helper()
 	proxy := pgproxy.New(t, database.URL)
 	w := newWorkload(t, database, proxy.URL(), timeouts...)
-	connect(t, database.URL).do("SELECT gapless.adopt_gapless($1, $2)", exhausted, int64(last))
+	sqltest.Connect(t, database).Do("SELECT gapless.adopt_gapless($1, $2)", exhausted, int64(last))
 	w.thinks, w.allowed, w.mayNotSay, w.exhausts = 40*time.Millisecond, allowed, true, true
 	prepared := &leftPrepared{w: w}
 	strikes := append(strikesOn(w, prepared), strike{"every connection is cut", proxy.CutAll})
@@ -125,7 +124,7 @@ func together(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database,
 		})
 	}
 	require.Positive(t, w.refused.Load())
-	connect(t, database.URL).refuse("2200H", "SELECT gapless.next_gapless($1)", exhausted)
+	sqltest.Connect(t, database).Refuse("2200H", "SELECT gapless.next_gapless($1)", exhausted)
 }
 
 // impatient are the timeouts of the callers, and impatience is what they, outages and deadlocks give.
@@ -147,7 +146,7 @@ func strikesOnTheServer(w *workload, server *pgtest.OwnServer, prepared *leftPre
 		{"immediate shutdown", func() { server.StopImmediate(t); server.Start(t) }},
 		{"fast shutdown", func() { server.Stop(t); server.Start(t) }},
 		{"kill -9 of a backend", func() { killOne(w) }},
-		{"450 callers more", func() { prepared.resolve(); crowd(w, 450) }},
+		{"many callers more", func() { prepared.resolve(); crowd(w, size(60, 450)) }},
 	}
 }
 
@@ -156,14 +155,13 @@ func strikesOfTheServer(w *workload, server *pgtest.OwnServer, prepared *leftPre
 	t := w.t
 	admin := func(statements ...string) func() {
 		return func() {
-			s := connect(t, w.database.URL)
+			s := w.ask()
 			for _, statement := range statements {
 				_, err := s.Exec(t.Context(), statement)
 				if codeOf(err) != "40P01" { // see TestMaintenanceFailsNobody
 					require.NoError(t, err, statement)
 				}
 			}
-			require.NoError(t, s.Close(t.Context()))
 		}
 	}
 	exclusive := func(statement string) func() {
@@ -197,7 +195,7 @@ func killOne(w *workload) {
 // crowd has so many callers more place one order each, all at once.
 func crowd(w *workload, many int) {
 	w.t.Helper()
-	pool := w.database.Pool(w.t, hostilePath, func(config *pgxpool.Config) { config.MaxConns = int32(many) })
+	pool := w.database.Pool(w.t, sqltest.HostilePath, func(config *pgxpool.Config) { config.MaxConns = int32(many) })
 	var inside sync.WaitGroup
 	for range many {
 		w.crowds++
@@ -243,10 +241,10 @@ func restoreDump(w *workload, server *pgtest.OwnServer, dump string) {
 	cmd.Stdin = &written
 	output, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", output)
-	s := connect(t, into.URL)
+	s := sqltest.Connect(t, into)
 	requireSound(s)
 	require.NotEmpty(t, acknowledged)
-	require.Empty(t, values[string](s, "SELECT unnest($1::text[]) EXCEPT SELECT order_key FROM numbered", acknowledged), "they were acknowledged before, and are missing")
+	require.Empty(t, sqltest.Texts(s, "SELECT unnest($1::text[]) EXCEPT SELECT order_key FROM numbered", acknowledged), "they were acknowledged before, and are missing")
 	require.NoError(t, s.Close(t.Context()))
 	require.NoError(t, into.Drop(t.Context()))
 }
@@ -276,14 +274,13 @@ func (p *leftPrepared) resolve() {
 		return
 	}
 	p.left = nil
-	s := connect(p.w.t, p.w.database.URL)
+	s := p.w.ask()
 	if p.w.random.IntN(2) == 0 {
-		s.do("COMMIT PREPARED '" + o.key + "'")
+		s.Do("COMMIT PREPARED '" + o.key + "'")
 	} else {
-		s.do("ROLLBACK PREPARED '" + o.key + "'")
+		s.Do("ROLLBACK PREPARED '" + o.key + "'")
 		o.err, o.rollsBack = errMine, true
 	}
-	require.NoError(p.w.t, s.Close(p.w.t.Context()))
 	p.w.remember(o)
 }
 
@@ -310,5 +307,5 @@ func awaitServer(t *testing.T, url string) {
 			conn.Close(t.Context())
 		}
 		return err == nil
-	}, eventually, tick)
+	}, sqltest.Eventually, 10*sqltest.Tick) // an attempt is a process
 }

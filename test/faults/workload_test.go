@@ -21,10 +21,8 @@ import (
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sound"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
-
-// inTx is InTx, the package's or a group committer's.
-type inTx func(ctx context.Context, fn func(tx pgx.Tx) error, opts ...gapless.TxOption) error
 
 // workload has callers who each place one order after the other, and remembers what they were told. An order is a transaction
 // that writes rows with numbers: taken by hand, of a column that numbers itself, and of one that does so at commit.
@@ -32,7 +30,8 @@ type workload struct {
 	t        *testing.T
 	random   *rand.Rand       // the test's own
 	database *pgtest.Database // to look at what is there, not by the way that fails
-	ways     []inTx           // the callers take them in turn
+	pool     *pgxpool.Pool
+	ways     []sqltest.InTx // the callers take them in turn
 	callers  []*caller
 
 	thinks    time.Duration                         // how long some callers keep their transaction waiting
@@ -42,6 +41,8 @@ type workload struct {
 	options   []gapless.TxOption
 	allowed   func(error) bool // what may go wrong for a caller
 	mayNotSay bool             // whether an outcome may stay unknown
+
+	session session
 
 	told, refused, again atomic.Int64
 	crowds               int // callers who came for one order
@@ -53,11 +54,17 @@ type workload struct {
 	recent     map[string]bool // acknowledged while forgetting
 }
 
+// session is one that asks how things are.
+type session struct {
+	sqltest.Session
+	of string // the database's URL
+}
+
 // caller decides by itself, and so the same with the same seed.
 type caller struct {
 	number, placed int
 	random         *rand.Rand
-	way            inTx
+	way            sqltest.InTx
 	orderly        bool // takes sequences in their order even where others do not
 }
 
@@ -90,10 +97,11 @@ var tables = []string{"early", "taken", "late"}
 // openShop makes the tables.
 func openShop(t *testing.T, database *pgtest.Database) {
 	t.Helper()
-	s := connect(t, database.URL)
+	s := sqltest.Connect(t, database)
+	defer s.Close(t.Context())
 	var all []string
 	for _, table := range tables {
-		s.do(`CREATE TABLE ` + table + ` (
+		s.Do(`CREATE TABLE ` + table + ` (
 			id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 			sequence  text   NOT NULL,
 			order_key text   NOT NULL,
@@ -105,23 +113,22 @@ func openShop(t *testing.T, database *pgtest.Database) {
 		)`)
 		all = append(all, "SELECT sequence, order_key, attempt, place, number, txid FROM "+table)
 	}
-	s.do("CREATE VIEW numbered AS " + strings.Join(all, " UNION ALL "))
-	s.do("SELECT gapless.attach_gapless('early', 'number', name => $$ NEW.sequence $$)")
-	s.do("SELECT gapless.attach_gapless('late', 'number', name => $$ NEW.sequence $$, at_commit => true)")
-	require.NoError(t, s.Close(t.Context()))
+	s.Do("CREATE VIEW numbered AS " + strings.Join(all, " UNION ALL "))
+	s.Do("SELECT gapless.attach_gapless('early', 'number', name => $$ NEW.sequence $$)")
+	s.Do("SELECT gapless.attach_gapless('late', 'number', name => $$ NEW.sequence $$, at_commit => true)")
 }
 
-// newWorkload has 16 callers, who commit one by one and in groups over 8 connections to that URL.
+// newWorkload has 8 callers, who commit one by one and in groups over 4 connections to that URL; twice as many in a run of several -rounds.
 func newWorkload(t *testing.T, database *pgtest.Database, url string, configure ...func(*pgxpool.Config)) *workload {
 	t.Helper()
 	openShop(t, database)
 	w := &workload{t: t, database: database, orders: map[string]*order{}}
-	w.admit(16, newSeed(t))
+	w.admit(size(8, 16), sqltest.NewSeed(t))
 	through := *database
 	through.URL = url
-	eight := func(config *pgxpool.Config) { config.MaxConns = 8 }
-	pool := through.Pool(t, append([]func(*pgxpool.Config){hostilePath, eight}, configure...)...)
-	w.ways = []inTx{oneByOne(pool), inGroups(t, pool)}
+	few := func(config *pgxpool.Config) { config.MaxConns = int32(size(4, 8)) }
+	w.pool = through.Pool(t, append([]func(*pgxpool.Config){sqltest.HostilePath, few}, configure...)...)
+	w.ways = []sqltest.InTx{oneByOne(w.pool), inGroups(t, w.pool)}
 	return w
 }
 
@@ -134,26 +141,23 @@ func (w *workload) admit(callers int, seed uint64) {
 	}
 }
 
-func oneByOne(pool *pgxpool.Pool) inTx {
+func oneByOne(pool *pgxpool.Pool) sqltest.InTx {
 	return func(ctx context.Context, fn func(tx pgx.Tx) error, opts ...gapless.TxOption) error {
 		return gapless.InTx(ctx, pool, fn, opts...)
 	}
 }
 
-func inGroups(t *testing.T, pool *pgxpool.Pool) inTx {
+func inGroups(t *testing.T, pool *pgxpool.Pool) sqltest.InTx {
 	t.Helper()
 	var committer *gapless.GroupCommitter
 	require.Eventually(t, func() (made bool) { // a timeout can hit the flusher's connection, too
 		var err error
 		committer, err = gapless.NewGroupCommitter(t.Context(), pool)
 		return err == nil
-	}, eventually, tick)
+	}, sqltest.Eventually, sqltest.Tick)
 	t.Cleanup(committer.Close)
 	return committer.InTx
 }
-
-// hostilePath makes unqualified names fail.
-func hostilePath(config *pgxpool.Config) { config.ConnConfig.RuntimeParams["search_path"] = "" }
 
 // setting is of all the workload's sessions.
 func setting(name, value string) func(*pgxpool.Config) {
@@ -300,7 +304,7 @@ func (w *workload) place(ctx context.Context, c *caller) *order {
 }
 
 // run does an order, and remembers what was told.
-func (w *workload) run(ctx context.Context, o *order, way inTx) {
+func (w *workload) run(ctx context.Context, o *order, way sqltest.InTx) {
 	o.err = way(ctx, func(tx pgx.Tx) error { return w.write(ctx, tx, o) }, w.options...)
 	if errors.Is(o.err, gapless.ErrCommitted) {
 		o.err = nil // and it was not told its last numbers
@@ -342,19 +346,20 @@ func (w *workload) keep() {
 
 // open lets the callers in, and an observer. stop has each of them finish the order that it is at.
 func (w *workload) open() (stop func()) {
+	ctx := w.t.Context()
 	var closing atomic.Bool
 	var inside sync.WaitGroup
 	for _, c := range w.callers {
 		inside.Go(func() {
-			for !closing.Load() && w.t.Context().Err() == nil {
-				if o := w.place(w.t.Context(), c); o.err != nil && !errors.Is(o.err, errMine) {
-					time.Sleep(5 * time.Millisecond) // as a caller would, who is told that something is wrong
+			for !closing.Load() && ctx.Err() == nil {
+				if o := w.place(ctx, c); o.err != nil && !errors.Is(o.err, errMine) {
+					time.Sleep(pause(o.err))
 				}
 			}
 		})
 	}
 	w.observer.Move(w.database.URL)
-	inside.Go(func() { w.observer.Watch(w.t.Context(), &closing) })
+	inside.Go(func() { w.observer.Watch(ctx, &closing) })
 	return func() {
 		w.t.Helper()
 		closing.Store(true)
@@ -362,12 +367,44 @@ func (w *workload) open() (stop func()) {
 		go func() { inside.Wait(); close(gone) }()
 		select {
 		case <-gone:
-		case <-time.After(2 * eventually):
-			w.t.Fatalf("callers wait for ever:\n%s", strings.Join(values[string](connect(w.t, w.database.URL), `
+		case <-time.After(2 * sqltest.Eventually):
+			w.t.Fatalf("callers wait for ever:\n%s", strings.Join(sqltest.Texts(w.ask(), `
 				SELECT concat_ws(' ', a.pid, a.state, a.wait_event_type, a.wait_event, pg_blocking_pids(a.pid), a.query)
 				FROM pg_stat_activity AS a WHERE a.datname = current_database()`), "\n"))
 		}
 	}
+}
+
+// pause is how long a caller waits who is told that something is wrong: longer where it gets no connection. A server that is starting
+// has a process for each attempt, which keeps it from that.
+func pause(err error) time.Duration {
+	var connect *pgconn.ConnectError
+	if errors.As(err, &connect) {
+		return rand.N(400 * time.Millisecond)
+	}
+	return 5 * time.Millisecond
+}
+
+// fault is a test of its own of one of several that a workload meets, one after the other. The rest are left out when it fails: its callers
+// may still be inside.
+func (w *workload) fault(t *testing.T, name string, test func()) {
+	t.Helper()
+	passed := t.Run(name, func(t *testing.T) {
+		w.t = t
+		test()
+	})
+	if w.t = t; !passed {
+		t.FailNow()
+	}
+}
+
+// ask returns a session with the server as it is now, which must be up.
+func (w *workload) ask() sqltest.Session {
+	w.t.Helper()
+	if w.session.Conn == nil || w.session.T != w.t || w.session.of != w.database.URL || w.session.Ping(w.t.Context()) != nil {
+		w.session = session{sqltest.Connect(w.t, w.database), w.database.URL}
+	}
+	return w.session.Session
 }
 
 // await blocks until so many more orders are acknowledged.
@@ -391,7 +428,7 @@ func (w *workload) awaitAgain(more int) {
 func awaitCount(w *workload, count *atomic.Int64, more int, message string) {
 	w.t.Helper()
 	enough := count.Load() + int64(more)
-	require.Eventually(w.t, func() bool { return count.Load() >= enough }, 2*eventually, tick, message)
+	require.Eventually(w.t, func() bool { return count.Load() >= enough }, 2*sqltest.Eventually, sqltest.Tick, message)
 }
 
 // round has something fail at a random moment, sees the callers go on, and checks what they were told. The observer may have been
@@ -399,12 +436,10 @@ func awaitCount(w *workload, count *atomic.Int64, more int, message string) {
 func (w *workload) round(fail func()) counted {
 	w.t.Helper()
 	stop := w.open()
-	w.await(1 + w.random.IntN(100))
+	w.await(1 + w.random.IntN(size(30, 100)))
 	fail()
-	w.await(50)
-	observer := connect(w.t, w.database.URL)
-	require.Empty(w.t, values[string](observer, sound.Prefix), "somebody saw a number, and not all before it")
-	require.NoError(w.t, observer.Close(w.t.Context()))
+	w.await(size(15, 50))
+	require.Empty(w.t, sqltest.Texts(w.ask(), sound.Prefix), "somebody saw a number, and not all before it")
 	stop()
 	require.Positive(w.t, w.observer.Looks(), "nobody looked while callers committed")
 	return w.check()
