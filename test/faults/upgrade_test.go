@@ -66,7 +66,7 @@ func TestAServerThatIsUpgradedGoesOn(t *testing.T) {
 		output, err := cmd.CombinedOutput()
 		require.NoError(t, err, "%s: %s", program, output)
 	}
-	options := []string{"--pgdata=" + upgraded, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"}
+	options := []string{"--pgdata=" + upgraded, "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync", "--wal-segsize=1"} // as pgtest makes clusters
 	if help, err := exec.CommandContext(t.Context(), filepath.Join(newer, "initdb"), "--help").Output(); err == nil && strings.Contains(string(help), withoutChecksums) {
 		options = append(options, withoutChecksums)
 	}
