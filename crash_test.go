@@ -377,10 +377,7 @@ func TestAFailOverLeavesNoHole(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			primary := pgtest.NewServer(t, keepTimes)
-			if !primary.CanHaveStandby() {
-				t.Log("there is no pg_basebackup here")
-				return
-			}
+			sqltest.WantStandby(t, primary)
 			database := primary.NewDatabase(t)
 			proxy := pgproxy.New(t, database.URL)
 			s := newShop(t, database, proxy.URL(), "one by one", "in groups")

@@ -187,7 +187,7 @@ func TestTheOperationsRecipesRun(t *testing.T) {
 					pg.RunDocumented(t, database, fence.statements(t))
 				case "sh":
 					if !shell.clients {
-						return // what follows is about what they did
+						t.Skip("there is no psql, pg_dump and pg_restore here, and what follows is about what they do: install PostgreSQL's client programs")
 					}
 					shell.run(fence.text, database.URL, empty.URL)
 				default:
@@ -582,10 +582,7 @@ func TestTheOperationsTimeoutsEndWhatIsInTheWay(t *testing.T) {
 func TestARecoveryToANamedMomentIssuesAgainWhatCameAfter(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.NewServer(t)
-	if !primary.CanHaveStandby() {
-		t.Log("there is no pg_basebackup here")
-		return
-	}
+	sqltest.WantStandby(t, primary)
 	settings := map[string]string{}
 	var moment []pg.Statement
 	for _, fence := range partNamed(t, recoveryPart).fences {
@@ -623,10 +620,7 @@ func TestARecoveryToANamedMomentIssuesAgainWhatCameAfter(t *testing.T) {
 func TestTheOperationsChecksAfterAFailOver(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.NewServer(t)
-	if !primary.CanHaveStandby() {
-		t.Log("there is no pg_basebackup here")
-		return
-	}
+	sqltest.WantStandby(t, primary)
 	standby := pgtest.NewStandby(t, primary)
 	primary.SetSynchronous(t, standby)
 	database := primary.NewDatabase(t)
@@ -656,10 +650,7 @@ func TestTheOperationsChecksAfterAFailOver(t *testing.T) {
 func TestAPreparedTransactionHoldsItsSequenceOnThePromotedStandby(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"max_prepared_transactions": "5"}))
-	if !primary.CanHaveStandby() {
-		t.Log("there is no pg_basebackup here")
-		return
-	}
+	sqltest.WantStandby(t, primary)
 	standby := pgtest.NewStandby(t, primary)
 	primary.SetSynchronous(t, standby)
 	database := primary.NewDatabase(t)
@@ -693,7 +684,7 @@ func TestDataAloneCannotBeRestoredIntoAnAttachedTable(t *testing.T) {
 	from, source := attachedDatabase()
 	shell := newDocShell(t, from.URL)
 	if !shell.clients {
-		return
+		t.Skip("there is no psql, pg_dump and pg_restore here: install PostgreSQL's client programs")
 	}
 	to, target := attachedDatabase()
 	source.Do("INSERT INTO invoices (id) VALUES (1), (2), (3)")

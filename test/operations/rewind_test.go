@@ -36,13 +36,9 @@ func runAsTheServer(t *testing.T, bin, data, program string, args ...string) (st
 func TestTheOldPrimaryComesBackByPgRewindAndFollows(t *testing.T) {
 	t.Parallel()
 	old := pgtest.NewServer(t)
-	if !old.CanHaveStandby() {
-		t.Log("there is no pg_basebackup here")
-		return
-	}
+	sqltest.WantStandby(t, old)
 	if _, err := os.Stat(filepath.Join(old.Programs(), "pg_rewind")); err != nil {
-		t.Log("there is no pg_rewind here")
-		return
+		t.Skip("there is no pg_rewind here")
 	}
 	admin := sqltest.ConnectTo(t, old.URL())
 	data := *sqltest.Value[string](admin, "SHOW data_directory")
