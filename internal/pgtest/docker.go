@@ -100,12 +100,15 @@ func runDocker(command []string) (*dockerProcess, error) {
 	return d, nil
 }
 
+// ask waits for the answer even if ctx ends, as long as the program takes at most: the next question would get it.
 func (d *dockerProcess) ask(ctx context.Context, question string) (text string, err error) {
 	d.asking.Lock()
 	defer d.asking.Unlock()
 	if _, err := io.WriteString(d.stdin, question+"\n"); err != nil {
 		return "", err
 	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 90*time.Second)
+	defer cancel()
 	return d.read(ctx)
 }
 

@@ -102,8 +102,8 @@ func TestACounterThatIsReadWithoutItsLockIsFound(t *testing.T) {
 			_, err := h.database.Conn(t).Exec(t.Context(), "ALTER TABLE gapless.journal DROP CONSTRAINT journal_pkey")
 			require.NoError(t, err)
 			plant(t, h.database,
-				change{"next_gapless", "\n        FOR NO KEY UPDATE;", ";"},
-				change{"lock_sequence", "\n        FOR NO KEY UPDATE;", ";"})
+				change{"next_gapless", "FOR NO KEY UPDATE;", ";"},
+				change{"lock_sequence", "FOR NO KEY UPDATE;", ";"})
 			clients(t, h)
 		}, errIllegal, errRows)
 	})
