@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgproxy"
-	"github.com/pggapless/gapless/internal/pgtest"
 )
 
 // TestALostAnswerIsFoundInEveryExecMode has pgx send the statements in the ways that poolers need: in some, pgx says of a
@@ -24,15 +23,8 @@ func TestALostAnswerIsFoundInEveryExecMode(t *testing.T) {
 		for name, committer := range sqltest.Committers {
 			t.Run(mode.String()+", "+name, func(t *testing.T) {
 				t.Parallel()
-				database := pgtest.New(t)
-				proxy := pgproxy.New(t, database.URL)
-				observer := sqltest.Connect(t, database)
-				observer.Do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
-				through := *database
-				through.URL = proxy.URL()
-				pool := through.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) { config.ConnConfig.DefaultQueryExecMode = mode })
-				n := commitNetwork{proxy, observer, database, committer(t, pool), true}
-				proxy.Intercept(once(committed, pgproxy.Cut))
+				n := newCommitNetwork(t, committer, true, func(config *pgxpool.Config) { config.ConnConfig.DefaultQueryExecMode = mode })
+				n.proxy.Intercept(once(committed, pgproxy.Cut))
 				attempts, err := n.issue(t.Context())
 				require.NoError(t, err)
 				require.EqualValues(t, 1, attempts)

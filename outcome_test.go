@@ -3,6 +3,7 @@ package gapless_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless"
@@ -28,17 +30,22 @@ func forEachCommitter(t *testing.T, test func(t *testing.T, network commitNetwor
 			}
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				database := pgtest.New(t)
-				proxy := pgproxy.New(t, database.URL)
-				observer := sqltest.Connect(t, database)
-				observer.Do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
-				through := *database
-				through.URL = proxy.URL()
-				pool := through.Pool(t, sqltest.HostilePath)
-				test(t, commitNetwork{proxy, observer, database, committer(t, pool), batched})
+				test(t, newCommitNetwork(t, committer, batched))
 			})
 		}
 	}
+}
+
+func newCommitNetwork(t *testing.T, committer func(t *testing.T, pool *pgxpool.Pool) sqltest.InTx, batched bool, configure ...func(*pgxpool.Config)) commitNetwork {
+	t.Helper()
+	database := pgtest.New(t)
+	proxy := pgproxy.New(t, database.URL)
+	observer := sqltest.Connect(t, database)
+	observer.Do("CREATE TABLE invoices (number bigint UNIQUE, attempt bigint)")
+	through := *database
+	through.URL = proxy.URL()
+	pool := through.Pool(t, append(configure, sqltest.HostilePath)...)
+	return commitNetwork{proxy, observer, database, committer(t, pool), batched}
 }
 
 // commitNetwork is a committer whose connections go through a proxy.
@@ -235,36 +242,50 @@ func TestACommitWhoseBackendEndsIsRunAgain(t *testing.T) {
 	})
 }
 
+// commitAndEnd has a transaction's context end while its COMMIT waits for the lock. The backend goes on.
+func (n commitNetwork) commitAndEnd(t *testing.T) (lock sqltest.Session, done <-chan sqltest.Result[int64]) {
+	t.Helper()
+	lock = sqltest.SlowCommit(t, n.observer, n.database)
+	ctx, cancel := context.WithCancel(t.Context())
+	done = sqltest.Later(func() (int64, error) { return n.issue(ctx, sqltest.Slow) })
+	n.awaitLocks(t, 1, false)
+	n.proxy.Intercept(once(func(pgproxy.Message) bool { return false }, pgproxy.Cut))
+	cancel()
+	return lock, done
+}
+
 func TestAContextThatEndsInCommitLeavesTheOutcomeToBeFound(t *testing.T) {
 	t.Parallel()
-	for name, late := range map[string]bool{"the commit ends in time": false, "the commit goes on": true} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			forEachCommitter(t, func(t *testing.T, n commitNetwork) {
-				lock := sqltest.SlowCommit(t, n.observer, n.database)
-				ctx, cancel := context.WithCancel(t.Context())
-				defer cancel()
-				done := sqltest.Later(func() (int64, error) { return n.issue(ctx, sqltest.Slow) })
-				n.awaitLocks(t, 1, false)
-				n.proxy.Intercept(once(func(pgproxy.Message) bool { return false }, pgproxy.Cut)) // the backend goes on
-				cancel()
-				if late {
-					r := <-done // after some seconds
-					require.ErrorIs(t, r.Err, gapless.ErrOutcomeUnknown)
-					require.ErrorIs(t, r.Err, context.Canceled)
-					require.EqualValues(t, 1, r.Value)
-					lock.Do("SELECT pg_advisory_unlock(1)")
-					return
-				}
-				n.awaitLocks(t, 1, true)
-				lock.Do("SELECT pg_advisory_unlock(1)")
-				r := <-done
-				require.NoError(t, r.Err)
-				require.EqualValues(t, 1, r.Value)
-				n.requireInvoices(t, 1)
-			})
+	t.Run("the commit ends in time", func(t *testing.T) {
+		t.Parallel()
+		forEachCommitter(t, func(t *testing.T, n commitNetwork) {
+			lock, done := n.commitAndEnd(t)
+			n.awaitLocks(t, 1, true)
+			lock.Do("SELECT pg_advisory_unlock(1)")
+			r := <-done
+			require.NoError(t, r.Err)
+			require.EqualValues(t, 1, r.Value)
+			n.requireInvoices(t, 1)
 		})
-	}
+	})
+	t.Run("the commit goes on", func(t *testing.T) { // all at once, since each waits for some seconds
+		t.Parallel()
+		var locks []sqltest.Session
+		var all []<-chan sqltest.Result[int64]
+		for _, committer := range sqltest.Committers {
+			for _, batched := range []bool{false, true} {
+				lock, done := newCommitNetwork(t, committer, batched).commitAndEnd(t)
+				locks, all = append(locks, lock), append(all, done)
+			}
+		}
+		for i, done := range all {
+			r := <-done
+			require.ErrorIs(t, r.Err, gapless.ErrOutcomeUnknown)
+			require.ErrorIs(t, r.Err, context.Canceled)
+			require.EqualValues(t, 1, r.Value)
+			locks[i].Do("SELECT pg_advisory_unlock(1)")
+		}
+	})
 }
 
 func TestWhatFailsBeforeCommitIsTheCallersError(t *testing.T) {
@@ -455,11 +476,10 @@ func TestInTxOnOneConnection(t *testing.T) {
 // warning, that the transaction is committed here alone.
 func TestACommitThatDidNotWaitForItsStandbyIsWaitedFor(t *testing.T) {
 	t.Parallel()
+	server := pgtest.NewServer(t) // whose commits wait for nobody, or for a standby that there is not: one test after the other
 	for name, committer := range sqltest.Committers {
 		for _, batched := range []bool{false, true} {
-			t.Run(name, func(t *testing.T) {
-				t.Parallel()
-				server := pgtest.NewServer(t)
+			t.Run(fmt.Sprintf("%s, with the statements in COMMIT's message: %t", name, batched), func(t *testing.T) {
 				database := server.NewDatabase(t)
 				observer := sqltest.Connect(t, database)
 				observer.Do("CREATE TABLE invoices (number bigint, attempt bigint)")
@@ -477,16 +497,16 @@ func TestACommitThatDidNotWaitForItsStandbyIsWaitedFor(t *testing.T) {
 					}, sqltest.Eventually, sqltest.Tick)
 					return found
 				}
-				// The server takes a moment to heed it.
+				// The server takes a moment to heed it. Who writes nothing but a txid waits for nobody.
 				probe := sqltest.Connect(t, database)
 				probed := sqltest.Later(func() (any, error) {
 					for {
-						if _, err := probe.Exec(t.Context(), "SELECT txid_current()"); err != nil {
+						if _, err := probe.Exec(t.Context(), "SELECT pg_logical_emit_message(true, '', 'probe')"); err != nil {
 							return nil, err
 						}
 					}
 				})
-				awaiting(probe.PID(), "txid_current")
+				awaiting(probe.PID(), "probe")
 				observer.Do("SELECT pg_terminate_backend($1)", probe.PID())
 				require.Error(t, (<-probed).Err)
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -295,10 +296,12 @@ func (d deaf) Write(b []byte) (int, error) {
 func TestAServerThatNoLongerAnswersDoesNotHoldInTxUp(t *testing.T) {
 	t.Parallel()
 	var now atomic.Bool
+	var dialed sync.Map
 	pool := sqltest.NewPool(t, func(config *pgxpool.Config) {
 		dial := config.ConnConfig.DialFunc
 		config.ConnConfig.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
 			conn, err := dial(ctx, network, addr)
+			dialed.Store(conn, true)
 			return deaf{conn, &now}, err
 		}
 	})
@@ -317,6 +320,14 @@ func TestAServerThatNoLongerAnswersDoesNotHoldInTxUp(t *testing.T) {
 	case <-time.After(sqltest.Eventually):
 		t.Fatal("InTx still waits for the rollback's answer")
 	}
+	// Else pgx waits for 15 seconds until it closes them.
+	require.Eventually(t, func() bool {
+		dialed.Range(func(conn, _ any) bool {
+			_ = conn.(net.Conn).Close() // it fails if that has been done
+			return true
+		})
+		return pool.Stat().TotalConns() == 0
+	}, sqltest.Eventually, sqltest.Tick)
 }
 
 func TestErrorsAreTyped(t *testing.T) {

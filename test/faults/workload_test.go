@@ -382,7 +382,7 @@ func pause(err error) time.Duration {
 	if errors.As(err, &connect) {
 		return rand.N(400 * time.Millisecond)
 	}
-	return 5 * time.Millisecond
+	return 20 * time.Millisecond
 }
 
 // fault is a test of its own of one of several that a workload meets, one after the other. The rest are left out when it fails: its callers
