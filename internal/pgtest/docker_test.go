@@ -56,7 +56,7 @@ func TestAServerInDockerThatRefusesItsSettingsSaysWhy(t *testing.T) {
 func TestAServerInDockerThatDoesNotAnswerShowsItsLog(t *testing.T) {
 	t.Parallel()
 	wantDocker(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 40*time.Second)
 	defer cancel()
 	_, err := Start(ctx, with(nil), WithProvider("docker"), WithSettings(map[string]string{"listen_addresses": "localhost"}))
 	require.ErrorIs(t, err, context.DeadlineExceeded)
