@@ -32,13 +32,11 @@ var eachItsOwn = map[string]string{"server_lifetime": "0"}
 // With these, all get the same.
 var allTheSame = map[string]string{"default_pool_size": "1"}
 
-func poolerHere(t *testing.T) bool {
+func wantPooler(t *testing.T) {
 	t.Helper()
 	if pgbouncer.Program() == "" {
-		t.Log("there is no PgBouncer here")
-		return false
+		t.Skip("there is no PgBouncer here: install the package pgbouncer")
 	}
-	return true
 }
 
 // unprepared is the database with the parameter that the document has for poolers.
@@ -68,9 +66,7 @@ func clientsWait(t *testing.T, pooler *pgbouncer.Pooler, want string) {
 
 func TestATransactionPoolerMayChangeTheConnectionAfterEveryTransaction(t *testing.T) {
 	t.Parallel()
-	if !poolerHere(t) {
-		return
-	}
+	wantPooler(t)
 	t.Run("the functions", func(t *testing.T) {
 		t.Parallel()
 		text, err := os.ReadFile("../../docs/sql.md")
@@ -124,9 +120,7 @@ func TestATransactionPoolerMayChangeTheConnectionAfterEveryTransaction(t *testin
 
 func TestAStatementPoolerRefusesATransactionAndNoNumberIsSpent(t *testing.T) {
 	t.Parallel()
-	if !poolerHere(t) {
-		return
-	}
+	wantPooler(t)
 	database := pgtest.NewCopy(t)
 	direct := pg.NumberTenants(t, database)
 	through := unprepared(t, pgbouncer.New(t, database, map[string]string{"pool_mode": "statement"}))
@@ -145,9 +139,7 @@ func TestAStatementPoolerRefusesATransactionAndNoNumberIsSpent(t *testing.T) {
 // is not the one which has locked.
 func TestMigratingThroughATransactionPoolerWaitsForItself(t *testing.T) {
 	t.Parallel()
-	if !poolerHere(t) {
-		return
-	}
+	wantPooler(t)
 	database := pgtest.NewEmpty(t)
 	const connections = 20
 	pooler := pgbouncer.New(t, database, map[string]string{"server_round_robin": "1", "default_pool_size": strconv.Itoa(connections)})
@@ -189,9 +181,7 @@ func TestMigratingThroughATransactionPoolerWaitsForItself(t *testing.T) {
 
 func TestAFlusherRefusesAPoolerAndTakesADirectConnection(t *testing.T) {
 	t.Parallel()
-	if !poolerHere(t) {
-		return
-	}
+	wantPooler(t)
 	for _, mode := range []string{"transaction", "session"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
@@ -219,9 +209,7 @@ func TestAFlusherRefusesAPoolerAndTakesADirectConnection(t *testing.T) {
 
 func TestPreparedStatementsAreLostInAPoolerThatDoesNotKeepThem(t *testing.T) {
 	t.Parallel()
-	if !poolerHere(t) {
-		return
-	}
+	wantPooler(t)
 	settings := map[string]string{"server_lifetime": "0"}
 	prepares := pgbouncer.PreparesStatements(t)
 	if prepares {
@@ -259,9 +247,7 @@ func TestPreparedStatementsAreLostInAPoolerThatDoesNotKeepThem(t *testing.T) {
 
 func TestASessionsLockTimeoutIsLostInATransactionPoolerOrGoesToAnother(t *testing.T) {
 	t.Parallel()
-	if !poolerHere(t) {
-		return
-	}
+	wantPooler(t)
 	database := pgtest.NewCopy(t)
 	const show = "SELECT current_setting('lock_timeout')"
 	name, quoted := sqltest.Role(t, database, "app")
@@ -307,9 +293,7 @@ func TestASessionsLockTimeoutIsLostInATransactionPoolerOrGoesToAnother(t *testin
 
 func TestThePoolersTimeoutsSpendNoNumber(t *testing.T) {
 	t.Parallel()
-	if !poolerHere(t) {
-		return
-	}
+	wantPooler(t)
 	set := func(t *testing.T, name, value string) (direct sqltest.Session, database, through *pgtest.Database) {
 		t.Helper()
 		database = pgtest.NewCopy(t)
@@ -370,9 +354,7 @@ func TestThePoolersTimeoutsSpendNoNumber(t *testing.T) {
 
 func TestWhoWaitsInThePoolerHoldsNothing(t *testing.T) {
 	t.Parallel()
-	if !poolerHere(t) {
-		return
-	}
+	wantPooler(t)
 	database := pgtest.NewCopy(t)
 	observer := sqltest.Connect(t, database)
 	observer.Do("SELECT gapless.next_gapless('a')")
