@@ -104,7 +104,10 @@ func TestFiveHundredConnectionsCommitOneAfterTheOther(t *testing.T) {
 	server := newServer(t, map[string]string{"max_connections": "550", "shared_buffers": "64MB"})
 	database := server.NewDatabase(t)
 	w := newWorkload(t, database, database.URL)
-	pool := database.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) { config.MaxConns = many; config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec })
+	pool := database.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) {
+		config.MaxConns = many
+		config.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeExec
+	})
 	w.ways = []sqltest.InTx{oneByOne(pool)}
 	w.admit(many, sqltest.NewSeed(t))
 	// All are there before the first of them commits.
