@@ -289,7 +289,7 @@ WITH waiter AS (
     JOIN gapless.sequence AS s ON s.name = w.name
     CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
     LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON b.pid = 0 AND p.transaction = s.xmax
-    WHERE w.granted
+    WHERE w.granted -- trap: the first waiter knows the holder
 ), participant AS (
     SELECT h.name, 'holds' AS state, h.pid, h.gid
     FROM holder AS h
@@ -451,7 +451,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
 AS $function$
     SELECT CASE
         WHEN last_value OPERATOR(pg_catalog.>=) (reset OPERATOR(pg_catalog.-) 1) THEN initial
-        WHEN last_value OPERATOR(pg_catalog.<) 9223372036854775807 THEN last_value OPERATOR(pg_catalog.+) 1
+        WHEN last_value OPERATOR(pg_catalog.<) 9223372036854775807 THEN last_value OPERATOR(pg_catalog.+) 1 -- trap: < is pg_catalog's
     END
 $function$;
 
@@ -482,10 +482,10 @@ AS $function$
         j.last_value,
         j.dated,
         j.attachment,
-        j.ordinal OPERATOR(pg_catalog.+) (j.last_value OPERATOR(pg_catalog.-) j.first_value) OPERATOR(pg_catalog.+) 1,
+        j.ordinal OPERATOR(pg_catalog.+) (j.last_value OPERATOR(pg_catalog.-) j.first_value) OPERATOR(pg_catalog.+) 1, -- trap: the next ordinal counts each value of a run
         gapless.value_after(j.last_value, newest_run.initial, newest_run.reset)
     FROM gapless.journal AS j
-    WHERE j.name OPERATOR(pg_catalog.=) newest_run.name COLLATE pg_catalog."C"
+    WHERE j.name OPERATOR(pg_catalog.=) newest_run.name COLLATE pg_catalog."C" -- trap: = of texts is pg_catalog's
     ORDER BY j.ordinal DESC
     LIMIT 1
 $function$;
@@ -570,10 +570,11 @@ DECLARE
 BEGIN
     -- Another round is due only when someone else made or remade the sequence meanwhile, which needs a
     -- new snapshot to be seen: READ COMMITTED. Above it, the INSERT raises 40001.
+    -- trap: no lock of a name's own
     WHILE NOT made LOOP
         IF gapless.lock_sequence(lock_or_make_sequence.name, lock_or_make_sequence.nowait) THEN
             EXIT;
-        ELSIF lock_or_make_sequence.nowait THEN
+        ELSIF lock_or_make_sequence.nowait THEN -- trap: nowait does not wait for the maker
             -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. A short lock_timeout
             -- comes next to it; but it ends other waits, too, such as one for the table to be extended, so it
             -- is tried again with twice the time: 1, 2, ... 128 ms. An advisory lock a name would need no
@@ -585,7 +586,7 @@ BEGIN
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
                 tries := tries + 1;
-                IF tries = 8 THEN
+                IF tries = 8 THEN -- trap: a short wait may be for something else
                     PERFORM gapless.raise_locked(lock_or_make_sequence.name);
                 END IF;
             END;
@@ -702,7 +703,7 @@ BEGIN
     END IF;
     IF ordinal IS NULL THEN -- a new one, or one that only rows of a column that did not arrive have opened
         ordinal := 1;
-        value := start;
+        value := start; -- trap: no sum of initial overflows
     END IF;
 
     LOOP
@@ -714,7 +715,7 @@ BEGIN
         -- A row that this snapshot cannot see (REPEATABLE READ and above) has the same ordinal, and ON
         -- CONFLICT raises 40001 for it. Whatever else kept ours from being written, no value may leave without.
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
-        VALUES (next_gapless_batch.name, ordinal, value, last)
+        VALUES (next_gapless_batch.name, ordinal, value, last) -- trap: a run stands at the ordinal of its first value
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             PERFORM gapless.raise_stale(next_gapless_batch.name);
@@ -743,10 +744,10 @@ CREATE OR REPLACE FUNCTION gapless.next_gapless(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+SET enable_seqscan = off -- trap: a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    start bigint := coalesce(next_gapless.initial, 1);
+    start bigint := coalesce(next_gapless.initial, 1); -- trap: no setting decides a number
     value bigint;
 BEGIN
     -- The hot path: every statement here costs all who wait. What it cannot do is left to next_gapless_batch,
@@ -755,8 +756,9 @@ BEGIN
     IF current_setting('transaction_isolation') = 'read committed'
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
+        -- trap: the lock is a statement of its own
         PERFORM FROM gapless.sequence AS s
-        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL
+        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL -- trap: a name of any collation
         FOR NO KEY UPDATE;
         IF FOUND THEN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
@@ -853,6 +855,7 @@ BEGIN
     END IF;
     -- Written before anything is read: a holder's row is seen only by a statement after the wait, and
     -- transactions with an older snapshot get 40001. Another round is due when the holder remade it.
+    -- trap: nothing is read before the lock
     LOOP
         DELETE FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C" RETURNING s.* INTO deleted;
         EXIT WHEN FOUND;
@@ -872,8 +875,8 @@ BEGIN
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
     SELECT delete_gapless.name, n.next_ordinal, n.last_value, n.last_value
     FROM gapless.newest_run(delete_gapless.name) AS n
-    ON CONFLICT DO NOTHING;
-    DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C";
+    ON CONFLICT DO NOTHING; -- trap: rows that the snapshot does not show collide
+    DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C"; -- trap: the journal is deleted after the lock
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
@@ -965,7 +968,7 @@ BEGIN
     END IF;
 
     -- Without the write, a REPEATABLE READ transaction whose snapshot has the old rows could issue a value twice.
-    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name);
+    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name); -- trap: the lock is a write
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
     -- even where the clock jumped. The newest row, the counter, always stays.
@@ -1202,7 +1205,7 @@ BEGIN
 
     -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the
     -- table. Writing the journal's next row raises 40001 for it; that row is not meant to stay.
-    IF current_setting('transaction_isolation') <> 'read committed' THEN
+    IF current_setting('transaction_isolation') <> 'read committed' THEN -- trap: newer numbers collide in the journal
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         VALUES (column_first_number_general.name, following, value, value)
         ON CONFLICT DO NOTHING;
@@ -1246,7 +1249,7 @@ BEGIN
     FROM gapless.sequence AS s
     WHERE s.name OPERATOR(pg_catalog.=) column_first_number.name COLLATE pg_catalog."C"
         AND s.target OPERATOR(pg_catalog.=) column_first_number.target
-        AND s.target_column OPERATOR(pg_catalog.=) column_first_number.target_column
+        AND s.target_column OPERATOR(pg_catalog.=) column_first_number.target_column -- trap: = of names is pg_catalog's
     FOR NO KEY UPDATE;
     -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
     SELECT
@@ -1350,7 +1353,7 @@ BEGIN
         PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
     END IF;
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid THEN
-        following := pg_stat_get_xact_tuples_inserted(relation) - place[2];
+        following := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - following THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
@@ -1513,7 +1516,7 @@ BEGIN
     WHERE n.next_value OPERATOR(pg_catalog.=) column_enter_row.value
         AND n.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
         AND (n.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
-    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.column_note_', note), '', true) OPERATOR(pg_catalog.=) '');
+    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.column_note_', note), '', true) OPERATOR(pg_catalog.=) ''); -- trap: the note ends with its row
 END;
 $function$;
 
@@ -1671,7 +1674,7 @@ BEGIN
         DELETE FROM gapless.pending AS p WHERE p.txid = txid_current() RETURNING p.name
     )
     SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
-    FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP
+    FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP -- trap: all are locked in one order
         PERFORM gapless.lock_or_make_sequence(name, false);
     END LOOP;
     PERFORM set_config('gapless.commit_expected', '', true), set_config('gapless.commit_several', '', true);
@@ -1767,7 +1770,7 @@ DECLARE
     numbered boolean;
 BEGIN
     -- TRUNCATE removes rows whether this transaction's snapshot has them or not.
-    IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS (
+    IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS ( -- trap: rows may be newer than the snapshot
         SELECT FROM pg_catalog.pg_class AS c
         WHERE (c.oid = relation OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(relation) AS p))
             AND pg_relation_size(c.oid) > 0
@@ -2731,10 +2734,10 @@ BEGIN
     ELSIF relation.relispartition THEN
         fault := 'it is a partition';
         hint := format('Attach the column of the partitioned table: %s.', (SELECT p.relid FROM pg_catalog.pg_partition_ancestors(target) WITH ORDINALITY AS p (relid, i) ORDER BY p.i DESC LIMIT 1));
-    ELSIF relation.relpersistence <> 'p' OR EXISTS (
+    ELSIF relation.relpersistence <> 'p' OR EXISTS ( -- trap: a crash does not empty the table
         SELECT FROM pg_catalog.pg_partition_tree(target) AS p
         JOIN pg_catalog.pg_class AS c ON c.oid = p.relid
-        WHERE c.relpersistence <> 'p' OR c.relkind = 'f'
+        WHERE c.relpersistence <> 'p' OR c.relkind = 'f' -- trap: a crash does not empty a partition
     ) THEN
         fault := 'it, or a partition, is temporary, foreign or not logged, so that a crash could empty it';
         hint := 'Use an ordinary table: ALTER TABLE ... SET LOGGED.';
@@ -2892,7 +2895,7 @@ BEGIN
             RAISE EXCEPTION '%: % is refused: %', target, parameter, fault
                 USING ERRCODE = 'invalid_parameter_value', HINT = pg_catalog.format('It was: %s', left(expression, 200)), SCHEMA = 'gapless', COLUMN = parameter;
         END IF;
-        pinned := pinned || checked.settings;
+        pinned := pinned || checked.settings; -- trap: what an expression reads of the session is pinned
         IF parameter = 'name' THEN
             name_columns := checked.columns;
         END IF;
@@ -2947,7 +2950,7 @@ BEGIN
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
     -- A pinned setting cannot change what the expressions mean from one session to the next.
-    pins := pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce((
+    pins := pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce(( -- trap: the path is pinned
         SELECT string_agg(pg_catalog.format(' SET %I = %L', s.name, CASE s.name
             WHEN 'standard_conforming_strings' THEN 'on'
             WHEN 'transform_null_equals' THEN 'off'
@@ -2977,7 +2980,7 @@ BEGIN
     INTO installer
     FROM pg_catalog.pg_proc AS p
     WHERE p.oid = 'gapless.next_gapless'::regproc;
-    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);
+    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer); -- trap: the functions stay the table owner's
 
     -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run
     -- for that, where nothing can be written, and what they did to the session is undone: so they cannot reach the
@@ -3038,7 +3041,7 @@ BEGIN
                 ('issue', relation.relkind = 'p' OR NOT at_commit, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
                 ('issue', relation.relkind = 'r' AND at_commit,
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
-                ('commit', at_commit, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.%2$I IS NULL)'),
+                ('commit', at_commit, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.%2$I IS NULL)'), -- trap: a row is found again when its key has changed
                 ('leave', relation.relkind = 'p', 'BEFORE DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
                 ('delete', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
                 ('truncate', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
@@ -3227,7 +3230,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     last_value      bigint,
     detail          text
 )
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER -- trap: one snapshot for all columns
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $function$
@@ -3274,6 +3277,7 @@ BEGIN
             ))
     LOOP
         audited := audited || (attached.target || ' ' || attached.target_column);
+        -- trap: others commit between two columns
         done := false;
         refusal := format('function %s() is not the one that gapless.attach_gapless made', attached.function);
         BEGIN
@@ -3411,7 +3415,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     allocated_at    timestamptz,
     txid            bigint
 )
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER -- trap: one snapshot for the audit
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- it costs more than it saves where there is little to compare
 AS $function$
@@ -3420,6 +3424,7 @@ BEGIN
     IF audit_gapless.name IS NOT NULL THEN
         PERFORM gapless.check_name(audit_gapless.name);
     END IF;
+    -- trap: others commit while the audit runs
     RETURN QUERY
     WITH number AS MATERIALIZED (
         SELECT n.series COLLATE "C" AS name, n.attached_column, n.finding, n.first_value, n.last_value, n.detail
@@ -3693,7 +3698,7 @@ BEGIN
     END IF;
 
     -- Whoever has this lock is the transaction itself. The statements after this one see what it has committed.
-    PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0));
+    PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0)); -- trap: a running transaction is waited for
     IF EXISTS (
         SELECT
         FROM gapless.journal AS j
@@ -3705,7 +3710,8 @@ BEGIN
     ELSIF pg_xact_status(outcome_gapless.txid::text::xid8) = 'aborted' THEN
         RETURN 'lost';
     END IF;
-    RETURN 'unknown'; -- it allocated nothing, its journal rows were pruned, or its xid was given out again after a crash
+    -- It allocated nothing, its journal rows were pruned, or its xid was given out again after a crash.
+    RETURN 'unknown'; -- trap: an xid alone proves nothing
 END;
 $function$;
 
@@ -3720,7 +3726,7 @@ CREATE OR REPLACE FUNCTION gapless.flush_gapless(
     txid bigint DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp -- trap: no SET of what has to last until the commit
 AS $function$
 DECLARE
     own    bigint;
@@ -3760,11 +3766,11 @@ BEGIN
         END IF;
     END IF;
     -- In the body: a SET clause would be undone before the commit.
-    IF current_setting('synchronous_commit') = 'off' THEN
+    IF current_setting('synchronous_commit') = 'off' THEN -- trap: synchronous_commit is set for the transaction
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
     -- Transactional: one that is not would not be flushed before PostgreSQL 17.
-    PERFORM pg_logical_emit_message(true, 'gapless', '');
+    PERFORM pg_logical_emit_message(true, 'gapless', ''); -- trap: the barrier
 END;
 $function$;
 

@@ -237,7 +237,7 @@ WITH waiter AS (
     JOIN gapless.sequence AS s ON s.name = w.name
     CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
     LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON b.pid = 0 AND p.transaction = s.xmax
-    WHERE w.granted
+    WHERE w.granted -- trap: the first waiter knows the holder
 ), participant AS (
     SELECT h.name, 'holds' AS state, h.pid, h.gid
     FROM holder AS h

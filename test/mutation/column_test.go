@@ -18,7 +18,7 @@ import (
 var columnTraps = []trap{
 	{
 		name: "the rows are counted that a BEFORE trigger saw, not those that arrived",
-		changes: []change{{"functions/column/column_next_number.sql", createFunction, "following := pg_stat_get_xact_tuples_inserted(relation) - place[2];",
+		changes: []change{{"the rows that arrived count",
 			"following := coalesce(nullif(current_setting('gapless.trap', true), '')::bigint, 0) + 1; PERFORM set_config('gapless.trap', following::text, true);"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := sqltest.Connect(t, database)
@@ -33,7 +33,7 @@ var columnTraps = []trap{
 	},
 	{
 		name:    "the count of inserted rows goes on after a savepoint is rolled back",
-		changes: []change{{"functions/column/column_enter_row.sql", createFunction, " AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.column_note_', note), '', true) OPERATOR(pg_catalog.=) '')", ""}},
+		changes: []change{{"the note ends with its row", "RETURN FOUND;"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := sqltest.Connect(t, database)
 			s.Do("CREATE TABLE a (key int, number bigint UNIQUE)")
@@ -49,8 +49,10 @@ var columnTraps = []trap{
 	},
 	{
 		name: "an unlogged table is empty after a crash",
-		changes: []change{{"functions/column/attach_gapless.sql", createFunction, "relation.relpersistence <> 'p' OR EXISTS (", "EXISTS ("},
-			{"functions/column/attach_gapless.sql", createFunction, "WHERE c.relpersistence <> 'p' OR c.relkind = 'f'", "WHERE c.relkind = 'f'"}},
+		changes: []change{
+			{"a crash does not empty the table", "ELSIF EXISTS ("},
+			{"a crash does not empty a partition", "WHERE c.relkind = 'f'"},
+		},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := sqltest.Connect(t, database)
 			s.Do("CREATE UNLOGGED TABLE a (number bigint UNIQUE)")
@@ -59,7 +61,7 @@ var columnTraps = []trap{
 	},
 	{
 		name:    "the session's search_path says what an expression means",
-		changes: []change{{"functions/column/attach_gapless.sql", createFunction, "pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END)", "'SET work_mem = 4096'"}},
+		changes: []change{{"the path is pinned", "pins := 'SET work_mem = 4096' || coalesce(("}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := sqltest.Connect(t, database)
 			s.Do("CREATE TABLE a (number bigint UNIQUE)")
@@ -76,7 +78,7 @@ var columnTraps = []trap{
 	},
 	{
 		name:    "the session's time zone decides the fiscal year",
-		changes: []change{{"functions/column/attach_gapless.sql", createFunction, "pinned := pinned || checked.settings;", ""}},
+		changes: []change{{"what an expression reads of the session is pinned", ""}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := sqltest.Connect(t, database)
 			s.Do("SET TimeZone = 'UTC'")
@@ -89,23 +91,22 @@ var columnTraps = []trap{
 	},
 	{
 		name:     "column_first_number finds an operator on the path of a table's owner",
-		changes:  []change{{"functions/column/column_first_number.sql", createFunction, "s.target_column OPERATOR(pg_catalog.=) column_first_number", "s.target_column = column_first_number"}},
+		changes:  []change{{"= of names is pg_catalog's", "AND s.target_column = column_first_number.target_column"}},
 		scenario: ownersOperator("SELECT gapless.column_first_number('h.a', 'number', 'a', 1, NULL, 0)", "name", "="),
 	},
 	{
 		name:     "column_enter_row finds an operator on the path of a table's owner",
-		changes:  []change{{"functions/allocate/newest_run.sql", createFunction, "j.name OPERATOR(pg_catalog.=) newest_run", "j.name = newest_run"}},
+		changes:  []change{{"= of texts is pg_catalog's", `WHERE j.name = newest_run.name COLLATE pg_catalog."C"`}},
 		scenario: ownersOperator("SELECT gapless.column_enter_row(1, 'a', 1, NULL, NULL)", "text", "="),
 	},
 	{
 		name:     "value_after finds an operator on the path of a table's owner",
-		changes:  []change{{"functions/allocate/value_after.sql", createFunction, "last_value OPERATOR(pg_catalog.<) 9223372036854775807", "last_value < 9223372036854775807"}},
+		changes:  []change{{"< is pg_catalog's", "WHEN last_value < 9223372036854775807 THEN last_value OPERATOR(pg_catalog.+) 1"}},
 		scenario: ownersOperator("SELECT gapless.column_first_number('h.a', 'number', 'a', 1, NULL, 0)", "bigint", "<"),
 	},
 	{
-		name: "an expression is compiled into a function of the schema's owner, which hands out the owner's rights",
-		changes: []change{{"functions/column/attach_gapless.sql", createFunction, "    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);\n",
-			"    EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I', function, installer);\n"}},
+		name:    "an expression is compiled into a function of the schema's owner, which hands out the owner's rights",
+		changes: []change{{"the functions stay the table owner's", "EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I', function, installer);"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := sqltest.Connect(t, database)
 			name, quoted := sqltest.Role(t, database, "owner")
@@ -124,8 +125,9 @@ var columnTraps = []trap{
 		},
 	},
 	{
-		name:    "a row whose key is changed before the commit stays without a number",
-		changes: []change{{"functions/column/attach_gapless.sql", createFunction, "'AFTER INSERT OR UPDATE ON %s DEFERRABLE", "'AFTER INSERT ON %s DEFERRABLE"}},
+		name: "a row whose key is changed before the commit stays without a number",
+		changes: []change{{"a row is found again when its key has changed",
+			"('commit', at_commit, 'AFTER INSERT ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.%2$I IS NULL)'),"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := sqltest.Connect(t, database)
 			s.Do("CREATE TABLE a (id int PRIMARY KEY, number bigint UNIQUE)")
@@ -139,7 +141,7 @@ var columnTraps = []trap{
 	},
 	{
 		name:    "at commit, sequences are taken in the order of the rows, and opposite orders deadlock",
-		changes: []change{{"functions/column/column_lock_expected.sql", createFunction, "coalesce(names, '{}'::text[])", "'{}'::text[]"}},
+		changes: []change{{"all are locked in one order", "FOREACH name IN ARRAY '{}'::text[] LOOP"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			one, two, observer, holder := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
 			observer.Do("CREATE TABLE a (id int PRIMARY KEY, series text, number bigint, UNIQUE (series, number))")
@@ -166,7 +168,7 @@ var columnTraps = []trap{
 	},
 	{
 		name:    "under REPEATABLE READ a number that the snapshot does not show is a double, and no reason to retry",
-		changes: []change{{"functions/column/column_first_number_general.sql", createFunction, "    IF current_setting('transaction_isolation') <> 'read committed' THEN\n", "    IF false THEN\n"}},
+		changes: []change{{"newer numbers collide in the journal", "IF false THEN"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
 			one.Do("CREATE TABLE a (number bigint UNIQUE)")
@@ -180,7 +182,7 @@ var columnTraps = []trap{
 	},
 	{
 		name:    "TRUNCATE removes numbered rows that its transaction's snapshot does not show",
-		changes: []change{{"functions/column/column_refuse_truncate.sql", createFunction, "IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS (", "IF false AND EXISTS ("}},
+		changes: []change{{"rows may be newer than the snapshot", "IF false AND EXISTS ("}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
 			one.Do("CREATE TABLE a (number bigint UNIQUE)")
@@ -194,10 +196,10 @@ var columnTraps = []trap{
 	{
 		name: "an audit of several statements, each with a snapshot of its own, takes what commits between them for a fault",
 		changes: []change{
-			{"functions/audit/audit_gapless.sql", createFunction, "LANGUAGE plpgsql STABLE", "LANGUAGE plpgsql VOLATILE"},
-			{"functions/audit/audit_gapless.sql", createFunction, "    RETURN QUERY\n    WITH number", "    PERFORM pg_advisory_xact_lock(1);\n    RETURN QUERY\n    WITH number"},
-			{"functions/audit/audit_numbers.sql", createFunction, "LANGUAGE plpgsql STABLE", "LANGUAGE plpgsql VOLATILE"},
-			{"functions/audit/audit_numbers.sql", createFunction, "        done := false;\n", "        PERFORM pg_advisory_xact_lock(2);\n        done := false;\n"},
+			{"one snapshot for the audit", "LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER"},
+			{"others commit while the audit runs", "PERFORM pg_advisory_xact_lock(1);"},
+			{"one snapshot for all columns", "LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER"},
+			{"others commit between two columns", "PERFORM pg_advisory_xact_lock(2);"},
 		},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			one, two, observer := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)

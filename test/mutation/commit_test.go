@@ -1,8 +1,5 @@
 package mutation_test
 
-// The traps of COMMIT that the design names as seen on a real server. As in traps_test.go, each scenario holds with what is
-// right, and fails when the trap is put back: into the SQL, or into the way that a client calls it.
-
 import (
 	"errors"
 	"fmt"
@@ -18,17 +15,13 @@ import (
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
-const (
-	outcomeFile = "functions/commit/outcome_gapless.sql"
-	flushFile   = "functions/commit/flush_gapless.sql"
-	aToken      = "11111111-1111-4111-8111-111111111111"
-)
+const aToken = "11111111-1111-4111-8111-111111111111"
 
-func TestACommitThatIsMerelyLateDoesNotLookLost(t *testing.T) {
-	t.Parallel()
-	late := trap{
-		changes: []change{{outcomeFile, createFunction,
-			"    PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0));\n", ""}},
+// commitTraps are those of COMMIT. Others are in the way that a client calls it.
+var commitTraps = []trap{
+	{
+		name:    "a commit that is merely late looks lost",
+		changes: []change{{"a running transaction is waited for", ""}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			one, asks, observer := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
 			lock := sqltest.SlowCommit(t, observer, database)
@@ -53,12 +46,24 @@ func TestACommitThatIsMerelyLateDoesNotLookLost(t *testing.T) {
 			}
 			return r.Err
 		},
-	}
-	require.NoError(t, late.scenario(t, pgtest.New(t)))
-	database := pgtest.New(t)
-	putBack(t, database, late.changes)
-	require.Error(t, late.scenario(t, database))
+	},
 }
+
+// noBarriers are changes after which flush_gapless is no barrier.
+var noBarriers = map[string][]change{
+	"an xid alone": {{"the barrier", "PERFORM txid_current();"}},
+	"a message outside of transactions, which no release flushes unless it is asked to": {
+		{"the barrier", "PERFORM pg_logical_emit_message(false, 'gapless', '');"},
+	},
+	"a SET clause, which ends before the commit": {
+		{"no SET of what has to last until the commit", "SET search_path = pg_catalog, pg_temp SET synchronous_commit = on"},
+		{"synchronous_commit is set for the transaction", "IF false THEN"},
+	},
+	"nothing": {{"the barrier", ""}},
+}
+
+// believesXid is a change after which outcome_gapless trusts an xid that was given out twice.
+var believesXid = change{"an xid alone proves nothing", "RETURN pg_xact_status(outcome_gapless.txid::text::xid8);"}
 
 // TestACommitThatBecameARollbackIsNoSuccess has a driver that sends two statements as one message, and returns the last result.
 func TestACommitThatBecameARollbackIsNoSuccess(t *testing.T) {
@@ -121,8 +126,6 @@ func requireBarrier(s sqltest.Session, want bool, statement string) {
 	}
 }
 
-const barrier = "PERFORM pg_logical_emit_message(true, 'gapless', '');"
-
 func onlyABarrierIsABarrier(t *testing.T, database *pgtest.Database) {
 	s := sqltest.Connect(t, database)
 	const flush = "SELECT gapless.flush_gapless()"
@@ -131,24 +134,13 @@ func onlyABarrierIsABarrier(t *testing.T, database *pgtest.Database) {
 		requireBarrier(s, true, flush)
 		require.Equal(t, setting, *sqltest.Value[string](s, "SHOW synchronous_commit"), "it lasts for its transaction alone")
 	}
-	for name, changes := range map[string][]change{
-		"an xid alone": {{flushFile, createFunction, barrier, "PERFORM txid_current();"}},
-		"a message outside of transactions, which no release flushes unless it is asked to": {
-			{flushFile, createFunction, barrier, "PERFORM pg_logical_emit_message(false, 'gapless', '');"},
-		},
-		"a SET clause, which ends before the commit": {
-			{flushFile, createFunction, "SET search_path = pg_catalog, pg_temp\n",
-				"SET search_path = pg_catalog, pg_temp\nSET synchronous_commit = on\n"},
-			{flushFile, createFunction, "    IF current_setting('synchronous_commit') = 'off' THEN\n", "    IF false THEN\n"},
-		},
-		"nothing": {{flushFile, createFunction, barrier, ""}},
-	} {
+	for name, changes := range noBarriers {
 		t.Run(name, func(t *testing.T) {
-			putBack(t, database, changes)
+			putBack(t, database, changes...)
 			requireBarrier(sqltest.Connect(t, database, asynchronous), false, flush)
 		})
 	}
-	putBack(t, database, []change{{flushFile, createFunction, barrier, barrier}})
+	s.Do(marks(t)["the barrier"].statement)
 	requireBarrier(s, true, flush)
 
 	// PostgreSQL 17 has an argument by which a message outside of transactions is flushed. No standby is waited for.
@@ -192,8 +184,7 @@ func anXidSaysNothingAfterACrash(t *testing.T, server *pgtest.OwnServer, databas
 	require.Equal(t, "unknown", asks())
 	s.Do("SELECT gapless.flush_gapless($1)", txid) // it cannot know either: asking for the outcome comes first
 
-	putBack(t, database, []change{{outcomeFile, createFunction, "    RETURN 'unknown'; --",
-		"    RETURN pg_xact_status(outcome_gapless.txid::text::xid8); --"}})
+	putBack(t, database, believesXid)
 	require.Equal(t, "committed", asks(), "the trap: it is lost")
 }
 

@@ -25,7 +25,7 @@ func TestWhatTheHolderOfAStuckSequenceWaitsFor(t *testing.T) {
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE TABLE things ()")
 	s.Do("SELECT gapless.next_gapless(name) FROM unnest('{client,lock,works,standby}'::text[]) AS name")
-	queries := operationsPartNamed(t, "Incidents/A sequence is stuck").fences[0].statements(t)
+	queries := partNamed(t, "Incidents/A sequence is stuck").fences[0].statements(t)
 	require.Len(t, queries, 1)
 	text, err := os.ReadFile("../../docs/operations.md")
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestWhatTheHolderOfAStuckSequenceWaitsFor(t *testing.T) {
 // TestToReplaceAFunctionWaitsForNobodyAndToAlterATableForWhoeverHolds is what an upgrade does while the applications run.
 func TestToReplaceAFunctionWaitsForNobodyAndToAlterATableForWhoeverHolds(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	s, holder, upgrade, next := pg.NumberTenants(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
 	s.Do("INSERT INTO invoices DEFAULT VALUES")
 	holder.Do("BEGIN")
@@ -149,7 +149,7 @@ func TestToReplaceAFunctionWaitsForNobodyAndToAlterATableForWhoeverHolds(t *test
 // TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain looks at the files' sizes.
 func TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	s, old := sqltest.Connect(t, database), sqltest.Connect(t, database)
 	s.Do("SELECT gapless.next_gapless('a')")
 	old.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
@@ -191,22 +191,22 @@ func TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain(t *testing.T) {
 // TestARestoreThatBreaksOffLeavesTriggersSwitchedOff where it disables them, and the query of the document says which.
 func TestARestoreThatBreaksOffLeavesTriggersSwitchedOff(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
-	shell := newOperationsShell(t, database.URL)
+	database := pgtest.NewCopy(t)
+	shell := newDocShell(t, database.URL)
 	if !shell.clients {
 		return
 	}
 	s := pg.NumberTenants(t, database)
 	s.Do("INSERT INTO invoices DEFAULT VALUES")
-	guards := operationsPartNamed(t, operationsWatching+"/A guard is switched off").fences[0].statements(t)[0].SQL
-	require.Zero(t, operationsRows(s, guards))
+	guards := partNamed(t, watchingPart+"/A guard is switched off").fences[0].statements(t)[0].SQL
+	require.Zero(t, countRows(s, guards))
 	shell.run(`pg_dump --data-only --format=custom --table=invoices --file=data.dump "$GAPLESS_DATABASE_URL"
 		! pg_restore --data-only --disable-triggers --exit-on-error --dbname="$GAPLESS_DATABASE_URL" data.dump`, database.URL) // the rows are there
-	require.Positive(t, operationsRows(s, guards))
+	require.Positive(t, countRows(s, guards))
 	s.Do("ALTER TABLE invoices ENABLE TRIGGER USER")
-	require.Zero(t, operationsRows(s, guards))
+	require.Zero(t, countRows(s, guards))
 	shell.run(`! pg_restore --data-only --disable-triggers --single-transaction --dbname="$GAPLESS_DATABASE_URL" data.dump`, database.URL)
-	require.Zero(t, operationsRows(s, guards), "in one transaction it leaves nothing")
+	require.Zero(t, countRows(s, guards), "in one transaction it leaves nothing")
 }
 
 // TestRolesHaveToBeThereBeforeARestore: a dump has what was granted to them, and not the roles.
@@ -214,7 +214,7 @@ func TestRolesHaveToBeThereBeforeARestore(t *testing.T) {
 	t.Parallel()
 	from, to := pgtest.NewServer(t), pgtest.NewServer(t)
 	source := from.NewDatabase(t)
-	shell := newOperationsShell(t, source.URL)
+	shell := newDocShell(t, source.URL)
 	if !shell.clients {
 		return
 	}
@@ -248,7 +248,7 @@ func TestRolesHaveToBeThereBeforeARestore(t *testing.T) {
 // TestAPreparedTransactionIsEndedByItsRoleInItsDatabaseOnly, or by a superuser.
 func TestAPreparedTransactionIsEndedByItsRoleInItsDatabaseOnly(t *testing.T) {
 	t.Parallel()
-	database, elsewhere := pgtest.New(t), pgtest.New(t)
+	database, elsewhere := pgtest.NewCopy(t), pgtest.New(t)
 	s, other, there := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, elsewhere)
 	_, theirs := sqltest.Role(t, database, "app")
 	name, another := sqltest.Role(t, database, "billing")
@@ -268,7 +268,7 @@ func TestAPreparedTransactionIsEndedByItsRoleInItsDatabaseOnly(t *testing.T) {
 // TestLostNumbersOfASequenceWithoutAColumnAreAdoptedAndVoided after a recovery.
 func TestLostNumbersOfASequenceWithoutAColumnAreAdoptedAndVoided(t *testing.T) {
 	t.Parallel()
-	s := sqltest.Connect(t, pgtest.New(t))
+	s := sqltest.Connect(t, pgtest.NewCopy(t))
 	s.Do("SELECT gapless.next_gapless('till') FROM generate_series(1, 3)")
 	s.Do("SELECT gapless.adopt_gapless('till', 6)")
 	s.Do("SELECT gapless.void_gapless('till', n, 'lost in the recovery') FROM generate_series(5, 6) AS n")

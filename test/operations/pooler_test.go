@@ -75,7 +75,7 @@ func TestATransactionPoolerMayChangeTheConnectionAfterEveryTransaction(t *testin
 		t.Parallel()
 		text, err := os.ReadFile("../../docs/sql.md")
 		require.NoError(t, err)
-		database := pgtest.New(t)
+		database := pgtest.NewCopy(t)
 		s := sqltest.Connect(t, database)
 		s.Do(`CREATE TABLE orders (id bigint PRIMARY KEY, due boolean NOT NULL)`)
 		s.Do(`INSERT INTO orders SELECT i, i % 2 = 0 FROM generate_series(1, 10) AS i`)
@@ -88,7 +88,7 @@ func TestATransactionPoolerMayChangeTheConnectionAfterEveryTransaction(t *testin
 	})
 	t.Run("attached columns and InTx", func(t *testing.T) {
 		t.Parallel()
-		database := pgtest.New(t)
+		database := pgtest.NewCopy(t)
 		through := unprepared(t, pgbouncer.New(t, database, eachItsOwn))
 		s := sqltest.Connect(t, through)
 		backend := s.Number("SELECT pg_backend_pid()")
@@ -127,7 +127,7 @@ func TestAStatementPoolerRefusesATransactionAndNoNumberIsSpent(t *testing.T) {
 	if !poolerHere(t) {
 		return
 	}
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	direct := pg.NumberTenants(t, database)
 	through := unprepared(t, pgbouncer.New(t, database, map[string]string{"pool_mode": "statement"}))
 	err := gapless.InTx(t.Context(), through.Pool(t), func(pgx.Tx) error { return nil })
@@ -195,7 +195,7 @@ func TestAFlusherRefusesAPoolerAndTakesADirectConnection(t *testing.T) {
 	for _, mode := range []string{"transaction", "session"} {
 		t.Run(mode, func(t *testing.T) {
 			t.Parallel()
-			database := pgtest.New(t)
+			database := pgtest.NewCopy(t)
 			pool := unprepared(t, pgbouncer.New(t, database, map[string]string{"pool_mode": mode})).Pool(t)
 			_, err := gapless.NewGroupCommitter(t.Context(), pool)
 			require.ErrorContains(t, err, "pooler")
@@ -227,7 +227,7 @@ func TestPreparedStatementsAreLostInAPoolerThatDoesNotKeepThem(t *testing.T) {
 	if prepares {
 		settings["max_prepared_statements"] = "0"
 	}
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	pooler := pgbouncer.New(t, database, settings)
 	twice := func(through *pgtest.Database) (err error) {
 		s := sqltest.Connect(t, through)
@@ -262,7 +262,7 @@ func TestASessionsLockTimeoutIsLostInATransactionPoolerOrGoesToAnother(t *testin
 	if !poolerHere(t) {
 		return
 	}
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	const show = "SELECT current_setting('lock_timeout')"
 	name, quoted := sqltest.Role(t, database, "app")
 	owner, holder := sqltest.Connect(t, database), sqltest.Connect(t, database)
@@ -312,7 +312,7 @@ func TestThePoolersTimeoutsSpendNoNumber(t *testing.T) {
 	}
 	set := func(t *testing.T, name, value string) (direct sqltest.Session, database, through *pgtest.Database) {
 		t.Helper()
-		database = pgtest.New(t)
+		database = pgtest.NewCopy(t)
 		direct = pg.NumberTenants(t, database)
 		direct.Do("INSERT INTO invoices DEFAULT VALUES")
 		return direct, database, unprepared(t, pgbouncer.New(t, database, map[string]string{name: value, "default_pool_size": "1"}))
@@ -373,7 +373,7 @@ func TestWhoWaitsInThePoolerHoldsNothing(t *testing.T) {
 	if !poolerHere(t) {
 		return
 	}
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	observer := sqltest.Connect(t, database)
 	observer.Do("SELECT gapless.next_gapless('a')")
 	pooler := pgbouncer.New(t, database, map[string]string{"default_pool_size": "2"})

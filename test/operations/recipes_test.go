@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/migrate"
 	"github.com/pggapless/gapless/test/pg"
 
 	"github.com/stretchr/testify/require"
@@ -25,44 +26,44 @@ import (
 
 // The parts that have a test of their own.
 const (
-	operationsWatching = "What to watch"
-	operationsRecovery = "Backup and restore/Base backup and point-in-time recovery"
+	watchingPart = "What to watch"
+	recoveryPart = "Backup and restore/Base backup and point-in-time recovery"
 )
 
-// operationsPart is what stands under one heading, as far as it can be run.
-type operationsPart struct {
+// docPart is what stands under one heading, as far as it can be run.
+type docPart struct {
 	section, title string
-	fences         []operationsFence
+	fences         []codeFence
 }
 
-type operationsFence struct{ language, text string }
+type codeFence struct{ language, text string }
 
-func (p operationsPart) name() string { return strings.TrimSuffix(p.section+"/"+p.title, "/") }
+func (p docPart) name() string { return strings.TrimSuffix(p.section+"/"+p.title, "/") }
 
-// operationsParts are the parts of the document that have something to run, in their order.
-func operationsParts(t *testing.T) (parts []operationsPart) {
+// docParts are the parts of the document that have something to run, in their order.
+func docParts(t *testing.T) (parts []docPart) {
 	t.Helper()
 	text, err := os.ReadFile("../../docs/operations.md")
 	require.NoError(t, err)
-	var part operationsPart
+	var part docPart
 	for _, line := range strings.Split(string(text), "\n") {
 		inside := len(part.fences) > 0 && !strings.HasSuffix(part.fences[len(part.fences)-1].text, "```\n")
 		switch {
 		case inside:
 			part.fences[len(part.fences)-1].text += line + "\n"
 		case strings.HasPrefix(line, "```"):
-			part.fences = append(part.fences, operationsFence{language: strings.TrimPrefix(line, "```")})
+			part.fences = append(part.fences, codeFence{language: strings.TrimPrefix(line, "```")})
 		case strings.HasPrefix(line, "## "), strings.HasPrefix(line, "### "):
 			parts = append(parts, part)
 			if title, sub := strings.CutPrefix(line, "### "); sub {
-				part = operationsPart{section: part.section, title: title}
+				part = docPart{section: part.section, title: title}
 			} else {
-				part = operationsPart{section: strings.TrimPrefix(line, "## ")}
+				part = docPart{section: strings.TrimPrefix(line, "## ")}
 			}
 		}
 	}
 	parts = append(parts, part)
-	parts = slices.DeleteFunc(parts, func(p operationsPart) bool { return len(p.fences) == 0 })
+	parts = slices.DeleteFunc(parts, func(p docPart) bool { return len(p.fences) == 0 })
 	for _, p := range parts {
 		for i := range p.fences {
 			p.fences[i].text = strings.TrimSuffix(p.fences[i].text, "```\n")
@@ -73,35 +74,35 @@ func operationsParts(t *testing.T) (parts []operationsPart) {
 	return parts
 }
 
-// operationsPartNamed is one of them.
-func operationsPartNamed(t *testing.T, name string) operationsPart {
+// partNamed is one of them.
+func partNamed(t *testing.T, name string) docPart {
 	t.Helper()
-	parts := operationsParts(t)
-	i := slices.IndexFunc(parts, func(p operationsPart) bool { return p.name() == name })
+	parts := docParts(t)
+	i := slices.IndexFunc(parts, func(p docPart) bool { return p.name() == name })
 	require.GreaterOrEqual(t, i, 0, name)
 	return parts[i]
 }
 
 // statements are those of a fence of SQL.
-func (f operationsFence) statements(t *testing.T) []pg.Statement {
+func (f codeFence) statements(t *testing.T) []pg.Statement {
 	t.Helper()
 	return pg.RequireStatements(t, "```sql\n"+f.text+"```\n")
 }
 
-// operationsShell runs the document's commands.
-type operationsShell struct {
+// docShell runs the document's commands.
+type docShell struct {
 	t       *testing.T
 	path    string // where the commands are
 	folder  string // where they run
 	clients bool   // whether pg_dump and its like are there, for this server
 }
 
-// newOperationsShell looks for PostgreSQL's programs where the server's are: a server in a container has them there, and a
+// newDocShell looks for PostgreSQL's programs where the server's are: a server in a container has them there, and a
 // pg_dump of another release may refuse it.
-func newOperationsShell(t *testing.T, url string) operationsShell {
+func newDocShell(t *testing.T, url string) docShell {
 	t.Helper()
 	bin := *sqltest.Value[string](sqltest.ConnectTo(t, url), "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
-	s := operationsShell{t: t, path: bin, folder: t.TempDir(), clients: true}
+	s := docShell{t: t, path: bin, folder: t.TempDir(), clients: true}
 	for _, program := range []string{"psql", "pg_dump", "pg_restore", "pg_basebackup", "pg_verifybackup"} {
 		if _, err := exec.LookPath(filepath.Join(bin, program)); err != nil {
 			t.Logf("there is no %s for this server here, so commands are not run", program)
@@ -113,7 +114,7 @@ func newOperationsShell(t *testing.T, url string) operationsShell {
 }
 
 // withGapless builds the command line for it.
-func (s operationsShell) withGapless() operationsShell {
+func (s docShell) withGapless() docShell {
 	s.t.Helper()
 	folder := s.t.TempDir()
 	built, err := exec.CommandContext(s.t.Context(), "go", "build", "-o", filepath.Join(folder, "gapless"), "../../cmd/gapless").CombinedOutput()
@@ -123,7 +124,7 @@ func (s operationsShell) withGapless() operationsShell {
 }
 
 // run runs a script, which has to succeed, and returns what it prints.
-func (s operationsShell) run(script string, databases ...string) (stdout, stderr string) {
+func (s docShell) run(script string, databases ...string) (stdout, stderr string) {
 	s.t.Helper()
 	cmd := exec.CommandContext(s.t.Context(), "/bin/sh", "-eu", "-c", script)
 	cmd.Dir = s.folder
@@ -138,7 +139,7 @@ func (s operationsShell) run(script string, databases ...string) (stdout, stderr
 }
 
 // in is the same shell for a subtest, in a folder of its own.
-func (s operationsShell) in(t *testing.T) operationsShell {
+func (s docShell) in(t *testing.T) docShell {
 	s.t, s.folder = t, t.TempDir()
 	return s
 }
@@ -148,16 +149,16 @@ func (s operationsShell) in(t *testing.T) operationsShell {
 func TestTheOperationsRecipesRun(t *testing.T) {
 	t.Parallel()
 	server := pgtest.NewServer(t)
-	shell := newOperationsShell(t, server.URL()).withGapless()
+	shell := newDocShell(t, server.URL()).withGapless()
 	// What the part itself does not show.
-	checks := map[string]func(shell operationsShell, part operationsPart, s, restored sqltest.Session){
-		"Install and upgrade":                   operationsUpgradeGivesUp,
-		"Backup and restore/The whole database": func(_ operationsShell, _ operationsPart, _, restored sqltest.Session) { operationsGoOn(restored, 4) },
-		"Backup and restore/Data alone": func(_ operationsShell, _ operationsPart, _, restored sqltest.Session) {
-			operationsGoOn(restored, 4)
+	checks := map[string]func(shell docShell, part docPart, s, restored sqltest.Session){
+		"Install and upgrade":                   requireUpgradeGivesUp,
+		"Backup and restore/The whole database": func(_ docShell, _ docPart, _, restored sqltest.Session) { requireNext(restored, 4) },
+		"Backup and restore/Data alone": func(_ docShell, _ docPart, _, restored sqltest.Session) {
+			requireNext(restored, 4)
 			require.Equal(t, []string{"O"}, sqltest.Texts(restored, "SELECT DISTINCT tgenabled::text FROM pg_trigger WHERE NOT tgisinternal"))
 		},
-		"Backup and restore/One table": func(_ operationsShell, _ operationsPart, s, _ sqltest.Session) {
+		"Backup and restore/One table": func(_ docShell, _ docPart, s, _ sqltest.Session) {
 			require.Equal(t, []int64{1, 2, 3}, s.Numbers("SELECT number FROM invoices ORDER BY 1"))
 			require.EqualValues(t, 5, s.Number("INSERT INTO invoices (customer) VALUES ('next') RETURNING number"))
 			s.Refuse("23001", "DELETE FROM invoices WHERE number = 1")
@@ -166,8 +167,8 @@ func TestTheOperationsRecipesRun(t *testing.T) {
 		},
 	}
 	seen := 0
-	for _, part := range operationsParts(t) {
-		if part.section == operationsWatching || part.name() == operationsRecovery {
+	for _, part := range docParts(t) {
+		if part.section == watchingPart || part.name() == recoveryPart {
 			continue
 		}
 		check := checks[part.name()]
@@ -201,8 +202,8 @@ func TestTheOperationsRecipesRun(t *testing.T) {
 	require.Len(t, checks, seen, "a check of a part that is not there")
 }
 
-// operationsUpgradeGivesUp checks that the lock_timeout in the environment of the upgrade's command reaches the server.
-func operationsUpgradeGivesUp(shell operationsShell, part operationsPart, s, _ sqltest.Session) {
+// requireUpgradeGivesUp checks that the lock_timeout in the environment of the upgrade's command reaches the server.
+func requireUpgradeGivesUp(shell docShell, part docPart, s, _ sqltest.Session) {
 	s.T.Helper()
 	command := part.fences[len(part.fences)-1].text
 	require.Contains(s.T, command, "lock_timeout=5s")
@@ -216,23 +217,23 @@ func operationsUpgradeGivesUp(shell operationsShell, part operationsPart, s, _ s
 	require.Contains(s.T, stdout, "already at version")
 }
 
-// operationsGoOn checks that the next invoice gets that number, and the audit.
-func operationsGoOn(s sqltest.Session, next int64) {
+// requireNext checks that the next invoice gets that number, and the audit.
+func requireNext(s sqltest.Session, next int64) {
 	s.T.Helper()
 	require.Equal(s.T, next, s.Number("INSERT INTO invoices (customer) VALUES ('next') RETURNING number"))
 	sqltest.RequireSound(s)
 }
 
-// operationsWatch is a database in a good state, on a server of its own.
-type operationsWatch struct {
+// goodState is a database in a good state, on a server of its own.
+type goodState struct {
 	t        *testing.T
 	database *pgtest.Database
 	owner    sqltest.Session
 }
 
-func newOperationsWatch(t *testing.T, server *pgtest.OwnServer) operationsWatch {
+func newGoodState(t *testing.T, server *pgtest.OwnServer) goodState {
 	t.Helper()
-	w := operationsWatch{t: t, database: server.NewDatabase(t)}
+	w := goodState{t: t, database: server.NewDatabase(t)}
 	w.owner = sqltest.Connect(t, w.database)
 	for _, statement := range []string{
 		"CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, customer text, number bigint UNIQUE)",
@@ -253,7 +254,7 @@ func newOperationsWatch(t *testing.T, server *pgtest.OwnServer) operationsWatch 
 }
 
 // begin opens a transaction in a session of its own, which stays.
-func (w operationsWatch) begin(statements ...string) sqltest.Session {
+func (w goodState) begin(statements ...string) sqltest.Session {
 	w.t.Helper()
 	s := sqltest.Connect(w.t, w.database)
 	for _, statement := range append([]string{"BEGIN"}, statements...) {
@@ -262,22 +263,22 @@ func (w operationsWatch) begin(statements ...string) sqltest.Session {
 	return s
 }
 
-// operationsAlert is the bad state for which a query is there.
-type operationsAlert struct {
+// badState is the bad state for which a query is there.
+type badState struct {
 	// What of the query is another value for the test, which does not wait for minutes or write gigabytes.
 	threshold, instead string
 	// Makes the bad state; the result ends it, or what is left of it after the document's remedy.
-	bad func(w operationsWatch) (end func())
+	bad func(w goodState) (end func())
 	// Further bad states, each of them a statement that can be rolled back.
 	also []string
 }
 
-var operationsAlerts = map[string]operationsAlert{
-	"A sequence is held for long": {"'10 seconds'", "'0 seconds'", func(w operationsWatch) func() {
+var badStates = map[string]badState{
+	"A sequence is held for long": {"'10 seconds'", "'0 seconds'", func(w goodState) func() {
 		w.begin("INSERT INTO invoices (customer) VALUES ('slow')")
 		return nil
 	}, nil},
-	"Many wait for one sequence": {"> 20", "> 0", func(w operationsWatch) func() {
+	"Many wait for one sequence": {"> 20", "> 0", func(w goodState) func() {
 		holder, waiter := w.begin("SELECT gapless.next_gapless('till')"), sqltest.Connect(w.t, w.database)
 		done := waiter.LaterNumber("SELECT gapless.next_gapless('till')")
 		sqltest.AwaitWaiter(w.t, w.owner, waiter.PID())
@@ -286,32 +287,32 @@ var operationsAlerts = map[string]operationsAlert{
 			require.NoError(w.t, (<-done).Err)
 		}
 	}, nil},
-	"A session is idle in a transaction that holds a sequence": {"'5 seconds'", "'0 seconds'", func(w operationsWatch) func() {
+	"A session is idle in a transaction that holds a sequence": {"'5 seconds'", "'0 seconds'", func(w goodState) func() {
 		w.begin("INSERT INTO invoices (customer) VALUES ('forgotten')")
 		return nil
 	}, nil},
-	"A prepared transaction was left behind": {"'1 minute'", "'0 seconds'", func(w operationsWatch) func() {
+	"A prepared transaction was left behind": {"'1 minute'", "'0 seconds'", func(w goodState) func() {
 		s := w.begin("INSERT INTO invoices (customer) VALUES ('prepared')")
 		s.Do("PREPARE TRANSACTION 'order-4711'")
 		return nil
 	}, nil},
-	"An old snapshot is open": {"'30 minutes'", "'0 seconds'", func(w operationsWatch) func() {
+	"An old snapshot is open": {"'30 minutes'", "'0 seconds'", func(w goodState) func() {
 		report := w.begin("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ", "SELECT count(*) FROM invoices")
 		return func() { report.Do("COMMIT") }
 	}, nil},
-	"The journal grows": {"'10 GB'", "'256 kB'", func(w operationsWatch) func() {
+	"The journal grows": {"'10 GB'", "'256 kB'", func(w goodState) func() {
 		w.owner.Do("SELECT count(gapless.next_gapless('till')) FROM generate_series(1, 5000)")
 		return func() {
 			require.GreaterOrEqual(w.t, w.owner.Number("SELECT gapless.prune_gapless('till', 'infinity')"), int64(5000))
 			w.owner.Do("VACUUM (FULL) gapless.journal")
 		}
 	}, nil},
-	"Autovacuum leaves a table of gapless alone": {"> 500000000", "> 10000", func(w operationsWatch) func() {
+	"Autovacuum leaves a table of gapless alone": {"> 500000000", "> 10000", func(w goodState) func() {
 		w.owner.Do("DO $$ BEGIN FOR i IN 1..20000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")
 		w.owner.Do("ALTER TABLE gapless.journal SET (autovacuum_enabled = false)")
 		return nil
 	}, []string{"ALTER TABLE gapless.void SET (autovacuum_enabled = false)"}},
-	"A guard is switched off": {"", "", func(w operationsWatch) func() {
+	"A guard is switched off": {"", "", func(w goodState) func() {
 		w.owner.Do("ALTER TABLE invoices DISABLE TRIGGER USER")
 		w.owner.Do(`CREATE TRIGGER "~late" BEFORE UPDATE ON invoices FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`)
 		w.owner.Do("ALTER TABLE invoices SET UNLOGGED")
@@ -327,16 +328,16 @@ var operationsAlerts = map[string]operationsAlert{
 		`ALTER TABLE invoices SET UNLOGGED`,
 		`ALTER TABLE orders_2027 SET UNLOGGED`,
 	}},
-	"A table has left its guards": {"", "", func(w operationsWatch) func() {
+	"A table has left its guards": {"", "", func(w goodState) func() {
 		w.owner.Do("ALTER TABLE orders DETACH PARTITION orders_2025")
 		w.owner.Do("CREATE TABLE imported_invoices () INHERITS (invoices)")
 		return nil
 	}, []string{"ALTER TABLE orders DETACH PARTITION orders_2026", "CREATE TABLE imported () INHERITS (invoices)"}},
-	"A sequence comes to its end": {"", "", func(w operationsWatch) func() {
+	"A sequence comes to its end": {"", "", func(w goodState) func() {
 		w.owner.Do("SELECT gapless.adopt_gapless('till', 9100000000000000000)")
 		return nil
 	}, nil},
-	"Commits are not safe": {"", "", func(w operationsWatch) func() {
+	"Commits are not safe": {"", "", func(w goodState) func() {
 		name := *sqltest.Value[string](w.owner, "SELECT quote_ident(current_database())")
 		w.owner.Do("ALTER SYSTEM SET full_page_writes = off")
 		w.owner.Do("ALTER SYSTEM SET synchronous_commit = off")
@@ -344,12 +345,12 @@ var operationsAlerts = map[string]operationsAlert{
 		w.owner.Do("ALTER DATABASE " + name + " SET session_replication_role = replica")
 		return func() { w.owner.Do("ALTER DATABASE " + name + " RESET session_replication_role") }
 	}, []string{"ALTER ROLE monitoring SET synchronous_commit = off"}},
-	"A synchronous standby is missing": {"", "", func(w operationsWatch) func() {
+	"A synchronous standby is missing": {"", "", func(w goodState) func() {
 		w.owner.Do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
 		w.owner.Do("SELECT pg_reload_conf()")
 		return nil
 	}, nil},
-	"Numbering is not sound": {"", "", func(w operationsWatch) func() {
+	"Numbering is not sound": {"", "", func(w goodState) func() {
 		w.owner.Do("ALTER TABLE invoices DISABLE TRIGGER USER")
 		w.owner.Do("DELETE FROM invoices WHERE number = 2")
 		w.owner.Do("ALTER TABLE invoices ENABLE TRIGGER USER")
@@ -360,10 +361,10 @@ var operationsAlerts = map[string]operationsAlert{
 // TestEachGuardThatIsDroppedIsMissed has columns of every kind attached, with rows and without.
 func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	s := sqltest.Connect(t, database)
-	query := operationsPartNamed(t, operationsWatching+"/A guard is switched off").fences[0].statements(t)[0].SQL
-	require.Zero(t, operationsRows(s, query))
+	query := partNamed(t, watchingPart+"/A guard is switched off").fences[0].statements(t)[0].SQL
+	require.Zero(t, countRows(s, query))
 	pg.Numbered(s)
 	s.Do("CREATE TABLE papers (id bigint PRIMARY KEY, first bigint UNIQUE, x_first bigint UNIQUE)")
 	s.Do("SELECT gapless.attach_gapless('papers', 'first', name => $$ 'first' $$)")
@@ -383,16 +384,16 @@ func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
 	for _, drop := range drops {
 		s.Do("BEGIN")
 		s.Do(drop)
-		require.Equal(t, 1, operationsRows(s, query), "after %s", drop)
+		require.Equal(t, 1, countRows(s, query), "after %s", drop)
 		s.Do("ROLLBACK")
 	}
 	for _, drop := range []string{`DROP TRIGGER "~gapless_insert_number" ON invoices`, "DROP FUNCTION invoices_number_gapless() CASCADE"} {
 		s.Do("BEGIN")
 		s.Do(drop)
-		require.NotZero(t, operationsRows(s, query), "after %s", drop)
+		require.NotZero(t, countRows(s, query), "after %s", drop)
 		s.Do("DROP FUNCTION IF EXISTS invoices_number_gapless, invoices_number_gapless_rows CASCADE")
 		s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$, condition => 'NOT NEW.draft')")
-		require.Zero(t, operationsRows(s, query), "after the remedy for %s", drop)
+		require.Zero(t, countRows(s, query), "after the remedy for %s", drop)
 		require.EqualValues(t, 3, s.Number("INSERT INTO invoices (id, tenant) VALUES (1000, 'b') RETURNING number"))
 		sqltest.RequireSound(s)
 		s.Do("ROLLBACK")
@@ -402,7 +403,7 @@ func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
 // TestAnAttachedTableThatWasChangedIsFoundAndMended has the changes that are to be made between a detach and an attach only.
 func TestAnAttachedTableThatWasChangedIsFoundAndMended(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	_, buyer := sqltest.Role(t, database, "buyer")
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE SCHEMA archive")
@@ -443,31 +444,31 @@ func TestTheOperationsAlertsFireInABadStateOnly(t *testing.T) {
 	t.Parallel()
 	// Autovacuum does nothing by itself here, so that the age of a table is what the test makes it.
 	server := pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"autovacuum_naptime": "1d"}))
-	w := newOperationsWatch(t, server)
-	shell := newOperationsShell(t, server.URL()).withGapless()
-	pg.RunDocumented(t, w.database, operationsPartNamed(t, operationsWatching).fences[0].statements(t))
+	w := newGoodState(t, server)
+	shell := newDocShell(t, server.URL()).withGapless()
+	pg.RunDocumented(t, w.database, partNamed(t, watchingPart).fences[0].statements(t))
 	monitor := sqltest.Connect(t, w.database)
 	monitor.Do("SET ROLE monitoring")
 
 	var titles []string
-	for _, part := range operationsParts(t) {
-		if part.section != operationsWatching || part.title == "" || part.title == "For Prometheus" {
+	for _, part := range docParts(t) {
+		if part.section != watchingPart || part.title == "" || part.title == "For Prometheus" {
 			continue
 		}
 		titles = append(titles, part.title)
 		t.Run(part.title, func(t *testing.T) {
 			w := w
 			w.t = t
-			alert, ok := operationsAlerts[part.title]
+			alert, ok := badStates[part.title]
 			require.True(t, ok, "no test has this query fire")
 			queries := part.fences[0].statements(t)
 			require.Len(t, queries, 1)
 			query := queries[0].SQL
-			require.Zero(t, operationsRows(monitor, query), "it fires in the good state")
+			require.Zero(t, countRows(monitor, query), "it fires in the good state")
 			if alert.threshold != "" {
 				require.Equal(t, 1, strings.Count(query, alert.threshold), query)
 				query = strings.ReplaceAll(query, alert.threshold, alert.instead)
-				require.Zero(t, operationsRows(monitor, query), "it fires in the good state, without its threshold")
+				require.Zero(t, countRows(monitor, query), "it fires in the good state, without its threshold")
 			}
 			cron := func(fires bool) {
 				for _, fence := range part.fences {
@@ -484,12 +485,12 @@ func TestTheOperationsAlertsFireInABadStateOnly(t *testing.T) {
 			for _, statement := range alert.also {
 				w.owner.Do("BEGIN")
 				w.owner.Do(statement)
-				require.NotZero(t, operationsRows(w.owner, query), "it does not fire after %s", statement)
+				require.NotZero(t, countRows(w.owner, query), "it does not fire after %s", statement)
 				w.owner.Do("ROLLBACK")
 			}
 			cron(false)
 			end := alert.bad(w)
-			require.Eventually(t, func() bool { return operationsRows(monitor, query) > 0 }, sqltest.Eventually, sqltest.Tick, "it does not fire")
+			require.Eventually(t, func() bool { return countRows(monitor, query) > 0 }, sqltest.Eventually, sqltest.Tick, "it does not fire")
 			cron(true)
 			for _, fence := range part.fences[1:] {
 				if fence.language == "sql" {
@@ -499,15 +500,15 @@ func TestTheOperationsAlertsFireInABadStateOnly(t *testing.T) {
 			if end != nil {
 				end()
 			}
-			require.Eventually(t, func() bool { return operationsRows(monitor, query) == 0 }, sqltest.Eventually, sqltest.Tick, "it still fires")
+			require.Eventually(t, func() bool { return countRows(monitor, query) == 0 }, sqltest.Eventually, sqltest.Tick, "it still fires")
 			cron(false)
 		})
 	}
-	require.Len(t, operationsAlerts, len(titles), "an alert that is not in the document: %q", titles)
+	require.Len(t, badStates, len(titles), "an alert that is not in the document: %q", titles)
 	sqltest.RequireSound(w.owner)
 
 	// What postgres_exporter is given names the columns that the queries have.
-	metrics := operationsPartNamed(t, operationsWatching+"/For Prometheus").fences[0].text
+	metrics := partNamed(t, watchingPart+"/For Prometheus").fences[0].text
 	queries := regexp.MustCompile(`(?m)^  query: "(.+)"\n  metrics:\n((?:    - .+\n)+)`).FindAllStringSubmatch(metrics, -1)
 	require.Len(t, queries, strings.Count(metrics, "query:"))
 	holder := w.begin("SELECT gapless.next_gapless('till')")
@@ -533,8 +534,8 @@ func TestTheOperationsAlertsFireInABadStateOnly(t *testing.T) {
 	holder.Do("ROLLBACK")
 }
 
-// operationsRows is how many rows a query gives.
-func operationsRows(s sqltest.Session, query string) int {
+// countRows is how many rows a query gives.
+func countRows(s sqltest.Session, query string) int {
 	s.T.Helper()
 	results, err := s.PgConn().Exec(s.Ctx, query).ReadAll()
 	require.NoError(s.T, err, query)
@@ -545,10 +546,10 @@ func operationsRows(s sqltest.Session, query string) int {
 // the SQLSTATE that it says. The test does not wait for so long.
 func TestTheOperationsTimeoutsEndWhatIsInTheWay(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	observer := sqltest.Connect(t, database)
 	observer.Do("SELECT gapless.next_gapless('a')")
-	pg.RunDocumented(t, database, operationsPartNamed(t, "Timeouts").fences[0].statements(t))
+	pg.RunDocumented(t, database, partNamed(t, "Timeouts").fences[0].statements(t))
 	set := sqltest.Texts(observer, "SELECT split_part(setting, '=', 1) FROM pg_roles, unnest(rolconfig) AS setting WHERE rolname = $1 ORDER BY 1", database.Name+" app")
 	require.Equal(t, []string{"client_connection_check_interval", "idle_in_transaction_session_timeout", "lock_timeout", "statement_timeout"}, set)
 	text, err := os.ReadFile("../../docs/operations.md")
@@ -587,10 +588,10 @@ func TestARecoveryToANamedMomentIssuesAgainWhatCameAfter(t *testing.T) {
 	}
 	settings := map[string]string{}
 	var moment []pg.Statement
-	for _, fence := range operationsPartNamed(t, operationsRecovery).fences {
+	for _, fence := range partNamed(t, recoveryPart).fences {
 		switch fence.language {
 		case "sh":
-			newOperationsShell(t, primary.URL()).run(fence.text, primary.URL())
+			newDocShell(t, primary.URL()).run(fence.text, primary.URL())
 		case "conf":
 			for _, line := range regexp.MustCompile(`(?m)^(\w+) = '(.+)'$`).FindAllStringSubmatch(fence.text, -1) {
 				settings[line[1]] = line[2]
@@ -641,7 +642,7 @@ func TestTheOperationsChecksAfterAFailOver(t *testing.T) {
 	primary.Kill(t)
 	standby.Promote(t)
 	replica := standby.Replica(t, database)
-	for _, fence := range operationsPartNamed(t, "Fail-over").fences {
+	for _, fence := range partNamed(t, "Fail-over").fences {
 		require.Equal(t, "sql", fence.language)
 		pg.RunDocumented(t, replica, fence.statements(t))
 	}
@@ -683,14 +684,14 @@ func TestAPreparedTransactionHoldsItsSequenceOnThePromotedStandby(t *testing.T) 
 func TestDataAloneCannotBeRestoredIntoAnAttachedTable(t *testing.T) {
 	t.Parallel()
 	attachedDatabase := func() (*pgtest.Database, sqltest.Session) {
-		database := pgtest.New(t)
+		database := pgtest.NewCopy(t)
 		s := sqltest.Connect(t, database)
 		s.Do("CREATE TABLE invoices (id bigint PRIMARY KEY, customer text, number bigint NOT NULL UNIQUE)")
 		s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)")
 		return database, s
 	}
 	from, source := attachedDatabase()
-	shell := newOperationsShell(t, from.URL)
+	shell := newDocShell(t, from.URL)
 	if !shell.clients {
 		return
 	}
@@ -723,7 +724,7 @@ func TestDataAloneCannotBeRestoredIntoAnAttachedTable(t *testing.T) {
 	// With the journal's data besides, it is as if it had been issued there. The tables must not have numbers of their own.
 	whole, restored := attachedDatabase()
 	shell.run(`pg_restore --data-only --disable-triggers --exit-on-error --dbname="$GAPLESS_DATABASE_URL" data.dump`, whole.URL)
-	require.NoError(t, pgtest.Install(t.Context(), whole.URL), "it is up to date")
+	require.NoError(t, migrate.Up(t.Context(), whole.Conn(t)), "it is up to date")
 	require.Empty(t, sqltest.Findings(restored))
 	const journal = "SELECT a::text FROM gapless.journal AS a ORDER BY ordinal"
 	require.Equal(t, sqltest.Texts(source, journal), sqltest.Texts(restored, journal))
@@ -814,7 +815,7 @@ func TestPartitionsThatAreDetachedConcurrentlyStayGuardedAndCounted(t *testing.T
 // TestAttachRefusesATableWhoseHeirsWouldNotBeNumbered: row triggers are not inherited, but for partitions.
 func TestAttachRefusesATableWhoseHeirsWouldNotBeNumbered(t *testing.T) {
 	t.Parallel()
-	s := sqltest.Connect(t, pgtest.New(t))
+	s := sqltest.Connect(t, pgtest.NewCopy(t))
 	s.Do(pg.CreateInvoices)
 	s.Do("CREATE TABLE archived (UNIQUE (tenant, number)) INHERITS (invoices)")
 	err := s.Refuse("55000", pg.AttachInvoices)

@@ -90,7 +90,7 @@ func TestDumpAndRestoreGoesOn(t *testing.T) {
 	for name, busy := range map[string]bool{"at rest": false, "while others write": true} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			database := pgtest.New(t)
+			database := pgtest.NewCopy(t)
 			s := sqltest.Connect(t, database)
 			pg.Numbered(s)
 			pg.Fill(s)

@@ -21,7 +21,7 @@ func TestATransactionTimeoutEndsATransactionOfManySmallSteps(t *testing.T) {
 	text, err := os.ReadFile("../../docs/operations.md")
 	require.NoError(t, err)
 	require.Regexp(t, "(?m)^\\| `transaction_timeout` \\(PostgreSQL 17\\) .*\\b25P04\\b", string(text))
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	slow, next := sqltest.Connect(t, database), sqltest.Connect(t, database)
 	if slow.Number("SELECT current_setting('server_version_num')::bigint") < 170000 {
 		slow.Refuse("42704", "SET transaction_timeout = '20ms'")
@@ -49,7 +49,7 @@ func TestAClientThatIsGoneIsNoticed(t *testing.T) {
 	const next = "SELECT gapless.next_gapless('a')"
 	set := func(t *testing.T, interval string) (observer, holder, gone sqltest.Session) {
 		t.Helper()
-		database := pgtest.New(t)
+		database := pgtest.NewCopy(t)
 		observer, holder, gone = sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
 		observer.Do(next)
 		gone.Do("SET client_connection_check_interval = '" + interval + "'")
@@ -108,7 +108,7 @@ func TestAClientThatIsGoneIsNoticed(t *testing.T) {
 // TestTheShortestTimeoutIsTheOneThatIsSeen: with a lock_timeout below the statement_timeout, waiting is told apart from slowness.
 func TestTheShortestTimeoutIsTheOneThatIsSeen(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	holder, app := sqltest.Connect(t, database), sqltest.Connect(t, database)
 	holder.Do("SELECT gapless.next_gapless('a')")
 	holder.Do("BEGIN")
@@ -123,10 +123,10 @@ func TestTheShortestTimeoutIsTheOneThatIsSeen(t *testing.T) {
 // TestTimeoutsOfTheDatabaseHitMaintenanceAndNotADump: pg_dump switches them off for itself, and others do not.
 func TestTimeoutsOfTheDatabaseHitMaintenanceAndNotADump(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
+	database := pgtest.NewCopy(t)
 	s := pg.NumberTenants(t, database)
 	s.Do("INSERT INTO invoices DEFAULT VALUES")
-	shell := newOperationsShell(t, database.URL)
+	shell := newDocShell(t, database.URL)
 	name := *sqltest.Value[string](s, "SELECT quote_ident(current_database())")
 	s.Do("ALTER DATABASE " + name + " SET lock_timeout = '20ms'")
 	s.Do("BEGIN")

@@ -51,7 +51,7 @@ func TestPgUpgradeKeepsNumbersAndOutcomes(t *testing.T) {
 		output, err := runAsTheServer(t, bin, data, program, args...)
 		require.NoError(t, err, output)
 	}
-	run("initdb", "--pgdata="+folder+"/new", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale="+locale, "--no-sync")
+	run("initdb", "--pgdata="+folder+"/new", "--username=postgres", "--auth=trust", "--encoding=UTF8", "--locale="+locale, "--no-sync", "--wal-segsize=1") // as pgtest makes clusters
 	upgrade := []string{
 		"--old-bindir=" + bin, "--new-bindir=" + bin, "--old-datadir=" + data, "--new-datadir=" + folder + "/new",
 		"--username=postgres", "--socketdir=" + folder, "--old-port=5432", "--new-port=5433",

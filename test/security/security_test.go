@@ -24,23 +24,23 @@ import (
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
-// secAs is a session of a role, as if it had logged in: with no way back to who connected.
-func secAs(t *testing.T, database *pgtest.Database, quoted string) sqltest.Session {
+// loginAs is a session of a role, as if it had logged in: with no way back to who connected.
+func loginAs(t *testing.T, database *pgtest.Database, quoted string) sqltest.Session {
 	t.Helper()
 	s := sqltest.Connect(t, database)
 	s.Do("SET SESSION AUTHORIZATION " + quoted)
 	return s
 }
 
-// secAttempt is something that a role may want to do with an object. Its label is what lists of allowed attempts have.
-type secAttempt struct{ label, statement string }
+// attemptOn is something that a role may want to do with an object. Its label is what lists of allowed attempts have.
+type attemptOn struct{ label, statement string }
 
-// secAttempts has every attempt on every object, from the catalog: whatever is new is tried, too.
-func secAttempts(owner sqltest.Session, quoted string) (attempts []secAttempt) {
+// attemptsOnAll has every attempt on every object, from the catalog: whatever is new is tried, too.
+func attemptsOnAll(owner sqltest.Session, quoted string) (attempts []attemptOn) {
 	list := func(query string) {
 		for _, text := range sqltest.Texts(owner, query) {
 			label, statement, _ := strings.Cut(text, "\n")
-			attempts = append(attempts, secAttempt{label, strings.ReplaceAll(statement, "~me~", quoted)})
+			attempts = append(attempts, attemptOn{label, strings.ReplaceAll(statement, "~me~", quoted)})
 		}
 	}
 	list(`
@@ -160,8 +160,8 @@ func secAttempts(owner sqltest.Session, quoted string) (attempts []secAttempt) {
 	return attempts
 }
 
-// secOtherKinds makes objects of the kinds that the schema does not have yet, so that it is known that these are tried, too.
-const secOtherKinds = `
+// makeOtherKinds makes objects of the kinds that the schema does not have yet, so that it is known that these are tried, too.
+const makeOtherKinds = `
 	CREATE SEQUENCE gapless.another_sequence;
 	CREATE MATERIALIZED VIEW gapless.another_view AS SELECT 1 AS a;
 	CREATE TYPE gapless.another_type AS (a integer);
@@ -213,17 +213,17 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 			_, tableOwner := sqltest.Role(t, database, "tableowner")
 			pg.MayAttach(owner, tableOwner)
 			owner.Do("CREATE SCHEMA shop AUTHORIZATION " + tableOwner)
-			shopkeeper := secAs(t, database, tableOwner)
+			shopkeeper := loginAs(t, database, tableOwner)
 			shopkeeper.Do("CREATE TABLE shop.bills (tenant text, number bigint, UNIQUE (tenant, number))")
 			shopkeeper.Do("SELECT gapless.attach_gapless('shop.bills', 'number', 'NEW.tenant')")
 			shopkeeper.Do("INSERT INTO shop.bills VALUES ('a'), ('b'), ('a')")
 			owner.Do("SELECT gapless.next_gapless('by hand')")
-			owner.Do(secOtherKinds)
+			owner.Do(makeOtherKinds)
 
 			rolename, quoted := sqltest.Role(t, database, "actor")
 			owner.Do(strings.NewReplacer("~me~", quoted, "~name~", rolename, "~tableowner~", tableOwner).Replace(actor.grant))
 			owner.Do("CREATE SCHEMA mine AUTHORIZATION " + quoted)
-			me := secAs(t, database, quoted)
+			me := loginAs(t, database, quoted)
 			me.Do("CREATE TABLE mine.t (number bigint)")
 			me.Do("CREATE FUNCTION mine.fire() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
 
@@ -237,7 +237,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 				ORDER BY 1`
 			before := sqltest.Texts(owner, state)
 			hits := map[string]int{}
-			attempts := secAttempts(owner, quoted)
+			attempts := attemptsOnAll(owner, quoted)
 			require.Greater(t, len(attempts), 500)
 			for _, attempt := range attempts {
 				code, message := me.Try(attempt.statement)
@@ -270,8 +270,8 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 	}
 }
 
-// secObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const secObjects = `	table: journal, moving, pending, sequence, void
+// allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
+const allObjects = `	table: journal, moving, pending, sequence, void
 	view: holders, sequences
 	type: journal_kind
 	index: journal_pkey, journal_txid, moving_pkey, pending_pkey, sequence_pkey, void_pkey
@@ -318,7 +318,7 @@ func TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone(t *testing.T) {
 		pg_identify_object(o.catalog, o.oid, 0) AS i`)
 	const derived = "o.catalog = 'pg_type'::regclass AND o.oid IN (SELECT t.oid FROM pg_type AS t LEFT JOIN pg_class AS c ON c.oid = t.typrelid WHERE t.typcategory = 'A' OR c.relkind <> 'c')"
 	var list []string
-	for line := range strings.Lines(secObjects) {
+	for line := range strings.Lines(allObjects) {
 		kind, names, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		for name := range strings.SplitSeq(names, ", ") {
 			list = append(list, strings.TrimSpace(kind+" "+name))
@@ -340,9 +340,9 @@ func TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone(t *testing.T) {
 	require.Empty(t, sqltest.Texts(s, "SELECT acl.privilege_type FROM pg_namespace AS n, aclexplode(n.nspacl) AS acl WHERE n.nspname = 'gapless' AND acl.grantee <> n.nspowner"))
 }
 
-// secRan makes public.ran(), which notes the role with whose rights it runs: as a lock, which neither a rollback nor a
+// makeRan makes public.ran(), which notes the role with whose rights it runs: as a lock, which neither a rollback nor a
 // read-only transaction undoes.
-func secRan(owner sqltest.Session) {
+func makeRan(owner sqltest.Session) {
 	owner.T.Helper()
 	owner.Do(`CREATE FUNCTION public.ran() RETURNS boolean LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 		BEGIN
@@ -351,8 +351,8 @@ func secRan(owner sqltest.Session) {
 		END $$`)
 }
 
-// secWhoRan has the roles with whose rights it ran in a session, and forgets them.
-func secWhoRan(observer, s sqltest.Session) []string {
+// whoRan has the roles with whose rights it ran in a session, and forgets them.
+func whoRan(observer, s sqltest.Session) []string {
 	observer.T.Helper()
 	ran := sqltest.Texts(observer, `
 		SELECT r.rolname::text
@@ -364,9 +364,9 @@ func secWhoRan(observer, s sqltest.Session) []string {
 	return ran
 }
 
-// secEvil makes schema evil, owned by a role: every operator and function that gapless uses, and more that would suit its
+// makeEvil makes schema evil, owned by a role: every operator and function that gapless uses, and more that would suit its
 // operands better, and types of the names that it uses.
-const secEvil = `
+const makeEvil = `
 DO $do$
 DECLARE
 	item    record;
@@ -440,14 +440,14 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	owner := sqltest.Connect(t, database)
-	secRan(owner)
+	makeRan(owner)
 	_, attacker := sqltest.Role(t, database, "attacker")
 	appName, app := sqltest.Role(t, database, "app")
 	owner.Do("SELECT gapless.grant_gapless($1)", appName)
 	owner.Do("CREATE SCHEMA evil AUTHORIZATION " + attacker)
 	owner.Do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.journal_kind TO " + attacker + "; GRANT USAGE ON SCHEMA gapless TO " + attacker)
 	owner.Do("SET ROLE " + attacker)
-	owner.Do(secEvil)
+	owner.Do(makeEvil)
 	owner.Do("RESET ROLE")
 	owner.Do("CREATE TABLE numbered (id integer PRIMARY KEY, tenant text, late text, number bigint, UNIQUE (tenant, number), later bigint, UNIQUE (late, later))")
 	owner.Do("SELECT gapless.attach_gapless('numbered', 'number', 'NEW.tenant', condition => 'NEW.id > 0')")
@@ -512,7 +512,7 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 						err = nil
 					}
 					require.NoError(t, err, "%s under %s", call, searchPath)
-					require.Empty(t, secWhoRan(owner, s), "%s under %s", call, searchPath)
+					require.Empty(t, whoRan(owner, s), "%s under %s", call, searchPath)
 				}
 			}
 			id := 10*i + map[string]int{"app": 1, "owner": 2}[who]
@@ -532,7 +532,7 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 					s.Refuse(code, statement)
 				}
 			}
-			require.Empty(t, secWhoRan(owner, s), "rows, under %s", searchPath)
+			require.Empty(t, whoRan(owner, s), "rows, under %s", searchPath)
 
 			// Were it found, it would run.
 			if strings.Contains(searchPath, "evil, pg_catalog") {
@@ -541,7 +541,7 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 				} {
 					_, err := s.Exec(t.Context(), statement)
 					require.True(t, err != nil || strings.HasSuffix(statement, "::text"), statement)
-					require.Len(t, secWhoRan(owner, s), 1, "%s under %s", statement, searchPath)
+					require.Len(t, whoRan(owner, s), 1, "%s under %s", statement, searchPath)
 				}
 			}
 			s.Do("DISCARD TEMP") // now, and not while its role is dropped
@@ -555,27 +555,27 @@ func TestCodeOfACallersTypesRunsAsTheCaller(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	owner := sqltest.Connect(t, database)
-	secRan(owner)
+	makeRan(owner)
 	appName, app := sqltest.Role(t, database, "app")
 	owner.Do("SELECT gapless.grant_gapless($1)", appName)
 	owner.Do("CREATE SCHEMA mine AUTHORIZATION " + app)
-	s := secAs(t, database, app)
+	s := loginAs(t, database, app)
 	s.Do("CREATE TYPE mine.t AS (x text)")
 	s.Do("CREATE FUNCTION mine.text(mine.t) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN ($1).x; END $$")
 	s.Do("CREATE CAST (mine.t AS text) WITH FUNCTION mine.text(mine.t) AS IMPLICIT")
 	require.EqualValues(t, 1, s.Number("SELECT gapless.next_gapless(row('a')::mine.t)"))
-	require.Equal(t, []string{appName}, secWhoRan(owner, s))
+	require.Equal(t, []string{appName}, whoRan(owner, s))
 }
 
-// secHostile is a role that owns schema h with tables a and b, whose columns it has attached, and which have a row each.
-func secHostile(t *testing.T, database *pgtest.Database) (owner, hostile sqltest.Session, name string) {
+// newHostile is a role that owns schema h with tables a and b, whose columns it has attached, and which have a row each.
+func newHostile(t *testing.T, database *pgtest.Database) (owner, hostile sqltest.Session, name string) {
 	t.Helper()
 	owner = sqltest.Connect(t, database)
-	secRan(owner)
+	makeRan(owner)
 	name, quoted := sqltest.Role(t, database, "hostile")
 	pg.MayAttach(owner, quoted)
 	owner.Do("CREATE SCHEMA h AUTHORIZATION " + quoted)
-	hostile = secAs(t, database, quoted)
+	hostile = loginAs(t, database, quoted)
 	for _, table := range []string{"a", "b"} {
 		hostile.Do("CREATE TABLE h." + table + " (d date, number bigint UNIQUE)")
 		hostile.Do("SELECT gapless.attach_gapless('h." + table + "', 'number', '''h" + table + "''', chronology => 'NEW.d')")
@@ -589,11 +589,11 @@ func secHostile(t *testing.T, database *pgtest.Database) (owner, hostile sqltest
 func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	owner, hostile, name := secHostile(t, database)
+	owner, hostile, name := newHostile(t, database)
 	quoted := pgx.Identifier{name}.Sanitize()
 	owner.Do("CREATE SCHEMA evil AUTHORIZATION " + quoted)
 	owner.Do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.journal_kind TO " + quoted)
-	hostile.Do(secEvil)
+	hostile.Do(makeEvil)
 	attachment := strconv.FormatInt(owner.Number("SELECT max(attachment) FROM gapless.journal WHERE name = 'ha'"), 10)
 	calls := map[string][]string{
 		"column_first_number": {
@@ -618,14 +618,14 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 	for _, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
 		for _, isolation := range []string{"READ COMMITTED", "REPEATABLE READ"} {
 			for function, statements := range calls {
-				s := secAs(t, database, quoted) // which has no plan yet
+				s := loginAs(t, database, quoted) // which has no plan yet
 				s.Do("CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (public.ran())")
 				s.Do("SET search_path = " + searchPath)
 				for _, statement := range statements {
 					s.Do("BEGIN ISOLATION LEVEL " + isolation)
 					s.Do(strings.ReplaceAll(statement, "$a", attachment))
 					s.Do("ROLLBACK")
-					require.Empty(t, secWhoRan(owner, s), "%s: %s under %s", function, statement, searchPath)
+					require.Empty(t, whoRan(owner, s), "%s: %s under %s", function, statement, searchPath)
 				}
 				s.Do("DISCARD TEMP")
 			}
@@ -659,7 +659,7 @@ func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			database := pgtest.New(t)
-			owner, hostile, hostileName := secHostile(t, database)
+			owner, hostile, hostileName := newHostile(t, database)
 			me := *sqltest.Value[string](owner, "SELECT current_user::text")
 			hostile.Do("CREATE FUNCTION h.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$")
 			hostile.Do("CREATE TABLE h.deferred (x integer)")
@@ -687,7 +687,7 @@ func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
 					auditor.Do("CREATE TEMP TABLE writable ()") // its transaction is as it was
 					auditor.Do("COMMIT")
 				}
-				require.NotContains(t, secWhoRan(owner, auditor), me)
+				require.NotContains(t, whoRan(owner, auditor), me)
 				require.Equal(t, []string{"true", "true"}, sqltest.Texts(owner, "SELECT prosecdef::text FROM pg_proc WHERE proname LIKE '%\\_number\\_gapless\\_rows'"))
 			}
 
@@ -699,7 +699,7 @@ func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
 				lured.Do(attack.finish)
 			}
 			lured.Do("COMMIT")
-			ran := secWhoRan(owner, lured)
+			ran := whoRan(owner, lured)
 			lured.Do("DISCARD TEMP")
 			if strings.HasPrefix(attack.body, "INSERT") && owner.Number("SELECT current_setting('server_version_num')::bigint") >= 180000 {
 				require.Equal(t, []string{hostileName}, ran, "since PostgreSQL 18 a trigger runs as who queued it")
@@ -714,7 +714,7 @@ func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
 func TestAnAuditRunsNoFunctionThatWasAlteredMeanwhile(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
-	owner, hostile, hostileName := secHostile(t, database)
+	owner, hostile, hostileName := newHostile(t, database)
 	gate := sqltest.Connect(t, database)
 	hostile.Do(`CREATE FUNCTION h.wait() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1); END $$`)
 	for _, table := range []string{"a", "b"} {
@@ -737,7 +737,7 @@ func TestAnAuditRunsNoFunctionThatWasAlteredMeanwhile(t *testing.T) {
 	r := <-done
 	require.NoError(t, r.Err)
 	require.NotEmpty(t, r.Value, "one of them cannot be read")
-	require.Equal(t, []string{hostileName}, secWhoRan(owner, auditor))
+	require.Equal(t, []string{hostileName}, whoRan(owner, auditor))
 }
 
 // TestAHostileTableRunsNothingWithTheRightsOfWhoManages has a table whose default, domain, cast, triggers and expressions all
@@ -747,12 +747,12 @@ func TestAHostileTableRunsNothingWithTheRightsOfWhoManages(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	owner := sqltest.Connect(t, database)
-	secRan(owner)
+	makeRan(owner)
 	hostileName, quoted := sqltest.Role(t, database, "hostile")
 	appName, app := sqltest.Role(t, database, "app")
 	pg.MayAttach(owner, quoted)
 	owner.Do("CREATE SCHEMA h AUTHORIZATION " + quoted)
-	hostile := secAs(t, database, quoted)
+	hostile := loginAs(t, database, quoted)
 	for _, statement := range []string{
 		"CREATE FUNCTION h.ran() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$",
 		"CREATE DOMAIN h.tenant AS text CHECK (h.ran())",
@@ -772,13 +772,13 @@ func TestAHostileTableRunsNothingWithTheRightsOfWhoManages(t *testing.T) {
 	} {
 		hostile.Do(statement)
 	}
-	require.Equal(t, []string{hostileName}, secWhoRan(owner, hostile))
+	require.Equal(t, []string{hostileName}, whoRan(owner, hostile))
 
 	// Who inserts runs the table's own defaults, domains and triggers, as in every PostgreSQL; the expressions run as the owner.
 	hostile.Do("GRANT USAGE ON SCHEMA h TO " + app + "; GRANT INSERT, SELECT ON h.bills TO " + app)
-	inserter := secAs(t, database, app)
+	inserter := loginAs(t, database, app)
 	inserter.Do("INSERT INTO h.bills (tenant) VALUES ('a'), ('b')")
-	require.ElementsMatch(t, []string{appName, hostileName}, secWhoRan(owner, inserter))
+	require.ElementsMatch(t, []string{appName, hostileName}, whoRan(owner, inserter))
 
 	manager := sqltest.Connect(t, database) // a superuser
 	manager.Do("SELECT * FROM gapless.sequences")
@@ -788,13 +788,13 @@ func TestAHostileTableRunsNothingWithTheRightsOfWhoManages(t *testing.T) {
 	manager.Do("SELECT gapless.prune_gapless(name, 'infinity') FROM gapless.sequences")
 	manager.Refuse("2BP01", "SELECT gapless.delete_gapless('ap')")
 	manager.Refuse("55000", "SELECT gapless.adopt_gapless('ap', 100)")
-	require.Empty(t, secWhoRan(owner, manager))
+	require.Empty(t, whoRan(owner, manager))
 	manager.Do("BEGIN")
 	manager.Do("SELECT * FROM gapless.audit_gapless()")
 	manager.Do("COMMIT")
-	require.Equal(t, []string{hostileName}, secWhoRan(owner, manager), "the expressions, and as their owner")
+	require.Equal(t, []string{hostileName}, whoRan(owner, manager), "the expressions, and as their owner")
 	manager.Do("SELECT gapless.detach_gapless('h.bills', 'number')")
-	require.Empty(t, secWhoRan(owner, manager))
+	require.Empty(t, whoRan(owner, manager))
 }
 
 // TestWhoAttachesTheTableOfAnotherRunsNothingOfIts has a superuser attach a table whose owner has a cast run, while the numbers that
@@ -811,12 +811,12 @@ func TestWhoAttachesTheTableOfAnotherRunsNothingOfIts(t *testing.T) {
 			t.Parallel()
 			database := pgtest.New(t)
 			owner := sqltest.Connect(t, database)
-			secRan(owner)
+			makeRan(owner)
 			me := *sqltest.Value[string](owner, "SELECT current_user::text")
 			hostileName, quoted := sqltest.Role(t, database, "hostile")
 			pg.MayAttach(owner, quoted)
 			owner.Do("CREATE SCHEMA h AUTHORIZATION " + quoted)
-			hostile := secAs(t, database, quoted)
+			hostile := loginAs(t, database, quoted)
 			for _, statement := range []string{
 				"CREATE FUNCTION h.fire() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$",
 				"CREATE TABLE h.deferred (x integer)",
@@ -845,15 +845,15 @@ func TestWhoAttachesTheTableOfAnotherRunsNothingOfIts(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, searchPath, *sqltest.Value[string](attacher, "SHOW search_path"))
 			attacher.Do("SELECT lower('X')")
-			ran := secWhoRan(owner, attacher)
+			ran := whoRan(owner, attacher)
 			require.Contains(t, ran, hostileName)
 			require.NotContains(t, ran, me)
 		})
 	}
 }
 
-// secTexts has each argument of a public function that is a text of some kind; ~ is what it is given. Tables bills and texts are there.
-var secTexts = map[string]string{
+// textArguments has each argument of a public function that is a text of some kind; ~ is what it is given. Tables bills and texts are there.
+var textArguments = map[string]string{
 	"next_gapless name":            "SELECT gapless.next_gapless(~)",
 	"next_gapless_batch name":      "SELECT gapless.next_gapless_batch(~, 2)",
 	"last_gapless name":            "SELECT gapless.last_gapless(~)",
@@ -889,7 +889,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 	s.Do("SELECT gapless.next_gapless('known')")
 
 	var known []string
-	for argument := range secTexts {
+	for argument := range textArguments {
 		known = append(known, argument)
 	}
 	require.ElementsMatch(t, known, sqltest.Texts(s, `
@@ -900,7 +900,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 			AND u.type NOT IN ('bigint'::regtype, 'boolean'::regtype, 'uuid'::regtype, 'timestamptz'::regtype)`), "an argument that is not tried")
 
 	codes := map[string]int{}
-	for argument, statement := range secTexts {
+	for argument, statement := range textArguments {
 		s.Do("SET statement_timeout = '20s'")
 		statement = strings.ReplaceAll(statement, "~", "$1")
 		for _, payload := range pg.Payloads {
@@ -945,7 +945,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("SELECT gapless.attach_gapless('late', 'number', 'NEW.tenant', at_commit => true)")
 	s.Do("SELECT gapless.next_gapless('known')")
-	statements := maps.Clone(secTexts)
+	statements := maps.Clone(textArguments)
 	statements["a row's name"] = "INSERT INTO bills (tenant) VALUES (~)"
 	statements["a row's name at commit"] = "INSERT INTO late (tenant) VALUES (~)"
 	for argument, statement := range statements {
@@ -1017,7 +1017,7 @@ func TestOneRolesManyNamesCostNobodyElseANumber(t *testing.T) {
 	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
 	appName, app := sqltest.Role(t, database, "app")
 	owner.Do("SELECT gapless.grant_gapless($1)", appName)
-	s := secAs(t, database, app)
+	s := loginAs(t, database, app)
 	const many = 20_000
 	s.Do("SELECT pg_backend_pid()")
 	s.Do("BEGIN")
@@ -1082,7 +1082,7 @@ func TestAnEndlessBatchIsEndedByTheServersLimitsAndTakesNothing(t *testing.T) {
 	}
 
 	// The end of the range is known before anything is made.
-	s := secAs(t, database, app)
+	s := loginAs(t, database, app)
 	s.Do("SET statement_timeout = '20s'")
 	s.Do("SELECT gapless.next_gapless('big')")
 	s.Refuse("2200H", "SELECT gapless.next_gapless_batch('big', 9223372036854775807)")
@@ -1099,7 +1099,7 @@ func TestALockTableThatOneRoleFillsIsFreeAgainWhenItEnds(t *testing.T) {
 	appName, app := sqltest.Role(t, database, "app")
 	owner.Do("SELECT gapless.grant_gapless($1)", appName)
 	other.Do("SELECT gapless.next_gapless('invoice')")
-	s := secAs(t, database, app)
+	s := loginAs(t, database, app)
 	s.Do("BEGIN")
 	marks := 0
 	var full *pgconn.PgError
@@ -1131,7 +1131,7 @@ func TestWhoTakesTheTokenOfAnotherMakesItWaitAndNothingElse(t *testing.T) {
 	victimName, victim := sqltest.Role(t, database, "victim")
 	thiefName, thief := sqltest.Role(t, database, "thief")
 	owner.Do("SELECT gapless.grant_gapless($1), gapless.grant_gapless($2)", victimName, thiefName)
-	v, w := secAs(t, database, victim), secAs(t, database, thief)
+	v, w := loginAs(t, database, victim), loginAs(t, database, thief)
 	const token = "5a5a5a5a-0000-4000-8000-000000000001"
 	const outcome = "SELECT gapless.outcome_gapless('" + token + "', $1)"
 	v.Do("BEGIN")
@@ -1172,7 +1172,7 @@ func TestFlushingWithoutEndHoldsNobodyUp(t *testing.T) {
 	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
 	appName, app := sqltest.Role(t, database, "app")
 	owner.Do("SELECT gapless.grant_gapless($1)", appName)
-	s := secAs(t, database, app)
+	s := loginAs(t, database, app)
 	s.Do("BEGIN")
 	s.Do("SELECT count(gapless.flush_gapless()) FROM generate_series(1, 10000)")
 	require.Zero(t, owner.Number("SELECT count(*) FROM pg_locks WHERE pid = $1 AND locktype NOT IN ('virtualxid', 'transactionid', 'relation')", s.PID()))
@@ -1194,7 +1194,7 @@ func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
 	owner.Do("GRANT INSERT ON bills TO " + app)
 	owner.Do("SELECT gapless.next_gapless('payroll')")
 	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1")
-	s := secAs(t, database, app)
+	s := loginAs(t, database, app)
 	s.Do("BEGIN")
 	s.Do("SELECT set_config('gapless.commit_expected', '=payroll', true)")
 	s.Do("INSERT INTO bills DEFAULT VALUES")
@@ -1219,7 +1219,7 @@ func TestALieAboutTheNextNumberMakesOthersFailAndNothingElse(t *testing.T) {
 	s.Do("GRANT SELECT, INSERT ON bills TO " + app)
 	s.Do("INSERT INTO bills VALUES ('a'), ('a')")
 	note := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'gapless.column_note_[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless'")
-	liar := secAs(t, database, app)
+	liar := loginAs(t, database, app)
 	lie := func() {
 		liar.Do("BEGIN")
 		liar.Do("SELECT set_config($1, '{0,0,' || (SELECT max(number) + 1 FROM bills) || '}a', true)", note)
@@ -1269,7 +1269,7 @@ func TestARoleThatOnlyInsertsReachesOnlySequencesThatTheExpressionGives(t *testi
 	owner.Do("GRANT INSERT ON open, prefixed TO " + app)
 	owner.Do("SELECT gapless.next_gapless('payroll')")
 	owner.Do("INSERT INTO open VALUES ('mine')")
-	s := secAs(t, database, app)
+	s := loginAs(t, database, app)
 	s.Do("INSERT INTO prefixed VALUES ('payroll'), ('mine')")
 	s.Refuse("55000", "INSERT INTO open VALUES ('prefixed/mine')") // another column's
 	require.EqualValues(t, 2, owner.Number("SELECT gapless.next_gapless('payroll')"))
@@ -1288,11 +1288,11 @@ func TestASequenceCanBeConfinedToARole(t *testing.T) {
 	owner.Do(`CREATE FUNCTION public.next_ticket() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 		AS $$ SELECT gapless.next_gapless('ticket') $$`)
 	owner.Do("REVOKE ALL ON FUNCTION public.next_ticket FROM PUBLIC; GRANT EXECUTE ON FUNCTION public.next_ticket TO " + app)
-	s := secAs(t, database, app)
+	s := loginAs(t, database, app)
 	require.EqualValues(t, 1, s.Number("SELECT public.next_ticket()"))
 	s.Refuse("42501", "SELECT gapless.next_gapless('ticket')")
 	s.Refuse("42501", "SELECT gapless.next_gapless('payroll')")
-	secAs(t, database, stranger).Refuse("42501", "SELECT public.next_ticket()")
+	loginAs(t, database, stranger).Refuse("42501", "SELECT public.next_ticket()")
 	require.Equal(t, []string{database.Name + " app"}, sqltest.Texts(owner, "SELECT allocated_by FROM gapless.journal"), "the journal says who logged in")
 }
 
@@ -1303,7 +1303,7 @@ func TestATimeoutEndsWhoHoldsASequenceForEver(t *testing.T) {
 	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
 	appName, app := sqltest.Role(t, database, "app")
 	owner.Do("SELECT gapless.grant_gapless($1)", appName)
-	s := secAs(t, database, app)
+	s := loginAs(t, database, app)
 	s.Do("BEGIN")
 	s.Do("SELECT gapless.next_gapless('a')")
 	s.Do("SET idle_in_transaction_session_timeout = '100ms'")

@@ -14,10 +14,11 @@ DECLARE
 BEGIN
     -- Another round is due only when someone else made or remade the sequence meanwhile, which needs a
     -- new snapshot to be seen: READ COMMITTED. Above it, the INSERT raises 40001.
+    -- trap: no lock of a name's own
     WHILE NOT made LOOP
         IF gapless.lock_sequence(lock_or_make_sequence.name, lock_or_make_sequence.nowait) THEN
             EXIT;
-        ELSIF lock_or_make_sequence.nowait THEN
+        ELSIF lock_or_make_sequence.nowait THEN -- trap: nowait does not wait for the maker
             -- INSERT waits for an uncommitted row with the same key and has no NOWAIT. A short lock_timeout
             -- comes next to it; but it ends other waits, too, such as one for the table to be extended, so it
             -- is tried again with twice the time: 1, 2, ... 128 ms. An advisory lock a name would need no
@@ -29,7 +30,7 @@ BEGIN
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
                 tries := tries + 1;
-                IF tries = 8 THEN
+                IF tries = 8 THEN -- trap: a short wait may be for something else
                     PERFORM gapless.raise_locked(lock_or_make_sequence.name);
                 END IF;
             END;

@@ -20,10 +20,10 @@ AS $function$
         j.last_value,
         j.dated,
         j.attachment,
-        j.ordinal OPERATOR(pg_catalog.+) (j.last_value OPERATOR(pg_catalog.-) j.first_value) OPERATOR(pg_catalog.+) 1,
+        j.ordinal OPERATOR(pg_catalog.+) (j.last_value OPERATOR(pg_catalog.-) j.first_value) OPERATOR(pg_catalog.+) 1, -- trap: the next ordinal counts each value of a run
         gapless.value_after(j.last_value, newest_run.initial, newest_run.reset)
     FROM gapless.journal AS j
-    WHERE j.name OPERATOR(pg_catalog.=) newest_run.name COLLATE pg_catalog."C"
+    WHERE j.name OPERATOR(pg_catalog.=) newest_run.name COLLATE pg_catalog."C" -- trap: = of texts is pg_catalog's
     ORDER BY j.ordinal DESC
     LIMIT 1
 $function$;

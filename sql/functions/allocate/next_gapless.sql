@@ -8,10 +8,10 @@ CREATE OR REPLACE FUNCTION gapless.next_gapless(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+SET enable_seqscan = off -- trap: a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    start bigint := coalesce(next_gapless.initial, 1);
+    start bigint := coalesce(next_gapless.initial, 1); -- trap: no setting decides a number
     value bigint;
 BEGIN
     -- The hot path: every statement here costs all who wait. What it cannot do is left to next_gapless_batch,
@@ -20,8 +20,9 @@ BEGIN
     IF current_setting('transaction_isolation') = 'read committed'
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
+        -- trap: the lock is a statement of its own
         PERFORM FROM gapless.sequence AS s
-        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL
+        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL -- trap: a name of any collation
         FOR NO KEY UPDATE;
         IF FOUND THEN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults

@@ -43,7 +43,7 @@ BEGIN
     END IF;
     IF ordinal IS NULL THEN -- a new one, or one that only rows of a column that did not arrive have opened
         ordinal := 1;
-        value := start;
+        value := start; -- trap: no sum of initial overflows
     END IF;
 
     LOOP
@@ -55,7 +55,7 @@ BEGIN
         -- A row that this snapshot cannot see (REPEATABLE READ and above) has the same ordinal, and ON
         -- CONFLICT raises 40001 for it. Whatever else kept ours from being written, no value may leave without.
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
-        VALUES (next_gapless_batch.name, ordinal, value, last)
+        VALUES (next_gapless_batch.name, ordinal, value, last) -- trap: a run stands at the ordinal of its first value
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             PERFORM gapless.raise_stale(next_gapless_batch.name);

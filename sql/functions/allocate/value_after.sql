@@ -10,7 +10,7 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
 AS $function$
     SELECT CASE
         WHEN last_value OPERATOR(pg_catalog.>=) (reset OPERATOR(pg_catalog.-) 1) THEN initial
-        WHEN last_value OPERATOR(pg_catalog.<) 9223372036854775807 THEN last_value OPERATOR(pg_catalog.+) 1
+        WHEN last_value OPERATOR(pg_catalog.<) 9223372036854775807 THEN last_value OPERATOR(pg_catalog.+) 1 -- trap: < is pg_catalog's
     END
 $function$;
 

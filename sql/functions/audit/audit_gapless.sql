@@ -14,7 +14,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     allocated_at    timestamptz,
     txid            bigint
 )
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER -- trap: one snapshot for the audit
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- it costs more than it saves where there is little to compare
 AS $function$
@@ -23,6 +23,7 @@ BEGIN
     IF audit_gapless.name IS NOT NULL THEN
         PERFORM gapless.check_name(audit_gapless.name);
     END IF;
+    -- trap: others commit while the audit runs
     RETURN QUERY
     WITH number AS MATERIALIZED (
         SELECT n.series COLLATE "C" AS name, n.attached_column, n.finding, n.first_value, n.last_value, n.detail

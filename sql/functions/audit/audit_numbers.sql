@@ -16,7 +16,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     last_value      bigint,
     detail          text
 )
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER -- trap: one snapshot for all columns
 SET search_path = pg_catalog, pg_temp
 SET jit = off
 AS $function$
@@ -63,6 +63,7 @@ BEGIN
             ))
     LOOP
         audited := audited || (attached.target || ' ' || attached.target_column);
+        -- trap: others commit between two columns
         done := false;
         refusal := format('function %s() is not the one that gapless.attach_gapless made', attached.function);
         BEGIN

@@ -75,10 +75,10 @@ BEGIN
     ELSIF relation.relispartition THEN
         fault := 'it is a partition';
         hint := format('Attach the column of the partitioned table: %s.', (SELECT p.relid FROM pg_catalog.pg_partition_ancestors(target) WITH ORDINALITY AS p (relid, i) ORDER BY p.i DESC LIMIT 1));
-    ELSIF relation.relpersistence <> 'p' OR EXISTS (
+    ELSIF relation.relpersistence <> 'p' OR EXISTS ( -- trap: a crash does not empty the table
         SELECT FROM pg_catalog.pg_partition_tree(target) AS p
         JOIN pg_catalog.pg_class AS c ON c.oid = p.relid
-        WHERE c.relpersistence <> 'p' OR c.relkind = 'f'
+        WHERE c.relpersistence <> 'p' OR c.relkind = 'f' -- trap: a crash does not empty a partition
     ) THEN
         fault := 'it, or a partition, is temporary, foreign or not logged, so that a crash could empty it';
         hint := 'Use an ordinary table: ALTER TABLE ... SET LOGGED.';
@@ -236,7 +236,7 @@ BEGIN
             RAISE EXCEPTION '%: % is refused: %', target, parameter, fault
                 USING ERRCODE = 'invalid_parameter_value', HINT = pg_catalog.format('It was: %s', left(expression, 200)), SCHEMA = 'gapless', COLUMN = parameter;
         END IF;
-        pinned := pinned || checked.settings;
+        pinned := pinned || checked.settings; -- trap: what an expression reads of the session is pinned
         IF parameter = 'name' THEN
             name_columns := checked.columns;
         END IF;
@@ -291,7 +291,7 @@ BEGIN
     function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
     rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
     -- A pinned setting cannot change what the expressions mean from one session to the next.
-    pins := pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce((
+    pins := pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce(( -- trap: the path is pinned
         SELECT string_agg(pg_catalog.format(' SET %I = %L', s.name, CASE s.name
             WHEN 'standard_conforming_strings' THEN 'on'
             WHEN 'transform_null_equals' THEN 'off'
@@ -321,7 +321,7 @@ BEGIN
     INTO installer
     FROM pg_catalog.pg_proc AS p
     WHERE p.oid = 'gapless.next_gapless'::regproc;
-    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer);
+    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer); -- trap: the functions stay the table owner's
 
     -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run
     -- for that, where nothing can be written, and what they did to the session is undone: so they cannot reach the
@@ -382,7 +382,7 @@ BEGIN
                 ('issue', relation.relkind = 'p' OR NOT at_commit, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
                 ('issue', relation.relkind = 'r' AND at_commit,
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
-                ('commit', at_commit, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.%2$I IS NULL)'),
+                ('commit', at_commit, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.%2$I IS NULL)'), -- trap: a row is found again when its key has changed
                 ('leave', relation.relkind = 'p', 'BEFORE DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
                 ('delete', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
                 ('truncate', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')

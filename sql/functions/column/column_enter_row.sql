@@ -18,7 +18,7 @@ BEGIN
     WHERE n.next_value OPERATOR(pg_catalog.=) column_enter_row.value
         AND n.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
         AND (n.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
-    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.column_note_', note), '', true) OPERATOR(pg_catalog.=) '');
+    RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.column_note_', note), '', true) OPERATOR(pg_catalog.=) ''); -- trap: the note ends with its row
 END;
 $function$;
 

@@ -23,7 +23,7 @@ BEGIN
     FROM gapless.sequence AS s
     WHERE s.name OPERATOR(pg_catalog.=) column_first_number.name COLLATE pg_catalog."C"
         AND s.target OPERATOR(pg_catalog.=) column_first_number.target
-        AND s.target_column OPERATOR(pg_catalog.=) column_first_number.target_column
+        AND s.target_column OPERATOR(pg_catalog.=) column_first_number.target_column -- trap: = of names is pg_catalog's
     FOR NO KEY UPDATE;
     -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
     SELECT

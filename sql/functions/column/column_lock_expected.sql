@@ -22,7 +22,7 @@ BEGIN
         DELETE FROM gapless.pending AS p WHERE p.txid = txid_current() RETURNING p.name
     )
     SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
-    FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP
+    FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP -- trap: all are locked in one order
         PERFORM gapless.lock_or_make_sequence(name, false);
     END LOOP;
     PERFORM set_config('gapless.commit_expected', '', true), set_config('gapless.commit_several', '', true);

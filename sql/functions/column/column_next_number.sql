@@ -27,7 +27,7 @@ BEGIN
         PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
     END IF;
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid THEN
-        following := pg_stat_get_xact_tuples_inserted(relation) - place[2];
+        following := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - following THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;

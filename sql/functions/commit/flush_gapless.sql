@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION gapless.flush_gapless(
     txid bigint DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp -- trap: no SET of what has to last until the commit
 AS $function$
 DECLARE
     own    bigint;
@@ -44,11 +44,11 @@ BEGIN
         END IF;
     END IF;
     -- In the body: a SET clause would be undone before the commit.
-    IF current_setting('synchronous_commit') = 'off' THEN
+    IF current_setting('synchronous_commit') = 'off' THEN -- trap: synchronous_commit is set for the transaction
         PERFORM set_config('synchronous_commit', 'on', true);
     END IF;
     -- Transactional: one that is not would not be flushed before PostgreSQL 17.
-    PERFORM pg_logical_emit_message(true, 'gapless', '');
+    PERFORM pg_logical_emit_message(true, 'gapless', ''); -- trap: the barrier
 END;
 $function$;
 

@@ -34,7 +34,7 @@ BEGIN
     END IF;
 
     -- Whoever has this lock is the transaction itself. The statements after this one see what it has committed.
-    PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0));
+    PERFORM pg_advisory_xact_lock(uuid_hash_extended(outcome_gapless.token, 0)); -- trap: a running transaction is waited for
     IF EXISTS (
         SELECT
         FROM gapless.journal AS j
@@ -46,7 +46,8 @@ BEGIN
     ELSIF pg_xact_status(outcome_gapless.txid::text::xid8) = 'aborted' THEN
         RETURN 'lost';
     END IF;
-    RETURN 'unknown'; -- it allocated nothing, its journal rows were pruned, or its xid was given out again after a crash
+    -- It allocated nothing, its journal rows were pruned, or its xid was given out again after a crash.
+    RETURN 'unknown'; -- trap: an xid alone proves nothing
 END;
 $function$;
 

@@ -17,6 +17,7 @@ BEGIN
     END IF;
     -- Written before anything is read: a holder's row is seen only by a statement after the wait, and
     -- transactions with an older snapshot get 40001. Another round is due when the holder remade it.
+    -- trap: nothing is read before the lock
     LOOP
         DELETE FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C" RETURNING s.* INTO deleted;
         EXIT WHEN FOUND;
@@ -36,8 +37,8 @@ BEGIN
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
     SELECT delete_gapless.name, n.next_ordinal, n.last_value, n.last_value
     FROM gapless.newest_run(delete_gapless.name) AS n
-    ON CONFLICT DO NOTHING;
-    DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C";
+    ON CONFLICT DO NOTHING; -- trap: rows that the snapshot does not show collide
+    DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C"; -- trap: the journal is deleted after the lock
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;

@@ -22,7 +22,7 @@ BEGIN
     END IF;
 
     -- Without the write, a REPEATABLE READ transaction whose snapshot has the old rows could issue a value twice.
-    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name);
+    PERFORM gapless.lock_sequence_by_writing(prune_gapless.name); -- trap: the lock is a write
 
     -- Rows are dropped from the oldest up to the first that stays, so that one row can stand for them
     -- even where the clock jumped. The newest row, the counter, always stays.

@@ -1,0 +1,72 @@
+package allocate_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
+)
+
+// TestEveryCallerReadsTheNewestRunByAnIndexScan has auto_explain tell the plans of what the functions run. They are generic,
+// and made while the journal is small.
+func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
+	t.Parallel()
+	var plans []string
+	s := sqltest.Connect(t, pgtest.New(t), func(config *pgx.ConnConfig) {
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+			if strings.Contains(n.Message, "gapless.newest_run(") {
+				plans = append(plans, n.Message)
+			}
+		}
+	})
+	if _, err := s.Exec(t.Context(), "LOAD 'auto_explain'"); err != nil {
+		t.Skip("the server has no auto_explain, or lets this role not load it: ", err)
+	}
+	s.Do(`SET auto_explain.log_min_duration = 0;
+		SET auto_explain.log_nested_statements = on;
+		SET auto_explain.log_level = notice;
+		SET plan_cache_mode = force_generic_plan`)
+	for _, statement := range []string{
+		"SELECT gapless.next_gapless('a') FROM generate_series(1, 2)",
+		"SELECT gapless.next_gapless_batch('a', 2)",
+		"SELECT gapless.last_gapless('a')",
+		"SELECT gapless.adopt_gapless('a', 10)",
+		"SELECT gapless.delete_gapless('a')",
+
+		"CREATE TABLE b (number bigint UNIQUE)",
+		"SELECT gapless.attach_gapless('b', 'number', '''b''')",
+		"INSERT INTO b DEFAULT VALUES",
+		"INSERT INTO b DEFAULT VALUES",
+		"INSERT INTO b SELECT FROM generate_series(1, 2)",
+		"SELECT gapless.detach_gapless('b', 'number')",
+		"SELECT gapless.attach_gapless('b', 'number', '''b''')",
+
+		"CREATE TABLE c (id int PRIMARY KEY, number bigint UNIQUE)",
+		"SELECT gapless.attach_gapless('c', 'number', '''c''', at_commit => true)",
+		"INSERT INTO c VALUES (1)",
+		"INSERT INTO c VALUES (2)",
+	} {
+		s.Do(statement)
+	}
+
+	calls := sqltest.Texts(s, `SELECT DISTINCT m[1] FROM pg_proc, regexp_matches(prosrc, 'gapless\.newest_run\([^)]*\)', 'g') AS m
+		WHERE pronamespace = 'gapless'::regnamespace ORDER BY 1`)
+	require.NotEmpty(t, calls)
+	for _, call := range calls {
+		seen := false
+		for _, plan := range plans {
+			if !strings.Contains(plan, call) {
+				continue
+			}
+			seen = true
+			require.Regexp(t, `Limit .*\n +-> +Index Scan Backward using journal_pkey on journal j.*\n +Index Cond: \(name = \(?\$\d`, plan)
+			require.NotRegexp(t, "Function Scan|Seq Scan|Sort", plan)
+		}
+		require.True(t, seen, "nothing above runs %s", call)
+	}
+}
