@@ -1,7 +1,8 @@
 package gapless_test
 
 // What holds when the server, or the way to it, fails while many callers commit: what InTx tells them is true, and there
-// is no hole. GAPLESS_SEED repeats a run's decisions; -crashes=50 makes it a long one.
+// is no hole. GAPLESS_SEED repeats a run's decisions; -crashes=50 makes it a long one, with four times as many callers, who place three times
+// as many orders for each failure.
 
 import (
 	"context"
@@ -30,7 +31,15 @@ import (
 
 var crashes = flag.Int("crashes", 1, "how often each of the tests of crashes has something fail")
 
-// shop has 64 callers, each of whom places one order after the other, and remembers what they were told.
+// size is one in a run of one crash, and another in a longer one.
+func size(short, long int) int {
+	if *crashes > 1 {
+		return long
+	}
+	return short
+}
+
+// shop has callers, each of whom places one order after the other, and remembers what they were told.
 type shop struct {
 	t        *testing.T
 	database *pgtest.Database
@@ -38,7 +47,7 @@ type shop struct {
 	ways     []sqltest.InTx                                    // the callers take them in turn
 	send     func(ctx context.Context, batch *pgx.Batch) error // another way, of a group committer
 
-	placed   [64]int        // by each caller
+	placed   []int          // by each caller
 	told     atomic.Int64   // how many orders were acknowledged
 	observer sound.Observer // of the order in which they are committed
 	failOver atomic.Bool    // to a server that need not have what was acknowledged before
@@ -57,7 +66,7 @@ type order struct {
 	afterFailOver bool
 }
 
-// newShop makes one in a database, whose callers commit in those ways over 8 connections to that URL.
+// newShop makes one in a database, whose callers commit in those ways over a few connections to that URL.
 func newShop(t *testing.T, database *pgtest.Database, url string, ways ...string) *shop {
 	t.Helper()
 	s := sqltest.Connect(t, database)
@@ -68,11 +77,13 @@ func newShop(t *testing.T, database *pgtest.Database, url string, ways ...string
 		SELECT 'early' AS sequence, order_key, attempt, number, txid FROM early UNION ALL
 		SELECT 'late', order_key, attempt, number, txid FROM late`)
 	s.Do("SELECT gapless.attach_gapless('late', 'number', name => $$ 'late' $$, at_commit => true)")
-	made := &shop{t: t, database: database, random: rand.New(rand.NewPCG(sqltest.NewSeed(t), 0)), orders: map[string]order{}}
+	made := &shop{
+		t: t, database: database, random: rand.New(rand.NewPCG(sqltest.NewSeed(t), 0)), placed: make([]int, size(16, 64)), orders: map[string]order{},
+	}
 	made.observer.Move(database.URL)
 	through := *database
 	through.URL = url
-	pool := through.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) { config.MaxConns = 8 })
+	pool := through.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) { config.MaxConns = int32(size(4, 8)) })
 	for _, way := range ways {
 		if way == "in groups" {
 			committer := sqltest.NewGroupCommitter(t, pool)
@@ -136,10 +147,15 @@ func (s *shop) open() (stop func()) {
 	for caller := range s.placed {
 		inside.Go(func() {
 			for !closing.Load() && s.t.Context().Err() == nil {
-				if s.place(s.t.Context(), caller).err == nil {
+				o := s.place(s.t.Context(), caller)
+				var connect *pgconn.ConnectError
+				switch {
+				case o.err == nil:
 					s.told.Add(1)
-				} else {
-					time.Sleep(20 * time.Millisecond) // as a caller would, who is told that there is no server
+				case errors.As(o.err, &connect): // a server that is starting has a process for each attempt, which keeps it from that
+					time.Sleep(rand.N(400 * time.Millisecond))
+				default:
+					time.Sleep(20 * time.Millisecond)
 				}
 			}
 		})
@@ -181,9 +197,9 @@ func (s *shop) await(more int) {
 func (s *shop) round(fail func()) counted {
 	s.t.Helper()
 	stop := s.open()
-	s.await(1 + s.random.IntN(200))
+	s.await(1 + s.random.IntN(size(60, 200)))
 	fail()
-	s.await(100)
+	s.await(size(30, 100))
 	stop()
 	require.Positive(s.t, s.observer.Looks(), "nobody looked while callers committed")
 	return s.check()
@@ -274,6 +290,7 @@ var keepTimes = pgtest.WithSettings(map[string]string{"track_commit_timestamp": 
 
 func TestWhatIsAcknowledgedSurvivesCrashes(t *testing.T) {
 	t.Parallel()
+	server := pgtest.NewServer(t, keepTimes) // one test after the other ends it
 	for name := range sqltest.Committers {
 		for how, off := range map[string]func(*pgtest.OwnServer, pgtest.TB){
 			"kill -9":            (*pgtest.OwnServer).Kill,
@@ -283,8 +300,6 @@ func TestWhatIsAcknowledgedSurvivesCrashes(t *testing.T) {
 				continue // no commit is ahead of its flush there
 			}
 			t.Run(name+", "+how, func(t *testing.T) {
-				t.Parallel()
-				server := pgtest.NewServer(t, keepTimes)
 				database := server.NewDatabase(t)
 				s := newShop(t, database, database.URL, name)
 				for range *crashes {
@@ -304,7 +319,7 @@ func TestAFlusherThatEndsCostsNobodyAnything(t *testing.T) {
 	for range *crashes {
 		n := s.round(func() {
 			for range 5 {
-				s.await(1 + s.random.IntN(50))
+				s.await(1 + s.random.IntN(size(20, 50)))
 				observer.Do(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 					WHERE application_name = 'gapless flusher' AND datname = current_database()`)
 			}
@@ -362,7 +377,7 @@ func TestACutConnectionCostsNoOrder(t *testing.T) {
 			s := newShop(t, database, proxy.URL(), name)
 			for range *crashes {
 				proxy.Intercept(cutAtCommit(s.random.Uint64(), 4))
-				n := s.round(func() { s.await(100) })
+				n := s.round(func() { s.await(size(60, 100)) })
 				require.Zero(t, n.unknown, "the server has gone on, and every order has a number")
 				require.Positive(t, n.again)
 				proxy.CutAll() // those who wait in the pool, and the orphans
@@ -389,7 +404,7 @@ func TestAFailOverLeavesNoHole(t *testing.T) {
 			n := s.round(func() {
 				if !synchronous {
 					sqltest.DisconnectStandby(t, primary, standby)
-					s.await(100) // only the primary has these
+					s.await(size(30, 100)) // only the primary has these
 				}
 				primary.Kill(t)
 				s.failOver.Store(!synchronous)
