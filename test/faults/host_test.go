@@ -23,11 +23,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless"
-	"github.com/pggapless/gapless/internal/guard"
-	"github.com/pggapless/gapless/internal/pgbouncer"
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/test/guard"
+	"github.com/pggapless/gapless/test/pgbouncer"
 )
 
 // smallDisk is a file system of its own that holds so much. A server that uses it is to be started after it is made, so that

@@ -21,9 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless"
-	"github.com/pggapless/gapless/internal/pgbouncer"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/migrate"
+	"github.com/pggapless/gapless/test/pgbouncer"
 )
 
 // With these settings no two transactions get the same server connection: what one leaves in its session, no other finds.

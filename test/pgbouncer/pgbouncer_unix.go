@@ -20,8 +20,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
-	"github.com/pggapless/gapless/internal/guard"
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/test/guard"
 )
 
 // Pooler is a PgBouncer that runs until the test ends.
