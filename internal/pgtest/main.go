@@ -3,12 +3,9 @@ package pgtest
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -58,23 +55,11 @@ func run(m interface{ Run() int }, prepare func(ctx context.Context, url string)
 		closeSuite()
 		return 1
 	}
-	moreParallel()
 	code := m.Run()
 	if !closeSuite() && code == 0 {
 		code = 1
 	}
 	return code
-}
-
-// moreParallel has more tests run side by side than there are processors, unless -parallel says how many: many of them wait, for a
-// lock, a standby or a timeout.
-func moreParallel() {
-	flag.Parse()
-	given := false
-	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
-	if !given && flag.Lookup("test.parallel") != nil {
-		_ = flag.Set("test.parallel", strconv.Itoa(2*runtime.GOMAXPROCS(0))) // a number it takes
-	}
 }
 
 func startSuite(ctx context.Context, prepare func(ctx context.Context, url string) error) error {

@@ -18,7 +18,7 @@ import (
 const turns = 30
 
 func TestWhatConcurrentClientsSeeIsAGaplessCounter(t *testing.T) {
-	seen := playFor(t, *duration, 1, func(t *testing.T, name string, _ uint64, random *rand.Rand) *history {
+	one := func(t *testing.T, name string, _ uint64, random *rand.Rand) *history {
 		h := newHistory(t, pgtest.New(t), name, random)
 		h.addInTx(t)
 		h.addGroup(t)
@@ -29,9 +29,17 @@ func TestWhatConcurrentClientsSeeIsAGaplessCounter(t *testing.T) {
 		h.script = newScript(random, len(h.clients), turns)
 		require.NoError(t, h.play(t.Context(), 0, turns))
 		return h
-	})
-	for _, what := range []string{"committed", "rolled back", "unknown", "issue", "adopt", "delete", "look", "undone", "refused", "shared"} {
-		require.Positive(t, seen[what], "the histories are too tame to show anything: nothing was %s", what)
+	}
+	wanted := []string{"committed", "rolled back", "unknown", "issue", "adopt", "delete", "look", "undone", "refused", "shared"}
+	seen := playFor(t, *duration, 1, one)
+	missing := func() int { return slices.IndexFunc(wanted, func(what string) bool { return seen[what] == 0 }) }
+	for more := 0; missing() >= 0 && more < 10; more++ { // on a slow machine
+		for what, times := range playFor(t, 0, 1, one) {
+			seen[what] += times
+		}
+	}
+	if i := missing(); i >= 0 {
+		t.Fatalf("the histories are too tame to show anything: nothing was %s", wanted[i])
 	}
 }
 
