@@ -402,6 +402,10 @@ func (w *workload) fault(t *testing.T, name string, test func()) {
 func (w *workload) ask() sqltest.Session {
 	w.t.Helper()
 	if w.session.Conn == nil || w.session.T != w.t || w.session.of != w.database.URL || w.session.Ping(w.t.Context()) != nil {
+		require.Eventually(w.t, func() bool { // a clock that jumps while a session begins ends it
+			conn, err := pgx.Connect(w.t.Context(), w.database.URL)
+			return err == nil && conn.Close(w.t.Context()) == nil
+		}, sqltest.Eventually, sqltest.Tick)
 		w.session = session{sqltest.Connect(w.t, w.database), w.database.URL}
 	}
 	return w.session.Session
