@@ -46,7 +46,7 @@ vulncheck: bin/govulncheck ## known vulnerabilities in what is used, by vuln.go.
 
 lint: bin/golangci-lint ## golangci-lint (.golangci.yml), and shellcheck if it is installed
 	bin/golangci-lint run $(MODULES)
-	@if command -v shellcheck >/dev/null; then git ls-files | grep -v '\.' | xargs grep -lsE '^#!.*\b(ba)?sh' | xargs shellcheck .ci/run; fi
+	@if command -v shellcheck >/dev/null; then git ls-files | grep -E '^[^.]*(\.sh)?$$' | xargs grep -lsE '^#!.*\b(ba)?sh' | xargs shellcheck .ci/run; fi
 
 tidy: ## go mod tidy, in each module of the workspace
 	tools/tidy
