@@ -1,8 +1,8 @@
 package gapless_test
 
 // What holds when the server, or the way to it, fails while many callers commit: what InTx tells them is true, and there
-// is no hole. GAPLESS_SEED repeats a run's decisions; -crashes=50 makes it a long one, with four times as many callers, who place three times
-// as many orders for each failure.
+// is no hole. GAPLESS_SEED repeats a run's decisions; -crashes=50 makes it a long one, with eight times as many callers, who place several
+// times as many orders for each failure.
 
 import (
 	"context"
@@ -78,7 +78,7 @@ func newShop(t *testing.T, database *pgtest.Database, url string, ways ...string
 		SELECT 'late', order_key, attempt, number, txid FROM late`)
 	s.Do("SELECT gapless.attach_gapless('late', 'number', name => $$ 'late' $$, at_commit => true)")
 	made := &shop{
-		t: t, database: database, random: rand.New(rand.NewPCG(sqltest.NewSeed(t), 0)), placed: make([]int, size(16, 64)), orders: map[string]order{},
+		t: t, database: database, random: rand.New(rand.NewPCG(sqltest.NewSeed(t), 0)), placed: make([]int, size(8, 64)), orders: map[string]order{},
 	}
 	made.observer.Move(database.URL)
 	through := *database
@@ -197,9 +197,9 @@ func (s *shop) await(more int) {
 func (s *shop) round(fail func()) counted {
 	s.t.Helper()
 	stop := s.open()
-	s.await(1 + s.random.IntN(size(60, 200)))
+	s.await(1 + s.random.IntN(size(30, 200)))
 	fail()
-	s.await(size(30, 100))
+	s.await(size(20, 100))
 	stop()
 	require.Positive(s.t, s.observer.Looks(), "nobody looked while callers committed")
 	return s.check()
@@ -319,7 +319,7 @@ func TestAFlusherThatEndsCostsNobodyAnything(t *testing.T) {
 	for range *crashes {
 		n := s.round(func() {
 			for range 5 {
-				s.await(1 + s.random.IntN(size(20, 50)))
+				s.await(1 + s.random.IntN(size(10, 50)))
 				observer.Do(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 					WHERE application_name = 'gapless flusher' AND datname = current_database()`)
 			}

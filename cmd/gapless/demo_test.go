@@ -50,23 +50,23 @@ $`, o.stderr)
 
 func TestTheDemoOnADatabaseGivenByFlagPrintsJSON(t *testing.T) {
 	d := pgtest.NewEmpty(t)
-	o := demoOn(t, t.Context(), d, "--workers", "6", "--invoices", "100", "--kill", "0.4", "--seed", "7", "--json", "--database-url", d.URL)
+	o := demoOn(t, t.Context(), d, "--workers", "6", "--invoices", "50", "--kill", "0.2", "--seed", "7", "--json", "--database-url", d.URL)
 	require.Zero(t, o.code, o.stderr)
 	o.stderr = ""
 	result := parsed[demoResult](t, o)
 	require.True(t, result.OK)
 	require.Empty(t, result.Problems)
 	require.Contains(t, result.PostgreSQL, "PostgreSQL")
-	require.Equal(t, demo.Options{Workers: 6, Invoices: 100, Rollback: 0.2, Kill: 0.4, Savepoint: 0.1, Seed: 7}, result.Options)
+	require.Equal(t, demo.Options{Workers: 6, Invoices: 50, Rollback: 0.2, Kill: 0.2, Savepoint: 0.1, Seed: 7}, result.Options)
 	for _, s := range []demo.Result{result.Gapless, result.Native} {
-		require.EqualValues(t, 100, s.Committed)
-		require.EqualValues(t, 100, s.Orders)
+		require.EqualValues(t, 50, s.Committed)
+		require.EqualValues(t, 50, s.Orders)
 		require.Positive(t, s.RolledBack)
 		require.Positive(t, s.Killed)
 		require.Positive(t, s.PerSecond)
 	}
 	require.EqualValues(t, 1, result.Gapless.First)
-	require.EqualValues(t, 100, result.Gapless.Last)
+	require.EqualValues(t, 50, result.Gapless.Last)
 }
 
 func TestAnInterruptedDemoLeavesNothingBehind(t *testing.T) {

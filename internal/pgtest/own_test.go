@@ -240,10 +240,10 @@ func TestWhatCannotBeDoneFailsTheTestAndSaysWhy(t *testing.T) {
 	t.Parallel()
 	withEachProvider(t, nil, func(t *testing.T, s *OwnServer) {
 		require.Contains(t, failure(t, s.Start), "PostgreSQL runs already")
-		require.NoError(t, execute(t.Context(), s.URL(), "ALTER SYSTEM SET shared_preload_libraries = 'no_such_library'"))
+		require.NoError(t, execute(t.Context(), s.URL(), "ALTER SYSTEM SET hba_file = '/no/such/file'"))
 		s.Stop(t)
 		require.Contains(t, failure(t, s.Stop), "pgtest: stop the server: ")
-		require.Contains(t, failure(t, s.Start), `could not access file "no_such_library"`)
+		require.Contains(t, failure(t, s.Start), `"/no/such/file": No such file or directory`)
 		require.Contains(t, failure(t, func(tb TB) { s.NewDatabase(tb) }), "pgtest: create a database")
 		require.NoError(t, s.Close())
 		require.Contains(t, failure(t, s.Start), errClosed.Error())

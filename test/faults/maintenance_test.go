@@ -48,7 +48,7 @@ func TestMaintenanceFailsNobody(t *testing.T) {
 					require.NoError(w.t, err)
 					done++
 				}
-				w.await(1 + w.random.IntN(20))
+				w.await(1 + w.random.IntN(size(8, 20)))
 			}
 			require.Zero(w.t, w.refused.Load())
 			require.Greater(w.t, w.told.Load(), told)
@@ -93,7 +93,7 @@ func TestAutovacuumAgainstWraparoundFailsNobody(t *testing.T) {
 		n := w.round(func() {
 			horizon := *sqltest.Value[int64](s, "SELECT txid_current()")
 			burner.Do("DO $$ BEGIN FOR i IN 1 .. 120000 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$")
-			w.await(50)
+			w.await(size(15, 50))
 			// No row of before is left to be frozen: relfrozenxid is past what was current then.
 			s.Await(`SELECT bool_and(age(c.relfrozenxid) < txid_current() - $1) FROM pg_class AS c
 				WHERE c.oid IN ('gapless.journal'::regclass, 'gapless.sequence'::regclass)`, horizon)

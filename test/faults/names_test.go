@@ -19,7 +19,9 @@ import (
 	"github.com/pggapless/gapless/internal/sqltest"
 )
 
-var names = flag.Int("names", 10_000, "how many sequences are made beside those of others; more than that also have a name of 1 GB refused")
+const fewNames = 4_000
+
+var names = flag.Int("names", fewNames, "how many sequences are made beside those of others; more than that also have a name of 1 GB refused")
 
 // TestManyNamesCostNobodyElseANumber has sequences without end beside those of others. What is called for one of these reads as many
 // buffers as before, but for some levels of indexes; what is called for all answers; and all can be deleted.
@@ -122,7 +124,7 @@ func buffers(s sqltest.Session, call string) (least int) {
 func TestANameOfAGigabyteIsRefused(t *testing.T) {
 	t.Parallel()
 	size := 1_000_000
-	if *names > 10_000 {
+	if *names > fewNames {
 		size = 1_000_000_000
 	}
 	s := sqltest.ConnectTo(t, pgtest.New(t).URL)

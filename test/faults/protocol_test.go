@@ -82,7 +82,7 @@ func cutAtEachMessage(t *testing.T, database *pgtest.Database, grouped, together
 	w.allowed = outage
 	through := *database
 	through.URL = proxy.URL()
-	stride := size(6, 1) // some of them, from a random one on; or with more -rounds all
+	stride := size(10, 1) // some of them, from a random one on; or with more -rounds all
 	var hit, survived int
 	for _, server := range []bool{false, true} {
 		for at, reached := 1+w.random.IntN(stride), true; reached; at += stride {

@@ -55,11 +55,11 @@ func recoverTo(t *testing.T, byName bool) {
 		output, err := exec.CommandContext(t.Context(), filepath.Join(primary.Programs(), "pg_basebackup"),
 			"--dbname="+primary.URL(), "--pgdata="+backup, "--wal-method=none", "--checkpoint=fast", "--no-sync").CombinedOutput()
 		require.NoError(t, err, "%s", output)
-		w.await(1 + w.random.IntN(50))
+		w.await(1 + w.random.IntN(size(20, 50)))
 		primary.Kill(t)
 		primary.Start(t)
 		s = sqltest.Connect(t, database)
-		w.await(1 + w.random.IntN(50))
+		w.await(1 + w.random.IntN(size(20, 50)))
 		w.forget()
 		if byName {
 			s.Do("SELECT pg_create_restore_point('here')")
@@ -95,7 +95,7 @@ func recoverTo(t *testing.T, byName bool) {
 	pool := w.database.Pool(t, sqltest.HostilePath)
 	w.ways = []sqltest.InTx{oneByOne(pool), inGroups(t, pool)}
 	refused := w.refused.Load()
-	w.round(func() { w.await(100) })
+	w.round(func() { w.await(size(20, 100)) })
 	require.Equal(t, refused, w.refused.Load())
 }
 
@@ -145,7 +145,7 @@ func TestFailOversAmongOtherFaults(t *testing.T) {
 				if synchronous {
 					s.Await("SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event = 'SyncRep'") // nobody is acknowledged
 				} else {
-					w.await(50) // only the primary has these
+					w.await(size(15, 50)) // only the primary has these
 				}
 				primary.Kill(t)
 				replica := standby.Replica(t, database)

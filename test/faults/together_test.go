@@ -93,7 +93,7 @@ func together(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database,
 	w.thinks, w.allowed, w.mayNotSay, w.exhausts = 40*time.Millisecond, allowed, true, true
 	prepared := &leftPrepared{w: w}
 	strikes := append(strikesOn(w, prepared), strike{"every connection is cut", proxy.CutAll})
-	each := 4
+	each := size(3, 4)
 	if *rounds > 1 {
 		each = max(each, (len(strikes)+*rounds-1) / *rounds)
 	}
@@ -146,7 +146,7 @@ func strikesOnTheServer(w *workload, server *pgtest.OwnServer, prepared *leftPre
 		{"immediate shutdown", func() { server.StopImmediate(t); server.Start(t) }},
 		{"fast shutdown", func() { server.Stop(t); server.Start(t) }},
 		{"kill -9 of a backend", func() { killOne(w) }},
-		{"many callers more", func() { prepared.resolve(); crowd(w, size(60, 450)) }},
+		{"many callers more", func() { prepared.resolve(); crowd(w, size(30, 450)) }},
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/retry"
+	"github.com/pggapless/gapless/internal/sqltest"
 	"github.com/pggapless/gapless/stdlib"
 )
 
@@ -305,11 +306,9 @@ func entryResult(of series, k kind, value *int64) result {
 	return r
 }
 
-type inTx func(ctx context.Context, fn func(tx pgx.Tx) error, opts ...gapless.TxOption) error
-
 // library is a client of the Go package, which finds outcomes out.
 type library struct {
-	inTx     inTx
+	inTx     sqltest.InTx
 	together bool // the last value is sent for together with COMMIT
 }
 

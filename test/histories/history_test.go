@@ -27,13 +27,11 @@ import (
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
-const (
-	tick       = 5 * time.Millisecond
-	eventually = 30 * time.Second
-	forEver    = 2 * time.Minute // what a history waits for at most
-)
+// forEver is what a history waits for at most.
+const forEver = 2 * time.Minute
 
 // What a history can violate.
 var (
@@ -68,7 +66,7 @@ type history struct {
 
 	random  *rand.Rand
 	name    string
-	reports string // the folder for what porcupine draws
+	reports string // the folder for what porcupine draws of what it finds, which takes it long; "" for nothing
 }
 
 // newHistory makes one in a database, without clients.
@@ -213,7 +211,7 @@ func (h *history) awaitServer(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return err
-		case <-time.After(tick):
+		case <-time.After(50 * sqltest.Tick): // an attempt keeps a server from starting
 		}
 	}
 }
@@ -224,7 +222,7 @@ func (h *history) now() int64 { return int64(time.Since(h.begun)) }
 // awaitDone blocks until so many transactions of this play have ended.
 func (h *history) awaitDone(t *testing.T, some int) {
 	t.Helper()
-	require.Eventually(t, func() bool { return h.done.Load() >= int64(some) }, eventually, tick)
+	require.Eventually(t, func() bool { return h.done.Load() >= int64(some) }, sqltest.Eventually, sqltest.Tick)
 }
 
 // verify checks all that must be so when every client is done. Its errors are those above.
@@ -292,6 +290,9 @@ func (h *history) linearize() error {
 	case porcupine.Unknown:
 		return fmt.Errorf("%w: %d operations", errUndecided, len(operations))
 	case porcupine.Illegal:
+		if h.reports == "" {
+			return errIllegal
+		}
 	}
 	_, info := porcupine.CheckOperationsVerbose(model, operations, most)
 	path := filepath.Join(h.reports, "gapless-history-"+strings.ReplaceAll(h.name, " ", "-")+".html")
@@ -303,7 +304,7 @@ func (h *history) linearize() error {
 
 // awaitQuiet waits until no other session does anything.
 func (h *history) awaitQuiet(ctx context.Context, conn *pgx.Conn) error {
-	for until := time.Now().Add(h.patience); ; time.Sleep(tick) {
+	for until := time.Now().Add(h.patience); ; time.Sleep(sqltest.Tick) {
 		var busy []string
 		err := conn.QueryRow(ctx, `SELECT coalesce(array_agg(pid || ' ' || coalesce(state, '') || ': ' || query), '{}')
 			FROM pg_stat_activity

@@ -617,18 +617,19 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		sqltest.Texts(owner, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column\_%' AND prosecdef`))
 	for _, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
 		for _, isolation := range []string{"READ COMMITTED", "REPEATABLE READ"} {
+			s := sqltest.ConnectTo(t, database.URL) // which has no plan yet
+			s.Do("SET SESSION AUTHORIZATION " + quoted)
+			s.Do("CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (public.ran())")
+			s.Do("SET search_path = " + searchPath)
 			for function, statements := range calls {
-				s := loginAs(t, database, quoted) // which has no plan yet
-				s.Do("CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (public.ran())")
-				s.Do("SET search_path = " + searchPath)
 				for _, statement := range statements {
 					s.Do("BEGIN ISOLATION LEVEL " + isolation)
 					s.Do(strings.ReplaceAll(statement, "$a", attachment))
 					s.Do("ROLLBACK")
 					require.Empty(t, whoRan(owner, s), "%s: %s under %s", function, statement, searchPath)
 				}
-				s.Do("DISCARD TEMP")
 			}
+			s.Do("DISCARD TEMP")
 		}
 	}
 }
