@@ -3905,7 +3905,7 @@ COMMENT ON FUNCTION gapless.column_make_triggers IS
 REVOKE ALL ON FUNCTION gapless.column_make_triggers FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_functions(
-    function regproc -- that of the column's trigger for INSERT
+    function regproc -- of one of the column's triggers
 ) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -3913,10 +3913,13 @@ AS $function$
 BEGIN
     RETURN QUERY
     SELECT p.oid
-    FROM pg_catalog.pg_proc AS f
+    FROM (
+        SELECT c.oid, c.pronamespace, c.proowner, regexp_replace(c.proname, '_(?:keep|update|arrive|issue|commit)$', '') AS proname
+        FROM pg_catalog.pg_proc AS c
+        WHERE c.oid = function
+    ) AS f
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
-    WHERE f.oid = function
-        AND (p.oid = f.oid OR p.proname = ANY (ARRAY(
+        AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
             FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,commit,rows}'::text[]) AS w (word)
         )));
@@ -3927,6 +3930,41 @@ COMMENT ON FUNCTION gapless.column_functions IS
 'Private, for detach_gapless. The functions that attach_gapless made for a column.';
 
 REVOKE ALL ON FUNCTION gapless.column_functions FROM PUBLIC;
+
+-- Runs with the caller's rights. Of the guards, some may be gone already.
+CREATE OR REPLACE FUNCTION gapless.column_dismantle(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    functions regprocedure[];
+    item      record;
+BEGIN
+    SELECT array_agg(DISTINCT f.oid::regprocedure)
+    INTO functions
+    FROM pg_catalog.pg_trigger AS t
+    CROSS JOIN LATERAL gapless.column_functions(t.tgfoid::regproc) AS f (oid)
+    WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
+    FOR item IN
+        SELECT t.tgname, t.tgrelid::regclass AS relation
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = ANY (functions) AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
+    END LOOP;
+    FOR item IN SELECT u.signature FROM unnest(functions) AS u (signature) ORDER BY u.signature::oid DESC LOOP
+        EXECUTE format('DROP FUNCTION %s', item.signature);
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_dismantle IS
+'Private, for attach_gapless and detach_gapless. Drops a column''s triggers and functions. Locks the table (ACCESS EXCLUSIVE) until the transaction ends.';
+
+REVOKE ALL ON FUNCTION gapless.column_dismantle FROM PUBLIC;
 
 -- Runs with the caller's rights. The functions that it makes belong to the table's owner. Locks the table (SHARE ROW
 -- EXCLUSIVE), then the sequences of its rows, in the order of their names. Sets no search_path of its own, since the
@@ -4003,6 +4041,7 @@ BEGIN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
     END IF;
+    PERFORM gapless.column_dismantle(target, target_column); -- what is left of one whose first trigger is gone
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
@@ -4039,9 +4078,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    function regproc;
-    owners   record;
-    item     record;
+    owners record;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -4060,7 +4097,11 @@ BEGIN
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_proc AS p
         ON p.oid = t.tgfoid AND p.prosecdef
-    WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42;
+    WHERE t.tgrelid = target
+        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,commit}'::text[]) AS w (purpose))
+        AND octet_length(target_column) <= 42
+    ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
+    LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
             USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
@@ -4070,17 +4111,7 @@ BEGIN
                 HINT = (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, owners.of_table), ' ' ORDER BY f.oid) FROM gapless.column_functions(owners.function) AS f (oid)),
                 SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
     END IF;
-    function := owners.function;
-    FOR item IN
-        SELECT t.tgname, t.tgrelid::regclass AS relation
-        FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid IN (SELECT f.oid FROM gapless.column_functions(function) AS f (oid)) AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
-    LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
-    END LOOP;
-    FOR item IN SELECT f.oid::regprocedure AS signature FROM gapless.column_functions(function) AS f (oid) ORDER BY f.oid DESC LOOP
-        EXECUTE format('DROP FUNCTION %s', item.signature);
-    END LOOP;
+    PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
 END;
 $function$;

@@ -72,6 +72,7 @@
 {{ template "column/column_take_over.sql" . }}
 {{ template "column/column_make_triggers.sql" . }}
 {{ template "column/column_functions.sql" . }}
+{{ template "column/column_dismantle.sql" . }}
 {{ template "column/attach_gapless.sql" . }}
 {{ template "column/detach_gapless.sql" . }}
 {{ template "audit/void_gapless.sql" . }}

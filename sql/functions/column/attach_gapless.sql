@@ -73,6 +73,7 @@ BEGIN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
     END IF;
+    PERFORM gapless.column_dismantle(target, target_column); -- what is left of one whose first trigger is gone
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION gapless.column_functions(
-    function regproc -- that of the column's trigger for INSERT
+    function regproc -- of one of the column's triggers
 ) RETURNS SETOF oid
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -7,10 +7,13 @@ AS $function$
 BEGIN
     RETURN QUERY
     SELECT p.oid
-    FROM pg_catalog.pg_proc AS f
+    FROM (
+        SELECT c.oid, c.pronamespace, c.proowner, regexp_replace(c.proname, '_(?:keep|update|arrive|issue|commit)$', '') AS proname
+        FROM pg_catalog.pg_proc AS c
+        WHERE c.oid = function
+    ) AS f
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
-    WHERE f.oid = function
-        AND (p.oid = f.oid OR p.proname = ANY (ARRAY(
+        AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
             FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,commit,rows}'::text[]) AS w (word)
         )));

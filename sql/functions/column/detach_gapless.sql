@@ -7,9 +7,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    function regproc;
-    owners   record;
-    item     record;
+    owners record;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -28,7 +26,11 @@ BEGIN
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_proc AS p
         ON p.oid = t.tgfoid AND p.prosecdef
-    WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42;
+    WHERE t.tgrelid = target
+        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,commit}'::text[]) AS w (purpose))
+        AND octet_length(target_column) <= 42
+    ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
+    LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
             USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
@@ -38,17 +40,7 @@ BEGIN
                 HINT = (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, owners.of_table), ' ' ORDER BY f.oid) FROM gapless.column_functions(owners.function) AS f (oid)),
                 SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
     END IF;
-    function := owners.function;
-    FOR item IN
-        SELECT t.tgname, t.tgrelid::regclass AS relation
-        FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid IN (SELECT f.oid FROM gapless.column_functions(function) AS f (oid)) AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
-    LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
-    END LOOP;
-    FOR item IN SELECT f.oid::regprocedure AS signature FROM gapless.column_functions(function) AS f (oid) ORDER BY f.oid DESC LOOP
-        EXECUTE format('DROP FUNCTION %s', item.signature);
-    END LOOP;
+    PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
 END;
 $function$;
