@@ -2286,7 +2286,7 @@ DECLARE
     next   bigint;
     value  bigint;
     found  bigint;
-    before text;
+    before text; -- if format
     dated  timestamp;
 BEGIN
     IF gapless.column_entered(
@@ -2313,8 +2313,10 @@ BEGIN
     END IF;
     -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
     WHILE next < value LOOP
-        SELECT count(*), min(r.number::text), min(gapless.model_dated(r.input))
-        INTO found, before, dated
+        SELECT count(*), min(gapless.model_dated(r.input))
+            , min(r.number) -- if format
+        INTO found, dated
+            , before -- if format
         FROM gapless.model AS r
         WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(next, r.input);
         IF found <> 1 THEN
@@ -2464,6 +2466,7 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     row    record;
+    other  record;
     value  bigint; -- if format
     series text[];
     texts  text[];
@@ -2478,8 +2481,8 @@ BEGIN
     WHERE gapless.model_written(r.number) IS NOT NULL
     LIMIT 1;
     IF current_setting('gapless.column_written', true) <> '' THEN
-        FOR row IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
-            PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', row."~series", row.number::text);
+        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
+            PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', other."~series", other.number::text);
         END LOOP;
         PERFORM set_config('gapless.column_written', '', true);
     ELSIF NOT row."~more"
@@ -2506,8 +2509,8 @@ BEGIN
             PERFORM gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates);
         ELSE
             -- Rows of another statement stand between them, which this one runs in or which runs in it.
-            FOR row IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
-                PERFORM gapless.model_enter(0 /*target*/, row.number, row.input);
+            FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
+                PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
             END LOOP;
         END IF;
     END IF;
@@ -2528,7 +2531,7 @@ SET enable_seqscan = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    value bigint;
+    value bigint; -- unless at_commit
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
     IF TG_OP = 'UPDATE' AND gapless.model_written(OLD.number) IS NOT NULL THEN
@@ -2704,7 +2707,7 @@ DECLARE
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
-        SELECT t.tgrelid
+        SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'gapless.model'::regclass)
@@ -2715,13 +2718,13 @@ BEGIN
     FOR relation IN
         SELECT target
         UNION ALL
-        SELECT t.tgrelid
+        SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
             AND t.tgfoid = 'gapless.model_keep'::regproc
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
-        SELECT c.oid
+        SELECT c.oid::regclass
         FROM (
             WITH RECURSIVE heir (oid) AS (
                 SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
@@ -3385,7 +3388,7 @@ CREATE OR REPLACE FUNCTION gapless.column_stem(
     target        regclass,
     target_column name
 ) RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
@@ -3543,7 +3546,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text}';
+    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text}'::text[];
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
@@ -3607,8 +3610,8 @@ BEGIN
                 $$'gapless\.model_insert'$$, $$'gapless\.model_keep'$$,
                 'gapless\.model_written\(\w+\.number\)',
                 $$'gapless\.model'$$, 'gapless\.model\M',
-                '(?:, )?\m(?:NEW|OLD|r|row)\.input\M', '(?:, )?\minput\M',
-                'SET number\M', '\m(?:NEW|OLD|r|row)\.number\M', $$'number'$$,
+                '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
+                'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
                 'r\.key = key\.key', ', r\.sample',
                 '0 /\*target\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
@@ -3752,7 +3755,6 @@ DECLARE
     dates  timestamp[];
     before text[];
     texts  text[];
-    trial  record;
     wrong  text[]; -- what, for which value, that before it, and more
     done   boolean := false;
 BEGIN
@@ -3784,11 +3786,7 @@ BEGIN
         END IF;
         IF 'format' = ANY (options) THEN
             EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
-        END IF;
-        IF 'format' = ANY (options) THEN
-            FOR trial IN EXECUTE format('SELECT * FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') LOOP
-                wrong := ARRAY[trial.fault, trial.value::text, trial.before::text, trial.detail];
-            END LOOP;
+            EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
         END IF;
         IF constant_name THEN
             PERFORM set_config('search_path', path, true);

@@ -668,9 +668,9 @@ func TestAttachRefusesNumbersThatItCannotTakeOverAndListsThem(t *testing.T) {
 		rows string
 		says []string
 	}{
-		"doubles":    {"('a', 'A-1'), ('A', 'A-1'), ('a', 'A-2'), ('b', 'A-1'), ('bb', 'A-7'), ('bB', 'A-7'), ('BB', 'A-7')", []string{`A-1: 2 rows of "doc/a"`, `A-7: 3 rows of "doc/bb"`}},
-		"no series":  {"(NULL, 'A-1'), (NULL, 'A-9'), ('a', 'A-1')", []string{"A-1: its series is NULL", "A-9: its series is NULL"}},
-		"very many":  {"('a', 'A-1'), ('a', 'A-2'), " + strings.TrimSuffix(strings.Repeat("(NULL, 'B-' || random()), ", 50), ", "), []string{"B-"}},
+		"doubles":   {"('a', 'A-1'), ('A', 'A-1'), ('a', 'A-2'), ('b', 'A-1'), ('bb', 'A-7'), ('bB', 'A-7'), ('BB', 'A-7')", []string{`A-1: 2 rows of "doc/a"`, `A-7: 3 rows of "doc/bb"`}},
+		"no series": {"(NULL, 'A-1'), (NULL, 'A-9'), ('a', 'A-1')", []string{"A-1: its series is NULL", "A-9: its series is NULL"}},
+		"very many": {"('a', 'A-1'), ('a', 'A-2'), " + strings.TrimSuffix(strings.Repeat("(NULL, 'B-' || random()), ", 50), ", "), []string{"B-"}},
 	} {
 		s.Do("CREATE TABLE docs (tenant text, number text, UNIQUE (tenant, number))")
 		s.Do("INSERT INTO docs VALUES " + c.rows)

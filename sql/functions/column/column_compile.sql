@@ -17,7 +17,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text}';
+    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text}'::text[];
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
@@ -81,8 +81,8 @@ BEGIN
                 $$'gapless\.model_insert'$$, $$'gapless\.model_keep'$$,
                 'gapless\.model_written\(\w+\.number\)',
                 $$'gapless\.model'$$, 'gapless\.model\M',
-                '(?:, )?\m(?:NEW|OLD|r|row)\.input\M', '(?:, )?\minput\M',
-                'SET number\M', '\m(?:NEW|OLD|r|row)\.number\M', $$'number'$$,
+                '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
+                'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
                 'r\.key = key\.key', ', r\.sample',
                 '0 /\*target\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,

@@ -2,7 +2,7 @@ CREATE OR REPLACE FUNCTION gapless.column_stem(
     target        regclass,
     target_column name
 ) RETURNS text
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE

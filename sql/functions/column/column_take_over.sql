@@ -22,7 +22,6 @@ DECLARE
     dates  timestamp[];
     before text[];
     texts  text[];
-    trial  record;
     wrong  text[]; -- what, for which value, that before it, and more
     done   boolean := false;
 BEGIN
@@ -54,11 +53,7 @@ BEGIN
         END IF;
         IF 'format' = ANY (options) THEN
             EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
-        END IF;
-        IF 'format' = ANY (options) THEN
-            FOR trial IN EXECUTE format('SELECT * FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') LOOP
-                wrong := ARRAY[trial.fault, trial.value::text, trial.before::text, trial.detail];
-            END LOOP;
+            EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
         END IF;
         IF constant_name THEN
             PERFORM set_config('search_path', path, true);

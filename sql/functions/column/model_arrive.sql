@@ -6,6 +6,7 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     row    record;
+    other  record;
     value  bigint; -- if format
     series text[];
     texts  text[];
@@ -20,8 +21,8 @@ BEGIN
     WHERE gapless.model_written(r.number) IS NOT NULL
     LIMIT 1;
     IF current_setting('gapless.column_written', true) <> '' THEN
-        FOR row IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
-            PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', row."~series", row.number::text);
+        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
+            PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', other."~series", other.number::text);
         END LOOP;
         PERFORM set_config('gapless.column_written', '', true);
     ELSIF NOT row."~more"
@@ -48,8 +49,8 @@ BEGIN
             PERFORM gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates);
         ELSE
             -- Rows of another statement stand between them, which this one runs in or which runs in it.
-            FOR row IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
-                PERFORM gapless.model_enter(0 /*target*/, row.number, row.input);
+            FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
+                PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
             END LOOP;
         END IF;
     END IF;

@@ -13,7 +13,7 @@ DECLARE
     next   bigint;
     value  bigint;
     found  bigint;
-    before text;
+    before text; -- if format
     dated  timestamp;
 BEGIN
     IF gapless.column_entered(
@@ -40,8 +40,10 @@ BEGIN
     END IF;
     -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
     WHILE next < value LOOP
-        SELECT count(*), min(r.number::text), min(gapless.model_dated(r.input))
-        INTO found, before, dated
+        SELECT count(*), min(gapless.model_dated(r.input))
+            , min(r.number) -- if format
+        INTO found, dated
+            , before -- if format
         FROM gapless.model AS r
         WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(next, r.input);
         IF found <> 1 THEN

@@ -5,7 +5,7 @@ SET enable_seqscan = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    value bigint;
+    value bigint; -- unless at_commit
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
     IF TG_OP = 'UPDATE' AND gapless.model_written(OLD.number) IS NOT NULL THEN

@@ -10,7 +10,7 @@ DECLARE
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
-        SELECT t.tgrelid
+        SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'gapless.model'::regclass)
@@ -21,13 +21,13 @@ BEGIN
     FOR relation IN
         SELECT target
         UNION ALL
-        SELECT t.tgrelid
+        SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
             AND t.tgfoid = 'gapless.model_keep'::regproc
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
-        SELECT c.oid
+        SELECT c.oid::regclass
         FROM (
             WITH RECURSIVE heir (oid) AS (
                 SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
