@@ -73,6 +73,7 @@ CREATE TABLE gapless.sequence (
     adoptions     bigint NOT NULL DEFAULT 0,
     target        regclass,
     target_column name,
+    initial       bigint,
     CONSTRAINT sequence_pkey PRIMARY KEY (name),
     CONSTRAINT sequence_name_length CHECK (octet_length(name) BETWEEN 1 AND 255)
 );
@@ -89,6 +90,8 @@ COMMENT ON COLUMN gapless.sequence.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
 COMMENT ON COLUMN gapless.sequence.target_column IS
 'The column of target, or NULL.';
+COMMENT ON COLUMN gapless.sequence.initial IS
+'What the column''s first number from it will be, where attach_gapless made it before any row; else NULL.';
 
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
@@ -113,6 +116,7 @@ CREATE TABLE gapless.journal (
     token        uuid        DEFAULT nullif(current_setting('gapless.token', true), '')::uuid,
     dated        timestamp,
     attachment   bigint,
+    texts        text[]      COLLATE "C",
     CONSTRAINT journal_pkey PRIMARY KEY (name, ordinal)
 );
 
@@ -145,6 +149,9 @@ COMMENT ON COLUMN gapless.journal.dated IS
 COMMENT ON COLUMN gapless.journal.attachment IS
 'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone.';
 
+COMMENT ON COLUMN gapless.journal.texts IS
+'What an attached column with a format wrote for the values, in their order, as it stands in the rows; else NULL.';
+
 COMMENT ON CONSTRAINT journal_pkey ON gapless.journal IS
 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';
 
@@ -159,6 +166,7 @@ CREATE TABLE gapless.void (
     value     bigint      NOT NULL,
     ordinal   bigint      NOT NULL,
     reason    text        NOT NULL,
+    written   text        COLLATE "C",
     voided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     txid      bigint      NOT NULL DEFAULT txid_current(),
     voided_by text        COLLATE "C" NOT NULL DEFAULT session_user,
@@ -175,11 +183,30 @@ COMMENT ON COLUMN gapless.void.value IS 'The cancelled value.';
 COMMENT ON COLUMN gapless.void.ordinal IS
 'Which of the sequence''s cycles it is of: the value''s own running count in the journal; in an adopted range the ordinal of the ''adopted'' row.';
 COMMENT ON COLUMN gapless.void.reason IS 'Why it was cancelled, for the auditor.';
+COMMENT ON COLUMN gapless.void.written IS 'Its text, where a column with a format wrote it; NULL where the value is all that is known.';
 COMMENT ON COLUMN gapless.void.voided_at IS 'The server''s clock when it was cancelled.';
 COMMENT ON COLUMN gapless.void.txid IS 'The top-level transaction that cancelled it.';
 COMMENT ON COLUMN gapless.void.voided_by IS 'session_user: who logged in.';
 COMMENT ON COLUMN gapless.void.voided_as IS 'The role chosen by SET ROLE, or NULL.';
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
+
+CREATE TABLE gapless.known_text (
+    name   text COLLATE "C" NOT NULL,
+    number text COLLATE "C" NOT NULL,
+    value  bigint,
+    reason text,
+    CONSTRAINT known_text_pkey PRIMARY KEY (name, number)
+);
+
+REVOKE ALL ON TABLE gapless.known_text FROM PUBLIC;
+
+COMMENT ON TABLE gapless.known_text IS
+'Texts of an attached column that no journal row has: those that stood there before attach_gapless and give no value, and those whose journal prune_gapless dropped.';
+COMMENT ON COLUMN gapless.known_text.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.known_text.number IS 'The text, as it stands in the row.';
+COMMENT ON COLUMN gapless.known_text.value IS 'The value that it was issued for; NULL where it is from before.';
+COMMENT ON COLUMN gapless.known_text.reason IS 'Why void_gapless cancelled it, so that its row may be deleted; NULL where it has not.';
+COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a sequence.';
 
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
@@ -200,12 +227,12 @@ COMMENT ON CONSTRAINT pending_pkey ON gapless.pending IS 'A name once a transact
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
     name    text    COLLATE "C" NOT NULL,
-    value   bigint  NOT NULL,
+    number  text    COLLATE "C" NOT NULL,
     dated   timestamp,
     entered boolean NOT NULL,
     arrived boolean NOT NULL DEFAULT false,
     depth   integer NOT NULL,
-    CONSTRAINT moving_pkey PRIMARY KEY (txid, name, value)
+    CONSTRAINT moving_pkey PRIMARY KEY (txid, name, number)
 );
 
 REVOKE ALL ON TABLE gapless.moving FROM PUBLIC;
@@ -214,12 +241,28 @@ COMMENT ON TABLE gapless.moving IS
 'Numbered rows of partitioned tables that a statement in progress takes from one partition, perhaps to put them into another: PostgreSQL shows triggers such a move as a DELETE and an INSERT.';
 COMMENT ON COLUMN gapless.moving.txid IS 'The top-level transaction.';
 COMMENT ON COLUMN gapless.moving.name IS 'The sequence.';
-COMMENT ON COLUMN gapless.moving.value IS 'The row''s number.';
+COMMENT ON COLUMN gapless.moving.number IS 'The row''s number, as it stands there.';
 COMMENT ON COLUMN gapless.moving.dated IS 'The row''s date, for chronology.';
 COMMENT ON COLUMN gapless.moving.entered IS 'Whether the journal had the number before the statement.';
 COMMENT ON COLUMN gapless.moving.arrived IS 'Whether it was put into another partition.';
 COMMENT ON COLUMN gapless.moving.depth IS 'How deep in other triggers the statement is: pg_trigger_depth().';
 COMMENT ON CONSTRAINT moving_pkey ON gapless.moving IS 'A number moves once at a time.';
+
+CREATE TABLE gapless.model (
+    key    bigint PRIMARY KEY,
+    input  text,
+    number text UNIQUE
+);
+
+REVOKE ALL ON TABLE gapless.model FROM PUBLIC;
+
+COMMENT ON TABLE gapless.model IS
+'Never has a row. attach_gapless makes the functions of a column from those that are written for this table (model_...).';
+COMMENT ON COLUMN gapless.model.key IS 'Stands for the primary key.';
+COMMENT ON COLUMN gapless.model.input IS 'Stands for the columns that the expressions read.';
+COMMENT ON COLUMN gapless.model.number IS 'Stands for the column that numbers itself.';
+COMMENT ON CONSTRAINT model_pkey ON gapless.model IS 'Stands for the table''s.';
+COMMENT ON CONSTRAINT model_number_key ON gapless.model IS 'Stands for the unique index that a column which numbers itself has.';
 
 -- The newest journal row by its own text, and not by gapless.newest_run: a view calls functions with the rights of the role that reads it.
 CREATE VIEW gapless.sequences AS
@@ -825,7 +868,7 @@ DECLARE
 BEGIN
     PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
     IF last IS NULL THEN
-        RETURN start;
+        RETURN coalesce((SELECT s.initial FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL), start);
     END IF;
     value := gapless.value_after(last, start, peek_gapless.reset);
     IF value IS NULL THEN
@@ -881,6 +924,7 @@ BEGIN
     FROM gapless.newest_run(delete_gapless.name) AS n
     ON CONFLICT DO NOTHING; -- trap: rows that the snapshot does not show collide
     DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C"; -- trap: the journal is deleted after the lock
+    DELETE FROM gapless.known_text AS k WHERE k.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
@@ -1010,6 +1054,12 @@ BEGIN
     ORDER BY j.ordinal DESC
     LIMIT 1;
 
+    INSERT INTO gapless.known_text (name, number, value)
+    SELECT j.name, u.number, j.first_value + u.i - 1
+    FROM gapless.journal AS j
+    CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
+    ON CONFLICT DO NOTHING;
     DELETE FROM gapless.journal AS j
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)
@@ -1028,7 +1078,8 @@ CREATE OR REPLACE FUNCTION gapless.column_refuse(
     target        regclass,
     target_column name,
     name          text,
-    detail        text -- the number, or the dates
+    detail        text, -- the number, or the dates
+    value         bigint DEFAULT NULL -- of a number that was there before, where its text tells it
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -1049,8 +1100,8 @@ BEGIN
     CASE fault
         WHEN 'written' THEN
             code := 'generated_always';
-            message := format('%s numbers itself, so %s cannot be written into it', what, detail);
-            hint := 'Leave the column out, or give NULL; the statement''s RETURNING has the number.';
+            message := format('%s numbers itself, so %s cannot be written into it', what, coalesce(quote_literal(detail), 'a number'));
+            hint := 'Leave the column out, or give NULL.';
         WHEN 'changed' THEN
             code := 'generated_always';
             message := format('%s numbers itself: %s of sequence "%s" cannot be changed', what, detail, name);
@@ -1063,7 +1114,12 @@ BEGIN
             code := 'restrict_violation';
             message := format('a numbered row of table "%s" cannot be deleted: %s of sequence "%s"', table_name, detail, name);
             hint := coalesce(
-                'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || detail || ', ''why'').',
+                'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || coalesce(
+                    (SELECT i.value::text FROM gapless.column_issued(target, target_column) AS i WHERE i.name = column_refuse.name COLLATE "C" AND i.number = detail COLLATE "C"),
+                    column_refuse.value::text,
+                    CASE WHEN detail ~ '^-?[0-9]+$' THEN detail END
+                ) || ', ''why'').',
+                CASE WHEN name IS NOT NULL THEN format('Void the number first: SELECT gapless.void_gapless(%L, NULL, ''why'', %L).', name, detail) END,
                 'Its sequence is unknown, since the expression name gives NULL for it.'
             );
         WHEN 'truncated' THEN
@@ -1086,10 +1142,6 @@ BEGIN
             code := 'null_value_not_allowed';
             message := format('a row of table "%s" cannot be numbered: the name of its sequence is NULL', table_name);
             hint := 'The expression name of gapless.attach_gapless gave NULL for it: something that it reads is missing.';
-        WHEN 'unreadable' THEN
-            code := 'invalid_parameter_value';
-            message := format('%s: the number %s of sequence "%s" cannot be read back from its text', what, coalesce(detail, ''), name);
-            hint := 'Exactly one run of digits in it has to give the same text again. Attach the column with another format.';
         WHEN 'torn' THEN
             code := 'serialization_failure';
             message := format('rows of table "%s" arrived with other numbers of sequence "%s" than they were given', table_name, name);
@@ -1233,8 +1285,7 @@ COMMENT ON FUNCTION gapless.column_first_number_general IS
 REVOKE ALL ON FUNCTION gapless.column_first_number_general FROM PUBLIC;
 
 -- Writes nothing into the journal, since a row may still be skipped. For speed it sets neither search_path nor
--- enable_seqscan: it runs under its caller's, which is the trigger's function with both set, or
--- column_first_number_pinned. Everything in it is qualified, operators and types, too, so that no schema on the path
+-- enable_seqscan: it runs under its caller's, which is the trigger's function with both set. Everything in it is qualified, operators and types, too, so that no schema on the path
 -- can lend it code. A savepoint that is rolled back gives the lock back.
 CREATE OR REPLACE FUNCTION gapless.column_first_number(
     target        regclass,
@@ -1283,30 +1334,6 @@ COMMENT ON FUNCTION gapless.column_first_number IS
 
 REVOKE ALL ON FUNCTION gapless.column_first_number FROM PUBLIC;
 
--- Plans are made for one path. A session that changed between paths in column_first_number itself would have it plan
--- its statements again each time.
-CREATE OR REPLACE FUNCTION gapless.column_first_number_pinned(
-    target        regclass,
-    target_column name,
-    name          text,
-    initial       bigint,
-    note          text,
-    relation      oid
-) RETURNS bigint
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
-AS $function$
-BEGIN
-    RETURN gapless.column_first_number(target, target_column, column_first_number_pinned.name, initial, note, relation);
-END;
-$function$;
-
-COMMENT ON FUNCTION gapless.column_first_number_pinned IS
-'Private, for the triggers of attach_gapless whose expressions need a search_path of their own: column_first_number under the usual one.';
-
-REVOKE ALL ON FUNCTION gapless.column_first_number_pinned FROM PUBLIC;
-
 -- At a statement's end, and where a row gets no number: what is counted from here on is not column_next_number's.
 CREATE OR REPLACE FUNCTION gapless.column_settle_note(
     note text -- the setting gapless.column_note_...
@@ -1331,6 +1358,28 @@ COMMENT ON FUNCTION gapless.column_settle_note IS
 'Private, for the triggers of attach_gapless. Brings column_next_number''s note up to date; the number that it has for the next row. Runs with the rights and the search_path of the trigger''s function.';
 
 REVOKE ALL ON FUNCTION gapless.column_settle_note FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_noted(
+    note    text,   -- the setting gapless.column_note_...
+    counted boolean -- with the rows that the statement has inserted since
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+DECLARE
+    noted text     := current_setting('gapless.column_note_' || note, true);
+    place bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
+BEGIN
+    RETURN CASE
+        WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2])
+        ELSE place[3]
+    END;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_noted IS
+'Private, for the triggers of attach_gapless. The number that the statement''s row was given, the first or the latest, as a setting says. Runs with the rights and the search_path of the trigger''s function.';
+
+REVOKE ALL ON FUNCTION gapless.column_noted FROM PUBLIC;
 
 -- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
 -- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
@@ -1386,7 +1435,7 @@ BEGIN
         END IF;
     END IF;
     IF value IS NULL THEN
-        value := gapless.column_first_number_pinned(target, target_column, name, initial, NULL, relation);
+        value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
     END IF;
     PERFORM set_config('gapless.column_note_' || note, CASE
         WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'
@@ -1402,124 +1451,230 @@ COMMENT ON FUNCTION gapless.column_next_number IS
 
 REVOKE ALL ON FUNCTION gapless.column_next_number FROM PUBLIC;
 
--- Other rows of the same query (an UPDATE's, a nested statement's) may come before these, or have been entered with
--- them. Then it returns the value from which on the trigger has to look into the table, and is called again. Numbers
--- that this transaction has entered already, and that are not void, pass. Locks the sequence as column_first_number
--- does.
-CREATE OR REPLACE FUNCTION gapless.column_enter(
+CREATE OR REPLACE FUNCTION gapless.column_values(
     target        regclass,
     target_column name,
-    name          text,
     initial       bigint,
-    attachment    bigint,      -- the column's, which column_enter_row will look for; or NULL
-    first         bigint,
-    last          bigint,
-    size          bigint,      -- how many different values there are, first and last among them
-    dates         timestamp[], -- of the rows by their numbers, for chronology; or NULL
-    proven        boolean      -- the table has been looked at: between first and last there are size rows
-) RETURNS bigint
+    series        text[] -- of each row
+) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    newest    record;
-    following bigint;
+    stranger text;
+    taken    bigint[];
 BEGIN
-    IF first IS NULL THEN
-        PERFORM gapless.column_refuse('unreadable', target, target_column, name, NULL);
-    END IF;
+    -- The rows' BEFORE triggers have the locks already, unless somebody wrote the numbers by hand.
     PERFORM FROM gapless.sequence AS s
-    WHERE s.name = column_enter.name COLLATE "C"
-        AND s.target = column_enter.target
-        AND s.target_column = column_enter.target_column
+    WHERE s.name IN (SELECT u.name COLLATE "C" FROM unnest(series) AS u (name))
+        AND s.target = column_values.target
+        AND s.target_column = column_values.target_column
+    ORDER BY s.name
     FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
+    SELECT u.name
+    INTO stranger
+    FROM (SELECT DISTINCT n.name COLLATE "C" AS name FROM unnest(series) AS n (name)) AS u
+    LEFT JOIN gapless.sequence AS s
+        ON s.name = u.name AND s.target = column_values.target AND s.target_column = column_values.target_column
+    WHERE s.name IS NULL
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM gapless.column_refuse('written', target, target_column, stranger, NULL);
     END IF;
-    SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
-    INTO newest
-    FROM gapless.newest_run(column_enter.name) AS n;
-    following := CASE WHEN FOUND THEN newest.next_value ELSE initial END;
+    SELECT array_agg(CASE WHEN f.first::numeric + r.place - 1 < 9223372036854775808 THEN f.first + (r.place - 1) END ORDER BY r.i)
+    INTO taken
+    FROM (
+        SELECT u.i, u.name COLLATE "C" AS name, row_number() OVER (PARTITION BY u.name COLLATE "C" ORDER BY u.i) AS place
+        FROM unnest(series) WITH ORDINALITY AS u (name, i)
+    ) AS r
+    JOIN (
+        SELECT d.name, CASE WHEN n.last_value IS NULL THEN column_values.initial ELSE n.next_value END AS first
+        FROM (SELECT DISTINCT u.name COLLATE "C" AS name FROM unnest(series) AS u (name)) AS d
+        LEFT JOIN LATERAL gapless.newest_run(d.name) AS n ON true
+    ) AS f ON f.name = r.name;
+    RETURN taken;
+END;
+$function$;
 
-    IF first < following OR following IS NULL THEN
-        -- Entered already, with other rows of this query; or else they are not this transaction's to write.
-        IF first <= (
-                SELECT j.last_value
-                FROM gapless.journal AS j
-                WHERE j.name = column_enter.name COLLATE "C" AND j.txid <> txid_current()
-                ORDER BY j.ordinal DESC
-                LIMIT 1
-            )
-            OR newest.last_value IS NULL
-            OR EXISTS (
-                SELECT FROM gapless.void AS v
-                WHERE v.name = column_enter.name COLLATE "C" AND v.value BETWEEN first AND newest.last_value
-            )
-        THEN
-            PERFORM gapless.column_refuse('written', target, target_column, name, first::text);
-        ELSIF NOT proven THEN
-            RETURN first;
-        ELSIF last - first + 1 <> size THEN
-            RETURN following;
-        ELSIF last <= newest.last_value THEN
-            RETURN NULL;
-        END IF;
-        dates := dates[following - first + 1:size]; -- the rest is to be entered
-        size := last - following + 1;
-        first := following;
-    END IF;
-    IF first > following OR last - first + 1 <> size THEN
-        RETURN following;
-    END IF;
+COMMENT ON FUNCTION gapless.column_values IS
+'Private, for the triggers of attach_gapless. The numbers that the rows of a statement should have: those that follow the newest of each sequence, in the order of the rows. Locks the sequences until the transaction ends. Raises 428C9 where one is not the column''s.';
 
-    IF dates IS NOT NULL THEN
-        IF newest.dated > dates[1] OR dates <> (SELECT array_agg(d ORDER BY d) FROM unnest(dates) AS d) THEN
-            PERFORM gapless.column_refuse('chronology', target, target_column, name, (
-                SELECT format('%s after %s', d.dated, d.before)
-                FROM (
-                    SELECT u.dated, lag(u.dated, 1, newest.dated) OVER (ORDER BY u.i) AS before
-                    FROM unnest(dates) WITH ORDINALITY AS u (dated, i)
-                ) AS d
-                WHERE d.dated < d.before
-                LIMIT 1
-            ));
+REVOKE ALL ON FUNCTION gapless.column_values FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_date_floor(
+    name text
+) RETURNS timestamp
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    run record;
+BEGIN
+    FOR run IN
+        SELECT j.first_value, j.last_value, j.dated
+        FROM gapless.journal AS j
+        WHERE j.name = column_date_floor.name COLLATE "C"
+        ORDER BY j.ordinal DESC
+    LOOP
+        -- Of a run with several numbers the journal has the newest one's date alone.
+        IF run.first_value < run.last_value OR NOT EXISTS (
+            SELECT FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value = run.last_value
+        ) THEN
+            RETURN run.dated;
         END IF;
-    END IF;
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment)
-    VALUES (
-        column_enter.name,
-        coalesce(newest.next_ordinal, 1),
-        column_enter.first,
-        column_enter.last,
-        dates[size],
-        column_enter.attachment
-    );
+    END LOOP;
     RETURN NULL;
 END;
 $function$;
 
+COMMENT ON FUNCTION gapless.column_date_floor IS
+'Private, for the triggers of attach_gapless. The date before which the next row of a sequence must not be dated: that of its newest number which is not void.';
+
+REVOKE ALL ON FUNCTION gapless.column_date_floor FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_enter_rows(
+    target        regclass,
+    target_column name,
+    initial       bigint,
+    attachment    bigint,
+    series        text[],      -- of each row
+    taken         bigint[],    -- column_values
+    texts         text[],      -- as they stand in the rows; or NULL
+    dates         timestamp[]  -- for chronology; or NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    entered bigint;
+    wrong   record;
+BEGIN
+    SELECT r.name, r.dated, r.before
+    INTO wrong
+    FROM (
+        SELECT u.name, u.value, u.dated, lag(u.dated) OVER (PARTITION BY u.name COLLATE "C" ORDER BY u.value) AS before
+        FROM unnest(series, taken, dates) AS u (name, value, dated)
+    ) AS r
+    WHERE dates IS NOT NULL AND r.before > r.dated
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM gapless.column_refuse('chronology', target, target_column, wrong.name, format('%s after %s', wrong.dated, wrong.before));
+    END IF;
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
+    SELECT g.name, coalesce(n.next_ordinal, 1), g.first, g.last, g.newest, column_enter_rows.attachment, g.texts
+    FROM (
+        SELECT
+            u.name COLLATE "C" AS name,
+            min(u.value) AS first,
+            max(u.value) AS last,
+            min(u.dated) AS oldest,
+            max(u.dated) AS newest,
+            CASE WHEN column_enter_rows.texts IS NOT NULL THEN array_agg(u.number ORDER BY u.value) END AS texts
+        FROM unnest(series, taken, column_enter_rows.texts, dates) AS u (name, value, number, dated)
+        GROUP BY u.name COLLATE "C"
+    ) AS g
+    JOIN gapless.sequence AS s
+        ON s.name = g.name AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column
+    LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
+    WHERE g.first = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
+        AND (n.dated > g.oldest AND gapless.column_date_floor(g.name) > g.oldest) IS NOT TRUE;
+    GET DIAGNOSTICS entered = ROW_COUNT;
+    IF entered < (SELECT count(DISTINCT u.name COLLATE "C") FROM unnest(series) AS u (name)) THEN
+        FOR wrong IN
+            SELECT u.name COLLATE "C" AS name, min(u.dated) AS dated, gapless.column_date_floor(u.name) AS before
+            FROM unnest(series, dates) AS u (name, dated)
+            GROUP BY u.name
+        LOOP
+            IF wrong.before > wrong.dated THEN
+                PERFORM gapless.column_refuse('chronology', target, target_column, wrong.name, format('%s after %s', wrong.dated, wrong.before));
+            END IF;
+        END LOOP;
+        PERFORM gapless.column_refuse('torn', target, target_column, series[1], NULL);
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_enter_rows IS
+'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence. Raises 23514 for a date before the predecessor''s, 40001 where the journal has gone on.';
+
+REVOKE ALL ON FUNCTION gapless.column_enter_rows FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_enter(
+    target        regclass,
+    target_column name,
+    initial       bigint,
+    attachment    bigint,
+    name          text,
+    value         bigint,
+    number        text,     -- as it stands in the row; NULL without a format
+    dated         timestamp -- for chronology; or NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest record;
+    floor  timestamp;
+BEGIN
+    PERFORM FROM gapless.sequence AS s
+    WHERE s.name = column_enter.name COLLATE "C" AND s.target = column_enter.target AND s.target_column = column_enter.target_column
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM gapless.column_refuse('written', target, target_column, column_enter.name, coalesce(number, value::text));
+    END IF;
+    SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
+    INTO newest
+    FROM gapless.newest_run(column_enter.name) AS n;
+    IF value IS DISTINCT FROM (CASE WHEN newest.last_value IS NULL THEN initial ELSE newest.next_value END) THEN
+        PERFORM gapless.column_refuse('torn', target, target_column, column_enter.name, NULL);
+    END IF;
+    IF newest.dated > column_enter.dated THEN
+        floor := gapless.column_date_floor(column_enter.name);
+        IF floor > column_enter.dated THEN
+            PERFORM gapless.column_refuse('chronology', target, target_column, column_enter.name, format('%s after %s', column_enter.dated, floor));
+        END IF;
+    END IF;
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
+    VALUES (
+        column_enter.name,
+        coalesce(newest.next_ordinal, 1),
+        value,
+        value,
+        column_enter.dated,
+        column_enter.attachment,
+        CASE WHEN number IS NOT NULL THEN ARRAY[number] END
+    );
+END;
+$function$;
+
 COMMENT ON FUNCTION gapless.column_enter IS
-'Private, for the triggers of attach_gapless. Enters the numbers of rows that arrived into the journal, where column_enter_row has not, after it has verified that they are the sequence''s next ones. Returns NULL, or the first value between the journal and them whose row is still to be found. Raises 23514 for a date before the predecessor''s, 428C9 for numbers that are not the transaction''s own.';
+'Private, for the triggers of attach_gapless. Enters the number of one row into the journal, as the sequence''s next one. The caller has the lock, by column_values or column_first_number. Raises 23514 for a date before the predecessor''s, 40001 for another value than the next.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;
 
--- The hot path of column_enter, which does what this cannot. The newest row has to be the same attachment's, so that
--- the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the newest
--- row; the insert then fails on the journal's primary key. Runs under its caller's settings, as column_first_number
--- does, and is as careful.
+-- The hot path, before column_enter_rows, which does what this cannot. The newest row has to be the same attachment's,
+-- so that the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the
+-- newest row; the insert then fails on the journal's primary key. Runs under its caller's settings, as
+-- column_first_number does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     attachment bigint,
     name       text,
     value      bigint,
+    number     text,      -- as it stands in the row; NULL without a format
     dated      timestamp, -- for chronology; or NULL
     note       text       -- the setting gapless.column_note_..., which ends here; or NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 BEGIN
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment)
-    SELECT column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, n.attachment
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
+    SELECT
+        column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, n.attachment,
+        CASE WHEN number IS NOT NULL THEN ARRAY[number] END
     FROM gapless.newest_run(column_enter_row.name) AS n
     WHERE n.next_value OPERATOR(pg_catalog.=) column_enter_row.value
         AND n.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
@@ -1533,81 +1688,72 @@ COMMENT ON FUNCTION gapless.column_enter_row IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
 
--- See column_first_number_pinned.
-CREATE OR REPLACE FUNCTION gapless.column_enter_row_pinned(
-    attachment bigint,
-    name       text,
-    value      bigint,
-    dated      timestamp,
-    note       text
-) RETURNS boolean
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
-AS $function$
-BEGIN
-    RETURN gapless.column_enter_row(attachment, column_enter_row_pinned.name, value, dated, note);
-END;
-$function$;
-
-COMMENT ON FUNCTION gapless.column_enter_row_pinned IS
-'Private, for the triggers of attach_gapless whose expressions need a search_path of their own: column_enter_row under the usual one.';
-
-REVOKE ALL ON FUNCTION gapless.column_enter_row_pinned FROM PUBLIC;
-
--- The UPDATE that calls this cannot skip the row any more, so no other step has to see it arrive.
-CREATE OR REPLACE FUNCTION gapless.column_number_at_commit(
-    target        regclass,
-    target_column name,
-    name          text,
-    initial       bigint,
-    dated         timestamp
+CREATE OR REPLACE FUNCTION gapless.column_entered(
+    name   text,
+    number text,
+    value  bigint  -- NULL with a format
 ) RETURNS bigint
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
-DECLARE
-    value bigint;
 BEGIN
-    IF current_setting('transaction_isolation') = 'read committed' THEN
-        PERFORM FROM gapless.sequence AS s
-        WHERE s.name = column_number_at_commit.name COLLATE "C"
-            AND s.target = column_number_at_commit.target
-            AND s.target_column = column_number_at_commit.target_column
-        FOR NO KEY UPDATE;
-        IF FOUND THEN
-            -- In a statement after the lock's, so that it reads what the lock's last holder wrote.
-            INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated)
-            SELECT column_number_at_commit.name, n.next_ordinal, n.next_value, n.next_value, column_number_at_commit.dated
-            FROM gapless.newest_run(column_number_at_commit.name) AS n
-            WHERE n.next_value IS NOT NULL AND (n.dated > column_number_at_commit.dated) IS NOT TRUE
-            RETURNING last_value INTO value;
-            IF FOUND THEN
-                RETURN value;
-            END IF;
-        END IF;
-    END IF;
-
-    value := gapless.column_first_number(target, target_column, column_number_at_commit.name, initial, NULL, NULL);
-    IF gapless.column_enter(
-        target, target_column, column_number_at_commit.name, initial, NULL, value, value, 1,
-        CASE WHEN column_number_at_commit.dated IS NOT NULL THEN ARRAY[column_number_at_commit.dated] END, true
-    ) IS NOT NULL THEN
-        PERFORM gapless.column_refuse('torn', target, target_column, column_number_at_commit.name, NULL);
-    END IF;
-    RETURN value;
+    RETURN (
+        SELECT e.value
+        FROM (
+            SELECT coalesce(column_entered.value, j.first_value + array_position(j.texts, column_entered.number) - 1) AS value
+            FROM gapless.journal AS j
+            WHERE j.name = column_entered.name COLLATE "C"
+                AND j.txid = txid_current()
+                AND j.kind = 'issued'
+                AND (column_entered.value BETWEEN j.first_value AND j.last_value OR column_entered.number = ANY (j.texts))
+            ORDER BY j.ordinal DESC
+            LIMIT 1
+        ) AS e
+        WHERE NOT EXISTS (SELECT FROM gapless.void AS v WHERE v.name = column_entered.name COLLATE "C" AND v.value = e.value)
+    );
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_number_at_commit IS
-'Private, for the triggers of attach_gapless. The next number of a column for a row that is there already, entered into the journal at once. Locks and raises as column_first_number and column_enter.';
+COMMENT ON FUNCTION gapless.column_entered IS
+'Private, for the triggers of attach_gapless. The value of a number that this transaction has entered already, and that is not void; else NULL.';
 
-REVOKE ALL ON FUNCTION gapless.column_number_at_commit FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_entered FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_issued(
+    target        regclass,
+    target_column name
+) RETURNS TABLE (
+    name   text,
+    number text,
+    value  bigint -- NULL where it was there before attach_gapless
+)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT j.name, u.number, j.first_value + u.i - 1
+    FROM gapless.sequence AS s
+    JOIN gapless.journal AS j ON j.name = s.name
+    CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
+    WHERE s.target = column_issued.target AND s.target_column = column_issued.target_column
+    UNION ALL
+    SELECT k.name, k.number, k.value
+    FROM gapless.sequence AS s
+    JOIN gapless.known_text AS k ON k.name = s.name
+    WHERE s.target = column_issued.target AND s.target_column = column_issued.target_column;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_issued IS
+'Private, for the function that attach_gapless makes for the audit. The texts that the column has issued, and those that it had before.';
+
+REVOKE ALL ON FUNCTION gapless.column_issued FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
-    name  text,
-    value bigint
+    name   text,
+    number text
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -1615,7 +1761,10 @@ AS $function$
 BEGIN
     RETURN EXISTS (
         SELECT FROM gapless.void AS v
-        WHERE v.name = column_is_void.name COLLATE "C" AND v.value = column_is_void.value
+        WHERE v.name = column_is_void.name COLLATE "C" AND coalesce(v.written, v.value::text) = column_is_void.number
+    ) OR EXISTS (
+        SELECT FROM gapless.known_text AS k
+        WHERE k.name = column_is_void.name COLLATE "C" AND k.number = column_is_void.number AND k.reason IS NOT NULL
     );
 END;
 $function$;
@@ -1624,6 +1773,48 @@ COMMENT ON FUNCTION gapless.column_is_void IS
 'Private, for the triggers of attach_gapless. Whether a number was cancelled by void_gapless.';
 
 REVOKE ALL ON FUNCTION gapless.column_is_void FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_refuse_text(
+    fault         text,
+    target        regclass,
+    target_column name,
+    name          text,
+    value         bigint,
+    number        text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    what   text := format('column "%s" of table %s: the format', target_column, target);
+    before bigint;
+BEGIN
+    SELECT i.value
+    INTO before
+    FROM gapless.column_issued(target, target_column) AS i
+    WHERE i.name = column_refuse_text.name COLLATE "C" AND i.number = column_refuse_text.number COLLATE "C"
+    LIMIT 1;
+    RAISE EXCEPTION '%', CASE fault
+            WHEN 'textless' THEN format('%s gives NULL for %s of sequence "%s"', what, value, name)
+            WHEN 'cut' THEN format('%s gives %L for %s of sequence "%s", which does not fit into the column', what, number, value, name)
+            WHEN 'repeated' THEN format('%s gives %L for %s of sequence "%s", which %s has already', what, number, value, name,
+                coalesce(before::text, 'a row from before it was attached'))
+        END
+        USING ERRCODE = 'invalid_parameter_value',
+            HINT = CASE fault
+                WHEN 'textless' THEN 'Something that the format reads is missing in the row.'
+                ELSE 'Attach the column with a format that has room for larger numbers, or with a name that begins a new sequence.'
+            END,
+            SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+            TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target),
+            COLUMN = target_column, CONSTRAINT = 'gapless_' || fault;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_refuse_text IS
+'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or was given before, and says for which value.';
+
+REVOKE ALL ON FUNCTION gapless.column_refuse_text FROM PUBLIC;
 
 -- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks.
 -- Locks nothing.
@@ -1707,7 +1898,7 @@ REVOKE ALL ON FUNCTION gapless.column_lock_expected FROM PUBLIC;
 CREATE OR REPLACE FUNCTION gapless.column_follow_move(
     step  text,
     name  text,
-    value bigint,
+    number text,
     dated timestamp
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -1718,8 +1909,8 @@ DECLARE
 BEGIN
     CASE step
         WHEN 'leave', 'issue', 'take' THEN
-            INSERT INTO gapless.moving (txid, name, value, dated, entered, depth)
-            VALUES (txid_current(), column_follow_move.name, column_follow_move.value, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
+            INSERT INTO gapless.moving (txid, name, number, dated, entered, depth)
+            VALUES (txid_current(), column_follow_move.name, column_follow_move.number, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
             ON CONFLICT ON CONSTRAINT moving_pkey
             DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
@@ -1727,20 +1918,20 @@ BEGIN
             SET arrived = true
             WHERE m.txid = txid_current()
                 AND m.name = column_follow_move.name COLLATE "C"
-                AND m.value = column_follow_move.value
+                AND m.number = column_follow_move.number
                 AND m.dated IS NOT DISTINCT FROM column_follow_move.dated
                 AND NOT m.arrived;
         WHEN 'left' THEN
             PERFORM FROM gapless.moving AS m
             WHERE m.txid = txid_current()
                 AND m.name = column_follow_move.name COLLATE "C"
-                AND m.value = column_follow_move.value
+                AND m.number = column_follow_move.number
                 AND m.arrived;
         WHEN 'arrived' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
                 AND m.name = column_follow_move.name COLLATE "C"
-                AND m.value = column_follow_move.value
+                AND m.number = column_follow_move.number
                 AND m.arrived
             RETURNING m.entered
             INTO entered;
@@ -1749,7 +1940,7 @@ BEGIN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
                 AND m.name = column_follow_move.name COLLATE "C"
-                AND m.value = column_follow_move.value;
+                AND m.number = column_follow_move.number;
         WHEN 'lost', 'kept' THEN
             -- Statements around this one have rows on their way, too.
             PERFORM FROM gapless.moving AS m
@@ -1768,7 +1959,8 @@ REVOKE ALL ON FUNCTION gapless.column_follow_move FROM PUBLIC;
 CREATE OR REPLACE FUNCTION gapless.column_refuse_truncate(
     relation      regclass, -- target, or one of its partitions
     target        regclass,
-    target_column name
+    target_column name,
+    unnumbered    text
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -1785,7 +1977,7 @@ BEGIN
     ) THEN
         PERFORM gapless.column_refuse('snapshot', target, target_column, NULL, NULL);
     END IF;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I IS NOT NULL)', relation, target_column) INTO numbered;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE nullif(t.%I::text, %L) IS NOT NULL)', relation, target_column, unnumbered) INTO numbered;
     IF numbered THEN
         PERFORM gapless.column_refuse('truncated', target, target_column, NULL, NULL);
     END IF;
@@ -1805,14 +1997,13 @@ REVOKE ALL ON FUNCTION gapless.column_refuse_truncate FROM PUBLIC;
 CREATE OR REPLACE FUNCTION gapless.column_guard_partition(
     partition     regclass,
     target_column name,
-    trigger_oid   oid -- one of the table's triggers
+    function      regproc -- model_keep's copy
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     kind     record;
-    function regproc := (SELECT t.tgfoid::regproc FROM pg_catalog.pg_trigger AS t WHERE t.oid = trigger_oid);
     name     name;
     item     record;
 BEGIN
@@ -1842,7 +2033,7 @@ BEGIN
         BEGIN
             EXECUTE format('CREATE TRIGGER %I ', name)
                 || format(item.event, partition, target_column)
-                || format(' EXECUTE FUNCTION %s(%L)', function, item.purpose);
+                || format(' EXECUTE FUNCTION %s(%L)', function, split_part(item.purpose, '_', 1));
         EXCEPTION WHEN duplicate_object THEN
             NULL; -- made since this transaction's snapshot
         END;
@@ -1861,7 +2052,9 @@ CREATE OR REPLACE FUNCTION gapless.column_adopt(
     target_column name,
     names         text[],
     lasts         bigint[],
-    dates         timestamp[]
+    dates         timestamp[], -- NULL without chronology
+    before        text[], -- the sequences of texts that give no value
+    texts         text[]  -- and they
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -1875,17 +2068,27 @@ BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
         INSERT INTO gapless.sequence (name, adoptions, target, target_column)
-        SELECT u.name, 1, column_adopt.target, column_adopt.target_column
-        FROM unnest(names) AS u (name)
+        SELECT u.name, CASE WHEN u.last IS NULL THEN 0 ELSE 1 END, column_adopt.target, column_adopt.target_column
+        FROM unnest(names, lasts) AS u (name, last)
         ORDER BY u.name COLLATE "C"
         ON CONFLICT DO NOTHING
         RETURNING name
     )
     SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
+    INSERT INTO gapless.known_text (name, number)
+    SELECT u.name, u.number
+    FROM unnest(before, texts) AS u (name, number)
+    EXCEPT
+    SELECT j.name, u.number -- the column was attached before
+    FROM gapless.journal AS j
+    CROSS JOIN LATERAL unnest(j.texts) AS u (number)
+    WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
+    ON CONFLICT DO NOTHING;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
     FROM unnest(names, lasts, dates) AS u (name, last, dated)
     JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+    WHERE u.last IS NOT NULL
     ORDER BY u.name COLLATE "C";
 
     FOR series IN
@@ -1904,6 +2107,7 @@ BEGIN
         SELECT n.last_value, n.next_ordinal
         INTO newest
         FROM gapless.newest_run(series.name) AS n;
+        CONTINUE WHEN series.last IS NULL;
         UPDATE gapless.sequence AS s
         SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
@@ -1934,6 +2138,28 @@ COMMENT ON FUNCTION gapless.column_adopt IS
 
 REVOKE ALL ON FUNCTION gapless.column_adopt FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_reserve(
+    target        regclass,
+    target_column name,
+    name          text,
+    initial       bigint
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM gapless.check_name(column_reserve.name);
+    PERFORM gapless.lock_or_make_sequence(column_reserve.name, false);
+    PERFORM gapless.column_claim_sequence(target, target_column, column_reserve.name);
+    UPDATE gapless.sequence AS s SET initial = column_reserve.initial WHERE s.name = column_reserve.name COLLATE "C";
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_reserve IS
+'Private, for attach_gapless. Makes a sequence a column''s own before its first row. Locks it until the transaction ends. Raises 55000 where it is another column''s or has cycled; 22004, 22023 for the name.';
+
+REVOKE ALL ON FUNCTION gapless.column_reserve FROM PUBLIC;
+
 -- The column's triggers are gone, and nobody writes to its table. Locks each sequence until the transaction ends.
 CREATE OR REPLACE FUNCTION gapless.column_release_sequences(
     target        regclass,
@@ -1956,25 +2182,923 @@ COMMENT ON FUNCTION gapless.column_release_sequences IS
 
 REVOKE ALL ON FUNCTION gapless.column_release_sequences FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION gapless.column_forget_notes(
-    target        regclass,
-    target_column name
+-- What stands for a column's expressions in the functions that are written for gapless.model. attach_gapless makes a
+-- column's own, each an SQL-standard function of the columns that the expressions read, so that the planner inlines it.
+-- Not of the table's row type: that would keep ALTER TABLE from changing the table.
+CREATE OR REPLACE FUNCTION gapless.model_series(input text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+RETURN input;
+
+COMMENT ON FUNCTION gapless.model_series IS
+'Private, a model for attach_gapless. The name of a row''s sequence.';
+
+REVOKE ALL ON FUNCTION gapless.model_series FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_due(input text) RETURNS boolean
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+RETURN true;
+
+COMMENT ON FUNCTION gapless.model_due IS
+'Private, a model for attach_gapless. Whether a row is to be numbered.';
+
+REVOKE ALL ON FUNCTION gapless.model_due FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_dated(input text) RETURNS timestamp
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+RETURN NULL::timestamp;
+
+COMMENT ON FUNCTION gapless.model_dated IS
+'Private, a model for attach_gapless. A row''s date, for chronology.';
+
+REVOKE ALL ON FUNCTION gapless.model_dated FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_text(value bigint, input text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+RETURN value::text;
+
+COMMENT ON FUNCTION gapless.model_text IS
+'Private, a model for attach_gapless. What stands in a row whose number is value.';
+
+REVOKE ALL ON FUNCTION gapless.model_text FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_written(number text) RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+RETURN number;
+
+COMMENT ON FUNCTION gapless.model_written IS
+'Private, a model for attach_gapless. What stands in a row, NULL where that means that it has no number yet.';
+
+REVOKE ALL ON FUNCTION gapless.model_written FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_read(number text, input text) RETURNS bigint
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+RETURN number::bigint;
+
+COMMENT ON FUNCTION gapless.model_read IS
+'Private, a model for attach_gapless. The value of a number that was there before, or NULL where its text does not tell.';
+
+REVOKE ALL ON FUNCTION gapless.model_read FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_check_text(
+    target  regclass,
+    value   bigint,
+    written text,
+    input   text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    fault text := CASE
+        WHEN written IS NULL THEN 'textless'
+        WHEN length(written) > NULL::integer /*room*/ THEN 'cut'
+        WHEN EXISTS (
+            SELECT FROM gapless.model AS r
+            WHERE r.number = written AND gapless.model_series(r.input) = gapless.model_series(input) COLLATE "C"
+        ) THEN 'repeated'
+    END;
+BEGIN
+    IF fault IS NOT NULL THEN
+        PERFORM gapless.column_refuse_text(fault, target, 'number', gapless.model_series(input), value, written);
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_check_text IS
+'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or is there already.';
+
+REVOKE ALL ON FUNCTION gapless.model_check_text FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_enter(
+    target regclass,
+    number text,
+    input  text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series CONSTANT text := gapless.model_series(input);
+    next   bigint;
+    value  bigint;
+    found  bigint;
+    before text; -- if format
+    dated  timestamp;
+BEGIN
+    IF gapless.column_entered(
+        series
+        , number, NULL -- if format
+        , NULL, number -- unless format
+    ) IS NOT NULL THEN
+        IF (SELECT count(*) FROM gapless.model AS r WHERE r.number = number AND gapless.model_series(r.input) = series COLLATE "C") > 1 THEN
+            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        END IF;
+        RETURN;
+    END IF;
+    next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
+    SELECT v -- if format
+    INTO value -- if format
+    FROM generate_series(next, least(next::numeric + pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807)::bigint) AS v -- if format
+    WHERE gapless.model_text(v, input) = number -- if format
+    LIMIT 1; -- if format
+    value := number; -- unless format
+    IF (value >= next) IS NOT TRUE THEN
+        PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
+    ELSIF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    END IF;
+    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
+    WHILE next < value LOOP
+        SELECT count(*), min(gapless.model_dated(r.input))
+            , min(r.number) -- if format
+        INTO found, dated
+            , before -- if format
+        FROM gapless.model AS r
+        WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(next, r.input);
+        IF found <> 1 THEN
+            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        END IF;
+        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, before, dated); -- if format
+        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, NULL, dated); -- unless format
+        next := next + 1;
+    END LOOP;
+    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, number, gapless.model_dated(input)); -- if format
+    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(input)); -- unless format
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_enter IS
+'Private, a model for attach_gapless. Enters the number of one row that arrived into the journal, and those before it of rows that are in the table and not in the journal yet. Raises 428C9 for a number that gapless did not give, 40001 where a row before it is missing.';
+
+REVOKE ALL ON FUNCTION gapless.model_enter FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_insert() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    value   bigint;
+    written text; -- if format
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
+        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    END IF; -- if partitioned
+    IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
+        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
+            PERFORM set_config('gapless.column_written', array_append(nullif(current_setting('gapless.column_written', true), '')::text[], NEW.number::text)::text, true);
+        END IF; -- if partitioned
+        RETURN NEW;
+    END IF;
+    IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
+        IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
+            PERFORM gapless.column_settle_note('0' /*attachment*/); -- if condition
+        END IF; -- if condition
+        RETURN NEW; -- if condition
+    END IF; -- if condition
+    IF gapless.model_dated(NEW.input) IS NULL THEN -- if chronology
+        PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
+    END IF; -- if chronology
+    IF current_setting('gapless.column_note_0' /*note*/, true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*attachment*/, TG_RELID, gapless.model_series(NEW.input));
+    ELSE
+        value := gapless.column_first_number(0 /*target*/, 'number', gapless.model_series(NEW.input), 1 /*initial*/, '0' /*attachment*/, TG_RELID);
+    END IF;
+    written := gapless.model_text(value, NEW.input); -- if format
+    IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format
+        PERFORM gapless.model_check_text(0 /*target*/, value, written, NEW.input); -- if format
+    END IF; -- if format
+    NEW.number := written; -- if format
+    NEW.number := value; -- unless format
+    RETURN NEW;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_insert IS
+'Private, a model for attach_gapless: BEFORE INSERT FOR EACH ROW. Gives a row its number; model_arrive enters those that arrive.';
+
+REVOKE ALL ON FUNCTION gapless.model_insert FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_update() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series  text;
+    value   bigint;
+    written text; -- if format
+BEGIN
+    IF gapless.model_written(OLD.number) IS NOT NULL THEN
+        series := gapless.model_series(OLD.input);
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+            value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
+            -- An upsert gives the number that the row would have had, had it been new.
+            IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
+                NEW.number := OLD.number; -- unless at_commit
+            ELSE -- unless at_commit
+                PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
+            END IF; -- unless at_commit
+        END IF;
+        IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
+            OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if format
+            OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if chronology
+        THEN
+            PERFORM gapless.column_refuse('moved', 0 /*target*/, 'number', series, OLD.number::text);
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
+        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    END IF; -- if partitioned
+    IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
+        IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
+            PERFORM gapless.column_settle_note('0' /*attachment*/); -- if condition
+        END IF; -- if condition
+        RETURN NEW; -- if condition
+    END IF; -- if condition
+    IF gapless.model_dated(NEW.input) IS NULL THEN -- if chronology
+        PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
+    END IF; -- if chronology
+    series := gapless.model_series(NEW.input);
+    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
+        PERFORM gapless.column_expect_at_commit(0 /*target*/, 'number', series); -- if at_commit
+        RETURN NEW; -- if at_commit
+    END IF; -- if at_commit
+    value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL); -- if at_commit
+    value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*attachment*/, 0, series); -- unless at_commit
+    written := gapless.model_text(value, NEW.input); -- if format
+    IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format
+        PERFORM gapless.model_check_text(0 /*target*/, value, written, NEW.input); -- if format
+    END IF; -- if format
+    NEW.number := written; -- if format
+    NEW.number := value; -- unless format
+    IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format
+        PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input)); -- if at_commit unless format
+    END IF; -- if at_commit unless format
+    PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NEW.number, gapless.model_dated(NEW.input)); -- if at_commit if format
+    PERFORM gapless.column_follow_move('take', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned if at_commit
+    PERFORM gapless.column_follow_move('issue', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned unless at_commit
+    RETURN NEW;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_update IS
+'Private, a model for attach_gapless: BEFORE UPDATE FOR EACH ROW. Keeps a number and what it is made of, and gives a draft that is issued its number.';
+
+REVOKE ALL ON FUNCTION gapless.model_update FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_arrive() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    row    record;
+    other  record;
+    value  bigint; -- if format
+    series text[];
+    texts  text[];
+    dates  timestamp[];
+    taken  bigint[];
+BEGIN
+    value := gapless.column_noted('0' /*attachment*/, false); -- if format
+    SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
+        , gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
+    INTO row
+    FROM inserted AS r
+    WHERE gapless.model_written(r.number) IS NOT NULL
+    LIMIT 1;
+    IF current_setting('gapless.column_written', true) <> '' THEN
+        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
+            PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', other."~series", other.number::text);
+        END LOOP;
+        PERFORM set_config('gapless.column_written', '', true);
+    ELSIF NOT row."~more"
+        AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", '0' /*attachment*/) -- unless format
+        AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", '0' /*attachment*/) -- if format
+    THEN
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(gapless.model_series(r.input))
+        , array_agg(r.number) -- if format
+        , array_agg(gapless.model_dated(r.input)) -- if chronology
+    INTO series
+        , texts -- if format
+        , dates -- if chronology
+    FROM inserted AS r
+    WHERE gapless.model_written(r.number) IS NOT NULL;
+    IF series IS NOT NULL THEN
+        taken := gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, series);
+        IF NOT EXISTS (
+            SELECT
+            FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r
+            WHERE r.number IS DISTINCT FROM gapless.model_text(taken[r."~i"], r.input)
+        ) THEN
+            PERFORM gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates);
+        ELSE
+            -- Rows of another statement stand between them, which this one runs in or which runs in it.
+            FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
+                PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
+            END LOOP;
+        END IF;
+    END IF;
+    PERFORM gapless.column_settle_note('0' /*attachment*/);
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_arrive IS
+'Private, a model for attach_gapless: AFTER INSERT FOR EACH STATEMENT. Enters the numbers of the rows that arrived into the journal.';
+
+REVOKE ALL ON FUNCTION gapless.model_arrive FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_issue() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    value bigint; -- unless at_commit
+BEGIN
+    -- A trigger that fires after those that number can have changed a number.
+    IF TG_OP = 'UPDATE' AND gapless.model_written(OLD.number) IS NOT NULL THEN
+        PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', gapless.model_series(OLD.input), OLD.number::text);
+    END IF;
+    IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned
+        RETURN NULL; -- if partitioned
+    END IF; -- if partitioned
+    IF current_setting('gapless.column_written', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) THEN -- if partitioned
+        PERFORM set_config('gapless.column_written', '', true); -- if partitioned
+        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if partitioned
+    END IF; -- if partitioned
+    IF TG_OP = 'INSERT' THEN -- if at_commit
+        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if at_commit
+    END IF; -- if at_commit
+    value := (gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, ARRAY[gapless.model_series(NEW.input)]))[1]; -- if format unless at_commit
+    value := NEW.number; -- unless format unless at_commit
+    IF NOT ( -- unless at_commit
+        gapless.model_text(value, NEW.input) IS NOT DISTINCT FROM NEW.number AND -- if format unless at_commit
+        gapless.column_enter_row(0 /*attachment*/, gapless.model_series(NEW.input), value -- unless at_commit
+            , NEW.number -- if format unless at_commit
+            , NULL -- unless format unless at_commit
+            , gapless.model_dated(NEW.input), NULL) -- unless at_commit
+    ) THEN -- unless at_commit
+        PERFORM gapless.model_enter(0 /*target*/, NEW.number, NEW.input); -- unless at_commit
+    END IF; -- unless at_commit
+    PERFORM gapless.column_follow_move('stay', gapless.model_series(NEW.input), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE'; -- if partitioned
+    PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_issue IS
+'Private, a model for attach_gapless: AFTER UPDATE, and in partitions AFTER INSERT, FOR EACH ROW. Enters a row''s number into the journal.';
+
+REVOKE ALL ON FUNCTION gapless.model_issue FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_keep() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series text;
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);
+        RETURN NULL;
+    ELSIF TG_LEVEL = 'STATEMENT' THEN -- if partitioned
+        IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN -- if partitioned
+            PERFORM gapless.column_refuse('suppressed', 0 /*target*/, 'number', NULL, NULL); -- if partitioned
+        END IF; -- if partitioned
+        PERFORM gapless.column_settle_note('0' /*attachment*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
+        RETURN NULL; -- if partitioned
+    END IF;
+    IF gapless.model_written(OLD.number) IS NULL THEN -- if unnumbered
+        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END; -- if unnumbered
+    END IF; -- if unnumbered
+    series := gapless.model_series(OLD.input);
+    -- A partition's own triggers are for what may happen to it after it was detached. -- if partitioned
+    IF TG_ARGV[0] = 'kept' AND pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
+        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
+    ELSIF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
+            PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
+        ELSIF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series -- if partitioned
+            OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if partitioned if format
+            OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if partitioned
+        THEN -- if partitioned
+            PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
+        END IF; -- if partitioned
+        RETURN NEW; -- if partitioned
+    ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
+        PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input)); -- if partitioned
+        RETURN OLD; -- if partitioned
+    ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN -- if partitioned
+        RETURN NULL; -- if partitioned
+    END IF; -- if partitioned
+    PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
+    IF NOT gapless.column_is_void(series, OLD.number::text)
+        AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
+    THEN
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text); -- unless format
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_keep IS
+'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and for partitions that were detached. Keeps numbered rows that are not void, and follows those that change their partition.';
+
+REVOKE ALL ON FUNCTION gapless.model_keep FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_wait() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
+        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    END IF; -- if partitioned
+    IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
+            RETURN NEW; -- if partitioned
+        END IF; -- if partitioned
+        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
+    END IF;
+    IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
+        RETURN NEW; -- if condition
+    END IF; -- if condition
+    IF gapless.model_dated(NEW.input) IS NULL THEN -- if chronology
+        PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
+    END IF; -- if chronology
+    IF (current_setting('gapless.commit_expected', true) = '=' || gapless.model_series(NEW.input)) IS NOT TRUE THEN
+        PERFORM gapless.column_expect_at_commit(0 /*target*/, 'number', gapless.model_series(NEW.input));
+    END IF;
+    RETURN NEW;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_wait IS
+'Private, a model for attach_gapless with at_commit: BEFORE INSERT FOR EACH ROW. Notes the sequence from which model_commit will number the row.';
+
+REVOKE ALL ON FUNCTION gapless.model_wait FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_commit() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    key record;
+BEGIN
+    IF to_regclass('gapless.model') IS DISTINCT FROM 0 /*target*/ THEN
+        PERFORM gapless.column_refuse('renamed', 0 /*target*/, 'number', NULL, NULL);
+    END IF;
+    IF current_setting('gapless.commit_several', true) = 'on' THEN
+        PERFORM gapless.column_lock_expected();
+    END IF;
+    key := NEW;
+    PERFORM set_config('gapless.commit_column', '0' /*attachment*/, true);
+    UPDATE gapless.model AS r
+    SET number = r.number
+    WHERE r.key = key.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input);
+    IF NOT FOUND THEN -- deleted meanwhile, or numbered already
+        PERFORM FROM gapless.model AS r WHERE r.key = key.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input);
+        IF FOUND THEN
+            PERFORM gapless.column_refuse('unnumbered', 0 /*target*/, 'number', NULL, NULL);
+        END IF;
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_commit IS
+'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers a row that waits.';
+
+REVOKE ALL ON FUNCTION gapless.model_commit FROM PUBLIC;
+
+-- The text of a number is looked up among those that the journal has; what it does not have, the text may tell.
+CREATE OR REPLACE FUNCTION gapless.model_rows() RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    target   regclass;
+    relation regclass;
+BEGIN
+    -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'gapless.model'::regclass)
+    INTO target;
+    -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
+    -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
+    -- whole table sees of it, with the same snapshot.
+    FOR relation IN
+        SELECT target
+        UNION ALL
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
+            AND t.tgfoid = 'gapless.model_keep'::regproc
+            AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+        UNION ALL
+        SELECT c.oid::regclass
+        FROM (
+            WITH RECURSIVE heir (oid) AS (
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
+                UNION
+                SELECT i.inhrelid FROM heir AS h JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid
+            )
+            SELECT h.oid FROM heir AS h
+        ) AS h
+        JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
+    LOOP
+        RETURN QUERY EXECUTE replace(
+            $query$
+            SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
+            FROM relation AS r -- unless format
+            WHERE r.number IS NOT NULL -- unless format
+            SELECT k.series, k.value, k.number, k.dated -- if format
+            FROM ( -- if format
+                SELECT -- if format
+                    gapless.model_series(r.input) AS series, -- if format
+                    coalesce(i.value, gapless.model_read(r.number, r.input)) AS value, -- if format
+                    r.number::text AS number, -- if format
+                    gapless.model_dated(r.input) AS dated, -- if format
+                    i.name IS NOT NULL AS known -- if format
+                FROM relation AS r -- if format
+                LEFT JOIN gapless.column_issued($1, 'number') AS i -- if format
+                    ON i.name = gapless.model_series(r.input) COLLATE "C" AND i.number = r.number COLLATE "C" -- if format
+                WHERE gapless.model_written(r.number) IS NOT NULL -- if format
+            ) AS k -- if format
+            WHERE k.value IS NOT NULL OR NOT k.known -- if format
+            $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
+        ) USING target;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_rows IS
+'Private, a model for attach_gapless. The numbers that the table has, for the audit.';
+
+REVOKE ALL ON FUNCTION gapless.model_rows FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_trial() RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    row     record;
+    value   bigint;
+    before  bigint;
+    number  text;
+    seen    text[];
+    digits  bigint[] := ARRAY(
+        SELECT v.value::bigint
+        FROM (
+            SELECT 10::numeric ^ e + d AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS d
+            UNION SELECT 1 /*initial*/
+            UNION SELECT 9223372036854775807
+        ) AS v
+        WHERE v.value >= 1 /*initial*/
+        ORDER BY v.value
+    );
+BEGIN
+    -- Once on a row that is made up, if there is none.
+    FOR row IN
+        SELECT one.one, r.sample FROM (SELECT true AS one) AS one LEFT JOIN (SELECT r.* FROM gapless.model AS r LIMIT 3) AS r ON true
+    LOOP
+        seen := '{}'::text[];
+        before := NULL;
+        FOREACH value IN ARRAY digits LOOP
+            BEGIN
+                number := gapless.model_text(value, row.input);
+            EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+                RETURN QUERY SELECT 'failed', value, before, SQLERRM;
+                EXIT;
+            END;
+            EXIT WHEN number IS NULL;
+            IF number = ANY (seen) THEN
+                RETURN QUERY SELECT 'repeated', value, digits[array_position(seen, number)], number;
+                EXIT;
+            END IF;
+            IF length(number) > NULL::integer /*room*/ THEN
+                RETURN QUERY SELECT 'cut', value, before, number;
+                EXIT;
+            END IF;
+            seen := array_append(seen, number);
+            before := value;
+        END LOOP;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_trial IS
+'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, and where it gives a text twice.';
+
+REVOKE ALL ON FUNCTION gapless.model_trial FROM PUBLIC;
+
+-- In one pass, so that what is put into a place is never taken for another place. A line whose end says "if" or "unless"
+-- some option is left out where that does not hold.
+CREATE OR REPLACE FUNCTION gapless.column_copy(
+    model   name,
+    options text[], -- that hold
+    places  text[], -- regular expressions
+    instead text[]  -- what stands there, with \1 for what the place has in parentheses
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    place  CONSTANT text := array_to_string(places, '|');
+    source text;
+BEGIN
+    SELECT string_agg(regexp_replace(l.line, ' -- (if|unless) .*$', ''), e'\n' ORDER BY l.i)
+    INTO source
+    FROM pg_catalog.pg_proc AS p
+    CROSS JOIN LATERAL regexp_split_to_table(p.prosrc, e'\n') WITH ORDINALITY AS l (line, i)
+    WHERE p.pronamespace = 'gapless'::regnamespace
+        AND p.proname = model
+        AND NOT EXISTS (
+            SELECT
+            FROM regexp_matches(substring(l.line FROM ' -- ((?:if|unless) .*)$'), '(if|unless) (\w+)', 'g') AS m (word)
+            WHERE (m.word[2] = ANY (options)) <> (m.word[1] = 'if')
+        );
+    RETURN (
+        SELECT string_agg(s.piece || coalesce((
+            SELECT CASE WHEN starts_with(f.found[1], ', ') AND instead[p.i] <> '' AND NOT starts_with(instead[p.i], ', ') THEN ', ' ELSE '' END
+                || replace(instead[p.i], e'\\1', coalesce(substring(f.found[1] FROM '(\w+)\.(?:input|number)'), ''))
+            FROM generate_subscripts(places, 1) AS p (i)
+            WHERE f.found[1] ~ ('^(?:' || places[p.i] || ')$')
+            LIMIT 1
+        ), ''), '' ORDER BY s.i)
+        FROM regexp_split_to_table(source, place) WITH ORDINALITY AS s (piece, i)
+        LEFT JOIN regexp_matches(source, '(' || place || ')', 'g') WITH ORDINALITY AS f (found, i) ON f.i = s.i
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_copy IS
+'Private, for attach_gapless. The body of a function that is written for gapless.model, for another table.';
+
+REVOKE ALL ON FUNCTION gapless.column_copy FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_check_table(
+    target         regclass,
+    target_column  name,
+    caller_schemas name[] -- of the search_path under which the expressions are understood
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    relation record;
+    fault    text;
+    hint     text;
+    other    text;
 BEGIN
-    -- As column_code names it.
-    PERFORM set_config('gapless.column_note_' || left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12), '', true);
-    PERFORM set_config('gapless.column_switched', '', true);
-    PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
+    SELECT c.relkind, c.relpersistence, c.relispartition, c.relowner, c.relname, c.relnamespace, s.nspname, pg_get_userbyid(c.relowner) AS owner
+    INTO relation
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
+    WHERE c.oid = target;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'there is no table with the oid %', target::oid USING ERRCODE = 'undefined_table', HINT = 'Give the table by its name.', SCHEMA = 'gapless';
+    ELSIF relation.relkind NOT IN ('r', 'p') THEN
+        fault := 'it is not a table, or a foreign one';
+        hint := 'Attach the column of the table in which its rows are.';
+    ELSIF relation.relispartition THEN
+        fault := 'it is a partition';
+        hint := format('Attach the column of the partitioned table: %s.', (SELECT p.relid FROM pg_catalog.pg_partition_ancestors(target) WITH ORDINALITY AS p (relid, i) ORDER BY p.i DESC LIMIT 1));
+    ELSIF relation.relpersistence <> 'p' OR EXISTS ( -- trap: a crash does not empty the table
+        SELECT FROM pg_catalog.pg_partition_tree(target) AS p
+        JOIN pg_catalog.pg_class AS c ON c.oid = p.relid
+        WHERE c.relpersistence <> 'p' OR c.relkind = 'f' -- trap: a crash does not empty a partition
+    ) THEN
+        fault := 'it, or a partition, is temporary, foreign or not logged, so that a crash could empty it';
+        hint := 'Use an ordinary table: ALTER TABLE ... SET LOGGED.';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '% cannot number a column of its own: %', target, fault
+            USING ERRCODE = 'wrong_object_type', HINT = hint, SCHEMA = 'gapless', COLUMN = 'target';
+    END IF;
+    SELECT string_agg(n.nspname, ', ')
+    INTO other
+    FROM pg_catalog.pg_namespace AS n
+    CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
+    WHERE acl.grantee = 0 AND acl.privilege_type = 'CREATE' AND n.nspname = ANY (caller_schemas);
+    IF other IS NOT NULL THEN
+        RAISE WARNING 'everyone can create functions in schema %, and the expressions of column "%" may find them', other, target_column
+            USING HINT = 'REVOKE CREATE ON SCHEMA ... FROM PUBLIC; or attach under a search_path without it.';
+    END IF;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_forget_notes IS
-'Private, for attach_gapless and detach_gapless. Drops what this transaction noted of the column''s next numbers.';
+COMMENT ON FUNCTION gapless.column_check_table IS
+'Private, for attach_gapless. Raises 42P01, 42809 for a table that cannot number a column of its own, and a warning for a search_path on which everyone can create functions.';
 
-REVOKE ALL ON FUNCTION gapless.column_forget_notes FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_check_table FROM PUBLIC;
+
+-- The caller has locked the table.
+CREATE OR REPLACE FUNCTION gapless.column_check_column(
+    target        regclass,
+    target_column name,
+    initial       bigint,
+    with_format   boolean,
+    later         boolean, -- rows may be without a number for a while
+    at_commit     boolean,
+    unnumbered    text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    relation  record;
+    attribute record;
+    fault     text;
+    hint      text;
+    other     text;
+BEGIN
+    SELECT c.relkind, c.relname, c.relnamespace INTO STRICT relation FROM pg_catalog.pg_class AS c WHERE c.oid = target;
+    SELECT a.attnum, a.atttypid::regtype AS type, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
+    INTO attribute
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = target AND a.attname = target_column AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % has no column "%"', target, target_column
+            USING ERRCODE = 'undefined_column', HINT = 'Name the column that is to number itself.',
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = relation.relnamespace), TABLE = relation.relname, COLUMN = target_column;
+    END IF;
+    CASE
+        WHEN attribute.attgenerated <> '' OR attribute.attidentity <> '' OR attribute.atthasdef AND (
+            unnumbered IS NULL OR (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid = target AND d.adnum = attribute.attnum) !~ ('^' || regexp_replace(quote_literal(unnumbered), '\W', '\\\&', 'g') || '::')
+        ) THEN
+            fault := 'it has a default, is generated or an identity';
+            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP DEFAULT, DROP IDENTITY or DROP EXPRESSION.';
+        WHEN octet_length(target_column) > 42 THEN
+            fault := 'its name has more than 42 bytes';
+            hint := 'The names of its triggers are made of it. Rename it: ALTER TABLE ... RENAME COLUMN.';
+        WHEN with_format AND initial < 0 THEN
+            fault := 'a number with a format cannot be negative';
+            hint := 'Give another initial.';
+        WHEN NOT with_format AND attribute.type <> 'bigint'::regtype THEN
+            fault := format('it is of type %s', attribute.type);
+            hint := 'It has to be bigint; or text with a format.';
+        WHEN with_format AND attribute.type NOT IN ('text'::regtype, 'varchar'::regtype) THEN
+            fault := format('it is of type %s, and has a format', attribute.type);
+            hint := 'A column with a format has to be text or varchar.';
+        WHEN octet_length(unnumbered) > 255 THEN
+            fault := 'unnumbered has more than 255 bytes';
+            hint := 'It is a short text, such as / or an empty one.';
+        WHEN unnumbered IS NOT NULL AND NOT with_format THEN
+            fault := 'unnumbered is for a column with a format';
+            hint := 'A row of a bigint column that has no number has NULL.';
+        WHEN attribute.attnotnull AND later AND unnumbered IS NULL THEN
+            fault := 'it is NOT NULL, and rows would be without a number for a while';
+            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP NOT NULL; or do without condition and at_commit.';
+        WHEN EXISTS (
+            SELECT
+            FROM pg_catalog.pg_partition_tree(target) AS p
+            JOIN pg_catalog.pg_partitioned_table AS k ON k.partrelid = p.relid
+            WHERE target_column::text IN (
+                    SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = p.relid AND a.attnum = ANY (k.partattrs::smallint[])
+                )
+                OR pg_get_partkeydef(p.relid) ~ format('\m%s\M', target_column) AND 0 = ANY (k.partattrs::smallint[])
+        ) THEN
+            fault := 'the table is partitioned by it';
+            hint := 'A row''s partition is chosen before its number.';
+        WHEN NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_index AS i
+            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
+                AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+                AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
+                    format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
+                ))
+        ) THEN
+            fault := 'no unique index contains it';
+            hint := format('CREATE UNIQUE INDEX ON %s (..., %I), with what tells the series apart before it.', target, target_column);
+        ELSE
+            NULL;
+    END CASE;
+    IF fault IS NULL AND at_commit AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = target AND i.indisprimary) THEN
+        fault := 'at_commit needs the table to have a primary key';
+        hint := 'The row is found again by it when the transaction commits.';
+    END IF;
+    SELECT t.tgname::text
+    INTO other
+    FROM pg_catalog.pg_trigger AS t
+    WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p))
+        AND NOT t.tgisinternal AND t.tgtype::integer & 3 = 3
+        AND t.tgtype::integer & CASE relation.relkind WHEN 'p' THEN 28 ELSE 20 END <> 0 -- INSERT and UPDATE; and DELETE, for a row that moves
+        AND t.tgname::text COLLATE "C" > '~gapless_insert' COLLATE "C" AND t.tgname NOT LIKE '~gapless\_%'
+    LIMIT 1;
+    IF fault IS NULL AND other IS NOT NULL THEN
+        fault := format('trigger "%s" would fire after those that number it', other);
+        hint := 'Triggers fire in the order of their names. Rename it: ALTER TRIGGER.';
+    END IF;
+    SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
+    INTO other
+    FROM pg_catalog.pg_inherits AS i
+    WHERE i.inhparent = target AND relation.relkind = 'r' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = i.inhrelid AND t.tgname = ('~gapless_insert_' || target_column)::name
+    );
+    IF fault IS NULL AND other IS NOT NULL THEN
+        fault := format('rows of %s, which inherits from it, would not be numbered', other);
+        hint := 'ALTER TABLE ... NO INHERIT; or partition the table; or attach the column of what inherits first, with sequences of its own.';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = hint,
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = relation.relnamespace), TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_column IS
+'Private, for attach_gapless. Raises 42703, 55000 for a column that cannot number itself, and says what to do.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_column FROM PUBLIC;
+
+-- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A partitioned
+-- table's index has to have the partition key, which need not be; there, the journal alone sees to it.)
+CREATE OR REPLACE FUNCTION gapless.column_check_index(
+    target        regclass,
+    target_column name,
+    unnumbered    text,
+    name_columns  smallint[] -- that the expression name reads
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    relation  record;
+    number_attnum CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column);
+BEGIN
+    SELECT c.relkind, c.relname, n.nspname
+    INTO relation
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = target;
+    IF relation.relkind = 'r' AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
+            AND number_attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
+                format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
+            ))
+            AND NOT EXISTS (
+                SELECT
+                FROM pg_catalog.pg_depend AS d
+                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
+                    AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target
+                    AND d.refobjsubid > 0
+                    AND d.refobjsubid <> number_attnum
+                    AND d.refobjsubid <> ALL (name_columns)
+            )
+            AND NOT EXISTS (
+                SELECT
+                FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS k (attnum)
+                WHERE k.attnum <> number_attnum AND k.attnum > 0 AND k.attnum <> ALL (name_columns)
+            )
+    ) THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique indexes allow a number twice in a sequence', target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('A unique index has to contain %I, and beside it only columns that the expression name reads.', target_column),
+                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_index IS
+'Private, for attach_gapless. Raises 55000 where no unique index keeps a number from being in a sequence twice.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_index FROM PUBLIC;
 
 -- Parses the expression as it will be compiled, in a view that is dropped again, and runs nothing of it. An error has
 -- the name of attach_gapless' parameter in its field COLUMN.
@@ -2161,728 +3285,35 @@ COMMENT ON FUNCTION gapless.column_check_expression IS
 
 REVOKE ALL ON FUNCTION gapless.column_check_expression FROM PUBLIC;
 
--- On lines of its own where it may end in a comment.
-CREATE OR REPLACE FUNCTION gapless.column_parenthesize(
-    expression text
-) RETURNS text
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RETURN CASE WHEN expression LIKE '%--%' THEN e'(\n' || expression || e'\n)' ELSE '(' || trim(e' \n\t' FROM expression) || ')' END;
-END;
-$function$;
-
-COMMENT ON FUNCTION gapless.column_parenthesize IS
-'Private, for attach_gapless. An expression between parentheses.';
-
-REVOKE ALL ON FUNCTION gapless.column_parenthesize FROM PUBLIC;
-
--- Plain text, with the expressions in their places. The trigger function evaluates expressions, and leaves every
--- decision to column_next_number and its like.
-CREATE OR REPLACE FUNCTION gapless.column_code(
+CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
     target        regclass,
     target_column name,
-    key           name[], -- the primary key's columns
+    path          text, -- the search_path under which they are understood
     name          text,
-    initial       bigint,
     format        text,
     condition     text,
-    chronology    text,   -- of type timestamp already
-    at_commit     boolean,
-    attachment    bigint,
-    pinned        boolean, -- the trigger function has a search_path of its own
-    function      text,   -- what the trigger function will be called
-    OUT trigger_body text,
-    OUT rows_body    text
+    chronology    text,
+    OUT inputs       smallint[], -- the columns that they read
+    OUT name_columns smallint[], -- and those of name
+    OUT pinned       text[],     -- settings that may change their results
+    OUT dated_type   regtype
 ) RETURNS record
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    partitioned boolean := (SELECT c.relkind = 'p' FROM pg_catalog.pg_class AS c WHERE c.oid = target);
-    -- Fragments. Those of the second kind are for queries in which new is a row and not the record.
-    titled    text := translate(format('%s.%I', target, target_column), e'\n\r', '  '); -- on one line, for a comment
-    -- A table that was renamed is itself still, and what has its name now is another.
-    arguments text := CASE WHEN partitioned THEN format('%L::regclass', target) ELSE 'TG_RELID' END || format(', %L', target_column);
-    renamed   text := CASE WHEN partitioned THEN format('NOT EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid::oid = %L::regclass::oid)', target)
-        ELSE format('TG_RELID <> %L::regclass::oid', target) END;
-    digest    text := left(encode(sha256(replace(target::text || ' ' || target_column, e'\\', e'\\\\')::bytea), 'hex'), 12);
-    open      text := CASE WHEN pinned THEN 'gapless.column_first_number_pinned' ELSE 'gapless.column_first_number' END;
-    enter_row text := CASE WHEN pinned THEN 'gapless.column_enter_row_pinned' ELSE 'gapless.column_enter_row' END;
-    note      text := quote_literal(digest);
-    noted     text := quote_literal('gapless.column_note_' || digest);
-    number    text := CASE WHEN format IS NULL THEN 'value' ELSE gapless.column_parenthesize(format) || '::text' END;
-    series    text := gapless.column_parenthesize(name) || '::text';
-    due       text := coalesce(gapless.column_parenthesize(condition), 'true');
-    dated     text := CASE WHEN chronology IS NULL THEN 'NULL::timestamp' ELSE chronology END;
-    written   text := format('new.%I', target_column);
-    value     text := written;
-    from_row  text := ' FROM (SELECT NEW.*) AS new';
-    source    text := CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target;
-    runs      text;
-    enter     text;
-    keys      text;
-    selected  text;
-    following text;
-    assign    text[] := '{}'::text[];
-    place     text;
-    guard     text := '';
-    changed   text;
-    lost      text := '';
-    kept      text;
-    -- The trigger function's parts.
-    insert_code  text := '';
-    arrived_code text := '';
-    commit_code  text := '';
-    update_code  text := '';
-    gone_code    text := '';
+    attnum       CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column);
+    parameter  text;
+    expression text;
+    checked    record;
+    fault      text;
 BEGIN
-    IF format IS NOT NULL THEN
-        value := format(
-            e'(\n'
-            '                SELECT CASE WHEN count(*) = 1 THEN min(v.value) END -- the run of digits that gives the text again\n'
-            '                FROM (\n'
-            '                    SELECT DISTINCT CASE WHEN length(ltrim(r.run[1], ''0'')) < 20 AND r.run[1]::numeric < 9223372036854775808 THEN r.run[1]::bigint END AS value\n'
-            '                    FROM regexp_matches(%1$s, ''[0-9]+'', ''g'') AS r (run)\n'
-            '                ) AS v\n'
-            '                WHERE v.value IS NOT NULL AND %2$s COLLATE "C" = %1$s COLLATE "C"\n'
-            '            )',
-            written || '::text', number
-        );
-    END IF;
-    SELECT string_agg(format(
-        CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN 'new.%1$I OPERATOR(pg_catalog.=) key.%1$I' ELSE 'new.%1$I = key.%1$I' END, k.column_name
-    ), ' AND ') INTO keys
-    FROM unnest(key) AS k (column_name)
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = k.column_name
-    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid;
-    runs := format(
-        e'SELECT\n'
-        '                n.series,\n'
-        '                min(n.value) AS first,\n'
-        '                max(n.value) AS last,\n'
-        '                count(DISTINCT n.value) AS size,\n'
-        '                count(*) AS rows,\n'
-        '                %s AS dates\n'
-        '            FROM (\n'
-        '                SELECT %s COLLATE "C" AS series, %s AS value, %s AS dated\n'
-        '                FROM %%s AS new\n'
-        '                WHERE %s IS NOT NULL\n'
-        '            ) AS n',
-        CASE WHEN chronology IS NULL THEN 'NULL::timestamp[]' ELSE 'array_agg(n.dated ORDER BY n.value)' END,
-        replace(series, '%', '%%'), replace(value, '%', '%%'), replace(dated, '%', '%%'), replace(written, '%', '%%')
-    );
-    enter := format(
-        e'            IF run.rows <> run.size THEN\n'
-        '                PERFORM gapless.column_refuse(CASE WHEN run.size < 1 THEN ''unreadable'' ELSE ''torn'' END, %1$s, run.series, NULL);\n'
-        '            END IF;\n'
-        '            value := CASE WHEN run.size > 1 OR NOT %6$s(%5$s, run.series, run.first, run.dates[1], NULL) THEN\n'
-        '                gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, false)\n'
-        '            END;\n'
-        '            IF value IS NOT NULL THEN\n'
-        '                IF %4$s THEN\n'
-        '                    PERFORM gapless.column_refuse(''renamed'', %1$s, NULL, NULL);\n'
-        '                END IF;\n'
-        '                -- Other rows of this query come before: an UPDATE''s, or those of a statement within it.\n'
-        '                %3$s\n'
-        '            WHERE n.series = run.series COLLATE "C" AND n.value BETWEEN this.value AND run.last\n'
-        '            GROUP BY n.series\n'
-        '                INTO run;\n'
-        '                IF run.rows <> run.size OR gapless.column_enter(%1$s, run.series, %2$s, %5$s, run.first, run.last, run.size, run.dates, true) IS NOT NULL THEN\n'
-        '                    PERFORM gapless.column_refuse(''torn'', %1$s, run.series, NULL);\n'
-        '                END IF;\n'
-        '            END IF;\n',
-        arguments, initial, format(runs, source), renamed, attachment, enter_row
-    );
-
-    -- What gives the row in hand its number, or sees to it that commit will: for an INSERT, and for an UPDATE.
-    FOREACH place IN ARRAY '{TG_RELID,0}'::text[] LOOP
-        assign := assign || ARRAY[
-            CASE WHEN condition IS NULL THEN '' ELSE format(e'        IF %s THEN\n', due) END
-            || CASE WHEN chronology IS NULL THEN '' ELSE format(
-                e'            IF %s IS NULL THEN\n'
-                '                PERFORM gapless.column_refuse(''undated'', %s, %s, NULL);\n'
-                '            END IF;\n',
-                chronology, arguments, series
-            ) END
-            || CASE WHEN at_commit THEN
-                CASE WHEN place = '0' THEN format(
-                    e'            IF pg_trigger_depth() > 1 AND current_setting(''gapless.commit_column'', true) = %1$s THEN\n'
-                    '                %9$s := gapless.column_number_at_commit(%2$s, %3$s, %4$s, %5$s);\n'
-                    '%7$s'
-                    '%8$s'
-                    '%10$s'
-                    '                RETURN NEW;\n'
-                    '            END IF;\n',
-                    note, arguments, series, initial, dated, target_column,
-                    CASE WHEN format IS NULL THEN '' ELSE format(e'                NEW.%I := %s;\n', target_column, number) END,
-                    CASE WHEN format IS NULL THEN '' ELSE format(
-                        e'                IF %1$s IS DISTINCT FROM this.value THEN\n'
-                        '                    PERFORM gapless.column_refuse(''unreadable'', %2$s, %3$s, this.value::text);\n'
-                        '                END IF;\n',
-                        value, arguments, series
-                    ) END,
-                    CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'value' END,
-                    CASE WHEN partitioned THEN format(
-                        e'                PERFORM gapless.column_follow_move(''take'', %s, %s, %s);\n',
-                        series, CASE WHEN format IS NULL THEN format('NEW.%I', target_column) ELSE 'this.value' END, dated
-                    ) ELSE '' END
-                ) ELSE '' END
-                || format(
-                    e'            IF (current_setting(''gapless.commit_expected'', true) = ''='' || %1$s) IS NOT TRUE THEN\n'
-                    '                PERFORM gapless.column_expect_at_commit(%2$s, %1$s);\n'
-                    '            END IF;\n',
-                    series, arguments
-                )
-            ELSE
-                format(
-                    CASE WHEN place = '0' THEN
-                        e'            %1$s := gapless.column_next_number(%2$s, %3$s, %4$s, %6$s, %5$s);\n'
-                    ELSE
-                        e'            %1$s := CASE\n'
-                        '                WHEN current_setting(%7$s, true) <> '''' OR current_setting(''gapless.column_switched'', true) <> '''' -- not the first row of the statement\n'
-                        '                THEN gapless.column_next_number(%2$s, %3$s, %4$s, %6$s, %5$s)\n'
-                        '                ELSE %8$s(%2$s, %5$s, %3$s, %4$s, %6$s)\n'
-                        '            END;\n'
-                    END,
-                    CASE WHEN format IS NULL AND NOT partitioned THEN format('NEW.%I', target_column) ELSE 'value' END,
-                    arguments, initial, note, series, place, noted, open
-                )
-                || CASE WHEN format IS NULL AND NOT partitioned THEN '' ELSE format(
-                    e'            NEW.%1$I := %2$s;\n'
-                    '            IF NEW.%1$I IS NULL THEN\n'
-                    '                PERFORM gapless.column_refuse(''unreadable'', %3$s, %4$s, value::text);\n'
-                    '            END IF;\n',
-                    target_column, number, arguments, series
-                ) END
-                || CASE WHEN partitioned AND place = '0' THEN format(e'            PERFORM gapless.column_follow_move(''issue'', %s, value, %s);\n', series, dated) ELSE '' END
-            END
-            || CASE WHEN condition IS NULL THEN '' ELSE
-                CASE WHEN at_commit THEN '' ELSE format(
-                    e'        ELSIF current_setting(%2$s, true) <> '''' THEN\n'
-                    '            value := gapless.column_settle_note(%1$s);\n', note, noted
-                ) END
-                || e'        END IF;\n'
-            END
-        ];
-    END LOOP;
-
-    trigger_body := format(
-        e'\n-- Numbers %s from gapless: made by gapless.attach_gapless. To change it, detach the column and attach it again.\n'
-        '#variable_conflict use_column\n'
-        '<<this>>\n'
-        'DECLARE\n'
-        '    series  pg_catalog.text;\n'
-        '    value   bigint;\n'
-        '    dated   timestamp;\n'
-        '    more    boolean;\n'
-        '    run     pg_catalog.record;\n'
-        '    old_run pg_catalog.record;\n'
-        '    key     pg_catalog.record;\n'
-        'BEGIN\n',
-        titled
-    );
-
-    -- A new row.
-    IF partitioned THEN
-        lost := format(
-            e'        IF TG_LEVEL = ''STATEMENT'' THEN\n'
-            '            IF gapless.column_follow_move(CASE TG_OP WHEN ''DELETE'' THEN ''kept'' ELSE ''lost'' END, NULL, NULL, NULL) THEN\n'
-            '                PERFORM gapless.column_refuse(''suppressed'', %1$s, NULL, NULL);\n'
-            '            ELSIF TG_OP <> ''INSERT'' THEN\n'
-            '                RETURN NULL;\n'
-            '            END IF;\n'
-            '        END IF;\n',
-            arguments
-        );
-        guard := format(
-            e'        IF %3$s THEN\n'
-            '            PERFORM gapless.column_refuse(''renamed'', %4$s, NULL, NULL);\n'
-            '        ELSIF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = %1$L) THEN\n'
-            '            PERFORM gapless.column_guard_partition(TG_RELID, %2$L, (SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = TG_NAME));\n'
-            '        END IF;\n',
-            ('~gapless_truncate_' || target_column)::name, target_column, renamed, arguments
-        );
-    END IF;
-    insert_code := insert_code || format(
-        e'    IF TG_ARGV[0] = ''insert'' THEN\n'
-        '%2$s'
-        '        IF NEW.%1$I IS NOT NULL THEN\n',
-        target_column, guard
-    );
-    IF partitioned THEN
-        insert_code := insert_code || format(
-            e'            -- Perhaps it comes from another partition.\n'
-            '            SELECT %1$s AS series, %2$s AS value, %4$s AS dated INTO run%3$s;\n'
-            '            IF gapless.column_follow_move(''arrive'', run.series, run.value, run.dated) THEN\n'
-            '                RETURN NEW;\n'
-            '            END IF;\n',
-            series, value, from_row, dated
-        );
-    END IF;
-    insert_code := insert_code || format(
-        e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
-        '        END IF;\n',
-        arguments, target_column
-    ) || assign[1] || e'        RETURN NEW;\n    END IF;\n';
-
-    -- The rows that arrived. A trigger that fires after those that number can have changed a number.
-    changed := format(
-        e'        IF OLD.%1$I IS NOT NULL THEN\n'
-        '            SELECT %2$s AS series INTO run FROM (SELECT OLD.*) AS new;\n'
-        '            PERFORM gapless.column_refuse(''changed'', %3$s, run.series, OLD.%1$I::text);\n'
-        '        END IF;\n',
-        target_column, series, arguments
-    );
-    IF NOT at_commit THEN
-        IF NOT partitioned THEN
-            arrived_code := arrived_code || format(
-                e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
-                '        SELECT %1$s, %2$s, %3$s, EXISTS (SELECT FROM inserted OFFSET 1)\n'
-                '        INTO series, value, dated, more\n'
-                '        FROM inserted AS new\n'
-                '        WHERE %4$s IS NOT NULL\n'
-                '        LIMIT 1;\n'
-                '        IF NOT more AND %9$s(%5$s, series, value, dated, %8$s) THEN\n'
-                '            RETURN NULL;\n'
-                '        END IF;\n'
-                '        IF more IS NOT NULL THEN\n'
-                '            FOR run IN\n'
-                '            %6$s\n'
-                '            GROUP BY n.series\n'
-                '            ORDER BY n.series\n'
-                '            LOOP\n'
-                '%7$s'
-                '            END LOOP;\n'
-                '        END IF;\n'
-                '        value := gapless.column_settle_note(%8$s);\n'
-                '        RETURN NULL;\n'
-                '    END IF;\n',
-                series, value, dated, written, attachment, format(runs, 'inserted'), enter, note, enter_row
-            );
-        END IF;
-        arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || e'    END IF;\n' || format(
-            e'\n    IF TG_ARGV[0] = ''issue''%1$s THEN\n'
-            '            %2$s\n'
-            '            GROUP BY n.series\n'
-            '            INTO run;\n'
-            '%3$s',
-            CASE WHEN partitioned THEN ' OR TG_ARGV[0] = ''enter''' ELSE '' END,
-            format(runs, '(SELECT NEW.*)'),
-            CASE WHEN partitioned THEN
-                e'            IF TG_ARGV[0] = ''enter'' AND gapless.column_follow_move(''arrived'', run.series, run.first, NULL) THEN\n'
-                '                RETURN NULL;\n'
-                '            END IF;\n'
-            ELSE '' END
-        ) || enter || CASE WHEN partitioned THEN
-                e'            IF TG_ARGV[0] = ''issue'' THEN\n'
-                '                PERFORM gapless.column_follow_move(''stay'', run.series, run.first, NULL);\n'
-                '            END IF;\n'
-            ELSE '' END || e'    END IF;\n';
-        arrived_code := arrived_code || format(
-            e'\n    IF TG_ARGV[0] IN (''enter'', ''issue'', ''settle'') THEN\n'
-            '%2$s'
-            '        value := gapless.column_settle_note(%1$s);\n'
-            '        RETURN NULL;\n'
-            '    END IF;\n',
-            note, lost
-        );
-    ELSE
-        arrived_code := arrived_code || e'\n    IF TG_ARGV[0] = ''issue'' THEN\n' || changed || CASE WHEN partitioned THEN format(
-            e'        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-            '        PERFORM gapless.column_follow_move(''stay'', run.series, run.value, NULL);\n', series, value, from_row
-        ) ELSE '' END || e'        RETURN NULL;\n    END IF;\n';
-        IF partitioned THEN
-            arrived_code := arrived_code || format(
-                e'\n    IF TG_ARGV[0] = ''enter'' THEN\n'
-                '        SELECT %1$s AS series, %2$s AS value INTO run%3$s;\n'
-                '        IF NOT gapless.column_follow_move(''arrived'', run.series, run.value, NULL) THEN\n'
-                '            PERFORM gapless.column_refuse(''written'', %4$s, NULL, NEW.%5$I::text);\n'
-                '        END IF;\n'
-                '        RETURN NULL;\n'
-                '    END IF;\n'
-                '\n    IF TG_ARGV[0] = ''settle'' THEN\n'
-                '%6$s'
-                '        RETURN NULL;\n'
-                '    END IF;\n',
-                series, value, from_row, arguments, target_column, lost
-            );
-        END IF;
-    END IF;
-
-    -- The row that waits, at commit. What can be done before the lock is taken, is: the UPDATE's trigger takes the
-    -- number.
-    IF at_commit THEN
-        commit_code := format(
-            e'\n    IF TG_ARGV[0] = ''commit'' THEN\n'
-            '        IF %8$s THEN\n'
-            '            PERFORM gapless.column_refuse(''renamed'', %7$s, NULL, NULL);\n'
-            '        END IF;\n'
-            '        IF current_setting(''gapless.commit_several'', true) = ''on'' THEN\n'
-            '            PERFORM gapless.column_lock_expected();\n'
-            '        END IF;\n'
-            '        key := NEW;\n'
-            '        PERFORM set_config(''gapless.commit_column'', %1$s, true);\n'
-            '        UPDATE %2$s AS new\n'
-            '        SET %3$I = %5$s\n'
-            '        WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
-            '        IF NOT FOUND THEN -- deleted meanwhile, or numbered already\n'
-            '            PERFORM FROM %2$s AS new WHERE %4$s AND %5$s IS NULL AND %6$s;\n'
-            '            IF FOUND THEN\n'
-            '                PERFORM gapless.column_refuse(''unnumbered'', %7$s, NULL, NULL);\n'
-            '            END IF;\n'
-            '        END IF;\n'
-            '        RETURN NULL;\n'
-            '    END IF;\n',
-            note, source, target_column, keys, written, due, arguments, renamed
-        );
-    END IF;
-
-    -- A row that changes. A partition's own triggers are for what may happen to it after it was detached.
-    kept := CASE WHEN partitioned THEN format(
-        e'    IF TG_ARGV[0] LIKE ''kept%%''\n'
-        '        AND EXISTS (SELECT FROM pg_catalog.pg_partition_ancestors(TG_RELID) AS a WHERE a.relid = %L::regclass)\n'
-        '    THEN\n'
-        '        IF TG_OP = ''UPDATE'' THEN\n'
-        '            RETURN NEW; -- the triggers of its table see to it\n'
-        '        END IF;\n'
-        '        RETURN NULL;\n'
-        '    END IF;\n', target
-    ) ELSE '' END;
-    update_code := update_code || format(
-        e'\n%7$s'
-        '    IF TG_ARGV[0] %8$s THEN\n'
-        '        IF OLD.%1$I IS NOT NULL THEN\n'
-        '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO old_run FROM (SELECT OLD.*) AS new;\n'
-        '            IF pg_catalog.record_image_ne(ROW(NEW.%1$I), ROW(OLD.%1$I)) THEN\n'
-        '                PERFORM gapless.column_refuse(''changed'', %5$s, old_run.series, OLD.%1$I::text);\n'
-        '            END IF;\n'
-        '            SELECT %2$s AS series, %3$s AS value, %4$s AS dated INTO run%6$s;\n'
-        '            IF run IS DISTINCT FROM old_run THEN\n'
-        '                PERFORM gapless.column_refuse(''moved'', %5$s, old_run.series, OLD.%1$I::text);\n'
-        '            END IF;\n'
-        '            RETURN NEW;\n'
-        '        END IF;\n'
-        '        IF NEW.%1$I IS NOT NULL THEN\n',
-        target_column, series, value, dated, arguments, from_row, kept,
-        CASE WHEN partitioned THEN 'IN (''update'', ''kept_update'')' ELSE '= ''update''' END
-    );
-    update_code := update_code || format(
-        e'            PERFORM gapless.column_refuse(''written'', %1$s, NULL, NEW.%2$I::text);\n'
-        '        END IF;\n',
-        arguments, target_column
-    ) || guard || assign[2] || e'        RETURN NEW;\n    END IF;\n';
-
-    -- A row that goes.
-    gone_code := gone_code || format(
-        e'\n    IF TG_ARGV[0] = ''truncate'' THEN\n'
-        '        PERFORM gapless.column_refuse_truncate(TG_RELID, %1$s);\n'
-        '        RETURN NULL;\n'
-        '    END IF;\n'
-        '\n    -- A deleted row.\n'
-        '    SELECT %2$s AS series, %3$s AS value%4$s INTO run FROM (SELECT OLD.*) AS new;\n',
-        arguments, series, value, CASE WHEN partitioned THEN format(', %s AS dated', dated) ELSE '' END
-    );
-    IF partitioned THEN
-        gone_code := gone_code ||
-            e'    IF TG_ARGV[0] = ''leave'' THEN\n'
-            '        PERFORM gapless.column_follow_move(''leave'', run.series, run.value, run.dated);\n'
-            '        RETURN OLD;\n'
-            '    ELSIF gapless.column_follow_move(''left'', run.series, run.value, NULL) THEN\n'
-            '        RETURN NULL;\n'
-            '    END IF;\n'
-            '    PERFORM gapless.column_follow_move(''stay'', run.series, run.value, NULL);\n';
-    END IF;
-    gone_code := gone_code || format(
-        e'    IF run.value IS NULL OR NOT gapless.column_is_void(run.series, run.value) THEN\n'
-        '        PERFORM gapless.column_refuse(''deleted'', %s, run.series, coalesce(run.value::text, OLD.%I::text));\n'
-        '    END IF;\n'
-        '    RETURN NULL;\n'
-        'END;\n',
-        arguments, target_column
-    );
-
-    -- What holds a lock, comes first.
-    trigger_body := trigger_body || CASE WHEN at_commit THEN commit_code || update_code || insert_code || arrived_code
-        ELSE insert_code || arrived_code || update_code
-    END || gone_code;
-
-    -- The numbers that there are.
-    rows_body := format(
-        e'\n-- The numbers of %1$s, for gapless.audit_gapless.\n'
-        '#variable_conflict use_column\n'
-        'DECLARE\n'
-        '    relation regclass;\n'
-        'BEGIN\n'
-        '    SELECT t.tgrelid\n'
-        '    FROM pg_catalog.pg_trigger AS t\n'
-        '    WHERE t.tgfoid = %2$L::regproc::oid AND t.tgname = %3$L AND t.tgparentid = 0::oid AND t.tgrelid <> %4$L::regclass::oid\n'
-        '    INTO relation;\n'
-        '    IF FOUND THEN\n'
-        '        RAISE EXCEPTION ''%% has been renamed since it was attached, and another table has its name'', relation;\n'
-        '    END IF;\n',
-        titled, function, ('~gapless_insert_' || target_column)::name, target
-    );
-    selected := format('SELECT %s, %s, %s::text, %s FROM ', series, value, written, dated);
-    following := format(' AS new WHERE %s IS NOT NULL', written);
-    rows_body := rows_body || format(e'    RETURN QUERY %s%s%s;\n', selected, source, following);
-    IF partitioned THEN
-        rows_body := rows_body || format(
-            e'    -- Partitions that were detached keep their numbers. Of one that is being detached concurrently, the tree says what\n'
-            '    -- the query above saw of it, with the same snapshot.\n'
-            '    FOR relation IN\n'
-            '        SELECT t.tgrelid\n'
-            '        FROM pg_catalog.pg_trigger AS t\n'
-            '        WHERE t.tgname = %1$L\n'
-            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_tree(%2$L::regclass) AS p WHERE p.relid = t.tgrelid)\n'
-            '            AND t.tgfoid = (\n'
-            '            SELECT o.tgfoid FROM pg_catalog.pg_trigger AS o WHERE o.tgrelid = %2$L::regclass AND o.tgname = %3$L\n'
-            '        )\n'
-            '    LOOP\n'
-            '        RETURN QUERY EXECUTE %4$L || relation::text || %5$L;\n'
-            '    END LOOP;\n',
-            ('~gapless_kept_delete_' || target_column)::name, target, ('~gapless_insert_' || target_column)::name,
-            selected, following
-        );
-    ELSE
-        rows_body := rows_body || format(
-            e'    -- Tables that inherit from it have no triggers, unless they are attached themselves.\n'
-            '    IF EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = %1$L::regclass) THEN\n'
-            '        RETURN QUERY %2$s%3$s%4$s\n'
-            '            AND new.tableoid <> %1$L::regclass\n'
-            '            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = new.tableoid AND t.tgname = %5$L);\n'
-            '    END IF;\n',
-            target, selected, target, following, ('~gapless_insert_' || target_column)::name
-        );
-    END IF;
-    rows_body := rows_body || e'END;\n';
-END;
-$function$;
-
-COMMENT ON FUNCTION gapless.column_code IS
-'Private, for attach_gapless. The bodies of the trigger function and of the function that gives the audit the table''s numbers.';
-
-REVOKE ALL ON FUNCTION gapless.column_code FROM PUBLIC;
-
--- Runs with the caller's rights. The functions that it makes belong to the table's owner. Locks the table (SHARE ROW
--- EXCLUSIVE), then the sequences of its rows, in the order of their names. Sets no search_path of its own, since the
--- expressions are understood under the caller's. That is put aside at once; until then every name is qualified, those
--- of types, too.
-CREATE OR REPLACE FUNCTION gapless.attach_gapless(
-    target        regclass,
-    target_column name,
-    name          text,
-    initial       bigint  DEFAULT 1,
-    format        text    DEFAULT NULL,
-    condition     text    DEFAULT NULL,
-    chronology    text    DEFAULT NULL,
-    at_commit     boolean DEFAULT false
-) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
-AS $function$
-DECLARE
-    caller_path  CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
-    caller_schemas CONSTANT pg_catalog.name[] := pg_catalog.current_schemas(false);
-    path         CONSTANT pg_catalog.text := pg_catalog.concat_ws(', ', (
-        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.i)
-        FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, i)
-        WHERE pg_catalog.left(s.name, 8) OPERATOR(pg_catalog.<>) 'pg_temp_'
-    ), 'pg_temp');
-    relation     pg_catalog.record;
-    attribute    pg_catalog.record;
-    owner        pg_catalog.name;
-    fault        pg_catalog.text;
-    hint         pg_catalog.text;
-    parameter    pg_catalog.text;
-    expression   pg_catalog.text;
-    checked      pg_catalog.record;
-    read_columns smallint[] := '{}'::smallint[];
-    name_columns smallint[] := '{}'::smallint[];
-    key          pg_catalog.name[];
-    dated        pg_catalog.text;
-    bodies       pg_catalog.record;
-    stem         pg_catalog.text;
-    function     pg_catalog.text;
-    rows         pg_catalog.text;
-    pins         pg_catalog.text;
-    pinned       pg_catalog.text[] := '{}'::pg_catalog.text[];
-    installer    pg_catalog.name;
-    other        pg_catalog.text;
-    part         pg_catalog.regclass;
-    series       pg_catalog.text[];
-    lasts        bigint[];
-    dates        timestamp[];
-    done         boolean := false;
-BEGIN
-    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-    initial := coalesce(initial, 1);
-    at_commit := coalesce(at_commit, false);
-    IF target IS NULL OR target_column IS NULL OR attach_gapless.name IS NULL THEN
-        RAISE EXCEPTION 'the table, the column and the expression for the name must not be NULL'
-            USING ERRCODE = 'null_value_not_allowed',
-                HINT = 'Such as gapless.attach_gapless(''invoices'', ''number'', name => $$ ''invoice/'' || NEW.tenant_id $$).',
-                SCHEMA = 'gapless';
-    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
-        RAISE EXCEPTION 'a column cannot be attached in a transaction that may not see all of the table''s rows'
-            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'attach_snapshot';
-    END IF;
-
-    -- The table.
-    SELECT c.relkind, c.relpersistence, c.relispartition, c.relowner, c.relname, c.relnamespace, s.nspname, pg_get_userbyid(c.relowner) AS owner
-    INTO relation
-    FROM pg_catalog.pg_class AS c
-    JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
-    WHERE c.oid = target;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'there is no table with the oid %', target::oid USING ERRCODE = 'undefined_table', HINT = 'Give the table by its name.', SCHEMA = 'gapless';
-    ELSIF relation.relkind NOT IN ('r', 'p') THEN
-        fault := 'it is not a table, or a foreign one';
-        hint := 'Attach the column of the table in which its rows are.';
-    ELSIF relation.relispartition THEN
-        fault := 'it is a partition';
-        hint := format('Attach the column of the partitioned table: %s.', (SELECT p.relid FROM pg_catalog.pg_partition_ancestors(target) WITH ORDINALITY AS p (relid, i) ORDER BY p.i DESC LIMIT 1));
-    ELSIF relation.relpersistence <> 'p' OR EXISTS ( -- trap: a crash does not empty the table
-        SELECT FROM pg_catalog.pg_partition_tree(target) AS p
-        JOIN pg_catalog.pg_class AS c ON c.oid = p.relid
-        WHERE c.relpersistence <> 'p' OR c.relkind = 'f' -- trap: a crash does not empty a partition
-    ) THEN
-        fault := 'it, or a partition, is temporary, foreign or not logged, so that a crash could empty it';
-        hint := 'Use an ordinary table: ALTER TABLE ... SET LOGGED.';
-    END IF;
-    IF fault IS NOT NULL THEN
-        RAISE EXCEPTION '% cannot number a column of its own: %', target, fault
-            USING ERRCODE = 'wrong_object_type', HINT = hint, SCHEMA = 'gapless', COLUMN = 'target';
-    END IF;
-    owner := relation.owner;
-    SELECT string_agg(n.nspname, ', ')
-    INTO other
-    FROM pg_catalog.pg_namespace AS n
-    CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
-    WHERE acl.grantee = 0 AND acl.privilege_type = 'CREATE' AND n.nspname = ANY (caller_schemas);
-    IF other IS NOT NULL THEN
-        RAISE WARNING 'everyone can create functions in schema %, and the expressions of column "%" may find them', other, target_column
-            USING HINT = 'REVOKE CREATE ON SCHEMA ... FROM PUBLIC; or attach under a search_path without it.';
-    END IF;
-    IF NOT pg_has_role(relation.relowner, 'USAGE') THEN
-        RAISE EXCEPTION 'only the owner of table % can attach a column of it', target
-            USING ERRCODE = 'insufficient_privilege', HINT = format('Ask a member of role %s.', owner), SCHEMA = 'gapless';
-    END IF;
-    SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname)
-    INTO other
-    FROM pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = 'gapless'::regnamespace
-        AND p.proname LIKE 'column\_%'
-        AND NOT has_function_privilege(relation.relowner, p.oid, 'EXECUTE');
-    IF other IS NOT NULL OR NOT has_schema_privilege(relation.relowner, 'gapless', 'USAGE') THEN
-        RAISE EXCEPTION 'role %, which owns table %, has no right to what numbers its columns', owner, target
-            USING ERRCODE = 'insufficient_privilege',
-                HINT = format('As the owner of schema gapless: GRANT USAGE ON SCHEMA gapless TO %1$I%2$s', owner, '; GRANT EXECUTE ON FUNCTION ' || other || format(' TO %I', owner)),
-                SCHEMA = 'gapless';
-    END IF;
-
-    -- Nobody writes from here on, and the statements below see every row.
-    EXECUTE format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
-
-    -- The column.
-    SELECT a.attnum, a.atttypid::regtype AS type, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
-    INTO attribute
-    FROM pg_catalog.pg_attribute AS a
-    WHERE a.attrelid = target AND a.attname = target_column AND a.attnum > 0 AND NOT a.attisdropped;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'table % has no column "%"', target, target_column
-            USING ERRCODE = 'undefined_column', HINT = 'Name the column that is to number itself.', SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column;
-    ELSIF EXISTS (
-        SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name
-    ) THEN
-        RAISE EXCEPTION 'column "%" of table % is attached already', target_column, target
-            USING ERRCODE = 'duplicate_object', HINT = 'To attach it otherwise, detach it first: gapless.detach_gapless.',
-                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column;
-    END IF;
-    CASE
-        WHEN attribute.attgenerated <> '' OR attribute.attidentity <> '' OR attribute.atthasdef THEN
-            fault := 'it has a default, is generated or an identity';
-            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP DEFAULT, DROP IDENTITY or DROP EXPRESSION.';
-        WHEN octet_length(target_column) > 42 THEN
-            fault := 'its name has more than 42 bytes';
-            hint := 'The names of its triggers are made of it. Rename it: ALTER TABLE ... RENAME COLUMN.';
-        WHEN attach_gapless.format IS NOT NULL AND initial < 0 THEN
-            fault := 'a negative number cannot be read back from a text';
-            hint := 'Give another initial.';
-        WHEN attach_gapless.format IS NULL AND attribute.type <> 'bigint'::regtype THEN
-            fault := format('it is of type %s', attribute.type);
-            hint := 'It has to be bigint; or text with a format.';
-        WHEN attach_gapless.format IS NOT NULL AND attribute.type NOT IN ('text'::regtype, 'varchar'::regtype) THEN
-            fault := format('it is of type %s, and has a format', attribute.type);
-            hint := 'A column with a format has to be text or varchar.';
-        WHEN attribute.attnotnull AND (at_commit OR condition IS NOT NULL) THEN
-            fault := 'it is NOT NULL, and rows would be without a number for a while';
-            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP NOT NULL; or do without condition and at_commit.';
-        WHEN EXISTS (
-            SELECT
-            FROM pg_catalog.pg_partition_tree(target) AS p
-            JOIN pg_catalog.pg_partitioned_table AS k ON k.partrelid = p.relid
-            WHERE target_column::text IN (
-                    SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = p.relid AND a.attnum = ANY (k.partattrs::smallint[])
-                )
-                OR pg_get_partkeydef(p.relid) ~ format('\m%s\M', target_column) AND 0 = ANY (k.partattrs::smallint[])
-        ) THEN
-            fault := 'the table is partitioned by it';
-            hint := 'A row''s partition is chosen before its number.';
-        WHEN NOT EXISTS (
-            SELECT
-            FROM pg_catalog.pg_index AS i
-            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
-                AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
-                AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = format('(%I IS NOT NULL)', target_column))
-        ) THEN
-            fault := 'no unique index contains it';
-            hint := format('CREATE UNIQUE INDEX ON %s (..., %I), with what tells the series apart before it.', target, target_column);
-        ELSE
-            NULL;
-    END CASE;
-    SELECT array_agg(a.attname ORDER BY k.i)
-    INTO key
-    FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
-    WHERE i.indrelid = target AND i.indisprimary;
-    IF fault IS NULL AND at_commit AND key IS NULL THEN
-        fault := 'at_commit needs the table to have a primary key';
-        hint := 'The row is found again by it when the transaction commits.';
-    END IF;
-    SELECT t.tgname::text
-    INTO other
-    FROM pg_catalog.pg_trigger AS t
-    WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p))
-        AND NOT t.tgisinternal AND t.tgtype::integer & 3 = 3
-        AND t.tgtype::integer & CASE relation.relkind WHEN 'p' THEN 28 ELSE 20 END <> 0 -- INSERT and UPDATE; and DELETE, for a row that moves
-        AND t.tgname::text COLLATE "C" > '~gapless_insert' COLLATE "C" AND t.tgname NOT LIKE '~gapless\_%'
-    LIMIT 1;
-    IF fault IS NULL AND other IS NOT NULL THEN
-        fault := format('trigger "%s" would fire after those that number it', other);
-        hint := 'Triggers fire in the order of their names. Rename it: ALTER TRIGGER.';
-    END IF;
-    SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
-    INTO other
-    FROM pg_catalog.pg_inherits AS i
-    WHERE i.inhparent = target AND relation.relkind = 'r' AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = i.inhrelid AND t.tgname = ('~gapless_insert_' || target_column)::name
-    );
-    IF fault IS NULL AND other IS NOT NULL THEN
-        fault := format('rows of %s, which inherits from it, would not be numbered', other);
-        hint := 'ALTER TABLE ... NO INHERIT; or partition the table; or attach the column of what inherits first, with sequences of its own.';
-    END IF;
-    IF fault IS NOT NULL THEN
-        RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
-            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = hint,
-                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
-    END IF;
-
-    -- The expressions.
+    inputs := '{}'::smallint[];
+    name_columns := '{}'::smallint[];
+    pinned := '{}'::text[];
     FOR parameter, expression IN
         SELECT v.*
-        FROM (VALUES ('name', attach_gapless.name), ('format', format), ('condition', condition), ('chronology', chronology)) AS v (parameter, expression)
+        FROM (VALUES ('name', column_check_expressions.name), ('format', format), ('condition', condition), ('chronology', chronology)) AS v (parameter, expression)
         WHERE v.expression IS NOT NULL
     LOOP
         IF btrim(expression, e' \n\r\t') = '' THEN
@@ -2892,7 +3323,7 @@ BEGIN
         checked := gapless.column_check_expression(target, path, parameter, expression);
         fault := CASE
             WHEN parameter = 'format' AND expression !~* '\mvalue\M' THEN 'it does not contain value, the number'
-            WHEN attribute.attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
+            WHEN attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
             WHEN parameter = 'condition' AND checked.type <> 'boolean'::regtype THEN format('it is of type %s, and has to be boolean', checked.type)
             WHEN parameter = 'chronology' AND checked.type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
                 THEN format('it is of type %s, and has to be a date or a timestamp', checked.type)
@@ -2907,113 +3338,464 @@ BEGIN
         IF parameter = 'name' THEN
             name_columns := checked.columns;
         END IF;
-        IF parameter <> 'condition' THEN
-            read_columns := read_columns || checked.columns;
-        END IF;
+        inputs := inputs || checked.columns;
         IF parameter = 'chronology' THEN
-            dated := CASE checked.type
-                WHEN 'timestamptz'::regtype THEN pg_catalog.format('(%s AT TIME ZONE ''UTC'')', gapless.column_parenthesize(chronology))
-                ELSE gapless.column_parenthesize(chronology) || '::timestamp'
-            END;
+            dated_type := checked.type;
         END IF;
     END LOOP;
+    inputs := ARRAY(SELECT DISTINCT u.i FROM unnest(inputs) AS u (i) ORDER BY u.i);
+END;
+$function$;
 
-    -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A
-    -- partitioned table's index has to have the partition key, which need not be; there, column_enter alone sees to
-    -- it.)
-    IF relation.relkind = 'r' AND NOT EXISTS (
-        SELECT
-        FROM pg_catalog.pg_index AS i
-        WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
-            AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
-            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = pg_catalog.format('(%I IS NOT NULL)', target_column))
-            AND NOT EXISTS (
-                SELECT
-                FROM pg_catalog.pg_depend AS d
-                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
-                    AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target
-                    AND d.refobjsubid > 0
-                    AND d.refobjsubid <> attribute.attnum
-                    AND d.refobjsubid <> ALL (name_columns)
-            )
-            AND NOT EXISTS (
-                SELECT
-                FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS k (attnum)
-                WHERE k.attnum <> attribute.attnum AND k.attnum > 0 AND k.attnum <> ALL (name_columns)
-            )
-    ) THEN
-        RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique indexes allow a number twice in a sequence', target_column, target
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = pg_catalog.format('A unique index has to contain %I, and beside it only columns that the expression name reads.', target_column),
-                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
-    END IF;
+COMMENT ON FUNCTION gapless.column_check_expressions IS
+'Private, for attach_gapless. Checks the expressions, and says what they read. Raises 22023 and what column_check_expression raises.';
 
-    -- The functions.
-    stem := relation.relname || '_' || target_column;
-    IF octet_length(stem) > 46 OR EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = relation.relnamespace AND p.proname IN (stem || '_gapless', stem || '_gapless_rows')
-    ) THEN
-        stem := substr(stem, 1, 4) || '_' || to_hex(hashtextextended(target::oid || '.' || target_column, 0));
+REVOKE ALL ON FUNCTION gapless.column_check_expressions FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_is_attached(
+    target        regclass,
+    target_column name,
+    definition    text
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    attached text;
+BEGIN
+    SELECT coalesce(substring(obj_description(t.tgfoid, 'pg_proc') FROM ', (name => .*)\)$'), 'unknown')
+    INTO attached
+    FROM pg_catalog.pg_trigger AS t
+    WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name;
+    IF FOUND AND attached <> definition THEN
+        RAISE EXCEPTION 'column "%" of table % is attached already, with another definition', target_column, target
+            USING ERRCODE = 'duplicate_object',
+                DETAIL = format('It is attached with %s, and not with %s.', attached, definition),
+                HINT = 'To attach it otherwise, detach it first: gapless.detach_gapless. In one transaction, no row comes between.',
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
     END IF;
-    function := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless');
-    rows := pg_catalog.format('%I.%I', relation.nspname, stem || '_gapless_rows');
-    -- A pinned setting cannot change what the expressions mean from one session to the next.
-    pins := pg_catalog.format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce(( -- trap: the path is pinned
-        SELECT string_agg(pg_catalog.format(' SET %I = %L', s.name, CASE s.name
-            WHEN 'standard_conforming_strings' THEN 'on'
-            WHEN 'transform_null_equals' THEN 'off'
-            ELSE current_setting(s.name)
-        END), '' ORDER BY s.name)
-        FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name) WHERE u.name <> 'search_path') AS s
+    RETURN FOUND;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_is_attached IS
+'Private, for attach_gapless. Whether a column is attached by this very definition. Raises 42710 where it is by another, and says which.';
+
+REVOKE ALL ON FUNCTION gapless.column_is_attached FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_stem(
+    target        regclass,
+    target_column name
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    schema oid;
+    stem   text;
+BEGIN
+    SELECT c.relnamespace, c.relname || '_' || target_column || '_gapless' INTO STRICT schema, stem FROM pg_catalog.pg_class AS c WHERE c.oid = target;
+    IF octet_length(stem) > 50 OR EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = schema AND (p.proname = stem OR starts_with(p.proname, stem || '_'))
+    ) THEN
+        stem := substr(stem, 1, 4) || '_' || to_hex(hashtextextended(target::oid || '.' || target_column, 0)) || '_gapless';
+    END IF;
+    RETURN stem;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_stem IS
+'Private, for attach_gapless. What the names of a column''s functions begin with.';
+
+REVOKE ALL ON FUNCTION gapless.column_stem FROM PUBLIC;
+
+-- A pinned setting cannot change what the expressions mean from one session to the next.
+CREATE OR REPLACE FUNCTION gapless.column_pins(
+    path   text,
+    pinned text[]
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce(( -- trap: the path is pinned
+        SELECT string_agg(format(' SET %I = %L', s.name, current_setting(s.name)), '' ORDER BY s.name)
+        FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name)) AS s
+        WHERE s.name NOT IN ('search_path', 'standard_conforming_strings', 'transform_null_equals') -- they are parsed already
     ), '');
-    bodies := gapless.column_code(target, target_column, key, attach_gapless.name, initial, format, condition, dated, at_commit,
-        hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807, 'search_path' = ANY (pinned), function);
-    EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS trigger LANGUAGE plpgsql VOLATILE SECURITY DEFINER %s AS %L', function, pins || CASE
-        WHEN at_commit THEN ' SET row_security = off'
-        WHEN 'search_path' = ANY (pinned) THEN ''
-        ELSE ' SET enable_seqscan = off' -- for column_first_number and column_enter_row
-    END, bodies.trigger_body);
-    EXECUTE pg_catalog.format('CREATE FUNCTION %s() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER %s SET row_security = off AS %L', rows, pins, bodies.rows_body);
-    EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', function, pg_catalog.format(
-        'Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s)',
-        target, target_column, target, target_column, attach_gapless.name, initial, format, condition, chronology, at_commit
-    ));
-    EXECUTE pg_catalog.format('COMMENT ON FUNCTION %s IS %L', rows, pg_catalog.format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column));
-    EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION %s(), %s() FROM PUBLIC', function, rows);
-    IF owner <> current_user THEN
-        EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I', function, owner);
-        EXECUTE pg_catalog.format('ALTER FUNCTION %s() OWNER TO %I', rows, owner);
-    END IF;
-    SELECT pg_get_userbyid(p.proowner)
-    INTO installer
-    FROM pg_catalog.pg_proc AS p
-    WHERE p.oid = 'gapless.next_gapless'::regproc;
-    EXECUTE pg_catalog.format('GRANT EXECUTE ON FUNCTION %s() TO %I', rows, installer); -- trap: the functions stay the table owner's
+END;
+$function$;
 
-    -- The rows that there are. Their numbers have to be read, each once. Casts and functions of the owner's may run
-    -- for that, where nothing can be written, and what they did to the session is undone: so they cannot reach the
-    -- rights of a caller who is another.
+COMMENT ON FUNCTION gapless.column_pins IS
+'Private, for attach_gapless. The SET clauses of a column''s functions.';
+
+REVOKE ALL ON FUNCTION gapless.column_pins FROM PUBLIC;
+
+-- SQL-standard functions, which are stored parsed: what their names mean is settled now, under the path given. Each is
+-- made under the name new, so that NEW.column is its parameter, and renamed.
+CREATE OR REPLACE FUNCTION gapless.column_express(
+    target     regclass,
+    schema     name,
+    stem       text,
+    path       text,
+    inputs     smallint[], -- the columns that the expressions read
+    name       text,
+    format     text,
+    condition  text,
+    chronology text,
+    dated_type regtype
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
+SET transform_null_equals = off
+AS $function$
+DECLARE
+    params text;
+    types  text;
+    given  text;
+    one_row text; -- the inputs as a row, where they are the first parameters
+    two_row text; -- and where the value is
+    made   record;
+BEGIN
+    SELECT coalesce(string_agg(pg_catalog.format(', %I %s', a.attname, a.atttypid::regtype), '' ORDER BY a.attnum), ''),
+        coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
+        coalesce(string_agg(', $' || a.place + 1, '' ORDER BY a.attnum), ''),
+        string_agg(pg_catalog.format('$%s AS %I', a.place, a.attname), ', ' ORDER BY a.attnum),
+        string_agg(pg_catalog.format('$%s AS %I', a.place + 1, a.attname), ', ' ORDER BY a.attnum)
+    INTO params, types, given, one_row, two_row
+    FROM (
+        SELECT a.attname, a.attnum, a.atttypid, row_number() OVER (ORDER BY a.attnum) AS place
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = target AND a.attnum = ANY (inputs)
+    ) AS a;
+    FOR made IN
+        SELECT *
+        FROM (
+            VALUES
+                ('_series', NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
+                ('_due', NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
+                ('_dated', NULL, NULL, 'timestamp', CASE
+                    WHEN chronology IS NULL THEN 'NULL::pg_catalog.timestamp'
+                    WHEN dated_type = 'timestamptz'::regtype THEN e'(\n' || chronology || e'\n) AT TIME ZONE ''UTC'''
+                    ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
+                END, path),
+                ('_text', 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
+                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'), path),
+                -- What a text may tell: the digits that stand where the text of 1 has its 1, or the one run of digits
+                -- that gives the text again.
+                ('_read', 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
+                    $$(
+                        SELECT CASE WHEN count(*) = 1 THEN min(v.value) END
+                        FROM (
+                            SELECT DISTINCT CASE WHEN c.digits ~ '^0*[0-9]{1,18}$' THEN c.digits::bigint END AS value
+                            FROM (
+                                SELECT r.run[1] AS digits FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
+                                UNION ALL
+                                SELECT substr($1, length(rtrim(regexp_replace(one, '1$', ''), '0')) + 1) FROM %1$I.%2$I(1%3$s) AS t (one)
+                            ) AS c
+                        ) AS v
+                        WHERE v.value IS NOT NULL AND %1$I.%2$I(v.value%3$s) COLLATE "C" = $1 COLLATE "C"
+                    )$$, schema, stem || '_text', given
+                ) END, 'pg_catalog, pg_temp')
+        ) AS v (suffix, first, first_type, type, body, path)
+        WHERE v.body IS NOT NULL
+    LOOP
+        made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
+        BEGIN
+            PERFORM set_config('search_path', made.path, true);
+            EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN %s',
+                schema, pg_catalog.ltrim(pg_catalog.concat(made.first, params), ', '), made.type, made.body);
+        EXCEPTION WHEN undefined_column OR invalid_function_definition THEN
+            -- It reads the whole row, or a column called value.
+            EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN (
+                SELECT s.result FROM (SELECT %s) AS new CROSS JOIN LATERAL (SELECT %s AS result%s) AS s)',
+                schema, pg_catalog.ltrim(pg_catalog.concat(made.first_type, types), ', '), made.type,
+                CASE WHEN made.first IS NULL THEN one_row ELSE two_row END, made.body,
+                CASE WHEN made.first IS NOT NULL THEN ' FROM (SELECT $1 AS value) AS number' ELSE '' END);
+        END;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        EXECUTE pg_catalog.format('ALTER FUNCTION %I.new(%s) RENAME TO %I',
+            schema, ltrim(concat(made.first_type, types), ', '), stem || made.suffix);
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_express IS
+'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read.';
+
+REVOKE ALL ON FUNCTION gapless.column_express FROM PUBLIC;
+
+-- Makes a column's functions in its table's schema from those that are written for gapless.model. It is long because it
+-- is the list of the models and that of their places.
+CREATE OR REPLACE FUNCTION gapless.column_compile(
+    target        regclass,
+    target_column name,
+    schema        name,
+    stem          text,       -- what the names of its functions begin with
+    attachment    bigint,
+    initial       bigint,
+    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered
+    unnumbered    text,
+    check_from    bigint,     -- from which value on a text may be there already; or NULL
+    inputs        smallint[], -- the columns that the expressions read
+    pins          text        -- SET clauses
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text}'::text[];
+    late        CONSTANT boolean := 'at_commit' = ANY (options);
+    partitioned CONSTANT boolean := 'partitioned' = ANY (options);
+    type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
+    model       record;
+    given       text; -- the inputs, as expressions
+    declared    text; -- as types
+    positional  text; -- as parameters
+    sample      text; -- with something in the place of NULL
+    keys        text;
+    body        text;
+BEGIN
+    SELECT coalesce(string_agg(format('%s.%I', e'\\1', a.attname), ', ' ORDER BY a.attnum), ''),
+        coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
+        coalesce(string_agg(format('coalesce(r.%1$I, %2$s) AS %1$I', a.attname, CASE t.typcategory
+            WHEN 'D' THEN format('%L::%s', '2001-02-03', a.atttypid::regtype)
+            WHEN 'N' THEN format('1::%s', a.atttypid::regtype)
+            WHEN 'S' THEN format('%L::%s', 'a', a.atttypid::regtype)
+            WHEN 'B' THEN 'true'
+            ELSE 'NULL'
+        END), ', ' ORDER BY a.attnum), '')
+    INTO given, declared, sample
+    FROM pg_catalog.pg_attribute AS a
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    WHERE a.attrelid = target AND a.attnum = ANY (inputs);
+    SELECT string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) key.%1$I', a.attname, n.nspname, o.oprname), ' AND ')
+    INTO keys
+    FROM pg_catalog.pg_index AS i
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) AS k (attnum, class)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
+    JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
+    JOIN pg_catalog.pg_amop AS m
+        ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
+    JOIN pg_catalog.pg_operator AS o ON o.oid = m.amopopr
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
+    WHERE i.indrelid = target AND i.indisprimary;
+
+    FOR model IN
+        SELECT *
+        FROM (
+            VALUES
+                (1, 'model_keep', '_keep', '', 'trigger', true),
+                (2, 'model_check_text', '_check_text', 'target regclass, value bigint, written text' || declared, 'void STABLE', 'format' = ANY (options)),
+                (3, 'model_enter', '_enter', 'target regclass, number ' || type || declared, 'void', NOT late),
+                (4, CASE WHEN late THEN 'model_wait' ELSE 'model_insert' END, '', '', 'trigger', true),
+                (5, 'model_update', '_update', '', 'trigger', true),
+                (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
+                (7, 'model_issue', '_issue', '', 'trigger', true),
+                (8, 'model_commit', '_commit', '', 'trigger', late),
+                (9, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
+                (10, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL)
+        ) AS m (i, name, suffix, parameters, result, wanted)
+        WHERE m.wanted
+        ORDER BY m.i
+    LOOP
+        SELECT coalesce(string_agg('$' || k + CASE model.suffix WHEN '_enter' THEN 2 ELSE 3 END, ', ' ORDER BY k), '')
+        INTO positional
+        FROM generate_series(1, cardinality(inputs)) AS k;
+        body := gapless.column_copy(
+            model.name::name, options,
+            ARRAY(SELECT format('gapless\.model_%s\M', w.word) FROM unnest(words) AS w (word)) || ARRAY[
+                $$'gapless\.model_insert'$$, $$'gapless\.model_keep'$$,
+                'gapless\.model_written\(\w+\.number\)',
+                $$'gapless\.model'$$, 'gapless\.model\M',
+                '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
+                'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
+                'r\.key = key\.key', ', r\.sample',
+                '0 /\*target\*/',
+                '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
+                $$'gapless\.column_note_0' /\*note\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                '\$query\$' -- a tag that no name of a column has
+            ],
+            ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
+                quote_literal(format('%I.%I', schema, stem)), quote_literal(format('%I.%I', schema, stem || '_keep')),
+                format(CASE WHEN unnumbered IS NULL THEN '%1$s.%2$I' ELSE 'nullif(%1$s.%2$I, %3$L)' END, e'\\1', target_column, unnumbered),
+                quote_literal(target::text), CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target,
+                given, positional,
+                format('SET %I', target_column), format('%s.%I', e'\\1', target_column), quote_literal(target_column),
+                keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
+                CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
+                initial::text, attachment::text, quote_literal(attachment),
+                quote_literal('gapless.column_note_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),
+                (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
+                coalesce(quote_literal(unnumbered), 'NULL'),
+                '$q' || attachment || '$'
+            ]
+        );
+        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql SECURITY DEFINER %s AS %L',
+            schema, stem || model.suffix, model.parameters, model.result,
+            pins || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_commit', '_rows', '_trial') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_commit', '_rows', '_trial') THEN '' ELSE ' SET enable_seqscan = off' END, -- for column_first_number and column_enter_row
+            body);
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_compile IS
+'Private, for attach_gapless. Makes the functions of a column from those that are written for gapless.model.';
+
+REVOKE ALL ON FUNCTION gapless.column_compile FROM PUBLIC;
+
+-- Default privileges may have given the functions away.
+CREATE OR REPLACE FUNCTION gapless.column_own(
+    target        regclass,
+    target_column name,
+    schema        name,
+    stem          text,
+    definition    text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    owner     CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c WHERE c.oid = target);
+    installer CONSTANT name := (SELECT pg_get_userbyid(p.proowner) FROM pg_catalog.pg_proc AS p WHERE p.oid = 'gapless.next_gapless'::regproc);
+    made      record;
+    given     text;
+BEGIN
+    FOR made IN
+        SELECT p.oid::regprocedure AS signature, p.oid, p.proname
+        FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = schema)
+            AND (p.proname = stem OR starts_with(p.proname, stem || '_'))
+    LOOP
+        IF owner <> current_user THEN
+            EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made.signature, owner);
+        END IF;
+        FOR given IN
+            SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
+            FROM pg_catalog.pg_proc AS p
+            CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+            WHERE p.oid = made.oid AND acl.grantee <> p.proowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', made.signature, given);
+        END LOOP;
+        EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
+            WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
+            WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
+            ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
+        END);
+        IF made.proname = stem || '_rows' THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's
+        END IF;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_own IS
+'Private, for attach_gapless. Gives a column''s functions to the table''s owner, and to nobody else.';
+
+REVOKE ALL ON FUNCTION gapless.column_own FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_warn_format(
+    target        regclass,
+    target_column name,
+    initial       bigint,
+    fault         text,
+    value         bigint,
+    before        bigint,
+    detail        text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    message text := CASE fault
+        WHEN 'failed' THEN pg_catalog.format('column "%s" of table %s: the format fails for %s: %s', target_column, target, value, detail)
+        WHEN 'cut' THEN pg_catalog.format('column "%s" of table %s: the format gives %L for %s, which does not fit into the column', target_column, target, detail, value)
+        ELSE pg_catalog.format('column "%s" of table %s: the format gives %L for %s, as for %s', target_column, target, detail, value, before)
+    END;
+BEGIN
+    IF value - initial < 100 THEN
+        RAISE EXCEPTION '%', message
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Each value of a sequence needs a text of its own.', SCHEMA = 'gapless', COLUMN = 'format';
+    END IF;
+    RAISE WARNING '%', message
+        USING HINT = 'Rows are refused from there on. Give it room for larger numbers, unless the series ends before.';
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_warn_format IS
+'Private, for attach_gapless. Raises 22023 for a format that fails or repeats itself within the first hundred numbers, and a warning where it does later.';
+
+REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;
+
+-- Casts and functions of the owner's may run for it, where nothing can be written, and what they did to the session is
+-- undone: so they cannot reach the rights of a caller who is another.
+CREATE OR REPLACE FUNCTION gapless.column_take_over(
+    target        regclass,
+    target_column name,
+    schema        name,
+    stem          text,
+    path          text, -- for the name of a constant series
+    options       text[],
+    initial       bigint,
+    constant_name boolean
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    rows   CONSTANT text := format('%I.%I() AS r (series text, value bigint, number text, dated timestamp)', schema, stem || '_rows');
+    fault  text;
+    constant   text;
+    series text[];
+    lasts  bigint[];
+    dates  timestamp[];
+    before text[];
+    texts  text[];
+    wrong  text[]; -- what, for which value, that before it, and more
+    done   boolean := false;
+BEGIN
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
-        EXECUTE pg_catalog.format(
-            'SELECT string_agg(w.fault, ''; '' ORDER BY w.fault) FROM (
-                SELECT CASE
-                    WHEN r.series IS NULL THEN pg_catalog.format(''%%s: its series is NULL'', min(r.number))
-                    WHEN r.value IS NULL THEN pg_catalog.format(''%%s: it cannot be read'', min(r.number))
-                    ELSE pg_catalog.format(''%%s: %%s rows of "%%s" have it'', min(r.number), count(*), r.series)
-                END AS fault
-                FROM %s() AS r (series text, value bigint, number text, dated timestamp)
-                GROUP BY r.series, r.value, CASE WHEN r.value IS NULL THEN r.number END
-                HAVING r.series IS NULL OR r.value IS NULL OR count(*) > 1
-                LIMIT 20
-            ) AS w', rows
-        ) INTO fault;
-        IF fault IS NULL THEN
-            EXECUTE pg_catalog.format(
-                'SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated) FROM (
-                    SELECT DISTINCT ON (r.series) r.series, r.value, r.dated FROM %s() AS r (series text, value bigint, number text, dated timestamp) ORDER BY r.series, r.value DESC
-                ) AS r', rows
-            ) INTO series, lasts, dates;
+        EXECUTE format('SELECT array_agg(r.series), array_agg(r.last) FROM (SELECT r.series COLLATE "C" AS series, max(r.value) AS last FROM %s GROUP BY 1) AS r', rows) INTO series, lasts;
+        IF array_position(series, NULL) IS NOT NULL OR NOT EXISTS (
+            SELECT FROM pg_catalog.pg_index AS i
+            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
+            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+        ) THEN
+            EXECUTE format(
+                $$
+                SELECT string_agg(w.fault, '; ' ORDER BY w.fault) FROM (
+                    SELECT CASE
+                        WHEN r.series IS NULL THEN pg_catalog.format('%%s: its series is NULL', min(r.number))
+                        ELSE pg_catalog.format('%%s: %%s rows of "%%s" have it', min(r.number), count(*), r.series)
+                    END AS fault
+                    FROM %s
+                    GROUP BY r.series, r.number
+                    HAVING r.series IS NULL OR count(*) > 1
+                    LIMIT 20
+                ) AS w$$, rows
+            ) INTO fault;
+        END IF;
+        IF 'chronology' = ANY (options) THEN
+            EXECUTE format('SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated)
+                FROM (SELECT DISTINCT ON (r.series COLLATE "C") r.series, r.value, r.dated FROM %s ORDER BY r.series COLLATE "C", r.value DESC NULLS LAST) AS r', rows) INTO series, lasts, dates;
+        END IF;
+        IF 'format' = ANY (options) THEN
+            EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
+            EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
+        END IF;
+        IF constant_name THEN
+            PERFORM set_config('search_path', path, true);
+            EXECUTE (
+                SELECT format('SELECT %I.%I(%s)', schema, p.proname, array_to_string(array_fill('NULL'::text, ARRAY[p.pronargs::integer]), ', '))
+                FROM pg_catalog.pg_proc AS p
+                WHERE p.oid = format('%I.%I', schema, stem || '_series')::regproc
+            ) INTO constant;
+            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
@@ -3026,48 +3808,256 @@ BEGIN
         RAISE EXCEPTION 'column "%" of table % has numbers that cannot be taken over', target_column, target
             USING ERRCODE = 'check_violation', DETAIL = fault,
                 HINT = 'Mend these rows (20 at most are named), or set the number to NULL, and attach the column then.',
-                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_rows';
-    ELSIF series IS NOT NULL THEN
-        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates);
+                SCHEMA = schema, TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_rows';
     END IF;
+    IF wrong IS NOT NULL THEN
+        PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
+    END IF;
+    IF series IS NOT NULL THEN
+        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+    END IF;
+    IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
+        PERFORM gapless.column_reserve(target, target_column, constant, initial);
+    END IF;
+    IF 'format' = ANY (options) THEN
+        EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
+    END IF;
+    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+        SELECT max(d.value) + 1
+        FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
+        WHERE d.value < wrong[2]::bigint
+    ) END;
+END;
+$function$;
 
-    -- The triggers. Their names sort last, so that what they number is what is written.
-    SELECT coalesce(string_agg(DISTINCT pg_catalog.format('OLD.%I', a.attname), ', '), '') || pg_catalog.format('|OLD.%I', target_column)
-    INTO other
+COMMENT ON FUNCTION gapless.column_take_over IS
+'Private, for attach_gapless. Makes the sequences of the rows that there are the column''s, moved forward to their newest numbers, and that of a constant name, too. Raises 23514 for rows without a series and for numbers that a series has twice. Returns the value from which on a text of the format may be there already, or NULL.';
+
+REVOKE ALL ON FUNCTION gapless.column_take_over FROM PUBLIC;
+
+-- Their names sort last, so that what they number is what is written.
+CREATE OR REPLACE FUNCTION gapless.column_make_triggers(
+    target        regclass,
+    target_column name,
+    schema        name,
+    stem          text,
+    options       text[],     -- as for column_compile
+    unnumbered    text,
+    inputs        smallint[]  -- the columns that the expressions read
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    late        CONSTANT boolean := 'at_commit' = ANY (options);
+    partitioned CONSTANT boolean := 'partitioned' = ANY (options);
+    read        text;
+    old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
+    new_written text;
+    made        record;
+    part        regclass;
+BEGIN
+    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), ''), '') || format('OLD.%I', target_column)
+    INTO read
     FROM pg_catalog.pg_attribute AS a
-    WHERE a.attrelid = target AND a.attnum = ANY (read_columns);
-    other := trim(leading ', ' FROM replace(other, '|', ', '));
-    FOR parameter, expression IN
-        SELECT v.purpose, pg_catalog.format(v.event, target, target_column, other, replace(other, 'OLD.', 'NEW.'))
+    WHERE a.attrelid = target AND a.attnum = ANY (inputs);
+    new_written := CASE WHEN unnumbered IS NULL THEN format('NEW.%I', target_column) ELSE format('NULLIF(NEW.%I, %L)', target_column, unnumbered) END;
+    FOR made IN
+        SELECT v.purpose, v.suffix, format(v.event, target, old_written, new_written, read, target_column, (
+            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), ''), '') || format('NEW.%I', target_column)
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = target AND a.attnum = ANY (inputs)
+        )) AS event
         FROM (
             VALUES
-                ('insert', true, 'BEFORE INSERT ON %s FOR EACH ROW'),
-                ('update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NULL OR pg_catalog.record_image_ne(ROW(%3$s), ROW(%4$s)))'),
-                ('enter', NOT at_commit AND relation.relkind = 'r', 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
-                ('enter', relation.relkind = 'p', 'AFTER INSERT ON %s FOR EACH ROW WHEN (NEW.%2$I IS NOT NULL)'),
-                ('settle', relation.relkind = 'p', 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
-                ('issue', relation.relkind = 'p' OR NOT at_commit, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
-                ('issue', relation.relkind = 'r' AND at_commit,
-                    'AFTER UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%2$I), ROW(NEW.%2$I)))'),
-                ('commit', at_commit, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (NEW.%2$I IS NULL)'), -- trap: a row is found again when its key has changed
-                ('leave', relation.relkind = 'p', 'BEFORE DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
-                ('delete', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)'),
-                ('truncate', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
-        ) AS v (purpose, wanted, event)
+                ('insert', '', true, 'BEFORE INSERT ON %s FOR EACH ROW'),
+                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL OR pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
+                ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
+                ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
+                ('issue', '_issue', partitioned OR NOT late, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
+                ('issue', '_issue', late AND NOT partitioned,
+                    'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
+                ('commit', '_commit', late, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)'), -- trap: a row is found again when its key has changed
+                ('leave', '_keep', partitioned, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
+                ('delete', '_keep', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
+                ('truncate', '_keep', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
+        ) AS v (purpose, suffix, wanted, event)
         WHERE v.wanted
     LOOP
-        EXECUTE pg_catalog.format(
-            'CREATE %sTRIGGER %I ', CASE parameter WHEN 'commit' THEN 'CONSTRAINT ' ELSE '' END, ('~gapless_' || parameter || '_' || target_column)::name
-        ) || expression || pg_catalog.format(' EXECUTE FUNCTION %s(%L)', function, parameter);
+        EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE made.purpose WHEN 'commit' THEN 'CONSTRAINT ' ELSE '' END,
+            ('~gapless_' || made.purpose || '_' || target_column)::name, made.event, schema, stem || made.suffix, made.purpose);
     END LOOP;
-    IF relation.relkind = 'p' THEN
-        FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE p.isleaf AND p.relid <> target LOOP
-            PERFORM gapless.column_guard_partition(part, target_column, (
-                SELECT t.oid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name
-            ));
-        END LOOP;
+    -- What the transaction noted of the sequences before.
+    PERFORM set_config('gapless.column_switched', '', true);
+    PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
+    FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE partitioned AND p.isleaf AND p.relid <> target LOOP
+        PERFORM gapless.column_guard_partition(part, target_column, format('%I.%I', schema, stem || '_keep')::regproc);
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_make_triggers IS
+'Private, for attach_gapless. Makes the triggers of a column, and the guards of the partitions that there are.';
+
+REVOKE ALL ON FUNCTION gapless.column_make_triggers FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_functions(
+    function regproc -- of one of the column's triggers
+) RETURNS SETOF oid
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT p.oid
+    FROM (
+        SELECT c.oid, c.pronamespace, c.proowner, regexp_replace(c.proname, '_(?:keep|update|arrive|issue|commit)$', '') AS proname
+        FROM pg_catalog.pg_proc AS c
+        WHERE c.oid = function
+    ) AS f
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
+        AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
+            SELECT f.proname || '_' || w.word
+            FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,commit,rows}'::text[]) AS w (word)
+        )));
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_functions IS
+'Private, for detach_gapless. The functions that attach_gapless made for a column.';
+
+REVOKE ALL ON FUNCTION gapless.column_functions FROM PUBLIC;
+
+-- Runs with the caller's rights. Of the guards, some may be gone already.
+CREATE OR REPLACE FUNCTION gapless.column_dismantle(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    functions regprocedure[];
+    item      record;
+BEGIN
+    SELECT array_agg(DISTINCT f.oid::regprocedure)
+    INTO functions
+    FROM pg_catalog.pg_trigger AS t
+    CROSS JOIN LATERAL gapless.column_functions(t.tgfoid::regproc) AS f (oid)
+    WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
+    FOR item IN
+        SELECT t.tgname, t.tgrelid::regclass AS relation
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = ANY (functions) AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
+    LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
+    END LOOP;
+    FOR item IN SELECT u.signature FROM unnest(functions) AS u (signature) ORDER BY u.signature::oid DESC LOOP
+        EXECUTE format('DROP FUNCTION %s', item.signature);
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_dismantle IS
+'Private, for attach_gapless and detach_gapless. Drops a column''s triggers and functions. Locks the table (ACCESS EXCLUSIVE) until the transaction ends.';
+
+REVOKE ALL ON FUNCTION gapless.column_dismantle FROM PUBLIC;
+
+-- Runs with the caller's rights. The functions that it makes belong to the table's owner. Locks the table (SHARE ROW
+-- EXCLUSIVE), then the sequences of its rows, in the order of their names. Sets no search_path of its own, since the
+-- expressions are understood under the caller's. That is put aside at once; until then every name is qualified, those
+-- of types, too. It is long because it is the list of what is done, each by a function of its own.
+CREATE OR REPLACE FUNCTION gapless.attach_gapless(
+    target        regclass,
+    target_column name,
+    name          text,
+    initial       bigint  DEFAULT 1,
+    format        text    DEFAULT NULL,
+    condition     text    DEFAULT NULL,
+    chronology    text    DEFAULT NULL,
+    at_commit     boolean DEFAULT false,
+    unnumbered    text    DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+DECLARE
+    caller_path    CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+    caller_schemas CONSTANT pg_catalog.name[] := pg_catalog.current_schemas(false);
+    path           CONSTANT pg_catalog.text := pg_catalog.concat_ws(', ', (
+        SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s.name), ', ' ORDER BY s.i)
+        FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) WITH ORDINALITY AS s (name, i)
+        WHERE pg_catalog.left(s.name, 8) OPERATOR(pg_catalog.<>) 'pg_temp_'
+    ), 'pg_temp');
+    relation       pg_catalog.record;
+    owner          pg_catalog.name;
+    missing        pg_catalog.text;
+    definition     pg_catalog.text;
+    checked        pg_catalog.record;
+    options        pg_catalog.text[];
+    stem           pg_catalog.text;
+    attachment     CONSTANT bigint := pg_catalog.hashtextextended(pg_catalog.gen_random_uuid()::pg_catalog.text, 0) OPERATOR(pg_catalog.&) 9223372036854775807;
+    pins           pg_catalog.text;
+    check_from     bigint;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    initial := coalesce(initial, 1);
+    at_commit := coalesce(at_commit, false);
+    IF target IS NULL OR target_column IS NULL OR attach_gapless.name IS NULL THEN
+        RAISE EXCEPTION 'the table, the column and the expression for the name must not be NULL'
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Such as gapless.attach_gapless(''invoices'', ''number'', name => $$ ''invoice/'' || NEW.tenant_id $$).',
+                SCHEMA = 'gapless';
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'a column cannot be attached in a transaction that may not see all of the table''s rows'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'attach_snapshot';
     END IF;
-    PERFORM gapless.column_forget_notes(target, target_column);
+    SELECT string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname), pg_get_userbyid(c.relowner)
+    INTO missing, owner
+    FROM pg_catalog.pg_class AS c
+    LEFT JOIN pg_catalog.pg_proc AS p
+        ON p.pronamespace = 'gapless'::regnamespace AND p.proname LIKE 'column\_%' AND NOT has_function_privilege(c.relowner, p.oid, 'EXECUTE')
+    WHERE c.oid = target
+    GROUP BY c.relowner;
+    IF missing IS NOT NULL OR NOT has_schema_privilege(owner, 'gapless', 'USAGE') THEN
+        RAISE EXCEPTION 'role %, which owns table %, has no right to what numbers its columns', owner, target
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = pg_catalog.format('As the owner of schema gapless: GRANT USAGE ON SCHEMA gapless TO %1$I%2$s', owner, '; GRANT EXECUTE ON FUNCTION ' || missing || pg_catalog.format(' TO %I', owner)),
+                SCHEMA = 'gapless';
+    ELSIF owner IS NOT NULL AND NOT pg_has_role(owner, 'USAGE') THEN
+        RAISE EXCEPTION 'only the owner of table % can attach a column of it', target
+            USING ERRCODE = 'insufficient_privilege', HINT = pg_catalog.format('Ask a member of role %s.', owner), SCHEMA = 'gapless';
+    END IF;
+    PERFORM gapless.column_check_table(target, target_column, caller_schemas);
+    SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
+    definition := pg_catalog.format('name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s, unnumbered => %L',
+        attach_gapless.name, initial, format, condition, chronology, at_commit, unnumbered);
+
+    -- Nobody writes from here on, and the statements below see every row.
+    EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    IF gapless.column_is_attached(target, target_column, definition) THEN
+        PERFORM set_config('search_path', caller_path, true);
+        RETURN;
+    END IF;
+    PERFORM gapless.column_dismantle(target, target_column); -- what is left of one whose first trigger is gone
+    PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
+    checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
+    PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
+
+    options := array_remove(ARRAY[
+        CASE WHEN format IS NOT NULL THEN 'format' END, CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN chronology IS NOT NULL THEN 'chronology' END,
+        CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END
+    ], NULL);
+    stem := gapless.column_stem(target, target_column);
+    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type);
+    pins := gapless.column_pins(path, checked.pinned);
+    PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
+    PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
+    check_from := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns = '{}');
+    IF check_from IS NOT NULL THEN
+        PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, check_from, checked.inputs, pins);
+    END IF;
+    PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, options, unnumbered, checked.inputs);
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;
@@ -3086,9 +4076,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    function regproc;
-    owners   record;
-    item     record;
+    owners record;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -3096,7 +4084,7 @@ BEGIN
     ELSIF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c WHERE c.oid = target) THEN
         RAISE EXCEPTION 'only the owner of table % can detach a column of it', target
             USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
-    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'column "%" of table % cannot be detached in a transaction that may not see all of its sequences', target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'detach_snapshot';
     END IF;
@@ -3107,34 +4095,22 @@ BEGIN
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_proc AS p
         ON p.oid = t.tgfoid AND p.prosecdef
-    WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42;
+    WHERE t.tgrelid = target
+        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,commit}'::text[]) AS w (purpose))
+        AND octet_length(target_column) <= 42
+    ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
+    LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
             USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
     ELSIF owners.of_function <> owners.of_table THEN
         RAISE EXCEPTION 'column "%" of table % cannot be detached: its table belongs to role %, and its functions to %', target_column, target, owners.of_table, owners.of_function
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = format('ALTER FUNCTION %s() OWNER TO %I; and the same for the function whose name ends in _rows.', owners.function, owners.of_table),
+                HINT = (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, owners.of_table), ' ' ORDER BY f.oid) FROM gapless.column_functions(owners.function) AS f (oid)),
                 SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
     END IF;
-    function := owners.function;
-    FOR item IN
-        SELECT t.tgname, t.tgrelid::regclass AS relation
-        FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = function AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
-    LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
-    END LOOP;
-    FOR item IN
-        SELECT p.oid::regprocedure AS signature
-        FROM pg_catalog.pg_proc AS f
-        JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.pronargs = 0 AND p.proname IN (f.proname, f.proname || '_rows')
-        WHERE f.oid = function
-    LOOP
-        EXECUTE format('DROP FUNCTION %s', item.signature);
-    END LOOP;
+    PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
-    PERFORM gapless.column_forget_notes(target, target_column);
 END;
 $function$;
 
@@ -3147,7 +4123,8 @@ REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
     name   text,
     value  bigint,
-    reason text
+    reason text,
+    number text DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3158,14 +4135,15 @@ DECLARE
     after  bigint;
     place  bigint;
     before gapless.void;
+    text_of text;
 BEGIN
     PERFORM gapless.check_name(void_gapless.name);
-    IF void_gapless.value IS NULL OR void_gapless.reason IS NULL THEN
+    IF void_gapless.value IS NULL AND number IS NULL OR void_gapless.reason IS NULL THEN
         RAISE EXCEPTION 'sequence "%": the value to void and the reason must not be NULL', void_gapless.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Say which number was cancelled, and why.',
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = CASE WHEN void_gapless.value IS NULL THEN 'value' ELSE 'reason' END;
-    ELSIF void_gapless.reason !~ '\S' THEN
+    ELSIF void_gapless.reason !~ '[^[:space:]]' THEN
         RAISE EXCEPTION 'sequence "%": the reason for voiding % must not be empty', void_gapless.name, void_gapless.value
             USING ERRCODE = 'invalid_parameter_value', HINT = 'An auditor will read it.',
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
@@ -3174,6 +4152,17 @@ BEGIN
     -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
     -- snapshot lacks, and the next sequence of that name would have it.
     PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
+    IF void_gapless.value IS NULL THEN
+        UPDATE gapless.known_text AS k
+        SET reason = void_gapless.reason
+        WHERE k.name = void_gapless.name COLLATE "C" AND k.number = void_gapless.number COLLATE "C" AND k.value IS NULL AND k.reason IS NULL;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'sequence "%" has no number % from before that is not void', void_gapless.name, left(void_gapless.number, 100)
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'A number that gapless has issued is voided by its value.',
+                    SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'number';
+        END IF;
+        RETURN;
+    END IF;
     -- From the newest row back: in the latest cycle the values fall.
     FOR entry IN
         SELECT j.ordinal, j.first_value, j.last_value, j.kind
@@ -3198,8 +4187,20 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
     END IF;
 
-    INSERT INTO gapless.void (name, value, ordinal, reason)
-    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason)
+    SELECT e.number
+    INTO text_of
+    FROM (
+        SELECT j.texts[void_gapless.value - j.first_value + 1] AS number
+        FROM gapless.journal AS j
+        WHERE j.name = void_gapless.name COLLATE "C" AND j.ordinal <= place
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ) AS e;
+    IF text_of IS NULL THEN
+        SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
+    END IF;
+    INSERT INTO gapless.void (name, value, ordinal, reason, written)
+    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         SELECT v.*
@@ -3379,8 +4380,9 @@ BEGIN
     SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
-            'its table belongs to %1$I, and its functions to %2$I. ALTER FUNCTION %3$I.%4$I() OWNER TO %1$I; and the same for %3$I.%5$I().',
-            pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner), n.nspname, f.proname, f.proname || '_rows'
+            'its table belongs to %1$I, and its functions to %2$I. %3$s',
+            pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner),
+            (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', o.oid::regprocedure, pg_get_userbyid(c.relowner)), ' ' ORDER BY o.oid) FROM gapless.column_functions(f.oid::regproc) AS o (oid))
         )
         WHEN NOT has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE') THEN format(
             'role %I, which owns its table, has no right to number it any more. Grant it what attach_gapless asks for.', pg_get_userbyid(c.relowner)

@@ -21,6 +21,7 @@ CREATE TABLE gapless.sequence (
     adoptions     bigint NOT NULL DEFAULT 0,
     target        regclass,
     target_column name,
+    initial       bigint,
     CONSTRAINT sequence_pkey PRIMARY KEY (name),
     CONSTRAINT sequence_name_length CHECK (octet_length(name) BETWEEN 1 AND 255)
 );
@@ -37,6 +38,8 @@ COMMENT ON COLUMN gapless.sequence.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
 COMMENT ON COLUMN gapless.sequence.target_column IS
 'The column of target, or NULL.';
+COMMENT ON COLUMN gapless.sequence.initial IS
+'What the column''s first number from it will be, where attach_gapless made it before any row; else NULL.';
 
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
@@ -61,6 +64,7 @@ CREATE TABLE gapless.journal (
     token        uuid        DEFAULT nullif(current_setting('gapless.token', true), '')::uuid,
     dated        timestamp,
     attachment   bigint,
+    texts        text[]      COLLATE "C",
     CONSTRAINT journal_pkey PRIMARY KEY (name, ordinal)
 );
 
@@ -93,6 +97,9 @@ COMMENT ON COLUMN gapless.journal.dated IS
 COMMENT ON COLUMN gapless.journal.attachment IS
 'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone.';
 
+COMMENT ON COLUMN gapless.journal.texts IS
+'What an attached column with a format wrote for the values, in their order, as it stands in the rows; else NULL.';
+
 COMMENT ON CONSTRAINT journal_pkey ON gapless.journal IS
 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';
 
@@ -107,6 +114,7 @@ CREATE TABLE gapless.void (
     value     bigint      NOT NULL,
     ordinal   bigint      NOT NULL,
     reason    text        NOT NULL,
+    written   text        COLLATE "C",
     voided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     txid      bigint      NOT NULL DEFAULT txid_current(),
     voided_by text        COLLATE "C" NOT NULL DEFAULT session_user,
@@ -123,11 +131,30 @@ COMMENT ON COLUMN gapless.void.value IS 'The cancelled value.';
 COMMENT ON COLUMN gapless.void.ordinal IS
 'Which of the sequence''s cycles it is of: the value''s own running count in the journal; in an adopted range the ordinal of the ''adopted'' row.';
 COMMENT ON COLUMN gapless.void.reason IS 'Why it was cancelled, for the auditor.';
+COMMENT ON COLUMN gapless.void.written IS 'Its text, where a column with a format wrote it; NULL where the value is all that is known.';
 COMMENT ON COLUMN gapless.void.voided_at IS 'The server''s clock when it was cancelled.';
 COMMENT ON COLUMN gapless.void.txid IS 'The top-level transaction that cancelled it.';
 COMMENT ON COLUMN gapless.void.voided_by IS 'session_user: who logged in.';
 COMMENT ON COLUMN gapless.void.voided_as IS 'The role chosen by SET ROLE, or NULL.';
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
+
+CREATE TABLE gapless.known_text (
+    name   text COLLATE "C" NOT NULL,
+    number text COLLATE "C" NOT NULL,
+    value  bigint,
+    reason text,
+    CONSTRAINT known_text_pkey PRIMARY KEY (name, number)
+);
+
+REVOKE ALL ON TABLE gapless.known_text FROM PUBLIC;
+
+COMMENT ON TABLE gapless.known_text IS
+'Texts of an attached column that no journal row has: those that stood there before attach_gapless and give no value, and those whose journal prune_gapless dropped.';
+COMMENT ON COLUMN gapless.known_text.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.known_text.number IS 'The text, as it stands in the row.';
+COMMENT ON COLUMN gapless.known_text.value IS 'The value that it was issued for; NULL where it is from before.';
+COMMENT ON COLUMN gapless.known_text.reason IS 'Why void_gapless cancelled it, so that its row may be deleted; NULL where it has not.';
+COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a sequence.';
 
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
@@ -148,12 +175,12 @@ COMMENT ON CONSTRAINT pending_pkey ON gapless.pending IS 'A name once a transact
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
     name    text    COLLATE "C" NOT NULL,
-    value   bigint  NOT NULL,
+    number  text    COLLATE "C" NOT NULL,
     dated   timestamp,
     entered boolean NOT NULL,
     arrived boolean NOT NULL DEFAULT false,
     depth   integer NOT NULL,
-    CONSTRAINT moving_pkey PRIMARY KEY (txid, name, value)
+    CONSTRAINT moving_pkey PRIMARY KEY (txid, name, number)
 );
 
 REVOKE ALL ON TABLE gapless.moving FROM PUBLIC;
@@ -162,12 +189,28 @@ COMMENT ON TABLE gapless.moving IS
 'Numbered rows of partitioned tables that a statement in progress takes from one partition, perhaps to put them into another: PostgreSQL shows triggers such a move as a DELETE and an INSERT.';
 COMMENT ON COLUMN gapless.moving.txid IS 'The top-level transaction.';
 COMMENT ON COLUMN gapless.moving.name IS 'The sequence.';
-COMMENT ON COLUMN gapless.moving.value IS 'The row''s number.';
+COMMENT ON COLUMN gapless.moving.number IS 'The row''s number, as it stands there.';
 COMMENT ON COLUMN gapless.moving.dated IS 'The row''s date, for chronology.';
 COMMENT ON COLUMN gapless.moving.entered IS 'Whether the journal had the number before the statement.';
 COMMENT ON COLUMN gapless.moving.arrived IS 'Whether it was put into another partition.';
 COMMENT ON COLUMN gapless.moving.depth IS 'How deep in other triggers the statement is: pg_trigger_depth().';
 COMMENT ON CONSTRAINT moving_pkey ON gapless.moving IS 'A number moves once at a time.';
+
+CREATE TABLE gapless.model (
+    key    bigint PRIMARY KEY,
+    input  text,
+    number text UNIQUE
+);
+
+REVOKE ALL ON TABLE gapless.model FROM PUBLIC;
+
+COMMENT ON TABLE gapless.model IS
+'Never has a row. attach_gapless makes the functions of a column from those that are written for this table (model_...).';
+COMMENT ON COLUMN gapless.model.key IS 'Stands for the primary key.';
+COMMENT ON COLUMN gapless.model.input IS 'Stands for the columns that the expressions read.';
+COMMENT ON COLUMN gapless.model.number IS 'Stands for the column that numbers itself.';
+COMMENT ON CONSTRAINT model_pkey ON gapless.model IS 'Stands for the table''s.';
+COMMENT ON CONSTRAINT model_number_key ON gapless.model IS 'Stands for the unique index that a column which numbers itself has.';
 
 -- The newest journal row by its own text, and not by gapless.newest_run: a view calls functions with the rights of the role that reads it.
 CREATE VIEW gapless.sequences AS

@@ -55,7 +55,7 @@ func requireNothingLeft(s sqltest.Session) {
 	s.T.Helper()
 	sqltest.RequireSound(s)
 	require.Empty(s.T, sqltest.Texts(s, "SELECT concat_ws(' ', txid, name) FROM gapless.pending"), "of transactions that have ended")
-	require.Empty(s.T, sqltest.Texts(s, "SELECT concat_ws(' ', txid, name, value) FROM gapless.moving"), "of transactions that have ended")
+	require.Empty(s.T, sqltest.Texts(s, "SELECT concat_ws(' ', txid, name, number) FROM gapless.moving"), "of transactions that have ended")
 }
 
 // requireNamed checks what an error about a row has: the table and the column in its fields, and what to do.
@@ -691,7 +691,7 @@ func TestSettingsDecideNothingAtCommit(t *testing.T) {
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text NOT NULL, number bigint, memo text, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$, at_commit => true)")
-	committing := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9a-f]{12})'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless'")
+	committing := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9]+)'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless_commit'")
 	settings := map[string][]string{
 		"gapless.commit_column":   {"", committing, "garbage"},
 		"gapless.commit_expected": {"", "=invoice/a", "=invoice/b", "=", "garbage", "=" + strings.Repeat("x", 300)},

@@ -27,13 +27,12 @@ func TestATableWithAnotherOwnerIsAuditedAndDetachedWhenItsFunctionsAreItsOwners(
 	s.Do("INSERT INTO bills VALUES (3)")
 	found := sqltest.Texts(s, pg.Unexplained)
 	require.Len(t, found, 1, found)
-	require.Contains(t, found[0], "ALTER FUNCTION public.bills_number_gapless() OWNER TO "+quoted+"; and the same for public.bills_number_gapless_rows().")
+	require.Contains(t, found[0], "ALTER FUNCTION public.bills_number_gapless() OWNER TO "+quoted+"; ")
 	refused := s.Refuse("55000", "SELECT gapless.detach_gapless('bills', 'number')")
 	require.Contains(t, refused.Message, name)
 	require.Contains(t, refused.Hint, "ALTER FUNCTION public.bills_number_gapless() OWNER TO "+quoted)
 
-	s.Do("ALTER FUNCTION bills_number_gapless() OWNER TO " + quoted)
-	s.Do("ALTER FUNCTION bills_number_gapless_rows() OWNER TO " + quoted)
+	s.Do(refused.Hint) // as it says
 	found = sqltest.Texts(s, pg.Unexplained)
 	require.Len(t, found, 1, found)
 	require.Contains(t, found[0], "has no right to number it any more")
@@ -87,10 +86,7 @@ func TestATableThatTookTheNameOfAnAttachedOneIsNotTakenForIt(t *testing.T) {
 			s.Do("INSERT INTO bills VALUES (1, 'new'), (2, 'new')")
 			s.Refuse("55000", "INSERT INTO former VALUES (3, 'new')")
 			s.Refuse("55000", "INSERT INTO bills VALUES (3, 'a')")
-			for _, found := range sqltest.Texts(s, pg.Unexplained) {
-				require.Contains(t, found, "former has been renamed since it was attached")
-			}
-			require.Len(t, sqltest.Texts(s, pg.Unexplained), 1)
+			require.Empty(t, sqltest.Texts(s, pg.Unexplained), "the audit follows the table")
 			s.Do("SELECT gapless.detach_gapless('former', 'number')")
 			s.Do("SELECT gapless.attach_gapless('former', 'number', name => $$ 'bill/' || NEW.tenant $$" + c.options + ")")
 			s.Do("INSERT INTO former VALUES (3, 'a')")
@@ -162,7 +158,7 @@ func TestARowThatIsSkippedOnItsWayToAnotherPartitionIsRefused(t *testing.T) {
 			"UPDATE bills SET region = 'south' WHERE id = 2", "40001"},
 		"a date that is changed on the way": {
 			", chronology => 'NEW.day'", "", "SELECT",
-			"WITH gone AS (DELETE FROM bills WHERE id = 2 RETURNING *) INSERT INTO bills SELECT id, 'south', '2030-01-01', issued, number FROM gone", "428C9"},
+			"WITH gone AS (DELETE FROM bills WHERE id = 2 RETURNING *) INSERT INTO bills SELECT id, 'south', '2030-01-01', issued, number FROM gone", "23001"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -213,7 +209,7 @@ func TestANumberTakenAtCommitFollowsItsRow(t *testing.T) {
 	s.Do("CREATE TRIGGER soft BEFORE DELETE ON bills FOR EACH ROW EXECUTE FUNCTION nothing()")
 	s.Do("CREATE TABLE lies (i int)")
 	s.Do(`CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		PERFORM set_config('gapless.commit_column', left(encode(sha256('public.bills number'), 'hex'), 12), true);
+		PERFORM set_config('gapless.commit_column', (SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9]+)'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless_commit'), true);
 		UPDATE bills SET region = 'south' WHERE id = 4;
 		RETURN NULL;
 	END $$`)

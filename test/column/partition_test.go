@@ -87,7 +87,7 @@ func TestPartitionedRowsMoveWithTheirNumber(t *testing.T) {
 	} {
 		s.Refuse(c.code, "UPDATE orders SET region = CASE region WHEN 'north' THEN 'south' ELSE 'north' END, "+c.set)
 	}
-	s.Refuse("428C9", "WITH gone AS (DELETE FROM orders WHERE memo = '1' RETURNING *) INSERT INTO orders (region, tenant, number) SELECT 'south', tenant, number + 100 FROM gone")
+	s.Refuse("23001", "WITH gone AS (DELETE FROM orders WHERE memo = '1' RETURNING *) INSERT INTO orders (region, tenant, number) SELECT 'south', tenant, number + 100 FROM gone")
 	s.Refuse("23001", "WITH gone AS (DELETE FROM orders WHERE memo IN ('1', '2') RETURNING *) INSERT INTO orders (region, tenant, number) SELECT 'south', tenant, number FROM gone WHERE memo = '1'")
 	s.Do("BEGIN")
 	s.Do("UPDATE orders SET region = 'south' WHERE memo = '1'")

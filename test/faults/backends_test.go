@@ -119,11 +119,12 @@ func orphan(w *workload, o *order) (answer <-chan error) {
 	return answered
 }
 
-// signalBackends calls pg_cancel_backend or pg_terminate_backend for sessions of the callers, one at random every few orders.
+// signalBackends calls pg_cancel_backend or pg_terminate_backend for sessions of the callers, one at random every few orders,
+// until that has cut an order short: a signal may find a session between two.
 func signalBackends(function string) func(w *workload) {
 	return func(w *workload) {
 		s := w.ask()
-		for range size(4, 20) {
+		for begun, i := time.Now(), 0; i < size(4, 20) || w.refused.Load() == 0 && time.Since(begun) < sqltest.Eventually; i++ {
 			pids := sqltest.Values[int64](s, `SELECT pid FROM pg_stat_activity
 				WHERE datname = current_database() AND state <> 'idle' AND application_name <> $1 AND pid <> pg_backend_pid()
 				ORDER BY pid`, sound.ObserverName)

@@ -190,7 +190,7 @@ func (p permutation) steps() []string {
 
 // waitsInVain is for nowait where another transaction makes the sequence, which nobody can see before it commits.
 func (p permutation) waitsInVain() bool {
-	makes := slices.Contains([]string{"next", "nowait", "batch", "adopt", "early"}, p.first)
+	makes := slices.Contains([]string{"next", "nowait", "batch", "adopt", "early", "attach"}, p.first)
 	return p.second == "nowait" && p.state.name == "new" && makes && p.ending != before
 }
 

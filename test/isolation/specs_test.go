@@ -31,12 +31,12 @@ setup
     TRUNCATE gapless.sequence, gapless.journal, gapless.void, gapless.pending;
     CREATE SCHEMA shop;
     SET search_path = shop;
-    CREATE TABLE early (number bigint UNIQUE);
-    CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE);
+    CREATE TABLE early (number bigint UNIQUE, series text NOT NULL DEFAULT 'a');
+    CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE, series text NOT NULL DEFAULT 'a');
     CREATE TABLE other (number bigint UNIQUE);
     CREATE SEQUENCE marked;
-    SELECT gapless.attach_gapless('early', 'number', name => $$ 'a' $$);
-    SELECT gapless.attach_gapless('late', 'number', name => $$ 'a' $$, at_commit => true);
+    SELECT gapless.attach_gapless('early', 'number', name => 'NEW.series');
+    SELECT gapless.attach_gapless('late', 'number', name => 'NEW.series', at_commit => true);
 `, s.about, first)
 	if s.setup != "" {
 		fmt.Fprintf(&b, "    %s\n", s.setup)

@@ -42,7 +42,7 @@ func TestANewServerTakesOverByLogicalReplication(t *testing.T) {
 	publisher.Do("INSERT INTO receipts (id, year) VALUES (50, 1999)")
 	newest := pg.Contents(publisher)
 	require.Eventually(t, func() bool { return strings.Join(newest, "\n") == strings.Join(pg.Contents(subscriber), "\n") }, sqltest.Eventually, sqltest.Tick)
-	require.Empty(t, sqltest.Texts(subscriber, "SELECT name FROM gapless.sequence"), "nothing was allocated there")
+	require.Empty(t, sqltest.Texts(subscriber, "SELECT name FROM gapless.journal"), "nothing was allocated there")
 	require.Equal(t, append(pg.FilledFindings, "invoice/v hole 1-1 explained", "invoice/v hole 2-2 explained"), sqltest.Findings(publisher))
 
 	subscriber.Do("DROP SUBSCRIPTION numbers")

@@ -52,12 +52,12 @@ func TestAReplicaDoesNotRenumberWhatItApplies(t *testing.T) {
 	require.Eventually(t, func() bool {
 		return *sqltest.Value[bool](subscriber, "SELECT bool_and(srsubstate = 'r') FROM pg_subscription_rel")
 	}, sqltest.Eventually, 10*sqltest.Tick, "the tables were never copied")
-	require.Empty(t, sqltest.Texts(subscriber, "SELECT name FROM gapless.sequence"), "nothing was allocated there")
+	require.Empty(t, sqltest.Texts(subscriber, "SELECT name FROM gapless.journal"), "nothing was allocated there")
 
 	pg.Fill(publisher)
 	awaitRows(pg.Contents(publisher))
 	require.Subset(t, pg.Contents(subscriber), pg.Filled)
-	require.Empty(t, sqltest.Texts(subscriber, "SELECT name FROM gapless.sequence"), "nothing was allocated there")
+	require.Empty(t, sqltest.Texts(subscriber, "SELECT name FROM gapless.journal"), "nothing was allocated there")
 	require.Empty(t, sqltest.Texts(subscriber, "SELECT name FROM gapless.pending"))
 	require.Equal(t, pg.FilledFindings, sqltest.Findings(publisher))
 

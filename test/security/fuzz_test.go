@@ -94,8 +94,8 @@ func FuzzNamesOfSequences(f *testing.F) {
 func FuzzNumbersInTexts(f *testing.F) {
 	conn := fuzzSession(f)
 	setUp := sqltest.Session{Conn: conn, T: f, Ctx: f.Context()}
-	setUp.Do("CREATE TABLE docs (before text, after text, width integer, number text UNIQUE)")
-	setUp.Do(`SELECT gapless.attach_gapless('docs', 'number', $$ 'docs' $$,
+	setUp.Do("CREATE TABLE docs (before text, after text, width integer, series text DEFAULT 'docs', number text UNIQUE)")
+	setUp.Do(`SELECT gapless.attach_gapless('docs', 'number', 'NEW.series',
 		format => $$ NEW.before || lpad(value::text, greatest(NEW.width, length(value::text)), '0') || NEW.after $$)`)
 	for _, seed := range []struct {
 		before, after string
@@ -173,7 +173,7 @@ func FuzzExpressions(f *testing.F) {
 		}
 		require.EqualValues(t, 1, s.Number("SELECT alive FROM canary"))
 		require.Equal(t, []string{"canary", "docs"}, sqltest.Texts(s, "SELECT relname FROM pg_class WHERE relnamespace = 'fuzz'::regnamespace AND relkind <> 'i' ORDER BY 1"))
-		require.EqualValues(t, 2, s.Number("SELECT count(*) FROM pg_proc WHERE pronamespace = 'fuzz'::regnamespace"))
+		require.EqualValues(t, 13, s.Number("SELECT count(*) FROM pg_proc WHERE pronamespace = 'fuzz'::regnamespace"))
 		tag, err := conn.Exec(s.Ctx, "INSERT INTO docs (id, tenant, d) VALUES (1, 'a', '2026-01-01'), (7, 'b', '2026-01-02')")
 		var pgErr *pgconn.PgError
 		if errors.As(err, &pgErr) {

@@ -271,17 +271,22 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const allObjects = `	table: journal, moving, pending, sequence, void
+const allObjects = `	table: journal, known_text, model, moving, pending, sequence, void
 	view: holders, sequences
 	type: journal_kind
-	index: journal_pkey, journal_txid, moving_pkey, pending_pkey, sequence_pkey, void_pkey
+	index: journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, pending_pkey, sequence_pkey, void_pkey
 	table constraint: journal_pkey on journal, moving_pkey on moving, pending_pkey on pending, sequence_name_length on sequence
-	table constraint: sequence_pkey on sequence, void_pkey on void
-	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_name, check_reset
-	function: check_role, column_adopt, column_claim_sequence, column_code, column_parenthesize, column_enter, column_enter_row, column_enter_row_pinned
-	function: column_expect_at_commit, column_check_expression, column_forget_notes, column_guard_partition, column_is_void, column_lock_expected, column_follow_move, column_next_number
-	function: column_first_number, column_first_number_general, column_first_number_pinned, column_refuse, column_release_sequences, column_settle_note, column_number_at_commit
-	function: column_refuse_truncate, delete_gapless, detach_gapless, flush_gapless, grant_gapless
+	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, model_pkey on model, model_number_key on model
+	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_name, check_reset, check_role
+	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
+	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
+	function: column_entered, column_expect_at_commit, column_express, column_first_number, column_first_number_general, column_follow_move
+	function: column_dismantle, column_functions, column_guard_partition, column_is_attached, column_is_void, column_issued, column_lock_expected
+	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_refuse, column_refuse_text
+	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_take_over, column_values
+	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
+	function: model_keep, model_read, model_rows, model_series, model_text, model_trial, model_update, model_wait, model_written
+	function: delete_gapless, detach_gapless, flush_gapless, grant_gapless
 	function: last_gapless, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
 	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, value_after, void_gapless`
 
@@ -598,19 +603,24 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 	calls := map[string][]string{
 		"column_first_number": {
 			"SELECT gapless.column_first_number('h.a', 'number', 'ha', 1, 'x', 0)", "SELECT gapless.column_first_number('h.a', 'number', 'new', 1, NULL, 0)",
-			"SELECT gapless.column_first_number_pinned('h.a', 'number', 'ha', 1, 'x', 0)",
 		},
 		"column_first_number_general": {"SELECT gapless.column_first_number_general('h.a', 'number', 'new', 1, 'x', 0)"},
 		"column_enter_row": {
-			"SELECT gapless.column_enter_row($a, 'ha', 2, '2026-01-02', 'x')", "SELECT gapless.column_enter_row_pinned($a, 'ha', 2, '2026-01-02', 'x')",
+			"SELECT gapless.column_enter_row($a, 'ha', 2, 'two', '2026-01-02', 'x')",
 		},
-		"column_enter":             {"SELECT gapless.column_enter('h.a', 'number', 'ha', 1, $a, 2, 4, 3, '{2026-01-01,2026-01-01,2026-01-01}', false)"},
-		"column_number_at_commit":  {"SELECT gapless.column_number_at_commit('h.a', 'number', 'ha', 1, '2026-01-02')", "SELECT gapless.column_number_at_commit('h.a', 'number', 'new', 1, NULL)"},
-		"column_follow_move":       {"SELECT gapless.column_follow_move('leave', 'ha', 1, NULL), gapless.column_follow_move('arrive', 'ha', 1, NULL), gapless.column_follow_move('arrived', 'ha', 1, NULL)"},
+		"column_enter":             {"SELECT gapless.column_enter('h.a', 'number', 1, $a, 'ha', 2, 'two', '2026-01-01')"},
+		"column_enter_rows":        {"SELECT gapless.column_enter_rows('h.a', 'number', 1, $a, '{ha,ha}', '{2,3}', '{two,three}', '{2026-01-01,2026-01-02}')"},
+		"column_values":            {"SELECT gapless.column_values('h.a', 'number', 1, '{ha,ha}')"},
+		"column_date_floor":        {"SELECT gapless.column_date_floor('ha')"},
+		"column_entered":           {"SELECT gapless.column_entered('ha', 'one', NULL), gapless.column_entered('ha', NULL, 1)"},
+		"column_issued":            {"SELECT gapless.column_issued('h.a', 'number')"},
+		"column_reserve":           {"SELECT gapless.column_reserve('h.a', 'number', 'new', 1)"},
+		"column_refuse_text":       {"DO $do$ BEGIN PERFORM gapless.column_refuse_text('cut', 'h.a', 'number', 'ha', 1, 'one'); EXCEPTION WHEN invalid_parameter_value THEN NULL; END $do$"},
+		"column_follow_move":       {"SELECT gapless.column_follow_move('leave', 'ha', '1', NULL), gapless.column_follow_move('arrive', 'ha', '1', NULL), gapless.column_follow_move('arrived', 'ha', '1', NULL)"},
 		"column_expect_at_commit":  {"SELECT gapless.column_expect_at_commit('h.a', 'number', 'ha'), gapless.column_expect_at_commit('h.a', 'number', 'new')"},
 		"column_lock_expected":     {"SELECT gapless.column_lock_expected()"},
-		"column_is_void":           {"SELECT gapless.column_is_void('ha', 1)"},
-		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}')"},
+		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1')"},
+		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}', '{adopted}', '{old}')"},
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
 	}
 	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
@@ -863,6 +873,7 @@ var textArguments = map[string]string{
 	"adopt_gapless name":           "SELECT gapless.adopt_gapless(~, 7)",
 	"void_gapless name":            "SELECT gapless.void_gapless(~, 1, 'because')",
 	"void_gapless reason":          "SELECT gapless.void_gapless('known', 1, ~)",
+	"void_gapless number":          "SELECT gapless.void_gapless('known', NULL, 'because', ~)",
 	"audit_gapless name":           "SELECT gapless.audit_gapless(~)",
 	"prune_gapless name":           "SELECT gapless.prune_gapless(~, 'infinity')",
 	"grant_gapless role":           "SELECT gapless.grant_gapless((~)::text::name)",
@@ -873,6 +884,7 @@ var textArguments = map[string]string{
 	"attach_gapless format":        "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => ~)",
 	"attach_gapless condition":     "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', condition => ~)",
 	"attach_gapless chronology":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chronology => ~)",
+	"attach_gapless unnumbered":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', unnumbered => ~)",
 	"detach_gapless target":        "SELECT gapless.detach_gapless((~)::text::regclass, 'number')",
 	"detach_gapless target_column": "SELECT gapless.detach_gapless('bills', (~)::text::name)",
 }
@@ -1219,7 +1231,7 @@ func TestALieAboutTheNextNumberMakesOthersFailAndNothingElse(t *testing.T) {
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("GRANT SELECT, INSERT ON bills TO " + app)
 	s.Do("INSERT INTO bills VALUES ('a'), ('a')")
-	note := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'gapless.column_note_[0-9a-f]{12}'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless'")
+	note := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'gapless.column_note_[0-9]+'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless'")
 	liar := loginAs(t, database, app)
 	lie := func() {
 		liar.Do("BEGIN")

@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
     IF last IS NULL THEN
-        RETURN start;
+        RETURN coalesce((SELECT s.initial FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL), start);
     END IF;
     value := gapless.value_after(last, start, peek_gapless.reset);
     IF value IS NULL THEN

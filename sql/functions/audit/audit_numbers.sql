@@ -157,8 +157,9 @@ BEGIN
     SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
-            'its table belongs to %1$I, and its functions to %2$I. ALTER FUNCTION %3$I.%4$I() OWNER TO %1$I; and the same for %3$I.%5$I().',
-            pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner), n.nspname, f.proname, f.proname || '_rows'
+            'its table belongs to %1$I, and its functions to %2$I. %3$s',
+            pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner),
+            (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', o.oid::regprocedure, pg_get_userbyid(c.relowner)), ' ' ORDER BY o.oid) FROM gapless.column_functions(f.oid::regproc) AS o (oid))
         )
         WHEN NOT has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE') THEN format(
             'role %I, which owns its table, has no right to number it any more. Grant it what attach_gapless asks for.', pg_get_userbyid(c.relowner)

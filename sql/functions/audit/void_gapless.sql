@@ -2,7 +2,8 @@
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
     name   text,
     value  bigint,
-    reason text
+    reason text,
+    number text DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -13,14 +14,15 @@ DECLARE
     after  bigint;
     place  bigint;
     before gapless.void;
+    text_of text;
 BEGIN
     PERFORM gapless.check_name(void_gapless.name);
-    IF void_gapless.value IS NULL OR void_gapless.reason IS NULL THEN
+    IF void_gapless.value IS NULL AND number IS NULL OR void_gapless.reason IS NULL THEN
         RAISE EXCEPTION 'sequence "%": the value to void and the reason must not be NULL', void_gapless.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Say which number was cancelled, and why.',
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = CASE WHEN void_gapless.value IS NULL THEN 'value' ELSE 'reason' END;
-    ELSIF void_gapless.reason !~ '\S' THEN
+    ELSIF void_gapless.reason !~ '[^[:space:]]' THEN
         RAISE EXCEPTION 'sequence "%": the reason for voiding % must not be empty', void_gapless.name, void_gapless.value
             USING ERRCODE = 'invalid_parameter_value', HINT = 'An auditor will read it.',
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
@@ -29,6 +31,17 @@ BEGIN
     -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
     -- snapshot lacks, and the next sequence of that name would have it.
     PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
+    IF void_gapless.value IS NULL THEN
+        UPDATE gapless.known_text AS k
+        SET reason = void_gapless.reason
+        WHERE k.name = void_gapless.name COLLATE "C" AND k.number = void_gapless.number COLLATE "C" AND k.value IS NULL AND k.reason IS NULL;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'sequence "%" has no number % from before that is not void', void_gapless.name, left(void_gapless.number, 100)
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'A number that gapless has issued is voided by its value.',
+                    SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'number';
+        END IF;
+        RETURN;
+    END IF;
     -- From the newest row back: in the latest cycle the values fall.
     FOR entry IN
         SELECT j.ordinal, j.first_value, j.last_value, j.kind
@@ -53,8 +66,20 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
     END IF;
 
-    INSERT INTO gapless.void (name, value, ordinal, reason)
-    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason)
+    SELECT e.number
+    INTO text_of
+    FROM (
+        SELECT j.texts[void_gapless.value - j.first_value + 1] AS number
+        FROM gapless.journal AS j
+        WHERE j.name = void_gapless.name COLLATE "C" AND j.ordinal <= place
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ) AS e;
+    IF text_of IS NULL THEN
+        SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
+    END IF;
+    INSERT INTO gapless.void (name, value, ordinal, reason, written)
+    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         SELECT v.*

@@ -4,7 +4,9 @@ CREATE OR REPLACE FUNCTION gapless.column_adopt(
     target_column name,
     names         text[],
     lasts         bigint[],
-    dates         timestamp[]
+    dates         timestamp[], -- NULL without chronology
+    before        text[], -- the sequences of texts that give no value
+    texts         text[]  -- and they
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -18,17 +20,27 @@ BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
         INSERT INTO gapless.sequence (name, adoptions, target, target_column)
-        SELECT u.name, 1, column_adopt.target, column_adopt.target_column
-        FROM unnest(names) AS u (name)
+        SELECT u.name, CASE WHEN u.last IS NULL THEN 0 ELSE 1 END, column_adopt.target, column_adopt.target_column
+        FROM unnest(names, lasts) AS u (name, last)
         ORDER BY u.name COLLATE "C"
         ON CONFLICT DO NOTHING
         RETURNING name
     )
     SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
+    INSERT INTO gapless.known_text (name, number)
+    SELECT u.name, u.number
+    FROM unnest(before, texts) AS u (name, number)
+    EXCEPT
+    SELECT j.name, u.number -- the column was attached before
+    FROM gapless.journal AS j
+    CROSS JOIN LATERAL unnest(j.texts) AS u (number)
+    WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
+    ON CONFLICT DO NOTHING;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
     FROM unnest(names, lasts, dates) AS u (name, last, dated)
     JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+    WHERE u.last IS NOT NULL
     ORDER BY u.name COLLATE "C";
 
     FOR series IN
@@ -47,6 +59,7 @@ BEGIN
         SELECT n.last_value, n.next_ordinal
         INTO newest
         FROM gapless.newest_run(series.name) AS n;
+        CONTINUE WHEN series.last IS NULL;
         UPDATE gapless.sequence AS s
         SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";

@@ -1,19 +1,22 @@
--- The hot path of column_enter, which does what this cannot. The newest row has to be the same attachment's, so that
--- the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the newest
--- row; the insert then fails on the journal's primary key. Runs under its caller's settings, as column_first_number
--- does, and is as careful.
+-- The hot path, before column_enter_rows, which does what this cannot. The newest row has to be the same attachment's,
+-- so that the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the
+-- newest row; the insert then fails on the journal's primary key. Runs under its caller's settings, as
+-- column_first_number does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
     attachment bigint,
     name       text,
     value      bigint,
+    number     text,      -- as it stands in the row; NULL without a format
     dated      timestamp, -- for chronology; or NULL
     note       text       -- the setting gapless.column_note_..., which ends here; or NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 BEGIN
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment)
-    SELECT column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, n.attachment
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
+    SELECT
+        column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, n.attachment,
+        CASE WHEN number IS NOT NULL THEN ARRAY[number] END
     FROM gapless.newest_run(column_enter_row.name) AS n
     WHERE n.next_value OPERATOR(pg_catalog.=) column_enter_row.value
         AND n.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment

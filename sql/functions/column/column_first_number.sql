@@ -1,6 +1,5 @@
 -- Writes nothing into the journal, since a row may still be skipped. For speed it sets neither search_path nor
--- enable_seqscan: it runs under its caller's, which is the trigger's function with both set, or
--- column_first_number_pinned. Everything in it is qualified, operators and types, too, so that no schema on the path
+-- enable_seqscan: it runs under its caller's, which is the trigger's function with both set. Everything in it is qualified, operators and types, too, so that no schema on the path
 -- can lend it code. A savepoint that is rolled back gives the lock back.
 CREATE OR REPLACE FUNCTION gapless.column_first_number(
     target        regclass,

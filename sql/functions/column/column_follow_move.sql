@@ -11,7 +11,7 @@
 CREATE OR REPLACE FUNCTION gapless.column_follow_move(
     step  text,
     name  text,
-    value bigint,
+    number text,
     dated timestamp
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -22,8 +22,8 @@ DECLARE
 BEGIN
     CASE step
         WHEN 'leave', 'issue', 'take' THEN
-            INSERT INTO gapless.moving (txid, name, value, dated, entered, depth)
-            VALUES (txid_current(), column_follow_move.name, column_follow_move.value, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
+            INSERT INTO gapless.moving (txid, name, number, dated, entered, depth)
+            VALUES (txid_current(), column_follow_move.name, column_follow_move.number, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
             ON CONFLICT ON CONSTRAINT moving_pkey
             DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
@@ -31,20 +31,20 @@ BEGIN
             SET arrived = true
             WHERE m.txid = txid_current()
                 AND m.name = column_follow_move.name COLLATE "C"
-                AND m.value = column_follow_move.value
+                AND m.number = column_follow_move.number
                 AND m.dated IS NOT DISTINCT FROM column_follow_move.dated
                 AND NOT m.arrived;
         WHEN 'left' THEN
             PERFORM FROM gapless.moving AS m
             WHERE m.txid = txid_current()
                 AND m.name = column_follow_move.name COLLATE "C"
-                AND m.value = column_follow_move.value
+                AND m.number = column_follow_move.number
                 AND m.arrived;
         WHEN 'arrived' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
                 AND m.name = column_follow_move.name COLLATE "C"
-                AND m.value = column_follow_move.value
+                AND m.number = column_follow_move.number
                 AND m.arrived
             RETURNING m.entered
             INTO entered;
@@ -53,7 +53,7 @@ BEGIN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
                 AND m.name = column_follow_move.name COLLATE "C"
-                AND m.value = column_follow_move.value;
+                AND m.number = column_follow_move.number;
         WHEN 'lost', 'kept' THEN
             -- Statements around this one have rows on their way, too.
             PERFORM FROM gapless.moving AS m

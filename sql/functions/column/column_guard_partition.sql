@@ -6,14 +6,13 @@
 CREATE OR REPLACE FUNCTION gapless.column_guard_partition(
     partition     regclass,
     target_column name,
-    trigger_oid   oid -- one of the table's triggers
+    function      regproc -- model_keep's copy
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     kind     record;
-    function regproc := (SELECT t.tgfoid::regproc FROM pg_catalog.pg_trigger AS t WHERE t.oid = trigger_oid);
     name     name;
     item     record;
 BEGIN
@@ -43,7 +42,7 @@ BEGIN
         BEGIN
             EXECUTE format('CREATE TRIGGER %I ', name)
                 || format(item.event, partition, target_column)
-                || format(' EXECUTE FUNCTION %s(%L)', function, item.purpose);
+                || format(' EXECUTE FUNCTION %s(%L)', function, split_part(item.purpose, '_', 1));
         EXCEPTION WHEN duplicate_object THEN
             NULL; -- made since this transaction's snapshot
         END;

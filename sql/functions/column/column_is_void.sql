@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
-    name  text,
-    value bigint
+    name   text,
+    number text
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -8,7 +8,10 @@ AS $function$
 BEGIN
     RETURN EXISTS (
         SELECT FROM gapless.void AS v
-        WHERE v.name = column_is_void.name COLLATE "C" AND v.value = column_is_void.value
+        WHERE v.name = column_is_void.name COLLATE "C" AND coalesce(v.written, v.value::text) = column_is_void.number
+    ) OR EXISTS (
+        SELECT FROM gapless.known_text AS k
+        WHERE k.name = column_is_void.name COLLATE "C" AND k.number = column_is_void.number AND k.reason IS NOT NULL
     );
 END;
 $function$;

@@ -52,7 +52,7 @@ BEGIN
         END IF;
     END IF;
     IF value IS NULL THEN
-        value := gapless.column_first_number_pinned(target, target_column, name, initial, NULL, relation);
+        value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
     END IF;
     PERFORM set_config('gapless.column_note_' || note, CASE
         WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'

@@ -3,7 +3,8 @@ CREATE OR REPLACE FUNCTION gapless.column_refuse(
     target        regclass,
     target_column name,
     name          text,
-    detail        text -- the number, or the dates
+    detail        text, -- the number, or the dates
+    value         bigint DEFAULT NULL -- of a number that was there before, where its text tells it
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -24,8 +25,8 @@ BEGIN
     CASE fault
         WHEN 'written' THEN
             code := 'generated_always';
-            message := format('%s numbers itself, so %s cannot be written into it', what, detail);
-            hint := 'Leave the column out, or give NULL; the statement''s RETURNING has the number.';
+            message := format('%s numbers itself, so %s cannot be written into it', what, coalesce(quote_literal(detail), 'a number'));
+            hint := 'Leave the column out, or give NULL.';
         WHEN 'changed' THEN
             code := 'generated_always';
             message := format('%s numbers itself: %s of sequence "%s" cannot be changed', what, detail, name);
@@ -38,7 +39,12 @@ BEGIN
             code := 'restrict_violation';
             message := format('a numbered row of table "%s" cannot be deleted: %s of sequence "%s"', table_name, detail, name);
             hint := coalesce(
-                'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || detail || ', ''why'').',
+                'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || coalesce(
+                    (SELECT i.value::text FROM gapless.column_issued(target, target_column) AS i WHERE i.name = column_refuse.name COLLATE "C" AND i.number = detail COLLATE "C"),
+                    column_refuse.value::text,
+                    CASE WHEN detail ~ '^-?[0-9]+$' THEN detail END
+                ) || ', ''why'').',
+                CASE WHEN name IS NOT NULL THEN format('Void the number first: SELECT gapless.void_gapless(%L, NULL, ''why'', %L).', name, detail) END,
                 'Its sequence is unknown, since the expression name gives NULL for it.'
             );
         WHEN 'truncated' THEN
@@ -61,10 +67,6 @@ BEGIN
             code := 'null_value_not_allowed';
             message := format('a row of table "%s" cannot be numbered: the name of its sequence is NULL', table_name);
             hint := 'The expression name of gapless.attach_gapless gave NULL for it: something that it reads is missing.';
-        WHEN 'unreadable' THEN
-            code := 'invalid_parameter_value';
-            message := format('%s: the number %s of sequence "%s" cannot be read back from its text', what, coalesce(detail, ''), name);
-            hint := 'Exactly one run of digits in it has to give the same text again. Attach the column with another format.';
         WHEN 'torn' THEN
             code := 'serialization_failure';
             message := format('rows of table "%s" arrived with other numbers of sequence "%s" than they were given', table_name, name);

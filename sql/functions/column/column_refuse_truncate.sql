@@ -2,7 +2,8 @@
 CREATE OR REPLACE FUNCTION gapless.column_refuse_truncate(
     relation      regclass, -- target, or one of its partitions
     target        regclass,
-    target_column name
+    target_column name,
+    unnumbered    text
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -19,7 +20,7 @@ BEGIN
     ) THEN
         PERFORM gapless.column_refuse('snapshot', target, target_column, NULL, NULL);
     END IF;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE t.%I IS NOT NULL)', relation, target_column) INTO numbered;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s AS t WHERE nullif(t.%I::text, %L) IS NOT NULL)', relation, target_column, unnumbered) INTO numbered;
     IF numbered THEN
         PERFORM gapless.column_refuse('truncated', target, target_column, NULL, NULL);
     END IF;

@@ -7,9 +7,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    function regproc;
-    owners   record;
-    item     record;
+    owners record;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -17,7 +15,7 @@ BEGIN
     ELSIF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c WHERE c.oid = target) THEN
         RAISE EXCEPTION 'only the owner of table % can detach a column of it', target
             USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
-    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'column "%" of table % cannot be detached in a transaction that may not see all of its sequences', target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'detach_snapshot';
     END IF;
@@ -28,34 +26,22 @@ BEGIN
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_proc AS p
         ON p.oid = t.tgfoid AND p.prosecdef
-    WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name AND octet_length(target_column) <= 42;
+    WHERE t.tgrelid = target
+        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,commit}'::text[]) AS w (purpose))
+        AND octet_length(target_column) <= 42
+    ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
+    LIMIT 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
             USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
     ELSIF owners.of_function <> owners.of_table THEN
         RAISE EXCEPTION 'column "%" of table % cannot be detached: its table belongs to role %, and its functions to %', target_column, target, owners.of_table, owners.of_function
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = format('ALTER FUNCTION %s() OWNER TO %I; and the same for the function whose name ends in _rows.', owners.function, owners.of_table),
+                HINT = (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, owners.of_table), ' ' ORDER BY f.oid) FROM gapless.column_functions(owners.function) AS f (oid)),
                 SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
     END IF;
-    function := owners.function;
-    FOR item IN
-        SELECT t.tgname, t.tgrelid::regclass AS relation
-        FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = function AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
-    LOOP
-        EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
-    END LOOP;
-    FOR item IN
-        SELECT p.oid::regprocedure AS signature
-        FROM pg_catalog.pg_proc AS f
-        JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.pronargs = 0 AND p.proname IN (f.proname, f.proname || '_rows')
-        WHERE f.oid = function
-    LOOP
-        EXECUTE format('DROP FUNCTION %s', item.signature);
-    END LOOP;
+    PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
-    PERFORM gapless.column_forget_notes(target, target_column);
 END;
 $function$;
 

@@ -39,6 +39,7 @@ BEGIN
     FROM gapless.newest_run(delete_gapless.name) AS n
     ON CONFLICT DO NOTHING; -- trap: rows that the snapshot does not show collide
     DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C"; -- trap: the journal is deleted after the lock
+    DELETE FROM gapless.known_text AS k WHERE k.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;

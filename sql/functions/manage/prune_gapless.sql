@@ -60,6 +60,12 @@ BEGIN
     ORDER BY j.ordinal DESC
     LIMIT 1;
 
+    INSERT INTO gapless.known_text (name, number, value)
+    SELECT j.name, u.number, j.first_value + u.i - 1
+    FROM gapless.journal AS j
+    CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
+    ON CONFLICT DO NOTHING;
     DELETE FROM gapless.journal AS j
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)

@@ -1,0 +1,120 @@
+-- The caller has locked the table.
+CREATE OR REPLACE FUNCTION gapless.column_check_column(
+    target        regclass,
+    target_column name,
+    initial       bigint,
+    with_format   boolean,
+    later         boolean, -- rows may be without a number for a while
+    at_commit     boolean,
+    unnumbered    text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    relation  record;
+    attribute record;
+    fault     text;
+    hint      text;
+    other     text;
+BEGIN
+    SELECT c.relkind, c.relname, c.relnamespace INTO STRICT relation FROM pg_catalog.pg_class AS c WHERE c.oid = target;
+    SELECT a.attnum, a.atttypid::regtype AS type, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
+    INTO attribute
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = target AND a.attname = target_column AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'table % has no column "%"', target, target_column
+            USING ERRCODE = 'undefined_column', HINT = 'Name the column that is to number itself.',
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = relation.relnamespace), TABLE = relation.relname, COLUMN = target_column;
+    END IF;
+    CASE
+        WHEN attribute.attgenerated <> '' OR attribute.attidentity <> '' OR attribute.atthasdef AND (
+            unnumbered IS NULL OR (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid = target AND d.adnum = attribute.attnum) !~ ('^' || regexp_replace(quote_literal(unnumbered), '\W', '\\\&', 'g') || '::')
+        ) THEN
+            fault := 'it has a default, is generated or an identity';
+            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP DEFAULT, DROP IDENTITY or DROP EXPRESSION.';
+        WHEN octet_length(target_column) > 42 THEN
+            fault := 'its name has more than 42 bytes';
+            hint := 'The names of its triggers are made of it. Rename it: ALTER TABLE ... RENAME COLUMN.';
+        WHEN with_format AND initial < 0 THEN
+            fault := 'a number with a format cannot be negative';
+            hint := 'Give another initial.';
+        WHEN NOT with_format AND attribute.type <> 'bigint'::regtype THEN
+            fault := format('it is of type %s', attribute.type);
+            hint := 'It has to be bigint; or text with a format.';
+        WHEN with_format AND attribute.type NOT IN ('text'::regtype, 'varchar'::regtype) THEN
+            fault := format('it is of type %s, and has a format', attribute.type);
+            hint := 'A column with a format has to be text or varchar.';
+        WHEN octet_length(unnumbered) > 255 THEN
+            fault := 'unnumbered has more than 255 bytes';
+            hint := 'It is a short text, such as / or an empty one.';
+        WHEN unnumbered IS NOT NULL AND NOT with_format THEN
+            fault := 'unnumbered is for a column with a format';
+            hint := 'A row of a bigint column that has no number has NULL.';
+        WHEN attribute.attnotnull AND later AND unnumbered IS NULL THEN
+            fault := 'it is NOT NULL, and rows would be without a number for a while';
+            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP NOT NULL; or do without condition and at_commit.';
+        WHEN EXISTS (
+            SELECT
+            FROM pg_catalog.pg_partition_tree(target) AS p
+            JOIN pg_catalog.pg_partitioned_table AS k ON k.partrelid = p.relid
+            WHERE target_column::text IN (
+                    SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = p.relid AND a.attnum = ANY (k.partattrs::smallint[])
+                )
+                OR pg_get_partkeydef(p.relid) ~ format('\m%s\M', target_column) AND 0 = ANY (k.partattrs::smallint[])
+        ) THEN
+            fault := 'the table is partitioned by it';
+            hint := 'A row''s partition is chosen before its number.';
+        WHEN NOT EXISTS (
+            SELECT
+            FROM pg_catalog.pg_index AS i
+            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
+                AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+                AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
+                    format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
+                ))
+        ) THEN
+            fault := 'no unique index contains it';
+            hint := format('CREATE UNIQUE INDEX ON %s (..., %I), with what tells the series apart before it.', target, target_column);
+        ELSE
+            NULL;
+    END CASE;
+    IF fault IS NULL AND at_commit AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = target AND i.indisprimary) THEN
+        fault := 'at_commit needs the table to have a primary key';
+        hint := 'The row is found again by it when the transaction commits.';
+    END IF;
+    SELECT t.tgname::text
+    INTO other
+    FROM pg_catalog.pg_trigger AS t
+    WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p))
+        AND NOT t.tgisinternal AND t.tgtype::integer & 3 = 3
+        AND t.tgtype::integer & CASE relation.relkind WHEN 'p' THEN 28 ELSE 20 END <> 0 -- INSERT and UPDATE; and DELETE, for a row that moves
+        AND t.tgname::text COLLATE "C" > '~gapless_insert' COLLATE "C" AND t.tgname NOT LIKE '~gapless\_%'
+    LIMIT 1;
+    IF fault IS NULL AND other IS NOT NULL THEN
+        fault := format('trigger "%s" would fire after those that number it', other);
+        hint := 'Triggers fire in the order of their names. Rename it: ALTER TRIGGER.';
+    END IF;
+    SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
+    INTO other
+    FROM pg_catalog.pg_inherits AS i
+    WHERE i.inhparent = target AND relation.relkind = 'r' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = i.inhrelid AND t.tgname = ('~gapless_insert_' || target_column)::name
+    );
+    IF fault IS NULL AND other IS NOT NULL THEN
+        fault := format('rows of %s, which inherits from it, would not be numbered', other);
+        hint := 'ALTER TABLE ... NO INHERIT; or partition the table; or attach the column of what inherits first, with sequences of its own.';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = hint,
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = relation.relnamespace), TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_column IS
+'Private, for attach_gapless. Raises 42703, 55000 for a column that cannot number itself, and says what to do.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_column FROM PUBLIC;

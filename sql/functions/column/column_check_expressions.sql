@@ -1,0 +1,66 @@
+CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
+    target        regclass,
+    target_column name,
+    path          text, -- the search_path under which they are understood
+    name          text,
+    format        text,
+    condition     text,
+    chronology    text,
+    OUT inputs       smallint[], -- the columns that they read
+    OUT name_columns smallint[], -- and those of name
+    OUT pinned       text[],     -- settings that may change their results
+    OUT dated_type   regtype
+) RETURNS record
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    attnum       CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column);
+    parameter  text;
+    expression text;
+    checked    record;
+    fault      text;
+BEGIN
+    inputs := '{}'::smallint[];
+    name_columns := '{}'::smallint[];
+    pinned := '{}'::text[];
+    FOR parameter, expression IN
+        SELECT v.*
+        FROM (VALUES ('name', column_check_expressions.name), ('format', format), ('condition', condition), ('chronology', chronology)) AS v (parameter, expression)
+        WHERE v.expression IS NOT NULL
+    LOOP
+        IF btrim(expression, e' \n\r\t') = '' THEN
+            RAISE EXCEPTION '%: % is refused: it is empty', target, parameter
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Give an SQL expression; a constant text has quotes of its own.', SCHEMA = 'gapless', COLUMN = parameter;
+        END IF;
+        checked := gapless.column_check_expression(target, path, parameter, expression);
+        fault := CASE
+            WHEN parameter = 'format' AND expression !~* '\mvalue\M' THEN 'it does not contain value, the number'
+            WHEN attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
+            WHEN parameter = 'condition' AND checked.type <> 'boolean'::regtype THEN format('it is of type %s, and has to be boolean', checked.type)
+            WHEN parameter = 'chronology' AND checked.type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
+                THEN format('it is of type %s, and has to be a date or a timestamp', checked.type)
+            WHEN parameter IN ('name', 'format') AND checked.type IN ('record'::regtype, 'boolean'::regtype)
+                THEN format('it is of type %s, and has to be text', checked.type)
+        END;
+        IF fault IS NOT NULL THEN
+            RAISE EXCEPTION '%: % is refused: %', target, parameter, fault
+                USING ERRCODE = 'invalid_parameter_value', HINT = pg_catalog.format('It was: %s', left(expression, 200)), SCHEMA = 'gapless', COLUMN = parameter;
+        END IF;
+        pinned := pinned || checked.settings; -- trap: what an expression reads of the session is pinned
+        IF parameter = 'name' THEN
+            name_columns := checked.columns;
+        END IF;
+        inputs := inputs || checked.columns;
+        IF parameter = 'chronology' THEN
+            dated_type := checked.type;
+        END IF;
+    END LOOP;
+    inputs := ARRAY(SELECT DISTINCT u.i FROM unnest(inputs) AS u (i) ORDER BY u.i);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_expressions IS
+'Private, for attach_gapless. Checks the expressions, and says what they read. Raises 22023 and what column_check_expression raises.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_expressions FROM PUBLIC;

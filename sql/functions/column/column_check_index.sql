@@ -1,0 +1,55 @@
+-- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A partitioned
+-- table's index has to have the partition key, which need not be; there, the journal alone sees to it.)
+CREATE OR REPLACE FUNCTION gapless.column_check_index(
+    target        regclass,
+    target_column name,
+    unnumbered    text,
+    name_columns  smallint[] -- that the expression name reads
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    relation  record;
+    number_attnum CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column);
+BEGIN
+    SELECT c.relkind, c.relname, n.nspname
+    INTO relation
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE c.oid = target;
+    IF relation.relkind = 'r' AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_index AS i
+        WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
+            AND number_attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
+                format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
+            ))
+            AND NOT EXISTS (
+                SELECT
+                FROM pg_catalog.pg_depend AS d
+                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
+                    AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target
+                    AND d.refobjsubid > 0
+                    AND d.refobjsubid <> number_attnum
+                    AND d.refobjsubid <> ALL (name_columns)
+            )
+            AND NOT EXISTS (
+                SELECT
+                FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS k (attnum)
+                WHERE k.attnum <> number_attnum AND k.attnum > 0 AND k.attnum <> ALL (name_columns)
+            )
+    ) THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique indexes allow a number twice in a sequence', target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('A unique index has to contain %I, and beside it only columns that the expression name reads.', target_column),
+                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_index IS
+'Private, for attach_gapless. Raises 55000 where no unique index keeps a number from being in a sequence twice.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_index FROM PUBLIC;

@@ -1,0 +1,30 @@
+CREATE OR REPLACE FUNCTION gapless.column_issued(
+    target        regclass,
+    target_column name
+) RETURNS TABLE (
+    name   text,
+    number text,
+    value  bigint -- NULL where it was there before attach_gapless
+)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT j.name, u.number, j.first_value + u.i - 1
+    FROM gapless.sequence AS s
+    JOIN gapless.journal AS j ON j.name = s.name
+    CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
+    WHERE s.target = column_issued.target AND s.target_column = column_issued.target_column
+    UNION ALL
+    SELECT k.name, k.number, k.value
+    FROM gapless.sequence AS s
+    JOIN gapless.known_text AS k ON k.name = s.name
+    WHERE s.target = column_issued.target AND s.target_column = column_issued.target_column;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_issued IS
+'Private, for the function that attach_gapless makes for the audit. The texts that the column has issued, and those that it had before.';
+
+REVOKE ALL ON FUNCTION gapless.column_issued FROM PUBLIC;

@@ -1,0 +1,50 @@
+-- Default privileges may have given the functions away.
+CREATE OR REPLACE FUNCTION gapless.column_own(
+    target        regclass,
+    target_column name,
+    schema        name,
+    stem          text,
+    definition    text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    owner     CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c WHERE c.oid = target);
+    installer CONSTANT name := (SELECT pg_get_userbyid(p.proowner) FROM pg_catalog.pg_proc AS p WHERE p.oid = 'gapless.next_gapless'::regproc);
+    made      record;
+    given     text;
+BEGIN
+    FOR made IN
+        SELECT p.oid::regprocedure AS signature, p.oid, p.proname
+        FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = schema)
+            AND (p.proname = stem OR starts_with(p.proname, stem || '_'))
+    LOOP
+        IF owner <> current_user THEN
+            EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made.signature, owner);
+        END IF;
+        FOR given IN
+            SELECT DISTINCT CASE acl.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(acl.grantee)) END
+            FROM pg_catalog.pg_proc AS p
+            CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS acl
+            WHERE p.oid = made.oid AND acl.grantee <> p.proowner
+        LOOP
+            EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', made.signature, given);
+        END LOOP;
+        EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
+            WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
+            WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
+            ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
+        END);
+        IF made.proname = stem || '_rows' THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's
+        END IF;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_own IS
+'Private, for attach_gapless. Gives a column''s functions to the table''s owner, and to nobody else.';
+
+REVOKE ALL ON FUNCTION gapless.column_own FROM PUBLIC;

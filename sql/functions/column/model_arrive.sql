@@ -1,0 +1,65 @@
+CREATE OR REPLACE FUNCTION gapless.model_arrive() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    row    record;
+    other  record;
+    value  bigint; -- if format
+    series text[];
+    texts  text[];
+    dates  timestamp[];
+    taken  bigint[];
+BEGIN
+    value := gapless.column_noted('0' /*attachment*/, false); -- if format
+    SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
+        , gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
+    INTO row
+    FROM inserted AS r
+    WHERE gapless.model_written(r.number) IS NOT NULL
+    LIMIT 1;
+    IF current_setting('gapless.column_written', true) <> '' THEN
+        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
+            PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', other."~series", other.number::text);
+        END LOOP;
+        PERFORM set_config('gapless.column_written', '', true);
+    ELSIF NOT row."~more"
+        AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", '0' /*attachment*/) -- unless format
+        AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", '0' /*attachment*/) -- if format
+    THEN
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(gapless.model_series(r.input))
+        , array_agg(r.number) -- if format
+        , array_agg(gapless.model_dated(r.input)) -- if chronology
+    INTO series
+        , texts -- if format
+        , dates -- if chronology
+    FROM inserted AS r
+    WHERE gapless.model_written(r.number) IS NOT NULL;
+    IF series IS NOT NULL THEN
+        taken := gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, series);
+        IF NOT EXISTS (
+            SELECT
+            FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r
+            WHERE r.number IS DISTINCT FROM gapless.model_text(taken[r."~i"], r.input)
+        ) THEN
+            PERFORM gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates);
+        ELSE
+            -- Rows of another statement stand between them, which this one runs in or which runs in it.
+            FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
+                PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
+            END LOOP;
+        END IF;
+    END IF;
+    PERFORM gapless.column_settle_note('0' /*attachment*/);
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_arrive IS
+'Private, a model for attach_gapless: AFTER INSERT FOR EACH STATEMENT. Enters the numbers of the rows that arrived into the journal.';
+
+REVOKE ALL ON FUNCTION gapless.model_arrive FROM PUBLIC;

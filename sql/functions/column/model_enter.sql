@@ -1,0 +1,64 @@
+CREATE OR REPLACE FUNCTION gapless.model_enter(
+    target regclass,
+    number text,
+    input  text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series CONSTANT text := gapless.model_series(input);
+    next   bigint;
+    value  bigint;
+    found  bigint;
+    before text; -- if format
+    dated  timestamp;
+BEGIN
+    IF gapless.column_entered(
+        series
+        , number, NULL -- if format
+        , NULL, number -- unless format
+    ) IS NOT NULL THEN
+        IF (SELECT count(*) FROM gapless.model AS r WHERE r.number = number AND gapless.model_series(r.input) = series COLLATE "C") > 1 THEN
+            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        END IF;
+        RETURN;
+    END IF;
+    next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
+    SELECT v -- if format
+    INTO value -- if format
+    FROM generate_series(next, least(next::numeric + pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807)::bigint) AS v -- if format
+    WHERE gapless.model_text(v, input) = number -- if format
+    LIMIT 1; -- if format
+    value := number; -- unless format
+    IF (value >= next) IS NOT TRUE THEN
+        PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
+    ELSIF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    END IF;
+    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
+    WHILE next < value LOOP
+        SELECT count(*), min(gapless.model_dated(r.input))
+            , min(r.number) -- if format
+        INTO found, dated
+            , before -- if format
+        FROM gapless.model AS r
+        WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(next, r.input);
+        IF found <> 1 THEN
+            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        END IF;
+        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, before, dated); -- if format
+        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, NULL, dated); -- unless format
+        next := next + 1;
+    END LOOP;
+    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, number, gapless.model_dated(input)); -- if format
+    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(input)); -- unless format
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_enter IS
+'Private, a model for attach_gapless. Enters the number of one row that arrived into the journal, and those before it of rows that are in the table and not in the journal yet. Raises 428C9 for a number that gapless did not give, 40001 where a row before it is missing.';
+
+REVOKE ALL ON FUNCTION gapless.model_enter FROM PUBLIC;

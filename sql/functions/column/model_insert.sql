@@ -1,0 +1,48 @@
+CREATE OR REPLACE FUNCTION gapless.model_insert() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    value   bigint;
+    written text; -- if format
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
+        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    END IF; -- if partitioned
+    IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
+        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
+            PERFORM set_config('gapless.column_written', array_append(nullif(current_setting('gapless.column_written', true), '')::text[], NEW.number::text)::text, true);
+        END IF; -- if partitioned
+        RETURN NEW;
+    END IF;
+    IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
+        IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
+            PERFORM gapless.column_settle_note('0' /*attachment*/); -- if condition
+        END IF; -- if condition
+        RETURN NEW; -- if condition
+    END IF; -- if condition
+    IF gapless.model_dated(NEW.input) IS NULL THEN -- if chronology
+        PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
+    END IF; -- if chronology
+    IF current_setting('gapless.column_note_0' /*note*/, true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*attachment*/, TG_RELID, gapless.model_series(NEW.input));
+    ELSE
+        value := gapless.column_first_number(0 /*target*/, 'number', gapless.model_series(NEW.input), 1 /*initial*/, '0' /*attachment*/, TG_RELID);
+    END IF;
+    written := gapless.model_text(value, NEW.input); -- if format
+    IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format
+        PERFORM gapless.model_check_text(0 /*target*/, value, written, NEW.input); -- if format
+    END IF; -- if format
+    NEW.number := written; -- if format
+    NEW.number := value; -- unless format
+    RETURN NEW;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_insert IS
+'Private, a model for attach_gapless: BEFORE INSERT FOR EACH ROW. Gives a row its number; model_arrive enters those that arrive.';
+
+REVOKE ALL ON FUNCTION gapless.model_insert FROM PUBLIC;

@@ -1,0 +1,44 @@
+CREATE OR REPLACE FUNCTION gapless.model_issue() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    value bigint; -- unless at_commit
+BEGIN
+    -- A trigger that fires after those that number can have changed a number.
+    IF TG_OP = 'UPDATE' AND gapless.model_written(OLD.number) IS NOT NULL THEN
+        PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', gapless.model_series(OLD.input), OLD.number::text);
+    END IF;
+    IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned
+        RETURN NULL; -- if partitioned
+    END IF; -- if partitioned
+    IF current_setting('gapless.column_written', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) THEN -- if partitioned
+        PERFORM set_config('gapless.column_written', '', true); -- if partitioned
+        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if partitioned
+    END IF; -- if partitioned
+    IF TG_OP = 'INSERT' THEN -- if at_commit
+        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if at_commit
+    END IF; -- if at_commit
+    value := (gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, ARRAY[gapless.model_series(NEW.input)]))[1]; -- if format unless at_commit
+    value := NEW.number; -- unless format unless at_commit
+    IF NOT ( -- unless at_commit
+        gapless.model_text(value, NEW.input) IS NOT DISTINCT FROM NEW.number AND -- if format unless at_commit
+        gapless.column_enter_row(0 /*attachment*/, gapless.model_series(NEW.input), value -- unless at_commit
+            , NEW.number -- if format unless at_commit
+            , NULL -- unless format unless at_commit
+            , gapless.model_dated(NEW.input), NULL) -- unless at_commit
+    ) THEN -- unless at_commit
+        PERFORM gapless.model_enter(0 /*target*/, NEW.number, NEW.input); -- unless at_commit
+    END IF; -- unless at_commit
+    PERFORM gapless.column_follow_move('stay', gapless.model_series(NEW.input), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE'; -- if partitioned
+    PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_issue IS
+'Private, a model for attach_gapless: AFTER UPDATE, and in partitions AFTER INSERT, FOR EACH ROW. Enters a row''s number into the journal.';
+
+REVOKE ALL ON FUNCTION gapless.model_issue FROM PUBLIC;

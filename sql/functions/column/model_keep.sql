@@ -1,0 +1,57 @@
+CREATE OR REPLACE FUNCTION gapless.model_keep() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series text;
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);
+        RETURN NULL;
+    ELSIF TG_LEVEL = 'STATEMENT' THEN -- if partitioned
+        IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN -- if partitioned
+            PERFORM gapless.column_refuse('suppressed', 0 /*target*/, 'number', NULL, NULL); -- if partitioned
+        END IF; -- if partitioned
+        PERFORM gapless.column_settle_note('0' /*attachment*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
+        RETURN NULL; -- if partitioned
+    END IF;
+    IF gapless.model_written(OLD.number) IS NULL THEN -- if unnumbered
+        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END; -- if unnumbered
+    END IF; -- if unnumbered
+    series := gapless.model_series(OLD.input);
+    -- A partition's own triggers are for what may happen to it after it was detached. -- if partitioned
+    IF TG_ARGV[0] = 'kept' AND pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
+        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
+    ELSIF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
+            PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
+        ELSIF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series -- if partitioned
+            OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if partitioned if format
+            OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if partitioned
+        THEN -- if partitioned
+            PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
+        END IF; -- if partitioned
+        RETURN NEW; -- if partitioned
+    ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
+        PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input)); -- if partitioned
+        RETURN OLD; -- if partitioned
+    ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN -- if partitioned
+        RETURN NULL; -- if partitioned
+    END IF; -- if partitioned
+    PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
+    IF NOT gapless.column_is_void(series, OLD.number::text)
+        AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
+    THEN
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text); -- unless format
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_keep IS
+'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and for partitions that were detached. Keeps numbered rows that are not void, and follows those that change their partition.';
+
+REVOKE ALL ON FUNCTION gapless.model_keep FROM PUBLIC;

@@ -1,0 +1,70 @@
+-- The text of a number is looked up among those that the journal has; what it does not have, the text may tell.
+CREATE OR REPLACE FUNCTION gapless.model_rows() RETURNS SETOF record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    target   regclass;
+    relation regclass;
+BEGIN
+    -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'gapless.model'::regclass)
+    INTO target;
+    -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
+    -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
+    -- whole table sees of it, with the same snapshot.
+    FOR relation IN
+        SELECT target
+        UNION ALL
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
+            AND t.tgfoid = 'gapless.model_keep'::regproc
+            AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+        UNION ALL
+        SELECT c.oid::regclass
+        FROM (
+            WITH RECURSIVE heir (oid) AS (
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
+                UNION
+                SELECT i.inhrelid FROM heir AS h JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid
+            )
+            SELECT h.oid FROM heir AS h
+        ) AS h
+        JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
+    LOOP
+        RETURN QUERY EXECUTE replace(
+            $query$
+            SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
+            FROM relation AS r -- unless format
+            WHERE r.number IS NOT NULL -- unless format
+            SELECT k.series, k.value, k.number, k.dated -- if format
+            FROM ( -- if format
+                SELECT -- if format
+                    gapless.model_series(r.input) AS series, -- if format
+                    coalesce(i.value, gapless.model_read(r.number, r.input)) AS value, -- if format
+                    r.number::text AS number, -- if format
+                    gapless.model_dated(r.input) AS dated, -- if format
+                    i.name IS NOT NULL AS known -- if format
+                FROM relation AS r -- if format
+                LEFT JOIN gapless.column_issued($1, 'number') AS i -- if format
+                    ON i.name = gapless.model_series(r.input) COLLATE "C" AND i.number = r.number COLLATE "C" -- if format
+                WHERE gapless.model_written(r.number) IS NOT NULL -- if format
+            ) AS k -- if format
+            WHERE k.value IS NOT NULL OR NOT k.known -- if format
+            $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
+        ) USING target;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_rows IS
+'Private, a model for attach_gapless. The numbers that the table has, for the audit.';
+
+REVOKE ALL ON FUNCTION gapless.model_rows FROM PUBLIC;

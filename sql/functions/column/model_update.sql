@@ -1,0 +1,72 @@
+CREATE OR REPLACE FUNCTION gapless.model_update() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series  text;
+    value   bigint;
+    written text; -- if format
+BEGIN
+    IF gapless.model_written(OLD.number) IS NOT NULL THEN
+        series := gapless.model_series(OLD.input);
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+            value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
+            -- An upsert gives the number that the row would have had, had it been new.
+            IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
+                NEW.number := OLD.number; -- unless at_commit
+            ELSE -- unless at_commit
+                PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
+            END IF; -- unless at_commit
+        END IF;
+        IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
+            OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if format
+            OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if chronology
+        THEN
+            PERFORM gapless.column_refuse('moved', 0 /*target*/, 'number', series, OLD.number::text);
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
+        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    END IF; -- if partitioned
+    IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
+        IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
+            PERFORM gapless.column_settle_note('0' /*attachment*/); -- if condition
+        END IF; -- if condition
+        RETURN NEW; -- if condition
+    END IF; -- if condition
+    IF gapless.model_dated(NEW.input) IS NULL THEN -- if chronology
+        PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
+    END IF; -- if chronology
+    series := gapless.model_series(NEW.input);
+    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
+        PERFORM gapless.column_expect_at_commit(0 /*target*/, 'number', series); -- if at_commit
+        RETURN NEW; -- if at_commit
+    END IF; -- if at_commit
+    value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL); -- if at_commit
+    value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*attachment*/, 0, series); -- unless at_commit
+    written := gapless.model_text(value, NEW.input); -- if format
+    IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format
+        PERFORM gapless.model_check_text(0 /*target*/, value, written, NEW.input); -- if format
+    END IF; -- if format
+    NEW.number := written; -- if format
+    NEW.number := value; -- unless format
+    IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format
+        PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input)); -- if at_commit unless format
+    END IF; -- if at_commit unless format
+    PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NEW.number, gapless.model_dated(NEW.input)); -- if at_commit if format
+    PERFORM gapless.column_follow_move('take', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned if at_commit
+    PERFORM gapless.column_follow_move('issue', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned unless at_commit
+    RETURN NEW;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_update IS
+'Private, a model for attach_gapless: BEFORE UPDATE FOR EACH ROW. Keeps a number and what it is made of, and gives a draft that is issued its number.';
+
+REVOKE ALL ON FUNCTION gapless.model_update FROM PUBLIC;
