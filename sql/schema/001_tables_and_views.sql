@@ -158,19 +158,31 @@ COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a se
 
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
-CREATE UNLOGGED TABLE gapless.pending (
-    txid bigint NOT NULL,
-    name text   COLLATE "C" NOT NULL,
-    CONSTRAINT pending_pkey PRIMARY KEY (txid, name)
+CREATE UNLOGGED TABLE gapless.waiting (
+    txid       bigint   NOT NULL,
+    attachment bigint   NOT NULL,
+    names      text[]   COLLATE "C",
+    keys       text[]   NOT NULL,
+    taken      bigint[],
+    numbers    text[]
 );
 
-REVOKE ALL ON TABLE gapless.pending FROM PUBLIC;
+ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN taken SET STORAGE EXTERNAL, ALTER COLUMN numbers SET STORAGE EXTERNAL;
 
-COMMENT ON TABLE gapless.pending IS
-'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), where they are several, so that the first of its deferred triggers can lock them in the order of their names.';
-COMMENT ON COLUMN gapless.pending.txid IS 'The top-level transaction.';
-COMMENT ON COLUMN gapless.pending.name IS 'The sequence.';
-COMMENT ON CONSTRAINT pending_pkey ON gapless.pending IS 'A name once a transaction.';
+CREATE INDEX waiting_txid ON gapless.waiting (txid);
+
+REVOKE ALL ON TABLE gapless.waiting FROM PUBLIC;
+GRANT SELECT, INSERT ON TABLE gapless.waiting TO PUBLIC;
+
+COMMENT ON TABLE gapless.waiting IS
+'Rows that a transaction will number when it commits (attach_gapless with at_commit), a note for each statement; and what they are given at the commit, until they have it. PUBLIC may read and write notes: nobody ever sees another transaction''s, and a note decides when a row is numbered, never how.';
+COMMENT ON COLUMN gapless.waiting.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.waiting.attachment IS 'The column, as in gapless.journal.';
+COMMENT ON COLUMN gapless.waiting.names IS 'The sequences from which the rows will be numbered, so that they can be locked in the order of their names; NULL beside numbers.';
+COMMENT ON COLUMN gapless.waiting.keys IS 'For each column of the primary key an array, as text, with an element for each row.';
+COMMENT ON COLUMN gapless.waiting.taken IS 'The rows'' values, at the commit.';
+COMMENT ON COLUMN gapless.waiting.numbers IS 'What is to stand in the rows.';
+COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,

@@ -91,7 +91,7 @@ BEGIN
     IF check_from IS NOT NULL THEN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, check_from, checked.inputs, pins);
     END IF;
-    PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, options, unnumbered, checked.inputs);
+    PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;

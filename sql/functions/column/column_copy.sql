@@ -27,7 +27,7 @@ BEGIN
     RETURN (
         SELECT string_agg(s.piece || coalesce((
             SELECT CASE WHEN starts_with(f.found[1], ', ') AND instead[p.i] <> '' AND NOT starts_with(instead[p.i], ', ') THEN ', ' ELSE '' END
-                || replace(instead[p.i], e'\\1', coalesce(substring(f.found[1] FROM '(\w+)\.(?:input|number)'), ''))
+                || replace(instead[p.i], e'\\1', coalesce(substring(f.found[1] FROM '(\w+)\.(?:input|number|key)'), ''))
             FROM generate_subscripts(places, 1) AS p (i)
             WHERE f.found[1] ~ ('^(?:' || places[p.i] || ')$')
             LIMIT 1

@@ -27,7 +27,7 @@ BEGIN
     JOIN pg_catalog.pg_proc AS p
         ON p.oid = t.tgfoid AND p.prosecdef
     WHERE t.tgrelid = target
-        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,commit}'::text[]) AS w (purpose))
+        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,note,commit,confirm}'::text[]) AS w (purpose))
         AND octet_length(target_column) <= 42
     ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
     LIMIT 1;

@@ -8,6 +8,7 @@ DECLARE
     series  text;
     value   bigint;
     written text; -- if format
+    expected text; -- if at_commit
 BEGIN
     IF gapless.model_written(OLD.number) IS NOT NULL THEN
         series := gapless.model_series(OLD.input);
@@ -29,6 +30,10 @@ BEGIN
         RETURN NEW;
     END IF;
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit unless partitioned
+        IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit unless partitioned
+            RETURN NEW; -- if at_commit unless partitioned
+        END IF; -- if at_commit unless partitioned
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
@@ -45,7 +50,16 @@ BEGIN
     END IF; -- if chronology
     series := gapless.model_series(NEW.input);
     IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
-        PERFORM gapless.column_expect_at_commit(0 /*target*/, 'number', series); -- if at_commit
+        PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL) WHERE series IS NULL; -- if at_commit
+        expected := current_setting('gapless.commit_expected', true); -- if at_commit
+        IF expected <> '' THEN -- if at_commit unless partitioned
+            INSERT INTO gapless.waiting (txid, attachment, names, keys) -- if at_commit
+            VALUES (txid_current(), 0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), ''), series], NULL), ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
+            expected := set_config('gapless.commit_done_0' /*done*/, '', true); -- if at_commit
+            expected := set_config('gapless.commit_expected', '0=', true); -- if at_commit
+        ELSE -- if at_commit unless partitioned
+            expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || series, true); -- if at_commit unless partitioned
+        END IF; -- if at_commit unless partitioned
         RETURN NEW; -- if at_commit
     END IF; -- if at_commit
     value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL); -- if at_commit
