@@ -210,19 +210,33 @@ COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a se
 
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
-CREATE UNLOGGED TABLE gapless.pending (
-    txid bigint NOT NULL,
-    name text   COLLATE "C" NOT NULL,
-    CONSTRAINT pending_pkey PRIMARY KEY (txid, name)
+CREATE UNLOGGED TABLE gapless.waiting (
+    txid       bigint   NOT NULL DEFAULT txid_current(),
+    attachment bigint   NOT NULL,
+    names      text[]   COLLATE "C",
+    keys       text[]   NOT NULL,
+    taken      bigint[],
+    numbers    text[],
+    seen       boolean  NOT NULL DEFAULT false
 );
 
-REVOKE ALL ON TABLE gapless.pending FROM PUBLIC;
+ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN taken SET STORAGE EXTERNAL, ALTER COLUMN numbers SET STORAGE EXTERNAL;
 
-COMMENT ON TABLE gapless.pending IS
-'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), where they are several, so that the first of its deferred triggers can lock them in the order of their names.';
-COMMENT ON COLUMN gapless.pending.txid IS 'The top-level transaction.';
-COMMENT ON COLUMN gapless.pending.name IS 'The sequence.';
-COMMENT ON CONSTRAINT pending_pkey ON gapless.pending IS 'A name once a transaction.';
+CREATE INDEX waiting_txid ON gapless.waiting (txid);
+
+REVOKE ALL ON TABLE gapless.waiting FROM PUBLIC;
+GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;
+
+COMMENT ON TABLE gapless.waiting IS
+'Rows that a transaction will number when it commits (attach_gapless with at_commit), a note for each statement; and what they are given at the commit, until they have it. PUBLIC may read and write notes: nobody ever sees another transaction''s, and a note decides when a row is numbered, never how.';
+COMMENT ON COLUMN gapless.waiting.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.waiting.attachment IS 'The column, as in gapless.journal.';
+COMMENT ON COLUMN gapless.waiting.names IS 'The sequences from which the rows will be numbered, so that they can be locked in the order of their names; NULL beside numbers.';
+COMMENT ON COLUMN gapless.waiting.keys IS 'For each column of the primary key an array, as text, with an element for each row.';
+COMMENT ON COLUMN gapless.waiting.taken IS 'The rows'' values, at the commit.';
+COMMENT ON COLUMN gapless.waiting.numbers IS 'What is to stand in the rows.';
+COMMENT ON COLUMN gapless.waiting.seen IS 'Whether the commit has met the note before.';
+COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
@@ -1816,74 +1830,194 @@ COMMENT ON FUNCTION gapless.column_refuse_text IS
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_text FROM PUBLIC;
 
--- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks.
--- Locks nothing.
-CREATE OR REPLACE FUNCTION gapless.column_expect_at_commit(
+CREATE OR REPLACE FUNCTION gapless.refuse_waiting() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+BEGIN
+    IF NEW.numbers IS NOT NULL OR NOT EXISTS (SELECT FROM gapless.waiting AS w WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid) THEN
+        RETURN NULL;
+    END IF;
+    IF NEW.seen THEN
+        RAISE EXCEPTION 'rows that wait for numbers of sequence "%" cannot be numbered any more', NEW.names[1]
+            USING ERRCODE = 'restrict_violation', SCHEMA = 'gapless', TABLE = 'waiting', CONSTRAINT = 'gapless_waiting',
+                HINT = 'The transaction has dropped or disabled their triggers, or detached their partition. Do that in a transaction of its own.';
+    END IF;
+    DELETE FROM gapless.waiting AS w WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid;
+    IF pg_trigger_depth() > 1 THEN -- at once, within the statement that notes it
+        PERFORM set_config('gapless.commit_at_once', 'on', true);
+    ELSE -- before the row's own triggers: it looks again after all that wait now
+        INSERT INTO gapless.waiting (attachment, names, keys, seen) VALUES (NEW.attachment, NEW.names, NEW.keys, true);
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.refuse_waiting IS
+'Private, a deferred constraint trigger of gapless.waiting. Raises 23001 for rows that the triggers of attach_gapless have noted and not numbered.';
+
+REVOKE ALL ON FUNCTION gapless.refuse_waiting FROM PUBLIC;
+
+DROP TRIGGER IF EXISTS waiting_numbered ON gapless.waiting;
+CREATE CONSTRAINT TRIGGER waiting_numbered AFTER INSERT ON gapless.waiting DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION gapless.refuse_waiting();
+
+COMMENT ON TRIGGER waiting_numbered ON gapless.waiting IS
+'At the commit, what is noted has its number.';
+COMMENT ON CONSTRAINT waiting_numbered ON gapless.waiting IS
+'At the commit, what is noted has its number.';
+
+-- In that order, transactions which number several cannot deadlock.
+CREATE OR REPLACE FUNCTION gapless.column_lock_waiting() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+DECLARE
+    name text;
+BEGIN
+    IF current_setting('gapless.commit_locked', true) = 'on' THEN
+        RETURN;
+    END IF;
+    FOR name IN
+        SELECT DISTINCT n.name COLLATE "C" FROM gapless.waiting AS w CROSS JOIN LATERAL unnest(w.names) AS n (name) WHERE w.txid = txid_current() ORDER BY 1
+    LOOP -- trap: all are locked in one order
+        PERFORM gapless.check_name(name), gapless.lock_or_make_sequence(name, false);
+    END LOOP;
+    PERFORM set_config('gapless.commit_locked', 'on', true);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_lock_waiting IS
+'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
+
+REVOKE ALL ON FUNCTION gapless.column_lock_waiting FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_has_triggers(
+    target regclass
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM pg_catalog.pg_trigger AS t
+        WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(target) AS p))
+            AND t.tgtype::integer & 19 = 19 -- BEFORE UPDATE FOR EACH ROW
+            AND t.tgname NOT LIKE '~gapless\_%'
+            AND t.tgenabled <> 'D'
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_has_triggers IS
+'Private, for the triggers of attach_gapless. Whether a trigger of the table''s own can change a row that is being numbered.';
+
+REVOKE ALL ON FUNCTION gapless.column_has_triggers FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_take(
     target        regclass,
     target_column name,
-    name          text
+    initial       bigint,
+    series        text[] -- of each row
+) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    names CONSTANT text[] := ARRAY(SELECT DISTINCT u.name COLLATE "C" FROM unnest(series) AS u (name) ORDER BY 1);
+    taken bigint[];
+    first bigint;
+BEGIN
+    SELECT min(gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL)) INTO first FROM unnest(names) AS n (name);
+    IF cardinality(names) = 1 AND first <= 9223372036854775807 - cardinality(series) THEN
+        RETURN ARRAY(SELECT first + i FROM generate_series(0, cardinality(series) - 1) AS i);
+    END IF;
+    taken := gapless.column_values(target, target_column, initial, series);
+    IF array_position(taken, NULL) IS NOT NULL THEN
+        PERFORM gapless.column_refuse('exhausted', target, target_column, series[array_position(taken, NULL)], NULL);
+    END IF;
+    RETURN taken;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_take IS
+'Private, for the triggers of attach_gapless. Locks the sequences of rows, in the order of their names, making those that there are none of, and returns the numbers that the rows get. Raises what column_first_number raises.';
+
+REVOKE ALL ON FUNCTION gapless.column_take FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_assign(
+    attachment bigint,
+    keys       text[],
+    taken      bigint[],
+    numbers    anyarray -- as they will stand in the rows
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    noted text := current_setting('gapless.commit_expected', true); -- '=' and the newest name, so that '' is none
 BEGIN
-    IF column_expect_at_commit.name IS NULL THEN
-        PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
-    END IF;
-    PERFORM gapless.check_name(column_expect_at_commit.name);
-    IF noted <> '' THEN
-        PERFORM gapless.check_name(substr(noted, 2));
-        INSERT INTO gapless.pending (txid, name)
-        VALUES (txid_current(), substr(noted, 2)), (txid_current(), column_expect_at_commit.name)
-        ON CONFLICT DO NOTHING;
-        PERFORM set_config('gapless.commit_several', 'on', true);
-    END IF;
-    PERFORM set_config('gapless.commit_expected', '=' || column_expect_at_commit.name, true);
+    INSERT INTO gapless.waiting (attachment, keys, taken, numbers)
+    VALUES (column_assign.attachment, column_assign.keys, column_assign.taken, column_assign.numbers::text[]);
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_expect_at_commit IS
-'Private, for the triggers of attach_gapless. Notes that the transaction will number a row from the sequence when it commits.';
+COMMENT ON FUNCTION gapless.column_assign IS
+'Private, for the triggers of attach_gapless. Notes which rows get which numbers at commit, where nobody else can change it, until they have them.';
 
-REVOKE ALL ON FUNCTION gapless.column_expect_at_commit FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_assign FROM PUBLIC;
 
--- In that order, transactions which number several cannot deadlock.
-CREATE OR REPLACE FUNCTION gapless.column_lock_expected() RETURNS void
+CREATE OR REPLACE FUNCTION gapless.column_end_wait(
+    attachment bigint
+) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $function$
-DECLARE
-    names text[];
-    name  text;
 BEGIN
-    -- Now and then, what transactions left behind whose rows did not arrive: to look for it costs more than it weighs.
-    IF random() < 0.001 THEN
-        DELETE FROM gapless.pending AS p
-        USING (
-            SELECT s.txid, s.name
-            FROM gapless.pending AS s
-            WHERE s.txid < txid_snapshot_xmin(txid_current_snapshot())
-            FOR UPDATE SKIP LOCKED
-        ) AS stale
-        WHERE p.txid = stale.txid AND p.name = stale.name;
-    END IF;
-    WITH noted AS (
-        DELETE FROM gapless.pending AS p WHERE p.txid = txid_current() RETURNING p.name
-    )
-    SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
-    FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP -- trap: all are locked in one order
-        PERFORM gapless.lock_or_make_sequence(name, false);
-    END LOOP;
-    PERFORM set_config('gapless.commit_expected', '', true), set_config('gapless.commit_several', '', true);
+    DELETE FROM gapless.waiting AS w
+    WHERE w.txid = txid_current()
+        AND w.attachment = column_end_wait.attachment
+        AND (w.cmin::text::bigint > ( -- what was noted after those that were assigned waits on
+            SELECT max(a.cmin::text::bigint)
+            FROM gapless.waiting AS a
+            WHERE a.txid = w.txid AND a.attachment = w.attachment AND a.numbers IS NOT NULL
+        )) IS NOT TRUE;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_lock_expected IS
-'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
+COMMENT ON FUNCTION gapless.column_end_wait IS
+'Private, for the triggers of attach_gapless. Ends the notes of a column''s rows, which have their numbers.';
 
-REVOKE ALL ON FUNCTION gapless.column_lock_expected FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_end_wait FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_commits(
+    attachment bigint,
+    name       text,
+    value      bigint
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_commits.attachment AND w.numbers IS NOT NULL)
+        AND (
+            SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND j.attachment = column_commits.attachment
+            FROM gapless.journal AS j
+            WHERE j.name = column_commits.name COLLATE "C"
+            ORDER BY j.ordinal DESC
+            LIMIT 1
+        );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_commits IS
+'Private, for the triggers of attach_gapless. Whether the transaction is writing the numbers that it was assigned at commit, and this is one of them.';
+
+REVOKE ALL ON FUNCTION gapless.column_commits FROM PUBLIC;
 
 -- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. Locks nothing. The steps:
 --     leave      a row is deleted, perhaps to arrive elsewhere
@@ -2395,6 +2529,7 @@ DECLARE
     series  text;
     value   bigint;
     written text; -- if format
+    expected text; -- if at_commit
 BEGIN
     IF gapless.model_written(OLD.number) IS NOT NULL THEN
         series := gapless.model_series(OLD.input);
@@ -2416,6 +2551,11 @@ BEGIN
         RETURN NEW;
     END IF;
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
+        IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
+            PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
+            RETURN NEW; -- if at_commit
+        END IF; -- if at_commit
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
@@ -2432,7 +2572,16 @@ BEGIN
     END IF; -- if chronology
     series := gapless.model_series(NEW.input);
     IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
-        PERFORM gapless.column_expect_at_commit(0 /*target*/, 'number', series); -- if at_commit
+        PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL) WHERE series IS NULL; -- if at_commit
+        expected := current_setting('gapless.commit_expected', true); -- if at_commit
+        IF expected <> '' THEN -- if at_commit unless partitioned
+            INSERT INTO gapless.waiting (attachment, names, keys) -- if at_commit
+            VALUES (0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), ''), series], NULL), ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
+            expected := set_config('gapless.commit_done_0' /*done*/, '', true); -- if at_commit
+            expected := set_config('gapless.commit_expected', '0=', true); -- if at_commit
+        ELSE -- if at_commit unless partitioned
+            expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || series, true); -- if at_commit unless partitioned
+        END IF; -- if at_commit unless partitioned
         RETURN NEW; -- if at_commit
     END IF; -- if at_commit
     value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL); -- if at_commit
@@ -2642,58 +2791,383 @@ BEGIN
         END IF; -- if partitioned
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
-    IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
-        RETURN NEW; -- if condition
-    END IF; -- if condition
-    IF gapless.model_dated(NEW.input) IS NULL THEN -- if chronology
-        PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
-    END IF; -- if chronology
-    IF (current_setting('gapless.commit_expected', true) = '=' || gapless.model_series(NEW.input)) IS NOT TRUE THEN
-        PERFORM gapless.column_expect_at_commit(0 /*target*/, 'number', gapless.model_series(NEW.input));
-    END IF;
     RETURN NEW;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_wait IS
-'Private, a model for attach_gapless with at_commit: BEFORE INSERT FOR EACH ROW. Notes the sequence from which model_commit will number the row.';
+'Private, a model for attach_gapless with at_commit: BEFORE INSERT FOR EACH ROW. Refuses a number that is written by hand.';
 
 REVOKE ALL ON FUNCTION gapless.model_wait FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION gapless.model_commit() RETURNS trigger
+CREATE OR REPLACE FUNCTION gapless.model_single(
+    target regclass,
+    own    text[] -- the key of a row
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    END IF;
+    RETURN coalesce((
+        SELECT r.ctid::text
+        FROM gapless.model AS r
+        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+    ), '');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_single IS
+'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing.';
+
+REVOKE ALL ON FUNCTION gapless.model_single FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_rest(
+    target regclass
+) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    key record;
+    rest record;
 BEGIN
-    IF to_regclass('gapless.model') IS DISTINCT FROM 0 /*target*/ THEN
-        PERFORM gapless.column_refuse('renamed', 0 /*target*/, 'number', NULL, NULL);
+    SELECT
+        jsonb_build_array(
+            array_agg(r."~place")::text, array_agg(given."~value")::text, array_agg(given."~number")::text
+            , array_agg(r."~part")::text -- if partitioned
+        )::text AS given,
+        count(r."~place") AS rows,
+        bool_or(r."~place" IS NULL OR gapless.model_written(r.number) IS NOT NULL) AS torn
+    INTO rest
+    FROM gapless.waiting AS n
+    CROSS JOIN LATERAL unnest(n.keys, n.taken, n.numbers::pg_catalog.text /*number*/[]) AS given (key, "~value", "~number")
+    LEFT JOIN LATERAL (
+        SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part" FROM gapless.model AS r WHERE r.key = given.key OFFSET 0
+    ) AS r ON true
+    WHERE n.txid = txid_current() AND n.attachment = 0 /*attachment*/ AND n.numbers IS NOT NULL AND r.number IS DISTINCT FROM given."~number";
+    IF rest.torn THEN
+        PERFORM gapless.column_refuse('torn', target, 'number', NULL, NULL);
     END IF;
-    IF current_setting('gapless.commit_several', true) = 'on' THEN
-        PERFORM gapless.column_lock_expected();
+    RETURN CASE WHEN rest.rows > 0 THEN rest.given ELSE '' END;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_rest IS
+'Private, a model for attach_gapless with at_commit. What model_assign said, of the rows that have no number yet. Raises 40001 where one is gone, or has another number than it was assigned.';
+
+REVOKE ALL ON FUNCTION gapless.model_rest FROM PUBLIC;
+
+-- Whoever calls it decides when, and never which number. The rows are looked up from their notes, whatever the planner
+-- thinks of the table.
+CREATE OR REPLACE FUNCTION gapless.model_assign(
+    target regclass,
+    own    text[] -- keys of rows besides those that are noted
+) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    noted  record;
+    rest   text;
+    places tid[];
+    parts  oid[]; -- if partitioned
+    keys   text[];
+    series text[];
+    dates  timestamp[];
+    taken  bigint[];
+    texts  text[]; -- if format
+BEGIN
+    IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     END IF;
-    key := NEW;
-    PERFORM set_config('gapless.commit_column', '0' /*attachment*/, true);
-    UPDATE gapless.model AS r
-    SET number = r.number
-    WHERE r.key = key.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input);
-    IF NOT FOUND THEN -- deleted meanwhile, or numbered already
-        PERFORM FROM gapless.model AS r WHERE r.key = key.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input);
-        IF FOUND THEN
-            PERFORM gapless.column_refuse('unnumbered', 0 /*target*/, 'number', NULL, NULL);
+    SELECT
+        bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 0 /*attachment*/) AS assigned,
+        max(cardinality(w.names)) > 1 OR min(w.names[1]) <> max(w.names[1]) AS several
+    INTO noted
+    FROM gapless.waiting AS w
+    WHERE w.txid = txid_current();
+    IF noted.assigned THEN
+        rest := gapless.model_rest(target);
+        IF rest <> '' THEN
+            RETURN rest;
         END IF;
+        PERFORM gapless.column_end_wait(0 /*attachment*/);
+    ELSIF noted.several THEN
+        PERFORM gapless.column_lock_waiting();
+    END IF;
+    SELECT array_agg(r."~place"), array_agg(r."~series"), array_agg(r."~dated"), ARRAY[array_agg(r.key)::text]
+        , array_agg(r."~part") -- if partitioned
+    INTO places, series, dates, keys
+        , parts -- if partitioned
+    FROM (
+        SELECT u.*
+        FROM (
+            SELECT DISTINCT ON (r."~place", r."~part")
+                r."~place", r."~part", n."~n", given."~i", given.key, gapless.model_series(r.input) AS "~series", gapless.model_dated(r.input) AS "~dated"
+            FROM (
+                SELECT w.keys, w.cmin::text::bigint AS "~n" FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = 0 /*attachment*/
+                UNION ALL
+                SELECT own, -1
+            ) AS n
+            CROSS JOIN LATERAL unnest(n.keys) WITH ORDINALITY AS given (key, "~i")
+            CROSS JOIN LATERAL (SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part" FROM gapless.model AS r WHERE r.key = given.key OFFSET 0) AS r
+            WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+            ORDER BY r."~place", r."~part", n."~n" DESC
+        ) AS u
+        ORDER BY u."~dated", u."~n", u."~i"
+    ) AS r;
+    IF places IS NULL THEN
+        RETURN '';
+    ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
+        taken := gapless.column_take(target, 'number', 1 /*initial*/, series);
+        SELECT array_agg(gapless.model_text(u.value, r.input) ORDER BY u.i) -- if format
+        INTO texts -- if format
+        FROM unnest(places, taken) WITH ORDINALITY AS u (place, value, i) -- if format
+        JOIN gapless.model AS r ON r.ctid = u.place -- if format
+            AND r.tableoid = parts[u.i] -- if format if partitioned
+        ; -- if format
+        PERFORM gapless.model_check_text(target, u.value, u.number, r.input) -- if format
+        FROM unnest(places, taken, texts) WITH ORDINALITY AS u (place, value, number, i) -- if format
+        JOIN gapless.model AS r ON r.ctid = u.place -- if format
+            AND r.tableoid = parts[u.i] -- if format if partitioned
+        WHERE u.number IS NULL OR length(u.number) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= u.value; -- if format
+        PERFORM gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken
+            , texts -- if format
+            , NULL -- unless format
+            , dates -- if chronology
+            , NULL -- unless chronology
+        );
+        PERFORM gapless.column_assign(0 /*attachment*/, keys, taken
+            , texts -- if format
+            , taken -- unless format
+        );
+    END IF;
+    RETURN jsonb_build_array(places::text, taken::text
+        , texts::text -- if format
+        , taken::text -- unless format
+        , parts::text -- if partitioned
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_assign IS
+'Private, a model for attach_gapless with at_commit. Where the rows stand that wait, for model_number; empty if there are none. Of several, it enters the numbers into the journal first, in the order of their dates or of their statements, and says which row gets which; unless a trigger of the table could change what a number is made of.';
+
+REVOKE ALL ON FUNCTION gapless.model_assign FROM PUBLIC;
+
+-- With the caller's rights, so that the table's own code sees its role and search_path. The rows are found by their
+-- places, which only this transaction can have changed; that they have no number is hidden from the planner, since an
+-- index of all numbers is no way to them.
+CREATE OR REPLACE FUNCTION gapless.model_number(
+    assigned text -- by model_assign or model_single
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned END;
+    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    noted pg_catalog.text;
+    known pg_catalog.text := ''; -- where model_update needs no proof
+BEGIN
+    IF given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') THEN -- unless partitioned
+        known := '0' /*attachment*/; -- unless partitioned
+    END IF; -- unless partitioned
+    noted := pg_catalog.set_config('gapless.commit_column', '0' /*attachment*/, true);
+    noted := pg_catalog.set_config('gapless.commit_known', known, true);
+    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    IF given IS NULL THEN -- unless partitioned
+        UPDATE gapless.model AS r -- unless partitioned
+        SET number = r.number -- unless partitioned
+        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END; -- unless partitioned
+    ELSE -- unless partitioned
+    UPDATE gapless.model AS r
+    SET number = CASE
+        WHEN known OPERATOR(pg_catalog.<>) '' OR pg_catalog.set_config('gapless.commit_value', coalesce(given.value::pg_catalog.text, ''), true) IS NOT NULL
+            THEN coalesce(given.number, r.number)
+    END
+    FROM ROWS FROM (
+        pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 0)::pg_catalog.tid[]),
+        pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 1)::pg_catalog.int8[]),
+        pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 2)::pg_catalog.text /*number*/[])
+        , pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 3)::pg_catalog.oid[]) -- if partitioned
+    ) AS given (place, value, number
+        , part -- if partitioned
+    )
+    WHERE r.ctid OPERATOR(pg_catalog.=) given.place
+        AND r.tableoid OPERATOR(pg_catalog.=) given.part -- if partitioned
+        AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END;
+    END IF; -- unless partitioned
+    noted := pg_catalog.set_config('gapless.commit_column', '', true);
+    noted := pg_catalog.set_config('gapless.commit_known', '', true);
+    noted := pg_catalog.set_config('gapless.commit_value', '', true);
+    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_number IS
+'Private, a model for attach_gapless with at_commit. Updates the rows that model_assign has found, with the numbers that it has assigned, or with those that model_update gives them one by one.';
+
+REVOKE ALL ON FUNCTION gapless.model_number FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_finish(
+    target regclass,
+    own    text[] -- keys of rows besides those that are noted
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    assigned text;
+BEGIN
+    FOR attempt IN 1..3 LOOP
+        assigned := gapless.model_assign(target, own);
+        EXIT WHEN assigned = '';
+        IF attempt = 3 THEN
+            PERFORM gapless.column_refuse('unnumbered', target, 'number', NULL, NULL);
+        END IF;
+        PERFORM gapless.model_number(assigned);
+    END LOOP;
+    PERFORM gapless.column_end_wait(0 /*attachment*/);
+    assigned := set_config('gapless.commit_done_0' /*done*/, 'on', true);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_finish IS
+'Private, a model for attach_gapless with at_commit. Numbers, with the rights of the table''s owner, what still waits, and ends the wait. Raises 23001 where a row cannot be updated, 40001 where one has another number than it was assigned, 55000 where the table was renamed.';
+
+REVOKE ALL ON FUNCTION gapless.model_finish FROM PUBLIC;
+
+-- The rows of a partitioned table one by one: PostgreSQL fires no statement trigger of it for what is written to a
+-- partition. Where constraints are immediate, the rows have been numbered already, and perhaps not all.
+CREATE OR REPLACE FUNCTION gapless.model_note() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    expected text := current_setting('gapless.commit_expected', true);
+    noted    record;
+BEGIN
+    SELECT
+        count(*) AS rows,
+        min(r."~series") AS first,
+        max(r."~series") AS last,
+        bool_or(r."~series" IS NULL) AS unnamed,
+        min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
+        min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
+        ARRAY[array_agg(r.key)::text] AS keys,
+        '' AS done
+    INTO noted
+    FROM (
+        SELECT r.key, gapless.model_series(r.input) COLLATE "C" AS "~series", gapless.model_dated(r.input) AS "~dated"
+        FROM inserted AS r
+        WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+    ) AS r;
+    IF noted.rows = 0 THEN
+        RETURN NULL;
+    ELSIF noted.unnamed THEN
+        PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL);
+    ELSIF noted.misnamed IS NOT NULL THEN
+        PERFORM gapless.check_name(noted.misnamed);
+    ELSIF noted.undated IS NOT NULL THEN -- if chronology
+        PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', noted.undated, NULL); -- if chronology
+    END IF;
+    IF noted.rows = 1 AND (expected <> '') IS NOT TRUE THEN -- unless partitioned
+        expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || noted.first, true); -- unless partitioned
+        RETURN NULL; -- unless partitioned
+    END IF; -- unless partitioned
+    noted.done := set_config('gapless.commit_done_0' /*done*/, '', true);
+    noted.done := set_config('gapless.commit_at_once', '', true);
+    INSERT INTO gapless.waiting (attachment, names, keys)
+    SELECT 0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), '')], NULL) || CASE
+        WHEN noted.first = noted.last THEN ARRAY[noted.first]
+        ELSE ARRAY(SELECT DISTINCT gapless.model_series(r.input) COLLATE "C" FROM inserted AS r WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input))
+    END, noted.keys;
+    noted.done := set_config('gapless.commit_expected', '0=', true);
+    IF current_setting('gapless.commit_at_once') = 'on' THEN
+        PERFORM gapless.model_finish(0 /*target*/, noted.keys);
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_note IS
+'Private, a model for attach_gapless with at_commit: AFTER INSERT FOR EACH STATEMENT; in a partitioned table FOR EACH ROW. Notes the rows that wait for their numbers, but for a transaction''s first row, which nothing has to be known of but its sequence.';
+
+REVOKE ALL ON FUNCTION gapless.model_note FROM PUBLIC;
+
+-- The first of two deferred triggers, with the session's role and search_path. It leaves what they do not reach to the
+-- other one. It sets nothing and qualifies every operator, since it fires for each row.
+CREATE OR REPLACE FUNCTION gapless.model_commit() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    assigned pg_catalog.text;
+BEGIN
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on'
+        OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+    THEN
+        RETURN NULL;
+    END IF;
+    IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') THEN -- unless partitioned
+        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]); -- unless partitioned
+    ELSE -- unless partitioned
+        assigned := gapless.model_assign(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    END IF; -- unless partitioned
+    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(TG_RELID) THEN
+        BEGIN
+            PERFORM gapless.model_number(assigned);
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL; -- a policy
+        END;
+    ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.model_number(assigned);
     END IF;
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_commit IS
-'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers a row that waits.';
+'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers all rows of the transaction that wait, as an UPDATE of the session''s, where its role may.';
 
 REVOKE ALL ON FUNCTION gapless.model_commit FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_confirm() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid THEN
+        RETURN NULL;
+    ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned
+        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]) OPERATOR(pg_catalog.=) '' -- unless partitioned
+    THEN -- unless partitioned
+        RETURN NULL; -- unless partitioned
+    END IF;
+    PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_confirm IS
+'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers, with the rights of the table''s owner, the rows that model_commit has left.';
+
+REVOKE ALL ON FUNCTION gapless.model_confirm FROM PUBLIC;
 
 -- The text of a number is looked up among those that the journal has; what it does not have, the text may tell.
 CREATE OR REPLACE FUNCTION gapless.model_rows() RETURNS SETOF record
@@ -2851,7 +3325,7 @@ BEGIN
     RETURN (
         SELECT string_agg(s.piece || coalesce((
             SELECT CASE WHEN starts_with(f.found[1], ', ') AND instead[p.i] <> '' AND NOT starts_with(instead[p.i], ', ') THEN ', ' ELSE '' END
-                || replace(instead[p.i], e'\\1', coalesce(substring(f.found[1] FROM '(\w+)\.(?:input|number)'), ''))
+                || replace(instead[p.i], e'\\1', coalesce(substring(f.found[1] FROM '(\w+)\.(?:input|number|key)'), ''))
             FROM generate_subscripts(places, 1) AS p (i)
             WHERE f.found[1] ~ ('^(?:' || places[p.i] || ')$')
             LIMIT 1
@@ -3546,7 +4020,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text}'::text[];
+    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text,single,assign,rest,number,finish}'::text[];
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
@@ -3555,7 +4029,12 @@ DECLARE
     declared    text; -- as types
     positional  text; -- as parameters
     sample      text; -- with something in the place of NULL
-    keys        text;
+    keys        text; -- the primary key, joined to another record's
+    own_keys    text; -- to a note's only row
+    key_names   text;
+    key_arrays  text; -- read from a note
+    own_key     text; -- written into one
+    row_keys    text;
     body        text;
 BEGIN
     SELECT coalesce(string_agg(format('%s.%I', e'\\1', a.attname), ', ' ORDER BY a.attnum), ''),
@@ -3571,11 +4050,18 @@ BEGIN
     FROM pg_catalog.pg_attribute AS a
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
-    SELECT string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) key.%1$I', a.attname, n.nspname, o.oprname), ' AND ')
-    INTO keys
+    SELECT
+        string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) given.%1$I', a.attname, n.nspname, o.oprname), ' AND '),
+        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format_type(a.atttypid, a.atttypmod)), ' AND '),
+        string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
+        string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
+        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
+        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i)
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys
     FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) AS k (attnum, class)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
     JOIN pg_catalog.pg_amop AS m
         ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
@@ -3594,9 +4080,16 @@ BEGIN
                 (5, 'model_update', '_update', '', 'trigger', true),
                 (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
                 (7, 'model_issue', '_issue', '', 'trigger', true),
-                (8, 'model_commit', '_commit', '', 'trigger', late),
-                (9, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
-                (10, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL)
+                (7, 'model_single', '_single', 'target regclass, own text[]', 'text STABLE', late AND NOT partitioned),
+                (8, 'model_rest', '_rest', 'target regclass', 'text', late),
+                (9, 'model_assign', '_assign', 'target regclass, own text[]', 'text', late),
+                (10, 'model_number', '_number', 'assigned text', 'void', late),
+                (11, 'model_finish', '_finish', 'target regclass, own text[]', 'void', late),
+                (12, 'model_note', '_note', '', 'trigger', late),
+                (13, 'model_commit', '_commit', '', 'trigger', late),
+                (14, 'model_confirm', '_confirm', '', 'trigger', late),
+                (15, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
+                (16, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
         ORDER BY m.i
@@ -3612,10 +4105,10 @@ BEGIN
                 $$'gapless\.model'$$, 'gapless\.model\M',
                 '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
                 'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
-                'r\.key = key\.key', ', r\.sample',
-                '0 /\*target\*/',
+                'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample',
+                '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -3624,19 +4117,24 @@ BEGIN
                 quote_literal(target::text), CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target,
                 given, positional,
                 format('SET %I', target_column), format('%s.%I', e'\\1', target_column), quote_literal(target_column),
-                keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
+                CASE WHEN partitioned THEN 'FROM (SELECT NEW.*) AS r' ELSE 'FROM inserted AS r' END, own_keys, keys, 'given (' || key_names || ',', 'given.' || replace(key_names, ', ', ', given.') || ',', 'r.' || replace(key_names, ', ', ', r.') || ',', 'unnest(' || key_arrays, own_key, row_keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
+                '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END,
                 initial::text, attachment::text, quote_literal(attachment),
-                quote_literal('gapless.column_note_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),
+                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.commit_done_' || attachment),
+                coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
                 coalesce(quote_literal(unnumbered), 'NULL'),
                 '$q' || attachment || '$'
             ]
         );
-        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql SECURITY DEFINER %s AS %L',
-            schema, stem || model.suffix, model.parameters, model.result,
-            pins || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_commit', '_rows', '_trial') THEN ' SET row_security = off' ELSE '' END
-                || CASE WHEN model.suffix IN ('_keep', '_commit', '_rows', '_trial') THEN '' ELSE ' SET enable_seqscan = off' END, -- for column_first_number and column_enter_row
+        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
+            WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
+            WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
+            ELSE 'SECURITY DEFINER ' || pins
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_single', '_assign', '_rest', '_finish', '_note', '_rows', '_trial') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
+            END,
             body);
     END LOOP;
 END;
@@ -3686,7 +4184,9 @@ BEGIN
             WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
             ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
         END);
-        IF made.proname = stem || '_rows' THEN
+        IF made.proname IN (stem || '_number', stem || '_assign') THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made.signature); -- with the caller's rights; and what anybody may make happen sooner
+        ELSIF made.proname = stem || '_rows' THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's
         END IF;
     END LOOP;
@@ -3841,6 +4341,7 @@ CREATE OR REPLACE FUNCTION gapless.column_make_triggers(
     target_column name,
     schema        name,
     stem          text,
+    attachment    bigint,
     options       text[],     -- as for column_compile
     unnumbered    text,
     inputs        smallint[]  -- the columns that the expressions read
@@ -3851,6 +4352,7 @@ AS $function$
 DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
+    deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
     read        text;
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
@@ -3867,25 +4369,37 @@ BEGIN
             SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), ''), '') || format('NEW.%I', target_column)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = target AND a.attnum = ANY (inputs)
-        )) AS event
+        ), attachment) AS event
         FROM (
             VALUES
-                ('insert', '', true, 'BEFORE INSERT ON %s FOR EACH ROW'),
-                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL OR pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                ('insert', '', partitioned OR NOT late, 'BEFORE INSERT ON %s FOR EACH ROW'),
+                ('insert', '', late AND NOT partitioned, 'BEFORE INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
+                ('update', '_update', NOT late OR partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL OR pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                -- Who can make triggers needs no leave of another one; _confirm looks at what was written.
+                ('update', '_update', late AND NOT partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (CASE
+                    WHEN %s IS NULL THEN (
+                        pg_catalog.current_setting(''gapless.commit_known'', true) OPERATOR(pg_catalog.=) ''%7$s''
+                        AND pg_catalog.has_table_privilege(OLD.tableoid, ''TRIGGER'')
+                    ) IS NOT TRUE
+                    ELSE pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s))
+                END)'),
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
                 ('issue', '_issue', partitioned OR NOT late, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
                 ('issue', '_issue', late AND NOT partitioned,
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
-                ('commit', '_commit', late, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)'), -- trap: a row is found again when its key has changed
+                ('note', '_note', late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
+                ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),
+                ('commit', '_commit', late, deferred),
+                ('confirm', '_confirm', late, deferred),
                 ('leave', '_keep', partitioned, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('delete', '_keep', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('truncate', '_keep', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
         ) AS v (purpose, suffix, wanted, event)
         WHERE v.wanted
     LOOP
-        EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE made.purpose WHEN 'commit' THEN 'CONSTRAINT ' ELSE '' END,
+        EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE WHEN made.purpose IN ('commit', 'confirm') THEN 'CONSTRAINT ' ELSE '' END,
             ('~gapless_' || made.purpose || '_' || target_column)::name, made.event, schema, stem || made.suffix, made.purpose);
     END LOOP;
     -- What the transaction noted of the sequences before.
@@ -3912,14 +4426,14 @@ BEGIN
     RETURN QUERY
     SELECT p.oid
     FROM (
-        SELECT c.oid, c.pronamespace, c.proowner, regexp_replace(c.proname, '_(?:keep|update|arrive|issue|commit)$', '') AS proname
+        SELECT c.oid, c.pronamespace, c.proowner, regexp_replace(c.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS proname
         FROM pg_catalog.pg_proc AS c
         WHERE c.oid = function
     ) AS f
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
         AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
-            FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,commit,rows}'::text[]) AS w (word)
+            FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,note,single,assign,rest,number,finish,commit,confirm,rows}'::text[]) AS w (word)
         )));
 END;
 $function$;
@@ -4057,7 +4571,7 @@ BEGIN
     IF check_from IS NOT NULL THEN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, check_from, checked.inputs, pins);
     END IF;
-    PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, options, unnumbered, checked.inputs);
+    PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;
@@ -4096,7 +4610,7 @@ BEGIN
     JOIN pg_catalog.pg_proc AS p
         ON p.oid = t.tgfoid AND p.prosecdef
     WHERE t.tgrelid = target
-        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,commit}'::text[]) AS w (purpose))
+        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,note,commit,confirm}'::text[]) AS w (purpose))
         AND octet_length(target_column) <= 42
     ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
     LIMIT 1;

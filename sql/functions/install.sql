@@ -36,7 +36,7 @@
 {{ template "column/column_issued.sql" . }}
 {{ template "column/column_is_void.sql" . }}
 {{ template "column/column_refuse_text.sql" . }}
-{{ template "column/column_refuse_waiting.sql" . }}
+{{ template "column/refuse_waiting.sql" . }}
 {{ template "column/column_lock_waiting.sql" . }}
 {{ template "column/column_has_triggers.sql" . }}
 {{ template "column/column_take.sql" . }}

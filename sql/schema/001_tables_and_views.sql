@@ -159,12 +159,13 @@ COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a se
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
 CREATE UNLOGGED TABLE gapless.waiting (
-    txid       bigint   NOT NULL,
+    txid       bigint   NOT NULL DEFAULT txid_current(),
     attachment bigint   NOT NULL,
     names      text[]   COLLATE "C",
     keys       text[]   NOT NULL,
     taken      bigint[],
-    numbers    text[]
+    numbers    text[],
+    seen       boolean  NOT NULL DEFAULT false
 );
 
 ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN taken SET STORAGE EXTERNAL, ALTER COLUMN numbers SET STORAGE EXTERNAL;
@@ -172,7 +173,7 @@ ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN
 CREATE INDEX waiting_txid ON gapless.waiting (txid);
 
 REVOKE ALL ON TABLE gapless.waiting FROM PUBLIC;
-GRANT SELECT, INSERT ON TABLE gapless.waiting TO PUBLIC;
+GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;
 
 COMMENT ON TABLE gapless.waiting IS
 'Rows that a transaction will number when it commits (attach_gapless with at_commit), a note for each statement; and what they are given at the commit, until they have it. PUBLIC may read and write notes: nobody ever sees another transaction''s, and a note decides when a row is numbered, never how.';
@@ -182,6 +183,7 @@ COMMENT ON COLUMN gapless.waiting.names IS 'The sequences from which the rows wi
 COMMENT ON COLUMN gapless.waiting.keys IS 'For each column of the primary key an array, as text, with an element for each row.';
 COMMENT ON COLUMN gapless.waiting.taken IS 'The rows'' values, at the commit.';
 COMMENT ON COLUMN gapless.waiting.numbers IS 'What is to stand in the rows.';
+COMMENT ON COLUMN gapless.waiting.seen IS 'Whether the commit has met the note before.';
 COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
 
 CREATE UNLOGGED TABLE gapless.moving (

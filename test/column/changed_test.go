@@ -209,7 +209,7 @@ func TestANumberTakenAtCommitFollowsItsRow(t *testing.T) {
 	s.Do("CREATE TRIGGER soft BEFORE DELETE ON bills FOR EACH ROW EXECUTE FUNCTION nothing()")
 	s.Do("CREATE TABLE lies (i int)")
 	s.Do(`CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		PERFORM set_config('gapless.commit_column', (SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9]+)'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless_commit'), true);
+		PERFORM set_config('gapless.commit_column', (SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9]+)'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless_number'), true);
 		UPDATE bills SET region = 'south' WHERE id = 4;
 		RETURN NULL;
 	END $$`)

@@ -28,7 +28,7 @@ func spec(s state, first string) string {
 setup
 {
     DROP SCHEMA IF EXISTS shop CASCADE;
-    TRUNCATE gapless.sequence, gapless.journal, gapless.void, gapless.pending;
+    TRUNCATE gapless.sequence, gapless.journal, gapless.void, gapless.waiting;
     CREATE SCHEMA shop;
     SET search_path = shop;
     CREATE TABLE early (number bigint UNIQUE, series text NOT NULL DEFAULT 'a');

@@ -179,8 +179,8 @@ var traps = []trap{
 			require.NoError(t, err)
 			settings, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			require.NoError(t, err)
-			if !slices.Equal([]string{"gapless.column_note_", "gapless.column_note_0", "gapless.column_switched", "gapless.column_written",
-				"gapless.commit_column", "gapless.commit_expected", "gapless.commit_several", "gapless.token", "lock_timeout", "role", "search_path", "synchronous_commit", "track_counts", "transaction_isolation"}, settings) {
+			if !slices.Equal([]string{"enable_seqscan", "gapless.column_note_", "gapless.column_note_0", "gapless.column_switched", "gapless.column_written",
+				"gapless.commit_at_once", "gapless.commit_column", "gapless.commit_done_0", "gapless.commit_expected", "gapless.commit_locked", "gapless.commit_value", "gapless.token", "lock_timeout", "role", "search_path", "synchronous_commit", "track_counts", "transaction_isolation"}, settings) {
 				return fmt.Errorf("the functions read the settings %q", settings)
 			}
 			return nil

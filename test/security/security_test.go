@@ -178,7 +178,8 @@ const makeOtherKinds = `
 func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 	t.Parallel()
 	allocates := []string{"use row type gapless.*", "call gapless.next_gapless", "call gapless.next_gapless_batch", "call gapless.last_gapless", "call gapless.peek_gapless",
-		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"}
+		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders",
+		"SELECT gapless.waiting", "INSERT gapless.waiting"} // only his own transaction's notes, and no number
 	for name, actor := range map[string]struct {
 		grant   string // ~me~ is the role
 		allowed []string
@@ -193,7 +194,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 		},
 		"an auditor": {
 			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
-			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"},
+			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.waiting", "INSERT gapless.waiting"},
 		},
 		"a manager": {
 			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
@@ -203,7 +204,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 		},
 		"the owner of another table": {
 			grant:   "GRANT ~tableowner~ TO ~me~",
-			allowed: []string{"use row type gapless.*", "call gapless.attach_gapless", "call gapless.detach_gapless", "call gapless.column_*", "* shop.bills_number_gapless*"},
+			allowed: []string{"use row type gapless.*", "call gapless.attach_gapless", "call gapless.detach_gapless", "call gapless.column_*", "SELECT gapless.waiting", "INSERT gapless.waiting", "* shop.bills_number_gapless*"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,17 +272,21 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const allObjects = `	table: journal, known_text, model, moving, pending, sequence, void
+const allObjects = `	table: journal, known_text, model, moving, sequence, void, waiting
 	view: holders, sequences
 	type: journal_kind
-	index: journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, pending_pkey, sequence_pkey, void_pkey
-	table constraint: journal_pkey on journal, moving_pkey on moving, pending_pkey on pending, sequence_name_length on sequence
+	index: journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey
+	trigger: waiting_numbered on waiting
+	table constraint: waiting_numbered on waiting
+	table constraint: journal_pkey on journal, moving_pkey on moving, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_name, check_reset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
-	function: column_entered, column_expect_at_commit, column_express, column_first_number, column_first_number_general, column_follow_move
-	function: column_dismantle, column_functions, column_guard_partition, column_is_attached, column_is_void, column_issued, column_lock_expected
+	function: column_entered, column_express, column_first_number, column_first_number_general, column_follow_move
+	function: column_dismantle, column_functions, column_guard_partition, column_is_attached, column_is_void, column_issued, column_lock_waiting
+	function: column_assign, column_commits, column_end_wait, column_has_triggers, refuse_waiting, column_take
+	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_refuse, column_refuse_text
 	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_take_over, column_values
 	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
@@ -340,8 +345,10 @@ func TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone(t *testing.T) {
 		CROSS JOIN LATERAL aclexplode(coalesce(o.acl, acldefault(
 			CASE o.catalog::regclass::text WHEN 'pg_proc' THEN 'f' WHEN 'pg_type' THEN 'T' WHEN 'pg_class' THEN CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END END::"char", o.owner
 		))) AS acl
-		WHERE acl.grantee <> o.owner AND NOT (`+derived+`)`), "PUBLIC, or anybody else")
-	require.Empty(t, sqltest.Texts(s, "SELECT attrelid::regclass::text FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid IN (SELECT o.oid FROM object AS o)"))
+		WHERE acl.grantee <> o.owner AND NOT (`+derived+`) AND o.name <> 'gapless.waiting'`), "PUBLIC, or anybody else")
+	require.Empty(t, sqltest.Texts(s, "SELECT attrelid::regclass::text FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid IN (SELECT o.oid FROM object AS o) AND attrelid <> 'gapless.waiting'::regclass"))
+	require.Equal(t, []string{"{=r/postgres}"}, sqltest.Texts(s, "SELECT DISTINCT regexp_replace(array_remove(relacl, (SELECT a FROM unnest(relacl) AS a WHERE a::text !~ '^=' LIMIT 1))::text, '/.*}', '/postgres}') FROM pg_class WHERE oid = 'gapless.waiting'::regclass"), "PUBLIC reads its own transaction's notes")
+	require.Equal(t, []string{"attachment", "keys", "names"}, sqltest.Texts(s, "SELECT attname FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid = 'gapless.waiting'::regclass ORDER BY 1"), "and writes some")
 	require.Empty(t, sqltest.Texts(s, "SELECT acl.privilege_type FROM pg_namespace AS n, aclexplode(n.nspacl) AS acl WHERE n.nspname = 'gapless' AND acl.grantee <> n.nspowner"))
 }
 
@@ -617,8 +624,11 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_reserve":           {"SELECT gapless.column_reserve('h.a', 'number', 'new', 1)"},
 		"column_refuse_text":       {"DO $do$ BEGIN PERFORM gapless.column_refuse_text('cut', 'h.a', 'number', 'ha', 1, 'one'); EXCEPTION WHEN invalid_parameter_value THEN NULL; END $do$"},
 		"column_follow_move":       {"SELECT gapless.column_follow_move('leave', 'ha', '1', NULL), gapless.column_follow_move('arrive', 'ha', '1', NULL), gapless.column_follow_move('arrived', 'ha', '1', NULL)"},
-		"column_expect_at_commit":  {"SELECT gapless.column_expect_at_commit('h.a', 'number', 'ha'), gapless.column_expect_at_commit('h.a', 'number', 'new')"},
-		"column_lock_expected":     {"SELECT gapless.column_lock_expected()"},
+		"column_lock_waiting":      {"INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1, '{new,ha}', '{}')", "SELECT gapless.column_lock_waiting()", "SELECT gapless.column_end_wait(1)"},
+		"column_end_wait":          {"SELECT gapless.column_end_wait($a)"},
+		"column_take":              {"SELECT gapless.column_take('h.a', 'number', 1, '{ha,ha}')"},
+		"column_assign":            {"SELECT gapless.column_assign($a, '{}', '{1}', '{1}'::bigint[]), gapless.column_end_wait($a)"},
+		"column_commits":           {"SELECT gapless.column_commits($a, 'ha', 1)"},
 		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1')"},
 		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}', '{adopted}', '{old}')"},
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
@@ -953,7 +963,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
 	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
-	s.Do("CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number bigint, UNIQUE (tenant, number))")
+	s.Do("CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number bigint, UNIQUE (number))")
 	s.Do("CREATE TABLE texts (tenant text, d date, number text, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("SELECT gapless.attach_gapless('late', 'number', 'NEW.tenant', at_commit => true)")
@@ -1209,7 +1219,7 @@ func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
 	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1")
 	s := loginAs(t, database, app)
 	s.Do("BEGIN")
-	s.Do("SELECT set_config('gapless.commit_expected', '=payroll', true)")
+	s.Do("SELECT set_config('gapless.commit_expected', '1=payroll', true)")
 	s.Do("INSERT INTO bills DEFAULT VALUES")
 	s.Do("SET CONSTRAINTS ALL IMMEDIATE")
 	other.Do("SET lock_timeout = '50ms'")

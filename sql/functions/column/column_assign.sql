@@ -8,8 +8,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    INSERT INTO gapless.waiting (txid, attachment, keys, taken, numbers)
-    VALUES (txid_current(), column_assign.attachment, column_assign.keys, column_assign.taken, column_assign.numbers::text[]);
+    INSERT INTO gapless.waiting (attachment, keys, taken, numbers)
+    VALUES (column_assign.attachment, column_assign.keys, column_assign.taken, column_assign.numbers::text[]);
 END;
 $function$;
 

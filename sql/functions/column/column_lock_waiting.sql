@@ -13,7 +13,7 @@ BEGIN
     FOR name IN
         SELECT DISTINCT n.name COLLATE "C" FROM gapless.waiting AS w CROSS JOIN LATERAL unnest(w.names) AS n (name) WHERE w.txid = txid_current() ORDER BY 1
     LOOP -- trap: all are locked in one order
-        PERFORM gapless.lock_or_make_sequence(name, false);
+        PERFORM gapless.check_name(name), gapless.lock_or_make_sequence(name, false);
     END LOOP;
     PERFORM set_config('gapless.commit_locked', 'on', true);
 END;

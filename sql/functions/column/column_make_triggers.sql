@@ -15,6 +15,7 @@ AS $function$
 DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
+    deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
     read        text;
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
@@ -53,8 +54,8 @@ BEGIN
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
                 ('note', '_note', late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),
-                ('commit', '_commit', late, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)'), -- trap: a row is found again when its key has changed
-                ('confirm', '_confirm', late, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)'),
+                ('commit', '_commit', late, deferred),
+                ('confirm', '_confirm', late, deferred),
                 ('leave', '_keep', partitioned, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('delete', '_keep', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('truncate', '_keep', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')

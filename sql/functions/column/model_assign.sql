@@ -11,6 +11,7 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     noted  record;
+    rest   text;
     places tid[];
     parts  oid[]; -- if partitioned
     keys   text[];
@@ -19,6 +20,9 @@ DECLARE
     taken  bigint[];
     texts  text[]; -- if format
 BEGIN
+    IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 0 /*attachment*/) AS assigned,
         max(cardinality(w.names)) > 1 OR min(w.names[1]) <> max(w.names[1]) AS several
@@ -26,7 +30,11 @@ BEGIN
     FROM gapless.waiting AS w
     WHERE w.txid = txid_current();
     IF noted.assigned THEN
-        RETURN gapless.model_rest(target);
+        rest := gapless.model_rest(target);
+        IF rest <> '' THEN
+            RETURN rest;
+        END IF;
+        PERFORM gapless.column_end_wait(0 /*attachment*/);
     ELSIF noted.several THEN
         PERFORM gapless.column_lock_waiting();
     END IF;
@@ -58,10 +66,13 @@ BEGIN
         SELECT array_agg(gapless.model_text(u.value, r.input) ORDER BY u.i) -- if format
         INTO texts -- if format
         FROM unnest(places, taken) WITH ORDINALITY AS u (place, value, i) -- if format
-        JOIN gapless.model AS r ON r.ctid = u.place AND r.tableoid = parts[u.i]; -- if format
+        JOIN gapless.model AS r ON r.ctid = u.place -- if format
+            AND r.tableoid = parts[u.i] -- if format if partitioned
+        ; -- if format
         PERFORM gapless.model_check_text(target, u.value, u.number, r.input) -- if format
         FROM unnest(places, taken, texts) WITH ORDINALITY AS u (place, value, number, i) -- if format
-        JOIN gapless.model AS r ON r.ctid = u.place AND r.tableoid = parts[u.i] -- if format
+        JOIN gapless.model AS r ON r.ctid = u.place -- if format
+            AND r.tableoid = parts[u.i] -- if format if partitioned
         WHERE u.number IS NULL OR length(u.number) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= u.value; -- if format
         PERFORM gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken
             , texts -- if format

@@ -11,7 +11,6 @@ BEGIN
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
-        OR pg_catalog.to_regclass('gapless.model') IS DISTINCT FROM 0 /*target*/
     THEN
         RETURN NULL;
     END IF;

@@ -10,9 +10,6 @@ AS $function$
 DECLARE
     assigned text;
 BEGIN
-    IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
-        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
-    END IF;
     FOR attempt IN 1..3 LOOP
         assigned := gapless.model_assign(target, own);
         EXIT WHEN assigned = '';

@@ -15,6 +15,7 @@ BEGIN
         min(r."~series") AS first,
         max(r."~series") AS last,
         bool_or(r."~series" IS NULL) AS unnamed,
+        min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
         min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
         ARRAY[array_agg(r.key)::text] AS keys,
         '' AS done
@@ -28,6 +29,8 @@ BEGIN
         RETURN NULL;
     ELSIF noted.unnamed THEN
         PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL);
+    ELSIF noted.misnamed IS NOT NULL THEN
+        PERFORM gapless.check_name(noted.misnamed);
     ELSIF noted.undated IS NOT NULL THEN -- if chronology
         PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', noted.undated, NULL); -- if chronology
     END IF;
@@ -37,8 +40,8 @@ BEGIN
     END IF; -- unless partitioned
     noted.done := set_config('gapless.commit_done_0' /*done*/, '', true);
     noted.done := set_config('gapless.commit_at_once', '', true);
-    INSERT INTO gapless.waiting (txid, attachment, names, keys)
-    SELECT txid_current(), 0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), '')], NULL) || CASE
+    INSERT INTO gapless.waiting (attachment, names, keys)
+    SELECT 0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), '')], NULL) || CASE
         WHEN noted.first = noted.last THEN ARRAY[noted.first]
         ELSE ARRAY(SELECT DISTINCT gapless.model_series(r.input) COLLATE "C" FROM inserted AS r WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input))
     END, noted.keys;

@@ -8,6 +8,9 @@ SET row_security = off
 AS $function$
 #variable_conflict use_variable
 BEGIN
+    IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    END IF;
     RETURN coalesce((
         SELECT r.ctid::text
         FROM gapless.model AS r

@@ -30,10 +30,11 @@ BEGIN
         RETURN NEW;
     END IF;
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
-        value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit unless partitioned
-        IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit unless partitioned
-            RETURN NEW; -- if at_commit unless partitioned
-        END IF; -- if at_commit unless partitioned
+        value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
+        IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
+            PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
+            RETURN NEW; -- if at_commit
+        END IF; -- if at_commit
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
@@ -53,8 +54,8 @@ BEGIN
         PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL) WHERE series IS NULL; -- if at_commit
         expected := current_setting('gapless.commit_expected', true); -- if at_commit
         IF expected <> '' THEN -- if at_commit unless partitioned
-            INSERT INTO gapless.waiting (txid, attachment, names, keys) -- if at_commit
-            VALUES (txid_current(), 0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), ''), series], NULL), ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
+            INSERT INTO gapless.waiting (attachment, names, keys) -- if at_commit
+            VALUES (0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), ''), series], NULL), ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
             expected := set_config('gapless.commit_done_0' /*done*/, '', true); -- if at_commit
             expected := set_config('gapless.commit_expected', '0=', true); -- if at_commit
         ELSE -- if at_commit unless partitioned
