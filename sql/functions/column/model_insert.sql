@@ -12,6 +12,7 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        PERFORM gapless.column_settle_note('0' /*attachment*/); -- if partitioned
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
             PERFORM set_config('gapless.column_written', array_append(nullif(current_setting('gapless.column_written', true), '')::text[], NEW.number::text)::text, true);
