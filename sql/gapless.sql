@@ -1357,7 +1357,7 @@ DECLARE
 BEGIN
     IF place[1] <> 0::bigint THEN
         following := CASE
-            WHEN place[4] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint
+            WHEN place[4] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
             ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2]
         END;
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
