@@ -2069,7 +2069,8 @@ DECLARE
     guard record;
 BEGIN
     FOR guard IN
-        SELECT c.oid::regclass AS relation, n.name, v.kind, format(v.event, n.name, c.oid::regclass, col.name, k.tgfoid::regproc, late.unnumbered) AS statement,
+        SELECT c.oid::regclass AS relation, n.name, v.kind, k.tgfoid::regproc AS function,
+            regexp_replace(v.kind, '_(delete|update)$', '') AS argument, format(v.event, n.name, c.oid::regclass, col.name) AS event,
             CASE
                 WHEN c.relkind = 'f' THEN 'it is a foreign table'
                 WHEN c.relpersistence <> 'p' THEN 'it is not logged'
@@ -2085,24 +2086,26 @@ BEGIN
         JOIN pg_catalog.pg_proc AS f ON f.oid = k.tgfoid AND f.proowner = r.relowner
         CROSS JOIN LATERAL (SELECT substr(k.tgname, length('~gapless_delete_') + 1)::name) AS col (name)
         LEFT JOIN LATERAL (
-            SELECT CASE WHEN pg_get_triggerdef(t.oid) LIKE '%NULLIF(%' THEN 'true' ELSE format('NEW.%I IS NULL', col.name) END -- else the function looks
+            SELECT pg_get_triggerdef(t.oid) LIKE '%NULLIF(%'
             FROM pg_catalog.pg_trigger AS t
             WHERE t.tgrelid = r.oid AND t.tgname = ('~gapless_commit_' || col.name)::name
-        ) AS late (unnumbered) ON true
+        ) AS late (unnumbered) ON true -- whether a text means no number, too
         CROSS JOIN LATERAL pg_partition_tree(changed.oid) AS p
         JOIN pg_catalog.pg_class AS c ON c.oid = p.relid AND c.oid <> r.oid
         CROSS JOIN (
             VALUES
-                ('settle', false, 'CREATE TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %4$s(''settle'')'),
-                ('truncate', true, 'CREATE TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT EXECUTE FUNCTION %4$s(''truncate'')'),
-                ('kept_delete', true, 'CREATE TRIGGER %I AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL) EXECUTE FUNCTION %s(''kept'')'),
-                ('kept_update', true, 'CREATE TRIGGER %I BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL) EXECUTE FUNCTION %s(''kept'')'),
-                ('kept_commit', true, 'CREATE CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW '
-                    'WHEN (%5$s AND pg_catalog.pg_partition_root(NEW.tableoid) IS NOT NULL) EXECUTE FUNCTION %4$s(''kept_commit'')')
-        ) AS v (kind, of_leaf, event)
+                ('settle', NULL::boolean, 'TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
+                ('truncate', NULL, 'TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
+                ('kept_delete', NULL, 'TRIGGER %I AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
+                ('kept_update', NULL, 'TRIGGER %I BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
+                ('kept_commit', false, 'CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
+                    ' WHEN (NEW.%I IS NULL AND pg_catalog.pg_partition_root(NEW.tableoid) IS NOT NULL)'),
+                ('kept_commit', true, 'CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
+                    ' WHEN (pg_catalog.pg_partition_root(NEW.tableoid) IS NOT NULL)')
+        ) AS v (kind, unnumbered, event)
         CROSS JOIN LATERAL (SELECT concat('~gapless_', v.kind, '_', col.name)::name) AS n (name)
-        WHERE (c.relkind <> 'p' OR NOT v.of_leaf)
-            AND (v.kind <> 'kept_commit' OR late.unnumbered IS NOT NULL)
+        WHERE (c.relkind <> 'p' OR v.kind = 'settle')
+            AND (v.unnumbered IS NULL OR v.unnumbered = late.unnumbered)
             AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = n.name)
             AND (target IS NOT NULL OR EXISTS (
                 SELECT FROM pg_catalog.pg_locks AS l
@@ -2121,7 +2124,7 @@ BEGIN
         END IF;
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', guard.relation);
         IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = guard.relation AND t.tgname = guard.name) THEN -- meanwhile
-            EXECUTE guard.statement;
+            EXECUTE format('CREATE %s EXECUTE FUNCTION %s(%L)', guard.event, guard.function, guard.argument);
             RETURN NEXT guard.relation; -- unless event
         END IF;
     END LOOP;
@@ -4253,7 +4256,7 @@ REVOKE ALL ON FUNCTION gapless.guard_partitions FROM PUBLIC;
 
 -- Runs with the caller's rights, a superuser's. The event trigger's function is a copy that belongs to this superuser,
 -- so that the owner of schema gapless cannot change what others' DDL runs. It runs as the role of the DDL, which owns
--- the new partition. An error in it becomes a warning.
+-- the new partition. An error in it becomes a warning, and other commands do not come so far.
 CREATE OR REPLACE FUNCTION gapless.guard_new_partitions(
     enable boolean DEFAULT true
 ) RETURNS void
@@ -4273,8 +4276,10 @@ BEGIN
     EXECUTE format(
         'CREATE FUNCTION gapless.guard_partitions_of_command() RETURNS event_trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS %L',
         'DECLARE target CONSTANT regclass := NULL; BEGIN'
+            || ' IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_catalog.pg_class AS c ON c.oid = d.objid'
+            || ' WHERE d.classid = ''pg_class''::regclass AND (c.relispartition OR c.relkind = ''p'')) THEN RETURN; END IF; BEGIN'
             || gapless.column_copy('column_guard_partitions', '{event}', ARRAY[' IN SHARE ROW EXCLUSIVE MODE'], ARRAY[' IN SHARE ROW EXCLUSIVE MODE'])
-            || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END'
+            || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END; END'
     );
     REVOKE ALL ON FUNCTION gapless.guard_partitions_of_command() FROM PUBLIC;
     COMMENT ON FUNCTION gapless.guard_partitions_of_command() IS 'Of gapless.guard_new_partitions: guards the partitions that a command has made or attached.';

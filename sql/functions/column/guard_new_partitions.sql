@@ -1,6 +1,6 @@
 -- Runs with the caller's rights, a superuser's. The event trigger's function is a copy that belongs to this superuser,
 -- so that the owner of schema gapless cannot change what others' DDL runs. It runs as the role of the DDL, which owns
--- the new partition. An error in it becomes a warning.
+-- the new partition. An error in it becomes a warning, and other commands do not come so far.
 CREATE OR REPLACE FUNCTION gapless.guard_new_partitions(
     enable boolean DEFAULT true
 ) RETURNS void
@@ -20,8 +20,10 @@ BEGIN
     EXECUTE format(
         'CREATE FUNCTION gapless.guard_partitions_of_command() RETURNS event_trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS %L',
         'DECLARE target CONSTANT regclass := NULL; BEGIN'
+            || ' IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_catalog.pg_class AS c ON c.oid = d.objid'
+            || ' WHERE d.classid = ''pg_class''::regclass AND (c.relispartition OR c.relkind = ''p'')) THEN RETURN; END IF; BEGIN'
             || gapless.column_copy('column_guard_partitions', '{event}', ARRAY[' IN SHARE ROW EXCLUSIVE MODE'], ARRAY[' IN SHARE ROW EXCLUSIVE MODE'])
-            || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END'
+            || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END; END'
     );
     REVOKE ALL ON FUNCTION gapless.guard_partitions_of_command() FROM PUBLIC;
     COMMENT ON FUNCTION gapless.guard_partitions_of_command() IS 'Of gapless.guard_new_partitions: guards the partitions that a command has made or attached.';
