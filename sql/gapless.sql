@@ -4262,12 +4262,9 @@ CREATE OR REPLACE FUNCTION gapless.guard_new_partitions(
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
 AS $function$
 BEGIN
-    IF NOT (SELECT r.rolsuper FROM pg_catalog.pg_roles AS r WHERE r.rolname = current_user) THEN
-        RAISE EXCEPTION 'only a superuser can let an event trigger guard new partitions'
-            USING ERRCODE = 'insufficient_privilege', HINT = 'Call gapless.guard_partitions after each CREATE TABLE ... PARTITION OF and ATTACH PARTITION.', SCHEMA = 'gapless';
-    END IF;
     DROP EVENT TRIGGER IF EXISTS gapless_guard_partitions;
     DROP FUNCTION IF EXISTS gapless.guard_partitions_of_command();
     IF enable IS FALSE THEN
@@ -4278,7 +4275,7 @@ BEGIN
         'DECLARE target CONSTANT regclass := NULL; BEGIN'
             || ' IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_catalog.pg_class AS c ON c.oid = d.objid'
             || ' WHERE d.classid = ''pg_class''::regclass AND (c.relispartition OR c.relkind = ''p'')) THEN RETURN; END IF; BEGIN'
-            || gapless.column_copy('column_guard_partitions', '{event}', ARRAY[' IN SHARE ROW EXCLUSIVE MODE'], ARRAY[' IN SHARE ROW EXCLUSIVE MODE'])
+            || gapless.column_copy('column_guard_partitions', '{event}', '{$nothing^}', '{}')
             || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END; END'
     );
     REVOKE ALL ON FUNCTION gapless.guard_partitions_of_command() FROM PUBLIC;
@@ -4287,6 +4284,10 @@ BEGIN
         WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE')
         EXECUTE FUNCTION gapless.guard_partitions_of_command();
     COMMENT ON EVENT TRIGGER gapless_guard_partitions IS 'Guards new partitions of tables with attached columns. Made, and dropped, by gapless.guard_new_partitions.';
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE EXCEPTION 'only a superuser can let an event trigger guard new partitions'
+        USING ERRCODE = 'insufficient_privilege', DETAIL = SQLERRM, SCHEMA = 'gapless',
+            HINT = 'Call gapless.guard_partitions after each CREATE TABLE ... PARTITION OF and ATTACH PARTITION.';
 END;
 $function$;
 

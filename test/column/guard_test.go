@@ -134,6 +134,7 @@ func TestAnEventTriggerGuardsPartitions(t *testing.T) {
 		require.Empty(t, sqltest.Texts(s, unguarded), "%d: %s", i, statement)
 	}
 	s.Do("CREATE TABLE shop.e8 PARTITION OF shop.orders FOR VALUES IN ('e8')") // by a superuser, for the owner
+	s.Do("CREATE SCHEMA more CREATE TABLE e10 PARTITION OF shop.orders FOR VALUES IN ('e10')")
 	require.Empty(t, sqltest.Texts(s, unguarded))
 	pg.MayAttach(s, owner)
 	made.Do("INSERT INTO orders (region) VALUES ('e1'), ('e2'), ('e3'), ('e4'), ('e5'), ('e6'), ('e7'), ('e8'), ('else')")
@@ -241,5 +242,23 @@ func TestARowDoesNotLeaveWithItsPartitionBeforeItHasItsNumber(t *testing.T) {
 		require.EqualValues(t, 2, s.Number("SELECT count(number) FROM "+partition))
 		require.EqualValues(t, 2, s.Number("SELECT count(*) FROM "+partition+" WHERE number IS NULL"))
 	}
+	sqltest.RequireSound(s)
+}
+
+// TestARowWithATextThatMeansNoNumberDoesNotLeaveEither has the constraints told by their names when to look, too.
+func TestARowWithATextThatMeansNoNumberDoesNotLeaveEither(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do(`CREATE TABLE slips (id int, region text, no text DEFAULT '/', PRIMARY KEY (region, id)) PARTITION BY LIST (region);
+		CREATE TABLE north PARTITION OF slips FOR VALUES IN ('north')`)
+	s.Do("CREATE UNIQUE INDEX ON slips (region, no, id)")
+	s.Do("SELECT gapless.attach_gapless('slips', 'no', name => $$ 'slip/' || NEW.region $$, format => $$ 'S' || value $$, at_commit => true, unnumbered => '/')")
+	for _, when := range []string{"", "SET CONSTRAINTS ALL DEFERRED", `SET CONSTRAINTS "~gapless_commit_no" DEFERRED`, `SET CONSTRAINTS "~gapless_kept_commit_no" DEFERRED`} {
+		s.Do("BEGIN; INSERT INTO slips VALUES (1, 'north'); " + when)
+		s.Do("ALTER TABLE slips DETACH PARTITION north")
+		pg.RequireAbout(t, s.Refuse("23001", "COMMIT"), "north", "left")
+	}
+	s.Do(`BEGIN; INSERT INTO slips VALUES (1, 'north'); SET CONSTRAINTS "~gapless_commit_no" IMMEDIATE; ALTER TABLE slips DETACH PARTITION north; COMMIT`)
+	require.Equal(t, []string{"S1"}, sqltest.Texts(s, "SELECT no FROM north"))
 	sqltest.RequireSound(s)
 }
