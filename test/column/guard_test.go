@@ -262,3 +262,31 @@ func TestARowWithATextThatMeansNoNumberDoesNotLeaveEither(t *testing.T) {
 	require.Equal(t, []string{"S1"}, sqltest.Texts(s, "SELECT no FROM north"))
 	sqltest.RequireSound(s)
 }
+
+// TestWhatAPartitionWithoutGuardsLacks has what docs/sql.md says of it.
+func TestWhatAPartitionWithoutGuardsLacks(t *testing.T) {
+	t.Parallel()
+	_, s := pg.Partitioned(t)
+	s.Do("CREATE TABLE late PARTITION OF orders FOR VALUES IN ('late'); INSERT INTO orders (region) VALUES ('late'), ('north')")
+	s.Refuse("23001", "TRUNCATE orders")
+	s.Refuse("23001", "DELETE FROM late")
+	s.Refuse("428C9", "UPDATE late SET number = 7")
+	s.Do("BEGIN; TRUNCATE late")
+	require.Equal(t, []string{"hole"}, sqltest.Texts(s, "SELECT kind::text FROM gapless.audit_gapless() WHERE NOT explained"))
+	s.Do("ROLLBACK")
+	s.Do("BEGIN; ALTER TABLE orders DETACH PARTITION late")
+	require.Equal(t, []string{"hole"}, sqltest.Texts(s, "SELECT kind::text FROM gapless.audit_gapless() WHERE NOT explained"))
+	s.Do("UPDATE late SET number = 7; DELETE FROM late; ROLLBACK")
+	s.Do("CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+	s.Do(`CREATE TRIGGER "~soft" BEFORE DELETE ON late FOR EACH ROW EXECUTE FUNCTION nothing()`)
+	s.Do("DELETE FROM late")
+	pg.RequireNumbered(s, "orders")
+	require.EqualValues(t, 1, s.Number("SELECT count(number) FROM late"))
+	s.Do("SELECT gapless.guard_partitions()")
+	s.Refuse("23001", "DELETE FROM late")
+
+	_, s = partitionedAtCommit(t)
+	s.Do("CREATE TABLE late PARTITION OF orders FOR VALUES IN ('late')")
+	s.Do("BEGIN; INSERT INTO orders (region) VALUES ('late'); ALTER TABLE orders DETACH PARTITION late; COMMIT")
+	require.EqualValues(t, 1, s.Number("SELECT count(*) FROM late WHERE number IS NULL"))
+}
