@@ -26,6 +26,8 @@ type Querier interface {
 	FlushGapless(ctx context.Context, txid *int64) error
 	// Gives a role what an application needs.
 	GrantGapless(ctx context.Context, role string) error
+	// Guards the partitions of a table, or of all of the caller's, that have no guards; returns them.
+	GuardPartitions(ctx context.Context, target *string) ([]string, error)
 	// Who holds a sequence now, and who waits for it; of every sequence, or of the one that is asked for.
 	Holders(ctx context.Context, name *string) ([]Holder, error)
 	// The newest value of a sequence in the caller's snapshot; NULL if there is none.

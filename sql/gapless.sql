@@ -1172,6 +1172,10 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
             hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'left' THEN
+            code := 'restrict_violation';
+            message := format('%s: a row that waits for its number has left with its partition', what);
+            hint := 'Detach a partition in a transaction of its own, or SET CONSTRAINTS ALL IMMEDIATE before: that numbers its rows.';
         WHEN 'exhausted' THEN
             schema_name := 'gapless';
             code := 'sequence_generator_limit_exceeded';
@@ -1272,7 +1276,11 @@ BEGIN
     IF note IS NOT NULL THEN
         PERFORM set_config(
             'gapless.column_note_' || note,
-            concat('{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value, '}', column_first_number_general.name),
+            concat(
+                '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value,
+                CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
+                '}', column_first_number_general.name
+            ),
             true
         );
     END IF;
@@ -1330,7 +1338,9 @@ BEGIN
         CASE WHEN note IS NOT NULL THEN pg_catalog.set_config(
             pg_catalog.concat('gapless.column_note_', note),
             pg_catalog.concat(
-                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', n.next_value, '}', column_first_number.name
+                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', n.next_value,
+                CASE WHEN relation OPERATOR(pg_catalog.<>) target::pg_catalog.oid THEN pg_catalog.concat(',', (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint) END,
+                '}', column_first_number.name
             ),
             true
         ) END
@@ -1360,7 +1370,10 @@ DECLARE
     following bigint;
 BEGIN
     IF place[1] <> 0::bigint THEN
-        following := pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2];
+        following := CASE
+            WHEN place[4] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
+            ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2]
+        END;
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
         noted := set_config('gapless.column_note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
@@ -1398,7 +1411,8 @@ REVOKE ALL ON FUNCTION gapless.column_noted FROM PUBLIC;
 -- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
 -- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
 -- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
--- in 64 more settings. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
+-- in 64 more settings. A partition's note has the time of the client's statement, since no trigger need fire at the end of
+-- one that names the partition: if it is another, no row arrived since, and what was counted was rolled back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
 -- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
@@ -1423,7 +1437,9 @@ BEGIN
     IF relation <> 0::oid AND current_setting('track_counts') = 'off' THEN
         PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
     END IF;
-    IF place[1] = relation::bigint AND series = name AND relation <> 0::oid THEN
+    IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
+        AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
+    THEN
         following := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - following THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
@@ -1452,7 +1468,8 @@ BEGIN
         value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
     END IF;
     PERFORM set_config('gapless.column_note_' || note, CASE
-        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'
+        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text
+            || CASE WHEN relation <> target::oid THEN ',' || (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint::text ELSE '' END || '}'
         WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
         ELSE '{0,0,NULL}'
     END || name, true);
@@ -2123,62 +2140,135 @@ COMMENT ON FUNCTION gapless.column_refuse_truncate IS
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_truncate FROM PUBLIC;
 
--- PostgreSQL gives a partition the row triggers of its table, but not those for TRUNCATE, and takes them back when the
--- partition is detached. attach_gapless guards the partitions that there are. The first row for a later one guards it
--- if nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks
--- the partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or
--- foreign one.
-CREATE OR REPLACE FUNCTION gapless.column_guard_partition(
-    partition     regclass,
-    target_column name,
-    function      regproc -- model_keep's copy
+CREATE OR REPLACE FUNCTION gapless.column_check_partition(
+    partition regclass
 ) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    kind     record;
-    name     name;
-    item     record;
+    kind record;
 BEGIN
-    SELECT c.relkind, c.relpersistence INTO STRICT kind FROM pg_catalog.pg_class AS c WHERE c.oid = partition;
+    SELECT c.relkind, c.relpersistence INTO kind FROM pg_catalog.pg_class AS c WHERE c.oid = partition;
     IF kind.relkind = 'f' OR kind.relpersistence <> 'p' THEN
         RAISE EXCEPTION 'partition % cannot be numbered: it is %', partition,
             CASE WHEN kind.relkind = 'f' THEN 'a foreign table' ELSE 'not logged, so that a crash would empty it' END
             USING ERRCODE = 'wrong_object_type', HINT = 'Use an ordinary table as the partition.', SCHEMA = 'gapless';
     END IF;
-    BEGIN
-        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', partition);
-    EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN
-        RETURN; -- a later row will try again; another's partition is the other's to guard
-    END;
-    FOR item IN
-        SELECT *
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_partition IS
+'Private, for the triggers of attach_gapless. Raises 42809 for a partition that is unlogged or foreign.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_partition FROM PUBLIC;
+
+-- Whoever detaches a partition has locked it until the end of the transaction. A row of an earlier version is not there.
+CREATE OR REPLACE FUNCTION gapless.column_has_left(
+    relation regclass, -- that was a partition when the row came
+    place    tid
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    found boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS r WHERE r.ctid = $1)', relation) INTO found USING place;
+    RETURN found AND EXISTS (
+        SELECT FROM pg_catalog.pg_locks AS l
+        WHERE l.pid = pg_backend_pid() AND l.relation = column_has_left.relation AND l.mode = 'AccessExclusiveLock'
+            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_has_left IS
+'Private, for the triggers of attach_gapless. Whether this transaction has taken a row out of its table by detaching its partition.';
+
+REVOKE ALL ON FUNCTION gapless.column_has_left FROM PUBLIC;
+
+-- PostgreSQL gives a partition the row triggers of its table, but not those of statements, and takes them back when the
+-- partition is detached. So partitions get triggers of their own; those named kept act once it has left. Runs with the
+-- caller's rights, and waits for those who write to these partitions, in the order of their oids. guard_new_partitions
+-- copies it for its event trigger, where target is NULL: then the partitions are those that the command has locked for
+-- itself, so that it waits for nobody. The copy runs as every role that makes a table, so it may call nothing of gapless.
+CREATE OR REPLACE FUNCTION gapless.column_guard_partitions(
+    target regclass -- a partitioned table, or one of its partitions
+) RETURNS SETOF regclass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    guard record;
+BEGIN
+    FOR guard IN
+        SELECT c.oid::regclass AS relation, n.name, v.kind, k.tgfoid::regproc AS function,
+            regexp_replace(v.kind, '_(delete|update)$', '') AS argument, format(v.event, n.name, c.oid::regclass, col.name) AS event,
+            CASE
+                WHEN c.relkind = 'f' THEN 'it is a foreign table'
+                WHEN c.relpersistence <> 'p' THEN 'it is not logged'
+                WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN format('it belongs to role %I', pg_get_userbyid(c.relowner))
+            END AS reason
         FROM (
+            SELECT target AS oid WHERE target IS NOT NULL
+            UNION
+            SELECT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE target IS NULL AND d.classid = 'pg_class'::regclass
+        ) AS changed
+        JOIN pg_catalog.pg_class AS r ON r.oid = coalesce(pg_partition_root(changed.oid), changed.oid) AND r.relkind = 'p'
+        JOIN pg_catalog.pg_trigger AS k ON k.tgrelid = r.oid AND k.tgname LIKE '~gapless\_delete\_%'
+        JOIN pg_catalog.pg_proc AS f ON f.oid = k.tgfoid AND f.proowner = r.relowner
+        CROSS JOIN LATERAL (SELECT substr(k.tgname, length('~gapless_delete_') + 1)::name) AS col (name)
+        LEFT JOIN LATERAL (
+            SELECT pg_get_triggerdef(t.oid) LIKE '%NULLIF(%'
+            FROM pg_catalog.pg_trigger AS t
+            WHERE t.tgrelid = r.oid AND t.tgname = ('~gapless_commit_' || col.name)::name
+        ) AS late (unnumbered) ON true -- whether a text means no number, too
+        CROSS JOIN LATERAL pg_partition_tree(changed.oid) AS p
+        JOIN pg_catalog.pg_class AS c ON c.oid = p.relid AND c.oid <> r.oid
+        CROSS JOIN (
             VALUES
-                ('truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
-                ('settle', 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
-                ('kept_delete', 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
-                ('kept_update', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)')
-        ) AS v (purpose, event)
+                ('settle', NULL::boolean, 'TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
+                ('truncate', NULL, 'TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
+                ('kept_delete', NULL, 'TRIGGER %I AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
+                ('kept_update', NULL, 'TRIGGER %I BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
+                ('kept_commit', false, 'CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
+                    ' WHEN (NEW.%I IS NULL AND pg_catalog.pg_partition_root(NEW.tableoid) IS NOT NULL)'),
+                ('kept_commit', true, 'CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
+                    ' WHEN (pg_catalog.pg_partition_root(NEW.tableoid) IS NOT NULL)')
+        ) AS v (kind, unnumbered, event)
+        CROSS JOIN LATERAL (SELECT concat('~gapless_', v.kind, '_', col.name)::name) AS n (name)
+        WHERE (c.relkind <> 'p' OR v.kind = 'settle')
+            AND (v.unnumbered IS NULL OR v.unnumbered = late.unnumbered)
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = n.name)
+            AND (target IS NOT NULL OR EXISTS (
+                SELECT FROM pg_catalog.pg_locks AS l
+                WHERE l.pid = pg_backend_pid() AND l.relation = c.oid AND l.mode = 'AccessExclusiveLock'
+                    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+            ))
+        ORDER BY c.oid, n.name
     LOOP
-        name := ('~gapless_' || item.purpose || '_' || target_column)::name;
-        CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = partition AND t.tgname = name);
-        BEGIN
-            EXECUTE format('CREATE TRIGGER %I ', name)
-                || format(item.event, partition, target_column)
-                || format(' EXECUTE FUNCTION %s(%L)', function, split_part(item.purpose, '_', 1));
-        EXCEPTION WHEN duplicate_object THEN
-            NULL; -- made since this transaction's snapshot
-        END;
+        IF guard.reason IS NOT NULL THEN
+            PERFORM gapless.column_check_partition(guard.relation); -- unless event
+            IF guard.kind = 'settle' THEN
+                RAISE WARNING 'partition % is not guarded: %', guard.relation, guard.reason
+                    USING HINT = 'Call gapless.guard_partitions as a member of the roles that own the table and the partition.';
+            END IF;
+            CONTINUE;
+        END IF;
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', guard.relation);
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = guard.relation AND t.tgname = guard.name) THEN -- meanwhile
+            EXECUTE format('CREATE %s EXECUTE FUNCTION %s(%L)', guard.event, guard.function, guard.argument);
+            RETURN NEXT guard.relation; -- unless event
+        END IF;
     END LOOP;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_guard_partition IS
-'Private, for attach_gapless and its triggers. Guards a partition against TRUNCATE, and against what may happen to it after it was detached, by triggers of its own; does nothing while others write to it.';
+COMMENT ON FUNCTION gapless.column_guard_partitions IS
+'Private, for attach_gapless, guard_partitions and guard_new_partitions. Guards the partitions of a table that are not yet guarded, against TRUNCATE and against what may happen to them after they were detached, by triggers of their own. Raises 42809 for one that is unlogged or foreign, and warns of those of other roles.';
 
-REVOKE ALL ON FUNCTION gapless.column_guard_partition FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_guard_partitions FROM PUBLIC;
 
 -- Locks the sequences in the order of their names.
 CREATE OR REPLACE FUNCTION gapless.column_adopt(
@@ -2480,10 +2570,11 @@ DECLARE
     value   bigint;
     written text; -- if format
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
-        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
+        PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        PERFORM gapless.column_settle_note('0' /*attachment*/); -- if partitioned
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
             PERFORM set_config('gapless.column_written', array_append(nullif(current_setting('gapless.column_written', true), '')::text[], NEW.number::text)::text, true);
@@ -2558,8 +2649,8 @@ BEGIN
         END IF; -- if at_commit
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
-        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
+        PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
         IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
@@ -2736,6 +2827,15 @@ BEGIN
         END IF; -- if partitioned
         PERFORM gapless.column_settle_note('0' /*attachment*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
         RETURN NULL; -- if partitioned
+    ELSIF TG_ARGV[0] = 'kept_commit' THEN -- if partitioned if at_commit
+        IF pg_partition_root(TG_RELID) IS DISTINCT FROM to_regclass('gapless.model') -- if partitioned if at_commit
+            AND gapless.model_written(NEW.number) IS NULL -- if partitioned if at_commit
+            AND gapless.model_due(NEW.input) -- if partitioned if at_commit
+            AND gapless.column_has_left(TG_RELID, NEW.ctid) -- if partitioned if at_commit
+        THEN -- if partitioned if at_commit
+            PERFORM gapless.column_refuse('left', TG_RELID, 'number', NULL, NULL); -- if partitioned if at_commit
+        END IF; -- if partitioned if at_commit
+        RETURN NULL; -- if partitioned if at_commit
     END IF;
     IF gapless.model_written(OLD.number) IS NULL THEN -- if unnumbered
         RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END; -- if unnumbered
@@ -2772,7 +2872,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_keep IS
-'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and for partitions that were detached. Keeps numbered rows that are not void, and follows those that change their partition.';
+'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and of partitions. Keeps numbered rows that are not void, and follows those that change their partition.';
 
 REVOKE ALL ON FUNCTION gapless.model_keep FROM PUBLIC;
 
@@ -2782,8 +2882,8 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_variable
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
-        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
+        PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
@@ -4357,7 +4457,6 @@ DECLARE
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
     made        record;
-    part        regclass;
 BEGIN
     SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), ''), '') || format('OLD.%I', target_column)
     INTO read
@@ -4405,9 +4504,7 @@ BEGIN
     -- What the transaction noted of the sequences before.
     PERFORM set_config('gapless.column_switched', '', true);
     PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
-    FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE partitioned AND p.isleaf AND p.relid <> target LOOP
-        PERFORM gapless.column_guard_partition(part, target_column, format('%I.%I', schema, stem || '_keep')::regproc);
-    END LOOP;
+    PERFORM gapless.column_guard_partitions(target);
 END;
 $function$;
 
@@ -4550,6 +4647,7 @@ BEGIN
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
     IF gapless.column_is_attached(target, target_column, definition) THEN
+        PERFORM gapless.column_guard_partitions(target);
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
     END IF;
@@ -4632,6 +4730,85 @@ COMMENT ON FUNCTION gapless.detach_gapless IS
 'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED and where the table has another owner than the functions.';
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
+
+-- Runs with the caller's rights.
+CREATE OR REPLACE FUNCTION gapless.guard_partitions(
+    target regclass DEFAULT NULL -- a table with an attached column, or one of its partitions; NULL for all of the caller's
+) RETURNS SETOF regclass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    root CONSTANT regclass := coalesce(pg_partition_root(target), target);
+BEGIN
+    IF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c WHERE c.oid = root) THEN
+        RAISE EXCEPTION 'only the owner of table % can guard its partitions', root
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
+    ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE '~gapless\_insert\_%') THEN
+        RAISE EXCEPTION 'no column of table % is attached', root
+            USING ERRCODE = 'undefined_object', HINT = 'Attach one: gapless.attach_gapless guards the partitions that there are.', SCHEMA = 'gapless';
+    END IF;
+    RETURN QUERY
+    SELECT DISTINCT g.partition
+    FROM (
+        SELECT target AS oid WHERE target IS NOT NULL
+        UNION
+        SELECT c.oid
+        FROM pg_catalog.pg_class AS c
+        WHERE target IS NULL AND c.relkind = 'p' AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE')
+            AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname LIKE '~gapless\_insert\_%')
+    ) AS r
+    CROSS JOIN LATERAL gapless.column_guard_partitions(r.oid) AS g (partition)
+    ORDER BY g.partition;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.guard_partitions IS
+'Guards the partitions that were made or attached after attach_gapless, against TRUNCATE and for the time after their detaching, and returns those that had no guards. Call it after each CREATE TABLE ... PARTITION OF and ATTACH PARTITION, in the same transaction; or let guard_new_partitions do it. For the table''s owner. Locks these partitions alone against writers until the transaction ends. Raises 42501, 42704 where no column is attached, 42809 for a partition that is unlogged or foreign; warns of those of other roles.';
+
+REVOKE ALL ON FUNCTION gapless.guard_partitions FROM PUBLIC;
+
+-- Runs with the caller's rights, a superuser's. The event trigger's function is a copy that belongs to this superuser,
+-- so that the owner of schema gapless cannot change what others' DDL runs. It runs as the role of the DDL, which owns
+-- the new partition. An error in it becomes a warning, and other commands do not come so far.
+CREATE OR REPLACE FUNCTION gapless.guard_new_partitions(
+    enable boolean DEFAULT true
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $function$
+BEGIN
+    DROP EVENT TRIGGER IF EXISTS gapless_guard_partitions;
+    DROP FUNCTION IF EXISTS gapless.guard_partitions_of_command();
+    IF enable IS FALSE THEN
+        RETURN;
+    END IF;
+    EXECUTE format(
+        'CREATE FUNCTION gapless.guard_partitions_of_command() RETURNS event_trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS %L',
+        'DECLARE target CONSTANT regclass := NULL; BEGIN'
+            || ' IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_catalog.pg_class AS c ON c.oid = d.objid'
+            || ' WHERE d.classid = ''pg_class''::regclass AND (c.relispartition OR c.relkind = ''p'')) THEN RETURN; END IF; BEGIN'
+            || gapless.column_copy('column_guard_partitions', '{event}', '{$nothing^}', '{}')
+            || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END; END'
+    );
+    REVOKE ALL ON FUNCTION gapless.guard_partitions_of_command() FROM PUBLIC;
+    COMMENT ON FUNCTION gapless.guard_partitions_of_command() IS 'Of gapless.guard_new_partitions: guards the partitions that a command has made or attached.';
+    CREATE EVENT TRIGGER gapless_guard_partitions ON ddl_command_end
+        WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE')
+        EXECUTE FUNCTION gapless.guard_partitions_of_command();
+    COMMENT ON EVENT TRIGGER gapless_guard_partitions IS 'Guards new partitions of tables with attached columns. Made, and dropped, by gapless.guard_new_partitions.';
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE EXCEPTION 'only a superuser can let an event trigger guard new partitions'
+        USING ERRCODE = 'insufficient_privilege', DETAIL = SQLERRM, SCHEMA = 'gapless',
+            HINT = 'Call gapless.guard_partitions after each CREATE TABLE ... PARTITION OF and ATTACH PARTITION.';
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.guard_new_partitions IS
+'Makes an event trigger that guards a partition when it is made or attached, as guard_partitions does, or with false drops it. For a superuser. Call it again after an upgrade. Raises 42501 for others.';
+
+REVOKE ALL ON FUNCTION gapless.guard_new_partitions FROM PUBLIC;
 
 -- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.void_gapless(

@@ -45,7 +45,9 @@
 {{ template "column/column_commits.sql" . }}
 {{ template "column/column_follow_move.sql" . }}
 {{ template "column/column_refuse_truncate.sql" . }}
-{{ template "column/column_guard_partition.sql" . }}
+{{ template "column/column_check_partition.sql" . }}
+{{ template "column/column_has_left.sql" . }}
+{{ template "column/column_guard_partitions.sql" . }}
 {{ template "column/column_adopt.sql" . }}
 {{ template "column/column_reserve.sql" . }}
 {{ template "column/column_release_sequences.sql" . }}
@@ -87,6 +89,8 @@
 {{ template "column/column_dismantle.sql" . }}
 {{ template "column/attach_gapless.sql" . }}
 {{ template "column/detach_gapless.sql" . }}
+{{ template "column/guard_partitions.sql" . }}
+{{ template "column/guard_new_partitions.sql" . }}
 {{ template "audit/void_gapless.sql" . }}
 {{ template "audit/audit_numbers.sql" . }}
 {{ template "audit/audit_gapless.sql" . }}

@@ -56,6 +56,8 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.attached_column('pg_class', 'relname')",
 		"SELECT gapless.attach_gapless('pg_class', 'relname', 'a')",
 		"SELECT gapless.detach_gapless('pg_class', 'relname')",
+		"SELECT gapless.guard_partitions()",
+		"SELECT gapless.guard_new_partitions()",
 		"SELECT gapless.void_gapless('a', 1, 'because')",
 		"SELECT gapless.audit_gapless()",
 		"SELECT gapless.audit_numbers('a')",

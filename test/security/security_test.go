@@ -204,7 +204,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 		},
 		"the owner of another table": {
 			grant:   "GRANT ~tableowner~ TO ~me~",
-			allowed: []string{"use row type gapless.*", "call gapless.attach_gapless", "call gapless.detach_gapless", "call gapless.column_*", "SELECT gapless.waiting", "INSERT gapless.waiting", "* shop.bills_number_gapless*"},
+			allowed: []string{"use row type gapless.*", "call gapless.attach_gapless", "call gapless.detach_gapless", "call gapless.guard_partitions", "call gapless.column_*", "SELECT gapless.waiting", "INSERT gapless.waiting", "* shop.bills_number_gapless*"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -284,14 +284,14 @@ const allObjects = `	table: journal, known_text, model, moving, sequence, void, 
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_entered, column_express, column_first_number, column_first_number_general, column_follow_move
-	function: column_dismantle, column_functions, column_guard_partition, column_is_attached, column_is_void, column_issued, column_lock_waiting
+	function: column_dismantle, column_functions, column_check_partition, column_guard_partitions, column_has_left, column_is_attached, column_is_void, column_issued, column_lock_waiting
 	function: column_assign, column_commits, column_end_wait, column_has_triggers, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_refuse, column_refuse_text
 	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_take_over, column_values
 	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
 	function: model_keep, model_read, model_rows, model_series, model_text, model_trial, model_update, model_wait, model_written
-	function: delete_gapless, detach_gapless, flush_gapless, grant_gapless
+	function: delete_gapless, detach_gapless, flush_gapless, grant_gapless, guard_partitions, guard_new_partitions
 	function: last_gapless, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
 	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, value_after, void_gapless`
 
@@ -421,7 +421,7 @@ BEGIN
 			)
 			AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::regtype[]) AS u WHERE u::text IN ('internal', 'cstring', '"any"'))
 			AND p.prorettype::regtype::text NOT IN ('internal', 'cstring')
-			AND p.prokind <> 'p' AND pg_get_function_identity_arguments(p.oid) NOT LIKE '%ORDER BY%'
+			AND p.prokind <> 'p' AND pg_get_function_identity_arguments(p.oid) !~ 'ORDER BY|pg_ddl_command'
 		UNION
 		SELECT v.* FROM (VALUES
 			('count', '', 'bigint'), ('format', 'text, text', 'text'), ('format', 'text, text, text', 'text'), ('format', 'text, regclass, name', 'text'),
@@ -464,6 +464,8 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 	owner.Do("CREATE TABLE numbered (id integer PRIMARY KEY, tenant text, late text, number bigint, UNIQUE (tenant, number), later bigint, UNIQUE (late, later))")
 	owner.Do("SELECT gapless.attach_gapless('numbered', 'number', 'NEW.tenant', condition => 'NEW.id > 0')")
 	owner.Do("SELECT gapless.attach_gapless('numbered', 'later', 'NEW.late', at_commit => true)")
+	owner.Do("CREATE TABLE parts (id bigint GENERATED ALWAYS AS IDENTITY, tenant text, number bigint, PRIMARY KEY (tenant, id), UNIQUE (tenant, number)) PARTITION BY LIST (tenant)")
+	owner.Do("SELECT gapless.attach_gapless('parts', 'number', 'NEW.tenant', at_commit => true)")
 	owner.Do("CREATE TABLE attached (tenant text, number bigint, UNIQUE (tenant, number))")
 	owner.Do("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON numbered TO " + app)
 	temporary := sqltest.Texts(owner, `
@@ -486,14 +488,17 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"prune_gapless":      {"SELECT gapless.prune_gapless('$p', 'infinity')"},
 		"audit_gapless":      {"SELECT gapless.audit_gapless()", "SELECT gapless.audit_gapless('$p')"},
 		"attach_gapless":     {"SELECT gapless.attach_gapless('public.attached', 'number', 'NEW.tenant')", "INSERT INTO public.attached VALUES ('$p attached'), ('$p attached')"},
-		"detach_gapless":     {"SELECT gapless.detach_gapless('public.attached', 'number')"},
-		"grant_gapless":      {"SELECT gapless.grant_gapless('$app')"},
-		"revoke_gapless":     {"SELECT gapless.revoke_gapless('$app')", "SELECT gapless.grant_gapless('$app')"},
-		"delete_gapless":     {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
+		"guard_partitions":   {"CREATE TABLE public.\"$p\" PARTITION OF public.parts FOR VALUES IN ('$p')", "SELECT gapless.guard_partitions()"},
+		"guard_new_partitions": {"SELECT gapless.guard_new_partitions()", "CREATE TABLE public.\"$p 2\" PARTITION OF public.parts FOR VALUES IN ('$p 2')",
+			"SELECT gapless.guard_new_partitions(false)"},
+		"detach_gapless": {"SELECT gapless.detach_gapless('public.attached', 'number')"},
+		"grant_gapless":  {"SELECT gapless.grant_gapless('$app')"},
+		"revoke_gapless": {"SELECT gapless.revoke_gapless('$app')", "SELECT gapless.grant_gapless('$app')"},
+		"delete_gapless": {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
 	}
 	order := []string{"next_gapless", "next_gapless_batch", "last_gapless", "peek_gapless", "mark_gapless", "outcome_gapless", "flush_gapless", "adopt_gapless",
-		"void_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
-	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'"))
+		"void_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
+	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$|^guard_'"))
 
 	for i, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
 		for _, who := range []string{"app", "owner"} {
@@ -896,6 +901,7 @@ var textArguments = map[string]string{
 	"attach_gapless chronology":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chronology => ~)",
 	"attach_gapless unnumbered":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', unnumbered => ~)",
 	"detach_gapless target":        "SELECT gapless.detach_gapless((~)::text::regclass, 'number')",
+	"guard_partitions target":      "SELECT gapless.guard_partitions((~)::text::regclass)",
 	"detach_gapless target_column": "SELECT gapless.detach_gapless('bills', (~)::text::name)",
 }
 
@@ -919,7 +925,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 		SELECT concat_ws(' ', p.proname, p.proargnames[u.i])
 		FROM pg_proc AS p
 		CROSS JOIN LATERAL unnest(p.proargtypes::regtype[]) WITH ORDINALITY AS u (type, i)
-		WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname ~ '_gapless(_batch)?$'
+		WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname ~ '_gapless(_batch)?$|^guard_'
 			AND u.type NOT IN ('bigint'::regtype, 'boolean'::regtype, 'uuid'::regtype, 'timestamptz'::regtype)`), "an argument that is not tried")
 
 	codes := map[string]int{}

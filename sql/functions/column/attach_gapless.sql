@@ -70,6 +70,7 @@ BEGIN
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
     IF gapless.column_is_attached(target, target_column, definition) THEN
+        PERFORM gapless.column_guard_partitions(target);
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
     END IF;

@@ -20,7 +20,6 @@ DECLARE
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
     made        record;
-    part        regclass;
 BEGIN
     SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), ''), '') || format('OLD.%I', target_column)
     INTO read
@@ -68,9 +67,7 @@ BEGIN
     -- What the transaction noted of the sequences before.
     PERFORM set_config('gapless.column_switched', '', true);
     PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
-    FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE partitioned AND p.isleaf AND p.relid <> target LOOP
-        PERFORM gapless.column_guard_partition(part, target_column, format('%I.%I', schema, stem || '_keep')::regproc);
-    END LOOP;
+    PERFORM gapless.column_guard_partitions(target);
 END;
 $function$;
 

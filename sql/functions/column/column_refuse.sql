@@ -83,6 +83,10 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
             hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'left' THEN
+            code := 'restrict_violation';
+            message := format('%s: a row that waits for its number has left with its partition', what);
+            hint := 'Detach a partition in a transaction of its own, or SET CONSTRAINTS ALL IMMEDIATE before: that numbers its rows.';
         WHEN 'exhausted' THEN
             schema_name := 'gapless';
             code := 'sequence_generator_limit_exceeded';

@@ -16,6 +16,15 @@ BEGIN
         END IF; -- if partitioned
         PERFORM gapless.column_settle_note('0' /*attachment*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
         RETURN NULL; -- if partitioned
+    ELSIF TG_ARGV[0] = 'kept_commit' THEN -- if partitioned if at_commit
+        IF pg_partition_root(TG_RELID) IS DISTINCT FROM to_regclass('gapless.model') -- if partitioned if at_commit
+            AND gapless.model_written(NEW.number) IS NULL -- if partitioned if at_commit
+            AND gapless.model_due(NEW.input) -- if partitioned if at_commit
+            AND gapless.column_has_left(TG_RELID, NEW.ctid) -- if partitioned if at_commit
+        THEN -- if partitioned if at_commit
+            PERFORM gapless.column_refuse('left', TG_RELID, 'number', NULL, NULL); -- if partitioned if at_commit
+        END IF; -- if partitioned if at_commit
+        RETURN NULL; -- if partitioned if at_commit
     END IF;
     IF gapless.model_written(OLD.number) IS NULL THEN -- if unnumbered
         RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END; -- if unnumbered
@@ -52,6 +61,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_keep IS
-'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and for partitions that were detached. Keeps numbered rows that are not void, and follows those that change their partition.';
+'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and of partitions. Keeps numbered rows that are not void, and follows those that change their partition.';
 
 REVOKE ALL ON FUNCTION gapless.model_keep FROM PUBLIC;

@@ -37,8 +37,8 @@ BEGIN
         END IF; -- if at_commit
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
-        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
+        PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
         IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
