@@ -3217,7 +3217,7 @@ AS $function$
 DECLARE
     assigned pg_catalog.text;
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on'
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
@@ -3237,6 +3237,9 @@ BEGIN
         END;
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM gapless.model_number(assigned);
+    END IF;
+    IF assigned OPERATOR(pg_catalog.~~) '[%' THEN
+        PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
     END IF;
     RETURN NULL;
 END;
@@ -4284,7 +4287,7 @@ BEGIN
             WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
             ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
         END);
-        IF made.proname IN (stem || '_number', stem || '_assign') THEN
+        IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made.signature); -- with the caller's rights; and what anybody may make happen sooner
         ELSIF made.proname = stem || '_rows' THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's

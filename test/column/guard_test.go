@@ -225,7 +225,7 @@ func TestARowDoesNotLeaveWithItsPartitionBeforeItHasItsNumber(t *testing.T) {
 		for _, partition := range []string{"north", "mid"} {
 			for _, end := range []string{"COMMIT", "SET CONSTRAINTS ALL IMMEDIATE"} {
 				s.Do("BEGIN; " + strings.ReplaceAll(insert, "%", partition) + "; ALTER TABLE orders DETACH PARTITION " + partition)
-				pg.RequireAbout(t, s.Refuse("23001", end), map[string]string{"north": "north", "mid": "mid_all"}[partition], "left")
+				s.Refuse("23001", end)
 				s.Do("ROLLBACK")
 			}
 		}

@@ -37,7 +37,7 @@ BEGIN
             WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
             ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
         END);
-        IF made.proname IN (stem || '_number', stem || '_assign') THEN
+        IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made.signature); -- with the caller's rights; and what anybody may make happen sooner
         ELSIF made.proname = stem || '_rows' THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's

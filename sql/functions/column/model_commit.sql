@@ -7,7 +7,7 @@ AS $function$
 DECLARE
     assigned pg_catalog.text;
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on'
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
@@ -27,6 +27,9 @@ BEGIN
         END;
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM gapless.model_number(assigned);
+    END IF;
+    IF assigned OPERATOR(pg_catalog.~~) '[%' THEN
+        PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
     END IF;
     RETURN NULL;
 END;
