@@ -15,6 +15,18 @@ BEGIN
     FROM pg_catalog.pg_trigger AS t
     CROSS JOIN LATERAL gapless.column_functions(t.tgfoid::regproc) AS f (oid)
     WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
+    -- The rows that wait get their numbers now.
+    FOR item IN
+        SELECT format('%I.%I', n.nspname, t.tgname) AS name
+        FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE t.tgrelid = target AND t.tgdeferrable AND t.tgfoid = ANY (functions)
+        ORDER BY t.tgname
+    LOOP
+        EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', item.name);
+        EXECUTE format('SET CONSTRAINTS %s DEFERRED', item.name);
+    END LOOP;
     FOR item IN
         SELECT t.tgname, t.tgrelid::regclass AS relation
         FROM pg_catalog.pg_trigger AS t
