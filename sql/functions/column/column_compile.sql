@@ -22,6 +22,7 @@ DECLARE
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
     model       record;
+    names       name[] := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs) ORDER BY a.attnum);
     given       text; -- the inputs, as expressions
     declared    text; -- as types
     positional  text; -- as parameters
@@ -83,7 +84,7 @@ BEGIN
                 $$'gapless\.model'$$, 'gapless\.model\M',
                 '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
                 'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
-                'r\.key = key\.key', ', r\.sample',
+                'r\.key = key\.key', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
                 '0 /\*target\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
                 $$'gapless\.column_note_0' /\*note\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
@@ -95,7 +96,7 @@ BEGIN
                 quote_literal(target::text), CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target,
                 given, positional,
                 format('SET %I', target_column), format('%s.%I', e'\\1', target_column), quote_literal(target_column),
-                keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
+                keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END, quote_literal(names) || '::pg_catalog.name[]',
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
                 initial::text, attachment::text, quote_literal(attachment),
                 quote_literal('gapless.column_note_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),

@@ -20,21 +20,22 @@ DECLARE
     made        record;
     part        regclass;
 BEGIN
-    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), ''), '') || format('OLD.%I', target_column)
+    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('OLD.%I', target_column)
     INTO read
     FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
     new_written := CASE WHEN unnumbered IS NULL THEN format('NEW.%I', target_column) ELSE format('NULLIF(NEW.%I, %L)', target_column, unnumbered) END;
     FOR made IN
         SELECT v.purpose, v.suffix, format(v.event, target, old_written, new_written, read, target_column, (
-            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), ''), '') || format('NEW.%I', target_column)
+            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('NEW.%I', target_column)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = target AND a.attnum = ANY (inputs)
         )) AS event
         FROM (
             VALUES
                 ('insert', '', true, 'BEFORE INSERT ON %s FOR EACH ROW'),
-                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL OR pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                ('draft', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL)'),
+                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NOT NULL AND pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),

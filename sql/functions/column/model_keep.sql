@@ -8,6 +8,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);
         RETURN NULL;
     ELSIF TG_LEVEL = 'STATEMENT' THEN -- if partitioned
@@ -17,14 +18,18 @@ BEGIN
         PERFORM gapless.column_settle_note('0' /*attachment*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
         RETURN NULL; -- if partitioned
     END IF;
-    IF gapless.model_written(OLD.number) IS NULL THEN -- if unnumbered
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END; -- if unnumbered
-    END IF; -- if unnumbered
-    series := gapless.model_series(OLD.input);
     -- A partition's own triggers are for what may happen to it after it was detached. -- if partitioned
-    IF TG_ARGV[0] = 'kept' AND pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
-    ELSIF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
+    IF TG_ARGV[0] = 'kept' THEN -- if partitioned
+        IF pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
+        END IF; -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+        IF gapless.model_written(OLD.number) IS NULL THEN -- if partitioned if unnumbered
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned if unnumbered
+        END IF; -- if partitioned if unnumbered
+    END IF; -- if partitioned
+    series := gapless.model_series(OLD.input);
+    IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
         ELSIF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series -- if partitioned
@@ -41,6 +46,7 @@ BEGIN
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
+    PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
     IF NOT gapless.column_is_void(series, OLD.number::text)
         AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
     THEN
