@@ -249,10 +249,16 @@ COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers 
 -- What attach_gapless has made tells what is attached: triggers and functions by their names, arguments by the comments of
 -- functions. So a dump has it all. A comment is its owner's to change: nothing is cast that may not be what it was.
 CREATE VIEW gapless.guard AS
-SELECT t.tgrelid AS relation, m.part[2]::name AS column_name, m.part[1] AS purpose, t.oid AS trigger, t.tgfoid AS function
+SELECT
+    t.tgrelid AS relation,
+    substr(t.tgname, length('~gapless__') + length(split_part(t.tgname, '_', 2)) + 1)::name AS column_name,
+    split_part(t.tgname, '_', 2) AS purpose,
+    t.oid AS trigger,
+    t.tgfoid AS function
 FROM pg_catalog.pg_trigger AS t
-CROSS JOIN LATERAL regexp_match(t.tgname::text, '^~gapless_(insert|draft|update|enter|issue|commit|leave|delete)_(.+)$') AS m (part)
-WHERE t.tgparentid = 0 AND m.part IS NOT NULL;
+WHERE t.tgparentid = 0
+    AND starts_with(t.tgname, '~gapless_')
+    AND split_part(t.tgname, '_', 2) IN ('insert', 'draft', 'update', 'enter', 'issue', 'commit', 'leave', 'delete');
 
 REVOKE ALL ON TABLE gapless.guard FROM PUBLIC;
 
@@ -279,42 +285,47 @@ WITH guard AS MATERIALIZED (
     FROM guard AS g
     JOIN pg_catalog.pg_proc AS p ON p.oid = g.function
     ORDER BY g.relation, g.column_name, g.purpose <> 'insert', g.trigger
+), place AS (
+    SELECT g.relation, g.column_name, min(d.refobjsubid)::smallint AS attnum
+    FROM guard AS g
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation AND d.refobjsubid > 0
+    WHERE g.purpose IN ('delete', 'issue', 'commit')
+    GROUP BY g.relation, g.column_name
 )
 SELECT
     a.relation,
     a.column_name,
-    (
-        SELECT min(d.refobjsubid)::smallint
-        FROM guard AS g
-        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
-            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation AND d.refobjsubid > 0
-        WHERE g.relation = a.relation AND g.column_name = a.column_name AND g.purpose IN ('delete', 'issue', 'commit')
-    ) AS attnum,
+    p.attnum,
     format('%I.%I', s.nspname, c.relname) AS table_name,
     c.relowner AS owner,
     m.schema,
     m.stem,
     n.noted,
     c.relkind = 'p' AS partitioned,
-    coalesce(n.part[2] = 'true', EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = m.schema AND p.proname = m.stem || '_commit'
-    )) AS at_commit,
-    CASE WHEN n.part[1]::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN n.part[1]::bigint END AS initial,
+    CASE WHEN n.noted IS NOT NULL THEN starts_with(n.tail, 'true') ELSE EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proname = m.stem || '_commit'
+    ) END AS at_commit,
+    CASE WHEN n.initial::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN n.initial::bigint END AS initial,
     CASE
-        WHEN starts_with(n.part[3], 'E') THEN replace(replace(substr(n.part[3], 3, length(n.part[3]) - 3), '''''', ''''), $$\\$$, $$\$$)
-        WHEN n.part[3] <> 'NULL' THEN replace(substr(n.part[3], 2, length(n.part[3]) - 2), '''''', '''')
+        WHEN starts_with(n.literal, 'E') THEN replace(replace(substring(n.literal FROM '^E''(.*)''$'), '''''', ''''), $$\\$$, $$\$$)
+        ELSE replace(substring(n.literal FROM '^''(.*)''$'), '''''', '''')
     END AS unnumbered
 FROM attached AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
 LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
+LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
 LEFT JOIN LATERAL (
-    SELECT d.noted, regexp_match(d.noted, replace( -- with %, a literal
-        $re$, name => %, initial => (-?[0-9]{1,19}), format => %, condition => %, chronology => %, at_commit => (true|false), unnumbered => (%)\)$$re$,
-        '%', $re$(?:NULL|E?'(?:[^']|'')*')$re$
-    )) AS part
+    -- ..., initial => 1, format => ..., at_commit => false, unnumbered => NULL)
+    SELECT
+        d.noted,
+        substring(d.noted FROM ', initial => (-?[0-9]{1,19}), format => ') AS initial,
+        t.tail,
+        substring(t.tail FROM ', unnumbered => (.*)[)]$') AS literal
     FROM pg_catalog.pg_proc AS p
     CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (noted)
+    CROSS JOIN LATERAL split_part(d.noted, ', at_commit => ', -1) AS t (tail)
     WHERE p.pronamespace = m.schema AND p.proname = m.stem
     ORDER BY p.oid
     LIMIT 1
@@ -356,9 +367,11 @@ WITH RECURSIVE attachment AS MATERIALIZED (
 ), present AS (
     SELECT m.*, t.oid AS trigger, t.tgname, t.tgparentid, t.tgenabled
     FROM member AS m
-    JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member AND regexp_replace(t.tgname, '^~gapless_(?:kept_)?[a-z]+_', '') = m.column_name AND starts_with(t.tgname, '~gapless_')
+    JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member AND starts_with(t.tgname, '~gapless_') AND m.column_name = substr(t.tgname,
+        CASE split_part(t.tgname, '_', 2) WHEN 'kept' THEN length('~gapless_kept_delete_') ELSE length('~gapless__') + length(split_part(t.tgname, '_', 2)) END + 1
+    )::name
 ), function AS (
-    SELECT a.relation, a.column_name, a.owner, format('%I.%I', n.nspname, a.stem || w.suffix) AS function_name, w.definer, p.oid, p.proowner, p.prosecdef
+    SELECT a.relation, a.column_name, a.owner, format('%I.%I', n.nspname, a.stem || w.suffix) AS function_name, w.definer::boolean AS definer, p.oid, p.proowner, p.prosecdef
     FROM attachment AS a
     JOIN pg_catalog.pg_namespace AS n ON n.oid = a.schema
     LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proname = a.stem || '_text'
@@ -437,10 +450,15 @@ GROUP BY f.relation, f.column_name, f.owner, f.proowner
 UNION ALL
 SELECT a.relation, a.column_name, format('role %I, which owns the table, has no right to what numbers its columns', pg_get_userbyid(a.owner))
 FROM attachment AS a
-WHERE NOT has_schema_privilege(a.owner, 'gapless', 'USAGE') OR EXISTS (
-    SELECT FROM pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = 'gapless'::regnamespace AND starts_with(p.proname, 'column_') AND NOT has_function_privilege(a.owner, p.oid, 'EXECUTE')
-)
+JOIN (
+    SELECT o.owner
+    FROM (SELECT DISTINCT a.owner FROM attachment AS a) AS o
+    CROSS JOIN pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'gapless'::regnamespace
+        AND starts_with(p.proname, 'column_')
+        AND NOT (has_schema_privilege(o.owner, 'gapless', 'USAGE') AND has_function_privilege(o.owner, p.oid, 'EXECUTE'))
+    GROUP BY o.owner
+) AS o ON o.owner = a.owner
 UNION ALL
 SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem)
 FROM attachment AS a

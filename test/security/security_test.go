@@ -178,7 +178,7 @@ const makeOtherKinds = `
 func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 	t.Parallel()
 	allocates := []string{"use row type gapless.*", "call gapless.next_gapless", "call gapless.next_gapless_batch", "call gapless.last_gapless", "call gapless.peek_gapless",
-		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"}
+		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.columns"}
 	for name, actor := range map[string]struct {
 		grant   string // ~me~ is the role
 		allowed []string
@@ -192,8 +192,8 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 			allowed: allocates,
 		},
 		"an auditor": {
-			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
-			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"},
+			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders, gapless.columns TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
+			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.columns"},
 		},
 		"a manager": {
 			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
@@ -272,13 +272,14 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
 const allObjects = `	table: journal, known_text, model, moving, pending, sequence, void
-	view: holders, sequences
+	view: attachment, columns, fault, guard, holders, sequences
 	type: journal_kind
 	index: journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, pending_pkey, sequence_pkey, void_pkey
 	table constraint: journal_pkey on journal, moving_pkey on moving, pending_pkey on pending, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_name, check_reset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
+	function: column_check_former, column_check_names, column_check_owner, column_faults
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_entered, column_expect_at_commit, column_express, column_first_number, column_first_number_general, column_follow_move
 	function: column_dismantle, column_functions, column_guard_partition, column_is_attached, column_is_void, column_issued, column_lock_expected
