@@ -369,10 +369,10 @@ JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
 LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
 LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
 LEFT JOIN LATERAL (
-    -- ..., initial => 1, format => ..., at_commit => false, unnumbered => NULL)
+    -- ..., at_commit => false, initial => 1, unnumbered => NULL)
     SELECT
         d.noted,
-        substring(d.noted FROM ', initial => (-?[0-9]{1,19}), format => ') AS initial,
+        substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
         t.tail,
         substring(t.tail FROM ', unnumbered => (.*)[)]$') AS literal
     FROM pg_catalog.pg_proc AS p
@@ -466,8 +466,8 @@ WHERE m.leaf
 UNION ALL
 SELECT p.relation, p.column_name, format('%s on table %s: %s', CASE p.tgenabled
     WHEN 'D' THEN 'disabled'
-    WHEN 'R' THEN 'enabled for replicas only'
-    ELSE 'enabled for replicas, too'
+    WHEN 'R' THEN 'enabled for replicas alone'
+    ELSE 'enabled for replicas as well'
 END, p.member_name, string_agg('trigger ' || p.tgname, ', ' ORDER BY p.tgname))
 FROM present AS p
 WHERE p.tgenabled <> 'O'
@@ -518,7 +518,7 @@ WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalo
 UNION ALL
 SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: '))
 FROM attachment AS a
-WHERE NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
+WHERE a.initial IS NOT NULL AND NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
 UNION ALL
 SELECT a.relation, a.column_name, CASE
     WHEN n.attname IS NULL THEN format('column %s was dropped', a.column_name)
@@ -2952,6 +2952,7 @@ BEGIN
         END IF; -- if partitioned
         RETURN NEW; -- if partitioned
     ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/) WHERE series IS NULL OR gapless.model_written(OLD.number) IS NULL; -- if partitioned
         PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input)); -- if partitioned
         RETURN OLD; -- if partitioned
     ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN -- if partitioned
@@ -4490,8 +4491,8 @@ BEGIN
     END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
-    definition := pg_catalog.format('name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s, unnumbered => %L',
-        attach_gapless.name, initial, format, condition, chronology, at_commit::pg_catalog.text, unnumbered);
+    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L, at_commit => %s, initial => %s, unnumbered => %L',
+        attach_gapless.name, format, condition, chronology, at_commit::pg_catalog.text, initial, unnumbered); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);

@@ -317,10 +317,10 @@ JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
 LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
 LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
 LEFT JOIN LATERAL (
-    -- ..., initial => 1, format => ..., at_commit => false, unnumbered => NULL)
+    -- ..., at_commit => false, initial => 1, unnumbered => NULL)
     SELECT
         d.noted,
-        substring(d.noted FROM ', initial => (-?[0-9]{1,19}), format => ') AS initial,
+        substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
         t.tail,
         substring(t.tail FROM ', unnumbered => (.*)[)]$') AS literal
     FROM pg_catalog.pg_proc AS p
@@ -414,8 +414,8 @@ WHERE m.leaf
 UNION ALL
 SELECT p.relation, p.column_name, format('%s on table %s: %s', CASE p.tgenabled
     WHEN 'D' THEN 'disabled'
-    WHEN 'R' THEN 'enabled for replicas only'
-    ELSE 'enabled for replicas, too'
+    WHEN 'R' THEN 'enabled for replicas alone'
+    ELSE 'enabled for replicas as well'
 END, p.member_name, string_agg('trigger ' || p.tgname, ', ' ORDER BY p.tgname))
 FROM present AS p
 WHERE p.tgenabled <> 'O'
@@ -466,7 +466,7 @@ WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalo
 UNION ALL
 SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: '))
 FROM attachment AS a
-WHERE NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
+WHERE a.initial IS NOT NULL AND NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
 UNION ALL
 SELECT a.relation, a.column_name, CASE
     WHEN n.attname IS NULL THEN format('column %s was dropped', a.column_name)
