@@ -4796,6 +4796,7 @@ BEGIN
                 $query$,
                 attached.function
             ) USING audit_numbers.name, attached.column_name;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- what was called may have put its own first
 
             IF EXISTS (
                 SELECT FROM gapless.sequence AS s
@@ -4814,6 +4815,7 @@ BEGIN
                     $query$,
                     attached.function
                 ) USING audit_numbers.name, attached.column_name;
+                PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation); -- its lock is held since it was read
             done := true;

@@ -623,6 +623,8 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1')"},
 		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}', '{adopted}', '{old}')"},
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
+		"column_faults":            {"SELECT gapless.column_faults('h.a', 'number')"},
+		"column_check_former":      {"SELECT gapless.column_check_former('h.a', 'number')"},
 	}
 	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
 		sqltest.Texts(owner, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column\_%' AND prosecdef`))
@@ -679,6 +681,13 @@ func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
 				hostile.Do("CREATE CONSTRAINT TRIGGER evil AFTER INSERT ON h." + table + " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION h.fire()")
 			}
 			hostile.Do("CREATE FUNCTION h.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN $1; END $$")
+			// What the audit itself uses, once it has called the owner's function.
+			hostile.Do("CREATE FUNCTION h.starts_with(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$")
+			hostile.Do("CREATE FUNCTION h.unnest(oid[]) RETURNS SETOF oid LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN QUERY SELECT pg_catalog.unnest($1); END $$")
+			for _, operand := range []string{"text", "oid", "name", "regclass"} {
+				hostile.Do(strings.ReplaceAll("CREATE FUNCTION h.same(~, ~) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$", "~", operand))
+				hostile.Do(strings.ReplaceAll("CREATE OPERATOR h.= (LEFTARG = ~, RIGHTARG = ~, FUNCTION = h.same)", "~", operand))
+			}
 			hostile.Do("CREATE FUNCTION h.attack() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN " + attack.body + "; END $$")
 			hostile.Do("CREATE FUNCTION h.ran() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM public.ran(); END $$")
 			hostile.Do(fmt.Sprintf(replace, "a", "attack"))
