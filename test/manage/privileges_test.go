@@ -34,6 +34,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.flush_gapless()",
 		"SELECT * FROM gapless.sequences",
 		"SELECT * FROM gapless.holders",
+		"SELECT * FROM gapless.columns",
 	}
 	refused := []string{
 		"SELECT gapless.delete_gapless('a')",
@@ -61,6 +62,9 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.audit_numbers('a')",
 		"SELECT * FROM gapless.void",
 		"INSERT INTO gapless.void (name, value, ordinal, reason) VALUES ('a', 1, 1, 'because')",
+		"SELECT * FROM gapless.guard",
+		"SELECT * FROM gapless.attachment",
+		"SELECT * FROM gapless.fault",
 		"SELECT * FROM gapless.pending",
 		"INSERT INTO gapless.pending VALUES (1, 'a')",
 		"SELECT * FROM gapless.known_text",
@@ -231,7 +235,7 @@ func TestEveryObjectHasAComment(t *testing.T) {
 		sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
 			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
 			OR proname IN ('column_adopt', 'column_date_floor', 'column_enter', 'column_enter_row', 'column_enter_rows', 'column_entered', 'column_expect_at_commit',
-				'column_is_void', 'column_issued', 'column_lock_expected', 'column_follow_move', 'column_first_number', 'column_first_number_general',
+				'column_check_former', 'column_faults', 'column_is_void', 'column_issued', 'column_lock_expected', 'column_follow_move', 'column_first_number', 'column_first_number_general',
 				'column_refuse_text', 'column_release_sequences', 'column_reserve', 'column_values')
 			OR proname ~ '^model_' AND prosqlbody IS NULL -- whose copies have the table's owner's
 			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")
