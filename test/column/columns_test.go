@@ -114,6 +114,9 @@ func TestAttachRepeatedMendsWhatTheViewFinds(t *testing.T) {
 		{"slips", "DROP FUNCTION slips_number_gapless_keep() CASCADE", []string{"function public.slips_number_gapless_keep is gone",
 			"missing on table public.slips: trigger ~gapless_delete_number, trigger ~gapless_leave_number, trigger ~gapless_settle_number, trigger ~gapless_truncate_number", "partition public.slips_a has rows, and no guards of its own",
 			"partition public.slips_b has rows, and no guards of its own"}, "", ""},
+		{"slips", `CREATE TABLE slips_z (LIKE slips INCLUDING ALL); INSERT INTO slips_z VALUES (1, 'z'); ANALYZE slips_z;
+			ALTER TABLE slips ATTACH PARTITION slips_z FOR VALUES IN ('z')`, []string{"partition public.slips_z has rows, and no guards of its own"}, "", ""},
+		{"bills", "ALTER TABLE bills RENAME TO was_bills; ALTER TABLE was_bills RENAME TO bills; ALTER TABLE bills SET SCHEMA gapless; ALTER TABLE gapless.bills SET SCHEMA public", nil, "", ""},
 		{"bills", "DROP FUNCTION bills_number_gapless_series", []string{"function public.bills_number_gapless_series is gone"}, "", ""},
 		{"bills", "DROP FUNCTION bills_number_gapless_rows", []string{"function public.bills_number_gapless_rows is gone"}, "", ""},
 		{"bills", "DROP FUNCTION bills_number_gapless_check_text", []string{"function public.bills_number_gapless_check_text is gone"}, "", ""},
@@ -355,5 +358,20 @@ func TestAFormerPartitionIsNotAttachedForItself(t *testing.T) {
 	s.Do("ALTER TABLE slips ATTACH PARTITION slips_b FOR VALUES IN ('b')")
 	require.Empty(t, sqltest.Texts(s, faults))
 	require.EqualValues(t, 2, s.Number("INSERT INTO slips VALUES (9, 'b') RETURNING number"))
+	sqltest.RequireSound(s)
+}
+
+// TestAttachRepeatedFollowsATableThatWasRenamed, and moved to another schema.
+func TestAttachRepeatedFollowsATableThatWasRenamed(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do(createShop)
+	s.Do("CREATE SCHEMA archive; ALTER TABLE bills SET SCHEMA archive; ALTER TABLE archive.bills RENAME TO documents")
+	require.Equal(t, []string{"the table was renamed: the column that was attached is public.bills.number"}, sqltest.Texts(s, faults))
+	require.Len(t, sqltest.Texts(s, pg.Unexplained), 1)
+	s.Do(strings.Replace(attachShop["bills"], "'bills'", "'archive.documents'", 1))
+	require.Empty(t, sqltest.Texts(s, faults))
+	sqltest.RequireSound(s)
+	require.Equal(t, "B3", *sqltest.Value[string](s, "INSERT INTO archive.documents VALUES (10, 'a', false) RETURNING number"))
 	sqltest.RequireSound(s)
 }

@@ -1334,3 +1334,31 @@ func TestATimeoutEndsWhoHoldsASequenceForEver(t *testing.T) {
 	_, err := s.Exec(context.WithoutCancel(t.Context()), "COMMIT")
 	require.Error(t, err)
 }
+
+// TestAttachByAnotherTrustsNoSearchPathThatTheTableOwnersFunctionsLeave has a superuser attach a column by a function of the
+// table's owner, who puts a schema of his own on the session's path, where functions and operators hide PostgreSQL's.
+func TestAttachByAnotherTrustsNoSearchPathThatTheTableOwnersFunctionsLeave(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, hostile, _ := newHostile(t, database)
+	me := *sqltest.Value[string](owner, "SELECT current_user::text")
+	hostile.Do(`CREATE FUNCTION h.series(number text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN PERFORM pg_catalog.set_config('search_path', 'h, pg_catalog', false); RETURN 'evil'; END $$`)
+	hostile.Do("CREATE TABLE h.c (t text, d date, number text UNIQUE); INSERT INTO h.c VALUES ('a', '2026-01-01', '1'), ('b', '2026-01-02', NULL)")
+	for _, arguments := range []string{"text[], text", "text[], text[]", "text, text"} {
+		hostile.Do("CREATE FUNCTION h.array_position(" + arguments + ") RETURNS integer LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$")
+	}
+	hostile.Do("CREATE FUNCTION h.set_config(text, text, boolean) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$")
+	for _, operand := range []string{"text", "oid", "name", `"char"`} {
+		hostile.Do(strings.ReplaceAll("CREATE FUNCTION h.same(~, ~) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$", "~", operand))
+		hostile.Do(strings.ReplaceAll("CREATE OPERATOR h.= (LEFTARG = ~, RIGHTARG = ~, FUNCTION = h.same)", "~", operand))
+	}
+	hostile.Do("GRANT USAGE ON SCHEMA h TO PUBLIC")
+	for _, options := range []string{"", ", chronology => 'NEW.d'", ", condition => 'NEW.d IS NOT NULL'"} {
+		attacher := sqltest.ConnectTo(t, database.URL)
+		attacher.Do("BEGIN")
+		attacher.Do("SELECT gapless.attach_gapless('h.c', 'number', name => 'h.series(NEW.t)', format => 'value::text'" + options + ")")
+		attacher.Do("ROLLBACK")
+		require.NotContains(t, whoRan(owner, attacher), me, options)
+	}
+}
