@@ -595,7 +595,7 @@ COMMENT ON COLUMN gapless.columns.condition IS 'The expression that says whether
 COMMENT ON COLUMN gapless.columns.chronology IS 'The expression for a row''s date, or NULL.';
 COMMENT ON COLUMN gapless.columns.at_commit IS 'Whether rows are numbered when their transaction commits.';
 COMMENT ON COLUMN gapless.columns.unnumbered IS 'The text that means that a row has no number yet, or NULL.';
-COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is.';
+COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partitioned.';
 COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
 COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
 
