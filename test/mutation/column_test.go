@@ -127,6 +127,22 @@ var columnTraps = []trap{
 		},
 	},
 	{
+		name:    "numbered rows can be deleted when another column has the name of theirs, and the audit calls them holes",
+		changes: []change{{"another column has a renamed one's name", "NULL;"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE a (id int, number bigint UNIQUE); SELECT gapless.attach_gapless('a', 'number', '''a'''); INSERT INTO a VALUES (1), (2)")
+			s.Do("SELECT gapless.void_gapless('a', 1, 'x'); ALTER TABLE a RENAME COLUMN number TO former; ALTER TABLE a ADD COLUMN number bigint DEFAULT 1")
+			if findings := sqltest.Findings(s); !slices.Equal(findings, []string{" changed after issue unreadable"}) {
+				return fmt.Errorf("the audit has %q", findings)
+			}
+			if code, message := s.Try("DELETE FROM a WHERE id = 2"); code != "55000" {
+				return fmt.Errorf("DELETE gives %s %s", code, message)
+			}
+			return nil
+		},
+	},
+	{
 		name: "a row whose key is changed before the commit stays without a number",
 		changes: []change{{"a row is found again when its key has changed",
 			"('commit', '_commit', late, 'AFTER INSERT ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)'),"}},

@@ -23,7 +23,7 @@ BEGIN
         THEN position(format('(ROW(%s), ', array_to_string(ARRAY(SELECT 'old.' || quote_ident(u.name) FROM unnest(inputs || target_column) AS u (name)), ', ')) IN guard.definition) > 0
         ELSE guard.definition ~ ('old\.' || regexp_replace(quote_ident(target_column), '(\W)', '\\\1', 'g') || '[ ,)]')
     END) THEN
-        PERFORM gapless.column_refuse('misnamed', relation, target_column, NULL, NULL);
+        PERFORM gapless.column_refuse('misnamed', relation, target_column, NULL, NULL); -- trap: another column has a renamed one's name
     END IF;
 END;
 $function$;
