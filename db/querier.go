@@ -18,6 +18,9 @@ type Querier interface {
 	// What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
 	// SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
 	Audit(ctx context.Context, name *string) ([]AuditRow, error)
+	// Every attached column, by table and column. An option that it does not have is '', and so is an expression that is not known
+	// any more; initial is 0 then.
+	Columns(ctx context.Context) ([]ColumnsRow, error)
 	// Forgets a sequence and its journal; true if it existed.
 	DeleteGapless(ctx context.Context, arg DeleteGaplessParams) (bool, error)
 	// Ends what AttachGapless began; the numbers stay.

@@ -50,7 +50,7 @@ $do$;
 
 -- Migration 001_tables_and_views.sql
 
--- The private tables and the two public views of schema gapless.
+-- The private tables and the public views of schema gapless.
 --
 -- Nobody but the owner touches the tables: applications use the functions (sql/functions) and the
 -- views. The functions lock a row of gapless.sequence and append to gapless.journal; neither is
@@ -311,6 +311,309 @@ COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value.';
 COMMENT ON COLUMN gapless.sequences.issued IS 'How many values gapless has issued, in all cycles. Adopted numbers do not count.';
 COMMENT ON COLUMN gapless.sequences.last_allocated_at IS 'When the newest value was allocated or adopted.';
 COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers itself from it (attach_gapless), as schema.table.column; NULL if none does.';
+
+-- What attach_gapless has made tells what is attached: triggers and functions by their names, arguments by the comments of
+-- functions. So a dump has it all. A comment is its owner's to change: nothing is cast that may not be what it was.
+CREATE VIEW gapless.guard AS
+SELECT
+    t.tgrelid AS relation,
+    substr(t.tgname, length('~gapless__') + length(split_part(t.tgname, '_', 2)) + 1)::name AS column_name,
+    split_part(t.tgname, '_', 2) AS purpose,
+    t.oid AS trigger,
+    t.tgfoid AS function
+FROM pg_catalog.pg_trigger AS t
+WHERE t.tgparentid = 0
+    AND starts_with(t.tgname, '~gapless_')
+    AND split_part(t.tgname, '_', 2) IN ('insert', 'draft', 'update', 'enter', 'issue', 'note', 'commit', 'confirm', 'leave', 'delete');
+
+REVOKE ALL ON TABLE gapless.guard FROM PUBLIC;
+
+COMMENT ON VIEW gapless.guard IS
+'Private. One row a trigger that a column has only as long as it is attached. Others a partition has for itself, and keeps when it is detached.';
+COMMENT ON COLUMN gapless.guard.relation IS 'The table.';
+COMMENT ON COLUMN gapless.guard.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.guard.purpose IS 'What the trigger is for.';
+COMMENT ON COLUMN gapless.guard.trigger IS 'The trigger.';
+COMMENT ON COLUMN gapless.guard.function IS 'Its function.';
+
+CREATE VIEW gapless.attachment AS
+WITH guard AS MATERIALIZED (
+    SELECT * FROM gapless.guard
+), attached AS (
+    SELECT g.relation, g.column_name FROM guard AS g
+    UNION
+    SELECT s.target, s.target_column
+    FROM gapless.sequence AS s
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.target AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
+), made AS (
+    SELECT DISTINCT ON (g.relation, g.column_name)
+        g.relation, g.column_name, p.pronamespace AS schema, regexp_replace(p.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS stem
+    FROM guard AS g
+    JOIN pg_catalog.pg_proc AS p ON p.oid = g.function
+    ORDER BY g.relation, g.column_name, g.purpose <> 'insert', g.trigger
+), place AS (
+    SELECT g.relation, g.column_name, min(d.refobjsubid)::smallint AS attnum
+    FROM guard AS g
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation AND d.refobjsubid > 0
+    WHERE g.purpose IN ('delete', 'issue', 'commit', 'confirm')
+    GROUP BY g.relation, g.column_name
+)
+SELECT
+    a.relation,
+    a.column_name,
+    p.attnum,
+    format('%I.%I', s.nspname, c.relname) AS table_name,
+    c.relowner AS owner,
+    m.schema,
+    m.stem,
+    n.noted,
+    c.relkind = 'p' AS partitioned,
+    CASE WHEN n.noted IS NOT NULL THEN starts_with(n.tail, 'true') ELSE EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proname = m.stem || '_commit'
+    ) END AS at_commit,
+    CASE WHEN n.initial::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN n.initial::bigint END AS initial,
+    CASE
+        WHEN starts_with(n.literal, 'E') THEN replace(replace(substring(n.literal FROM '^E''(.*)''$'), '''''', ''''), $$\\$$, $$\$$)
+        ELSE replace(substring(n.literal FROM '^''(.*)''$'), '''''', '''')
+    END AS unnumbered
+FROM attached AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
+JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
+LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
+LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
+LEFT JOIN LATERAL (
+    -- ..., at_commit => false, initial => 1, unnumbered => NULL)
+    SELECT
+        d.noted,
+        substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
+        t.tail,
+        substring(t.tail FROM ', unnumbered => (.*)[)]$') AS literal
+    FROM pg_catalog.pg_proc AS p
+    CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (noted)
+    CROSS JOIN LATERAL split_part(d.noted, ', at_commit => ', -1) AS t (tail)
+    WHERE p.pronamespace = m.schema AND p.proname = m.stem
+    ORDER BY p.oid
+    LIMIT 1
+) AS n ON true;
+
+REVOKE ALL ON TABLE gapless.attachment FROM PUBLIC;
+
+COMMENT ON VIEW gapless.attachment IS
+'Private. One row a column that is attached, or that a trigger or a sequence takes for attached.';
+COMMENT ON COLUMN gapless.attachment.relation IS 'The table.';
+COMMENT ON COLUMN gapless.attachment.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.attachment.attnum IS 'The column''s number, which stays when it is renamed: these triggers read no other column in their WHEN. NULL where there is none of them.';
+COMMENT ON COLUMN gapless.attachment.table_name IS 'The table''s name, qualified and quoted.';
+COMMENT ON COLUMN gapless.attachment.owner IS 'The table''s owner.';
+COMMENT ON COLUMN gapless.attachment.schema IS 'Where the column''s functions are; NULL where there is no trigger that tells.';
+COMMENT ON COLUMN gapless.attachment.stem IS 'What their names begin with; NULL where there is no trigger that tells.';
+COMMENT ON COLUMN gapless.attachment.noted IS 'The arguments of attach_gapless, as it noted them; NULL where that is gone.';
+COMMENT ON COLUMN gapless.attachment.partitioned IS 'Whether the table is.';
+COMMENT ON COLUMN gapless.attachment.at_commit IS 'The argument of attach_gapless.';
+COMMENT ON COLUMN gapless.attachment.initial IS 'The argument of attach_gapless; NULL where that is gone.';
+COMMENT ON COLUMN gapless.attachment.unnumbered IS 'The argument of attach_gapless, or NULL.';
+
+CREATE VIEW gapless.fault AS
+WITH RECURSIVE attachment AS MATERIALIZED (
+    SELECT * FROM gapless.attachment
+), tree AS (
+    -- pg_partition_tree would lock.
+    SELECT a.relation, a.column_name, a.partitioned, a.at_commit, a.relation AS member FROM attachment AS a
+    UNION ALL
+    SELECT t.relation, t.column_name, t.partitioned, t.at_commit, i.inhrelid
+    FROM tree AS t
+    JOIN pg_catalog.pg_inherits AS i ON i.inhparent = t.member AND NOT i.inhdetachpending
+    WHERE t.partitioned
+), member AS (
+    SELECT t.*, format('%I.%I', n.nspname, c.relname) AS member_name, c.relpersistence, c.relispartition AND c.relkind <> 'p' AS leaf, c.relispartition AND c.relkind = 'p' AS middle
+    FROM tree AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.member
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+), present AS (
+    SELECT m.*, t.oid AS trigger, t.tgname, t.tgparentid, t.tgenabled
+    FROM member AS m
+    JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member AND starts_with(t.tgname, '~gapless_') AND m.column_name = substr(t.tgname,
+        CASE split_part(t.tgname, '_', 2) WHEN 'kept' THEN length('~gapless_kept_delete_') ELSE length('~gapless__') + length(split_part(t.tgname, '_', 2)) END + 1
+    )::name
+), function AS (
+    SELECT a.relation, a.column_name, a.owner, format('%I.%I', n.nspname, a.stem || w.suffix) AS function_name, w.definer::boolean AS definer, p.oid, p.proowner, p.prosecdef
+    FROM attachment AS a
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = a.schema
+    LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proname = a.stem || '_text'
+    CROSS JOIN LATERAL (
+        VALUES
+            ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true),
+            ('_enter', NOT a.at_commit, true), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
+            ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
+            ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit AND NOT a.partitioned, true),
+            ('_check_text', r.prorettype = 'text'::regtype, true), ('_read', r.prorettype = 'text'::regtype, false),
+            ('_series', true, false), ('_due', true, false), ('_dated', true, false), ('_text', true, false)
+    ) AS w (suffix, wanted, definer)
+    LEFT JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || w.suffix
+    WHERE w.wanted
+)
+SELECT a.relation, a.column_name, format('missing on table %s: %s', a.table_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)) AS fault
+FROM attachment AS a
+CROSS JOIN LATERAL (
+    VALUES
+        ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
+        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned), ('note', a.at_commit),
+        ('commit', a.at_commit), ('confirm', a.at_commit)
+) AS v (purpose, wanted)
+CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w
+WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = a.relation AND t.tgname = w.name)
+GROUP BY a.relation, a.column_name, a.table_name
+UNION ALL
+SELECT m.relation, m.column_name, format('missing on partition %s: %s', m.member_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name))
+FROM member AS m
+CROSS JOIN (VALUES ('truncate'), ('settle'), ('kept_delete'), ('kept_update'), ('kept_commit')) AS v (purpose)
+CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || m.column_name)::name AS name) AS w
+WHERE m.leaf
+    AND (v.purpose <> 'kept_commit' OR m.at_commit)
+    AND EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = m.member AND t.tgname = w.name)
+GROUP BY m.relation, m.column_name, m.member_name
+UNION ALL
+SELECT m.relation, m.column_name, format('partition %s has no guards of its own', m.member_name)
+FROM member AS m
+WHERE (m.leaf OR m.middle)
+    AND NOT EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+UNION ALL
+SELECT p.relation, p.column_name, format('%s on table %s: %s', CASE p.tgenabled
+    WHEN 'D' THEN 'disabled'
+    WHEN 'R' THEN 'enabled for replicas alone'
+    ELSE 'enabled for replicas as well'
+END, p.member_name, string_agg('trigger ' || p.tgname, ', ' ORDER BY p.tgname))
+FROM present AS p
+WHERE p.tgenabled <> 'O'
+GROUP BY p.relation, p.column_name, p.member_name, p.tgenabled
+UNION ALL
+SELECT m.relation, m.column_name, format('on table %s: trigger %s fires after the guards', m.member_name, t.tgname)
+FROM member AS m
+JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member
+WHERE t.tgname > '~gapless_insert'
+    AND NOT starts_with(t.tgname, '~gapless_')
+    AND t.tgparentid = 0
+    AND NOT t.tgisinternal
+    AND t.tgtype::integer & 3 = 3 -- BEFORE, FOR EACH ROW
+    AND t.tgtype::integer & CASE WHEN m.partitioned THEN 28 ELSE 20 END <> 0 -- INSERT, UPDATE; DELETE, as a row moves
+UNION ALL
+SELECT m.relation, m.column_name, format('table %s is not logged, so that a crash empties it', m.member_name)
+FROM member AS m
+WHERE m.relpersistence <> 'p'
+UNION ALL
+SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
+FROM function AS f
+WHERE f.oid IS NULL
+UNION ALL
+SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name)
+FROM function AS f
+WHERE f.definer AND NOT f.prosecdef
+UNION ALL
+SELECT f.relation, f.column_name, format('the table belongs to role %I, and its functions to role %I', pg_get_userbyid(f.owner), pg_get_userbyid(f.proowner))
+FROM function AS f
+WHERE f.proowner <> f.owner
+GROUP BY f.relation, f.column_name, f.owner, f.proowner
+UNION ALL
+SELECT a.relation, a.column_name, format('role %I, which owns the table, has no right to what numbers its columns', pg_get_userbyid(a.owner))
+FROM attachment AS a
+JOIN (
+    SELECT o.owner
+    FROM (SELECT DISTINCT a.owner FROM attachment AS a) AS o
+    CROSS JOIN pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'gapless'::regnamespace
+        AND starts_with(p.proname, 'column_')
+        AND NOT (has_schema_privilege(o.owner, 'gapless', 'USAGE') AND has_function_privilege(o.owner, p.oid, 'EXECUTE'))
+    GROUP BY o.owner
+) AS o ON o.owner = a.owner
+UNION ALL
+SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem)
+FROM attachment AS a
+WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem)
+UNION ALL
+SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: '))
+FROM attachment AS a
+WHERE a.initial IS NOT NULL AND NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
+UNION ALL
+SELECT a.relation, a.column_name, CASE
+    WHEN n.attname IS NULL THEN format('column %s was dropped', a.column_name)
+    ELSE format('column %s was renamed to %s', a.column_name, n.attname)
+END
+FROM attachment AS a
+LEFT JOIN pg_catalog.pg_attribute AS n ON n.attrelid = a.relation AND n.attnum = a.attnum AND NOT n.attisdropped
+WHERE n.attname <> a.column_name OR NOT EXISTS (
+    SELECT FROM pg_catalog.pg_attribute AS o WHERE o.attrelid = a.relation AND o.attname = a.column_name AND o.attnum > 0 AND NOT o.attisdropped
+)
+UNION ALL
+-- The function of the name has the columns that are read as its parameters.
+SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname)
+FROM attachment AS a
+JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proname = a.stem || '_series'
+CROSS JOIN LATERAL (
+    SELECT c.attname, row_number() OVER (ORDER BY c.attnum) AS i
+    FROM gapless.guard AS g
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation
+    JOIN pg_catalog.pg_attribute AS c ON c.attrelid = g.relation AND c.attnum = d.refobjsubid
+    WHERE g.relation = a.relation AND g.column_name = a.column_name AND g.purpose = 'update' AND c.attnum > 0 AND c.attnum <> a.attnum
+) AS n
+WHERE s.proargnames[n.i] <> n.attname;
+
+REVOKE ALL ON TABLE gapless.fault FROM PUBLIC;
+
+COMMENT ON VIEW gapless.fault IS
+'Private. One row a fault in the guards of an attached column. Locks no table.';
+COMMENT ON COLUMN gapless.fault.relation IS 'The table.';
+COMMENT ON COLUMN gapless.fault.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.fault.fault IS 'What is wrong.';
+
+CREATE VIEW gapless.columns AS
+SELECT
+    a.table_name,
+    a.column_name::text AS column_name,
+    e.name,
+    a.initial,
+    e.format,
+    e.condition,
+    e.chronology,
+    a.at_commit,
+    a.unnumbered,
+    a.partitioned,
+    f.faults IS NULL AS guarded,
+    coalesce(f.faults, '{}') AS faults
+FROM gapless.attachment AS a
+LEFT JOIN LATERAL (
+    SELECT
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_series') AS name,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_text') AS format,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_due') AS condition,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_dated') AS chronology
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = a.schema AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated')
+) AS e ON true
+LEFT JOIN (
+    SELECT f.relation, f.column_name, array_agg(f.fault ORDER BY f.fault) AS faults
+    FROM gapless.fault AS f
+    GROUP BY f.relation, f.column_name
+) AS f ON f.relation = a.relation AND f.column_name = a.column_name;
+
+REVOKE ALL ON TABLE gapless.columns FROM PUBLIC;
+
+COMMENT ON VIEW gapless.columns IS
+'One row an attached column: how it is numbered, and whether what attach_gapless made is whole. Takes no lock on a table.';
+COMMENT ON COLUMN gapless.columns.table_name IS 'The table, as schema.table.';
+COMMENT ON COLUMN gapless.columns.column_name IS 'The column that numbers itself, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.columns.name IS 'The expression for the name of a row''s sequence, as it was given to attach_gapless; NULL where that is gone.';
+COMMENT ON COLUMN gapless.columns.initial IS 'The first number of a sequence.';
+COMMENT ON COLUMN gapless.columns.format IS 'The expression for the text of a number, or NULL.';
+COMMENT ON COLUMN gapless.columns.condition IS 'The expression that says whether a row is to be numbered, or NULL.';
+COMMENT ON COLUMN gapless.columns.chronology IS 'The expression for a row''s date, or NULL.';
+COMMENT ON COLUMN gapless.columns.at_commit IS 'Whether rows are numbered when their transaction commits.';
+COMMENT ON COLUMN gapless.columns.unnumbered IS 'The text that means that a row has no number yet, or NULL.';
+COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partitioned.';
+COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
+COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.
@@ -680,8 +983,9 @@ BEGIN
         SELECT format('%s.%I', attached_column.target, attached_column.target_column)
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = attached_column.target
-            AND t.tgname = ('~gapless_insert_' || attached_column.target_column)::name
+            AND t.tgname IN (('~gapless_insert_' || attached_column.target_column)::name, ('~gapless_note_' || attached_column.target_column)::name)
             AND pg_table_is_visible(t.tgrelid) IS NOT NULL
+        LIMIT 1
     );
 END;
 $function$;
@@ -1168,6 +1472,10 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s was attached when the table had another name, which another one has now', what);
             hint := 'Detach the column and attach it again: gapless.detach_gapless, gapless.attach_gapless.';
+        WHEN 'misnamed' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
+            hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
@@ -1196,6 +1504,41 @@ COMMENT ON FUNCTION gapless.column_refuse IS
 'Private, for the triggers of attach_gapless. Raises what is wrong with a row: 428C9 (a number written or changed), 23001 (a numbered row deleted, truncated or moved out of its sequence), 23514 (chronology) and others, with the table and the column in the error''s fields.';
 
 REVOKE ALL ON FUNCTION gapless.column_refuse FROM PUBLIC;
+
+-- A trigger's WHEN has columns by their numbers, which outlive a rename; the texts of functions have them by their names.
+-- pg_get_triggerdef knows the names of now, whatever an older snapshot shows.
+CREATE OR REPLACE FUNCTION gapless.column_check_names(
+    relation      regclass, -- the table, a partition, or one that was detached
+    target_column name,
+    inputs        name[]    -- the columns that the expressions read, in their order; NULL where they are not known
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $function$
+DECLARE
+    guard record;
+BEGIN
+    SELECT t.tgname, pg_get_triggerdef(t.oid) AS definition
+    INTO guard
+    FROM pg_catalog.pg_trigger AS t
+    WHERE t.tgrelid = relation AND t.tgname IN (SELECT ('~gapless_' || u.purpose || '_' || target_column)::name FROM unnest('{update,kept_delete,delete}'::text[]) AS u (purpose))
+    ORDER BY t.tgname DESC -- that for UPDATE reads the inputs, too
+    LIMIT 1;
+    IF NOT (CASE
+        WHEN starts_with(guard.tgname, '~gapless_update_') AND inputs IS NOT NULL
+        THEN position(format('(ROW(%s), ', array_to_string(ARRAY(SELECT 'old.' || quote_ident(u.name) FROM unnest(inputs || target_column) AS u (name)), ', ')) IN guard.definition) > 0
+        ELSE guard.definition ~ ('old\.' || regexp_replace(quote_ident(target_column), '(\W)', '\\\1', 'g') || '[ ,)]')
+    END) THEN
+        PERFORM gapless.column_refuse('misnamed', relation, target_column, NULL, NULL); -- trap: another column has a renamed one's name
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_names IS
+'Private, for the triggers of attach_gapless and the audit. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_names FROM PUBLIC;
 
 -- It writes the sequence, so that older snapshots get 40001. One that has cycled is refused: a number that was there
 -- twice cannot be told by its value.
@@ -2622,7 +2965,8 @@ DECLARE
     written text; -- if format
     expected text; -- if at_commit
 BEGIN
-    IF gapless.model_written(OLD.number) IS NOT NULL THEN
+    IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         series := gapless.model_series(OLD.input);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
@@ -2819,6 +3163,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);
         RETURN NULL;
     ELSIF TG_LEVEL = 'STATEMENT' THEN -- if partitioned
@@ -2837,14 +3182,18 @@ BEGIN
         END IF; -- if partitioned if at_commit
         RETURN NULL; -- if partitioned if at_commit
     END IF;
-    IF gapless.model_written(OLD.number) IS NULL THEN -- if unnumbered
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END; -- if unnumbered
-    END IF; -- if unnumbered
-    series := gapless.model_series(OLD.input);
     -- A partition's own triggers are for what may happen to it after it was detached. -- if partitioned
-    IF TG_ARGV[0] = 'kept' AND pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
-    ELSIF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
+    IF TG_ARGV[0] = 'kept' THEN -- if partitioned
+        IF pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
+        END IF; -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+        IF gapless.model_written(OLD.number) IS NULL THEN -- if partitioned if unnumbered
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned if unnumbered
+        END IF; -- if partitioned if unnumbered
+    END IF; -- if partitioned
+    series := gapless.model_series(OLD.input);
+    IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
         ELSIF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series -- if partitioned
@@ -2855,12 +3204,14 @@ BEGIN
         END IF; -- if partitioned
         RETURN NEW; -- if partitioned
     ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/) WHERE series IS NULL OR gapless.model_written(OLD.number) IS NULL; -- if partitioned
         PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input)); -- if partitioned
         RETURN OLD; -- if partitioned
     ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
+    PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
     IF NOT gapless.column_is_void(series, OLD.number::text)
         AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
     THEN
@@ -3929,6 +4280,114 @@ COMMENT ON FUNCTION gapless.column_check_expressions IS
 
 REVOKE ALL ON FUNCTION gapless.column_check_expressions FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_faults(
+    target        regclass,
+    target_column name
+) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET jit = off -- it costs more than it saves
+AS $function$
+BEGIN
+    RETURN ARRAY(
+        SELECT f.fault
+        FROM gapless.fault AS f
+        WHERE f.relation = column_faults.target AND f.column_name = column_faults.target_column
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_faults IS
+'Private, for attach_gapless. What the view gapless.columns says of a column''s guards.';
+
+REVOKE ALL ON FUNCTION gapless.column_faults FROM PUBLIC;
+
+-- Of the triggers, some may be gone already.
+CREATE OR REPLACE FUNCTION gapless.column_check_owner(
+    target        regclass,
+    target_column name
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    owners record;
+BEGIN
+    SELECT t.tgfoid::regproc AS function, pg_get_userbyid(p.proowner) AS of_function, pg_get_userbyid(c.relowner) AS of_table
+    INTO owners
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_proc AS p
+        ON p.oid = t.tgfoid AND p.prosecdef
+    WHERE t.tgrelid = target
+        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,draft,update,enter,issue,delete,note,commit,confirm}'::text[]) AS w (purpose))
+        AND octet_length(target_column) <= 42
+    ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN false;
+    ELSIF owners.of_function <> owners.of_table THEN
+        RAISE EXCEPTION 'column "%" of table % cannot be detached: its table belongs to role %, and its functions to %', target_column, target, owners.of_table, owners.of_function
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, owners.of_table), ' ' ORDER BY f.oid) FROM gapless.column_functions(owners.function) AS f (oid)),
+                SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
+    END IF;
+    RETURN true;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_owner IS
+'Private, for attach_gapless and detach_gapless. Whether the column has triggers that attach_gapless made. Raises 55000 where their functions are not the table''s owner''s.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_owner FROM PUBLIC;
+
+-- What has triggers already: a column by names that have changed since, which is not to be attached by other names beside
+-- it, nor mended as if another column were meant; or a partition that was detached, whose triggers are another table's.
+CREATE OR REPLACE FUNCTION gapless.column_check_former(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    attached record;
+    own      text; -- what drops the triggers of a former partition
+BEGIN
+    FOR attached IN
+        SELECT t.column_name, c.attname AS current_name, (
+            SELECT coalesce(s.proargnames, '{}')
+            FROM pg_catalog.pg_proc AS s
+            WHERE s.pronamespace = t.schema AND s.proname = t.stem || '_series'
+            LIMIT 1
+        )::name[] AS inputs
+        FROM gapless.attachment AS t
+        LEFT JOIN pg_catalog.pg_attribute AS c ON c.attrelid = t.relation AND c.attnum = t.attnum
+        WHERE t.relation = target AND target_column IN (t.column_name, c.attname)
+    LOOP
+        IF attached.current_name <> attached.column_name THEN
+            PERFORM gapless.column_refuse('misnamed', target, attached.column_name, NULL, NULL);
+        END IF;
+        PERFORM gapless.column_check_names(target, attached.column_name, attached.inputs);
+    END LOOP;
+    SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, target), ' ' ORDER BY t.tgname)
+    INTO own
+    FROM pg_catalog.pg_trigger AS t
+    JOIN gapless.guard AS g ON g.function = t.tgfoid AND g.purpose = 'delete' AND g.relation <> t.tgrelid
+    WHERE t.tgrelid = target AND g.column_name = target_column;
+    IF own IS NOT NULL THEN
+        RAISE EXCEPTION '% cannot number a column of its own: it was a partition, and keeps the guards of its rows', target
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'ALTER TABLE ... ATTACH PARTITION; or to number it apart, and leave it out of the audit of that table: ' || own,
+                SCHEMA = 'gapless', CONSTRAINT = 'attach_former_partition';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_former IS
+'Private, for attach_gapless. Raises 55000 where the column is attached, by this name or another, and it or a column that its expressions read was renamed; and for a partition that was detached.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_former FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_is_attached(
     target        regclass,
     target_column name,
@@ -3952,12 +4411,12 @@ BEGIN
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
     END IF;
-    RETURN FOUND;
+    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}';
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_is_attached IS
-'Private, for attach_gapless. Whether a column is attached by this very definition. Raises 42710 where it is by another, and says which.';
+'Private, for attach_gapless. Whether a column is attached by this very definition, and its guards are whole. Raises 42710 where it is by another, and says which.';
 
 REVOKE ALL ON FUNCTION gapless.column_is_attached FROM PUBLIC;
 
@@ -4051,18 +4510,18 @@ BEGIN
         SELECT *
         FROM (
             VALUES
-                ('_series', NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
-                ('_due', NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
-                ('_dated', NULL, NULL, 'timestamp', CASE
+                ('_series', name, NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
+                ('_due', condition, NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
+                ('_dated', chronology, NULL, NULL, 'timestamp', CASE
                     WHEN chronology IS NULL THEN 'NULL::pg_catalog.timestamp'
                     WHEN dated_type = 'timestamptz'::regtype THEN e'(\n' || chronology || e'\n) AT TIME ZONE ''UTC'''
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
                 END, path),
-                ('_text', 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
+                ('_text', format, 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
                     coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'), path),
                 -- What a text may tell: the digits that stand where the text of 1 has its 1, or the one run of digits
                 -- that gives the text again.
-                ('_read', 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
+                ('_read', NULL, 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
                     $$(
                         SELECT CASE WHEN count(*) = 1 THEN min(v.value) END
                         FROM (
@@ -4076,7 +4535,7 @@ BEGIN
                         WHERE v.value IS NOT NULL AND %1$I.%2$I(v.value%3$s) COLLATE "C" = $1 COLLATE "C"
                     )$$, schema, stem || '_text', given
                 ) END, 'pg_catalog, pg_temp')
-        ) AS v (suffix, first, first_type, type, body, path)
+        ) AS v (suffix, given, first, first_type, type, body, path)
         WHERE v.body IS NOT NULL
     LOOP
         made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
@@ -4088,19 +4547,20 @@ BEGIN
             -- It reads the whole row, or a column called value.
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN (
                 SELECT s.result FROM (SELECT %s) AS new CROSS JOIN LATERAL (SELECT %s AS result%s) AS s)',
-                schema, pg_catalog.ltrim(pg_catalog.concat(made.first_type, types), ', '), made.type,
+                schema, coalesce(made.first_type || types, pg_catalog.ltrim(params, ', ')), made.type,
                 CASE WHEN made.first IS NULL THEN one_row ELSE two_row END, made.body,
                 CASE WHEN made.first IS NOT NULL THEN ' FROM (SELECT $1 AS value) AS number' ELSE '' END);
         END;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXECUTE pg_catalog.format('ALTER FUNCTION %I.new(%s) RENAME TO %I',
             schema, ltrim(concat(made.first_type, types), ', '), stem || made.suffix);
+        EXECUTE pg_catalog.format('COMMENT ON FUNCTION %I.%I IS %L', schema, stem || made.suffix, made.given);
     END LOOP;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_express IS
-'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read.';
+'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read, with the expression as its comment.';
 
 REVOKE ALL ON FUNCTION gapless.column_express FROM PUBLIC;
 
@@ -4128,6 +4588,7 @@ DECLARE
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
     model       record;
+    names       name[] := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs) ORDER BY a.attnum);
     given       text; -- the inputs, as expressions
     declared    text; -- as types
     positional  text; -- as parameters
@@ -4208,7 +4669,7 @@ BEGIN
                 $$'gapless\.model'$$, 'gapless\.model\M',
                 '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
                 'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
-                'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample',
+                'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
                 '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
                 $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
@@ -4220,7 +4681,7 @@ BEGIN
                 quote_literal(target::text), CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target,
                 given, positional,
                 format('SET %I', target_column), format('%s.%I', e'\\1', target_column), quote_literal(target_column),
-                CASE WHEN partitioned THEN 'FROM (SELECT NEW.*) AS r' ELSE 'FROM inserted AS r' END, own_keys, keys, 'given (' || key_names || ',', 'given.' || replace(key_names, ', ', ', given.') || ',', 'r.' || replace(key_names, ', ', ', r.') || ',', 'unnest(' || key_arrays, own_key, row_keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
+                CASE WHEN partitioned THEN 'FROM (SELECT NEW.*) AS r' ELSE 'FROM inserted AS r' END, own_keys, keys, 'given (' || key_names || ',', 'given.' || replace(key_names, ', ', ', given.') || ',', 'r.' || replace(key_names, ', ', ', r.') || ',', 'unnest(' || key_arrays, own_key, row_keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END, quote_literal(names) || '::pg_catalog.name[]',
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
                 '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END,
                 initial::text, attachment::text, quote_literal(attachment),
@@ -4282,11 +4743,13 @@ BEGIN
         LOOP
             EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', made.signature, given);
         END LOOP;
-        EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
-            WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
-            WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
-            ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
-        END);
+        IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text']) THEN -- whose comments are the expressions
+            EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
+                WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
+                WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
+                ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
+            END);
+        END IF;
         IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made.signature); -- with the caller's rights; and what anybody may make happen sooner
         ELSIF made.proname = stem || '_rows' THEN
@@ -4364,6 +4827,7 @@ BEGIN
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
         EXECUTE format('SELECT array_agg(r.series), array_agg(r.last) FROM (SELECT r.series COLLATE "C" AS series, max(r.value) AS last FROM %s GROUP BY 1) AS r', rows) INTO series, lasts;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- here and below: what was called may have put its own first
         IF array_position(series, NULL) IS NOT NULL OR NOT EXISTS (
             SELECT FROM pg_catalog.pg_index AS i
             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
@@ -4382,14 +4846,18 @@ BEGIN
                     LIMIT 20
                 ) AS w$$, rows
             ) INTO fault;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         IF 'chronology' = ANY (options) THEN
             EXECUTE format('SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated)
                 FROM (SELECT DISTINCT ON (r.series COLLATE "C") r.series, r.value, r.dated FROM %s ORDER BY r.series COLLATE "C", r.value DESC NULLS LAST) AS r', rows) INTO series, lasts, dates;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         IF 'format' = ANY (options) THEN
             EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         IF constant_name THEN
             PERFORM set_config('search_path', path, true);
@@ -4398,7 +4866,7 @@ BEGIN
                 FROM pg_catalog.pg_proc AS p
                 WHERE p.oid = format('%I.%I', schema, stem || '_series')::regproc
             ) INTO constant;
-            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
@@ -4461,14 +4929,14 @@ DECLARE
     new_written text;
     made        record;
 BEGIN
-    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), ''), '') || format('OLD.%I', target_column)
+    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('OLD.%I', target_column)
     INTO read
     FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
     new_written := CASE WHEN unnumbered IS NULL THEN format('NEW.%I', target_column) ELSE format('NULLIF(NEW.%I, %L)', target_column, unnumbered) END;
     FOR made IN
         SELECT v.purpose, v.suffix, format(v.event, target, old_written, new_written, read, target_column, (
-            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), ''), '') || format('NEW.%I', target_column)
+            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('NEW.%I', target_column)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = target AND a.attnum = ANY (inputs)
         ), attachment) AS event
@@ -4476,15 +4944,13 @@ BEGIN
             VALUES
                 ('insert', '', partitioned OR NOT late, 'BEFORE INSERT ON %s FOR EACH ROW'),
                 ('insert', '', late AND NOT partitioned, 'BEFORE INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
-                ('update', '_update', NOT late OR partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL OR pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
-                -- Who can make triggers needs no leave of another one; _confirm looks at what was written.
-                ('update', '_update', late AND NOT partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (CASE
-                    WHEN %s IS NULL THEN (
-                        pg_catalog.current_setting(''gapless.commit_known'', true) OPERATOR(pg_catalog.=) ''%7$s''
-                        AND pg_catalog.has_table_privilege(OLD.tableoid, ''TRIGGER'')
-                    ) IS NOT TRUE
-                    ELSE pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s))
-                END)'),
+                ('draft', '_update', NOT late OR partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL)'),
+                -- Who can make triggers needs no leave of another one; _finish looks at what was written.
+                ('draft', '_update', late AND NOT partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL AND (
+                    pg_catalog.current_setting(''gapless.commit_known'', true) OPERATOR(pg_catalog.=) ''%7$s''
+                    AND pg_catalog.has_table_privilege(OLD.tableoid, ''TRIGGER'')
+                ) IS NOT TRUE)'),
+                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NOT NULL AND pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
@@ -4656,17 +5122,20 @@ BEGIN
     END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
-    definition := pg_catalog.format('name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s, unnumbered => %L',
-        attach_gapless.name, initial, format, condition, chronology, at_commit, unnumbered);
+    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L, at_commit => %s, initial => %s, unnumbered => %L',
+        attach_gapless.name, format, condition, chronology, at_commit::pg_catalog.text, initial, unnumbered); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    PERFORM gapless.column_guard_partitions(target); -- those that were made since it was attached
     IF gapless.column_is_attached(target, target_column, definition) THEN
-        PERFORM gapless.column_guard_partitions(target);
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
     END IF;
-    PERFORM gapless.column_dismantle(target, target_column); -- what is left of one whose first trigger is gone
+    -- Guards that are not whole are made anew.
+    PERFORM gapless.column_check_former(target, target_column);
+    PERFORM gapless.column_check_owner(target, target_column);
+    PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
@@ -4690,7 +5159,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 
@@ -4702,8 +5171,6 @@ CREATE OR REPLACE FUNCTION gapless.detach_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    owners record;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -4716,25 +5183,9 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'detach_snapshot';
     END IF;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
-    SELECT t.tgfoid::regproc AS function, pg_get_userbyid(p.proowner) AS of_function, pg_get_userbyid(c.relowner) AS of_table
-    INTO owners
-    FROM pg_catalog.pg_trigger AS t
-    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-    JOIN pg_catalog.pg_proc AS p
-        ON p.oid = t.tgfoid AND p.prosecdef
-    WHERE t.tgrelid = target
-        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,note,commit,confirm}'::text[]) AS w (purpose))
-        AND octet_length(target_column) <= 42
-    ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
-    LIMIT 1;
-    IF NOT FOUND THEN
+    IF NOT gapless.column_check_owner(target, target_column) THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
-            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
-    ELSIF owners.of_function <> owners.of_table THEN
-        RAISE EXCEPTION 'column "%" of table % cannot be detached: its table belongs to role %, and its functions to %', target_column, target, owners.of_table, owners.of_function
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, owners.of_table), ' ' ORDER BY f.oid) FROM gapless.column_functions(owners.function) AS f (oid)),
-                SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
+            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows the columns that are, by the names under which they were attached.', SCHEMA = 'gapless';
     END IF;
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
@@ -4961,18 +5412,25 @@ BEGIN
     -- audits.
     FOR attached IN
         SELECT
-            format('%s.%I', c.oid::regclass, a.attname) AS column_name,
+            format('%s.%I', c.oid::regclass, m.name) AS column_name,
             format('%I.%I', n.nspname, p.proname) AS function,
             p.oid AS function_oid,
             n.nspname,
             p.proname,
             c.oid AS target,
-            a.attname AS target_column,
+            m.name AS target_column,
+            (SELECT coalesce(s.proargnames, '{}') FROM pg_catalog.pg_proc AS s WHERE s.pronamespace = f.pronamespace AND s.proname = f.proname || '_series' LIMIT 1)::name[] AS inputs,
+            ARRAY( -- and partitions that were detached
+                SELECT k.tgrelid
+                FROM pg_catalog.pg_trigger AS k
+                JOIN pg_catalog.pg_class AS r ON r.oid = k.tgrelid AND NOT r.relispartition
+                JOIN pg_catalog.pg_proc AS q ON q.oid = k.tgfoid AND q.pronamespace = f.pronamespace AND q.proname = f.proname || '_keep'
+                WHERE k.tgname = ('~gapless_kept_delete_' || m.name)::pg_catalog.name
+            ) || c.oid AS relations,
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-        JOIN pg_catalog.pg_attribute AS a
-            ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+        CROSS JOIN LATERAL (SELECT substr(t.tgname, length('~gapless_insert_') + 1)::pg_catalog.name) AS m (name)
         JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
         JOIN pg_catalog.pg_proc AS p
             ON p.pronamespace = f.pronamespace
@@ -4986,7 +5444,7 @@ BEGIN
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
             AND (audit_numbers.name IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence AS s
-                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = a.attname
+                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = m.name
             ) OR NOT EXISTS (
                 SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
             ))
@@ -5008,6 +5466,7 @@ BEGIN
             IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
                 RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
             END IF;
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation);
             RETURN QUERY EXECUTE format(
                 $query$
                 WITH edge AS MATERIALIZED (
@@ -5048,6 +5507,7 @@ BEGIN
                 $query$,
                 attached.function
             ) USING audit_numbers.name, attached.column_name;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- what was called may have put its own first
 
             IF EXISTS (
                 SELECT FROM gapless.sequence AS s
@@ -5066,7 +5526,9 @@ BEGIN
                     $query$,
                     attached.function
                 ) USING audit_numbers.name, attached.column_name;
+                PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation); -- its lock is held since it was read
             done := true;
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
@@ -5075,7 +5537,11 @@ BEGIN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction';
             ELSIF NOT done THEN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM
-                    || CASE WHEN SQLSTATE IN ('42P01', '42703', 'P0001') THEN '. ' || remedy ELSE '' END; -- the table, or a column, was renamed
+                    || CASE
+                        WHEN SQLSTATE IN ('42703', '55000') THEN '. Detach it by its old name, and attach it by the names of now' -- a column was renamed
+                        WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
+                        ELSE ''
+                    END;
             END IF;
         END;
     END LOOP;
@@ -5083,7 +5549,7 @@ BEGIN
     -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
     -- any more.
     RETURN QUERY
-    SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+    SELECT NULL::text, format('%s.%I', c.oid::regclass, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
             'its table belongs to %1$I, and its functions to %2$I. %3$s',
@@ -5101,11 +5567,11 @@ BEGIN
         WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
-    WHERE c.oid || ' ' || a.attname <> ALL (audited)
+    WHERE c.oid || ' ' || s.target_column <> ALL (audited)
+        AND (t.oid IS NOT NULL OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = s.target_column AND NOT a.attisdropped))
         AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;
@@ -5185,6 +5651,7 @@ BEGIN
             min(n.first_value) AS lowest
         FROM number AS n
         WHERE n.finding IS NULL
+            AND NOT EXISTS (SELECT FROM number AS f WHERE f.finding IN ('failed', 'detached') AND f.attached_column = n.attached_column)
         GROUP BY n.name, n.attached_column
     ), owned AS MATERIALIZED (
         SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column
@@ -5532,7 +5999,7 @@ BEGIN
         'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless TO %I',
         grant_gapless.role
     );
-    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders TO %I', grant_gapless.role);
+    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders, gapless.columns TO %I', grant_gapless.role);
 END;
 $function$;
 
@@ -5557,7 +6024,7 @@ BEGIN
         'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless FROM %I',
         revoke_gapless.role
     );
-    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders FROM %I', revoke_gapless.role);
+    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders, gapless.columns FROM %I', revoke_gapless.role);
 END;
 $function$;
 

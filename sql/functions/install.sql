@@ -21,6 +21,7 @@
 {{ template "manage/adopt_gapless.sql" . }}
 {{ template "manage/prune_gapless.sql" . }}
 {{ template "column/column_refuse.sql" . }}
+{{ template "column/column_check_names.sql" . }}
 {{ template "column/column_claim_sequence.sql" . }}
 {{ template "column/column_first_number_general.sql" . }}
 {{ template "column/column_first_number.sql" . }}
@@ -76,6 +77,9 @@
 {{ template "column/column_check_index.sql" . }}
 {{ template "column/column_check_expression.sql" . }}
 {{ template "column/column_check_expressions.sql" . }}
+{{ template "column/column_faults.sql" . }}
+{{ template "column/column_check_owner.sql" . }}
+{{ template "column/column_check_former.sql" . }}
 {{ template "column/column_is_attached.sql" . }}
 {{ template "column/column_stem.sql" . }}
 {{ template "column/column_pins.sql" . }}

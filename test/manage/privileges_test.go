@@ -34,6 +34,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.flush_gapless()",
 		"SELECT * FROM gapless.sequences",
 		"SELECT * FROM gapless.holders",
+		"SELECT * FROM gapless.columns",
 	}
 	refused := []string{
 		"SELECT gapless.delete_gapless('a')",
@@ -63,6 +64,9 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.audit_numbers('a')",
 		"SELECT * FROM gapless.void",
 		"INSERT INTO gapless.void (name, value, ordinal, reason) VALUES ('a', 1, 1, 'because')",
+		"SELECT * FROM gapless.guard",
+		"SELECT * FROM gapless.attachment",
+		"SELECT * FROM gapless.fault",
 		"INSERT INTO gapless.waiting (attachment, keys, numbers) VALUES (1, '{}', '{1}')",
 		"DELETE FROM gapless.waiting",
 		"SELECT * FROM gapless.known_text",
@@ -234,7 +238,7 @@ func TestEveryObjectHasAComment(t *testing.T) {
 		sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
 			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
 			OR proname IN ('column_adopt', 'column_date_floor', 'column_enter', 'column_enter_row', 'column_enter_rows', 'column_entered', 'column_assign', 'column_commits', 'column_end_wait',
-				'column_is_void', 'column_issued', 'column_lock_waiting', 'column_take', 'column_follow_move', 'column_first_number', 'column_first_number_general',
+				'column_check_former', 'column_faults', 'column_is_void', 'column_issued', 'column_lock_waiting', 'column_take', 'column_follow_move', 'column_first_number', 'column_first_number_general',
 				'column_refuse_text', 'column_release_sequences', 'column_reserve', 'column_values', 'refuse_waiting')
 			OR proname ~ '^model_' AND prosqlbody IS NULL AND proname NOT IN ('model_commit', 'model_number') -- whose copies have the table's owner's
 			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")

@@ -147,6 +147,22 @@ var columnTraps = []trap{
 		},
 	},
 	{
+		name:    "numbered rows can be deleted when another column has the name of theirs, and the audit calls them holes",
+		changes: []change{{"another column has a renamed one's name", "NULL;"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE a (id int, number bigint UNIQUE); SELECT gapless.attach_gapless('a', 'number', '''a'''); INSERT INTO a VALUES (1), (2)")
+			s.Do("SELECT gapless.void_gapless('a', 1, 'x'); ALTER TABLE a RENAME COLUMN number TO former; ALTER TABLE a ADD COLUMN number bigint DEFAULT 1")
+			if findings := sqltest.Findings(s); !slices.Equal(findings, []string{" changed after issue unreadable"}) {
+				return fmt.Errorf("the audit has %q", findings)
+			}
+			if code, message := s.Try("DELETE FROM a WHERE id = 2"); code != "55000" {
+				return fmt.Errorf("DELETE gives %s %s", code, message)
+			}
+			return nil
+		},
+	},
+	{
 		name:    "at commit, sequences are taken in the order of the rows, and opposite orders deadlock",
 		changes: []change{{"all are locked in one order", "LOOP CONTINUE;"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {

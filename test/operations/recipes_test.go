@@ -385,12 +385,14 @@ func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
 	s.Do("INSERT INTO slips (id) VALUES (1)")
 	require.Empty(t, sqltest.Texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q"), "it fires in the good state")
 
-	drops := sqltest.Texts(s, `SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgname LIKE '~gapless%' AND tgparentid = 0`)
+	drops := sqltest.Texts(s, `SELECT format('DROP TRIGGER %I ON %s;%1$s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgname LIKE '~gapless%' AND tgparentid = 0`)
 	require.Greater(t, len(drops), 40)
 	for _, drop := range drops {
 		s.Do("BEGIN")
+		drop, name, _ := strings.Cut(drop, ";")
 		s.Do(drop)
 		require.Equal(t, 1, countRows(s, query), "after %s", drop)
+		require.Regexp(t, "missing on .*: trigger "+regexp.QuoteMeta(name)+`"`, sqltest.Texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q")[0])
 		s.Do("ROLLBACK")
 	}
 	for _, drop := range []string{`DROP TRIGGER "~gapless_insert_number" ON invoices`, "DROP FUNCTION invoices_number_gapless() CASCADE"} {

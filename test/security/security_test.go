@@ -178,7 +178,7 @@ const makeOtherKinds = `
 func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 	t.Parallel()
 	allocates := []string{"use row type gapless.*", "call gapless.next_gapless", "call gapless.next_gapless_batch", "call gapless.last_gapless", "call gapless.peek_gapless",
-		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders",
+		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.columns",
 		"SELECT gapless.waiting", "INSERT gapless.waiting"} // only his own transaction's notes, and no number
 	for name, actor := range map[string]struct {
 		grant   string // ~me~ is the role
@@ -193,8 +193,8 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 			allowed: allocates,
 		},
 		"an auditor": {
-			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
-			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.waiting", "INSERT gapless.waiting"},
+			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders, gapless.columns TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
+			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.columns", "SELECT gapless.waiting", "INSERT gapless.waiting"},
 		},
 		"a manager": {
 			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
@@ -273,7 +273,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
 const allObjects = `	table: journal, known_text, model, moving, sequence, void, waiting
-	view: holders, sequences
+	view: attachment, columns, fault, guard, holders, sequences
 	type: journal_kind
 	index: journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey
 	trigger: waiting_numbered on waiting
@@ -282,6 +282,7 @@ const allObjects = `	table: journal, known_text, model, moving, sequence, void, 
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_name, check_reset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
+	function: column_check_former, column_check_names, column_check_owner, column_faults
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_entered, column_express, column_first_number, column_first_number_general, column_follow_move
 	function: column_dismantle, column_functions, column_check_partition, column_guard_partitions, column_has_left, column_is_attached, column_is_void, column_issued, column_lock_waiting
@@ -637,6 +638,8 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1')"},
 		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}', '{adopted}', '{old}')"},
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
+		"column_faults":            {"SELECT gapless.column_faults('h.a', 'number')"},
+		"column_check_former":      {"SELECT gapless.column_check_former('h.a', 'number')"},
 	}
 	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
 		sqltest.Texts(owner, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column\_%' AND prosecdef`))
@@ -693,6 +696,13 @@ func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
 				hostile.Do("CREATE CONSTRAINT TRIGGER evil AFTER INSERT ON h." + table + " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION h.fire()")
 			}
 			hostile.Do("CREATE FUNCTION h.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN $1; END $$")
+			// What the audit itself uses, once it has called the owner's function.
+			hostile.Do("CREATE FUNCTION h.starts_with(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$")
+			hostile.Do("CREATE FUNCTION h.unnest(oid[]) RETURNS SETOF oid LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN QUERY SELECT pg_catalog.unnest($1); END $$")
+			for _, operand := range []string{"text", "oid", "name", "regclass"} {
+				hostile.Do(strings.ReplaceAll("CREATE FUNCTION h.same(~, ~) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$", "~", operand))
+				hostile.Do(strings.ReplaceAll("CREATE OPERATOR h.= (LEFTARG = ~, RIGHTARG = ~, FUNCTION = h.same)", "~", operand))
+			}
 			hostile.Do("CREATE FUNCTION h.attack() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN " + attack.body + "; END $$")
 			hostile.Do("CREATE FUNCTION h.ran() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM public.ran(); END $$")
 			hostile.Do(fmt.Sprintf(replace, "a", "attack"))
@@ -1339,4 +1349,32 @@ func TestATimeoutEndsWhoHoldsASequenceForEver(t *testing.T) {
 	require.EqualValues(t, 1, other.Number("SELECT gapless.next_gapless('a')"), "it waits until the holder was ended, and takes its number")
 	_, err := s.Exec(context.WithoutCancel(t.Context()), "COMMIT")
 	require.Error(t, err)
+}
+
+// TestAttachByAnotherTrustsNoSearchPathThatTheTableOwnersFunctionsLeave has a superuser attach a column by a function of the
+// table's owner, who puts a schema of his own on the session's path, where functions and operators hide PostgreSQL's.
+func TestAttachByAnotherTrustsNoSearchPathThatTheTableOwnersFunctionsLeave(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, hostile, _ := newHostile(t, database)
+	me := *sqltest.Value[string](owner, "SELECT current_user::text")
+	hostile.Do(`CREATE FUNCTION h.series(number text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN PERFORM pg_catalog.set_config('search_path', 'h, pg_catalog', false); RETURN 'evil'; END $$`)
+	hostile.Do("CREATE TABLE h.c (t text, d date, number text UNIQUE); INSERT INTO h.c VALUES ('a', '2026-01-01', '1'), ('b', '2026-01-02', NULL)")
+	for _, arguments := range []string{"text[], text", "text[], text[]", "text, text"} {
+		hostile.Do("CREATE FUNCTION h.array_position(" + arguments + ") RETURNS integer LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$")
+	}
+	hostile.Do("CREATE FUNCTION h.set_config(text, text, boolean) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$")
+	for _, operand := range []string{"text", "oid", "name", `"char"`} {
+		hostile.Do(strings.ReplaceAll("CREATE FUNCTION h.same(~, ~) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$", "~", operand))
+		hostile.Do(strings.ReplaceAll("CREATE OPERATOR h.= (LEFTARG = ~, RIGHTARG = ~, FUNCTION = h.same)", "~", operand))
+	}
+	hostile.Do("GRANT USAGE ON SCHEMA h TO PUBLIC")
+	for _, options := range []string{"", ", chronology => 'NEW.d'", ", condition => 'NEW.d IS NOT NULL'"} {
+		attacher := sqltest.ConnectTo(t, database.URL)
+		attacher.Do("BEGIN")
+		attacher.Do("SELECT gapless.attach_gapless('h.c', 'number', name => 'h.series(NEW.t)', format => 'value::text'" + options + ")")
+		attacher.Do("ROLLBACK")
+		require.NotContains(t, whoRan(owner, attacher), me, options)
+	}
 }

@@ -22,6 +22,7 @@ DECLARE
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
     model       record;
+    names       name[] := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs) ORDER BY a.attnum);
     given       text; -- the inputs, as expressions
     declared    text; -- as types
     positional  text; -- as parameters
@@ -102,7 +103,7 @@ BEGIN
                 $$'gapless\.model'$$, 'gapless\.model\M',
                 '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
                 'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
-                'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample',
+                'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
                 '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
                 $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
@@ -114,7 +115,7 @@ BEGIN
                 quote_literal(target::text), CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target,
                 given, positional,
                 format('SET %I', target_column), format('%s.%I', e'\\1', target_column), quote_literal(target_column),
-                CASE WHEN partitioned THEN 'FROM (SELECT NEW.*) AS r' ELSE 'FROM inserted AS r' END, own_keys, keys, 'given (' || key_names || ',', 'given.' || replace(key_names, ', ', ', given.') || ',', 'r.' || replace(key_names, ', ', ', r.') || ',', 'unnest(' || key_arrays, own_key, row_keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
+                CASE WHEN partitioned THEN 'FROM (SELECT NEW.*) AS r' ELSE 'FROM inserted AS r' END, own_keys, keys, 'given (' || key_names || ',', 'given.' || replace(key_names, ', ', ', given.') || ',', 'r.' || replace(key_names, ', ', ', r.') || ',', 'unnest(' || key_arrays, own_key, row_keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END, quote_literal(names) || '::pg_catalog.name[]',
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
                 '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END,
                 initial::text, attachment::text, quote_literal(attachment),

@@ -40,18 +40,18 @@ BEGIN
         SELECT *
         FROM (
             VALUES
-                ('_series', NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
-                ('_due', NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
-                ('_dated', NULL, NULL, 'timestamp', CASE
+                ('_series', name, NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
+                ('_due', condition, NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
+                ('_dated', chronology, NULL, NULL, 'timestamp', CASE
                     WHEN chronology IS NULL THEN 'NULL::pg_catalog.timestamp'
                     WHEN dated_type = 'timestamptz'::regtype THEN e'(\n' || chronology || e'\n) AT TIME ZONE ''UTC'''
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
                 END, path),
-                ('_text', 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
+                ('_text', format, 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
                     coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'), path),
                 -- What a text may tell: the digits that stand where the text of 1 has its 1, or the one run of digits
                 -- that gives the text again.
-                ('_read', 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
+                ('_read', NULL, 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
                     $$(
                         SELECT CASE WHEN count(*) = 1 THEN min(v.value) END
                         FROM (
@@ -65,7 +65,7 @@ BEGIN
                         WHERE v.value IS NOT NULL AND %1$I.%2$I(v.value%3$s) COLLATE "C" = $1 COLLATE "C"
                     )$$, schema, stem || '_text', given
                 ) END, 'pg_catalog, pg_temp')
-        ) AS v (suffix, first, first_type, type, body, path)
+        ) AS v (suffix, given, first, first_type, type, body, path)
         WHERE v.body IS NOT NULL
     LOOP
         made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
@@ -77,18 +77,19 @@ BEGIN
             -- It reads the whole row, or a column called value.
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN (
                 SELECT s.result FROM (SELECT %s) AS new CROSS JOIN LATERAL (SELECT %s AS result%s) AS s)',
-                schema, pg_catalog.ltrim(pg_catalog.concat(made.first_type, types), ', '), made.type,
+                schema, coalesce(made.first_type || types, pg_catalog.ltrim(params, ', ')), made.type,
                 CASE WHEN made.first IS NULL THEN one_row ELSE two_row END, made.body,
                 CASE WHEN made.first IS NOT NULL THEN ' FROM (SELECT $1 AS value) AS number' ELSE '' END);
         END;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXECUTE pg_catalog.format('ALTER FUNCTION %I.new(%s) RENAME TO %I',
             schema, ltrim(concat(made.first_type, types), ', '), stem || made.suffix);
+        EXECUTE pg_catalog.format('COMMENT ON FUNCTION %I.%I IS %L', schema, stem || made.suffix, made.given);
     END LOOP;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_express IS
-'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read.';
+'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read, with the expression as its comment.';
 
 REVOKE ALL ON FUNCTION gapless.column_express FROM PUBLIC;

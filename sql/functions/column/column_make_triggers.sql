@@ -21,14 +21,14 @@ DECLARE
     new_written text;
     made        record;
 BEGIN
-    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), ''), '') || format('OLD.%I', target_column)
+    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('OLD.%I', target_column)
     INTO read
     FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
     new_written := CASE WHEN unnumbered IS NULL THEN format('NEW.%I', target_column) ELSE format('NULLIF(NEW.%I, %L)', target_column, unnumbered) END;
     FOR made IN
         SELECT v.purpose, v.suffix, format(v.event, target, old_written, new_written, read, target_column, (
-            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), ''), '') || format('NEW.%I', target_column)
+            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('NEW.%I', target_column)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = target AND a.attnum = ANY (inputs)
         ), attachment) AS event
@@ -36,15 +36,13 @@ BEGIN
             VALUES
                 ('insert', '', partitioned OR NOT late, 'BEFORE INSERT ON %s FOR EACH ROW'),
                 ('insert', '', late AND NOT partitioned, 'BEFORE INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
-                ('update', '_update', NOT late OR partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL OR pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
-                -- Who can make triggers needs no leave of another one; _confirm looks at what was written.
-                ('update', '_update', late AND NOT partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (CASE
-                    WHEN %s IS NULL THEN (
-                        pg_catalog.current_setting(''gapless.commit_known'', true) OPERATOR(pg_catalog.=) ''%7$s''
-                        AND pg_catalog.has_table_privilege(OLD.tableoid, ''TRIGGER'')
-                    ) IS NOT TRUE
-                    ELSE pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s))
-                END)'),
+                ('draft', '_update', NOT late OR partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL)'),
+                -- Who can make triggers needs no leave of another one; _finish looks at what was written.
+                ('draft', '_update', late AND NOT partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL AND (
+                    pg_catalog.current_setting(''gapless.commit_known'', true) OPERATOR(pg_catalog.=) ''%7$s''
+                    AND pg_catalog.has_table_privilege(OLD.tableoid, ''TRIGGER'')
+                ) IS NOT TRUE)'),
+                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NOT NULL AND pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),

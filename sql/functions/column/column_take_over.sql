@@ -28,6 +28,7 @@ BEGIN
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
         EXECUTE format('SELECT array_agg(r.series), array_agg(r.last) FROM (SELECT r.series COLLATE "C" AS series, max(r.value) AS last FROM %s GROUP BY 1) AS r', rows) INTO series, lasts;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- here and below: what was called may have put its own first
         IF array_position(series, NULL) IS NOT NULL OR NOT EXISTS (
             SELECT FROM pg_catalog.pg_index AS i
             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
@@ -46,14 +47,18 @@ BEGIN
                     LIMIT 20
                 ) AS w$$, rows
             ) INTO fault;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         IF 'chronology' = ANY (options) THEN
             EXECUTE format('SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated)
                 FROM (SELECT DISTINCT ON (r.series COLLATE "C") r.series, r.value, r.dated FROM %s ORDER BY r.series COLLATE "C", r.value DESC NULLS LAST) AS r', rows) INTO series, lasts, dates;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         IF 'format' = ANY (options) THEN
             EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         IF constant_name THEN
             PERFORM set_config('search_path', path, true);
@@ -62,7 +67,7 @@ BEGIN
                 FROM pg_catalog.pg_proc AS p
                 WHERE p.oid = format('%I.%I', schema, stem || '_series')::regproc
             ) INTO constant;
-            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';

@@ -8,6 +8,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);
         RETURN NULL;
     ELSIF TG_LEVEL = 'STATEMENT' THEN -- if partitioned
@@ -26,14 +27,18 @@ BEGIN
         END IF; -- if partitioned if at_commit
         RETURN NULL; -- if partitioned if at_commit
     END IF;
-    IF gapless.model_written(OLD.number) IS NULL THEN -- if unnumbered
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END; -- if unnumbered
-    END IF; -- if unnumbered
-    series := gapless.model_series(OLD.input);
     -- A partition's own triggers are for what may happen to it after it was detached. -- if partitioned
-    IF TG_ARGV[0] = 'kept' AND pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
-    ELSIF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
+    IF TG_ARGV[0] = 'kept' THEN -- if partitioned
+        IF pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
+        END IF; -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+        IF gapless.model_written(OLD.number) IS NULL THEN -- if partitioned if unnumbered
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned if unnumbered
+        END IF; -- if partitioned if unnumbered
+    END IF; -- if partitioned
+    series := gapless.model_series(OLD.input);
+    IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
         ELSIF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series -- if partitioned
@@ -44,12 +49,14 @@ BEGIN
         END IF; -- if partitioned
         RETURN NEW; -- if partitioned
     ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/) WHERE series IS NULL OR gapless.model_written(OLD.number) IS NULL; -- if partitioned
         PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input)); -- if partitioned
         RETURN OLD; -- if partitioned
     ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
+    PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
     IF NOT gapless.column_is_void(series, OLD.number::text)
         AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
     THEN

@@ -10,7 +10,8 @@ DECLARE
     written text; -- if format
     expected text; -- if at_commit
 BEGIN
-    IF gapless.model_written(OLD.number) IS NOT NULL THEN
+    IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         series := gapless.model_series(OLD.input);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
