@@ -1079,7 +1079,7 @@ CREATE OR REPLACE FUNCTION gapless.column_refuse(
     target_column name,
     name          text,
     detail        text, -- the number, or the dates
-    value         bigint DEFAULT NULL -- of a number that was there before, where its text tells it
+    value         bigint DEFAULT NULL -- of the number; of one that was there before, where its text tells it
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -1116,8 +1116,7 @@ BEGIN
             hint := coalesce(
                 'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || coalesce(
                     (SELECT i.value::text FROM gapless.column_issued(target, target_column) AS i WHERE i.name = column_refuse.name COLLATE "C" AND i.number = detail COLLATE "C"),
-                    column_refuse.value::text,
-                    CASE WHEN detail ~ '^-?[0-9]+$' THEN detail END
+                    column_refuse.value::text
                 ) || ', ''why'').',
                 CASE WHEN name IS NOT NULL THEN format('Void the number first: SELECT gapless.void_gapless(%L, NULL, ''why'', %L).', name, detail) END,
                 'Its sequence is unknown, since the expression name gives NULL for it.'
@@ -1753,7 +1752,8 @@ REVOKE ALL ON FUNCTION gapless.column_issued FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
     name   text,
-    number text
+    number text,  -- NULL without a format
+    value  bigint -- NULL where the text does not tell
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -1761,7 +1761,8 @@ AS $function$
 BEGIN
     RETURN EXISTS (
         SELECT FROM gapless.void AS v
-        WHERE v.name = column_is_void.name COLLATE "C" AND coalesce(v.written, v.value::text) = column_is_void.number
+        WHERE v.name = column_is_void.name COLLATE "C"
+            AND CASE WHEN column_is_void.number IS NULL OR v.written IS NULL THEN v.value = column_is_void.value ELSE v.written = column_is_void.number END
     ) OR EXISTS (
         SELECT FROM gapless.known_text AS k
         WHERE k.name = column_is_void.name COLLATE "C" AND k.number = column_is_void.number AND k.reason IS NOT NULL
@@ -2401,7 +2402,7 @@ BEGIN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
-            IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
+            IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
                 NEW.number := OLD.number; -- unless at_commit
             ELSE -- unless at_commit
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
@@ -2475,7 +2476,7 @@ DECLARE
 BEGIN
     value := gapless.column_noted('0' /*attachment*/, false); -- if format
     SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
-        , gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
+        , value IS NOT NULL AND gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
     INTO row
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL
@@ -2612,10 +2613,12 @@ BEGIN
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
-    IF NOT gapless.column_is_void(series, OLD.number::text)
-        AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
-    THEN
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text); -- unless format
+    IF NOT gapless.column_is_void(
+        series
+        , OLD.number, gapless.model_read(OLD.number, OLD.input) -- if format
+        , NULL, OLD.number -- unless format
+    ) THEN
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
     END IF;
     RETURN NULL;
@@ -3786,6 +3789,11 @@ BEGIN
         END IF;
         IF 'format' = ANY (options) THEN
             EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
+            -- Where texts do not tell what was the newest number, initial does.
+            SELECT array_agg(CASE WHEN u.last < initial - 1 AND b.name IS NOT NULL THEN initial - 1 ELSE u.last END ORDER BY u.i)
+            INTO lasts
+            FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
+            LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
         END IF;
         IF constant_name THEN
@@ -3822,11 +3830,12 @@ BEGIN
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+    -- The trial has not seen what is between its values.
+    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN greatest(initial, (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
-        WHERE d.value < wrong[2]::bigint
-    ) END;
+        WHERE d.value < wrong[3]::bigint
+    )) END;
 END;
 $function$;
 

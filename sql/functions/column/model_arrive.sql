@@ -15,7 +15,7 @@ DECLARE
 BEGIN
     value := gapless.column_noted('0' /*attachment*/, false); -- if format
     SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
-        , gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
+        , value IS NOT NULL AND gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
     INTO row
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL
