@@ -2800,7 +2800,7 @@ BEGIN
         FOREACH value IN ARRAY digits LOOP
             BEGIN
                 number := gapless.model_text(value, row.input);
-            EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            EXCEPTION WHEN OTHERS THEN
                 RETURN QUERY SELECT 'failed', value, before, SQLERRM;
                 EXIT;
             END;

@@ -8,10 +8,12 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/test/pg"
 )
 
 // format is an expression, and the texts that it gives from a value on.
@@ -207,5 +209,100 @@ func TestFormatsGoOnAfterTextsFromBefore(t *testing.T) {
 			f.Do("SET session_replication_role = replica; DELETE FROM i WHERE id = 5; SET session_replication_role = origin")
 			require.Len(t, f.unexplained(), 1)
 		})
+	}
+}
+
+// TestFormatsWithoutARunOfDigitsOfTheirOwn is the commonest invoice number there is.
+func TestFormatsWithoutARunOfDigitsOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE TABLE i (id int GENERATED ALWAYS AS IDENTITY, d date NOT NULL, number text NOT NULL UNIQUE)")
+	s.Do("SELECT gapless.attach_gapless('i', 'number', name => $$ to_char(NEW.d, 'YYYY') $$, format => $$ 'R' || to_char(NEW.d, 'YY') || lpad(value::text, 3, '0') $$)")
+	require.Equal(t, []string{"R24001"}, sqltest.Texts(s, "INSERT INTO i(d) VALUES ('2024-01-01') RETURNING number"))
+	s.Do("INSERT INTO i(d) SELECT '2024-01-01' FROM generate_series(2, 999)")
+	refused := s.Refuse("22023", "INSERT INTO i(d) VALUES ('2024-01-01')")
+	require.Equal(t, `column "number" of table public.i: the format gives 'R24100' for 1000 of sequence "2024", which 100 has already`, refused.Message)
+	require.Equal(t, "gapless_repeated", refused.ConstraintName)
+	require.NotEmpty(t, refused.Hint)
+	require.Equal(t, []string{"R25001"}, sqltest.Texts(s, "INSERT INTO i(d) VALUES ('2025-01-01') RETURNING number"))
+	sqltest.RequireSound(s)
+}
+
+// TestFormatsThatEndAreRefusedAtThatRow has such as repeat themselves where attach has not tried them.
+func TestFormatsThatEndAreRefusedAtThatRow(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		format        string
+		adopted, rows int64 // before the row that is refused
+		text, says    string
+	}{
+		"Roman":           {"to_char(value, 'FMRN')", 3997, 3, "###############", "which 4000 has already"},
+		"zeros":           {"to_char(value, 'FM000')", 997, 3, "###", "which 1000 has already"},
+		"thousands":       {"to_char(value, 'FM999,999')", 999_997, 3, "###,###", "which 1000000 has already"},
+		"the last digits": {"right('00' || value, 3)", 0, 1000, "001", "which 1 has already"},
+		"a circle":        {"(value % 500)::text", 0, 500, "1", "which 1 has already"},
+		"room":            {"lpad('', value::int, 'I')", 0, 150, strings.Repeat("I", 151), "which does not fit"},
+	} {
+		for _, late := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", at commit ", late), func(t *testing.T) {
+				t.Parallel()
+				s := sqltest.Connect(t, pgtest.New(t))
+				s.Do("CREATE TABLE i (id int PRIMARY KEY, number varchar(150) UNIQUE)")
+				if c.adopted > 0 {
+					s.Do("SELECT gapless.adopt_gapless('i', $1)", c.adopted)
+				}
+				s.Do("SELECT gapless.attach_gapless('i', 'number', name => $$ 'i' $$, format => $1, at_commit => $2)", c.format, late)
+				s.Do("INSERT INTO i SELECT generate_series(1, $1)", c.rows)
+				refused := s.Refuse("22023", "INSERT INTO i VALUES (0)")
+				require.Contains(t, refused.Message, fmt.Sprintf("'%s' for %d of sequence \"i\", %s", c.text, c.adopted+c.rows+1, c.says))
+				require.Equal(t, []string{"public", "i", "number"}, []string{refused.SchemaName, refused.TableName, refused.ColumnName})
+				require.NotEmpty(t, refused.Hint)
+				require.Equal(t, c.rows, s.Number("SELECT count(number) FROM i"))
+				sqltest.RequireSound(s)
+			})
+		}
+	}
+}
+
+// TestAttachTriesAFormatOverValuesOfEveryLength has formats that fail, repeat themselves or do not fit from each length on.
+func TestAttachTriesAFormatOverValuesOfEveryLength(t *testing.T) {
+	t.Parallel()
+	var notices []string
+	s := sqltest.Connect(t, pgtest.New(t), func(config *pgx.ConnConfig) {
+		config.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) { notices = append(notices, notice.Message) }
+	})
+	s.Do("REVOKE CREATE ON SCHEMA public FROM PUBLIC") // PostgreSQL 14 grants it, and attach warns
+	s.Do("CREATE TABLE i (number varchar(20) UNIQUE)")
+	s.Do(`CREATE FUNCTION until(value bigint, last bigint) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN IF value > last THEN RAISE 'no text for this'; END IF; RETURN value; END $$`)
+	for _, value := range []int64{1, 10, 100, 1000, 1_000_000, 1_000_000_000_000_000_000} {
+		for _, c := range []struct {
+			format, says string
+			at           int64
+		}{
+			{"CASE WHEN value < %d THEN value::text ELSE '1' END", "the format gives '1' for %d, as for 1", max(value, 2)},
+			{"CASE WHEN value < %d THEN value::text ELSE repeat('1', 21 - length(value::text)) || value END", "which does not fit into the column", value},
+			{"(value / (value - %d) + value)::text", "the format fails for %d: division by zero", value},
+			{"public.until(value, %d)", "the format fails for %d: no text for this", value + 1},
+		} {
+			notices = nil
+			format, says := fmt.Sprintf(c.format, value), c.says
+			if strings.Contains(says, "%") {
+				says = fmt.Sprintf(says, c.at)
+			}
+			s.Do("BEGIN")
+			if c.at <= 100 {
+				refused := s.Refuse("22023", "SELECT gapless.attach_gapless('i', 'number', name => $$ 'i' $$, format => $1)", format)
+				require.Contains(t, refused.Message, says)
+				pg.RequireHelpful(t, refused)
+			} else {
+				s.Do("SELECT gapless.attach_gapless('i', 'number', name => $$ 'i' $$, format => $1)", format)
+				require.Len(t, notices, 1, format)
+				require.Contains(t, notices[0], says)
+				require.Contains(t, notices[0], fmt.Sprint("for ", c.at))
+				s.Do("INSERT INTO i VALUES (NULL), (NULL)")
+			}
+			s.Do("ROLLBACK")
+		}
 	}
 }
