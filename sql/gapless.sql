@@ -1517,9 +1517,9 @@ BEGIN
         WHERE j.name = column_date_floor.name COLLATE "C"
         ORDER BY j.ordinal DESC
     LOOP
-        -- Of a run with several numbers the journal has the newest one's date alone.
-        IF run.first_value < run.last_value OR NOT EXISTS (
-            SELECT FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value = run.last_value
+        -- All numbers of a run have its date.
+        IF run.last_value - run.first_value + 1 > (
+            SELECT count(*) FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value BETWEEN run.first_value AND run.last_value
         ) THEN
             RETURN run.dated;
         END IF;
@@ -1563,25 +1563,27 @@ BEGIN
         PERFORM gapless.column_refuse('chronology', target, target_column, wrong.name, format('%s after %s', wrong.dated, wrong.before));
     END IF;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
-    SELECT g.name, coalesce(n.next_ordinal, 1), g.first, g.last, g.newest, column_enter_rows.attachment, g.texts
+    SELECT g.name, coalesce(n.next_ordinal, 1) + (g.first - g.start), g.first, g.last, g.dated, column_enter_rows.attachment, g.texts
     FROM (
+        -- A run for each date, so that a void leaves the date of what was before.
         SELECT
             u.name COLLATE "C" AS name,
+            u.dated,
             min(u.value) AS first,
             max(u.value) AS last,
-            min(u.dated) AS oldest,
-            max(u.dated) AS newest,
+            min(min(u.value)) OVER (PARTITION BY u.name COLLATE "C") AS start,
+            min(u.dated) OVER (PARTITION BY u.name COLLATE "C") AS oldest,
             CASE WHEN column_enter_rows.texts IS NOT NULL THEN array_agg(u.number ORDER BY u.value) END AS texts
         FROM unnest(series, taken, column_enter_rows.texts, dates) AS u (name, value, number, dated)
-        GROUP BY u.name COLLATE "C"
+        GROUP BY u.name COLLATE "C", u.dated
     ) AS g
     JOIN gapless.sequence AS s
         ON s.name = g.name AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column
     LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
-    WHERE g.first = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
+    WHERE g.start = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
         AND (n.dated > g.oldest AND gapless.column_date_floor(g.name) > g.oldest) IS NOT TRUE;
     GET DIAGNOSTICS entered = ROW_COUNT;
-    IF entered < (SELECT count(DISTINCT u.name COLLATE "C") FROM unnest(series) AS u (name)) THEN
+    IF entered < (SELECT count(*) FROM (SELECT DISTINCT u.name COLLATE "C", u.dated FROM unnest(series, dates) AS u (name, dated)) AS d) THEN
         FOR wrong IN
             SELECT u.name COLLATE "C" AS name, min(u.dated) AS dated, gapless.column_date_floor(u.name) AS before
             FROM unnest(series, dates) AS u (name, dated)
@@ -1597,7 +1599,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter_rows IS
-'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence. Raises 23514 for a date before the predecessor''s, 40001 where the journal has gone on.';
+'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence and date. Raises 23514 for a date before the predecessor''s, 40001 where the journal has gone on.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_rows FROM PUBLIC;
 
@@ -2353,7 +2355,7 @@ BEGIN
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
-            PERFORM set_config('gapless.column_written', array_append(nullif(current_setting('gapless.column_written', true), '')::text[], NEW.number::text)::text, true);
+            PERFORM set_config('gapless.column_written_0' /*written*/, array_append(nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[], NEW.number::text)::text, true);
         END IF; -- if partitioned
         RETURN NEW;
     END IF;
@@ -2481,11 +2483,11 @@ BEGIN
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL
     LIMIT 1;
-    IF current_setting('gapless.column_written', true) <> '' THEN
-        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
+    IF current_setting('gapless.column_written_0' /*written*/, true) <> '' THEN
+        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) LOOP
             PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', other."~series", other.number::text);
         END LOOP;
-        PERFORM set_config('gapless.column_written', '', true);
+        PERFORM set_config('gapless.column_written_0' /*written*/, '', true);
     ELSIF NOT row."~more"
         AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", '0' /*attachment*/) -- unless format
         AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", '0' /*attachment*/) -- if format
@@ -2541,8 +2543,8 @@ BEGIN
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
-    IF current_setting('gapless.column_written', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) THEN -- if partitioned
-        PERFORM set_config('gapless.column_written', '', true); -- if partitioned
+    IF current_setting('gapless.column_written_0' /*written*/, true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) THEN -- if partitioned
+        PERFORM set_config('gapless.column_written_0' /*written*/, '', true); -- if partitioned
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if partitioned
     END IF; -- if partitioned
     IF TG_OP = 'INSERT' THEN -- if at_commit
@@ -3618,7 +3620,7 @@ BEGIN
                 'r\.key = key\.key', ', r\.sample',
                 '0 /\*target\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -3630,7 +3632,7 @@ BEGIN
                 keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
                 initial::text, attachment::text, quote_literal(attachment),
-                quote_literal('gapless.column_note_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),
+                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.column_written_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
                 coalesce(quote_literal(unnumbered), 'NULL'),
                 '$q' || attachment || '$'
@@ -4040,7 +4042,7 @@ BEGIN
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
     definition := pg_catalog.format('name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s, unnumbered => %L',
-        attach_gapless.name, initial, format, condition, chronology, at_commit, unnumbered);
+        attach_gapless.name, initial, format, condition, chronology, at_commit::pg_catalog.text, unnumbered);
 
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
@@ -4386,7 +4388,8 @@ BEGIN
     -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
     -- any more.
     RETURN QUERY
-    SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+    SELECT NULL::text, format('%s.%I', c.oid::regclass, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+        WHEN a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
             'its table belongs to %1$I, and its functions to %2$I. %3$s',
@@ -4404,11 +4407,11 @@ BEGIN
         WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
-    WHERE c.oid || ' ' || a.attname <> ALL (audited)
+    WHERE c.oid || ' ' || s.target_column <> ALL (audited)
         AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;

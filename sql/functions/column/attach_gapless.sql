@@ -65,7 +65,7 @@ BEGIN
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
     definition := pg_catalog.format('name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s, unnumbered => %L',
-        attach_gapless.name, initial, format, condition, chronology, at_commit, unnumbered);
+        attach_gapless.name, initial, format, condition, chronology, at_commit::pg_catalog.text, unnumbered);
 
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);

@@ -86,7 +86,7 @@ BEGIN
                 'r\.key = key\.key', ', r\.sample',
                 '0 /\*target\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -98,7 +98,7 @@ BEGIN
                 keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
                 initial::text, attachment::text, quote_literal(attachment),
-                quote_literal('gapless.column_note_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),
+                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.column_written_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
                 coalesce(quote_literal(unnumbered), 'NULL'),
                 '$q' || attachment || '$'

@@ -20,11 +20,11 @@ BEGIN
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL
     LIMIT 1;
-    IF current_setting('gapless.column_written', true) <> '' THEN
-        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
+    IF current_setting('gapless.column_written_0' /*written*/, true) <> '' THEN
+        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) LOOP
             PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', other."~series", other.number::text);
         END LOOP;
-        PERFORM set_config('gapless.column_written', '', true);
+        PERFORM set_config('gapless.column_written_0' /*written*/, '', true);
     ELSIF NOT row."~more"
         AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", '0' /*attachment*/) -- unless format
         AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", '0' /*attachment*/) -- if format

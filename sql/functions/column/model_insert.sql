@@ -14,7 +14,7 @@ BEGIN
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
-            PERFORM set_config('gapless.column_written', array_append(nullif(current_setting('gapless.column_written', true), '')::text[], NEW.number::text)::text, true);
+            PERFORM set_config('gapless.column_written_0' /*written*/, array_append(nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[], NEW.number::text)::text, true);
         END IF; -- if partitioned
         RETURN NEW;
     END IF;
