@@ -1,0 +1,256 @@
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN
+        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'public.invoices_number_gapless_keep'::regproc);
+    END IF;
+    IF NEW.number IS NOT NULL THEN
+        IF gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant)) THEN
+            RETURN NEW;
+        END IF;
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+    END IF;
+    IF (current_setting('gapless.commit_expected', true) = '=' || public.invoices_number_gapless_series(NEW.tenant)) IS NOT TRUE THEN
+        PERFORM gapless.column_expect_at_commit(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant));
+    END IF;
+    RETURN NEW;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_commit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    key record;
+BEGIN
+    IF to_regclass('public.invoices') IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
+        PERFORM gapless.column_refuse('renamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+    END IF;
+    IF current_setting('gapless.commit_several', true) = 'on' THEN
+        PERFORM gapless.column_lock_expected();
+    END IF;
+    key := NEW;
+    PERFORM set_config('gapless.commit_column', '1234567890', true);
+    UPDATE public.invoices AS r
+    SET number = r.number
+    WHERE r.id OPERATOR(pg_catalog.=) key.id AND r.tenant OPERATOR(pg_catalog.=) key.tenant AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant);
+    IF NOT FOUND THEN -- deleted meanwhile, or numbered already
+        PERFORM FROM public.invoices AS r WHERE r.id OPERATOR(pg_catalog.=) key.id AND r.tenant OPERATOR(pg_catalog.=) key.tenant AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant);
+        IF FOUND THEN
+            PERFORM gapless.column_refuse('unnumbered', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+        END IF;
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+invoices_number_gapless_dated(text) RETURNS timestamp without time zone;
+
+invoices_number_gapless_due(text) RETURNS boolean;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_issue()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+BEGIN
+    -- A trigger that fires after those that number can have changed a number.
+    IF TG_OP = 'UPDATE' AND OLD.number IS NOT NULL THEN
+        PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(OLD.tenant), OLD.number::text);
+    END IF;
+    IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, NULL) THEN
+        RETURN NULL;
+    END IF;
+    IF current_setting('gapless.column_written_1234567890', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_1234567890', true), '')::text[]) THEN
+        PERFORM set_config('gapless.column_written_1234567890', '', true);
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+    END IF;
+    PERFORM gapless.column_follow_move('stay', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE';
+    RETURN NULL;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_keep()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series text;
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_refuse_truncate(TG_RELID, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL);
+        RETURN NULL;
+    ELSIF TG_LEVEL = 'STATEMENT' THEN
+        IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN
+            PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+        END IF;
+        RETURN NULL;
+    END IF;
+    series := public.invoices_number_gapless_series(OLD.tenant);
+    -- A partition's own triggers are for what may happen to it after it was detached.
+    IF TG_ARGV[0] = 'kept' AND pg_partition_root(TG_RELID) = to_regclass('public.invoices') THEN
+        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
+    ELSIF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+            PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
+        ELSIF public.invoices_number_gapless_series(NEW.tenant) COLLATE "C" IS DISTINCT FROM series
+            OR public.invoices_number_gapless_dated(NEW.tenant) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant)
+        THEN
+            PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
+        END IF;
+        RETURN NEW;
+    ELSIF TG_WHEN = 'BEFORE' THEN
+        PERFORM gapless.column_follow_move('leave', series, OLD.number::text, public.invoices_number_gapless_dated(OLD.tenant));
+        RETURN OLD;
+    ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN
+        RETURN NULL;
+    END IF;
+    PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL);
+    IF NOT gapless.column_is_void(
+        series
+        , NULL, OLD.number
+    ) THEN
+        PERFORM gapless.column_refuse('deleted', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text, OLD.number);
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_rows()
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    target   regclass;
+    relation regclass;
+BEGIN
+    -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'public.invoices'::regclass)
+    INTO target;
+    -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
+    -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
+    -- whole table sees of it, with the same snapshot.
+    FOR relation IN
+        SELECT target
+        UNION ALL
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
+            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+        UNION ALL
+        SELECT c.oid::regclass
+        FROM (
+            WITH RECURSIVE heir (oid) AS (
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
+                UNION
+                SELECT i.inhrelid FROM heir AS h JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid
+            )
+            SELECT h.oid FROM heir AS h
+        ) AS h
+        JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
+    LOOP
+        RETURN QUERY EXECUTE replace(
+            $q1234567890$
+            SELECT public.invoices_number_gapless_series(r.tenant), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant)
+            FROM relation AS r
+            WHERE r.number IS NOT NULL
+            $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
+        ) USING target;
+    END LOOP;
+END;
+$function$;
+
+invoices_number_gapless_series(text) RETURNS text;
+
+invoices_number_gapless_text(bigint,text) RETURNS bigint;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series  text;
+    value   bigint;
+BEGIN
+    IF OLD.number IS NOT NULL THEN
+        series := public.invoices_number_gapless_series(OLD.tenant);
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+            -- An upsert gives the number that the row would have had, had it been new.
+                PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
+        END IF;
+        IF public.invoices_number_gapless_series(NEW.tenant) COLLATE "C" IS DISTINCT FROM series
+        THEN
+            PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF NEW.number IS NOT NULL THEN
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN
+        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'public.invoices_number_gapless_keep'::regproc);
+    END IF;
+    series := public.invoices_number_gapless_series(NEW.tenant);
+    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
+        PERFORM gapless.column_expect_at_commit(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series);
+        RETURN NEW;
+    END IF;
+    value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, 1, NULL, NULL);
+    NEW.number := value;
+    IF NOT gapless.column_enter_row(1234567890, series, value, NULL, public.invoices_number_gapless_dated(NEW.tenant), NULL) THEN
+        PERFORM gapless.column_enter(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, 1234567890, series, value, NULL, public.invoices_number_gapless_dated(NEW.tenant));
+    END IF;
+    PERFORM gapless.column_follow_move('take', series, NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant));
+    RETURN NEW;
+END;
+$function$;
+
+CREATE CONSTRAINT TRIGGER "~gapless_commit_number" AFTER INSERT OR UPDATE ON public.invoices DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.number IS NULL)) EXECUTE FUNCTION invoices_number_gapless_commit('commit');
+CREATE TRIGGER "~gapless_delete_number" AFTER DELETE ON public.invoices FOR EACH ROW WHEN ((old.number IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_keep('delete');
+CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices FOR EACH ROW WHEN ((new.number IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_issue('enter');
+CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
+CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((old.number IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_settle_number" AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('settle');
+CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
+CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.number IS NULL) OR record_image_ne(ROW(old.tenant, old.number), ROW(new.tenant, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');
+CREATE TRIGGER "~gapless_kept_delete_number" AFTER DELETE ON public.invoices_a FOR EACH ROW WHEN ((old.number IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_keep('kept');
+CREATE TRIGGER "~gapless_kept_update_number" BEFORE UPDATE ON public.invoices_a FOR EACH ROW WHEN ((old.number IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_keep('kept');
+CREATE TRIGGER "~gapless_settle_number" AFTER INSERT OR DELETE OR UPDATE ON public.invoices_a FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('settle');
+CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices_a FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
