@@ -3,7 +3,10 @@ package column_test
 // Numbers of any text: whatever a format gives, however it mixes the value with other digits.
 
 import (
+	"bytes"
 	"fmt"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -305,4 +308,52 @@ func TestAttachTriesAFormatOverValuesOfEveryLength(t *testing.T) {
 			s.Do("ROLLBACK")
 		}
 	}
+}
+
+// TestFormatsAreDumpedAndRestored copies a column of each format, some of them with texts from before.
+func TestFormatsAreDumpedAndRestored(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewCopy(t)
+	s := sqltest.Connect(t, database)
+	bin := *sqltest.Value[string](s, "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
+	for _, program := range []string{"pg_dump", "psql"} {
+		if _, err := exec.LookPath(filepath.Join(bin, program)); err != nil {
+			t.Skipf("there is no %s in %s: install PostgreSQL's client programs", program, bin)
+		}
+	}
+	s.Do(createBase36)
+	tables := map[string]formatted{}
+	for i, format := range formats {
+		kind := formattedKinds[i%len(formattedKinds)]
+		f := newFormatted(t, database, format.name, format.expression, kind.options, kind.partitioned)
+		f.Do("INSERT INTO i (id, number) VALUES (0, 'old/' || $1)", format.name)
+		f.attachAt(format.initial)
+		f.Do("INSERT INTO i (id) VALUES (1), (2), (3)")
+		f.Do("SELECT gapless.void_gapless($1, $2, 'why')", format.name, format.initial+1)
+		f.Do("DELETE FROM i WHERE id = 2")
+		tables[format.name] = f
+	}
+	copied := pgtest.NewEmpty(t)
+	dump, err := exec.CommandContext(t.Context(), filepath.Join(bin, "pg_dump"), "--dbname="+database.URL).Output()
+	require.NoError(t, err)
+	restore := exec.CommandContext(t.Context(), filepath.Join(bin, "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname="+copied.URL)
+	restore.Stdin = bytes.NewReader(dump)
+	output, err := restore.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+
+	for _, format := range formats {
+		f := tables[format.name]
+		f.Session = sqltest.Connect(t, copied)
+		f.Do("SET search_path = " + pgx.Identifier{format.name}.Sanitize())
+		require.Empty(t, f.unexplained())
+		f.Do("INSERT INTO i (id) VALUES (4)")
+		require.Equal(t, []string{"old/" + format.name, format.texts[0], format.texts[2], format.texts[3]}, f.numbers())
+		f.Refuse("23001", "DELETE FROM i WHERE id = 0")
+		f.Refuse("23001", "DELETE FROM i WHERE id = 3")
+		f.Refuse("428C9", "UPDATE i SET number = 'x' WHERE id = 1")
+		f.Do("SELECT gapless.void_gapless($1, $2, 'why')", format.name, format.initial+2)
+		f.Do("DELETE FROM i WHERE id = 3")
+		require.Empty(t, f.unexplained())
+	}
+	sqltest.RequireSound(sqltest.Connect(t, copied))
 }
