@@ -619,7 +619,7 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_follow_move":       {"SELECT gapless.column_follow_move('leave', 'ha', '1', NULL), gapless.column_follow_move('arrive', 'ha', '1', NULL), gapless.column_follow_move('arrived', 'ha', '1', NULL)"},
 		"column_expect_at_commit":  {"SELECT gapless.column_expect_at_commit('h.a', 'number', 'ha'), gapless.column_expect_at_commit('h.a', 'number', 'new')"},
 		"column_lock_expected":     {"SELECT gapless.column_lock_expected()"},
-		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1')"},
+		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1', NULL), gapless.column_is_void('ha', NULL, 1)"},
 		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}', '{adopted}', '{old}')"},
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
 	}
