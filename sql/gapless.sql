@@ -1800,6 +1800,7 @@ BEGIN
     RAISE EXCEPTION '%', CASE fault
             WHEN 'textless' THEN format('%s gives NULL for %s of sequence "%s"', what, value, name)
             WHEN 'cut' THEN format('%s gives %L for %s of sequence "%s", which does not fit into the column', what, number, value, name)
+            WHEN 'overflown' THEN format('%s gives %L for %s of sequence "%s", since its pattern has no room', what, number, value, name)
             WHEN 'repeated' THEN format('%s gives %L for %s of sequence "%s", which %s has already', what, number, value, name,
                 coalesce(before::text, 'a row from before it was attached'))
         END
@@ -1815,7 +1816,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_refuse_text IS
-'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or was given before, and says for which value.';
+'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or was given before, and says for which value.';
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_text FROM PUBLIC;
 
@@ -2257,6 +2258,7 @@ DECLARE
     fault text := CASE
         WHEN written IS NULL THEN 'textless'
         WHEN length(written) > NULL::integer /*room*/ THEN 'cut'
+        WHEN written LIKE '%##%' AND gapless.model_text(1 /*initial*/, input) NOT LIKE '%##%' THEN 'overflown' -- by to_char
         WHEN EXISTS (
             SELECT FROM gapless.model AS r
             WHERE r.number = written AND gapless.model_series(r.input) = gapless.model_series(input) COLLATE "C"
@@ -2270,7 +2272,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_check_text IS
-'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or is there already.';
+'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or is there already.';
 
 REVOKE ALL ON FUNCTION gapless.model_check_text FROM PUBLIC;
 
@@ -2807,6 +2809,10 @@ BEGIN
                 EXIT;
             END;
             EXIT WHEN number IS NULL;
+            IF number LIKE '%##%' AND seen[1] NOT LIKE '%##%' THEN
+                RETURN QUERY SELECT 'overflown', value, before, number;
+                EXIT;
+            END IF;
             IF number = ANY (seen) THEN
                 RETURN QUERY SELECT 'repeated', value, digits[array_position(seen, number)], number;
                 EXIT;
@@ -2823,7 +2829,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_trial IS
-'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, and where it gives a text twice.';
+'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, overflows, and gives a text twice.';
 
 REVOKE ALL ON FUNCTION gapless.model_trial FROM PUBLIC;
 
@@ -3719,6 +3725,7 @@ DECLARE
     message text := CASE fault
         WHEN 'failed' THEN pg_catalog.format('column "%s" of table %s: the format fails for %s: %s', target_column, target, value, detail)
         WHEN 'cut' THEN pg_catalog.format('column "%s" of table %s: the format gives %L for %s, which does not fit into the column', target_column, target, detail, value)
+        WHEN 'overflown' THEN pg_catalog.format('column "%s" of table %s: the format gives %L for %s, since its pattern has no room', target_column, target, detail, value)
         ELSE pg_catalog.format('column "%s" of table %s: the format gives %L for %s, as for %s', target_column, target, detail, value, before)
     END;
 BEGIN
@@ -3732,7 +3739,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_warn_format IS
-'Private, for attach_gapless. Raises 22023 for a format that fails or repeats itself within the first hundred numbers, and a warning where it does later.';
+'Private, for attach_gapless. Raises 22023 for a format that fails, overflows or repeats itself within the first hundred numbers, and a warning where it does later.';
 
 REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;
 
@@ -3833,10 +3840,10 @@ BEGIN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
     -- The trial has not seen what is between its values.
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN greatest(initial, (
+    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] IN ('repeated', 'overflown') THEN greatest(initial, (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
-        WHERE d.value < wrong[3]::bigint
+        WHERE d.value < wrong[CASE wrong[1] WHEN 'repeated' THEN 3 ELSE 2 END]::bigint
     )) END;
 END;
 $function$;

@@ -239,12 +239,13 @@ func TestFormatsThatEndAreRefusedAtThatRow(t *testing.T) {
 		adopted, rows int64 // before the row that is refused
 		text, says    string
 	}{
-		"Roman":           {"to_char(value, 'FMRN')", 3997, 3, "###############", "which 4000 has already"},
-		"zeros":           {"to_char(value, 'FM000')", 997, 3, "###", "which 1000 has already"},
-		"thousands":       {"to_char(value, 'FM999,999')", 999_997, 3, "###,###", "which 1000000 has already"},
-		"the last digits": {"right('00' || value, 3)", 0, 1000, "001", "which 1 has already"},
-		"a circle":        {"(value % 500)::text", 0, 500, "1", "which 1 has already"},
-		"room":            {"lpad('', value::int, 'I')", 0, 150, strings.Repeat("I", 151), "which does not fit"},
+		"Roman":               {"to_char(value, 'FMRN')", 3997, 2, "###############", "since its pattern has no room"},
+		"zeros":               {"to_char(value, 'FM000')", 997, 2, "###", "since its pattern has no room"},
+		"thousands":           {"to_char(value, 'FM999,999')", 999_997, 2, "###,###", "since its pattern has no room"},
+		"the last digits":     {"right('00' || value, 3)", 0, 1000, "001", "which 1 has already"},
+		"a circle":            {"(value % 500)::text", 0, 500, "1", "which 1 has already"},
+		"a mark of one's own": {"'##' || right('00' || value, 3)", 0, 1000, "##001", "which 1 has already"},
+		"room":                {"lpad('', value::int, 'I')", 0, 150, strings.Repeat("I", 151), "which does not fit"},
 	} {
 		for _, late := range []bool{false, true} {
 			t.Run(fmt.Sprint(name, ", at commit ", late), func(t *testing.T) {

@@ -60,6 +60,7 @@ DECLARE
     fault text := CASE
         WHEN written IS NULL THEN 'textless'
         WHEN length(written) > NULL::integer THEN 'cut'
+        WHEN written LIKE '%##%' AND public.invoices_number_gapless_text(1, $4, $5, $6) NOT LIKE '%##%' THEN 'overflown' -- by to_char
         WHEN EXISTS (
             SELECT FROM public.invoices AS r
             WHERE r.number = written AND public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) = public.invoices_number_gapless_series($4, $5, $6) COLLATE "C"
