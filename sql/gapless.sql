@@ -1397,7 +1397,7 @@ CREATE OR REPLACE FUNCTION gapless.column_refuse(
     target_column name,
     name          text,
     detail        text, -- the number, or the dates
-    value         bigint DEFAULT NULL -- of a number that was there before, where its text tells it
+    value         bigint DEFAULT NULL -- of the number; of one that was there before, where its text tells it
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -1434,8 +1434,7 @@ BEGIN
             hint := coalesce(
                 'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || coalesce(
                     (SELECT i.value::text FROM gapless.column_issued(target, target_column) AS i WHERE i.name = column_refuse.name COLLATE "C" AND i.number = detail COLLATE "C"),
-                    column_refuse.value::text,
-                    CASE WHEN detail ~ '^-?[0-9]+$' THEN detail END
+                    column_refuse.value::text
                 ) || ', ''why'').',
                 CASE WHEN name IS NOT NULL THEN format('Void the number first: SELECT gapless.void_gapless(%L, NULL, ''why'', %L).', name, detail) END,
                 'Its sequence is unknown, since the expression name gives NULL for it.'
@@ -1892,9 +1891,9 @@ BEGIN
         WHERE j.name = column_date_floor.name COLLATE "C"
         ORDER BY j.ordinal DESC
     LOOP
-        -- Of a run with several numbers the journal has the newest one's date alone.
-        IF run.first_value < run.last_value OR NOT EXISTS (
-            SELECT FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value = run.last_value
+        -- All numbers of a run have its date.
+        IF run.last_value - run.first_value + 1 > (
+            SELECT count(*) FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value BETWEEN run.first_value AND run.last_value
         ) THEN
             RETURN run.dated;
         END IF;
@@ -1938,25 +1937,27 @@ BEGIN
         PERFORM gapless.column_refuse('chronology', target, target_column, wrong.name, format('%s after %s', wrong.dated, wrong.before));
     END IF;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
-    SELECT g.name, coalesce(n.next_ordinal, 1), g.first, g.last, g.newest, column_enter_rows.attachment, g.texts
+    SELECT g.name, coalesce(n.next_ordinal, 1) + (g.first - g.start), g.first, g.last, g.dated, column_enter_rows.attachment, g.texts
     FROM (
+        -- A run for each date, so that a void leaves the date of what was before.
         SELECT
             u.name COLLATE "C" AS name,
+            u.dated,
             min(u.value) AS first,
             max(u.value) AS last,
-            min(u.dated) AS oldest,
-            max(u.dated) AS newest,
+            min(min(u.value)) OVER (PARTITION BY u.name COLLATE "C") AS start,
+            min(u.dated) OVER (PARTITION BY u.name COLLATE "C") AS oldest,
             CASE WHEN column_enter_rows.texts IS NOT NULL THEN array_agg(u.number ORDER BY u.value) END AS texts
         FROM unnest(series, taken, column_enter_rows.texts, dates) AS u (name, value, number, dated)
-        GROUP BY u.name COLLATE "C"
+        GROUP BY u.name COLLATE "C", u.dated
     ) AS g
     JOIN gapless.sequence AS s
         ON s.name = g.name AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column
     LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
-    WHERE g.first = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
+    WHERE g.start = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
         AND (n.dated > g.oldest AND gapless.column_date_floor(g.name) > g.oldest) IS NOT TRUE;
     GET DIAGNOSTICS entered = ROW_COUNT;
-    IF entered < (SELECT count(DISTINCT u.name COLLATE "C") FROM unnest(series) AS u (name)) THEN
+    IF entered < (SELECT count(*) FROM (SELECT DISTINCT u.name COLLATE "C", u.dated FROM unnest(series, dates) AS u (name, dated)) AS d) THEN
         FOR wrong IN
             SELECT u.name COLLATE "C" AS name, min(u.dated) AS dated, gapless.column_date_floor(u.name) AS before
             FROM unnest(series, dates) AS u (name, dated)
@@ -1972,7 +1973,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter_rows IS
-'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence. Raises 23514 for a date before the predecessor''s, 40001 where the journal has gone on.';
+'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence and date. Raises 23514 for a date before the predecessor''s, 40001 where the journal has gone on.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_rows FROM PUBLIC;
 
@@ -2127,7 +2128,8 @@ REVOKE ALL ON FUNCTION gapless.column_issued FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
     name   text,
-    number text
+    number text,  -- NULL without a format
+    value  bigint -- NULL where the text does not tell
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -2135,7 +2137,8 @@ AS $function$
 BEGIN
     RETURN EXISTS (
         SELECT FROM gapless.void AS v
-        WHERE v.name = column_is_void.name COLLATE "C" AND coalesce(v.written, v.value::text) = column_is_void.number
+        WHERE v.name = column_is_void.name COLLATE "C"
+            AND CASE WHEN column_is_void.number IS NULL OR v.written IS NULL THEN v.value = column_is_void.value ELSE v.written = column_is_void.number END
     ) OR EXISTS (
         SELECT FROM gapless.known_text AS k
         WHERE k.name = column_is_void.name COLLATE "C" AND k.number = column_is_void.number AND k.reason IS NOT NULL
@@ -2171,6 +2174,7 @@ BEGIN
     RAISE EXCEPTION '%', CASE fault
             WHEN 'textless' THEN format('%s gives NULL for %s of sequence "%s"', what, value, name)
             WHEN 'cut' THEN format('%s gives %L for %s of sequence "%s", which does not fit into the column', what, number, value, name)
+            WHEN 'overflown' THEN format('%s gives %L for %s of sequence "%s", since its pattern has no room', what, number, value, name)
             WHEN 'repeated' THEN format('%s gives %L for %s of sequence "%s", which %s has already', what, number, value, name,
                 coalesce(before::text, 'a row from before it was attached'))
         END
@@ -2186,7 +2190,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_refuse_text IS
-'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or was given before, and says for which value.';
+'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or was given before, and says for which value.';
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_text FROM PUBLIC;
 
@@ -2253,6 +2257,27 @@ COMMENT ON FUNCTION gapless.column_lock_waiting IS
 'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
 
 REVOKE ALL ON FUNCTION gapless.column_lock_waiting FROM PUBLIC;
+
+-- A transaction's first row that waits is kept in two settings, since most have no other.
+CREATE OR REPLACE FUNCTION gapless.column_note_first() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    expected text[] := regexp_match(current_setting('gapless.commit_expected', true), '^([0-9]+)=(.+)$');
+BEGIN
+    IF expected IS NOT NULL THEN
+        INSERT INTO gapless.waiting (attachment, names, keys)
+        VALUES (expected[1]::bigint, ARRAY[expected[2]], current_setting('gapless.commit_first')::text[]);
+    END IF;
+    PERFORM set_config('gapless.commit_expected', '0=', true);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_note_first IS
+'Private, for the triggers of attach_gapless. Notes the transaction''s first row that waits for its number at commit, where there is another one.';
+
+REVOKE ALL ON FUNCTION gapless.column_note_first FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_has_triggers(
     target regclass
@@ -2366,8 +2391,14 @@ BEGIN
     RETURN EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_commits.attachment AND w.numbers IS NOT NULL)
         AND (
             SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND j.attachment = column_commits.attachment
-            FROM gapless.journal AS j
-            WHERE j.name = column_commits.name COLLATE "C"
+            FROM (
+                SELECT r.ordinal, r.first_value
+                FROM gapless.journal AS r
+                WHERE r.name = column_commits.name COLLATE "C"
+                ORDER BY r.ordinal DESC
+                LIMIT 1
+            ) AS newest
+            JOIN gapless.journal AS j ON j.name = column_commits.name COLLATE "C" AND j.ordinal <= newest.ordinal + (column_commits.value - newest.first_value)
             ORDER BY j.ordinal DESC
             LIMIT 1
         );
@@ -2821,6 +2852,7 @@ DECLARE
     fault text := CASE
         WHEN written IS NULL THEN 'textless'
         WHEN length(written) > NULL::integer /*room*/ THEN 'cut'
+        WHEN written LIKE '%##%' AND gapless.model_text(1 /*initial*/, input) NOT LIKE '%##%' THEN 'overflown' -- by to_char
         WHEN EXISTS (
             SELECT FROM gapless.model AS r
             WHERE r.number = written AND gapless.model_series(r.input) = gapless.model_series(input) COLLATE "C"
@@ -2834,7 +2866,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_check_text IS
-'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or is there already.';
+'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or is there already.';
 
 REVOKE ALL ON FUNCTION gapless.model_check_text FROM PUBLIC;
 
@@ -2920,7 +2952,7 @@ BEGIN
         PERFORM gapless.column_settle_note('0' /*attachment*/); -- if partitioned
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
-            PERFORM set_config('gapless.column_written', array_append(nullif(current_setting('gapless.column_written', true), '')::text[], NEW.number::text)::text, true);
+            PERFORM set_config('gapless.column_written_0' /*written*/, array_append(nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[], NEW.number::text)::text, true);
         END IF; -- if partitioned
         RETURN NEW;
     END IF;
@@ -2971,7 +3003,7 @@ BEGIN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
-            IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
+            IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
                 NEW.number := OLD.number; -- unless at_commit
             ELSE -- unless at_commit
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
@@ -3010,12 +3042,12 @@ BEGIN
         PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL) WHERE series IS NULL; -- if at_commit
         expected := current_setting('gapless.commit_expected', true); -- if at_commit
         IF expected <> '' THEN -- if at_commit unless partitioned
-            INSERT INTO gapless.waiting (attachment, names, keys) -- if at_commit
-            VALUES (0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), ''), series], NULL), ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
+            PERFORM gapless.column_note_first() WHERE expected <> '0='; -- if at_commit
+            INSERT INTO gapless.waiting (attachment, names, keys) VALUES (0 /*attachment*/, ARRAY[series], ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
             expected := set_config('gapless.commit_done_0' /*done*/, '', true); -- if at_commit
-            expected := set_config('gapless.commit_expected', '0=', true); -- if at_commit
         ELSE -- if at_commit unless partitioned
             expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || series, true); -- if at_commit unless partitioned
+            expected := set_config('gapless.commit_first', ARRAY[ARRAY[NEW.key]::text]::text, true); -- if at_commit unless partitioned
         END IF; -- if at_commit unless partitioned
         RETURN NEW; -- if at_commit
     END IF; -- if at_commit
@@ -3059,16 +3091,16 @@ DECLARE
 BEGIN
     value := gapless.column_noted('0' /*attachment*/, false); -- if format
     SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
-        , gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
+        , value IS NOT NULL AND gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
     INTO row
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL
     LIMIT 1;
-    IF current_setting('gapless.column_written', true) <> '' THEN
-        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
+    IF current_setting('gapless.column_written_0' /*written*/, true) <> '' THEN
+        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) LOOP
             PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', other."~series", other.number::text);
         END LOOP;
-        PERFORM set_config('gapless.column_written', '', true);
+        PERFORM set_config('gapless.column_written_0' /*written*/, '', true);
     ELSIF NOT row."~more"
         AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", '0' /*attachment*/) -- unless format
         AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", '0' /*attachment*/) -- if format
@@ -3124,8 +3156,8 @@ BEGIN
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
-    IF current_setting('gapless.column_written', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) THEN -- if partitioned
-        PERFORM set_config('gapless.column_written', '', true); -- if partitioned
+    IF current_setting('gapless.column_written_0' /*written*/, true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) THEN -- if partitioned
+        PERFORM set_config('gapless.column_written_0' /*written*/, '', true); -- if partitioned
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if partitioned
     END IF; -- if partitioned
     IF TG_OP = 'INSERT' THEN -- if at_commit
@@ -3212,10 +3244,12 @@ BEGIN
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
-    IF NOT gapless.column_is_void(series, OLD.number::text)
-        AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
-    THEN
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text); -- unless format
+    IF NOT gapless.column_is_void(
+        series
+        , OLD.number, gapless.model_read(OLD.number, OLD.input) -- if format
+        , NULL, OLD.number -- unless format
+    ) THEN
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
     END IF;
     RETURN NULL;
@@ -3537,12 +3571,14 @@ BEGIN
     END IF;
     IF noted.rows = 1 AND (expected <> '') IS NOT TRUE THEN -- unless partitioned
         expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || noted.first, true); -- unless partitioned
+        expected := set_config('gapless.commit_first', noted.keys::text, true); -- unless partitioned
         RETURN NULL; -- unless partitioned
     END IF; -- unless partitioned
+    PERFORM gapless.column_note_first() WHERE expected <> '0=';
     noted.done := set_config('gapless.commit_done_0' /*done*/, '', true);
     noted.done := set_config('gapless.commit_at_once', '', true);
     INSERT INTO gapless.waiting (attachment, names, keys)
-    SELECT 0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), '')], NULL) || CASE
+    SELECT 0 /*attachment*/, CASE
         WHEN noted.first = noted.last THEN ARRAY[noted.first]
         ELSE ARRAY(SELECT DISTINCT gapless.model_series(r.input) COLLATE "C" FROM inserted AS r WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input))
     END, noted.keys;
@@ -3725,11 +3761,15 @@ BEGIN
         FOREACH value IN ARRAY digits LOOP
             BEGIN
                 number := gapless.model_text(value, row.input);
-            EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            EXCEPTION WHEN OTHERS THEN
                 RETURN QUERY SELECT 'failed', value, before, SQLERRM;
                 EXIT;
             END;
             EXIT WHEN number IS NULL;
+            IF number LIKE '%##%' AND seen[1] NOT LIKE '%##%' THEN
+                RETURN QUERY SELECT 'overflown', value, before, number;
+                EXIT;
+            END IF;
             IF number = ANY (seen) THEN
                 RETURN QUERY SELECT 'repeated', value, digits[array_position(seen, number)], number;
                 EXIT;
@@ -3746,7 +3786,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_trial IS
-'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, and where it gives a text twice.';
+'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, overflows, and gives a text twice.';
 
 REVOKE ALL ON FUNCTION gapless.model_trial FROM PUBLIC;
 
@@ -4672,7 +4712,7 @@ BEGIN
                 'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
                 '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -4685,7 +4725,7 @@ BEGIN
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
                 '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END,
                 initial::text, attachment::text, quote_literal(attachment),
-                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.commit_done_' || attachment),
+                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.column_written_' || attachment), quote_literal('gapless.commit_done_' || attachment),
                 coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
                 coalesce(quote_literal(unnumbered), 'NULL'),
@@ -4780,6 +4820,7 @@ DECLARE
     message text := CASE fault
         WHEN 'failed' THEN pg_catalog.format('column "%s" of table %s: the format fails for %s: %s', target_column, target, value, detail)
         WHEN 'cut' THEN pg_catalog.format('column "%s" of table %s: the format gives %L for %s, which does not fit into the column', target_column, target, detail, value)
+        WHEN 'overflown' THEN pg_catalog.format('column "%s" of table %s: the format gives %L for %s, since its pattern has no room', target_column, target, detail, value)
         ELSE pg_catalog.format('column "%s" of table %s: the format gives %L for %s, as for %s', target_column, target, detail, value, before)
     END;
 BEGIN
@@ -4793,7 +4834,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_warn_format IS
-'Private, for attach_gapless. Raises 22023 for a format that fails or repeats itself within the first hundred numbers, and a warning where it does later.';
+'Private, for attach_gapless. Raises 22023 for a format that fails, overflows or repeats itself within the first hundred numbers, and a warning where it does later.';
 
 REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;
 
@@ -4856,6 +4897,11 @@ BEGIN
         IF 'format' = ANY (options) THEN
             EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+            -- Where texts do not tell what was the newest number, initial does.
+            SELECT array_agg(CASE WHEN u.last < initial - 1 AND b.name IS NOT NULL THEN initial - 1 ELSE u.last END ORDER BY u.i)
+            INTO lasts
+            FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
+            LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
@@ -4893,11 +4939,12 @@ BEGIN
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+    -- The trial has not seen what is between its values.
+    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] IN ('repeated', 'overflown') THEN greatest(initial, (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
-        WHERE d.value < wrong[2]::bigint
-    ) END;
+        WHERE d.value < wrong[CASE wrong[1] WHEN 'repeated' THEN 3 ELSE 2 END]::bigint
+    )) END;
 END;
 $function$;
 
@@ -5550,6 +5597,7 @@ BEGIN
     -- any more.
     RETURN QUERY
     SELECT NULL::text, format('%s.%I', c.oid::regclass, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+        WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
             'its table belongs to %1$I, and its functions to %2$I. %3$s',
@@ -5567,11 +5615,11 @@ BEGIN
         WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
     WHERE c.oid || ' ' || s.target_column <> ALL (audited)
-        AND (t.oid IS NOT NULL OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = s.target_column AND NOT a.attisdropped))
         AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;

@@ -39,6 +39,7 @@
 {{ template "column/column_refuse_text.sql" . }}
 {{ template "column/refuse_waiting.sql" . }}
 {{ template "column/column_lock_waiting.sql" . }}
+{{ template "column/column_note_first.sql" . }}
 {{ template "column/column_has_triggers.sql" . }}
 {{ template "column/column_take.sql" . }}
 {{ template "column/column_assign.sql" . }}

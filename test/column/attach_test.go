@@ -96,7 +96,7 @@ func TestAttachRefusesANumberThatItsTextDoesNotTell(t *testing.T) {
 		"cut off at once":     {`lpad(value::text, 1, '0')`, "22023", -1},
 		"cut off":             {`lpad(value::text, 3, '0')`, "22023", 999},
 		"the last digits":     {`right('00' || value::text, 3)`, "22023", 1000},
-		"overflown":           {`to_char(value, 'FM000')`, "22023", 1000},
+		"overflown":           {`to_char(value, 'FM000')`, "22023", 999},
 		"NULL":                {`CASE WHEN value < 3 THEN value::text END`, "22023", 2},
 		"longer than allowed": {`repeat('0', 17) || value`, "22023", 999},
 	} {

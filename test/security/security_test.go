@@ -286,7 +286,7 @@ const allObjects = `	table: journal, known_text, model, moving, sequence, void, 
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_entered, column_express, column_first_number, column_first_number_general, column_follow_move
 	function: column_dismantle, column_functions, column_check_partition, column_guard_partitions, column_has_left, column_is_attached, column_is_void, column_issued, column_lock_waiting
-	function: column_assign, column_commits, column_end_wait, column_has_triggers, refuse_waiting, column_take
+	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_refuse, column_refuse_text
 	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_take_over, column_values
@@ -635,7 +635,7 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_take":              {"SELECT gapless.column_take('h.a', 'number', 1, '{ha,ha}')"},
 		"column_assign":            {"SELECT gapless.column_assign($a, '{}', '{1}', '{1}'::bigint[]), gapless.column_end_wait($a)"},
 		"column_commits":           {"SELECT gapless.column_commits($a, 'ha', 1)"},
-		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1')"},
+		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1', NULL), gapless.column_is_void('ha', NULL, 1)"},
 		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}', '{adopted}', '{old}')"},
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
 		"column_faults":            {"SELECT gapless.column_faults('h.a', 'number')"},
@@ -1235,7 +1235,7 @@ func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
 	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1")
 	s := loginAs(t, database, app)
 	s.Do("BEGIN")
-	s.Do("SELECT set_config('gapless.commit_expected', '1=payroll', true)")
+	s.Do("SELECT set_config('gapless.commit_expected', '1=payroll', true), set_config('gapless.commit_first', '{}', true)")
 	s.Do("INSERT INTO bills DEFAULT VALUES")
 	s.Do("SET CONSTRAINTS ALL IMMEDIATE")
 	other.Do("SET lock_timeout = '50ms'")

@@ -170,6 +170,7 @@ BEGIN
     -- any more.
     RETURN QUERY
     SELECT NULL::text, format('%s.%I', c.oid::regclass, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+        WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
             'its table belongs to %1$I, and its functions to %2$I. %3$s',
@@ -187,11 +188,11 @@ BEGIN
         WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
     WHERE c.oid || ' ' || s.target_column <> ALL (audited)
-        AND (t.oid IS NOT NULL OR EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND a.attname = s.target_column AND NOT a.attisdropped))
         AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;

@@ -11,8 +11,14 @@ BEGIN
     RETURN EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_commits.attachment AND w.numbers IS NOT NULL)
         AND (
             SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND j.attachment = column_commits.attachment
-            FROM gapless.journal AS j
-            WHERE j.name = column_commits.name COLLATE "C"
+            FROM (
+                SELECT r.ordinal, r.first_value
+                FROM gapless.journal AS r
+                WHERE r.name = column_commits.name COLLATE "C"
+                ORDER BY r.ordinal DESC
+                LIMIT 1
+            ) AS newest
+            JOIN gapless.journal AS j ON j.name = column_commits.name COLLATE "C" AND j.ordinal <= newest.ordinal + (column_commits.value - newest.first_value)
             ORDER BY j.ordinal DESC
             LIMIT 1
         );

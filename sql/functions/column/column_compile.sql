@@ -106,7 +106,7 @@ BEGIN
                 'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
                 '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -119,7 +119,7 @@ BEGIN
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
                 '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END,
                 initial::text, attachment::text, quote_literal(attachment),
-                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.commit_done_' || attachment),
+                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.column_written_' || attachment), quote_literal('gapless.commit_done_' || attachment),
                 coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
                 coalesce(quote_literal(unnumbered), 'NULL'),

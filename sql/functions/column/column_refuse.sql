@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION gapless.column_refuse(
     target_column name,
     name          text,
     detail        text, -- the number, or the dates
-    value         bigint DEFAULT NULL -- of a number that was there before, where its text tells it
+    value         bigint DEFAULT NULL -- of the number; of one that was there before, where its text tells it
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -41,8 +41,7 @@ BEGIN
             hint := coalesce(
                 'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || coalesce(
                     (SELECT i.value::text FROM gapless.column_issued(target, target_column) AS i WHERE i.name = column_refuse.name COLLATE "C" AND i.number = detail COLLATE "C"),
-                    column_refuse.value::text,
-                    CASE WHEN detail ~ '^-?[0-9]+$' THEN detail END
+                    column_refuse.value::text
                 ) || ', ''why'').',
                 CASE WHEN name IS NOT NULL THEN format('Void the number first: SELECT gapless.void_gapless(%L, NULL, ''why'', %L).', name, detail) END,
                 'Its sequence is unknown, since the expression name gives NULL for it.'

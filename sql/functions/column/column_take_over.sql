@@ -57,6 +57,11 @@ BEGIN
         IF 'format' = ANY (options) THEN
             EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+            -- Where texts do not tell what was the newest number, initial does.
+            SELECT array_agg(CASE WHEN u.last < initial - 1 AND b.name IS NOT NULL THEN initial - 1 ELSE u.last END ORDER BY u.i)
+            INTO lasts
+            FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
+            LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
@@ -94,11 +99,12 @@ BEGIN
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+    -- The trial has not seen what is between its values.
+    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] IN ('repeated', 'overflown') THEN greatest(initial, (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
-        WHERE d.value < wrong[2]::bigint
-    ) END;
+        WHERE d.value < wrong[CASE wrong[1] WHEN 'repeated' THEN 3 ELSE 2 END]::bigint
+    )) END;
 END;
 $function$;
 

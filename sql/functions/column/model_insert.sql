@@ -15,7 +15,7 @@ BEGIN
         PERFORM gapless.column_settle_note('0' /*attachment*/); -- if partitioned
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
-            PERFORM set_config('gapless.column_written', array_append(nullif(current_setting('gapless.column_written', true), '')::text[], NEW.number::text)::text, true);
+            PERFORM set_config('gapless.column_written_0' /*written*/, array_append(nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[], NEW.number::text)::text, true);
         END IF; -- if partitioned
         RETURN NEW;
     END IF;

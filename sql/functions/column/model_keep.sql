@@ -57,10 +57,12 @@ BEGIN
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
-    IF NOT gapless.column_is_void(series, OLD.number::text)
-        AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
-    THEN
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text); -- unless format
+    IF NOT gapless.column_is_void(
+        series
+        , OLD.number, gapless.model_read(OLD.number, OLD.input) -- if format
+        , NULL, OLD.number -- unless format
+    ) THEN
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
     END IF;
     RETURN NULL;

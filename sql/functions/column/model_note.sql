@@ -36,12 +36,14 @@ BEGIN
     END IF;
     IF noted.rows = 1 AND (expected <> '') IS NOT TRUE THEN -- unless partitioned
         expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || noted.first, true); -- unless partitioned
+        expected := set_config('gapless.commit_first', noted.keys::text, true); -- unless partitioned
         RETURN NULL; -- unless partitioned
     END IF; -- unless partitioned
+    PERFORM gapless.column_note_first() WHERE expected <> '0=';
     noted.done := set_config('gapless.commit_done_0' /*done*/, '', true);
     noted.done := set_config('gapless.commit_at_once', '', true);
     INSERT INTO gapless.waiting (attachment, names, keys)
-    SELECT 0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), '')], NULL) || CASE
+    SELECT 0 /*attachment*/, CASE
         WHEN noted.first = noted.last THEN ARRAY[noted.first]
         ELSE ARRAY(SELECT DISTINCT gapless.model_series(r.input) COLLATE "C" FROM inserted AS r WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input))
     END, noted.keys;

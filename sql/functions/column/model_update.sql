@@ -16,7 +16,7 @@ BEGIN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
-            IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
+            IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
                 NEW.number := OLD.number; -- unless at_commit
             ELSE -- unless at_commit
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
@@ -55,12 +55,12 @@ BEGIN
         PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL) WHERE series IS NULL; -- if at_commit
         expected := current_setting('gapless.commit_expected', true); -- if at_commit
         IF expected <> '' THEN -- if at_commit unless partitioned
-            INSERT INTO gapless.waiting (attachment, names, keys) -- if at_commit
-            VALUES (0 /*attachment*/, array_remove(ARRAY[nullif(substr(expected, strpos(expected, '=') + 1), ''), series], NULL), ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
+            PERFORM gapless.column_note_first() WHERE expected <> '0='; -- if at_commit
+            INSERT INTO gapless.waiting (attachment, names, keys) VALUES (0 /*attachment*/, ARRAY[series], ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
             expected := set_config('gapless.commit_done_0' /*done*/, '', true); -- if at_commit
-            expected := set_config('gapless.commit_expected', '0=', true); -- if at_commit
         ELSE -- if at_commit unless partitioned
             expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || series, true); -- if at_commit unless partitioned
+            expected := set_config('gapless.commit_first', ARRAY[ARRAY[NEW.key]::text]::text, true); -- if at_commit unless partitioned
         END IF; -- if at_commit unless partitioned
         RETURN NEW; -- if at_commit
     END IF; -- if at_commit
