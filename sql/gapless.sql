@@ -2230,12 +2230,12 @@ COMMENT ON FUNCTION gapless.model_written IS
 
 REVOKE ALL ON FUNCTION gapless.model_written FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION gapless.model_read(number text, input text) RETURNS bigint
+CREATE OR REPLACE FUNCTION gapless.model_read(number text, input text) RETURNS SETOF bigint
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
 RETURN number::bigint;
 
 COMMENT ON FUNCTION gapless.model_read IS
-'Private, a model for attach_gapless. The value of a number that was there before, or NULL where its text does not tell.';
+'Private, a model for attach_gapless. The value of a number that was there before, in one row; NULL where its text does not tell.';
 
 REVOKE ALL ON FUNCTION gapless.model_read FROM PUBLIC;
 
@@ -2613,10 +2613,10 @@ BEGIN
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
     IF NOT gapless.column_is_void(series, OLD.number::text)
-        AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
+        AND NOT gapless.column_is_void(series, (SELECT r.value::text FROM gapless.model_read(OLD.number, OLD.input) AS r (value))) -- if format
     THEN
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text); -- unless format
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
     END IF;
     RETURN NULL;
 END;
@@ -2704,14 +2704,19 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
+    issued   boolean; -- or there before: texts that are known
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
-    SELECT coalesce((
-        SELECT t.tgrelid::regclass
-        FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
-    ), 'gapless.model'::regclass)
-    INTO target;
+    SELECT t.tgrelid::regclass
+    INTO target
+    FROM pg_catalog.pg_trigger AS t
+    WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid;
+    IF target IS NULL THEN
+        target := 'gapless.model'::regclass;
+        issued := EXISTS (SELECT FROM gapless.column_issued(target, 'number'));
+    ELSE
+        issued := true;
+    END IF;
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -2744,19 +2749,20 @@ BEGIN
             SELECT k.series, k.value, k.number, k.dated -- if format
             FROM ( -- if format
                 SELECT -- if format
-                    gapless.model_series(r.input) AS series, -- if format
-                    coalesce(i.value, gapless.model_read(r.number, r.input)) AS value, -- if format
+                    s.series, -- if format
+                    coalesce(i.value, v.value) AS value, -- if format
                     r.number::text AS number, -- if format
                     gapless.model_dated(r.input) AS dated, -- if format
                     i.name IS NOT NULL AS known -- if format
                 FROM relation AS r -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i -- if format
-                    ON i.name = gapless.model_series(r.input) COLLATE "C" AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+                LEFT JOIN gapless.column_issued($1, 'number') AS i ON $2 AND i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
                 WHERE gapless.model_written(r.number) IS NOT NULL -- if format
             ) AS k -- if format
-            WHERE k.value IS NOT NULL OR NOT k.known -- if format
+            WHERE NOT k.known OR k.value IS NOT NULL -- if format
             $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target;
+        ) USING target, issued;
     END LOOP;
 END;
 $function$;
@@ -3432,6 +3438,68 @@ COMMENT ON FUNCTION gapless.column_pins IS
 
 REVOKE ALL ON FUNCTION gapless.column_pins FROM PUBLIC;
 
+-- A function in FROM, so that the planner takes it into the query that reads a million rows: it finds the place of the
+-- number once for all rows whose columns are the same, and evaluates the format once for each.
+CREATE OR REPLACE FUNCTION gapless.column_express_read(
+    schema name,
+    stem   text,
+    types  text, -- ', integer', of the columns that the expressions read
+    given  text  -- ', $2'
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    EXECUTE format(
+        $query$
+        CREATE FUNCTION %1$I.%2$I(text%4$s) RETURNS SETOF bigint LANGUAGE sql STABLE BEGIN ATOMIC
+            -- The digits that stand where the texts of 1 and 2 differ; or else the smallest number that stands there
+            -- and gives the text.
+            SELECT CASE
+                WHEN %1$I.%3$I(candidate.value%5$s) COLLATE "C" = $1 COLLATE "C" THEN candidate.value
+                ELSE (
+                    SELECT min(v.value)
+                    FROM (
+                        SELECT CASE WHEN length(ltrim(r.run[1], '0')) <= 18 THEN r.run[1]::bigint END AS value
+                        FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
+                        OFFSET 0
+                    ) AS v
+                    WHERE %1$I.%3$I(v.value%5$s) COLLATE "C" = $1 COLLATE "C"
+                )
+            END
+            FROM (
+                SELECT length(rtrim(left(d.one, d.places[1] - 1), '0')) AS head, length(d.one) - d.places[2] AS tail
+                FROM (
+                    SELECT t.one, CASE
+                        WHEN left(t.one, -1) = left(t.two, -1) THEN ARRAY[length(t.one), length(t.one)]
+                        ELSE (
+                            SELECT ARRAY[min(i), max(i)]
+                            FROM generate_series(1, length(t.one)) AS i
+                            WHERE substr(t.one, i, 1) <> substr(t.two, i, 1)
+                        )
+                    END AS places
+                    FROM (SELECT %1$I.%3$I(1%5$s) AS one, %1$I.%3$I(2%5$s) AS two OFFSET 0) AS t
+                    OFFSET 0
+                ) AS d
+                OFFSET 0
+            ) AS around
+            CROSS JOIN LATERAL (
+                SELECT CASE WHEN s.digits <> '' AND ltrim(s.digits, '0123456789') = '' AND length(ltrim(s.digits, '0')) <= 18 THEN s.digits::bigint END AS value
+                FROM (SELECT substr($1, around.head + 1, greatest(length($1) - around.head - around.tail, 0)) AS digits OFFSET 0) AS s
+                OFFSET 0
+            ) AS candidate;
+        END
+        $query$,
+        schema, stem || '_read', stem || '_text', types, given
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_express_read IS
+'Private, for attach_gapless. Makes the function that reads the number from a text that the format gives.';
+
+REVOKE ALL ON FUNCTION gapless.column_express_read FROM PUBLIC;
+
 -- SQL-standard functions, which are stored parsed: what their names mean is settled now, under the path given. Each is
 -- made under the name new, so that NEW.column is its parameter, and renamed.
 CREATE OR REPLACE FUNCTION gapless.column_express(
@@ -3474,37 +3542,20 @@ BEGIN
         SELECT *
         FROM (
             VALUES
-                ('_series', NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
-                ('_due', NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
+                ('_series', NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text'),
+                ('_due', NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true')),
                 ('_dated', NULL, NULL, 'timestamp', CASE
                     WHEN chronology IS NULL THEN 'NULL::pg_catalog.timestamp'
                     WHEN dated_type = 'timestamptz'::regtype THEN e'(\n' || chronology || e'\n) AT TIME ZONE ''UTC'''
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
-                END, path),
+                END),
                 ('_text', 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
-                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'), path),
-                -- What a text may tell: the digits that stand where the text of 1 has its 1, or the one run of digits
-                -- that gives the text again.
-                ('_read', 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
-                    $$(
-                        SELECT CASE WHEN count(*) = 1 THEN min(v.value) END
-                        FROM (
-                            SELECT DISTINCT CASE WHEN c.digits ~ '^0*[0-9]{1,18}$' THEN c.digits::bigint END AS value
-                            FROM (
-                                SELECT r.run[1] AS digits FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
-                                UNION ALL
-                                SELECT substr($1, length(rtrim(regexp_replace(one, '1$', ''), '0')) + 1) FROM %1$I.%2$I(1%3$s) AS t (one)
-                            ) AS c
-                        ) AS v
-                        WHERE v.value IS NOT NULL AND %1$I.%2$I(v.value%3$s) COLLATE "C" = $1 COLLATE "C"
-                    )$$, schema, stem || '_text', given
-                ) END, 'pg_catalog, pg_temp')
-        ) AS v (suffix, first, first_type, type, body, path)
-        WHERE v.body IS NOT NULL
+                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'))
+        ) AS v (suffix, first, first_type, type, body)
     LOOP
         made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
         BEGIN
-            PERFORM set_config('search_path', made.path, true);
+            PERFORM set_config('search_path', path, true);
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN %s',
                 schema, pg_catalog.ltrim(pg_catalog.concat(made.first, params), ', '), made.type, made.body);
         EXCEPTION WHEN undefined_column OR invalid_function_definition THEN
@@ -3519,6 +3570,9 @@ BEGIN
         EXECUTE pg_catalog.format('ALTER FUNCTION %I.new(%s) RENAME TO %I',
             schema, ltrim(concat(made.first_type, types), ', '), stem || made.suffix);
     END LOOP;
+    IF format IS NOT NULL THEN
+        PERFORM gapless.column_express_read(schema, stem, types, given);
+    END IF;
 END;
 $function$;
 
@@ -3731,6 +3785,60 @@ COMMENT ON FUNCTION gapless.column_warn_format IS
 
 REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;
 
+-- One pass over the rows, whatever is asked.
+CREATE OR REPLACE FUNCTION gapless.column_survey(
+    rows        text,    -- where they are, as an item of FROM
+    may_repeat  boolean, -- no index sees to it that a series has each number once
+    chronology  boolean,
+    OUT numbers bigint,
+    OUT faulty  boolean, -- a series is NULL, or has a number twice
+    OUT series  text[],
+    OUT lasts   bigint[],
+    OUT dates   timestamp[], -- NULL without chronology
+    OUT before  text[],      -- the series of texts that give no value
+    OUT texts   text[]       -- and they
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    EXECUTE format(
+        $query$
+        WITH row AS (
+            SELECT r.series COLLATE "C" AS series, r.number COLLATE "C" AS number, %1$s
+            FROM %2$s
+            %3$s
+        ), series AS MATERIALIZED (
+            SELECT r.series, sum(r.times) AS numbers, max(r.times) AS most, max(r.value) AS last, array_agg(r.number) FILTER (WHERE r.value IS NULL) AS texts
+            FROM row AS r
+            GROUP BY r.series
+        ), newest AS (%4$s)
+        SELECT sum(s.numbers), bool_or(s.series IS NULL OR s.most > 1), array_agg(s.series), array_agg(s.last), array_agg(n.dated), t.before, t.texts
+        FROM series AS s
+        LEFT JOIN newest AS n ON n.series = s.series
+        CROSS JOIN (
+            SELECT array_agg(b.series) AS before, array_agg(u.text) AS texts
+            FROM series AS b
+            CROSS JOIN LATERAL unnest(b.texts) AS u (text)
+        ) AS t
+        GROUP BY t.before, t.texts
+        $query$,
+        CASE WHEN may_repeat THEN 'min(r.value) AS value, max(r.dated) AS dated, count(*) AS times' ELSE 'r.value, r.dated, 1 AS times' END,
+        rows,
+        CASE WHEN may_repeat THEN 'GROUP BY 1, 2' END,
+        CASE
+            WHEN chronology THEN 'SELECT s.series, max(r.dated) AS dated FROM series AS s JOIN row AS r ON r.series = s.series AND r.value = s.last GROUP BY 1'
+            ELSE 'SELECT NULL::text AS series, NULL::timestamp AS dated WHERE false'
+        END
+    ) INTO numbers, faulty, series, lasts, dates, before, texts;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_survey IS
+'Private, for attach_gapless. What the rows of a table have: how many numbers, and of each series the newest, with its date, and the texts that tell no number. NULL where there are none.';
+
+REVOKE ALL ON FUNCTION gapless.column_survey FROM PUBLIC;
+
 -- Casts and functions of the owner's may run for it, where nothing can be written, and what they did to the session is
 -- undone: so they cannot reach the rights of a caller who is another.
 CREATE OR REPLACE FUNCTION gapless.column_take_over(
@@ -3745,27 +3853,29 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- compiling takes longer than it saves
 AS $function$
 DECLARE
     rows   CONSTANT text := format('%I.%I() AS r (series text, value bigint, number text, dated timestamp)', schema, stem || '_rows');
     fault  text;
     constant   text;
-    series text[];
-    lasts  bigint[];
-    dates  timestamp[];
-    before text[];
-    texts  text[];
+    found  record;
     wrong  text[]; -- what, for which value, that before it, and more
     done   boolean := false;
+    large  boolean;
 BEGIN
+    large := (SELECT sum(pg_relation_size(p.relid)) > 16e6 FROM pg_catalog.pg_partition_tree(target) AS p);
+    IF large THEN
+        RAISE NOTICE 'column "%" of table %: its rows are read; others cannot write until the transaction ends', target_column, target;
+    END IF;
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
-        EXECUTE format('SELECT array_agg(r.series), array_agg(r.last) FROM (SELECT r.series COLLATE "C" AS series, max(r.value) AS last FROM %s GROUP BY 1) AS r', rows) INTO series, lasts;
-        IF array_position(series, NULL) IS NOT NULL OR NOT EXISTS (
+        found := gapless.column_survey(rows, NOT EXISTS (
             SELECT FROM pg_catalog.pg_index AS i
             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
             WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-        ) THEN
+        ), 'chronology' = ANY (options));
+        IF found.faulty THEN
             EXECUTE format(
                 $$
                 SELECT string_agg(w.fault, '; ' ORDER BY w.fault) FROM (
@@ -3780,12 +3890,7 @@ BEGIN
                 ) AS w$$, rows
             ) INTO fault;
         END IF;
-        IF 'chronology' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated)
-                FROM (SELECT DISTINCT ON (r.series COLLATE "C") r.series, r.value, r.dated FROM %s ORDER BY r.series COLLATE "C", r.value DESC NULLS LAST) AS r', rows) INTO series, lasts, dates;
-        END IF;
         IF 'format' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
         END IF;
         IF constant_name THEN
@@ -3813,16 +3918,18 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF series IS NOT NULL THEN
-        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+    IF found.numbers > 0 THEN
+        PERFORM gapless.column_adopt(target, target_column, found.series, found.lasts, found.dates, found.before, found.texts);
+        RAISE NOTICE 'column "%" of table %: % numbers in % series are taken over, % texts tell no number',
+            target_column, target, found.numbers - coalesce(cardinality(found.texts), 0), cardinality(found.series), coalesce(cardinality(found.texts), 0);
     END IF;
-    IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
+    IF constant IS NOT NULL AND (constant = ANY (found.series)) IS NOT TRUE THEN
         PERFORM gapless.column_reserve(target, target_column, constant, initial);
     END IF;
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+    RETURN CASE WHEN found.texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
         WHERE d.value < wrong[2]::bigint

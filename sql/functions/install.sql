@@ -65,10 +65,12 @@
 {{ template "column/column_is_attached.sql" . }}
 {{ template "column/column_stem.sql" . }}
 {{ template "column/column_pins.sql" . }}
+{{ template "column/column_express_read.sql" . }}
 {{ template "column/column_express.sql" . }}
 {{ template "column/column_compile.sql" . }}
 {{ template "column/column_own.sql" . }}
 {{ template "column/column_warn_format.sql" . }}
+{{ template "column/column_survey.sql" . }}
 {{ template "column/column_take_over.sql" . }}
 {{ template "column/column_make_triggers.sql" . }}
 {{ template "column/column_functions.sql" . }}

@@ -40,37 +40,20 @@ BEGIN
         SELECT *
         FROM (
             VALUES
-                ('_series', NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
-                ('_due', NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
+                ('_series', NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text'),
+                ('_due', NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true')),
                 ('_dated', NULL, NULL, 'timestamp', CASE
                     WHEN chronology IS NULL THEN 'NULL::pg_catalog.timestamp'
                     WHEN dated_type = 'timestamptz'::regtype THEN e'(\n' || chronology || e'\n) AT TIME ZONE ''UTC'''
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
-                END, path),
+                END),
                 ('_text', 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
-                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'), path),
-                -- What a text may tell: the digits that stand where the text of 1 has its 1, or the one run of digits
-                -- that gives the text again.
-                ('_read', 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
-                    $$(
-                        SELECT CASE WHEN count(*) = 1 THEN min(v.value) END
-                        FROM (
-                            SELECT DISTINCT CASE WHEN c.digits ~ '^0*[0-9]{1,18}$' THEN c.digits::bigint END AS value
-                            FROM (
-                                SELECT r.run[1] AS digits FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
-                                UNION ALL
-                                SELECT substr($1, length(rtrim(regexp_replace(one, '1$', ''), '0')) + 1) FROM %1$I.%2$I(1%3$s) AS t (one)
-                            ) AS c
-                        ) AS v
-                        WHERE v.value IS NOT NULL AND %1$I.%2$I(v.value%3$s) COLLATE "C" = $1 COLLATE "C"
-                    )$$, schema, stem || '_text', given
-                ) END, 'pg_catalog, pg_temp')
-        ) AS v (suffix, first, first_type, type, body, path)
-        WHERE v.body IS NOT NULL
+                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'))
+        ) AS v (suffix, first, first_type, type, body)
     LOOP
         made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
         BEGIN
-            PERFORM set_config('search_path', made.path, true);
+            PERFORM set_config('search_path', path, true);
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN %s',
                 schema, pg_catalog.ltrim(pg_catalog.concat(made.first, params), ', '), made.type, made.body);
         EXCEPTION WHEN undefined_column OR invalid_function_definition THEN
@@ -85,6 +68,9 @@ BEGIN
         EXECUTE pg_catalog.format('ALTER FUNCTION %I.new(%s) RENAME TO %I',
             schema, ltrim(concat(made.first_type, types), ', '), stem || made.suffix);
     END LOOP;
+    IF format IS NOT NULL THEN
+        PERFORM gapless.column_express_read(schema, stem, types, given);
+    END IF;
 END;
 $function$;
 

@@ -12,27 +12,29 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- compiling takes longer than it saves
 AS $function$
 DECLARE
     rows   CONSTANT text := format('%I.%I() AS r (series text, value bigint, number text, dated timestamp)', schema, stem || '_rows');
     fault  text;
     constant   text;
-    series text[];
-    lasts  bigint[];
-    dates  timestamp[];
-    before text[];
-    texts  text[];
+    found  record;
     wrong  text[]; -- what, for which value, that before it, and more
     done   boolean := false;
+    large  boolean;
 BEGIN
+    large := (SELECT sum(pg_relation_size(p.relid)) > 16e6 FROM pg_catalog.pg_partition_tree(target) AS p);
+    IF large THEN
+        RAISE NOTICE 'column "%" of table %: its rows are read; others cannot write until the transaction ends', target_column, target;
+    END IF;
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
-        EXECUTE format('SELECT array_agg(r.series), array_agg(r.last) FROM (SELECT r.series COLLATE "C" AS series, max(r.value) AS last FROM %s GROUP BY 1) AS r', rows) INTO series, lasts;
-        IF array_position(series, NULL) IS NOT NULL OR NOT EXISTS (
+        found := gapless.column_survey(rows, NOT EXISTS (
             SELECT FROM pg_catalog.pg_index AS i
             JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
             WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-        ) THEN
+        ), 'chronology' = ANY (options));
+        IF found.faulty THEN
             EXECUTE format(
                 $$
                 SELECT string_agg(w.fault, '; ' ORDER BY w.fault) FROM (
@@ -47,12 +49,7 @@ BEGIN
                 ) AS w$$, rows
             ) INTO fault;
         END IF;
-        IF 'chronology' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated)
-                FROM (SELECT DISTINCT ON (r.series COLLATE "C") r.series, r.value, r.dated FROM %s ORDER BY r.series COLLATE "C", r.value DESC NULLS LAST) AS r', rows) INTO series, lasts, dates;
-        END IF;
         IF 'format' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
         END IF;
         IF constant_name THEN
@@ -80,16 +77,18 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF series IS NOT NULL THEN
-        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+    IF found.numbers > 0 THEN
+        PERFORM gapless.column_adopt(target, target_column, found.series, found.lasts, found.dates, found.before, found.texts);
+        RAISE NOTICE 'column "%" of table %: % numbers in % series are taken over, % texts tell no number',
+            target_column, target, found.numbers - coalesce(cardinality(found.texts), 0), cardinality(found.series), coalesce(cardinality(found.texts), 0);
     END IF;
-    IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
+    IF constant IS NOT NULL AND (constant = ANY (found.series)) IS NOT TRUE THEN
         PERFORM gapless.column_reserve(target, target_column, constant, initial);
     END IF;
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+    RETURN CASE WHEN found.texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
         WHERE d.value < wrong[2]::bigint

@@ -7,14 +7,19 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
+    issued   boolean; -- or there before: texts that are known
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
-    SELECT coalesce((
-        SELECT t.tgrelid::regclass
-        FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
-    ), 'gapless.model'::regclass)
-    INTO target;
+    SELECT t.tgrelid::regclass
+    INTO target
+    FROM pg_catalog.pg_trigger AS t
+    WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid;
+    IF target IS NULL THEN
+        target := 'gapless.model'::regclass;
+        issued := EXISTS (SELECT FROM gapless.column_issued(target, 'number'));
+    ELSE
+        issued := true;
+    END IF;
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -47,19 +52,20 @@ BEGIN
             SELECT k.series, k.value, k.number, k.dated -- if format
             FROM ( -- if format
                 SELECT -- if format
-                    gapless.model_series(r.input) AS series, -- if format
-                    coalesce(i.value, gapless.model_read(r.number, r.input)) AS value, -- if format
+                    s.series, -- if format
+                    coalesce(i.value, v.value) AS value, -- if format
                     r.number::text AS number, -- if format
                     gapless.model_dated(r.input) AS dated, -- if format
                     i.name IS NOT NULL AS known -- if format
                 FROM relation AS r -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i -- if format
-                    ON i.name = gapless.model_series(r.input) COLLATE "C" AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+                LEFT JOIN gapless.column_issued($1, 'number') AS i ON $2 AND i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
                 WHERE gapless.model_written(r.number) IS NOT NULL -- if format
             ) AS k -- if format
-            WHERE k.value IS NOT NULL OR NOT k.known -- if format
+            WHERE NOT k.known OR k.value IS NOT NULL -- if format
             $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target;
+        ) USING target, issued;
     END LOOP;
 END;
 $function$;
