@@ -2704,19 +2704,15 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
-    issued   boolean; -- or there before: texts that are known
+    issued   boolean; -- the journal may have its texts
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT t.tgrelid::regclass
-    INTO target
+    INTO relation
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid;
-    IF target IS NULL THEN
-        target := 'gapless.model'::regclass;
-        issued := EXISTS (SELECT FROM gapless.column_issued(target, 'number'));
-    ELSE
-        issued := true;
-    END IF;
+    target := coalesce(relation, 'gapless.model'::regclass); -- raises in each case if there is none of that name
+    issued := relation IS NOT NULL OR EXISTS (SELECT FROM gapless.column_issued(target, 'number')); -- if format
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
