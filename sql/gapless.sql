@@ -2063,7 +2063,6 @@ AS $function$
 DECLARE
     made   text[];
     series record;
-    newest record;
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
@@ -2075,15 +2074,17 @@ BEGIN
         RETURNING name
     )
     SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
-    INSERT INTO gapless.known_text (name, number)
-    SELECT u.name, u.number
-    FROM unnest(before, texts) AS u (name, number)
-    EXCEPT
-    SELECT j.name, u.number -- the column was attached before
-    FROM gapless.journal AS j
-    CROSS JOIN LATERAL unnest(j.texts) AS u (number)
-    WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
-    ON CONFLICT DO NOTHING;
+    IF texts IS NOT NULL THEN
+        INSERT INTO gapless.known_text (name, number)
+        SELECT u.name, u.number
+        FROM unnest(before, texts) AS u (name, number)
+        EXCEPT
+        SELECT j.name, u.number -- the column was attached before
+        FROM gapless.journal AS j
+        CROSS JOIN LATERAL unnest(j.texts) AS u (number)
+        WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
+        ON CONFLICT DO NOTHING;
+    END IF;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
     FROM unnest(names, lasts, dates) AS u (name, last, dated)
@@ -2092,42 +2093,57 @@ BEGIN
     ORDER BY u.name COLLATE "C";
 
     FOR series IN
-        SELECT u.name, u.last, u.dated
-        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        SELECT u.name
+        FROM unnest(names) AS u (name)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
         WHERE m.name IS NULL
         ORDER BY u.name COLLATE "C"
     LOOP
         PERFORM gapless.lock_or_make_sequence(series.name, false);
-        PERFORM gapless.column_claim_sequence(target, target_column, series.name);
-        -- Dates of an earlier chronology may be of another kind.
-        UPDATE gapless.journal AS j
-        SET dated = NULL
-        WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
-        SELECT n.last_value, n.next_ordinal
-        INTO newest
-        FROM gapless.newest_run(series.name) AS n;
-        CONTINUE WHEN series.last IS NULL;
+        PERFORM gapless.check_not_attached(series.name);
+    END LOOP;
+    FOR series IN
+        SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated
+        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+        LEFT JOIN LATERAL gapless.newest_run(u.name) AS newest ON true
+        CROSS JOIN LATERAL (
+            SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
+            FROM (
+                SELECT j.first_value, lag(j.last_value) OVER (ORDER BY j.ordinal) AS before, j.dated
+                FROM gapless.journal AS j
+                WHERE j.name = u.name COLLATE "C"
+            ) AS j
+        ) AS journal
+        WHERE m.name IS NULL
+        ORDER BY u.name COLLATE "C"
+    LOOP
+        IF series.cycled THEN
+            PERFORM gapless.column_claim_sequence(target, target_column, series.name); -- raises
+        END IF;
         UPDATE gapless.sequence AS s
-        SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
+        SET target = column_adopt.target,
+            target_column = column_adopt.target_column,
+            adoptions = s.adoptions + CASE WHEN series.last_value >= series.last OR series.last IS NULL THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
-        IF newest.last_value > series.last THEN
+        -- Dates of an earlier chronology may be of another kind.
+        IF series.was_dated THEN
+            UPDATE gapless.journal AS j
+            SET dated = NULL
+            WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
+        END IF;
+        IF series.last_value > series.last THEN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
-                series.name, newest.last_value, target_column, target, series.last;
-        ELSIF newest.last_value = series.last THEN
+                series.name, series.last_value, target_column, target, series.last;
+        ELSIF series.last_value = series.last AND series.dated IS NOT NULL THEN
             UPDATE gapless.journal AS j
             SET dated = series.dated
-            WHERE j.name = series.name COLLATE "C" AND j.last_value = series.last; -- one row: values rise
-        ELSE
+            WHERE j.name = series.name COLLATE "C"
+                AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C");
+        ELSIF series.last_value IS NULL OR series.last_value < series.last THEN
             INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
-            VALUES (
-                series.name,
-                coalesce(newest.next_ordinal, 1),
-                series.last,
-                series.last,
-                'adopted',
-                series.dated
-            );
+            SELECT series.name, coalesce(series.next_ordinal, 1), series.last, series.last, 'adopted', series.dated
+            WHERE series.last IS NOT NULL;
         END IF;
     END LOOP;
 END;
@@ -2704,15 +2720,14 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
-    issued   boolean; -- the journal may have its texts
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
-    SELECT t.tgrelid::regclass
-    INTO relation
-    FROM pg_catalog.pg_trigger AS t
-    WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid;
-    target := coalesce(relation, 'gapless.model'::regclass); -- raises in each case if there is none of that name
-    issued := relation IS NOT NULL OR EXISTS (SELECT FROM gapless.column_issued(target, 'number')); -- if format
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'gapless.model'::regclass)
+    INTO target;
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -2752,13 +2767,13 @@ BEGIN
                     i.name IS NOT NULL AS known -- if format
                 FROM relation AS r -- if format
                 CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i ON $2 AND i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
                 CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
                 WHERE gapless.model_written(r.number) IS NOT NULL -- if format
             ) AS k -- if format
             WHERE NOT k.known OR k.value IS NOT NULL -- if format
             $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target, issued;
+        ) USING target;
     END LOOP;
 END;
 $function$;
@@ -2823,6 +2838,92 @@ COMMENT ON FUNCTION gapless.model_trial IS
 'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, and where it gives a text twice.';
 
 REVOKE ALL ON FUNCTION gapless.model_trial FROM PUBLIC;
+
+-- One pass over the rows. A second one for numbers that a series has twice, where the unique index does not rule them
+-- out: where it has more columns than the number, and a series has rows that differ in those. And one for the texts that
+-- tell no number, if there are any.
+CREATE OR REPLACE FUNCTION gapless.model_survey(
+    OUT numbers bigint,
+    OUT series  text[],
+    OUT lasts   bigint[],
+    OUT dates   timestamp[],
+    OUT before  text[], -- the series of texts that tell no number
+    OUT texts   text[], -- and they
+    OUT fault   text
+) RETURNS record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+DECLARE
+    unsure boolean;
+    untold boolean;
+BEGIN
+    WITH line AS (
+        SELECT
+            r.number AS value, -- unless format
+            v.value, -- if format
+            gapless.model_dated(r.input) AS dated, -- if chronology
+            NULL::integer /*key*/ AS key,
+            s.series
+        FROM gapless.model AS r
+        CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- once for rows that are the same to it
+        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        WHERE gapless.model_written(r.number) IS NOT NULL
+        OFFSET 0 -- so that each is read once
+    ), part AS (
+        SELECT l.series, l.key, count(*) AS numbers, count(l.value) AS told, max(l.value) AS last
+        FROM line AS l
+        GROUP BY l.series, l.key
+    ), whole AS (
+        SELECT p.series, sum(p.numbers) AS numbers, sum(p.told) AS told, max(p.last) AS last,
+            p.series IS NULL OR count(*) > 1 OR bool_or(NOT p.key IS NOT NULL) AS unsure
+        FROM part AS p
+        GROUP BY p.series
+    ), newest AS ( -- if chronology
+        SELECT w.series, max(l.dated) AS dated FROM whole AS w JOIN line AS l ON l.series = w.series AND l.value = w.last GROUP BY w.series -- if chronology
+    )
+    SELECT
+        array_agg(n.dated), -- if chronology
+        NULL, -- unless chronology
+        sum(w.numbers), array_agg(w.series), array_agg(w.last), bool_or(w.unsure), bool_or(w.told < w.numbers)
+    INTO dates, numbers, series, lasts, unsure, untold
+    FROM whole AS w
+    LEFT JOIN newest AS n ON n.series = w.series -- if chronology
+    ;
+    IF untold THEN -- if format
+        SELECT array_agg(gapless.model_series(r.input)), array_agg(r.number::text) -- if format
+        INTO before, texts -- if format
+        FROM gapless.model AS r -- if format
+        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        WHERE gapless.model_written(r.number) IS NOT NULL AND v.value IS NULL; -- if format
+    END IF; -- if format
+    IF unsure THEN
+        SELECT string_agg(w.fault, '; ' ORDER BY w.fault)
+        INTO fault
+        FROM (
+            SELECT CASE
+                WHEN s.series IS NULL THEN format('%s: its series is NULL', min(r.number::text))
+                ELSE format('%s: %s rows of "%s" have it', min(r.number::text), count(*), s.series)
+            END AS fault
+            FROM gapless.model AS r
+            CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series) AS s
+            WHERE gapless.model_written(r.number) IS NOT NULL
+            GROUP BY
+                r.number, -- unless format
+                r.number COLLATE "C", -- if format
+                s.series
+            HAVING s.series IS NULL OR count(*) > 1
+            LIMIT 20
+        ) AS w;
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_survey IS
+'Private, a model for attach_gapless. The numbers that the table has: how many, of each series the newest and its date, texts that tell no number, and, as a list for people, what cannot be taken over.';
+
+REVOKE ALL ON FUNCTION gapless.model_survey FROM PUBLIC;
 
 -- In one pass, so that what is put into a place is never taken for another place. A line whose end says "if" or "unless"
 -- some option is left out where that does not hold.
@@ -3449,10 +3550,10 @@ BEGIN
     EXECUTE format(
         $query$
         CREATE FUNCTION %1$I.%2$I(text%4$s) RETURNS SETOF bigint LANGUAGE sql STABLE BEGIN ATOMIC
-            -- The digits that stand where the texts of 1 and 2 differ; or else the smallest number that stands there
+            -- The digits that stand where the text of 1 has the 1; or else the smallest number that stands there
             -- and gives the text.
             SELECT CASE
-                WHEN %1$I.%3$I(candidate.value%5$s) COLLATE "C" = $1 COLLATE "C" THEN candidate.value
+                WHEN candidate.value IS NOT NULL AND %1$I.%3$I(candidate.value%5$s) COLLATE "C" = $1 COLLATE "C" THEN candidate.value
                 ELSE (
                     SELECT min(v.value)
                     FROM (
@@ -3460,27 +3561,30 @@ BEGIN
                         FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
                         OFFSET 0
                     ) AS v
-                    WHERE %1$I.%3$I(v.value%5$s) COLLATE "C" = $1 COLLATE "C"
+                    WHERE v.value IS NOT NULL AND %1$I.%3$I(v.value%5$s) COLLATE "C" = $1 COLLATE "C"
                 )
             END
             FROM (
                 SELECT length(rtrim(left(d.one, d.places[1] - 1), '0')) AS head, length(d.one) - d.places[2] AS tail
                 FROM (
                     SELECT t.one, CASE
-                        WHEN left(t.one, -1) = left(t.two, -1) THEN ARRAY[length(t.one), length(t.one)]
+                        WHEN right(t.one, 1) = '1' THEN ARRAY[length(t.one), length(t.one)]
                         ELSE (
                             SELECT ARRAY[min(i), max(i)]
-                            FROM generate_series(1, length(t.one)) AS i
-                            WHERE substr(t.one, i, 1) <> substr(t.two, i, 1)
+                            FROM %1$I.%3$I(2%5$s) AS two
+                            CROSS JOIN generate_series(1, length(t.one)) AS i
+                            WHERE substr(t.one, i, 1) <> substr(two, i, 1)
                         )
                     END AS places
-                    FROM (SELECT %1$I.%3$I(1%5$s) AS one, %1$I.%3$I(2%5$s) AS two OFFSET 0) AS t
+                    FROM (SELECT %1$I.%3$I(1%5$s) AS one OFFSET 0) AS t
                     OFFSET 0
                 ) AS d
                 OFFSET 0
             ) AS around
             CROSS JOIN LATERAL (
-                SELECT CASE WHEN s.digits <> '' AND ltrim(s.digits, '0123456789') = '' AND length(ltrim(s.digits, '0')) <= 18 THEN s.digits::bigint END AS value
+                SELECT CASE
+                    WHEN s.digits <> '' AND ltrim(s.digits, '0123456789') = '' AND (octet_length(s.digits) <= 18 OR length(ltrim(s.digits, '0')) <= 18) THEN s.digits::bigint
+                END AS value
                 FROM (SELECT substr($1, around.head + 1, greatest(length($1) - around.head - around.tail, 0)) AS digits OFFSET 0) AS s
                 OFFSET 0
             ) AS candidate;
@@ -3577,6 +3681,44 @@ COMMENT ON FUNCTION gapless.column_express IS
 
 REVOKE ALL ON FUNCTION gapless.column_express FROM PUBLIC;
 
+-- Only of types whose values are equal where they look the same, so that rows that it does not tell apart are not told
+-- apart by the index.
+CREATE OR REPLACE FUNCTION gapless.column_unique_key(
+    target        regclass,
+    target_column name,
+    unnumbered    text
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN coalesce((
+        SELECT CASE count(*) WHEN 1 THEN '0' WHEN 2 THEN max(k.key) ELSE format('ROW(%s)', string_agg(k.key, ', ')) END
+        FROM pg_catalog.pg_index AS i
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN a.attname <> target_column THEN format('r.%I', a.attname) END AS key,
+                a.attname = target_column OR a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype)
+                    AND (SELECT bool_and(c.collisdeterministic) FROM pg_catalog.pg_collation AS c WHERE c.oid = a.attcollation) IS NOT FALSE AS plain
+            FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS u (attnum)
+            LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = u.attnum AND u.attnum > 0
+        ) AS k
+        WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
+                format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
+            ))
+        GROUP BY i.indexrelid
+        HAVING bool_and(k.plain IS TRUE) AND count(k.key) = count(*) - 1
+        ORDER BY count(*)
+        LIMIT 1
+    ), 'NULL::integer');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_unique_key IS
+'Private, for attach_gapless. An expression over the row r: rows in which it is the same, and not NULL, have no number twice, as a unique index says. NULL where there is none such.';
+
+REVOKE ALL ON FUNCTION gapless.column_unique_key FROM PUBLIC;
+
 -- Makes a column's functions in its table's schema from those that are written for gapless.model. It is long because it
 -- is the list of the models and that of their places.
 CREATE OR REPLACE FUNCTION gapless.column_compile(
@@ -3646,7 +3788,8 @@ BEGIN
                 (7, 'model_issue', '_issue', '', 'trigger', true),
                 (8, 'model_commit', '_commit', '', 'trigger', late),
                 (9, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
-                (10, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL)
+                (10, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
+                (11, 'model_survey', '_survey', 'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text', 'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
         ORDER BY m.i
@@ -3665,7 +3808,7 @@ BEGIN
                 'r\.key = key\.key', ', r\.sample',
                 '0 /\*target\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::integer /\*key\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -3679,14 +3822,15 @@ BEGIN
                 initial::text, attachment::text, quote_literal(attachment),
                 quote_literal('gapless.column_note_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
+                gapless.column_unique_key(target, target_column, unnumbered),
                 coalesce(quote_literal(unnumbered), 'NULL'),
                 '$q' || attachment || '$'
             ]
         );
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql SECURITY DEFINER %s AS %L',
             schema, stem || model.suffix, model.parameters, model.result,
-            pins || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_commit', '_rows', '_trial') THEN ' SET row_security = off' ELSE '' END
-                || CASE WHEN model.suffix IN ('_keep', '_commit', '_rows', '_trial') THEN '' ELSE ' SET enable_seqscan = off' END, -- for column_first_number and column_enter_row
+            pins || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_commit', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_commit', '_rows', '_trial', '_survey') THEN '' ELSE ' SET enable_seqscan = off' END, -- for column_first_number and column_enter_row
             body);
     END LOOP;
 END;
@@ -3781,60 +3925,6 @@ COMMENT ON FUNCTION gapless.column_warn_format IS
 
 REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;
 
--- One pass over the rows, whatever is asked.
-CREATE OR REPLACE FUNCTION gapless.column_survey(
-    rows        text,    -- where they are, as an item of FROM
-    may_repeat  boolean, -- no index sees to it that a series has each number once
-    chronology  boolean,
-    OUT numbers bigint,
-    OUT faulty  boolean, -- a series is NULL, or has a number twice
-    OUT series  text[],
-    OUT lasts   bigint[],
-    OUT dates   timestamp[], -- NULL without chronology
-    OUT before  text[],      -- the series of texts that give no value
-    OUT texts   text[]       -- and they
-) RETURNS record
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    EXECUTE format(
-        $query$
-        WITH row AS (
-            SELECT r.series COLLATE "C" AS series, r.number COLLATE "C" AS number, %1$s
-            FROM %2$s
-            %3$s
-        ), series AS MATERIALIZED (
-            SELECT r.series, sum(r.times) AS numbers, max(r.times) AS most, max(r.value) AS last, array_agg(r.number) FILTER (WHERE r.value IS NULL) AS texts
-            FROM row AS r
-            GROUP BY r.series
-        ), newest AS (%4$s)
-        SELECT sum(s.numbers), bool_or(s.series IS NULL OR s.most > 1), array_agg(s.series), array_agg(s.last), array_agg(n.dated), t.before, t.texts
-        FROM series AS s
-        LEFT JOIN newest AS n ON n.series = s.series
-        CROSS JOIN (
-            SELECT array_agg(b.series) AS before, array_agg(u.text) AS texts
-            FROM series AS b
-            CROSS JOIN LATERAL unnest(b.texts) AS u (text)
-        ) AS t
-        GROUP BY t.before, t.texts
-        $query$,
-        CASE WHEN may_repeat THEN 'min(r.value) AS value, max(r.dated) AS dated, count(*) AS times' ELSE 'r.value, r.dated, 1 AS times' END,
-        rows,
-        CASE WHEN may_repeat THEN 'GROUP BY 1, 2' END,
-        CASE
-            WHEN chronology THEN 'SELECT s.series, max(r.dated) AS dated FROM series AS s JOIN row AS r ON r.series = s.series AND r.value = s.last GROUP BY 1'
-            ELSE 'SELECT NULL::text AS series, NULL::timestamp AS dated WHERE false'
-        END
-    ) INTO numbers, faulty, series, lasts, dates, before, texts;
-END;
-$function$;
-
-COMMENT ON FUNCTION gapless.column_survey IS
-'Private, for attach_gapless. What the rows of a table have: how many numbers, and of each series the newest, with its date, and the texts that tell no number. NULL where there are none.';
-
-REVOKE ALL ON FUNCTION gapless.column_survey FROM PUBLIC;
-
 -- Casts and functions of the owner's may run for it, where nothing can be written, and what they did to the session is
 -- undone: so they cannot reach the rights of a caller who is another.
 CREATE OR REPLACE FUNCTION gapless.column_take_over(
@@ -3852,40 +3942,23 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off -- compiling takes longer than it saves
 AS $function$
 DECLARE
-    rows   CONSTANT text := format('%I.%I() AS r (series text, value bigint, number text, dated timestamp)', schema, stem || '_rows');
-    fault  text;
-    constant   text;
-    found  record;
-    wrong  text[]; -- what, for which value, that before it, and more
-    done   boolean := false;
-    large  boolean;
+    numbers  bigint;
+    series   text[];
+    lasts    bigint[];
+    dates    timestamp[];
+    before   text[]; -- the series of texts that tell no number
+    texts    text[]; -- and they
+    fault    text;
+    wrong    text[]; -- what, for which value, that before it, and more
+    constant text;
+    done     boolean := false;
 BEGIN
-    large := (SELECT sum(pg_relation_size(p.relid)) > 16e6 FROM pg_catalog.pg_partition_tree(target) AS p);
-    IF large THEN
+    IF (SELECT sum(pg_relation_size(p.relid)) > 16e6 FROM pg_catalog.pg_partition_tree(target) AS p) THEN
         RAISE NOTICE 'column "%" of table %: its rows are read; others cannot write until the transaction ends', target_column, target;
     END IF;
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
-        found := gapless.column_survey(rows, NOT EXISTS (
-            SELECT FROM pg_catalog.pg_index AS i
-            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
-            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-        ), 'chronology' = ANY (options));
-        IF found.faulty THEN
-            EXECUTE format(
-                $$
-                SELECT string_agg(w.fault, '; ' ORDER BY w.fault) FROM (
-                    SELECT CASE
-                        WHEN r.series IS NULL THEN pg_catalog.format('%%s: its series is NULL', min(r.number))
-                        ELSE pg_catalog.format('%%s: %%s rows of "%%s" have it', min(r.number), count(*), r.series)
-                    END AS fault
-                    FROM %s
-                    GROUP BY r.series, r.number
-                    HAVING r.series IS NULL OR count(*) > 1
-                    LIMIT 20
-                ) AS w$$, rows
-            ) INTO fault;
-        END IF;
+        EXECUTE format('SELECT f.* FROM %I.%I() AS f', schema, stem || '_survey') INTO numbers, series, lasts, dates, before, texts, fault;
         IF 'format' = ANY (options) THEN
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
         END IF;
@@ -3914,18 +3987,19 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF found.numbers > 0 THEN
-        PERFORM gapless.column_adopt(target, target_column, found.series, found.lasts, found.dates, found.before, found.texts);
+    IF numbers > 0 THEN
+        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
         RAISE NOTICE 'column "%" of table %: % numbers in % series are taken over, % texts tell no number',
-            target_column, target, found.numbers - coalesce(cardinality(found.texts), 0), cardinality(found.series), coalesce(cardinality(found.texts), 0);
+            target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
-    IF constant IS NOT NULL AND (constant = ANY (found.series)) IS NOT TRUE THEN
+    IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
         PERFORM gapless.column_reserve(target, target_column, constant, initial);
     END IF;
+    EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_survey');
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
-    RETURN CASE WHEN found.texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
         WHERE d.value < wrong[2]::bigint

@@ -56,6 +56,7 @@
 {{ template "column/model_commit.sql" . }}
 {{ template "column/model_rows.sql" . }}
 {{ template "column/model_trial.sql" . }}
+{{ template "column/model_survey.sql" . }}
 {{ template "column/column_copy.sql" . }}
 {{ template "column/column_check_table.sql" . }}
 {{ template "column/column_check_column.sql" . }}
@@ -67,10 +68,10 @@
 {{ template "column/column_pins.sql" . }}
 {{ template "column/column_express_read.sql" . }}
 {{ template "column/column_express.sql" . }}
+{{ template "column/column_unique_key.sql" . }}
 {{ template "column/column_compile.sql" . }}
 {{ template "column/column_own.sql" . }}
 {{ template "column/column_warn_format.sql" . }}
-{{ template "column/column_survey.sql" . }}
 {{ template "column/column_take_over.sql" . }}
 {{ template "column/column_make_triggers.sql" . }}
 {{ template "column/column_functions.sql" . }}

@@ -283,9 +283,9 @@ const allObjects = `	table: journal, known_text, model, moving, pending, sequenc
 	function: column_entered, column_expect_at_commit, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
 	function: column_dismantle, column_functions, column_guard_partition, column_is_attached, column_is_void, column_issued, column_lock_expected
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_refuse, column_refuse_text
-	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_survey, column_take_over, column_values
+	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_take_over, column_unique_key, column_values
 	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
-	function: model_keep, model_read, model_rows, model_series, model_text, model_trial, model_update, model_wait, model_written
+	function: model_keep, model_read, model_rows, model_series, model_survey, model_text, model_trial, model_update, model_wait, model_written
 	function: delete_gapless, detach_gapless, flush_gapless, grant_gapless
 	function: last_gapless, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
 	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, value_after, void_gapless`

@@ -13,10 +13,10 @@ BEGIN
     EXECUTE format(
         $query$
         CREATE FUNCTION %1$I.%2$I(text%4$s) RETURNS SETOF bigint LANGUAGE sql STABLE BEGIN ATOMIC
-            -- The digits that stand where the texts of 1 and 2 differ; or else the smallest number that stands there
+            -- The digits that stand where the text of 1 has the 1; or else the smallest number that stands there
             -- and gives the text.
             SELECT CASE
-                WHEN %1$I.%3$I(candidate.value%5$s) COLLATE "C" = $1 COLLATE "C" THEN candidate.value
+                WHEN candidate.value IS NOT NULL AND %1$I.%3$I(candidate.value%5$s) COLLATE "C" = $1 COLLATE "C" THEN candidate.value
                 ELSE (
                     SELECT min(v.value)
                     FROM (
@@ -24,27 +24,30 @@ BEGIN
                         FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
                         OFFSET 0
                     ) AS v
-                    WHERE %1$I.%3$I(v.value%5$s) COLLATE "C" = $1 COLLATE "C"
+                    WHERE v.value IS NOT NULL AND %1$I.%3$I(v.value%5$s) COLLATE "C" = $1 COLLATE "C"
                 )
             END
             FROM (
                 SELECT length(rtrim(left(d.one, d.places[1] - 1), '0')) AS head, length(d.one) - d.places[2] AS tail
                 FROM (
                     SELECT t.one, CASE
-                        WHEN left(t.one, -1) = left(t.two, -1) THEN ARRAY[length(t.one), length(t.one)]
+                        WHEN right(t.one, 1) = '1' THEN ARRAY[length(t.one), length(t.one)]
                         ELSE (
                             SELECT ARRAY[min(i), max(i)]
-                            FROM generate_series(1, length(t.one)) AS i
-                            WHERE substr(t.one, i, 1) <> substr(t.two, i, 1)
+                            FROM %1$I.%3$I(2%5$s) AS two
+                            CROSS JOIN generate_series(1, length(t.one)) AS i
+                            WHERE substr(t.one, i, 1) <> substr(two, i, 1)
                         )
                     END AS places
-                    FROM (SELECT %1$I.%3$I(1%5$s) AS one, %1$I.%3$I(2%5$s) AS two OFFSET 0) AS t
+                    FROM (SELECT %1$I.%3$I(1%5$s) AS one OFFSET 0) AS t
                     OFFSET 0
                 ) AS d
                 OFFSET 0
             ) AS around
             CROSS JOIN LATERAL (
-                SELECT CASE WHEN s.digits <> '' AND ltrim(s.digits, '0123456789') = '' AND length(ltrim(s.digits, '0')) <= 18 THEN s.digits::bigint END AS value
+                SELECT CASE
+                    WHEN s.digits <> '' AND ltrim(s.digits, '0123456789') = '' AND (octet_length(s.digits) <= 18 OR length(ltrim(s.digits, '0')) <= 18) THEN s.digits::bigint
+                END AS value
                 FROM (SELECT substr($1, around.head + 1, greatest(length($1) - around.head - around.tail, 0)) AS digits OFFSET 0) AS s
                 OFFSET 0
             ) AS candidate;

@@ -15,40 +15,23 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off -- compiling takes longer than it saves
 AS $function$
 DECLARE
-    rows   CONSTANT text := format('%I.%I() AS r (series text, value bigint, number text, dated timestamp)', schema, stem || '_rows');
-    fault  text;
-    constant   text;
-    found  record;
-    wrong  text[]; -- what, for which value, that before it, and more
-    done   boolean := false;
-    large  boolean;
+    numbers  bigint;
+    series   text[];
+    lasts    bigint[];
+    dates    timestamp[];
+    before   text[]; -- the series of texts that tell no number
+    texts    text[]; -- and they
+    fault    text;
+    wrong    text[]; -- what, for which value, that before it, and more
+    constant text;
+    done     boolean := false;
 BEGIN
-    large := (SELECT sum(pg_relation_size(p.relid)) > 16e6 FROM pg_catalog.pg_partition_tree(target) AS p);
-    IF large THEN
+    IF (SELECT sum(pg_relation_size(p.relid)) > 16e6 FROM pg_catalog.pg_partition_tree(target) AS p) THEN
         RAISE NOTICE 'column "%" of table %: its rows are read; others cannot write until the transaction ends', target_column, target;
     END IF;
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
-        found := gapless.column_survey(rows, NOT EXISTS (
-            SELECT FROM pg_catalog.pg_index AS i
-            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
-            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-        ), 'chronology' = ANY (options));
-        IF found.faulty THEN
-            EXECUTE format(
-                $$
-                SELECT string_agg(w.fault, '; ' ORDER BY w.fault) FROM (
-                    SELECT CASE
-                        WHEN r.series IS NULL THEN pg_catalog.format('%%s: its series is NULL', min(r.number))
-                        ELSE pg_catalog.format('%%s: %%s rows of "%%s" have it', min(r.number), count(*), r.series)
-                    END AS fault
-                    FROM %s
-                    GROUP BY r.series, r.number
-                    HAVING r.series IS NULL OR count(*) > 1
-                    LIMIT 20
-                ) AS w$$, rows
-            ) INTO fault;
-        END IF;
+        EXECUTE format('SELECT f.* FROM %I.%I() AS f', schema, stem || '_survey') INTO numbers, series, lasts, dates, before, texts, fault;
         IF 'format' = ANY (options) THEN
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
         END IF;
@@ -77,18 +60,19 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF found.numbers > 0 THEN
-        PERFORM gapless.column_adopt(target, target_column, found.series, found.lasts, found.dates, found.before, found.texts);
+    IF numbers > 0 THEN
+        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
         RAISE NOTICE 'column "%" of table %: % numbers in % series are taken over, % texts tell no number',
-            target_column, target, found.numbers - coalesce(cardinality(found.texts), 0), cardinality(found.series), coalesce(cardinality(found.texts), 0);
+            target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
-    IF constant IS NOT NULL AND (constant = ANY (found.series)) IS NOT TRUE THEN
+    IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
         PERFORM gapless.column_reserve(target, target_column, constant, initial);
     END IF;
+    EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_survey');
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
-    RETURN CASE WHEN found.texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
         WHERE d.value < wrong[2]::bigint

@@ -7,15 +7,14 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
-    issued   boolean; -- the journal may have its texts
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
-    SELECT t.tgrelid::regclass
-    INTO relation
-    FROM pg_catalog.pg_trigger AS t
-    WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid;
-    target := coalesce(relation, 'gapless.model'::regclass); -- raises in each case if there is none of that name
-    issued := relation IS NOT NULL OR EXISTS (SELECT FROM gapless.column_issued(target, 'number')); -- if format
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'gapless.model'::regclass)
+    INTO target;
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -55,13 +54,13 @@ BEGIN
                     i.name IS NOT NULL AS known -- if format
                 FROM relation AS r -- if format
                 CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i ON $2 AND i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
                 CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
                 WHERE gapless.model_written(r.number) IS NOT NULL -- if format
             ) AS k -- if format
             WHERE NOT k.known OR k.value IS NOT NULL -- if format
             $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target, issued;
+        ) USING target;
     END LOOP;
 END;
 $function$;
