@@ -3953,8 +3953,8 @@ DECLARE
     constant text;
     done     boolean := false;
 BEGIN
-    IF (SELECT sum(pg_relation_size(p.relid)) > 16e6 FROM pg_catalog.pg_partition_tree(target) AS p) THEN
-        RAISE NOTICE 'column "%" of table %: its rows are read; others cannot write until the transaction ends', target_column, target;
+    IF pg_relation_size(target) + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(target) AS p), 0) > 16e6 THEN
+        RAISE NOTICE 'column "%" of table %: its rows are read; others cannot write to it until the transaction ends', target_column, target;
     END IF;
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
@@ -3989,7 +3989,7 @@ BEGIN
     END IF;
     IF numbers > 0 THEN
         PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
-        RAISE NOTICE 'column "%" of table %: % numbers in % series are taken over, % texts tell no number',
+        RAISE NOTICE 'column "%" of table %: what it has is taken over; numbers: %, series: %, texts that tell no number: %',
             target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
     IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN

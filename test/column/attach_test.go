@@ -707,7 +707,7 @@ func TestAttachTakesASequenceThatWasInUseAndNoOtherColumns(t *testing.T) {
 	s.Do("SELECT gapless.attach_gapless('docs', 'number', name => 'NEW.series')")
 	require.Len(t, notices, 2)
 	require.Contains(t, notices[0], "ahead")
-	require.Equal(t, "column \"number\" of table public.docs: 11 numbers in 3 series are taken over, 0 texts tell no number", notices[1])
+	require.Equal(t, "column \"number\" of table public.docs: what it has is taken over; numbers: 11, series: 3, texts that tell no number: 0", notices[1])
 	require.Equal(t, []int64{4, 5, 6, 1}, s.Numbers("INSERT INTO docs VALUES ('same'), ('behind'), ('ahead'), ('new') RETURNING number"))
 	require.Equal(t, []string{"ahead hole 5 5"}, sqltest.Texts(s, "SELECT concat_ws(' ', sequence, kind, first_value, last_value) FROM gapless.audit_gapless() WHERE NOT explained"))
 
