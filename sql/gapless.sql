@@ -2865,9 +2865,8 @@ BEGIN
             v.value, -- if format
             gapless.model_dated(r.input) AS dated, -- if chronology
             NULL::integer /*key*/ AS key,
-            s.series
+            gapless.model_series(r.input) COLLATE "C" AS series
         FROM gapless.model AS r
-        CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- once for rows that are the same to it
         CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
         WHERE gapless.model_written(r.number) IS NOT NULL
         OFFSET 0 -- so that each is read once
@@ -3398,6 +3397,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
     chronology    text,
     OUT inputs       smallint[], -- the columns that they read
     OUT name_columns smallint[], -- and those of name
+    OUT format_columns smallint[], -- and those of format
     OUT pinned       text[],     -- settings that may change their results
     OUT dated_type   regtype
 ) RETURNS record
@@ -3440,6 +3440,8 @@ BEGIN
         pinned := pinned || checked.settings; -- trap: what an expression reads of the session is pinned
         IF parameter = 'name' THEN
             name_columns := checked.columns;
+        ELSIF parameter = 'format' THEN
+            format_columns := checked.columns;
         END IF;
         inputs := inputs || checked.columns;
         IF parameter = 'chronology' THEN
@@ -3541,7 +3543,7 @@ CREATE OR REPLACE FUNCTION gapless.column_express_read(
     schema name,
     stem   text,
     types  text, -- ', integer', of the columns that the expressions read
-    given  text  -- ', $2'
+    given  text  -- ', $2', or NULL, if the format does not read it: so it does not tell rows apart
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -3612,7 +3614,8 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
     format     text,
     condition  text,
     chronology text,
-    dated_type regtype
+    dated_type regtype,
+    format_columns smallint[] -- that format reads
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -3622,14 +3625,14 @@ AS $function$
 DECLARE
     params text;
     types  text;
-    given  text;
+    given  text; -- what format reads of them, where the number is first
     one_row text; -- the inputs as a row, where they are the first parameters
     two_row text; -- and where the value is
     made   record;
 BEGIN
     SELECT coalesce(string_agg(pg_catalog.format(', %I %s', a.attname, a.atttypid::regtype), '' ORDER BY a.attnum), ''),
         coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
-        coalesce(string_agg(', $' || a.place + 1, '' ORDER BY a.attnum), ''),
+        coalesce(string_agg(CASE WHEN a.attnum = ANY (format_columns) THEN ', $' || a.place + 1 ELSE ', NULL::' || a.atttypid::regtype END, '' ORDER BY a.attnum), ''),
         string_agg(pg_catalog.format('$%s AS %I', a.place, a.attname), ', ' ORDER BY a.attnum),
         string_agg(pg_catalog.format('$%s AS %I', a.place + 1, a.attname), ', ' ORDER BY a.attnum)
     INTO params, types, given, one_row, two_row
@@ -3789,7 +3792,9 @@ BEGIN
                 (8, 'model_commit', '_commit', '', 'trigger', late),
                 (9, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
                 (10, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
-                (11, 'model_survey', '_survey', 'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text', 'record STABLE', check_from IS NULL)
+                (11, 'model_survey', '_survey',
+                    'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text',
+                    'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
         ORDER BY m.i
@@ -4226,7 +4231,7 @@ BEGIN
         CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END
     ], NULL);
     stem := gapless.column_stem(target, target_column);
-    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type);
+    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns);
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);

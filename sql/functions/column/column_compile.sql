@@ -68,7 +68,9 @@ BEGIN
                 (8, 'model_commit', '_commit', '', 'trigger', late),
                 (9, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
                 (10, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
-                (11, 'model_survey', '_survey', 'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text', 'record STABLE', check_from IS NULL)
+                (11, 'model_survey', '_survey',
+                    'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text',
+                    'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
         ORDER BY m.i

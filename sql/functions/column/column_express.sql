@@ -10,7 +10,8 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
     format     text,
     condition  text,
     chronology text,
-    dated_type regtype
+    dated_type regtype,
+    format_columns smallint[] -- that format reads
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -20,14 +21,14 @@ AS $function$
 DECLARE
     params text;
     types  text;
-    given  text;
+    given  text; -- what format reads of them, where the number is first
     one_row text; -- the inputs as a row, where they are the first parameters
     two_row text; -- and where the value is
     made   record;
 BEGIN
     SELECT coalesce(string_agg(pg_catalog.format(', %I %s', a.attname, a.atttypid::regtype), '' ORDER BY a.attnum), ''),
         coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
-        coalesce(string_agg(', $' || a.place + 1, '' ORDER BY a.attnum), ''),
+        coalesce(string_agg(CASE WHEN a.attnum = ANY (format_columns) THEN ', $' || a.place + 1 ELSE ', NULL::' || a.atttypid::regtype END, '' ORDER BY a.attnum), ''),
         string_agg(pg_catalog.format('$%s AS %I', a.place, a.attname), ', ' ORDER BY a.attnum),
         string_agg(pg_catalog.format('$%s AS %I', a.place + 1, a.attname), ', ' ORDER BY a.attnum)
     INTO params, types, given, one_row, two_row

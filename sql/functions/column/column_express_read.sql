@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION gapless.column_express_read(
     schema name,
     stem   text,
     types  text, -- ', integer', of the columns that the expressions read
-    given  text  -- ', $2'
+    given  text  -- ', $2', or NULL, if the format does not read it: so it does not tell rows apart
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp

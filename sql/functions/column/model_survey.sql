@@ -24,9 +24,8 @@ BEGIN
             v.value, -- if format
             gapless.model_dated(r.input) AS dated, -- if chronology
             NULL::integer /*key*/ AS key,
-            s.series
+            gapless.model_series(r.input) COLLATE "C" AS series
         FROM gapless.model AS r
-        CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- once for rows that are the same to it
         CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
         WHERE gapless.model_written(r.number) IS NOT NULL
         OFFSET 0 -- so that each is read once
