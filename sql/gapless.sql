@@ -1055,7 +1055,7 @@ BEGIN
     LIMIT 1;
 
     INSERT INTO gapless.known_text (name, number, value)
-    SELECT j.name, u.number, j.first_value + u.i - 1
+    SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.journal AS j
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
@@ -1701,7 +1701,7 @@ BEGIN
     RETURN (
         SELECT e.value
         FROM (
-            SELECT coalesce(column_entered.value, j.first_value + array_position(j.texts, column_entered.number) - 1) AS value
+            SELECT coalesce(column_entered.value, j.first_value + (array_position(j.texts, column_entered.number) - 1)) AS value
             FROM gapless.journal AS j
             WHERE j.name = column_entered.name COLLATE "C"
                 AND j.txid = txid_current()
@@ -1733,7 +1733,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     RETURN QUERY
-    SELECT j.name, u.number, j.first_value + u.i - 1
+    SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.sequence AS s
     JOIN gapless.journal AS j ON j.name = s.name
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
