@@ -46,9 +46,13 @@ BEGIN
             ) AS around
             CROSS JOIN LATERAL (
                 SELECT CASE
-                    WHEN s.digits <> '' AND ltrim(s.digits, '0123456789') = '' AND (octet_length(s.digits) <= 18 OR length(ltrim(s.digits, '0')) <= 18) THEN s.digits::bigint
+                    WHEN s.digits <> '' AND ltrim(s.digits, '0123456789') = '' AND (octet_length(s.digits) <= 18 OR length(ltrim(s.digits, '0')) <= 18)
+                        THEN s.digits::bigint
                 END AS value
-                FROM (SELECT substr($1, around.head + 1, greatest(length($1) - around.head - around.tail, 0)) AS digits OFFSET 0) AS s
+                FROM (
+                    SELECT CASE around.tail WHEN 0 THEN substr($1, around.head + 1) ELSE left(substr($1, around.head + 1), -around.tail) END AS digits
+                    OFFSET 0
+                ) AS s
                 OFFSET 0
             ) AS candidate;
         END
