@@ -157,3 +157,15 @@ func TestAColumnIsAttachedAgainWithAnotherChronology(t *testing.T) {
 	s.Do("INSERT INTO docs VALUES ('a', '2026-01-06', '2026-01-01')")
 	sqltest.RequireSound(s)
 }
+
+// TestTextsAreReadWithinTheQueryOfAllRows: a call for each of a million rows would take minutes.
+func TestTextsAreReadWithinTheQueryOfAllRows(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE TABLE docs (id bigint, d date, number text UNIQUE)")
+	s.Do("INSERT INTO docs SELECT i, DATE '2026-07-01' + i % 3, i || '/2026' FROM generate_series(1, 1000) AS i; ANALYZE docs")
+	s.Do("SELECT gapless.attach_gapless('docs', 'number', name => $$ 'docs/' || NEW.id % 2 $$, format => $$ value || to_char(NEW.d, '/YYYY') $$)")
+	plan := strings.Join(sqltest.Texts(s, "EXPLAIN (VERBOSE) SELECT r.number, v.value FROM docs AS r CROSS JOIN LATERAL docs_number_gapless_read(r.number, r.id, r.d) AS v (value)"), "\n")
+	require.NotContains(t, plan, "docs_number_gapless", "the planner has taken it apart")
+	require.Regexp(t, `Cache Key: r\.d(, r\.d)*\n`, plan, "the place of the number, once for all rows of a day")
+}
