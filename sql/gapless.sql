@@ -1373,7 +1373,7 @@ BEGIN
     LIMIT 1;
 
     INSERT INTO gapless.known_text (name, number, value)
-    SELECT j.name, u.number, j.first_value + u.i - 1
+    SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.journal AS j
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
@@ -2076,7 +2076,7 @@ BEGIN
     RETURN (
         SELECT e.value
         FROM (
-            SELECT coalesce(column_entered.value, j.first_value + array_position(j.texts, column_entered.number) - 1) AS value
+            SELECT coalesce(column_entered.value, j.first_value + (array_position(j.texts, column_entered.number) - 1)) AS value
             FROM gapless.journal AS j
             WHERE j.name = column_entered.name COLLATE "C"
                 AND j.txid = txid_current()
@@ -2108,7 +2108,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     RETURN QUERY
-    SELECT j.name, u.number, j.first_value + u.i - 1
+    SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.sequence AS s
     JOIN gapless.journal AS j ON j.name = s.name
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
@@ -2661,7 +2661,6 @@ AS $function$
 DECLARE
     made   text[];
     series record;
-    newest record;
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
@@ -2673,15 +2672,17 @@ BEGIN
         RETURNING name
     )
     SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
-    INSERT INTO gapless.known_text (name, number)
-    SELECT u.name, u.number
-    FROM unnest(before, texts) AS u (name, number)
-    EXCEPT
-    SELECT j.name, u.number -- the column was attached before
-    FROM gapless.journal AS j
-    CROSS JOIN LATERAL unnest(j.texts) AS u (number)
-    WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
-    ON CONFLICT DO NOTHING;
+    IF texts IS NOT NULL THEN
+        INSERT INTO gapless.known_text (name, number)
+        SELECT u.name, u.number
+        FROM unnest(before, texts) AS u (name, number)
+        EXCEPT
+        SELECT j.name, u.number -- the column was attached before
+        FROM gapless.journal AS j
+        CROSS JOIN LATERAL unnest(j.texts) AS u (number)
+        WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
+        ON CONFLICT DO NOTHING;
+    END IF;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
     FROM unnest(names, lasts, dates) AS u (name, last, dated)
@@ -2690,42 +2691,57 @@ BEGIN
     ORDER BY u.name COLLATE "C";
 
     FOR series IN
-        SELECT u.name, u.last, u.dated
-        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        SELECT u.name
+        FROM unnest(names) AS u (name)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
         WHERE m.name IS NULL
         ORDER BY u.name COLLATE "C"
     LOOP
         PERFORM gapless.lock_or_make_sequence(series.name, false);
-        PERFORM gapless.column_claim_sequence(target, target_column, series.name);
-        -- Dates of an earlier chronology may be of another kind.
-        UPDATE gapless.journal AS j
-        SET dated = NULL
-        WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
-        SELECT n.last_value, n.next_ordinal
-        INTO newest
-        FROM gapless.newest_run(series.name) AS n;
-        CONTINUE WHEN series.last IS NULL;
+        PERFORM gapless.check_not_attached(series.name);
+    END LOOP;
+    FOR series IN
+        SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated
+        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+        LEFT JOIN LATERAL gapless.newest_run(u.name) AS newest ON true
+        CROSS JOIN LATERAL (
+            SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
+            FROM (
+                SELECT j.first_value, lag(j.last_value) OVER (ORDER BY j.ordinal) AS before, j.dated
+                FROM gapless.journal AS j
+                WHERE j.name = u.name COLLATE "C"
+            ) AS j
+        ) AS journal
+        WHERE m.name IS NULL
+        ORDER BY u.name COLLATE "C"
+    LOOP
+        IF series.cycled THEN
+            PERFORM gapless.column_claim_sequence(target, target_column, series.name); -- raises
+        END IF;
         UPDATE gapless.sequence AS s
-        SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
+        SET target = column_adopt.target,
+            target_column = column_adopt.target_column,
+            adoptions = s.adoptions + CASE WHEN series.last_value >= series.last OR series.last IS NULL THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
-        IF newest.last_value > series.last THEN
+        -- Dates of an earlier chronology may be of another kind.
+        IF series.was_dated THEN
+            UPDATE gapless.journal AS j
+            SET dated = NULL
+            WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
+        END IF;
+        IF series.last_value > series.last THEN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
-                series.name, newest.last_value, target_column, target, series.last;
-        ELSIF newest.last_value = series.last THEN
+                series.name, series.last_value, target_column, target, series.last;
+        ELSIF series.last_value = series.last AND series.dated IS NOT NULL THEN
             UPDATE gapless.journal AS j
             SET dated = series.dated
-            WHERE j.name = series.name COLLATE "C" AND j.last_value = series.last; -- one row: values rise
-        ELSE
+            WHERE j.name = series.name COLLATE "C"
+                AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C");
+        ELSIF series.last_value IS NULL OR series.last_value < series.last THEN
             INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
-            VALUES (
-                series.name,
-                coalesce(newest.next_ordinal, 1),
-                series.last,
-                series.last,
-                'adopted',
-                series.dated
-            );
+            SELECT series.name, coalesce(series.next_ordinal, 1), series.last, series.last, 'adopted', series.dated
+            WHERE series.last IS NOT NULL;
         END IF;
     END LOOP;
 END;
@@ -2828,12 +2844,12 @@ COMMENT ON FUNCTION gapless.model_written IS
 
 REVOKE ALL ON FUNCTION gapless.model_written FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION gapless.model_read(number text, input text) RETURNS bigint
+CREATE OR REPLACE FUNCTION gapless.model_read(number text, input text) RETURNS SETOF bigint
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
 RETURN number::bigint;
 
 COMMENT ON FUNCTION gapless.model_read IS
-'Private, a model for attach_gapless. The value of a number that was there before, or NULL where its text does not tell.';
+'Private, a model for attach_gapless. The value of a number that was there before, in one row; NULL where its text does not tell.';
 
 REVOKE ALL ON FUNCTION gapless.model_read FROM PUBLIC;
 
@@ -3246,11 +3262,11 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
     IF NOT gapless.column_is_void(
         series
-        , OLD.number, gapless.model_read(OLD.number, OLD.input) -- if format
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
         , NULL, OLD.number -- unless format
     ) THEN
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
     END IF;
     RETURN NULL;
 END;
@@ -3708,17 +3724,18 @@ BEGIN
             SELECT k.series, k.value, k.number, k.dated -- if format
             FROM ( -- if format
                 SELECT -- if format
-                    gapless.model_series(r.input) AS series, -- if format
-                    coalesce(i.value, gapless.model_read(r.number, r.input)) AS value, -- if format
+                    s.series, -- if format
+                    coalesce(i.value, v.value) AS value, -- if format
                     r.number::text AS number, -- if format
                     gapless.model_dated(r.input) AS dated, -- if format
                     i.name IS NOT NULL AS known -- if format
                 FROM relation AS r -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i -- if format
-                    ON i.name = gapless.model_series(r.input) COLLATE "C" AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
                 WHERE gapless.model_written(r.number) IS NOT NULL -- if format
             ) AS k -- if format
-            WHERE k.value IS NOT NULL OR NOT k.known -- if format
+            WHERE NOT k.known OR k.value IS NOT NULL -- if format
             $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
         ) USING target;
     END LOOP;
@@ -3789,6 +3806,91 @@ COMMENT ON FUNCTION gapless.model_trial IS
 'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, overflows, and gives a text twice.';
 
 REVOKE ALL ON FUNCTION gapless.model_trial FROM PUBLIC;
+
+-- One pass over the rows. A second one for numbers that a series has twice, where the unique index does not rule them
+-- out: where it has more columns than the number, and a series has rows that differ in those. And one for the texts that
+-- tell no number, if there are any.
+CREATE OR REPLACE FUNCTION gapless.model_survey(
+    OUT numbers bigint,
+    OUT series  text[],
+    OUT lasts   bigint[],
+    OUT dates   timestamp[],
+    OUT before  text[], -- the series of texts that tell no number
+    OUT texts   text[], -- and they
+    OUT fault   text
+) RETURNS record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+DECLARE
+    unsure boolean;
+    untold boolean;
+BEGIN
+    WITH line AS (
+        SELECT
+            r.number AS value, -- unless format
+            v.value, -- if format
+            gapless.model_dated(r.input) AS dated, -- if chronology
+            NULL::integer /*key*/ AS key,
+            gapless.model_series(r.input) COLLATE "C" AS series
+        FROM gapless.model AS r
+        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        WHERE gapless.model_written(r.number) IS NOT NULL
+        OFFSET 0 -- so that each is read once
+    ), part AS (
+        SELECT l.series, l.key, count(*) AS numbers, count(l.value) AS told, max(l.value) AS last
+        FROM line AS l
+        GROUP BY l.series, l.key
+    ), whole AS (
+        SELECT p.series, sum(p.numbers) AS numbers, sum(p.told) AS told, max(p.last) AS last,
+            p.series IS NULL OR count(*) > 1 OR bool_or(NOT p.key IS NOT NULL) AS unsure
+        FROM part AS p
+        GROUP BY p.series
+    ), newest AS ( -- if chronology
+        SELECT w.series, max(l.dated) AS dated FROM whole AS w JOIN line AS l ON l.series = w.series AND l.value = w.last GROUP BY w.series -- if chronology
+    )
+    SELECT
+        array_agg(n.dated), -- if chronology
+        NULL, -- unless chronology
+        sum(w.numbers), array_agg(w.series), array_agg(w.last), bool_or(w.unsure), bool_or(w.told < w.numbers)
+    INTO dates, numbers, series, lasts, unsure, untold
+    FROM whole AS w
+    LEFT JOIN newest AS n ON n.series = w.series -- if chronology
+    ;
+    IF untold THEN -- if format
+        SELECT array_agg(gapless.model_series(r.input)), array_agg(r.number::text) -- if format
+        INTO before, texts -- if format
+        FROM gapless.model AS r -- if format
+        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        WHERE gapless.model_written(r.number) IS NOT NULL AND v.value IS NULL; -- if format
+    END IF; -- if format
+    IF unsure THEN
+        SELECT string_agg(w.fault, '; ' ORDER BY w.fault)
+        INTO fault
+        FROM (
+            SELECT CASE
+                WHEN s.series IS NULL THEN format('%s: its series is NULL', min(r.number::text))
+                ELSE format('%s: %s rows of "%s" have it', min(r.number::text), count(*), s.series)
+            END AS fault
+            FROM gapless.model AS r
+            CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series) AS s
+            WHERE gapless.model_written(r.number) IS NOT NULL
+            GROUP BY
+                r.number, -- unless format
+                r.number COLLATE "C", -- if format
+                s.series
+            HAVING s.series IS NULL OR count(*) > 1
+            LIMIT 20
+        ) AS w;
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_survey IS
+'Private, a model for attach_gapless. The numbers that the table has: how many, of each series the newest and its date, texts that tell no number, and, as a list for people, what cannot be taken over.';
+
+REVOKE ALL ON FUNCTION gapless.model_survey FROM PUBLIC;
 
 -- In one pass, so that what is put into a place is never taken for another place. A line whose end says "if" or "unless"
 -- some option is left out where that does not hold.
@@ -4263,6 +4365,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
     chronology    text,
     OUT inputs       smallint[], -- the columns that they read
     OUT name_columns smallint[], -- and those of name
+    OUT format_columns smallint[], -- and those of format
     OUT pinned       text[],     -- settings that may change their results
     OUT dated_type   regtype
 ) RETURNS record
@@ -4305,6 +4408,8 @@ BEGIN
         pinned := pinned || checked.settings; -- trap: what an expression reads of the session is pinned
         IF parameter = 'name' THEN
             name_columns := checked.columns;
+        ELSIF parameter = 'format' THEN
+            format_columns := checked.columns;
         END IF;
         inputs := inputs || checked.columns;
         IF parameter = 'chronology' THEN
@@ -4508,6 +4613,75 @@ COMMENT ON FUNCTION gapless.column_pins IS
 
 REVOKE ALL ON FUNCTION gapless.column_pins FROM PUBLIC;
 
+-- A function in FROM, so that the planner takes it into the query that reads a million rows: it finds the place of the
+-- number once for all rows whose columns are the same, and evaluates the format once for each.
+CREATE OR REPLACE FUNCTION gapless.column_express_read(
+    schema name,
+    stem   text,
+    types  text, -- ', integer', of the columns that the expressions read
+    given  text  -- ', $2', or NULL, if the format does not read it: so it does not tell rows apart
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    EXECUTE format(
+        $query$
+        CREATE FUNCTION %1$I.%2$I(text%4$s) RETURNS SETOF bigint LANGUAGE sql STABLE BEGIN ATOMIC
+            -- The digits that stand where the text of 1 has the 1; or else the smallest number that stands there
+            -- and gives the text.
+            SELECT CASE
+                WHEN candidate.value IS NOT NULL AND %1$I.%3$I(candidate.value%5$s) COLLATE "C" = $1 COLLATE "C" THEN candidate.value
+                ELSE (
+                    SELECT min(v.value)
+                    FROM (
+                        SELECT CASE WHEN length(ltrim(r.run[1], '0')) <= 18 THEN r.run[1]::bigint END AS value
+                        FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
+                        OFFSET 0
+                    ) AS v
+                    WHERE v.value IS NOT NULL AND %1$I.%3$I(v.value%5$s) COLLATE "C" = $1 COLLATE "C"
+                )
+            END
+            FROM (
+                SELECT length(rtrim(left(d.one, d.places[1] - 1), '0')) AS head, length(d.one) - d.places[2] AS tail
+                FROM (
+                    SELECT t.one, CASE
+                        WHEN right(t.one, 1) = '1' THEN ARRAY[length(t.one), length(t.one)]
+                        ELSE (
+                            SELECT ARRAY[min(i), max(i)]
+                            FROM %1$I.%3$I(2%5$s) AS two
+                            CROSS JOIN generate_series(1, length(t.one)) AS i
+                            WHERE substr(t.one, i, 1) <> substr(two, i, 1)
+                        )
+                    END AS places
+                    FROM (SELECT %1$I.%3$I(1%5$s) AS one OFFSET 0) AS t
+                    OFFSET 0
+                ) AS d
+                OFFSET 0
+            ) AS around
+            CROSS JOIN LATERAL (
+                SELECT CASE
+                    WHEN s.digits <> '' AND ltrim(s.digits, '0123456789') = '' AND (octet_length(s.digits) <= 18 OR length(ltrim(s.digits, '0')) <= 18)
+                        THEN s.digits::bigint
+                END AS value
+                FROM (
+                    SELECT CASE around.tail WHEN 0 THEN substr($1, around.head + 1) ELSE left(substr($1, around.head + 1), -around.tail) END AS digits
+                    OFFSET 0
+                ) AS s
+                OFFSET 0
+            ) AS candidate;
+        END
+        $query$,
+        schema, stem || '_read', stem || '_text', types, given
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_express_read IS
+'Private, for attach_gapless. Makes the function that reads the number from a text that the format gives.';
+
+REVOKE ALL ON FUNCTION gapless.column_express_read FROM PUBLIC;
+
 -- SQL-standard functions, which are stored parsed: what their names mean is settled now, under the path given. Each is
 -- made under the name new, so that NEW.column is its parameter, and renamed.
 CREATE OR REPLACE FUNCTION gapless.column_express(
@@ -4520,7 +4694,8 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
     format     text,
     condition  text,
     chronology text,
-    dated_type regtype
+    dated_type regtype,
+    format_columns smallint[] -- that format reads
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -4530,14 +4705,14 @@ AS $function$
 DECLARE
     params text;
     types  text;
-    given  text;
+    given  text; -- what format reads of them, where the number is first
     one_row text; -- the inputs as a row, where they are the first parameters
     two_row text; -- and where the value is
     made   record;
 BEGIN
     SELECT coalesce(string_agg(pg_catalog.format(', %I %s', a.attname, a.atttypid::regtype), '' ORDER BY a.attnum), ''),
         coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
-        coalesce(string_agg(', $' || a.place + 1, '' ORDER BY a.attnum), ''),
+        coalesce(string_agg(CASE WHEN a.attnum = ANY (format_columns) THEN ', $' || a.place + 1 ELSE ', NULL::' || a.atttypid::regtype END, '' ORDER BY a.attnum), ''),
         string_agg(pg_catalog.format('$%s AS %I', a.place, a.attname), ', ' ORDER BY a.attnum),
         string_agg(pg_catalog.format('$%s AS %I', a.place + 1, a.attname), ', ' ORDER BY a.attnum)
     INTO params, types, given, one_row, two_row
@@ -4550,37 +4725,20 @@ BEGIN
         SELECT *
         FROM (
             VALUES
-                ('_series', name, NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
-                ('_due', condition, NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
+                ('_series', name, NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text'),
+                ('_due', condition, NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true')),
                 ('_dated', chronology, NULL, NULL, 'timestamp', CASE
                     WHEN chronology IS NULL THEN 'NULL::pg_catalog.timestamp'
                     WHEN dated_type = 'timestamptz'::regtype THEN e'(\n' || chronology || e'\n) AT TIME ZONE ''UTC'''
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
-                END, path),
+                END),
                 ('_text', format, 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
-                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'), path),
-                -- What a text may tell: the digits that stand where the text of 1 has its 1, or the one run of digits
-                -- that gives the text again.
-                ('_read', NULL, 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
-                    $$(
-                        SELECT CASE WHEN count(*) = 1 THEN min(v.value) END
-                        FROM (
-                            SELECT DISTINCT CASE WHEN c.digits ~ '^0*[0-9]{1,18}$' THEN c.digits::bigint END AS value
-                            FROM (
-                                SELECT r.run[1] AS digits FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
-                                UNION ALL
-                                SELECT substr($1, length(rtrim(regexp_replace(one, '1$', ''), '0')) + 1) FROM %1$I.%2$I(1%3$s) AS t (one)
-                            ) AS c
-                        ) AS v
-                        WHERE v.value IS NOT NULL AND %1$I.%2$I(v.value%3$s) COLLATE "C" = $1 COLLATE "C"
-                    )$$, schema, stem || '_text', given
-                ) END, 'pg_catalog, pg_temp')
-        ) AS v (suffix, given, first, first_type, type, body, path)
-        WHERE v.body IS NOT NULL
+                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'))
+        ) AS v (suffix, given, first, first_type, type, body)
     LOOP
         made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
         BEGIN
-            PERFORM set_config('search_path', made.path, true);
+            PERFORM set_config('search_path', path, true);
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN %s',
                 schema, pg_catalog.ltrim(pg_catalog.concat(made.first, params), ', '), made.type, made.body);
         EXCEPTION WHEN undefined_column OR invalid_function_definition THEN
@@ -4596,6 +4754,9 @@ BEGIN
             schema, ltrim(concat(made.first_type, types), ', '), stem || made.suffix);
         EXECUTE pg_catalog.format('COMMENT ON FUNCTION %I.%I IS %L', schema, stem || made.suffix, made.given);
     END LOOP;
+    IF format IS NOT NULL THEN
+        PERFORM gapless.column_express_read(schema, stem, types, given);
+    END IF;
 END;
 $function$;
 
@@ -4603,6 +4764,44 @@ COMMENT ON FUNCTION gapless.column_express IS
 'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read, with the expression as its comment.';
 
 REVOKE ALL ON FUNCTION gapless.column_express FROM PUBLIC;
+
+-- Only of types whose values are equal where they look the same, so that rows that it does not tell apart are not told
+-- apart by the index.
+CREATE OR REPLACE FUNCTION gapless.column_unique_key(
+    target        regclass,
+    target_column name,
+    unnumbered    text
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN coalesce((
+        SELECT CASE count(*) WHEN 1 THEN '0' WHEN 2 THEN max(k.key) ELSE format('ROW(%s)', string_agg(k.key, ', ')) END
+        FROM pg_catalog.pg_index AS i
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN a.attname <> target_column THEN format('r.%I', a.attname) END AS key,
+                a.attname = target_column OR a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype)
+                    AND (SELECT bool_and(c.collisdeterministic) FROM pg_catalog.pg_collation AS c WHERE c.oid = a.attcollation) IS NOT FALSE AS plain
+            FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS u (attnum)
+            LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = u.attnum AND u.attnum > 0
+        ) AS k
+        WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
+                format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
+            ))
+        GROUP BY i.indexrelid
+        HAVING bool_and(k.plain IS TRUE) AND count(k.key) = count(*) - 1
+        ORDER BY count(*)
+        LIMIT 1
+    ), 'NULL::integer');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_unique_key IS
+'Private, for attach_gapless. An expression over the row r: rows in which it is the same, and not NULL, have no number twice, as a unique index says. NULL where there is none such.';
+
+REVOKE ALL ON FUNCTION gapless.column_unique_key FROM PUBLIC;
 
 -- Makes a column's functions in its table's schema from those that are written for gapless.model. It is long because it
 -- is the list of the models and that of their places.
@@ -4693,7 +4892,10 @@ BEGIN
                 (13, 'model_commit', '_commit', '', 'trigger', late),
                 (14, 'model_confirm', '_confirm', '', 'trigger', late),
                 (15, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
-                (16, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL)
+                (16, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
+                (17, 'model_survey', '_survey',
+                    'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text',
+                    'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
         ORDER BY m.i
@@ -4712,7 +4914,7 @@ BEGIN
                 'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
                 '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::integer /\*key\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -4728,6 +4930,7 @@ BEGIN
                 quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.column_written_' || attachment), quote_literal('gapless.commit_done_' || attachment),
                 coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
+                gapless.column_unique_key(target, target_column, unnumbered),
                 coalesce(quote_literal(unnumbered), 'NULL'),
                 '$q' || attachment || '$'
             ]
@@ -4736,8 +4939,8 @@ BEGIN
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
             ELSE 'SECURITY DEFINER ' || pins
-                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_single', '_assign', '_rest', '_finish', '_note', '_rows', '_trial') THEN ' SET row_security = off' ELSE '' END
-                || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_single', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
             body);
     END LOOP;
@@ -4852,51 +5055,28 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- compiling takes longer than it saves
 AS $function$
 DECLARE
-    rows   CONSTANT text := format('%I.%I() AS r (series text, value bigint, number text, dated timestamp)', schema, stem || '_rows');
-    fault  text;
-    constant   text;
-    series text[];
-    lasts  bigint[];
-    dates  timestamp[];
-    before text[];
-    texts  text[];
-    wrong  text[]; -- what, for which value, that before it, and more
-    done   boolean := false;
+    numbers  bigint;
+    series   text[];
+    lasts    bigint[];
+    dates    timestamp[];
+    before   text[]; -- the series of texts that tell no number
+    texts    text[]; -- and they
+    fault    text;
+    wrong    text[]; -- what, for which value, that before it, and more
+    constant text;
+    done     boolean := false;
 BEGIN
+    IF pg_relation_size(target) + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(target) AS p), 0) > 16e6 THEN
+        RAISE NOTICE 'column "%" of table %: its rows are read; others cannot write to it until the transaction ends', target_column, target;
+    END IF;
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
-        EXECUTE format('SELECT array_agg(r.series), array_agg(r.last) FROM (SELECT r.series COLLATE "C" AS series, max(r.value) AS last FROM %s GROUP BY 1) AS r', rows) INTO series, lasts;
+        EXECUTE format('SELECT f.* FROM %I.%I() AS f', schema, stem || '_survey') INTO numbers, series, lasts, dates, before, texts, fault;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- here and below: what was called may have put its own first
-        IF array_position(series, NULL) IS NOT NULL OR NOT EXISTS (
-            SELECT FROM pg_catalog.pg_index AS i
-            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
-            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-        ) THEN
-            EXECUTE format(
-                $$
-                SELECT string_agg(w.fault, '; ' ORDER BY w.fault) FROM (
-                    SELECT CASE
-                        WHEN r.series IS NULL THEN pg_catalog.format('%%s: its series is NULL', min(r.number))
-                        ELSE pg_catalog.format('%%s: %%s rows of "%%s" have it', min(r.number), count(*), r.series)
-                    END AS fault
-                    FROM %s
-                    GROUP BY r.series, r.number
-                    HAVING r.series IS NULL OR count(*) > 1
-                    LIMIT 20
-                ) AS w$$, rows
-            ) INTO fault;
-            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-        END IF;
-        IF 'chronology' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated)
-                FROM (SELECT DISTINCT ON (r.series COLLATE "C") r.series, r.value, r.dated FROM %s ORDER BY r.series COLLATE "C", r.value DESC NULLS LAST) AS r', rows) INTO series, lasts, dates;
-            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-        END IF;
         IF 'format' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
-            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             -- Where texts do not tell what was the newest number, initial does.
             SELECT array_agg(CASE WHEN u.last < initial - 1 AND b.name IS NOT NULL THEN initial - 1 ELSE u.last END ORDER BY u.i)
             INTO lasts
@@ -4930,12 +5110,15 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF series IS NOT NULL THEN
+    IF numbers > 0 THEN
         PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+        RAISE NOTICE 'column "%" of table %: what it has is taken over; numbers: %, series: %, texts that tell no number: %',
+            target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
     IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
         PERFORM gapless.column_reserve(target, target_column, constant, initial);
     END IF;
+    EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_survey');
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
@@ -5192,7 +5375,7 @@ BEGIN
         CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END
     ], NULL);
     stem := gapless.column_stem(target, target_column);
-    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type);
+    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns);
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);

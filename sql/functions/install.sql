@@ -72,6 +72,7 @@
 {{ template "column/model_confirm.sql" . }}
 {{ template "column/model_rows.sql" . }}
 {{ template "column/model_trial.sql" . }}
+{{ template "column/model_survey.sql" . }}
 {{ template "column/column_copy.sql" . }}
 {{ template "column/column_check_table.sql" . }}
 {{ template "column/column_check_column.sql" . }}
@@ -84,7 +85,9 @@
 {{ template "column/column_is_attached.sql" . }}
 {{ template "column/column_stem.sql" . }}
 {{ template "column/column_pins.sql" . }}
+{{ template "column/column_express_read.sql" . }}
 {{ template "column/column_express.sql" . }}
+{{ template "column/column_unique_key.sql" . }}
 {{ template "column/column_compile.sql" . }}
 {{ template "column/column_own.sql" . }}
 {{ template "column/column_warn_format.sql" . }}

@@ -35,7 +35,7 @@ func TestAttachIsRepeatableAndSaysWhatDiffers(t *testing.T) {
 
 	const name, format, condition, chronology = "' ''a'' '", "' ''A'' || value '", "'NOT NEW.draft'", "'NEW.d'"
 	for _, other := range []string{
-		"name => ' ''b'' ', format => " + format + ", condition => " + condition + ", chronology => " + chronology + ", at_commit => true, unnumbered => '/'",
+		"name => ' ''b'' ', initial => 7, format => " + format + ", condition => " + condition + ", chronology => " + chronology + ", at_commit => true, unnumbered => '/'",
 		"name => " + name + ", initial => 8, format => " + format + ", condition => " + condition + ", chronology => " + chronology + ", at_commit => true, unnumbered => '/'",
 		"name => " + name + ", initial => 7, format => ' ''B'' || value ', condition => " + condition + ", chronology => " + chronology + ", at_commit => true, unnumbered => '/'",
 		"name => " + name + ", initial => 7, format => " + format + ", condition => NULL, chronology => " + chronology + ", at_commit => true, unnumbered => '/'",
@@ -46,7 +46,7 @@ func TestAttachIsRepeatableAndSaysWhatDiffers(t *testing.T) {
 		refused := s.Refuse("42710", "SELECT gapless.attach_gapless('a', 'number', "+other+")")
 		require.Contains(t, refused.Detail, "attached with name => "+name+", format => "+format)
 		_, now, _ := strings.Cut(refused.Detail, ", and not with ")
-		require.ElementsMatch(t, strings.Split(other, ", "), strings.Split(strings.TrimSuffix(now, "."), ", "))
+		require.Subset(t, strings.Split(strings.TrimSuffix(now, "."), ", "), strings.Split(other, ", "))
 		require.Contains(t, refused.Hint, "detach_gapless")
 		require.Equal(t, []string{"public", "a", "number"}, []string{refused.SchemaName, refused.TableName, refused.ColumnName})
 	}

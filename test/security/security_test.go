@@ -284,14 +284,14 @@ const allObjects = `	table: journal, known_text, model, moving, sequence, void, 
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_check_former, column_check_names, column_check_owner, column_faults
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
-	function: column_entered, column_express, column_first_number, column_first_number_general, column_follow_move
+	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
 	function: column_dismantle, column_functions, column_check_partition, column_guard_partitions, column_has_left, column_is_attached, column_is_void, column_issued, column_lock_waiting
 	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_refuse, column_refuse_text
-	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_take_over, column_values
+	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_take_over, column_unique_key, column_values
 	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
-	function: model_keep, model_read, model_rows, model_series, model_text, model_trial, model_update, model_wait, model_written
+	function: model_keep, model_read, model_rows, model_series, model_survey, model_text, model_trial, model_update, model_wait, model_written
 	function: delete_gapless, detach_gapless, flush_gapless, grant_gapless, guard_partitions, guard_new_partitions
 	function: last_gapless, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
 	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, value_after, void_gapless`

@@ -87,7 +87,7 @@ BEGIN
         CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END
     ], NULL);
     stem := gapless.column_stem(target, target_column);
-    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type);
+    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns);
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);

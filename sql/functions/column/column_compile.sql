@@ -87,7 +87,10 @@ BEGIN
                 (13, 'model_commit', '_commit', '', 'trigger', late),
                 (14, 'model_confirm', '_confirm', '', 'trigger', late),
                 (15, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
-                (16, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL)
+                (16, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
+                (17, 'model_survey', '_survey',
+                    'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text',
+                    'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
         ORDER BY m.i
@@ -106,7 +109,7 @@ BEGIN
                 'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
                 '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::integer /\*key\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -122,6 +125,7 @@ BEGIN
                 quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.column_written_' || attachment), quote_literal('gapless.commit_done_' || attachment),
                 coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
+                gapless.column_unique_key(target, target_column, unnumbered),
                 coalesce(quote_literal(unnumbered), 'NULL'),
                 '$q' || attachment || '$'
             ]
@@ -130,8 +134,8 @@ BEGIN
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
             ELSE 'SECURITY DEFINER ' || pins
-                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_single', '_assign', '_rest', '_finish', '_note', '_rows', '_trial') THEN ' SET row_security = off' ELSE '' END
-                || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_single', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
             body);
     END LOOP;

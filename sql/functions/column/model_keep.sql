@@ -59,11 +59,11 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
     IF NOT gapless.column_is_void(
         series
-        , OLD.number, gapless.model_read(OLD.number, OLD.input) -- if format
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
         , NULL, OLD.number -- unless format
     ) THEN
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
     END IF;
     RETURN NULL;
 END;

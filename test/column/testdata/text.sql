@@ -246,9 +246,9 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     IF NOT gapless.column_is_void(
         series
-        , OLD.number, public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued)
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
     ) THEN
-        PERFORM gapless.column_refuse('deleted', TG_RELID, 'number', series, OLD.number::text, public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued));
+        PERFORM gapless.column_refuse('deleted', TG_RELID, 'number', series, OLD.number::text, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value)));
     END IF;
     RETURN NULL;
 END;
@@ -306,17 +306,18 @@ BEGIN
             SELECT k.series, k.value, k.number, k.dated
             FROM (
                 SELECT
-                    public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) AS series,
-                    coalesce(i.value, public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued)) AS value,
+                    s.series,
+                    coalesce(i.value, v.value) AS value,
                     r.number::text AS number,
                     public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS dated,
                     i.name IS NOT NULL AS known
                 FROM relation AS r
-                LEFT JOIN gapless.column_issued($1, 'number') AS i
-                    ON i.name = public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AND i.number = r.number COLLATE "C"
+                CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
+                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
+                CROSS JOIN LATERAL public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued) AS v (value)
                 WHERE nullif(r.number, '/') IS NOT NULL
             ) AS k
-            WHERE k.value IS NOT NULL OR NOT k.known
+            WHERE NOT k.known OR k.value IS NOT NULL
             $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
         ) USING target;
     END LOOP;
