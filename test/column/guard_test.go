@@ -146,7 +146,7 @@ func TestAnEventTriggerGuardsPartitions(t *testing.T) {
 	strange := sqltest.Connect(t, database)
 	strange.Do("SET SESSION AUTHORIZATION " + other)
 	strange.Do(`CREATE TABLE t (i int) PARTITION BY LIST (i); CREATE TABLE t1 PARTITION OF t DEFAULT; ALTER TABLE t ADD j int; CREATE TEMP TABLE u (i int);
-		ALTER TABLE t RENAME TO v; CREATE TABLE w (i int); ALTER TABLE w SET SCHEMA public; DROP TABLE v, w`)
+		ALTER TABLE t RENAME TO v; CREATE TABLE w (i int); ALTER TABLE w SET SCHEMA public; DROP TABLE u, v, w`)
 	made.Do("CREATE UNLOGGED TABLE e9 PARTITION OF orders FOR VALUES IN ('e9')") // with a warning
 	require.Equal(t, []string{"shop.e9 kept_commit", "shop.e9 kept_delete", "shop.e9 kept_update", "shop.e9 settle", "shop.e9 truncate"}, sqltest.Texts(s, unguarded))
 	made.Do("DROP TABLE e9")

@@ -31,17 +31,18 @@ BEGIN
     END IF;
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
-        EXECUTE format('SELECT f.* FROM %I.%I() AS f', schema, stem || '_survey') INTO numbers, series, lasts, dates, before, texts, fault;
-        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- here and below: what was called may have put its own first
         IF 'format' = ANY (options) THEN
-            -- Where texts do not tell what was the newest number, initial does.
-            SELECT array_agg(CASE WHEN u.last < initial - 1 AND b.name IS NOT NULL THEN initial - 1 ELSE u.last END ORDER BY u.i)
-            INTO lasts
-            FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
-            LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
-            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- here and below: what was called may have put its own first
+            PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]) WHERE wrong[2]::bigint - initial < 100;
         END IF;
+        EXECUTE format('SELECT f.* FROM %I.%I() AS f', schema, stem || '_survey') INTO numbers, series, lasts, dates, before, texts, fault;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        -- Where texts do not tell what was the newest number, initial does.
+        SELECT array_agg(CASE WHEN u.last < initial - 1 AND b.name IS NOT NULL THEN initial - 1 ELSE u.last END ORDER BY u.i)
+        INTO lasts
+        FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
+        LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
         IF constant_name THEN
             PERFORM set_config('search_path', path, true);
             EXECUTE (
