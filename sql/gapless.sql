@@ -3382,7 +3382,7 @@ DECLARE
     parts  oid[]; -- if partitioned
     keys   text[];
     series text[];
-    dates  timestamp[];
+    dates  timestamp[]; -- if chronology
     taken  bigint[];
     texts  text[]; -- if format
 BEGIN
@@ -3404,9 +3404,11 @@ BEGIN
     ELSIF noted.several THEN
         PERFORM gapless.column_lock_waiting();
     END IF;
-    SELECT array_agg(r."~place"), array_agg(r."~series"), array_agg(r."~dated"), ARRAY[array_agg(r.key)::text]
+    SELECT array_agg(r."~place"), array_agg(r."~series"), ARRAY[array_agg(r.key)::text]
+        , array_agg(r."~dated") -- if chronology
         , array_agg(r."~part") -- if partitioned
-    INTO places, series, dates, keys
+    INTO places, series, keys
+        , dates -- if chronology
         , parts -- if partitioned
     FROM (
         SELECT u.*
@@ -3455,7 +3457,7 @@ BEGIN
         , texts::text -- if format
         , taken::text -- unless format
         , parts::text -- if partitioned
-    );
+    )::text;
 END;
 $function$;
 
@@ -3474,7 +3476,7 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned END;
+    given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
     known pg_catalog.text := ''; -- where model_update needs no proof
@@ -5259,15 +5261,15 @@ BEGIN
     WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
     -- The rows that wait get their numbers now.
     FOR item IN
-        SELECT format('%I.%I', n.nspname, t.tgname) AS name
+        SELECT n.nspname, t.tgname
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE t.tgrelid = target AND t.tgdeferrable AND t.tgfoid = ANY (functions)
         ORDER BY t.tgname
     LOOP
-        EXECUTE format('SET CONSTRAINTS %s IMMEDIATE', item.name);
-        EXECUTE format('SET CONSTRAINTS %s DEFERRED', item.name);
+        EXECUTE format('SET CONSTRAINTS %I.%I IMMEDIATE', item.nspname, item.tgname);
+        EXECUTE format('SET CONSTRAINTS %I.%I DEFERRED', item.nspname, item.tgname);
     END LOOP;
     FOR item IN
         SELECT t.tgname, t.tgrelid::regclass AS relation

@@ -16,7 +16,7 @@ DECLARE
     parts  oid[]; -- if partitioned
     keys   text[];
     series text[];
-    dates  timestamp[];
+    dates  timestamp[]; -- if chronology
     taken  bigint[];
     texts  text[]; -- if format
 BEGIN
@@ -38,9 +38,11 @@ BEGIN
     ELSIF noted.several THEN
         PERFORM gapless.column_lock_waiting();
     END IF;
-    SELECT array_agg(r."~place"), array_agg(r."~series"), array_agg(r."~dated"), ARRAY[array_agg(r.key)::text]
+    SELECT array_agg(r."~place"), array_agg(r."~series"), ARRAY[array_agg(r.key)::text]
+        , array_agg(r."~dated") -- if chronology
         , array_agg(r."~part") -- if partitioned
-    INTO places, series, dates, keys
+    INTO places, series, keys
+        , dates -- if chronology
         , parts -- if partitioned
     FROM (
         SELECT u.*
@@ -89,7 +91,7 @@ BEGIN
         , texts::text -- if format
         , taken::text -- unless format
         , parts::text -- if partitioned
-    );
+    )::text;
 END;
 $function$;
 

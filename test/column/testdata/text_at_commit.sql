@@ -55,8 +55,10 @@ BEGIN
     ELSIF noted.several THEN
         PERFORM gapless.column_lock_waiting();
     END IF;
-    SELECT array_agg(r."~place"), array_agg(r."~series"), array_agg(r."~dated"), ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text]
-    INTO places, series, dates, keys
+    SELECT array_agg(r."~place"), array_agg(r."~series"), ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text]
+        , array_agg(r."~dated")
+    INTO places, series, keys
+        , dates
     FROM (
         SELECT u.*
         FROM (
@@ -97,7 +99,7 @@ BEGIN
     END IF;
     RETURN jsonb_build_array(places::text, taken::text
         , texts::text
-    );
+    )::text;
 END;
 $function$;
 
@@ -332,7 +334,7 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_number(assigned text)
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned END;
+    given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
     known pg_catalog.text := ''; -- where model_update needs no proof

@@ -62,9 +62,11 @@ BEGIN
     ELSIF noted.several THEN
         PERFORM gapless.column_lock_waiting();
     END IF;
-    SELECT array_agg(r."~place"), array_agg(r."~series"), array_agg(r."~dated"), ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text]
+    SELECT array_agg(r."~place"), array_agg(r."~series"), ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text]
+        , array_agg(r."~dated")
         , array_agg(r."~part")
-    INTO places, series, dates, keys
+    INTO places, series, keys
+        , dates
         , parts
     FROM (
         SELECT u.*
@@ -109,7 +111,7 @@ BEGIN
     RETURN jsonb_build_array(places::text, taken::text
         , texts::text
         , parts::text
-    );
+    )::text;
 END;
 $function$;
 
@@ -381,7 +383,7 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_number(assigned text)
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned END;
+    given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
     known pg_catalog.text := ''; -- where model_update needs no proof
