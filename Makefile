@@ -6,10 +6,13 @@ TIMES ?= 1
 HOST ?= $(shell test/left-out -host)
 FUZZ ?= 20s
 
-.PHONY: help check test race matrix torture isolation fuzz vulncheck lint tidy generate verify release migration check-sql examples demo bench
+.PHONY: help build check test race matrix torture isolation fuzz vulncheck lint tidy generate verify release migration check-sql examples demo bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## the command line as bin/gapless, without the symbols that go install leaves in
+	go build -trimpath -ldflags='-s -w' -o bin/gapless ./cmd/gapless
 
 check: bin/golangci-lint ## what a change needs, in a minute: build, lint, and the tests of the packages that it touches
 	tools/check

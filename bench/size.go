@@ -136,7 +136,7 @@ func size(ctx context.Context, b *bench) (err error) {
 		title: "Size",
 		text: fmt.Sprintf("One client allocates with `SELECT gapless.next_gapless($1)` and %s: from one of all sequences at random, or from the one with the journal.\n", noFlush.name) +
 			"Each size is a database of its own on the same server, filled and vacuumed before. Right after a checkpoint, the first write to a page has to log\n" +
-			"the whole page, which who has many sequences pays more often; else most pages have been written to since the last checkpoint.",
+			"the whole page, which many sequences bring about more often; else most pages have been written to since the last checkpoint.",
 		table: t, plots: []chart{cost},
 	})
 	return nil

@@ -5,7 +5,7 @@ package sql
 const VersionTable = "public.gapless_schema_version"
 
 // Prepare makes the version table, or checks the one that is there, before tern or a script trusts it: whoever owns
-// that table can put a trigger on it, which runs with the rights of whoever installs. It runs in a transaction, and
+// that table can put a trigger on it, which runs with the installing role's rights. It runs in a transaction, and
 // takes tern's advisory lock (lockNum in its migrate.go), so that installers wait for each other.
 const Prepare = `SELECT pg_catalog.pg_advisory_xact_lock(9628173550095224);
 

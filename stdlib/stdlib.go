@@ -41,7 +41,7 @@ func NewSequence(name string, opts ...gapless.SequenceOption) Sequence {
 // Name returns the sequence's name.
 func (s Sequence) Name() string { return s.args.Name }
 
-// Next allocates the next value in tx, and waits for whoever has the sequence; see [gapless.Sequence.Next].
+// Next allocates the next value in tx, and waits for the transaction that has the sequence; see [gapless.Sequence.Next].
 func (s Sequence) Next(ctx context.Context, tx *sql.Tx) (int64, error) {
 	return s.next(ctx, tx, false)
 }

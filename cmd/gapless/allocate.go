@@ -72,7 +72,7 @@ func (p *patience) inTx(ctx context.Context, conn *pgx.Conn, body func(tx pgx.Tx
 const nextLong = `Allocate the next value of a sequence in a transaction of its own, commit it, and print it.
 
 A number taken here is spent: it is not in the transaction of your row, so nothing gives it back when
-that row is never written. Whoever calls this must record the number. An application allocates in
+that row is never written. The caller must record the number. An application allocates in
 the transaction that writes the row, where a rollback gives the number back:
   SELECT gapless.next_gapless('invoice')`
 

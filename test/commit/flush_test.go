@@ -11,8 +11,8 @@ import (
 	"github.com/pggapless/gapless/internal/sqltest"
 )
 
-// TestFlushes is gapless.flush_gapless, as other stacks call it.
-func TestFlushes(t *testing.T) {
+// TestAFlushIsForAnotherTransactionThatHasCommitted is gapless.flush_gapless, as other stacks call it.
+func TestAFlushIsForAnotherTransactionThatHasCommitted(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	s, running := sqltest.Connect(t, database), sqltest.Connect(t, database)

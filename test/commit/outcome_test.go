@@ -9,8 +9,8 @@ import (
 	"github.com/pggapless/gapless/internal/sqltest"
 )
 
-// TestOutcomes asks gapless.outcome_gapless itself, as other stacks do.
-func TestOutcomes(t *testing.T) {
+// TestAnOutcomeIsOnlySaidWhereItIsCertain asks gapless.outcome_gapless itself, as other stacks do.
+func TestAnOutcomeIsOnlySaidWhereItIsCertain(t *testing.T) {
 	t.Parallel()
 	const token, other = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 	outcome := func(s sqltest.Session, token string, txid int64) string {

@@ -22,8 +22,7 @@ import (
 // SQLSTATE. All of its rows have to be there, in their order.
 
 // TestTheSQLInTheDocumentationRuns runs every statement of SQL in docs, and compares what it gives with what is said
-// there. Each file has a database of its own, with the tables of which it speaks; each recipe of the cookbook has one to
-// itself, and makes its tables.
+// there. Each file has a database of its own, and each recipe of the cookbook; they make the tables of which they speak.
 func TestTheSQLInTheDocumentationRuns(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("../../docs/*.md")
@@ -54,15 +53,12 @@ func TestTheSQLInTheDocumentationRuns(t *testing.T) {
 			}
 
 			database := pgtest.New(t)
-			s := sqltest.Connect(t, database)
-			s.Do(`CREATE TABLE orders (id bigint PRIMARY KEY, due boolean NOT NULL)`)
-			s.Do(`INSERT INTO orders SELECT i, i % 2 = 0 FROM generate_series(1, 10) AS i`)
-			s.Do(`CREATE TABLE drafts (id bigint PRIMARY KEY, number bigint UNIQUE)`)
-			s.Do(`INSERT INTO drafts VALUES (1)`)
-			s.Do(`CREATE TABLE invoices (number bigint PRIMARY KEY, customer text, order_id bigint REFERENCES orders)`)
 			pg.RunDocumented(t, database, pg.RequireStatements(t, string(text)))
-			require.Equal(t, s.Number("SELECT count(*) FROM invoices"), s.Number("SELECT gapless.last_gapless('invoice')"))
-			require.Equal(t, s.Number("SELECT count(*) FROM invoices"), s.Number("SELECT max(number) FROM invoices"))
+			if strings.Contains(string(text), "CREATE TABLE invoices") {
+				s := sqltest.Connect(t, database)
+				require.Equal(t, s.Number("SELECT count(*) FROM invoices"), s.Number("SELECT gapless.last_gapless('invoice')"))
+				require.Equal(t, s.Number("SELECT count(*) FROM invoices"), s.Number("SELECT max(number) FROM invoices"))
+			}
 		})
 	}
 }

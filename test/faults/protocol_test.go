@@ -118,7 +118,9 @@ func cutAtEachMessage(t *testing.T, database *pgtest.Database, grouped, together
 	w.check()
 	t.Logf("%d messages; %d of the orders were acknowledged all the same", hit, survived)
 	require.Greater(t, hit, 80/stride)
-	require.Positive(t, survived)
+	if stride == 1 {
+		require.Positive(t, survived)
+	}
 }
 
 // onOnePool gives use a way to commit over connections that nobody had before and nobody has after, if it gets any.

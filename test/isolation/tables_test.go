@@ -148,15 +148,19 @@ func document(t *testing.T) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `# Two transactions and one sequence
 
-Generated from what PostgreSQL's isolation tester prints (expected/), which is the same on each supported release. Both
-transactions run at the same level, but in the last section, mixed. The first does its operation, then the second does; the
-columns say how the first ends, where that can make a difference. "commits": %s.
-"rolls back": %s. "before": %s.
+Generated from what PostgreSQL's isolation tester prints (expected/), which is the same on each supported release.
+Both transactions run at the same level, but in the last section, mixed. The first does its operation, then the second
+does; the columns say how the first ends, where that can make a difference:
+
+- "commits": %s;
+- "rolls back": %s;
+- "before": %s.
+
 Under REPEATABLE READ and SERIALIZABLE a transaction has taken its snapshot before anything happens.
 
-A cell has what the second gets: a value, an SQLSTATE, or "waits", for the first one's end, and what comes then. "done" is no
-error, and "numbered" a number that the row got when its transaction committed. What becomes of the first is said where
-it fails or waits itself.
+A cell has what the second gets: a value, an SQLSTATE, or "waits", for the first one's end, and what comes then. "done"
+is no error, and "numbered" a number that the row got when its transaction committed. What becomes of the first is said
+where it fails or waits itself.
 
 | operation | |
 |---|---|
@@ -168,11 +172,14 @@ it fails or waits itself.
 Columns early.number, a text such as R24001, and late.number, which is numbered at commit, are attached to sequence a. Before
 outcome and flush, the first transaction has marked itself with the token.
 
-What has no table: READ UNCOMMITTED, which PostgreSQL treats as READ COMMITTED; mark_gapless, which locks only its own token, and
-grant_gapless and revoke_gapless, which change privileges; outcome and flush as the first operation, and in new, since they ask
-for a transaction and touch no sequence; what can only fail when it comes first (in new: void; in owned: next, nowait, batch, adopt and
-delete); last and peek as the first in owned, which do there what they do in made; REPEATABLE READ with SERIALIZABLE; and more than
-two transactions, of which test/histories has random ones.
+What has no table:
+
+- READ UNCOMMITTED, which PostgreSQL treats as READ COMMITTED; and REPEATABLE READ with SERIALIZABLE;
+- mark_gapless, which locks only its own token; grant_gapless and revoke_gapless, which change privileges;
+- outcome and flush as the first operation, and in new, since they ask for a transaction and touch no sequence;
+- what can only fail when it comes first: in new, void; in owned, next, nowait, batch, adopt and delete;
+- last and peek as the first in owned, which do there what they do in made;
+- more than two transactions, of which test/histories has random ones.
 
 audit blocks nobody. It waits where detach has locked the table, as every reader of the table does; of a column that was
 detached after its snapshot it says so, as an explained finding.

@@ -377,7 +377,7 @@ func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
 	s.Do("SELECT gapless.attach_gapless('slips', 'number', name => $$ 'slip' $$, at_commit => true)")
 	s.Do("CREATE TABLE slips_high PARTITION OF slips FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (id)")
 	s.Do("CREATE TABLE slips_higher PARTITION OF slips_high DEFAULT")
-	require.Equal(t, 6, countRows(s, query))
+	require.Equal(t, 2, countRows(s, query)) // a partition at each level
 	s.Do("SELECT gapless.guard_partitions()")
 	require.Empty(t, sqltest.Texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q"), "it fires where nothing is numbered yet")
 	pg.Fill(s)

@@ -1221,9 +1221,9 @@ func TestFlushingWithoutEndHoldsNobodyUp(t *testing.T) {
 	s.Do("COMMIT")
 }
 
-// TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse has a role that may only insert, into a table that numbers at commit. By
-// a setting it has the sequences of others locked, too, while it commits: lock_timeout ends that wait, no number is lost.
-func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
+// TestALieAboutWhatIsExpectedCostsTheLiarAlone has a role that may only insert, into a table that numbers at commit. By settings it
+// claims that a row of another column waits, too, for the sequence of others.
+func TestALieAboutWhatIsExpectedCostsTheLiarAlone(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
@@ -1237,13 +1237,46 @@ func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
 	s.Do("BEGIN")
 	s.Do("SELECT set_config('gapless.commit_expected', '1=payroll', true), set_config('gapless.commit_first', '{}', true)")
 	s.Do("INSERT INTO bills DEFAULT VALUES")
+	require.Equal(t, "gapless_waiting", s.Refuse("23001", "COMMIT").ConstraintName)
+	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1"))
+	require.Zero(t, owner.Number("SELECT count(*) FROM gapless.waiting"))
+	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('payroll')"))
+	s.Do("INSERT INTO bills DEFAULT VALUES")
+	require.EqualValues(t, 1, owner.Number("SELECT max(number) FROM bills"))
+}
+
+// TestAForgedNoteMakesOthersWaitAndNothingElse has a role with USAGE of the schema note what it likes: lock_timeout ends that wait, and
+// no number is lost or given.
+func TestAForgedNoteMakesOthersWaitAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	name, app := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.grant_gapless($1)", name)
+	owner.Do("CREATE TABLE bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, draft boolean, number bigint UNIQUE)")
+	owner.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$, condition => 'NOT NEW.draft', at_commit => true)")
+	owner.Do("INSERT INTO bills (draft) VALUES (true), (false)")
+	owner.Do("GRANT SELECT, INSERT ON bills TO " + app)
+	owner.Do("SELECT gapless.next_gapless('payroll')")
+	attachment := owner.Number("SELECT max(attachment) FROM gapless.journal WHERE name = 'bill'")
+	s := loginAs(t, database, app)
+	s.Do("BEGIN; INSERT INTO bills (draft) VALUES (false), (false)")
+	s.Do("INSERT INTO gapless.waiting (attachment, names, keys) VALUES ($1, '{payroll}', '{{1}}')", attachment)
 	s.Do("SET CONSTRAINTS ALL IMMEDIATE")
 	other.Do("SET lock_timeout = '50ms'")
 	other.Refuse("55P03", "SELECT gapless.next_gapless('payroll')")
 	require.Equal(t, []uint32{s.PID()}, sqltest.HoldersOf(owner, "payroll", "holds"), "and the view says who it is")
-	s.Do("ROLLBACK")
-	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1"))
-	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('payroll')"))
+	s.Do("COMMIT")
+	require.Equal(t, []string{"1 ", "2 1", "3 2", "4 3"}, sqltest.Texts(owner, "SELECT concat(id, ' ', number) FROM bills ORDER BY id"))
+	for _, forged := range []string{
+		"INSERT INTO gapless.waiting (attachment, names, keys, numbers) VALUES (1, '{bill}', '{{1}}', '{7}')", "INSERT INTO gapless.waiting (txid, attachment, keys) VALUES (1, 1, '{}')",
+		"DELETE FROM gapless.waiting", "UPDATE gapless.waiting SET numbers = '{7}'",
+	} {
+		s.Refuse("42501", forged)
+	}
+	s.Do("BEGIN; INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1, '{bill}', '{{1}}')")
+	s.Refuse("23001", "COMMIT")
+	sqltest.RequireSound(owner)
 }
 
 // TestALieAboutTheNextNumberMakesOthersFailAndNothingElse has a role that tells the trigger the next number by a setting, and so comes
