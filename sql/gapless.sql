@@ -3922,14 +3922,13 @@ BEGIN
         );
     RETURN (
         SELECT string_agg(s.piece || coalesce((
-            SELECT CASE WHEN starts_with(f.found[1], ', ') AND instead[p.i] <> '' AND NOT starts_with(instead[p.i], ', ') THEN ', ' ELSE '' END
-                || replace(instead[p.i], e'\\1', coalesce(substring(f.found[1] FROM '(\w+)\.(?:input|number|key)'), ''))
-            FROM generate_subscripts(places, 1) AS p (i)
-            WHERE f.found[1] ~ ('^(?:' || places[p.i] || ')$')
-            LIMIT 1
+            SELECT CASE WHEN starts_with(g.found, ', ') AND instead[g.place] <> '' AND NOT starts_with(instead[g.place], ', ') THEN ', ' ELSE '' END
+                || replace(instead[g.place], e'\\1', coalesce(substring(g.found FROM '(\w+)\.(?:input|number|key)'), ''))
+            FROM unnest(f.groups) WITH ORDINALITY AS g (found, place) -- of which one was found
+            WHERE g.found IS NOT NULL
         ), ''), '' ORDER BY s.i)
         FROM regexp_split_to_table(source, place) WITH ORDINALITY AS s (piece, i)
-        LEFT JOIN regexp_matches(source, '(' || place || ')', 'g') WITH ORDINALITY AS f (found, i) ON f.i = s.i
+        LEFT JOIN regexp_matches(source, '(' || array_to_string(places, ')|(') || ')', 'g') WITH ORDINALITY AS f (groups, i) ON f.i = s.i
     );
 END;
 $function$;
@@ -5084,7 +5083,7 @@ BEGIN
         EXECUTE format('SELECT f.* FROM %I.%I() AS f', schema, stem || '_survey') INTO numbers, series, lasts, dates, before, texts, fault;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         -- Where texts do not tell what was the newest number, initial does.
-        SELECT array_agg(CASE WHEN u.last < initial::numeric - 1 AND b.name IS NOT NULL THEN initial - 1 ELSE u.last END ORDER BY u.i)
+        SELECT array_agg(CASE WHEN u.last < initial::numeric - 1 AND b.name IS NOT NULL THEN initial - CASE WHEN initial > -9223372036854775808 THEN 1 ELSE 0 END ELSE u.last END ORDER BY u.i)
         INTO lasts
         FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
         LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;

@@ -392,7 +392,7 @@ func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
 		drop, name, _ := strings.Cut(drop, ";")
 		s.Do(drop)
 		require.Equal(t, 1, countRows(s, query), "after %s", drop)
-		require.Regexp(t, "missing on .*: trigger "+regexp.QuoteMeta(name)+`"`, sqltest.Texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q")[0])
+		require.Regexp(t, "missing on .*: trigger "+regexp.QuoteMeta(name)+`"|partition public.slips_high has no guards`, sqltest.Texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q")[0])
 		s.Do("ROLLBACK")
 	}
 	for _, drop := range []string{`DROP TRIGGER "~gapless_insert_number" ON invoices`, "DROP FUNCTION invoices_number_gapless() CASCADE"} {

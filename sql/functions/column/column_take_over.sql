@@ -39,7 +39,7 @@ BEGIN
         EXECUTE format('SELECT f.* FROM %I.%I() AS f', schema, stem || '_survey') INTO numbers, series, lasts, dates, before, texts, fault;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         -- Where texts do not tell what was the newest number, initial does.
-        SELECT array_agg(CASE WHEN u.last < initial::numeric - 1 AND b.name IS NOT NULL THEN initial - 1 ELSE u.last END ORDER BY u.i)
+        SELECT array_agg(CASE WHEN u.last < initial::numeric - 1 AND b.name IS NOT NULL THEN initial - CASE WHEN initial > -9223372036854775808 THEN 1 ELSE 0 END ELSE u.last END ORDER BY u.i)
         INTO lasts
         FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
         LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
