@@ -63,6 +63,20 @@ func Detach(ctx context.Context, conn db.DBTX, table, column string) error {
 	return nil
 }
 
+// GuardPartitions guards the partitions of a table that were made or attached since [Attach], and returns their names.
+// Until then they number their rows, but can be truncated, and are left without guards when they are detached. Call it
+// in the transaction that makes a partition.
+//
+// The role of conn has to own the table. GuardPartitions blocks while others write to these partitions, and locks them
+// against writers until its transaction ends.
+func GuardPartitions(ctx context.Context, conn db.DBTX, table string) ([]string, error) {
+	partitions, err := db.New(conn).GuardPartitions(ctx, &table)
+	if err != nil {
+		return nil, fmt.Errorf("gapless: guard the partitions of %s: %w", table, err)
+	}
+	return partitions, nil
+}
+
 // Void notes that an issued number was cancelled, and why. It is never issued again; its row may be kept, or be
 // deleted from then on. It blocks as [Sequence.Next] does. A number that was not issued or is void already, and an
 // empty reason, are [ErrInvalid].

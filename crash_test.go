@@ -183,7 +183,7 @@ const sessionsNow = `
 // unfinished is what is in a transaction, holds a lock or waits for one, or was left behind.
 const unfinished = sessionsNow + ` AND (a.state <> 'idle' OR EXISTS (SELECT FROM pg_locks AS l WHERE l.pid = a.pid))
 	UNION ALL SELECT 'prepared: ' || p.gid FROM pg_prepared_xacts AS p WHERE p.database = current_database()
-	UNION ALL SELECT 'pending: ' || p.name FROM gapless.pending AS p
+	UNION ALL SELECT 'waiting: ' || array_to_string(p.names, ' ') FROM gapless.waiting AS p
 	UNION ALL SELECT 'moving: ' || m::text FROM gapless.moving AS m`
 
 // await blocks until so many more orders are acknowledged.

@@ -98,6 +98,28 @@ func ExampleDetach() {
 	// 2
 }
 
+func ExampleGuardPartitions() {
+	ctx := context.Background()
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "CREATE TABLE public.parcel (year integer, number bigint, UNIQUE (year, number)) PARTITION BY LIST (year)")
+		if err != nil {
+			return err
+		}
+		if err := gapless.Attach(ctx, tx, gapless.Column{Table: "public.parcel", Column: "number", Name: "'example: parcel/' || NEW.year"}); err != nil {
+			return err
+		}
+		// Each year:
+		if _, err := tx.Exec(ctx, "CREATE TABLE public.parcel_2027 PARTITION OF public.parcel FOR VALUES IN (2027)"); err != nil {
+			return err
+		}
+		guarded, err := gapless.GuardPartitions(ctx, tx, "public.parcel")
+		fmt.Println(guarded)
+		return err
+	})
+	// Output:
+	// [parcel_2027]
+}
+
 func ExampleSequence_Void() {
 	ctx := context.Background()
 	invoices := gapless.NewSequence("example: cancelled")

@@ -7,7 +7,8 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// column measures what a column costs that numbers itself, against the same rows numbered otherwise.
+// column measures what a column costs that numbers itself, against the same rows numbered otherwise, and what
+// it costs to attach one.
 func column(ctx context.Context, b *bench) (err error) {
 	const each = 20 // rows a turn; fewer would always find the processor's caches full of the others'
 	early, inValues := attached("early", "attached column", false), byHand("values", "`next_gapless` in VALUES")
@@ -94,5 +95,5 @@ func column(ctx context.Context, b *bench) (err error) {
 		title: "Columns that number themselves",
 		text:  "One client. `at_commit` is above, under work in the transaction.", table: t,
 	})
-	return nil
+	return attach(ctx, b)
 }

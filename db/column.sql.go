@@ -130,3 +130,29 @@ func (q *Queries) DetachGapless(ctx context.Context, arg DetachGaplessParams) er
 	_, err := q.db.Exec(ctx, detachGapless, arg.Target, arg.TargetColumn)
 	return err
 }
+
+const guardPartitions = `-- name: GuardPartitions :many
+SELECT partition::text AS partition
+FROM gapless.guard_partitions(target => ($1::text)::regclass) AS partition
+`
+
+// Guards the partitions of a table, or of all of the caller's, that have no guards; returns them.
+func (q *Queries) GuardPartitions(ctx context.Context, target *string) ([]string, error) {
+	rows, err := q.db.Query(ctx, guardPartitions, target)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var partition string
+		if err := rows.Scan(&partition); err != nil {
+			return nil, err
+		}
+		items = append(items, partition)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -18,6 +18,9 @@ type Querier interface {
 	// What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
 	// SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
 	Audit(ctx context.Context, name *string) ([]AuditRow, error)
+	// Every attached column, by table and column. An option that it does not have is '', and so is an expression that is not known
+	// any more; initial is 0 then.
+	Columns(ctx context.Context) ([]ColumnsRow, error)
 	// Forgets a sequence and its journal; true if it existed.
 	DeleteGapless(ctx context.Context, arg DeleteGaplessParams) (bool, error)
 	// Ends what AttachGapless began; the numbers stay.
@@ -26,6 +29,8 @@ type Querier interface {
 	FlushGapless(ctx context.Context, txid *int64) error
 	// Gives a role what an application needs.
 	GrantGapless(ctx context.Context, role string) error
+	// Guards the partitions of a table, or of all of the caller's, that have no guards; returns them.
+	GuardPartitions(ctx context.Context, target *string) ([]string, error)
 	// Who holds a sequence now, and who waits for it; of every sequence, or of the one that is asked for.
 	Holders(ctx context.Context, name *string) ([]Holder, error)
 	// The newest value of a sequence in the caller's snapshot; NULL if there is none.

@@ -10,6 +10,77 @@ import (
 	"time"
 )
 
+const columns = `-- name: Columns :many
+SELECT
+    table_name::text AS table_name,
+    column_name::text AS column_name,
+    coalesce(name, '')::text AS name,
+    coalesce(initial, 0)::bigint AS initial,
+    coalesce(format, '')::text AS format,
+    coalesce(condition, '')::text AS condition,
+    coalesce(chronology, '')::text AS chronology,
+    at_commit::boolean AS at_commit,
+    (unnumbered IS NOT NULL)::boolean AS has_unnumbered,
+    coalesce(unnumbered, '')::text AS unnumbered,
+    partitioned::boolean AS partitioned,
+    guarded::boolean AS guarded,
+    faults::text[] AS faults
+FROM gapless.columns
+ORDER BY 1, 2
+`
+
+type ColumnsRow struct {
+	TableName     string
+	ColumnName    string
+	Name          string
+	Initial       int64
+	Format        string
+	Condition     string
+	Chronology    string
+	AtCommit      bool
+	HasUnnumbered bool
+	Unnumbered    string
+	Partitioned   bool
+	Guarded       bool
+	Faults        []string
+}
+
+// Every attached column, by table and column. An option that it does not have is ”, and so is an expression that is not known
+// any more; initial is 0 then.
+func (q *Queries) Columns(ctx context.Context) ([]ColumnsRow, error) {
+	rows, err := q.db.Query(ctx, columns)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ColumnsRow
+	for rows.Next() {
+		var i ColumnsRow
+		if err := rows.Scan(
+			&i.TableName,
+			&i.ColumnName,
+			&i.Name,
+			&i.Initial,
+			&i.Format,
+			&i.Condition,
+			&i.Chronology,
+			&i.AtCommit,
+			&i.HasUnnumbered,
+			&i.Unnumbered,
+			&i.Partitioned,
+			&i.Guarded,
+			&i.Faults,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const holders = `-- name: Holders :many
 SELECT
     name,

@@ -50,7 +50,7 @@ $do$;
 
 -- Migration 001_tables_and_views.sql
 
--- The private tables and the two public views of schema gapless.
+-- The private tables and the public views of schema gapless.
 --
 -- Nobody but the owner touches the tables: applications use the functions (sql/functions) and the
 -- views. The functions lock a row of gapless.sequence and append to gapless.journal; neither is
@@ -210,19 +210,33 @@ COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a se
 
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
-CREATE UNLOGGED TABLE gapless.pending (
-    txid bigint NOT NULL,
-    name text   COLLATE "C" NOT NULL,
-    CONSTRAINT pending_pkey PRIMARY KEY (txid, name)
+CREATE UNLOGGED TABLE gapless.waiting (
+    txid       bigint   NOT NULL DEFAULT txid_current(),
+    attachment bigint   NOT NULL,
+    names      text[]   COLLATE "C",
+    keys       text[]   NOT NULL,
+    taken      bigint[],
+    numbers    text[],
+    seen       boolean  NOT NULL DEFAULT false
 );
 
-REVOKE ALL ON TABLE gapless.pending FROM PUBLIC;
+ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN taken SET STORAGE EXTERNAL, ALTER COLUMN numbers SET STORAGE EXTERNAL;
 
-COMMENT ON TABLE gapless.pending IS
-'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), where they are several, so that the first of its deferred triggers can lock them in the order of their names.';
-COMMENT ON COLUMN gapless.pending.txid IS 'The top-level transaction.';
-COMMENT ON COLUMN gapless.pending.name IS 'The sequence.';
-COMMENT ON CONSTRAINT pending_pkey ON gapless.pending IS 'A name once a transaction.';
+CREATE INDEX waiting_txid ON gapless.waiting (txid);
+
+REVOKE ALL ON TABLE gapless.waiting FROM PUBLIC;
+GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;
+
+COMMENT ON TABLE gapless.waiting IS
+'Rows that a transaction will number when it commits (attach_gapless with at_commit), a note for each statement; and what they are given at the commit, until they have it. PUBLIC may read and write notes: nobody ever sees another transaction''s, and a note decides when a row is numbered, never how.';
+COMMENT ON COLUMN gapless.waiting.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.waiting.attachment IS 'The column, as in gapless.journal.';
+COMMENT ON COLUMN gapless.waiting.names IS 'The sequences from which the rows will be numbered, so that they can be locked in the order of their names; NULL beside numbers.';
+COMMENT ON COLUMN gapless.waiting.keys IS 'For each column of the primary key an array, as text, with an element for each row.';
+COMMENT ON COLUMN gapless.waiting.taken IS 'The rows'' values, at the commit.';
+COMMENT ON COLUMN gapless.waiting.numbers IS 'What is to stand in the rows.';
+COMMENT ON COLUMN gapless.waiting.seen IS 'Whether the commit has met the note before.';
+COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
@@ -297,6 +311,309 @@ COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value.';
 COMMENT ON COLUMN gapless.sequences.issued IS 'How many values gapless has issued, in all cycles. Adopted numbers do not count.';
 COMMENT ON COLUMN gapless.sequences.last_allocated_at IS 'When the newest value was allocated or adopted.';
 COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers itself from it (attach_gapless), as schema.table.column; NULL if none does.';
+
+-- What attach_gapless has made tells what is attached: triggers and functions by their names, arguments by the comments of
+-- functions. So a dump has it all. A comment is its owner's to change: nothing is cast that may not be what it was.
+CREATE VIEW gapless.guard AS
+SELECT
+    t.tgrelid AS relation,
+    substr(t.tgname, length('~gapless__') + length(split_part(t.tgname, '_', 2)) + 1)::name AS column_name,
+    split_part(t.tgname, '_', 2) AS purpose,
+    t.oid AS trigger,
+    t.tgfoid AS function
+FROM pg_catalog.pg_trigger AS t
+WHERE t.tgparentid = 0
+    AND starts_with(t.tgname, '~gapless_')
+    AND split_part(t.tgname, '_', 2) IN ('insert', 'draft', 'update', 'enter', 'issue', 'note', 'commit', 'confirm', 'leave', 'delete');
+
+REVOKE ALL ON TABLE gapless.guard FROM PUBLIC;
+
+COMMENT ON VIEW gapless.guard IS
+'Private. One row a trigger that a column has only as long as it is attached. Others a partition has for itself, and keeps when it is detached.';
+COMMENT ON COLUMN gapless.guard.relation IS 'The table.';
+COMMENT ON COLUMN gapless.guard.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.guard.purpose IS 'What the trigger is for.';
+COMMENT ON COLUMN gapless.guard.trigger IS 'The trigger.';
+COMMENT ON COLUMN gapless.guard.function IS 'Its function.';
+
+CREATE VIEW gapless.attachment AS
+WITH guard AS MATERIALIZED (
+    SELECT * FROM gapless.guard
+), attached AS (
+    SELECT g.relation, g.column_name FROM guard AS g
+    UNION
+    SELECT s.target, s.target_column
+    FROM gapless.sequence AS s
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.target AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
+), made AS (
+    SELECT DISTINCT ON (g.relation, g.column_name)
+        g.relation, g.column_name, p.pronamespace AS schema, regexp_replace(p.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS stem
+    FROM guard AS g
+    JOIN pg_catalog.pg_proc AS p ON p.oid = g.function
+    ORDER BY g.relation, g.column_name, g.purpose <> 'insert', g.trigger
+), place AS (
+    SELECT g.relation, g.column_name, min(d.refobjsubid)::smallint AS attnum
+    FROM guard AS g
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation AND d.refobjsubid > 0
+    WHERE g.purpose IN ('delete', 'issue', 'commit', 'confirm')
+    GROUP BY g.relation, g.column_name
+)
+SELECT
+    a.relation,
+    a.column_name,
+    p.attnum,
+    format('%I.%I', s.nspname, c.relname) AS table_name,
+    c.relowner AS owner,
+    m.schema,
+    m.stem,
+    n.noted,
+    c.relkind = 'p' AS partitioned,
+    CASE WHEN n.noted IS NOT NULL THEN starts_with(n.tail, 'true') ELSE EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proname = m.stem || '_commit'
+    ) END AS at_commit,
+    CASE WHEN n.initial::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN n.initial::bigint END AS initial,
+    CASE
+        WHEN starts_with(n.literal, 'E') THEN replace(replace(substring(n.literal FROM '^E''(.*)''$'), '''''', ''''), $$\\$$, $$\$$)
+        ELSE replace(substring(n.literal FROM '^''(.*)''$'), '''''', '''')
+    END AS unnumbered
+FROM attached AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
+JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
+LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
+LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
+LEFT JOIN LATERAL (
+    -- ..., at_commit => false, initial => 1, unnumbered => NULL)
+    SELECT
+        d.noted,
+        substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
+        t.tail,
+        substring(t.tail FROM ', unnumbered => (.*)[)]$') AS literal
+    FROM pg_catalog.pg_proc AS p
+    CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (noted)
+    CROSS JOIN LATERAL split_part(d.noted, ', at_commit => ', -1) AS t (tail)
+    WHERE p.pronamespace = m.schema AND p.proname = m.stem
+    ORDER BY p.oid
+    LIMIT 1
+) AS n ON true;
+
+REVOKE ALL ON TABLE gapless.attachment FROM PUBLIC;
+
+COMMENT ON VIEW gapless.attachment IS
+'Private. One row a column that is attached, or that a trigger or a sequence takes for attached.';
+COMMENT ON COLUMN gapless.attachment.relation IS 'The table.';
+COMMENT ON COLUMN gapless.attachment.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.attachment.attnum IS 'The column''s number, which stays when it is renamed: these triggers read no other column in their WHEN. NULL where there is none of them.';
+COMMENT ON COLUMN gapless.attachment.table_name IS 'The table''s name, qualified and quoted.';
+COMMENT ON COLUMN gapless.attachment.owner IS 'The table''s owner.';
+COMMENT ON COLUMN gapless.attachment.schema IS 'Where the column''s functions are; NULL where there is no trigger that tells.';
+COMMENT ON COLUMN gapless.attachment.stem IS 'What their names begin with; NULL where there is no trigger that tells.';
+COMMENT ON COLUMN gapless.attachment.noted IS 'The arguments of attach_gapless, as it noted them; NULL where that is gone.';
+COMMENT ON COLUMN gapless.attachment.partitioned IS 'Whether the table is.';
+COMMENT ON COLUMN gapless.attachment.at_commit IS 'The argument of attach_gapless.';
+COMMENT ON COLUMN gapless.attachment.initial IS 'The argument of attach_gapless; NULL where that is gone.';
+COMMENT ON COLUMN gapless.attachment.unnumbered IS 'The argument of attach_gapless, or NULL.';
+
+CREATE VIEW gapless.fault AS
+WITH RECURSIVE attachment AS MATERIALIZED (
+    SELECT * FROM gapless.attachment
+), tree AS (
+    -- pg_partition_tree would lock.
+    SELECT a.relation, a.column_name, a.partitioned, a.at_commit, a.relation AS member FROM attachment AS a
+    UNION ALL
+    SELECT t.relation, t.column_name, t.partitioned, t.at_commit, i.inhrelid
+    FROM tree AS t
+    JOIN pg_catalog.pg_inherits AS i ON i.inhparent = t.member AND NOT i.inhdetachpending
+    WHERE t.partitioned
+), member AS (
+    SELECT t.*, format('%I.%I', n.nspname, c.relname) AS member_name, c.relpersistence, c.relispartition AND c.relkind <> 'p' AS leaf, c.relispartition AND c.relkind = 'p' AS middle
+    FROM tree AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.member
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+), present AS (
+    SELECT m.*, t.oid AS trigger, t.tgname, t.tgparentid, t.tgenabled
+    FROM member AS m
+    JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member AND starts_with(t.tgname, '~gapless_') AND m.column_name = substr(t.tgname,
+        CASE split_part(t.tgname, '_', 2) WHEN 'kept' THEN length('~gapless_kept_delete_') ELSE length('~gapless__') + length(split_part(t.tgname, '_', 2)) END + 1
+    )::name
+), function AS (
+    SELECT a.relation, a.column_name, a.owner, format('%I.%I', n.nspname, a.stem || w.suffix) AS function_name, w.definer::boolean AS definer, p.oid, p.proowner, p.prosecdef
+    FROM attachment AS a
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = a.schema
+    LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proname = a.stem || '_text'
+    CROSS JOIN LATERAL (
+        VALUES
+            ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true),
+            ('_enter', NOT a.at_commit, true), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
+            ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
+            ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit AND NOT a.partitioned, true),
+            ('_check_text', r.prorettype = 'text'::regtype, true), ('_read', r.prorettype = 'text'::regtype, false),
+            ('_series', true, false), ('_due', true, false), ('_dated', true, false), ('_text', true, false)
+    ) AS w (suffix, wanted, definer)
+    LEFT JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || w.suffix
+    WHERE w.wanted
+)
+SELECT a.relation, a.column_name, format('missing on table %s: %s', a.table_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)) AS fault
+FROM attachment AS a
+CROSS JOIN LATERAL (
+    VALUES
+        ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
+        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned), ('note', a.at_commit),
+        ('commit', a.at_commit), ('confirm', a.at_commit)
+) AS v (purpose, wanted)
+CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w
+WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = a.relation AND t.tgname = w.name)
+GROUP BY a.relation, a.column_name, a.table_name
+UNION ALL
+SELECT m.relation, m.column_name, format('missing on partition %s: %s', m.member_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name))
+FROM member AS m
+CROSS JOIN (VALUES ('truncate'), ('settle'), ('kept_delete'), ('kept_update'), ('kept_commit')) AS v (purpose)
+CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || m.column_name)::name AS name) AS w
+WHERE m.leaf
+    AND (v.purpose <> 'kept_commit' OR m.at_commit)
+    AND EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = m.member AND t.tgname = w.name)
+GROUP BY m.relation, m.column_name, m.member_name
+UNION ALL
+SELECT m.relation, m.column_name, format('partition %s has no guards of its own', m.member_name)
+FROM member AS m
+WHERE (m.leaf OR m.middle)
+    AND NOT EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+UNION ALL
+SELECT p.relation, p.column_name, format('%s on table %s: %s', CASE p.tgenabled
+    WHEN 'D' THEN 'disabled'
+    WHEN 'R' THEN 'enabled for replicas alone'
+    ELSE 'enabled for replicas as well'
+END, p.member_name, string_agg('trigger ' || p.tgname, ', ' ORDER BY p.tgname))
+FROM present AS p
+WHERE p.tgenabled <> 'O'
+GROUP BY p.relation, p.column_name, p.member_name, p.tgenabled
+UNION ALL
+SELECT m.relation, m.column_name, format('on table %s: trigger %s fires after the guards', m.member_name, t.tgname)
+FROM member AS m
+JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member
+WHERE t.tgname > '~gapless_insert'
+    AND NOT starts_with(t.tgname, '~gapless_')
+    AND t.tgparentid = 0
+    AND NOT t.tgisinternal
+    AND t.tgtype::integer & 3 = 3 -- BEFORE, FOR EACH ROW
+    AND t.tgtype::integer & CASE WHEN m.partitioned THEN 28 ELSE 20 END <> 0 -- INSERT, UPDATE; DELETE, as a row moves
+UNION ALL
+SELECT m.relation, m.column_name, format('table %s is not logged, so that a crash empties it', m.member_name)
+FROM member AS m
+WHERE m.relpersistence <> 'p'
+UNION ALL
+SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
+FROM function AS f
+WHERE f.oid IS NULL
+UNION ALL
+SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name)
+FROM function AS f
+WHERE f.definer AND NOT f.prosecdef
+UNION ALL
+SELECT f.relation, f.column_name, format('the table belongs to role %I, and its functions to role %I', pg_get_userbyid(f.owner), pg_get_userbyid(f.proowner))
+FROM function AS f
+WHERE f.proowner <> f.owner
+GROUP BY f.relation, f.column_name, f.owner, f.proowner
+UNION ALL
+SELECT a.relation, a.column_name, format('role %I, which owns the table, has no right to what numbers its columns', pg_get_userbyid(a.owner))
+FROM attachment AS a
+JOIN (
+    SELECT o.owner
+    FROM (SELECT DISTINCT a.owner FROM attachment AS a) AS o
+    CROSS JOIN pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'gapless'::regnamespace
+        AND starts_with(p.proname, 'column_')
+        AND NOT (has_schema_privilege(o.owner, 'gapless', 'USAGE') AND has_function_privilege(o.owner, p.oid, 'EXECUTE'))
+    GROUP BY o.owner
+) AS o ON o.owner = a.owner
+UNION ALL
+SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem)
+FROM attachment AS a
+WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem)
+UNION ALL
+SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: '))
+FROM attachment AS a
+WHERE a.initial IS NOT NULL AND NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
+UNION ALL
+SELECT a.relation, a.column_name, CASE
+    WHEN n.attname IS NULL THEN format('column %s was dropped', a.column_name)
+    ELSE format('column %s was renamed to %s', a.column_name, n.attname)
+END
+FROM attachment AS a
+LEFT JOIN pg_catalog.pg_attribute AS n ON n.attrelid = a.relation AND n.attnum = a.attnum AND NOT n.attisdropped
+WHERE n.attname <> a.column_name OR NOT EXISTS (
+    SELECT FROM pg_catalog.pg_attribute AS o WHERE o.attrelid = a.relation AND o.attname = a.column_name AND o.attnum > 0 AND NOT o.attisdropped
+)
+UNION ALL
+-- The function of the name has the columns that are read as its parameters.
+SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname)
+FROM attachment AS a
+JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proname = a.stem || '_series'
+CROSS JOIN LATERAL (
+    SELECT c.attname, row_number() OVER (ORDER BY c.attnum) AS i
+    FROM gapless.guard AS g
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation
+    JOIN pg_catalog.pg_attribute AS c ON c.attrelid = g.relation AND c.attnum = d.refobjsubid
+    WHERE g.relation = a.relation AND g.column_name = a.column_name AND g.purpose = 'update' AND c.attnum > 0 AND c.attnum <> a.attnum
+) AS n
+WHERE s.proargnames[n.i] <> n.attname;
+
+REVOKE ALL ON TABLE gapless.fault FROM PUBLIC;
+
+COMMENT ON VIEW gapless.fault IS
+'Private. One row a fault in the guards of an attached column. Locks no table.';
+COMMENT ON COLUMN gapless.fault.relation IS 'The table.';
+COMMENT ON COLUMN gapless.fault.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.fault.fault IS 'What is wrong.';
+
+CREATE VIEW gapless.columns AS
+SELECT
+    a.table_name,
+    a.column_name::text AS column_name,
+    e.name,
+    a.initial,
+    e.format,
+    e.condition,
+    e.chronology,
+    a.at_commit,
+    a.unnumbered,
+    a.partitioned,
+    f.faults IS NULL AS guarded,
+    coalesce(f.faults, '{}') AS faults
+FROM gapless.attachment AS a
+LEFT JOIN LATERAL (
+    SELECT
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_series') AS name,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_text') AS format,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_due') AS condition,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_dated') AS chronology
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = a.schema AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated')
+) AS e ON true
+LEFT JOIN (
+    SELECT f.relation, f.column_name, array_agg(f.fault ORDER BY f.fault) AS faults
+    FROM gapless.fault AS f
+    GROUP BY f.relation, f.column_name
+) AS f ON f.relation = a.relation AND f.column_name = a.column_name;
+
+REVOKE ALL ON TABLE gapless.columns FROM PUBLIC;
+
+COMMENT ON VIEW gapless.columns IS
+'One row an attached column: how it is numbered, and whether what attach_gapless made is whole. Takes no lock on a table.';
+COMMENT ON COLUMN gapless.columns.table_name IS 'The table, as schema.table.';
+COMMENT ON COLUMN gapless.columns.column_name IS 'The column that numbers itself, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.columns.name IS 'The expression for the name of a row''s sequence, as it was given to attach_gapless; NULL where that is gone.';
+COMMENT ON COLUMN gapless.columns.initial IS 'The first number of a sequence.';
+COMMENT ON COLUMN gapless.columns.format IS 'The expression for the text of a number, or NULL.';
+COMMENT ON COLUMN gapless.columns.condition IS 'The expression that says whether a row is to be numbered, or NULL.';
+COMMENT ON COLUMN gapless.columns.chronology IS 'The expression for a row''s date, or NULL.';
+COMMENT ON COLUMN gapless.columns.at_commit IS 'Whether rows are numbered when their transaction commits.';
+COMMENT ON COLUMN gapless.columns.unnumbered IS 'The text that means that a row has no number yet, or NULL.';
+COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partitioned.';
+COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
+COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.
@@ -666,8 +983,9 @@ BEGIN
         SELECT format('%s.%I', attached_column.target, attached_column.target_column)
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = attached_column.target
-            AND t.tgname = ('~gapless_insert_' || attached_column.target_column)::name
+            AND t.tgname IN (('~gapless_insert_' || attached_column.target_column)::name, ('~gapless_note_' || attached_column.target_column)::name)
             AND pg_table_is_visible(t.tgrelid) IS NOT NULL
+        LIMIT 1
     );
 END;
 $function$;
@@ -1055,7 +1373,7 @@ BEGIN
     LIMIT 1;
 
     INSERT INTO gapless.known_text (name, number, value)
-    SELECT j.name, u.number, j.first_value + u.i - 1
+    SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.journal AS j
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
@@ -1079,7 +1397,7 @@ CREATE OR REPLACE FUNCTION gapless.column_refuse(
     target_column name,
     name          text,
     detail        text, -- the number, or the dates
-    value         bigint DEFAULT NULL -- of a number that was there before, where its text tells it
+    value         bigint DEFAULT NULL -- of the number; of one that was there before, where its text tells it
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -1116,8 +1434,7 @@ BEGIN
             hint := coalesce(
                 'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || coalesce(
                     (SELECT i.value::text FROM gapless.column_issued(target, target_column) AS i WHERE i.name = column_refuse.name COLLATE "C" AND i.number = detail COLLATE "C"),
-                    column_refuse.value::text,
-                    CASE WHEN detail ~ '^-?[0-9]+$' THEN detail END
+                    column_refuse.value::text
                 ) || ', ''why'').',
                 CASE WHEN name IS NOT NULL THEN format('Void the number first: SELECT gapless.void_gapless(%L, NULL, ''why'', %L).', name, detail) END,
                 'Its sequence is unknown, since the expression name gives NULL for it.'
@@ -1154,10 +1471,18 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s was attached when the table had another name, which another one has now', what);
             hint := 'Detach the column and attach it again: gapless.detach_gapless, gapless.attach_gapless.';
+        WHEN 'misnamed' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
+            hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
             hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'left' THEN
+            code := 'restrict_violation';
+            message := format('%s: a row that waits for its number has left with its partition', what);
+            hint := 'Detach a partition in a transaction of its own, or SET CONSTRAINTS ALL IMMEDIATE before: that numbers its rows.';
         WHEN 'exhausted' THEN
             schema_name := 'gapless';
             code := 'sequence_generator_limit_exceeded';
@@ -1178,6 +1503,41 @@ COMMENT ON FUNCTION gapless.column_refuse IS
 'Private, for the triggers of attach_gapless. Raises what is wrong with a row: 428C9 (a number written or changed), 23001 (a numbered row deleted, truncated or moved out of its sequence), 23514 (chronology) and others, with the table and the column in the error''s fields.';
 
 REVOKE ALL ON FUNCTION gapless.column_refuse FROM PUBLIC;
+
+-- A trigger's WHEN has columns by their numbers, which outlive a rename; the texts of functions have them by their names.
+-- pg_get_triggerdef knows the names of now, whatever an older snapshot shows.
+CREATE OR REPLACE FUNCTION gapless.column_check_names(
+    relation      regclass, -- the table, a partition, or one that was detached
+    target_column name,
+    inputs        name[]    -- the columns that the expressions read, in their order; NULL where they are not known
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+AS $function$
+DECLARE
+    guard record;
+BEGIN
+    SELECT t.tgname, pg_get_triggerdef(t.oid) AS definition
+    INTO guard
+    FROM pg_catalog.pg_trigger AS t
+    WHERE t.tgrelid = relation AND t.tgname IN (SELECT ('~gapless_' || u.purpose || '_' || target_column)::name FROM unnest('{update,kept_delete,delete}'::text[]) AS u (purpose))
+    ORDER BY t.tgname DESC -- that for UPDATE reads the inputs, too
+    LIMIT 1;
+    IF NOT (CASE
+        WHEN starts_with(guard.tgname, '~gapless_update_') AND inputs IS NOT NULL
+        THEN position(format('(ROW(%s), ', array_to_string(ARRAY(SELECT 'old.' || quote_ident(u.name) FROM unnest(inputs || target_column) AS u (name)), ', ')) IN guard.definition) > 0
+        ELSE guard.definition ~ ('old\.' || regexp_replace(quote_ident(target_column), '(\W)', '\\\1', 'g') || '[ ,)]')
+    END) THEN
+        PERFORM gapless.column_refuse('misnamed', relation, target_column, NULL, NULL); -- trap: another column has a renamed one's name
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_names IS
+'Private, for the triggers of attach_gapless and the audit. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_names FROM PUBLIC;
 
 -- It writes the sequence, so that older snapshots get 40001. One that has cycled is refused: a number that was there
 -- twice cannot be told by its value.
@@ -1258,7 +1618,11 @@ BEGIN
     IF note IS NOT NULL THEN
         PERFORM set_config(
             'gapless.column_note_' || note,
-            concat('{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value, '}', column_first_number_general.name),
+            concat(
+                '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value,
+                CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
+                '}', column_first_number_general.name
+            ),
             true
         );
     END IF;
@@ -1316,7 +1680,9 @@ BEGIN
         CASE WHEN note IS NOT NULL THEN pg_catalog.set_config(
             pg_catalog.concat('gapless.column_note_', note),
             pg_catalog.concat(
-                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', n.next_value, '}', column_first_number.name
+                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', n.next_value,
+                CASE WHEN relation OPERATOR(pg_catalog.<>) target::pg_catalog.oid THEN pg_catalog.concat(',', (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint) END,
+                '}', column_first_number.name
             ),
             true
         ) END
@@ -1346,7 +1712,10 @@ DECLARE
     following bigint;
 BEGIN
     IF place[1] <> 0::bigint THEN
-        following := pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2];
+        following := CASE
+            WHEN place[4] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
+            ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2]
+        END;
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
         noted := set_config('gapless.column_note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
@@ -1384,7 +1753,8 @@ REVOKE ALL ON FUNCTION gapless.column_noted FROM PUBLIC;
 -- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
 -- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
 -- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
--- in 64 more settings. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
+-- in 64 more settings. A partition's note has the time of the client's statement, since no trigger need fire at the end of
+-- one that names the partition: if it is another, no row arrived since, and what was counted was rolled back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
 -- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
@@ -1409,7 +1779,9 @@ BEGIN
     IF relation <> 0::oid AND current_setting('track_counts') = 'off' THEN
         PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
     END IF;
-    IF place[1] = relation::bigint AND series = name AND relation <> 0::oid THEN
+    IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
+        AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
+    THEN
         following := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - following THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
@@ -1438,7 +1810,8 @@ BEGIN
         value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
     END IF;
     PERFORM set_config('gapless.column_note_' || note, CASE
-        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text || '}'
+        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text
+            || CASE WHEN relation <> target::oid THEN ',' || (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint::text ELSE '' END || '}'
         WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
         ELSE '{0,0,NULL}'
     END || name, true);
@@ -1518,9 +1891,9 @@ BEGIN
         WHERE j.name = column_date_floor.name COLLATE "C"
         ORDER BY j.ordinal DESC
     LOOP
-        -- Of a run with several numbers the journal has the newest one's date alone.
-        IF run.first_value < run.last_value OR NOT EXISTS (
-            SELECT FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value = run.last_value
+        -- All numbers of a run have its date.
+        IF run.last_value - run.first_value + 1 > (
+            SELECT count(*) FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value BETWEEN run.first_value AND run.last_value
         ) THEN
             RETURN run.dated;
         END IF;
@@ -1564,25 +1937,27 @@ BEGIN
         PERFORM gapless.column_refuse('chronology', target, target_column, wrong.name, format('%s after %s', wrong.dated, wrong.before));
     END IF;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
-    SELECT g.name, coalesce(n.next_ordinal, 1), g.first, g.last, g.newest, column_enter_rows.attachment, g.texts
+    SELECT g.name, coalesce(n.next_ordinal, 1) + (g.first - g.start), g.first, g.last, g.dated, column_enter_rows.attachment, g.texts
     FROM (
+        -- A run for each date, so that a void leaves the date of what was before.
         SELECT
             u.name COLLATE "C" AS name,
+            u.dated,
             min(u.value) AS first,
             max(u.value) AS last,
-            min(u.dated) AS oldest,
-            max(u.dated) AS newest,
+            min(min(u.value)) OVER (PARTITION BY u.name COLLATE "C") AS start,
+            min(u.dated) OVER (PARTITION BY u.name COLLATE "C") AS oldest,
             CASE WHEN column_enter_rows.texts IS NOT NULL THEN array_agg(u.number ORDER BY u.value) END AS texts
         FROM unnest(series, taken, column_enter_rows.texts, dates) AS u (name, value, number, dated)
-        GROUP BY u.name COLLATE "C"
+        GROUP BY u.name COLLATE "C", u.dated
     ) AS g
     JOIN gapless.sequence AS s
         ON s.name = g.name AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column
     LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
-    WHERE g.first = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
+    WHERE g.start = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
         AND (n.dated > g.oldest AND gapless.column_date_floor(g.name) > g.oldest) IS NOT TRUE;
     GET DIAGNOSTICS entered = ROW_COUNT;
-    IF entered < (SELECT count(DISTINCT u.name COLLATE "C") FROM unnest(series) AS u (name)) THEN
+    IF entered < (SELECT count(*) FROM (SELECT DISTINCT u.name COLLATE "C", u.dated FROM unnest(series, dates) AS u (name, dated)) AS d) THEN
         FOR wrong IN
             SELECT u.name COLLATE "C" AS name, min(u.dated) AS dated, gapless.column_date_floor(u.name) AS before
             FROM unnest(series, dates) AS u (name, dated)
@@ -1598,7 +1973,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter_rows IS
-'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence. Raises 23514 for a date before the predecessor''s, 40001 where the journal has gone on.';
+'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence and date. Raises 23514 for a date before the predecessor''s, 40001 where the journal has gone on.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_rows FROM PUBLIC;
 
@@ -1701,7 +2076,7 @@ BEGIN
     RETURN (
         SELECT e.value
         FROM (
-            SELECT coalesce(column_entered.value, j.first_value + array_position(j.texts, column_entered.number) - 1) AS value
+            SELECT coalesce(column_entered.value, j.first_value + (array_position(j.texts, column_entered.number) - 1)) AS value
             FROM gapless.journal AS j
             WHERE j.name = column_entered.name COLLATE "C"
                 AND j.txid = txid_current()
@@ -1733,7 +2108,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     RETURN QUERY
-    SELECT j.name, u.number, j.first_value + u.i - 1
+    SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.sequence AS s
     JOIN gapless.journal AS j ON j.name = s.name
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
@@ -1753,7 +2128,8 @@ REVOKE ALL ON FUNCTION gapless.column_issued FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
     name   text,
-    number text
+    number text,  -- NULL without a format
+    value  bigint -- NULL where the text does not tell
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -1761,7 +2137,8 @@ AS $function$
 BEGIN
     RETURN EXISTS (
         SELECT FROM gapless.void AS v
-        WHERE v.name = column_is_void.name COLLATE "C" AND coalesce(v.written, v.value::text) = column_is_void.number
+        WHERE v.name = column_is_void.name COLLATE "C"
+            AND CASE WHEN column_is_void.number IS NULL OR v.written IS NULL THEN v.value = column_is_void.value ELSE v.written = column_is_void.number END
     ) OR EXISTS (
         SELECT FROM gapless.known_text AS k
         WHERE k.name = column_is_void.name COLLATE "C" AND k.number = column_is_void.number AND k.reason IS NOT NULL
@@ -1797,6 +2174,7 @@ BEGIN
     RAISE EXCEPTION '%', CASE fault
             WHEN 'textless' THEN format('%s gives NULL for %s of sequence "%s"', what, value, name)
             WHEN 'cut' THEN format('%s gives %L for %s of sequence "%s", which does not fit into the column', what, number, value, name)
+            WHEN 'overflown' THEN format('%s gives %L for %s of sequence "%s", since its pattern has no room', what, number, value, name)
             WHEN 'repeated' THEN format('%s gives %L for %s of sequence "%s", which %s has already', what, number, value, name,
                 coalesce(before::text, 'a row from before it was attached'))
         END
@@ -1812,78 +2190,225 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_refuse_text IS
-'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or was given before, and says for which value.';
+'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or was given before, and says for which value.';
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_text FROM PUBLIC;
 
--- One sequence is noted in a setting, several in gapless.pending: what they decide is only the order of the locks.
--- Locks nothing.
-CREATE OR REPLACE FUNCTION gapless.column_expect_at_commit(
+CREATE OR REPLACE FUNCTION gapless.refuse_waiting() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+BEGIN
+    IF NEW.numbers IS NOT NULL OR NOT EXISTS (SELECT FROM gapless.waiting AS w WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid) THEN
+        RETURN NULL;
+    END IF;
+    IF NEW.seen THEN
+        RAISE EXCEPTION 'rows that wait for numbers of sequence "%" cannot be numbered any more', NEW.names[1]
+            USING ERRCODE = 'restrict_violation', SCHEMA = 'gapless', TABLE = 'waiting', CONSTRAINT = 'gapless_waiting',
+                HINT = 'The transaction has dropped or disabled their triggers, or detached their partition. Do that in a transaction of its own.';
+    END IF;
+    DELETE FROM gapless.waiting AS w WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid;
+    IF pg_trigger_depth() > 1 THEN -- at once, within the statement that notes it
+        PERFORM set_config('gapless.commit_at_once', 'on', true);
+    ELSE -- before the row's own triggers: it looks again after all that wait now
+        INSERT INTO gapless.waiting (attachment, names, keys, seen) VALUES (NEW.attachment, NEW.names, NEW.keys, true);
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.refuse_waiting IS
+'Private, a deferred constraint trigger of gapless.waiting. Raises 23001 for rows that the triggers of attach_gapless have noted and not numbered.';
+
+REVOKE ALL ON FUNCTION gapless.refuse_waiting FROM PUBLIC;
+
+DROP TRIGGER IF EXISTS waiting_numbered ON gapless.waiting;
+CREATE CONSTRAINT TRIGGER waiting_numbered AFTER INSERT ON gapless.waiting DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW EXECUTE FUNCTION gapless.refuse_waiting();
+
+COMMENT ON TRIGGER waiting_numbered ON gapless.waiting IS
+'At the commit, what is noted has its number.';
+COMMENT ON CONSTRAINT waiting_numbered ON gapless.waiting IS
+'At the commit, what is noted has its number.';
+
+-- In that order, transactions which number several cannot deadlock.
+CREATE OR REPLACE FUNCTION gapless.column_lock_waiting() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+DECLARE
+    name text;
+BEGIN
+    IF current_setting('gapless.commit_locked', true) = 'on' THEN
+        RETURN;
+    END IF;
+    FOR name IN
+        SELECT DISTINCT n.name COLLATE "C" FROM gapless.waiting AS w CROSS JOIN LATERAL unnest(w.names) AS n (name) WHERE w.txid = txid_current() ORDER BY 1
+    LOOP -- trap: all are locked in one order
+        PERFORM gapless.check_name(name), gapless.lock_or_make_sequence(name, false);
+    END LOOP;
+    PERFORM set_config('gapless.commit_locked', 'on', true);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_lock_waiting IS
+'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
+
+REVOKE ALL ON FUNCTION gapless.column_lock_waiting FROM PUBLIC;
+
+-- A transaction's first row that waits is kept in two settings, since most have no other.
+CREATE OR REPLACE FUNCTION gapless.column_note_first() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    expected text[] := regexp_match(current_setting('gapless.commit_expected', true), '^([0-9]+)=(.+)$');
+BEGIN
+    IF expected IS NOT NULL THEN
+        INSERT INTO gapless.waiting (attachment, names, keys)
+        VALUES (expected[1]::bigint, ARRAY[expected[2]], current_setting('gapless.commit_first')::text[]);
+    END IF;
+    PERFORM set_config('gapless.commit_expected', '0=', true);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_note_first IS
+'Private, for the triggers of attach_gapless. Notes the transaction''s first row that waits for its number at commit, where there is another one.';
+
+REVOKE ALL ON FUNCTION gapless.column_note_first FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_has_triggers(
+    target regclass
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM pg_catalog.pg_trigger AS t
+        WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(target) AS p))
+            AND t.tgtype::integer & 19 = 19 -- BEFORE UPDATE FOR EACH ROW
+            AND t.tgname NOT LIKE '~gapless\_%'
+            AND t.tgenabled <> 'D'
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_has_triggers IS
+'Private, for the triggers of attach_gapless. Whether a trigger of the table''s own can change a row that is being numbered.';
+
+REVOKE ALL ON FUNCTION gapless.column_has_triggers FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_take(
     target        regclass,
     target_column name,
-    name          text
+    initial       bigint,
+    series        text[] -- of each row
+) RETURNS bigint[]
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    names CONSTANT text[] := ARRAY(SELECT DISTINCT u.name COLLATE "C" FROM unnest(series) AS u (name) ORDER BY 1);
+    taken bigint[];
+    first bigint;
+BEGIN
+    SELECT min(gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL)) INTO first FROM unnest(names) AS n (name);
+    IF cardinality(names) = 1 AND first <= 9223372036854775807 - cardinality(series) THEN
+        RETURN ARRAY(SELECT first + i FROM generate_series(0, cardinality(series) - 1) AS i);
+    END IF;
+    taken := gapless.column_values(target, target_column, initial, series);
+    IF array_position(taken, NULL) IS NOT NULL THEN
+        PERFORM gapless.column_refuse('exhausted', target, target_column, series[array_position(taken, NULL)], NULL);
+    END IF;
+    RETURN taken;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_take IS
+'Private, for the triggers of attach_gapless. Locks the sequences of rows, in the order of their names, making those that there are none of, and returns the numbers that the rows get. Raises what column_first_number raises.';
+
+REVOKE ALL ON FUNCTION gapless.column_take FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_assign(
+    attachment bigint,
+    keys       text[],
+    taken      bigint[],
+    numbers    anyarray -- as they will stand in the rows
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    noted text := current_setting('gapless.commit_expected', true); -- '=' and the newest name, so that '' is none
 BEGIN
-    IF column_expect_at_commit.name IS NULL THEN
-        PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
-    END IF;
-    PERFORM gapless.check_name(column_expect_at_commit.name);
-    IF noted <> '' THEN
-        PERFORM gapless.check_name(substr(noted, 2));
-        INSERT INTO gapless.pending (txid, name)
-        VALUES (txid_current(), substr(noted, 2)), (txid_current(), column_expect_at_commit.name)
-        ON CONFLICT DO NOTHING;
-        PERFORM set_config('gapless.commit_several', 'on', true);
-    END IF;
-    PERFORM set_config('gapless.commit_expected', '=' || column_expect_at_commit.name, true);
+    INSERT INTO gapless.waiting (attachment, keys, taken, numbers)
+    VALUES (column_assign.attachment, column_assign.keys, column_assign.taken, column_assign.numbers::text[]);
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_expect_at_commit IS
-'Private, for the triggers of attach_gapless. Notes that the transaction will number a row from the sequence when it commits.';
+COMMENT ON FUNCTION gapless.column_assign IS
+'Private, for the triggers of attach_gapless. Notes which rows get which numbers at commit, where nobody else can change it, until they have them.';
 
-REVOKE ALL ON FUNCTION gapless.column_expect_at_commit FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_assign FROM PUBLIC;
 
--- In that order, transactions which number several cannot deadlock.
-CREATE OR REPLACE FUNCTION gapless.column_lock_expected() RETURNS void
+CREATE OR REPLACE FUNCTION gapless.column_end_wait(
+    attachment bigint
+) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $function$
-DECLARE
-    names text[];
-    name  text;
 BEGIN
-    -- Now and then, what transactions left behind whose rows did not arrive: to look for it costs more than it weighs.
-    IF random() < 0.001 THEN
-        DELETE FROM gapless.pending AS p
-        USING (
-            SELECT s.txid, s.name
-            FROM gapless.pending AS s
-            WHERE s.txid < txid_snapshot_xmin(txid_current_snapshot())
-            FOR UPDATE SKIP LOCKED
-        ) AS stale
-        WHERE p.txid = stale.txid AND p.name = stale.name;
-    END IF;
-    WITH noted AS (
-        DELETE FROM gapless.pending AS p WHERE p.txid = txid_current() RETURNING p.name
-    )
-    SELECT array_agg(n.name ORDER BY n.name COLLATE "C") INTO names FROM noted AS n;
-    FOREACH name IN ARRAY coalesce(names, '{}'::text[]) LOOP -- trap: all are locked in one order
-        PERFORM gapless.lock_or_make_sequence(name, false);
-    END LOOP;
-    PERFORM set_config('gapless.commit_expected', '', true), set_config('gapless.commit_several', '', true);
+    DELETE FROM gapless.waiting AS w
+    WHERE w.txid = txid_current()
+        AND w.attachment = column_end_wait.attachment
+        AND (w.cmin::text::bigint > ( -- what was noted after those that were assigned waits on
+            SELECT max(a.cmin::text::bigint)
+            FROM gapless.waiting AS a
+            WHERE a.txid = w.txid AND a.attachment = w.attachment AND a.numbers IS NOT NULL
+        )) IS NOT TRUE;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_lock_expected IS
-'Private, for the triggers of attach_gapless. Locks the sequences of all rows that the transaction is to number at commit, in the order of their names.';
+COMMENT ON FUNCTION gapless.column_end_wait IS
+'Private, for the triggers of attach_gapless. Ends the notes of a column''s rows, which have their numbers.';
 
-REVOKE ALL ON FUNCTION gapless.column_lock_expected FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_end_wait FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_commits(
+    attachment bigint,
+    name       text,
+    value      bigint
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_commits.attachment AND w.numbers IS NOT NULL)
+        AND (
+            SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND j.attachment = column_commits.attachment
+            FROM (
+                SELECT r.ordinal, r.first_value
+                FROM gapless.journal AS r
+                WHERE r.name = column_commits.name COLLATE "C"
+                ORDER BY r.ordinal DESC
+                LIMIT 1
+            ) AS newest
+            JOIN gapless.journal AS j ON j.name = column_commits.name COLLATE "C" AND j.ordinal <= newest.ordinal + (column_commits.value - newest.first_value)
+            ORDER BY j.ordinal DESC
+            LIMIT 1
+        );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_commits IS
+'Private, for the triggers of attach_gapless. Whether the transaction is writing the numbers that it was assigned at commit, and this is one of them.';
+
+REVOKE ALL ON FUNCTION gapless.column_commits FROM PUBLIC;
 
 -- PostgreSQL shows triggers such an UPDATE as a DELETE and an INSERT. Locks nothing. The steps:
 --     leave      a row is deleted, perhaps to arrive elsewhere
@@ -1989,62 +2514,135 @@ COMMENT ON FUNCTION gapless.column_refuse_truncate IS
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_truncate FROM PUBLIC;
 
--- PostgreSQL gives a partition the row triggers of its table, but not those for TRUNCATE, and takes them back when the
--- partition is detached. attach_gapless guards the partitions that there are. The first row for a later one guards it
--- if nobody else is writing there, since CREATE TRIGGER needs the partition for itself and must not deadlock. Locks
--- the partition (SHARE ROW EXCLUSIVE) until the transaction ends, without waiting. Raises 42809 for an unlogged or
--- foreign one.
-CREATE OR REPLACE FUNCTION gapless.column_guard_partition(
-    partition     regclass,
-    target_column name,
-    function      regproc -- model_keep's copy
+CREATE OR REPLACE FUNCTION gapless.column_check_partition(
+    partition regclass
 ) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    kind     record;
-    name     name;
-    item     record;
+    kind record;
 BEGIN
-    SELECT c.relkind, c.relpersistence INTO STRICT kind FROM pg_catalog.pg_class AS c WHERE c.oid = partition;
+    SELECT c.relkind, c.relpersistence INTO kind FROM pg_catalog.pg_class AS c WHERE c.oid = partition;
     IF kind.relkind = 'f' OR kind.relpersistence <> 'p' THEN
         RAISE EXCEPTION 'partition % cannot be numbered: it is %', partition,
             CASE WHEN kind.relkind = 'f' THEN 'a foreign table' ELSE 'not logged, so that a crash would empty it' END
             USING ERRCODE = 'wrong_object_type', HINT = 'Use an ordinary table as the partition.', SCHEMA = 'gapless';
     END IF;
-    BEGIN
-        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE NOWAIT', partition);
-    EXCEPTION WHEN lock_not_available OR insufficient_privilege THEN
-        RETURN; -- a later row will try again; another's partition is the other's to guard
-    END;
-    FOR item IN
-        SELECT *
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_partition IS
+'Private, for the triggers of attach_gapless. Raises 42809 for a partition that is unlogged or foreign.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_partition FROM PUBLIC;
+
+-- Whoever detaches a partition has locked it until the end of the transaction. A row of an earlier version is not there.
+CREATE OR REPLACE FUNCTION gapless.column_has_left(
+    relation regclass, -- that was a partition when the row came
+    place    tid
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    found boolean;
+BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS r WHERE r.ctid = $1)', relation) INTO found USING place;
+    RETURN found AND EXISTS (
+        SELECT FROM pg_catalog.pg_locks AS l
+        WHERE l.pid = pg_backend_pid() AND l.relation = column_has_left.relation AND l.mode = 'AccessExclusiveLock'
+            AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_has_left IS
+'Private, for the triggers of attach_gapless. Whether this transaction has taken a row out of its table by detaching its partition.';
+
+REVOKE ALL ON FUNCTION gapless.column_has_left FROM PUBLIC;
+
+-- PostgreSQL gives a partition the row triggers of its table, but not those of statements, and takes them back when the
+-- partition is detached. So partitions get triggers of their own; those named kept act once it has left. Runs with the
+-- caller's rights, and waits for those who write to these partitions, in the order of their oids. guard_new_partitions
+-- copies it for its event trigger, where target is NULL: then the partitions are those that the command has locked for
+-- itself, so that it waits for nobody. The copy runs as every role that makes a table, so it may call nothing of gapless.
+CREATE OR REPLACE FUNCTION gapless.column_guard_partitions(
+    target regclass -- a partitioned table, or one of its partitions
+) RETURNS SETOF regclass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    guard record;
+BEGIN
+    FOR guard IN
+        SELECT c.oid::regclass AS relation, n.name, v.kind, k.tgfoid::regproc AS function,
+            regexp_replace(v.kind, '_(delete|update)$', '') AS argument, format(v.event, n.name, c.oid::regclass, col.name) AS event,
+            CASE
+                WHEN c.relkind = 'f' THEN 'it is a foreign table'
+                WHEN c.relpersistence <> 'p' THEN 'it is not logged'
+                WHEN NOT pg_has_role(c.relowner, 'USAGE') THEN format('it belongs to role %I', pg_get_userbyid(c.relowner))
+            END AS reason
         FROM (
+            SELECT target AS oid WHERE target IS NOT NULL
+            UNION
+            SELECT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE target IS NULL AND d.classid = 'pg_class'::regclass
+        ) AS changed
+        JOIN pg_catalog.pg_class AS r ON r.oid = coalesce(pg_partition_root(changed.oid), changed.oid) AND r.relkind = 'p'
+        JOIN pg_catalog.pg_trigger AS k ON k.tgrelid = r.oid AND k.tgname LIKE '~gapless\_delete\_%'
+        JOIN pg_catalog.pg_proc AS f ON f.oid = k.tgfoid AND f.proowner = r.relowner
+        CROSS JOIN LATERAL (SELECT substr(k.tgname, length('~gapless_delete_') + 1)::name) AS col (name)
+        LEFT JOIN LATERAL (
+            SELECT pg_get_triggerdef(t.oid) LIKE '%NULLIF(%'
+            FROM pg_catalog.pg_trigger AS t
+            WHERE t.tgrelid = r.oid AND t.tgname = ('~gapless_commit_' || col.name)::name
+        ) AS late (unnumbered) ON true -- whether a text means no number, too
+        CROSS JOIN LATERAL pg_partition_tree(changed.oid) AS p
+        JOIN pg_catalog.pg_class AS c ON c.oid = p.relid AND c.oid <> r.oid
+        CROSS JOIN (
             VALUES
-                ('truncate', 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
-                ('settle', 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
-                ('kept_delete', 'AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
-                ('kept_update', 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%2$I IS NOT NULL)')
-        ) AS v (purpose, event)
+                ('settle', NULL::boolean, 'TRIGGER %I AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
+                ('truncate', NULL, 'TRIGGER %I BEFORE TRUNCATE ON %s FOR EACH STATEMENT'),
+                ('kept_delete', NULL, 'TRIGGER %I AFTER DELETE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
+                ('kept_update', NULL, 'TRIGGER %I BEFORE UPDATE ON %s FOR EACH ROW WHEN (OLD.%I IS NOT NULL)'),
+                ('kept_commit', false, 'CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
+                    ' WHEN (NEW.%I IS NULL AND pg_catalog.pg_partition_root(NEW.tableoid) IS NOT NULL)'),
+                ('kept_commit', true, 'CONSTRAINT TRIGGER %I AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW'
+                    ' WHEN (pg_catalog.pg_partition_root(NEW.tableoid) IS NOT NULL)')
+        ) AS v (kind, unnumbered, event)
+        CROSS JOIN LATERAL (SELECT concat('~gapless_', v.kind, '_', col.name)::name) AS n (name)
+        WHERE (c.relkind <> 'p' OR v.kind = 'settle')
+            AND (v.unnumbered IS NULL OR v.unnumbered = late.unnumbered)
+            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = n.name)
+            AND (target IS NOT NULL OR EXISTS (
+                SELECT FROM pg_catalog.pg_locks AS l
+                WHERE l.pid = pg_backend_pid() AND l.relation = c.oid AND l.mode = 'AccessExclusiveLock'
+                    AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
+            ))
+        ORDER BY c.oid, n.name
     LOOP
-        name := ('~gapless_' || item.purpose || '_' || target_column)::name;
-        CONTINUE WHEN EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = partition AND t.tgname = name);
-        BEGIN
-            EXECUTE format('CREATE TRIGGER %I ', name)
-                || format(item.event, partition, target_column)
-                || format(' EXECUTE FUNCTION %s(%L)', function, split_part(item.purpose, '_', 1));
-        EXCEPTION WHEN duplicate_object THEN
-            NULL; -- made since this transaction's snapshot
-        END;
+        IF guard.reason IS NOT NULL THEN
+            PERFORM gapless.column_check_partition(guard.relation); -- unless event
+            IF guard.kind = 'settle' THEN
+                RAISE WARNING 'partition % is not guarded: %', guard.relation, guard.reason
+                    USING HINT = 'Call gapless.guard_partitions as a member of the roles that own the table and the partition.';
+            END IF;
+            CONTINUE;
+        END IF;
+        EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', guard.relation);
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = guard.relation AND t.tgname = guard.name) THEN -- meanwhile
+            EXECUTE format('CREATE %s EXECUTE FUNCTION %s(%L)', guard.event, guard.function, guard.argument);
+            RETURN NEXT guard.relation; -- unless event
+        END IF;
     END LOOP;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_guard_partition IS
-'Private, for attach_gapless and its triggers. Guards a partition against TRUNCATE, and against what may happen to it after it was detached, by triggers of its own; does nothing while others write to it.';
+COMMENT ON FUNCTION gapless.column_guard_partitions IS
+'Private, for attach_gapless, guard_partitions and guard_new_partitions. Guards the partitions of a table that are not yet guarded, against TRUNCATE and against what may happen to them after they were detached, by triggers of their own. Raises 42809 for one that is unlogged or foreign, and warns of those of other roles.';
 
-REVOKE ALL ON FUNCTION gapless.column_guard_partition FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_guard_partitions FROM PUBLIC;
 
 -- Locks the sequences in the order of their names.
 CREATE OR REPLACE FUNCTION gapless.column_adopt(
@@ -2063,7 +2661,6 @@ AS $function$
 DECLARE
     made   text[];
     series record;
-    newest record;
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
@@ -2075,15 +2672,17 @@ BEGIN
         RETURNING name
     )
     SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
-    INSERT INTO gapless.known_text (name, number)
-    SELECT u.name, u.number
-    FROM unnest(before, texts) AS u (name, number)
-    EXCEPT
-    SELECT j.name, u.number -- the column was attached before
-    FROM gapless.journal AS j
-    CROSS JOIN LATERAL unnest(j.texts) AS u (number)
-    WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
-    ON CONFLICT DO NOTHING;
+    IF texts IS NOT NULL THEN
+        INSERT INTO gapless.known_text (name, number)
+        SELECT u.name, u.number
+        FROM unnest(before, texts) AS u (name, number)
+        EXCEPT
+        SELECT j.name, u.number -- the column was attached before
+        FROM gapless.journal AS j
+        CROSS JOIN LATERAL unnest(j.texts) AS u (number)
+        WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
+        ON CONFLICT DO NOTHING;
+    END IF;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
     FROM unnest(names, lasts, dates) AS u (name, last, dated)
@@ -2092,42 +2691,57 @@ BEGIN
     ORDER BY u.name COLLATE "C";
 
     FOR series IN
-        SELECT u.name, u.last, u.dated
-        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        SELECT u.name
+        FROM unnest(names) AS u (name)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
         WHERE m.name IS NULL
         ORDER BY u.name COLLATE "C"
     LOOP
         PERFORM gapless.lock_or_make_sequence(series.name, false);
-        PERFORM gapless.column_claim_sequence(target, target_column, series.name);
-        -- Dates of an earlier chronology may be of another kind.
-        UPDATE gapless.journal AS j
-        SET dated = NULL
-        WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
-        SELECT n.last_value, n.next_ordinal
-        INTO newest
-        FROM gapless.newest_run(series.name) AS n;
-        CONTINUE WHEN series.last IS NULL;
+        PERFORM gapless.check_not_attached(series.name);
+    END LOOP;
+    FOR series IN
+        SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated
+        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+        LEFT JOIN LATERAL gapless.newest_run(u.name) AS newest ON true
+        CROSS JOIN LATERAL (
+            SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
+            FROM (
+                SELECT j.first_value, lag(j.last_value) OVER (ORDER BY j.ordinal) AS before, j.dated
+                FROM gapless.journal AS j
+                WHERE j.name = u.name COLLATE "C"
+            ) AS j
+        ) AS journal
+        WHERE m.name IS NULL
+        ORDER BY u.name COLLATE "C"
+    LOOP
+        IF series.cycled THEN
+            PERFORM gapless.column_claim_sequence(target, target_column, series.name); -- raises
+        END IF;
         UPDATE gapless.sequence AS s
-        SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
+        SET target = column_adopt.target,
+            target_column = column_adopt.target_column,
+            adoptions = s.adoptions + CASE WHEN series.last_value >= series.last OR series.last IS NULL THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
-        IF newest.last_value > series.last THEN
+        -- Dates of an earlier chronology may be of another kind.
+        IF series.was_dated THEN
+            UPDATE gapless.journal AS j
+            SET dated = NULL
+            WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
+        END IF;
+        IF series.last_value > series.last THEN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
-                series.name, newest.last_value, target_column, target, series.last;
-        ELSIF newest.last_value = series.last THEN
+                series.name, series.last_value, target_column, target, series.last;
+        ELSIF series.last_value = series.last AND series.dated IS NOT NULL THEN
             UPDATE gapless.journal AS j
             SET dated = series.dated
-            WHERE j.name = series.name COLLATE "C" AND j.last_value = series.last; -- one row: values rise
-        ELSE
+            WHERE j.name = series.name COLLATE "C"
+                AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C");
+        ELSIF series.last_value IS NULL OR series.last_value < series.last THEN
             INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
-            VALUES (
-                series.name,
-                coalesce(newest.next_ordinal, 1),
-                series.last,
-                series.last,
-                'adopted',
-                series.dated
-            );
+            SELECT series.name, coalesce(series.next_ordinal, 1), series.last, series.last, 'adopted', series.dated
+            WHERE series.last IS NOT NULL;
         END IF;
     END LOOP;
 END;
@@ -2230,12 +2844,12 @@ COMMENT ON FUNCTION gapless.model_written IS
 
 REVOKE ALL ON FUNCTION gapless.model_written FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION gapless.model_read(number text, input text) RETURNS bigint
+CREATE OR REPLACE FUNCTION gapless.model_read(number text, input text) RETURNS SETOF bigint
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
 RETURN number::bigint;
 
 COMMENT ON FUNCTION gapless.model_read IS
-'Private, a model for attach_gapless. The value of a number that was there before, or NULL where its text does not tell.';
+'Private, a model for attach_gapless. The value of a number that was there before, in one row; NULL where its text does not tell.';
 
 REVOKE ALL ON FUNCTION gapless.model_read FROM PUBLIC;
 
@@ -2254,6 +2868,7 @@ DECLARE
     fault text := CASE
         WHEN written IS NULL THEN 'textless'
         WHEN length(written) > NULL::integer /*room*/ THEN 'cut'
+        WHEN written LIKE '%##%' AND gapless.model_text(1 /*initial*/, input) NOT LIKE '%##%' THEN 'overflown' -- by to_char
         WHEN EXISTS (
             SELECT FROM gapless.model AS r
             WHERE r.number = written AND gapless.model_series(r.input) = gapless.model_series(input) COLLATE "C"
@@ -2267,7 +2882,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_check_text IS
-'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or is there already.';
+'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or is there already.';
 
 REVOKE ALL ON FUNCTION gapless.model_check_text FROM PUBLIC;
 
@@ -2346,13 +2961,14 @@ DECLARE
     value   bigint;
     written text; -- if format
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
-        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
+        PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        PERFORM gapless.column_settle_note('0' /*attachment*/); -- if partitioned
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
-            PERFORM set_config('gapless.column_written', array_append(nullif(current_setting('gapless.column_written', true), '')::text[], NEW.number::text)::text, true);
+            PERFORM set_config('gapless.column_written_0' /*written*/, array_append(nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[], NEW.number::text)::text, true);
         END IF; -- if partitioned
         RETURN NEW;
     END IF;
@@ -2395,13 +3011,15 @@ DECLARE
     series  text;
     value   bigint;
     written text; -- if format
+    expected text; -- if at_commit
 BEGIN
-    IF gapless.model_written(OLD.number) IS NOT NULL THEN
+    IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         series := gapless.model_series(OLD.input);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
-            IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
+            IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
                 NEW.number := OLD.number; -- unless at_commit
             ELSE -- unless at_commit
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
@@ -2416,10 +3034,15 @@ BEGIN
         RETURN NEW;
     END IF;
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
+        IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
+            PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
+            RETURN NEW; -- if at_commit
+        END IF; -- if at_commit
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
-        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
+        PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
         IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
@@ -2432,7 +3055,16 @@ BEGIN
     END IF; -- if chronology
     series := gapless.model_series(NEW.input);
     IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
-        PERFORM gapless.column_expect_at_commit(0 /*target*/, 'number', series); -- if at_commit
+        PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL) WHERE series IS NULL; -- if at_commit
+        expected := current_setting('gapless.commit_expected', true); -- if at_commit
+        IF expected <> '' THEN -- if at_commit unless partitioned
+            PERFORM gapless.column_note_first() WHERE expected <> '0='; -- if at_commit
+            INSERT INTO gapless.waiting (attachment, names, keys) VALUES (0 /*attachment*/, ARRAY[series], ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
+            expected := set_config('gapless.commit_done_0' /*done*/, '', true); -- if at_commit
+        ELSE -- if at_commit unless partitioned
+            expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || series, true); -- if at_commit unless partitioned
+            expected := set_config('gapless.commit_first', ARRAY[ARRAY[NEW.key]::text]::text, true); -- if at_commit unless partitioned
+        END IF; -- if at_commit unless partitioned
         RETURN NEW; -- if at_commit
     END IF; -- if at_commit
     value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL); -- if at_commit
@@ -2475,16 +3107,16 @@ DECLARE
 BEGIN
     value := gapless.column_noted('0' /*attachment*/, false); -- if format
     SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
-        , gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
+        , value IS NOT NULL AND gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
     INTO row
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL
     LIMIT 1;
-    IF current_setting('gapless.column_written', true) <> '' THEN
-        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
+    IF current_setting('gapless.column_written_0' /*written*/, true) <> '' THEN
+        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) LOOP
             PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', other."~series", other.number::text);
         END LOOP;
-        PERFORM set_config('gapless.column_written', '', true);
+        PERFORM set_config('gapless.column_written_0' /*written*/, '', true);
     ELSIF NOT row."~more"
         AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", '0' /*attachment*/) -- unless format
         AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", '0' /*attachment*/) -- if format
@@ -2540,8 +3172,8 @@ BEGIN
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
-    IF current_setting('gapless.column_written', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) THEN -- if partitioned
-        PERFORM set_config('gapless.column_written', '', true); -- if partitioned
+    IF current_setting('gapless.column_written_0' /*written*/, true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) THEN -- if partitioned
+        PERFORM set_config('gapless.column_written_0' /*written*/, '', true); -- if partitioned
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if partitioned
     END IF; -- if partitioned
     IF TG_OP = 'INSERT' THEN -- if at_commit
@@ -2579,6 +3211,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);
         RETURN NULL;
     ELSIF TG_LEVEL = 'STATEMENT' THEN -- if partitioned
@@ -2587,15 +3220,28 @@ BEGIN
         END IF; -- if partitioned
         PERFORM gapless.column_settle_note('0' /*attachment*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
         RETURN NULL; -- if partitioned
+    ELSIF TG_ARGV[0] = 'kept_commit' THEN -- if partitioned if at_commit
+        IF pg_partition_root(TG_RELID) IS DISTINCT FROM to_regclass('gapless.model') -- if partitioned if at_commit
+            AND gapless.model_written(NEW.number) IS NULL -- if partitioned if at_commit
+            AND gapless.model_due(NEW.input) -- if partitioned if at_commit
+            AND gapless.column_has_left(TG_RELID, NEW.ctid) -- if partitioned if at_commit
+        THEN -- if partitioned if at_commit
+            PERFORM gapless.column_refuse('left', TG_RELID, 'number', NULL, NULL); -- if partitioned if at_commit
+        END IF; -- if partitioned if at_commit
+        RETURN NULL; -- if partitioned if at_commit
     END IF;
-    IF gapless.model_written(OLD.number) IS NULL THEN -- if unnumbered
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END; -- if unnumbered
-    END IF; -- if unnumbered
-    series := gapless.model_series(OLD.input);
     -- A partition's own triggers are for what may happen to it after it was detached. -- if partitioned
-    IF TG_ARGV[0] = 'kept' AND pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
-    ELSIF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
+    IF TG_ARGV[0] = 'kept' THEN -- if partitioned
+        IF pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
+        END IF; -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+        IF gapless.model_written(OLD.number) IS NULL THEN -- if partitioned if unnumbered
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned if unnumbered
+        END IF; -- if partitioned if unnumbered
+    END IF; -- if partitioned
+    series := gapless.model_series(OLD.input);
+    IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
         ELSIF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series -- if partitioned
@@ -2606,24 +3252,28 @@ BEGIN
         END IF; -- if partitioned
         RETURN NEW; -- if partitioned
     ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/) WHERE series IS NULL OR gapless.model_written(OLD.number) IS NULL; -- if partitioned
         PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input)); -- if partitioned
         RETURN OLD; -- if partitioned
     ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
-    IF NOT gapless.column_is_void(series, OLD.number::text)
-        AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
-    THEN
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text); -- unless format
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
+    PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+    IF NOT gapless.column_is_void(
+        series
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , NULL, OLD.number -- unless format
+    ) THEN
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
     END IF;
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_keep IS
-'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and for partitions that were detached. Keeps numbered rows that are not void, and follows those that change their partition.';
+'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and of partitions. Keeps numbered rows that are not void, and follows those that change their partition.';
 
 REVOKE ALL ON FUNCTION gapless.model_keep FROM PUBLIC;
 
@@ -2633,8 +3283,8 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_variable
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
-        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
+        PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
@@ -2642,58 +3292,390 @@ BEGIN
         END IF; -- if partitioned
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
-    IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
-        RETURN NEW; -- if condition
-    END IF; -- if condition
-    IF gapless.model_dated(NEW.input) IS NULL THEN -- if chronology
-        PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
-    END IF; -- if chronology
-    IF (current_setting('gapless.commit_expected', true) = '=' || gapless.model_series(NEW.input)) IS NOT TRUE THEN
-        PERFORM gapless.column_expect_at_commit(0 /*target*/, 'number', gapless.model_series(NEW.input));
-    END IF;
     RETURN NEW;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_wait IS
-'Private, a model for attach_gapless with at_commit: BEFORE INSERT FOR EACH ROW. Notes the sequence from which model_commit will number the row.';
+'Private, a model for attach_gapless with at_commit: BEFORE INSERT FOR EACH ROW. Refuses a number that is written by hand.';
 
 REVOKE ALL ON FUNCTION gapless.model_wait FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION gapless.model_commit() RETURNS trigger
+CREATE OR REPLACE FUNCTION gapless.model_single(
+    target regclass,
+    own    text[] -- the key of a row
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    END IF;
+    RETURN coalesce((
+        SELECT r.ctid::text
+        FROM gapless.model AS r
+        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+    ), '');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_single IS
+'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing.';
+
+REVOKE ALL ON FUNCTION gapless.model_single FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_rest(
+    target regclass
+) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET row_security = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    key record;
+    rest record;
 BEGIN
-    IF to_regclass('gapless.model') IS DISTINCT FROM 0 /*target*/ THEN
-        PERFORM gapless.column_refuse('renamed', 0 /*target*/, 'number', NULL, NULL);
+    SELECT
+        jsonb_build_array(
+            array_agg(r."~place")::text, array_agg(given."~value")::text, array_agg(given."~number")::text
+            , array_agg(r."~part")::text -- if partitioned
+        )::text AS given,
+        count(r."~place") AS rows,
+        bool_or(r."~place" IS NULL OR gapless.model_written(r.number) IS NOT NULL) AS torn
+    INTO rest
+    FROM gapless.waiting AS n
+    CROSS JOIN LATERAL unnest(n.keys, n.taken, n.numbers::pg_catalog.text /*number*/[]) AS given (key, "~value", "~number")
+    LEFT JOIN LATERAL (
+        SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part" FROM gapless.model AS r WHERE r.key = given.key OFFSET 0
+    ) AS r ON true
+    WHERE n.txid = txid_current() AND n.attachment = 0 /*attachment*/ AND n.numbers IS NOT NULL AND r.number IS DISTINCT FROM given."~number";
+    IF rest.torn THEN
+        PERFORM gapless.column_refuse('torn', target, 'number', NULL, NULL);
     END IF;
-    IF current_setting('gapless.commit_several', true) = 'on' THEN
-        PERFORM gapless.column_lock_expected();
+    RETURN CASE WHEN rest.rows > 0 THEN rest.given ELSE '' END;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_rest IS
+'Private, a model for attach_gapless with at_commit. What model_assign said, of the rows that have no number yet. Raises 40001 where one is gone, or has another number than it was assigned.';
+
+REVOKE ALL ON FUNCTION gapless.model_rest FROM PUBLIC;
+
+-- Whoever calls it decides when, and never which number. The rows are looked up from their notes, whatever the planner
+-- thinks of the table.
+CREATE OR REPLACE FUNCTION gapless.model_assign(
+    target regclass,
+    own    text[] -- keys of rows besides those that are noted
+) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    noted  record;
+    rest   text;
+    places tid[];
+    parts  oid[]; -- if partitioned
+    keys   text[];
+    series text[];
+    dates  timestamp[]; -- if chronology
+    taken  bigint[];
+    texts  text[]; -- if format
+BEGIN
+    IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     END IF;
-    key := NEW;
-    PERFORM set_config('gapless.commit_column', '0' /*attachment*/, true);
-    UPDATE gapless.model AS r
-    SET number = r.number
-    WHERE r.key = key.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input);
-    IF NOT FOUND THEN -- deleted meanwhile, or numbered already
-        PERFORM FROM gapless.model AS r WHERE r.key = key.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input);
-        IF FOUND THEN
-            PERFORM gapless.column_refuse('unnumbered', 0 /*target*/, 'number', NULL, NULL);
+    SELECT
+        bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 0 /*attachment*/) AS assigned,
+        max(cardinality(w.names)) > 1 OR min(w.names[1]) <> max(w.names[1]) AS several
+    INTO noted
+    FROM gapless.waiting AS w
+    WHERE w.txid = txid_current();
+    IF noted.assigned THEN
+        rest := gapless.model_rest(target);
+        IF rest <> '' THEN
+            RETURN rest;
         END IF;
+        PERFORM gapless.column_end_wait(0 /*attachment*/);
+    ELSIF noted.several THEN
+        PERFORM gapless.column_lock_waiting();
+    END IF;
+    SELECT array_agg(r."~place"), array_agg(r."~series"), ARRAY[array_agg(r.key)::text]
+        , array_agg(r."~dated") -- if chronology
+        , array_agg(r."~part") -- if partitioned
+    INTO places, series, keys
+        , dates -- if chronology
+        , parts -- if partitioned
+    FROM (
+        SELECT u.*
+        FROM (
+            SELECT DISTINCT ON (r."~place", r."~part")
+                r."~place", r."~part", n."~n", given."~i", given.key, gapless.model_series(r.input) AS "~series", gapless.model_dated(r.input) AS "~dated"
+            FROM (
+                SELECT w.keys, w.cmin::text::bigint AS "~n" FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = 0 /*attachment*/
+                UNION ALL
+                SELECT own, -1
+            ) AS n
+            CROSS JOIN LATERAL unnest(n.keys) WITH ORDINALITY AS given (key, "~i")
+            CROSS JOIN LATERAL (SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part" FROM gapless.model AS r WHERE r.key = given.key OFFSET 0) AS r
+            WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+            ORDER BY r."~place", r."~part", n."~n" DESC
+        ) AS u
+        ORDER BY u."~dated", u."~n", u."~i"
+    ) AS r;
+    IF places IS NULL THEN
+        RETURN '';
+    ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
+        taken := gapless.column_take(target, 'number', 1 /*initial*/, series);
+        SELECT array_agg(gapless.model_text(u.value, r.input) ORDER BY u.i) -- if format
+        INTO texts -- if format
+        FROM unnest(places, taken) WITH ORDINALITY AS u (place, value, i) -- if format
+        JOIN gapless.model AS r ON r.ctid = u.place -- if format
+            AND r.tableoid = parts[u.i] -- if format if partitioned
+        ; -- if format
+        PERFORM gapless.model_check_text(target, u.value, u.number, r.input) -- if format
+        FROM unnest(places, taken, texts) WITH ORDINALITY AS u (place, value, number, i) -- if format
+        JOIN gapless.model AS r ON r.ctid = u.place -- if format
+            AND r.tableoid = parts[u.i] -- if format if partitioned
+        WHERE u.number IS NULL OR length(u.number) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= u.value; -- if format
+        PERFORM gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken
+            , texts -- if format
+            , NULL -- unless format
+            , dates -- if chronology
+            , NULL -- unless chronology
+        );
+        PERFORM gapless.column_assign(0 /*attachment*/, keys, taken
+            , texts -- if format
+            , taken -- unless format
+        );
+    END IF;
+    RETURN jsonb_build_array(places::text, taken::text
+        , texts::text -- if format
+        , taken::text -- unless format
+        , parts::text -- if partitioned
+    )::text;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_assign IS
+'Private, a model for attach_gapless with at_commit. Where the rows stand that wait, for model_number; empty if there are none. Of several, it enters the numbers into the journal first, in the order of their dates or of their statements, and says which row gets which; unless a trigger of the table could change what a number is made of.';
+
+REVOKE ALL ON FUNCTION gapless.model_assign FROM PUBLIC;
+
+-- With the caller's rights, so that the table's own code sees its role and search_path. The rows are found by their
+-- places, which only this transaction can have changed; that they have no number is hidden from the planner, since an
+-- index of all numbers is no way to them.
+CREATE OR REPLACE FUNCTION gapless.model_number(
+    assigned text -- by model_assign or model_single
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
+    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    noted pg_catalog.text;
+    known pg_catalog.text := ''; -- where model_update needs no proof
+BEGIN
+    IF given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') THEN -- unless partitioned
+        known := '0' /*attachment*/; -- unless partitioned
+    END IF; -- unless partitioned
+    noted := pg_catalog.set_config('gapless.commit_column', '0' /*attachment*/, true);
+    noted := pg_catalog.set_config('gapless.commit_known', known, true);
+    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    IF given IS NULL THEN -- unless partitioned
+        UPDATE gapless.model AS r -- unless partitioned
+        SET number = r.number -- unless partitioned
+        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END; -- unless partitioned
+    ELSE -- unless partitioned
+    UPDATE gapless.model AS r
+    SET number = CASE
+        WHEN known OPERATOR(pg_catalog.<>) '' OR pg_catalog.set_config('gapless.commit_value', coalesce(given.value::pg_catalog.text, ''), true) IS NOT NULL
+            THEN coalesce(given.number, r.number)
+    END
+    FROM ROWS FROM (
+        pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 0)::pg_catalog.tid[]),
+        pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 1)::pg_catalog.int8[]),
+        pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 2)::pg_catalog.text /*number*/[])
+        , pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 3)::pg_catalog.oid[]) -- if partitioned
+    ) AS given (place, value, number
+        , part -- if partitioned
+    )
+    WHERE r.ctid OPERATOR(pg_catalog.=) given.place
+        AND r.tableoid OPERATOR(pg_catalog.=) given.part -- if partitioned
+        AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END;
+    END IF; -- unless partitioned
+    noted := pg_catalog.set_config('gapless.commit_column', '', true);
+    noted := pg_catalog.set_config('gapless.commit_known', '', true);
+    noted := pg_catalog.set_config('gapless.commit_value', '', true);
+    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_number IS
+'Private, a model for attach_gapless with at_commit. Updates the rows that model_assign has found, with the numbers that it has assigned, or with those that model_update gives them one by one.';
+
+REVOKE ALL ON FUNCTION gapless.model_number FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_finish(
+    target regclass,
+    own    text[] -- keys of rows besides those that are noted
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    assigned text;
+BEGIN
+    FOR attempt IN 1..3 LOOP
+        assigned := gapless.model_assign(target, own);
+        EXIT WHEN assigned = '';
+        IF attempt = 3 THEN
+            PERFORM gapless.column_refuse('unnumbered', target, 'number', NULL, NULL);
+        END IF;
+        PERFORM gapless.model_number(assigned);
+    END LOOP;
+    PERFORM gapless.column_end_wait(0 /*attachment*/);
+    assigned := set_config('gapless.commit_done_0' /*done*/, 'on', true);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_finish IS
+'Private, a model for attach_gapless with at_commit. Numbers, with the rights of the table''s owner, what still waits, and ends the wait. Raises 23001 where a row cannot be updated, 40001 where one has another number than it was assigned, 55000 where the table was renamed.';
+
+REVOKE ALL ON FUNCTION gapless.model_finish FROM PUBLIC;
+
+-- The rows of a partitioned table one by one: PostgreSQL fires no statement trigger of it for what is written to a
+-- partition. Where constraints are immediate, the rows have been numbered already, and perhaps not all.
+CREATE OR REPLACE FUNCTION gapless.model_note() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    expected text := current_setting('gapless.commit_expected', true);
+    noted    record;
+BEGIN
+    SELECT
+        count(*) AS rows,
+        min(r."~series") AS first,
+        max(r."~series") AS last,
+        bool_or(r."~series" IS NULL) AS unnamed,
+        min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
+        min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
+        ARRAY[array_agg(r.key)::text] AS keys,
+        '' AS done
+    INTO noted
+    FROM (
+        SELECT r.key, gapless.model_series(r.input) COLLATE "C" AS "~series", gapless.model_dated(r.input) AS "~dated"
+        FROM inserted AS r
+        WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+    ) AS r;
+    IF noted.rows = 0 THEN
+        RETURN NULL;
+    ELSIF noted.unnamed THEN
+        PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL);
+    ELSIF noted.misnamed IS NOT NULL THEN
+        PERFORM gapless.check_name(noted.misnamed);
+    ELSIF noted.undated IS NOT NULL THEN -- if chronology
+        PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', noted.undated, NULL); -- if chronology
+    END IF;
+    IF noted.rows = 1 AND (expected <> '') IS NOT TRUE THEN -- unless partitioned
+        expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || noted.first, true); -- unless partitioned
+        expected := set_config('gapless.commit_first', noted.keys::text, true); -- unless partitioned
+        RETURN NULL; -- unless partitioned
+    END IF; -- unless partitioned
+    PERFORM gapless.column_note_first() WHERE expected <> '0=';
+    noted.done := set_config('gapless.commit_done_0' /*done*/, '', true);
+    noted.done := set_config('gapless.commit_at_once', '', true);
+    INSERT INTO gapless.waiting (attachment, names, keys)
+    SELECT 0 /*attachment*/, CASE
+        WHEN noted.first = noted.last THEN ARRAY[noted.first]
+        ELSE ARRAY(SELECT DISTINCT gapless.model_series(r.input) COLLATE "C" FROM inserted AS r WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input))
+    END, noted.keys;
+    noted.done := set_config('gapless.commit_expected', '0=', true);
+    IF current_setting('gapless.commit_at_once') = 'on' THEN
+        PERFORM gapless.model_finish(0 /*target*/, noted.keys);
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_note IS
+'Private, a model for attach_gapless with at_commit: AFTER INSERT FOR EACH STATEMENT; in a partitioned table FOR EACH ROW. Notes the rows that wait for their numbers, but for a transaction''s first row, which nothing has to be known of but its sequence.';
+
+REVOKE ALL ON FUNCTION gapless.model_note FROM PUBLIC;
+
+-- The first of two deferred triggers, with the session's role and search_path. It leaves what they do not reach to the
+-- other one. It sets nothing and qualifies every operator, since it fires for each row.
+CREATE OR REPLACE FUNCTION gapless.model_commit() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    assigned pg_catalog.text;
+BEGIN
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
+        OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+    THEN
+        RETURN NULL;
+    END IF;
+    IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') THEN -- unless partitioned
+        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]); -- unless partitioned
+    ELSE -- unless partitioned
+        assigned := gapless.model_assign(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    END IF; -- unless partitioned
+    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(TG_RELID) THEN
+        BEGIN
+            PERFORM gapless.model_number(assigned);
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL; -- a policy
+        END;
+    ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.model_number(assigned);
+    END IF;
+    IF assigned OPERATOR(pg_catalog.~~) '[%' THEN
+        PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
     END IF;
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_commit IS
-'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers a row that waits.';
+'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers all rows of the transaction that wait, as an UPDATE of the session''s, where its role may.';
 
 REVOKE ALL ON FUNCTION gapless.model_commit FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_confirm() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid THEN
+        RETURN NULL;
+    ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned
+        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]) OPERATOR(pg_catalog.=) '' -- unless partitioned
+    THEN -- unless partitioned
+        RETURN NULL; -- unless partitioned
+    END IF;
+    PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_confirm IS
+'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers, with the rights of the table''s owner, the rows that model_commit has left.';
+
+REVOKE ALL ON FUNCTION gapless.model_confirm FROM PUBLIC;
 
 -- The text of a number is looked up among those that the journal has; what it does not have, the text may tell.
 CREATE OR REPLACE FUNCTION gapless.model_rows() RETURNS SETOF record
@@ -2744,17 +3726,18 @@ BEGIN
             SELECT k.series, k.value, k.number, k.dated -- if format
             FROM ( -- if format
                 SELECT -- if format
-                    gapless.model_series(r.input) AS series, -- if format
-                    coalesce(i.value, gapless.model_read(r.number, r.input)) AS value, -- if format
+                    s.series, -- if format
+                    coalesce(i.value, v.value) AS value, -- if format
                     r.number::text AS number, -- if format
                     gapless.model_dated(r.input) AS dated, -- if format
                     i.name IS NOT NULL AS known -- if format
                 FROM relation AS r -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i -- if format
-                    ON i.name = gapless.model_series(r.input) COLLATE "C" AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
                 WHERE gapless.model_written(r.number) IS NOT NULL -- if format
             ) AS k -- if format
-            WHERE k.value IS NOT NULL OR NOT k.known -- if format
+            WHERE NOT k.known OR k.value IS NOT NULL -- if format
             $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
         ) USING target;
     END LOOP;
@@ -2797,11 +3780,15 @@ BEGIN
         FOREACH value IN ARRAY digits LOOP
             BEGIN
                 number := gapless.model_text(value, row.input);
-            EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            EXCEPTION WHEN OTHERS THEN
                 RETURN QUERY SELECT 'failed', value, before, SQLERRM;
                 EXIT;
             END;
             EXIT WHEN number IS NULL;
+            IF number LIKE '%##%' AND seen[1] NOT LIKE '%##%' THEN
+                RETURN QUERY SELECT 'overflown', value, before, number;
+                EXIT;
+            END IF;
             IF number = ANY (seen) THEN
                 RETURN QUERY SELECT 'repeated', value, digits[array_position(seen, number)], number;
                 EXIT;
@@ -2818,9 +3805,94 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_trial IS
-'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, and where it gives a text twice.';
+'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, overflows, and gives a text twice.';
 
 REVOKE ALL ON FUNCTION gapless.model_trial FROM PUBLIC;
+
+-- One pass over the rows. A second one for numbers that a series has twice, where the unique index does not rule them
+-- out: where it has more columns than the number, and a series has rows that differ in those. And one for the texts that
+-- tell no number, if there are any.
+CREATE OR REPLACE FUNCTION gapless.model_survey(
+    OUT numbers bigint,
+    OUT series  text[],
+    OUT lasts   bigint[],
+    OUT dates   timestamp[],
+    OUT before  text[], -- the series of texts that tell no number
+    OUT texts   text[], -- and they
+    OUT fault   text
+) RETURNS record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+DECLARE
+    unsure boolean;
+    untold boolean;
+BEGIN
+    WITH line AS (
+        SELECT
+            r.number AS value, -- unless format
+            v.value, -- if format
+            gapless.model_dated(r.input) AS dated, -- if chronology
+            NULL::integer /*key*/ AS key,
+            gapless.model_series(r.input) COLLATE "C" AS series
+        FROM gapless.model AS r
+        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        WHERE gapless.model_written(r.number) IS NOT NULL
+        OFFSET 0 -- so that each is read once
+    ), part AS (
+        SELECT l.series, l.key, count(*) AS numbers, count(l.value) AS told, max(l.value) AS last
+        FROM line AS l
+        GROUP BY l.series, l.key
+    ), whole AS (
+        SELECT p.series, sum(p.numbers) AS numbers, sum(p.told) AS told, max(p.last) AS last,
+            p.series IS NULL OR count(*) > 1 OR bool_or(NOT p.key IS NOT NULL) AS unsure
+        FROM part AS p
+        GROUP BY p.series
+    ), newest AS ( -- if chronology
+        SELECT w.series, max(l.dated) AS dated FROM whole AS w JOIN line AS l ON l.series = w.series AND l.value = w.last GROUP BY w.series -- if chronology
+    )
+    SELECT
+        array_agg(n.dated), -- if chronology
+        NULL, -- unless chronology
+        sum(w.numbers), array_agg(w.series), array_agg(w.last), bool_or(w.unsure), bool_or(w.told < w.numbers)
+    INTO dates, numbers, series, lasts, unsure, untold
+    FROM whole AS w
+    LEFT JOIN newest AS n ON n.series = w.series -- if chronology
+    ;
+    IF untold THEN -- if format
+        SELECT array_agg(gapless.model_series(r.input)), array_agg(r.number::text) -- if format
+        INTO before, texts -- if format
+        FROM gapless.model AS r -- if format
+        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        WHERE gapless.model_written(r.number) IS NOT NULL AND v.value IS NULL; -- if format
+    END IF; -- if format
+    IF unsure THEN
+        SELECT string_agg(w.fault, '; ' ORDER BY w.fault)
+        INTO fault
+        FROM (
+            SELECT CASE
+                WHEN s.series IS NULL THEN format('%s: its series is NULL', min(r.number::text))
+                ELSE format('%s: %s rows of "%s" have it', min(r.number::text), count(*), s.series)
+            END AS fault
+            FROM gapless.model AS r
+            CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series) AS s
+            WHERE gapless.model_written(r.number) IS NOT NULL
+            GROUP BY
+                r.number, -- unless format
+                r.number COLLATE "C", -- if format
+                s.series
+            HAVING s.series IS NULL OR count(*) > 1
+            LIMIT 20
+        ) AS w;
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_survey IS
+'Private, a model for attach_gapless. The numbers that the table has: how many, of each series the newest and its date, texts that tell no number, and, as a list for people, what cannot be taken over.';
+
+REVOKE ALL ON FUNCTION gapless.model_survey FROM PUBLIC;
 
 -- In one pass, so that what is put into a place is never taken for another place. A line whose end says "if" or "unless"
 -- some option is left out where that does not hold.
@@ -2850,14 +3922,13 @@ BEGIN
         );
     RETURN (
         SELECT string_agg(s.piece || coalesce((
-            SELECT CASE WHEN starts_with(f.found[1], ', ') AND instead[p.i] <> '' AND NOT starts_with(instead[p.i], ', ') THEN ', ' ELSE '' END
-                || replace(instead[p.i], e'\\1', coalesce(substring(f.found[1] FROM '(\w+)\.(?:input|number)'), ''))
-            FROM generate_subscripts(places, 1) AS p (i)
-            WHERE f.found[1] ~ ('^(?:' || places[p.i] || ')$')
-            LIMIT 1
+            SELECT CASE WHEN starts_with(g.found, ', ') AND instead[g.place] <> '' AND NOT starts_with(instead[g.place], ', ') THEN ', ' ELSE '' END
+                || replace(instead[g.place], e'\\1', coalesce(substring(g.found FROM '(\w+)\.(?:input|number|key)'), ''))
+            FROM unnest(f.groups) WITH ORDINALITY AS g (found, place) -- of which one was found
+            WHERE g.found IS NOT NULL
         ), ''), '' ORDER BY s.i)
         FROM regexp_split_to_table(source, place) WITH ORDINALITY AS s (piece, i)
-        LEFT JOIN regexp_matches(source, '(' || place || ')', 'g') WITH ORDINALITY AS f (found, i) ON f.i = s.i
+        LEFT JOIN regexp_matches(source, '(' || array_to_string(places, ')|(') || ')', 'g') WITH ORDINALITY AS f (groups, i) ON f.i = s.i
     );
 END;
 $function$;
@@ -3295,6 +4366,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
     chronology    text,
     OUT inputs       smallint[], -- the columns that they read
     OUT name_columns smallint[], -- and those of name
+    OUT format_columns smallint[], -- and those of format
     OUT pinned       text[],     -- settings that may change their results
     OUT dated_type   regtype
 ) RETURNS record
@@ -3337,6 +4409,8 @@ BEGIN
         pinned := pinned || checked.settings; -- trap: what an expression reads of the session is pinned
         IF parameter = 'name' THEN
             name_columns := checked.columns;
+        ELSIF parameter = 'format' THEN
+            format_columns := checked.columns;
         END IF;
         inputs := inputs || checked.columns;
         IF parameter = 'chronology' THEN
@@ -3351,6 +4425,114 @@ COMMENT ON FUNCTION gapless.column_check_expressions IS
 'Private, for attach_gapless. Checks the expressions, and says what they read. Raises 22023 and what column_check_expression raises.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_expressions FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_faults(
+    target        regclass,
+    target_column name
+) RETURNS text[]
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET jit = off -- it costs more than it saves
+AS $function$
+BEGIN
+    RETURN ARRAY(
+        SELECT f.fault
+        FROM gapless.fault AS f
+        WHERE f.relation = column_faults.target AND f.column_name = column_faults.target_column
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_faults IS
+'Private, for attach_gapless. What the view gapless.columns says of a column''s guards.';
+
+REVOKE ALL ON FUNCTION gapless.column_faults FROM PUBLIC;
+
+-- Of the triggers, some may be gone already.
+CREATE OR REPLACE FUNCTION gapless.column_check_owner(
+    target        regclass,
+    target_column name
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    owners record;
+BEGIN
+    SELECT t.tgfoid::regproc AS function, pg_get_userbyid(p.proowner) AS of_function, pg_get_userbyid(c.relowner) AS of_table
+    INTO owners
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+    JOIN pg_catalog.pg_proc AS p
+        ON p.oid = t.tgfoid AND p.prosecdef
+    WHERE t.tgrelid = target
+        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,draft,update,enter,issue,delete,note,commit,confirm}'::text[]) AS w (purpose))
+        AND octet_length(target_column) <= 42
+    ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RETURN false;
+    ELSIF owners.of_function <> owners.of_table THEN
+        RAISE EXCEPTION 'column "%" of table % cannot be detached: its table belongs to role %, and its functions to %', target_column, target, owners.of_table, owners.of_function
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, owners.of_table), ' ' ORDER BY f.oid) FROM gapless.column_functions(owners.function) AS f (oid)),
+                SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
+    END IF;
+    RETURN true;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_owner IS
+'Private, for attach_gapless and detach_gapless. Whether the column has triggers that attach_gapless made. Raises 55000 where their functions are not the table''s owner''s.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_owner FROM PUBLIC;
+
+-- What has triggers already: a column by names that have changed since, which is not to be attached by other names beside
+-- it, nor mended as if another column were meant; or a partition that was detached, whose triggers are another table's.
+CREATE OR REPLACE FUNCTION gapless.column_check_former(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    attached record;
+    own      text; -- what drops the triggers of a former partition
+BEGIN
+    FOR attached IN
+        SELECT t.column_name, c.attname AS current_name, (
+            SELECT coalesce(s.proargnames, '{}')
+            FROM pg_catalog.pg_proc AS s
+            WHERE s.pronamespace = t.schema AND s.proname = t.stem || '_series'
+            LIMIT 1
+        )::name[] AS inputs
+        FROM gapless.attachment AS t
+        LEFT JOIN pg_catalog.pg_attribute AS c ON c.attrelid = t.relation AND c.attnum = t.attnum
+        WHERE t.relation = target AND target_column IN (t.column_name, c.attname)
+    LOOP
+        IF attached.current_name <> attached.column_name THEN
+            PERFORM gapless.column_refuse('misnamed', target, attached.column_name, NULL, NULL);
+        END IF;
+        PERFORM gapless.column_check_names(target, attached.column_name, attached.inputs);
+    END LOOP;
+    SELECT string_agg(format('DROP TRIGGER %I ON %s;', t.tgname, target), ' ' ORDER BY t.tgname)
+    INTO own
+    FROM pg_catalog.pg_trigger AS t
+    JOIN gapless.guard AS g ON g.function = t.tgfoid AND g.purpose = 'delete' AND g.relation <> t.tgrelid
+    WHERE t.tgrelid = target AND g.column_name = target_column;
+    IF own IS NOT NULL THEN
+        RAISE EXCEPTION '% cannot number a column of its own: it was a partition, and keeps the guards of its rows', target
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'ALTER TABLE ... ATTACH PARTITION; or to number it apart, and leave it out of the audit of that table: ' || own,
+                SCHEMA = 'gapless', CONSTRAINT = 'attach_former_partition';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_former IS
+'Private, for attach_gapless. Raises 55000 where the column is attached, by this name or another, and it or a column that its expressions read was renamed; and for a partition that was detached.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_former FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_is_attached(
     target        regclass,
@@ -3375,12 +4557,12 @@ BEGIN
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
     END IF;
-    RETURN FOUND;
+    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}';
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_is_attached IS
-'Private, for attach_gapless. Whether a column is attached by this very definition. Raises 42710 where it is by another, and says which.';
+'Private, for attach_gapless. Whether a column is attached by this very definition, and its guards are whole. Raises 42710 where it is by another, and says which.';
 
 REVOKE ALL ON FUNCTION gapless.column_is_attached FROM PUBLIC;
 
@@ -3432,6 +4614,75 @@ COMMENT ON FUNCTION gapless.column_pins IS
 
 REVOKE ALL ON FUNCTION gapless.column_pins FROM PUBLIC;
 
+-- A function in FROM, so that the planner takes it into the query that reads a million rows: it finds the place of the
+-- number once for all rows whose columns are the same, and evaluates the format once for each.
+CREATE OR REPLACE FUNCTION gapless.column_express_read(
+    schema name,
+    stem   text,
+    types  text, -- ', integer', of the columns that the expressions read
+    given  text  -- ', $2', or NULL, if the format does not read it: so it does not tell rows apart
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    EXECUTE format(
+        $query$
+        CREATE FUNCTION %1$I.%2$I(text%4$s) RETURNS SETOF bigint LANGUAGE sql STABLE BEGIN ATOMIC
+            -- The digits that stand where the text of 1 has the 1; or else the smallest number that stands there
+            -- and gives the text.
+            SELECT CASE
+                WHEN candidate.value IS NOT NULL AND %1$I.%3$I(candidate.value%5$s) COLLATE "C" = $1 COLLATE "C" THEN candidate.value
+                ELSE (
+                    SELECT min(v.value)
+                    FROM (
+                        SELECT CASE WHEN length(ltrim(r.run[1], '0')) <= 18 THEN r.run[1]::bigint END AS value
+                        FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
+                        OFFSET 0
+                    ) AS v
+                    WHERE v.value IS NOT NULL AND %1$I.%3$I(v.value%5$s) COLLATE "C" = $1 COLLATE "C"
+                )
+            END
+            FROM (
+                SELECT length(rtrim(left(d.one, d.places[1] - 1), '0')) AS head, length(d.one) - d.places[2] AS tail
+                FROM (
+                    SELECT t.one, CASE
+                        WHEN right(t.one, 1) = '1' THEN ARRAY[length(t.one), length(t.one)]
+                        ELSE (
+                            SELECT ARRAY[min(i), max(i)]
+                            FROM %1$I.%3$I(2%5$s) AS two
+                            CROSS JOIN generate_series(1, length(t.one)) AS i
+                            WHERE substr(t.one, i, 1) <> substr(two, i, 1)
+                        )
+                    END AS places
+                    FROM (SELECT %1$I.%3$I(1%5$s) AS one OFFSET 0) AS t
+                    OFFSET 0
+                ) AS d
+                OFFSET 0
+            ) AS around
+            CROSS JOIN LATERAL (
+                SELECT CASE
+                    WHEN s.digits <> '' AND ltrim(s.digits, '0123456789') = '' AND (octet_length(s.digits) <= 18 OR length(ltrim(s.digits, '0')) <= 18)
+                        THEN s.digits::bigint
+                END AS value
+                FROM (
+                    SELECT CASE around.tail WHEN 0 THEN substr($1, around.head + 1) ELSE left(substr($1, around.head + 1), -around.tail) END AS digits
+                    OFFSET 0
+                ) AS s
+                OFFSET 0
+            ) AS candidate;
+        END
+        $query$,
+        schema, stem || '_read', stem || '_text', types, given
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_express_read IS
+'Private, for attach_gapless. Makes the function that reads the number from a text that the format gives.';
+
+REVOKE ALL ON FUNCTION gapless.column_express_read FROM PUBLIC;
+
 -- SQL-standard functions, which are stored parsed: what their names mean is settled now, under the path given. Each is
 -- made under the name new, so that NEW.column is its parameter, and renamed.
 CREATE OR REPLACE FUNCTION gapless.column_express(
@@ -3444,7 +4695,8 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
     format     text,
     condition  text,
     chronology text,
-    dated_type regtype
+    dated_type regtype,
+    format_columns smallint[] -- that format reads
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -3454,14 +4706,14 @@ AS $function$
 DECLARE
     params text;
     types  text;
-    given  text;
+    given  text; -- what format reads of them, where the number is first
     one_row text; -- the inputs as a row, where they are the first parameters
     two_row text; -- and where the value is
     made   record;
 BEGIN
     SELECT coalesce(string_agg(pg_catalog.format(', %I %s', a.attname, a.atttypid::regtype), '' ORDER BY a.attnum), ''),
         coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
-        coalesce(string_agg(', $' || a.place + 1, '' ORDER BY a.attnum), ''),
+        coalesce(string_agg(CASE WHEN a.attnum = ANY (format_columns) THEN ', $' || a.place + 1 ELSE ', NULL::' || a.atttypid::regtype END, '' ORDER BY a.attnum), ''),
         string_agg(pg_catalog.format('$%s AS %I', a.place, a.attname), ', ' ORDER BY a.attnum),
         string_agg(pg_catalog.format('$%s AS %I', a.place + 1, a.attname), ', ' ORDER BY a.attnum)
     INTO params, types, given, one_row, two_row
@@ -3474,58 +4726,83 @@ BEGIN
         SELECT *
         FROM (
             VALUES
-                ('_series', NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
-                ('_due', NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
-                ('_dated', NULL, NULL, 'timestamp', CASE
+                ('_series', name, NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text'),
+                ('_due', condition, NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true')),
+                ('_dated', chronology, NULL, NULL, 'timestamp', CASE
                     WHEN chronology IS NULL THEN 'NULL::pg_catalog.timestamp'
                     WHEN dated_type = 'timestamptz'::regtype THEN e'(\n' || chronology || e'\n) AT TIME ZONE ''UTC'''
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
-                END, path),
-                ('_text', 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
-                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'), path),
-                -- What a text may tell: the digits that stand where the text of 1 has its 1, or the one run of digits
-                -- that gives the text again.
-                ('_read', 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
-                    $$(
-                        SELECT CASE WHEN count(*) = 1 THEN min(v.value) END
-                        FROM (
-                            SELECT DISTINCT CASE WHEN c.digits ~ '^0*[0-9]{1,18}$' THEN c.digits::bigint END AS value
-                            FROM (
-                                SELECT r.run[1] AS digits FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
-                                UNION ALL
-                                SELECT substr($1, length(rtrim(regexp_replace(one, '1$', ''), '0')) + 1) FROM %1$I.%2$I(1%3$s) AS t (one)
-                            ) AS c
-                        ) AS v
-                        WHERE v.value IS NOT NULL AND %1$I.%2$I(v.value%3$s) COLLATE "C" = $1 COLLATE "C"
-                    )$$, schema, stem || '_text', given
-                ) END, 'pg_catalog, pg_temp')
-        ) AS v (suffix, first, first_type, type, body, path)
-        WHERE v.body IS NOT NULL
+                END),
+                ('_text', format, 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
+                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'))
+        ) AS v (suffix, given, first, first_type, type, body)
     LOOP
         made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
         BEGIN
-            PERFORM set_config('search_path', made.path, true);
+            PERFORM set_config('search_path', path, true);
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN %s',
                 schema, pg_catalog.ltrim(pg_catalog.concat(made.first, params), ', '), made.type, made.body);
         EXCEPTION WHEN undefined_column OR invalid_function_definition THEN
             -- It reads the whole row, or a column called value.
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN (
                 SELECT s.result FROM (SELECT %s) AS new CROSS JOIN LATERAL (SELECT %s AS result%s) AS s)',
-                schema, pg_catalog.ltrim(pg_catalog.concat(made.first_type, types), ', '), made.type,
+                schema, coalesce(made.first_type || types, pg_catalog.ltrim(params, ', ')), made.type,
                 CASE WHEN made.first IS NULL THEN one_row ELSE two_row END, made.body,
                 CASE WHEN made.first IS NOT NULL THEN ' FROM (SELECT $1 AS value) AS number' ELSE '' END);
         END;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXECUTE pg_catalog.format('ALTER FUNCTION %I.new(%s) RENAME TO %I',
             schema, ltrim(concat(made.first_type, types), ', '), stem || made.suffix);
+        EXECUTE pg_catalog.format('COMMENT ON FUNCTION %I.%I IS %L', schema, stem || made.suffix, made.given);
     END LOOP;
+    IF format IS NOT NULL THEN
+        PERFORM gapless.column_express_read(schema, stem, types, given);
+    END IF;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_express IS
-'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read.';
+'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read, with the expression as its comment.';
 
 REVOKE ALL ON FUNCTION gapless.column_express FROM PUBLIC;
+
+-- Only of types whose values are equal where they look the same, so that rows that it does not tell apart are not told
+-- apart by the index.
+CREATE OR REPLACE FUNCTION gapless.column_unique_key(
+    target        regclass,
+    target_column name,
+    unnumbered    text
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN coalesce((
+        SELECT CASE count(*) WHEN 1 THEN '0' WHEN 2 THEN max(k.key) ELSE format('ROW(%s)', string_agg(k.key, ', ')) END
+        FROM pg_catalog.pg_index AS i
+        CROSS JOIN LATERAL (
+            SELECT CASE WHEN a.attname <> target_column THEN format('r.%I', a.attname) END AS key,
+                a.attname = target_column OR a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype)
+                    AND (SELECT bool_and(c.collisdeterministic) FROM pg_catalog.pg_collation AS c WHERE c.oid = a.attcollation) IS NOT FALSE AS plain
+            FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS u (attnum)
+            LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = u.attnum AND u.attnum > 0
+        ) AS k
+        WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
+                format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
+            ))
+        GROUP BY i.indexrelid
+        HAVING bool_and(k.plain IS TRUE) AND count(k.key) = count(*) - 1
+        ORDER BY count(*)
+        LIMIT 1
+    ), 'NULL::integer');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_unique_key IS
+'Private, for attach_gapless. An expression over the row r: rows in which it is the same, and not NULL, have no number twice, as a unique index says. NULL where there is none such.';
+
+REVOKE ALL ON FUNCTION gapless.column_unique_key FROM PUBLIC;
 
 -- Makes a column's functions in its table's schema from those that are written for gapless.model. It is long because it
 -- is the list of the models and that of their places.
@@ -3546,16 +4823,22 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text}'::text[];
+    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text,single,assign,rest,number,finish}'::text[];
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
     model       record;
+    names       name[] := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs) ORDER BY a.attnum);
     given       text; -- the inputs, as expressions
     declared    text; -- as types
     positional  text; -- as parameters
     sample      text; -- with something in the place of NULL
-    keys        text;
+    keys        text; -- the primary key, joined to another record's
+    own_keys    text; -- to a note's only row
+    key_names   text;
+    key_arrays  text; -- read from a note
+    own_key     text; -- written into one
+    row_keys    text;
     body        text;
 BEGIN
     SELECT coalesce(string_agg(format('%s.%I', e'\\1', a.attname), ', ' ORDER BY a.attnum), ''),
@@ -3571,11 +4854,18 @@ BEGIN
     FROM pg_catalog.pg_attribute AS a
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
-    SELECT string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) key.%1$I', a.attname, n.nspname, o.oprname), ' AND ')
-    INTO keys
+    SELECT
+        string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) given.%1$I', a.attname, n.nspname, o.oprname), ' AND '),
+        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format_type(a.atttypid, a.atttypmod)), ' AND '),
+        string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
+        string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
+        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
+        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i)
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys
     FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) AS k (attnum, class)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
     JOIN pg_catalog.pg_amop AS m
         ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
@@ -3594,9 +4884,19 @@ BEGIN
                 (5, 'model_update', '_update', '', 'trigger', true),
                 (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
                 (7, 'model_issue', '_issue', '', 'trigger', true),
-                (8, 'model_commit', '_commit', '', 'trigger', late),
-                (9, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
-                (10, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL)
+                (7, 'model_single', '_single', 'target regclass, own text[]', 'text STABLE', late AND NOT partitioned),
+                (8, 'model_rest', '_rest', 'target regclass', 'text', late),
+                (9, 'model_assign', '_assign', 'target regclass, own text[]', 'text', late),
+                (10, 'model_number', '_number', 'assigned text', 'void', late),
+                (11, 'model_finish', '_finish', 'target regclass, own text[]', 'void', late),
+                (12, 'model_note', '_note', '', 'trigger', late),
+                (13, 'model_commit', '_commit', '', 'trigger', late),
+                (14, 'model_confirm', '_confirm', '', 'trigger', late),
+                (15, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
+                (16, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
+                (17, 'model_survey', '_survey',
+                    'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text',
+                    'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
         ORDER BY m.i
@@ -3612,10 +4912,10 @@ BEGIN
                 $$'gapless\.model'$$, 'gapless\.model\M',
                 '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
                 'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
-                'r\.key = key\.key', ', r\.sample',
-                '0 /\*target\*/',
+                'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
+                '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::integer /\*key\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -3624,19 +4924,25 @@ BEGIN
                 quote_literal(target::text), CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target,
                 given, positional,
                 format('SET %I', target_column), format('%s.%I', e'\\1', target_column), quote_literal(target_column),
-                keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
+                CASE WHEN partitioned THEN 'FROM (SELECT NEW.*) AS r' ELSE 'FROM inserted AS r' END, own_keys, keys, 'given (' || key_names || ',', 'given.' || replace(key_names, ', ', ', given.') || ',', 'r.' || replace(key_names, ', ', ', r.') || ',', 'unnest(' || key_arrays, own_key, row_keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END, quote_literal(names) || '::pg_catalog.name[]',
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
+                '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END,
                 initial::text, attachment::text, quote_literal(attachment),
-                quote_literal('gapless.column_note_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),
+                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.column_written_' || attachment), quote_literal('gapless.commit_done_' || attachment),
+                coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
+                gapless.column_unique_key(target, target_column, unnumbered),
                 coalesce(quote_literal(unnumbered), 'NULL'),
                 '$q' || attachment || '$'
             ]
         );
-        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql SECURITY DEFINER %s AS %L',
-            schema, stem || model.suffix, model.parameters, model.result,
-            pins || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_commit', '_rows', '_trial') THEN ' SET row_security = off' ELSE '' END
-                || CASE WHEN model.suffix IN ('_keep', '_commit', '_rows', '_trial') THEN '' ELSE ' SET enable_seqscan = off' END, -- for column_first_number and column_enter_row
+        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
+            WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
+            WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
+            ELSE 'SECURITY DEFINER ' || pins
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_single', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
+            END,
             body);
     END LOOP;
 END;
@@ -3681,12 +4987,16 @@ BEGIN
         LOOP
             EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', made.signature, given);
         END LOOP;
-        EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
-            WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
-            WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
-            ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
-        END);
-        IF made.proname = stem || '_rows' THEN
+        IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text']) THEN -- whose comments are the expressions
+            EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
+                WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
+                WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
+                ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
+            END);
+        END IF;
+        IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish') THEN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made.signature); -- with the caller's rights; and what anybody may make happen sooner
+        ELSIF made.proname = stem || '_rows' THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's
         END IF;
     END LOOP;
@@ -3714,6 +5024,7 @@ DECLARE
     message text := CASE fault
         WHEN 'failed' THEN pg_catalog.format('column "%s" of table %s: the format fails for %s: %s', target_column, target, value, detail)
         WHEN 'cut' THEN pg_catalog.format('column "%s" of table %s: the format gives %L for %s, which does not fit into the column', target_column, target, detail, value)
+        WHEN 'overflown' THEN pg_catalog.format('column "%s" of table %s: the format gives %L for %s, since its pattern has no room', target_column, target, detail, value)
         ELSE pg_catalog.format('column "%s" of table %s: the format gives %L for %s, as for %s', target_column, target, detail, value, before)
     END;
 BEGIN
@@ -3727,7 +5038,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_warn_format IS
-'Private, for attach_gapless. Raises 22023 for a format that fails or repeats itself within the first hundred numbers, and a warning where it does later.';
+'Private, for attach_gapless. Raises 22023 for a format that fails, overflows or repeats itself within the first hundred numbers, and a warning where it does later.';
 
 REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;
 
@@ -3745,49 +5056,37 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- compiling takes longer than it saves
 AS $function$
 DECLARE
-    rows   CONSTANT text := format('%I.%I() AS r (series text, value bigint, number text, dated timestamp)', schema, stem || '_rows');
-    fault  text;
-    constant   text;
-    series text[];
-    lasts  bigint[];
-    dates  timestamp[];
-    before text[];
-    texts  text[];
-    wrong  text[]; -- what, for which value, that before it, and more
-    done   boolean := false;
+    numbers  bigint;
+    series   text[];
+    lasts    bigint[];
+    dates    timestamp[];
+    before   text[]; -- the series of texts that tell no number
+    texts    text[]; -- and they
+    fault    text;
+    wrong    text[]; -- what, for which value, that before it, and more
+    constant text;
+    done     boolean := false;
 BEGIN
+    IF pg_relation_size(target) + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(target) AS p), 0) > 16e6 THEN
+        RAISE NOTICE 'column "%" of table %: its rows are read; others cannot write to it until the transaction ends', target_column, target;
+    END IF;
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
-        EXECUTE format('SELECT array_agg(r.series), array_agg(r.last) FROM (SELECT r.series COLLATE "C" AS series, max(r.value) AS last FROM %s GROUP BY 1) AS r', rows) INTO series, lasts;
-        IF array_position(series, NULL) IS NOT NULL OR NOT EXISTS (
-            SELECT FROM pg_catalog.pg_index AS i
-            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
-            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-        ) THEN
-            EXECUTE format(
-                $$
-                SELECT string_agg(w.fault, '; ' ORDER BY w.fault) FROM (
-                    SELECT CASE
-                        WHEN r.series IS NULL THEN pg_catalog.format('%%s: its series is NULL', min(r.number))
-                        ELSE pg_catalog.format('%%s: %%s rows of "%%s" have it', min(r.number), count(*), r.series)
-                    END AS fault
-                    FROM %s
-                    GROUP BY r.series, r.number
-                    HAVING r.series IS NULL OR count(*) > 1
-                    LIMIT 20
-                ) AS w$$, rows
-            ) INTO fault;
-        END IF;
-        IF 'chronology' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated)
-                FROM (SELECT DISTINCT ON (r.series COLLATE "C") r.series, r.value, r.dated FROM %s ORDER BY r.series COLLATE "C", r.value DESC NULLS LAST) AS r', rows) INTO series, lasts, dates;
-        END IF;
         IF 'format' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- here and below: what was called may have put its own first
+            PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]) WHERE wrong[2]::bigint - initial < 100;
         END IF;
+        EXECUTE format('SELECT f.* FROM %I.%I() AS f', schema, stem || '_survey') INTO numbers, series, lasts, dates, before, texts, fault;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        -- Where texts do not tell what was the newest number, initial does.
+        SELECT array_agg(CASE WHEN u.last < initial::numeric - 1 AND b.name IS NOT NULL THEN initial - CASE WHEN initial > -9223372036854775808 THEN 1 ELSE 0 END ELSE u.last END ORDER BY u.i)
+        INTO lasts
+        FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
+        LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
         IF constant_name THEN
             PERFORM set_config('search_path', path, true);
             EXECUTE (
@@ -3795,7 +5094,7 @@ BEGIN
                 FROM pg_catalog.pg_proc AS p
                 WHERE p.oid = format('%I.%I', schema, stem || '_series')::regproc
             ) INTO constant;
-            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
@@ -3813,20 +5112,24 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF series IS NOT NULL THEN
+    IF numbers > 0 THEN
         PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+        RAISE NOTICE 'column "%" of table %: what it has is taken over; numbers: %, series: %, texts that tell no number: %',
+            target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
     IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
         PERFORM gapless.column_reserve(target, target_column, constant, initial);
     END IF;
+    EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_survey');
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+    -- The trial has not seen what is between its values.
+    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] IN ('repeated', 'overflown') THEN greatest(initial, (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
-        WHERE d.value < wrong[2]::bigint
-    ) END;
+        WHERE d.value < wrong[CASE wrong[1] WHEN 'repeated' THEN 3 ELSE 2 END]::bigint
+    )) END;
 END;
 $function$;
 
@@ -3841,6 +5144,7 @@ CREATE OR REPLACE FUNCTION gapless.column_make_triggers(
     target_column name,
     schema        name,
     stem          text,
+    attachment    bigint,
     options       text[],     -- as for column_compile
     unnumbered    text,
     inputs        smallint[]  -- the columns that the expressions read
@@ -3851,49 +5155,57 @@ AS $function$
 DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
+    deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
     read        text;
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
     made        record;
-    part        regclass;
 BEGIN
-    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), ''), '') || format('OLD.%I', target_column)
+    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('OLD.%I', target_column)
     INTO read
     FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
     new_written := CASE WHEN unnumbered IS NULL THEN format('NEW.%I', target_column) ELSE format('NULLIF(NEW.%I, %L)', target_column, unnumbered) END;
     FOR made IN
         SELECT v.purpose, v.suffix, format(v.event, target, old_written, new_written, read, target_column, (
-            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), ''), '') || format('NEW.%I', target_column)
+            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('NEW.%I', target_column)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = target AND a.attnum = ANY (inputs)
-        )) AS event
+        ), attachment) AS event
         FROM (
             VALUES
-                ('insert', '', true, 'BEFORE INSERT ON %s FOR EACH ROW'),
-                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL OR pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                ('insert', '', partitioned OR NOT late, 'BEFORE INSERT ON %s FOR EACH ROW'),
+                ('insert', '', late AND NOT partitioned, 'BEFORE INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
+                ('draft', '_update', NOT late OR partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL)'),
+                -- Who can make triggers needs no leave of another one; _finish looks at what was written.
+                ('draft', '_update', late AND NOT partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL AND (
+                    pg_catalog.current_setting(''gapless.commit_known'', true) OPERATOR(pg_catalog.=) ''%7$s''
+                    AND pg_catalog.has_table_privilege(OLD.tableoid, ''TRIGGER'')
+                ) IS NOT TRUE)'),
+                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NOT NULL AND pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
                 ('issue', '_issue', partitioned OR NOT late, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
                 ('issue', '_issue', late AND NOT partitioned,
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
-                ('commit', '_commit', late, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)'), -- trap: a row is found again when its key has changed
+                ('note', '_note', late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
+                ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),
+                ('commit', '_commit', late, deferred),
+                ('confirm', '_confirm', late, deferred),
                 ('leave', '_keep', partitioned, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('delete', '_keep', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('truncate', '_keep', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
         ) AS v (purpose, suffix, wanted, event)
         WHERE v.wanted
     LOOP
-        EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE made.purpose WHEN 'commit' THEN 'CONSTRAINT ' ELSE '' END,
+        EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE WHEN made.purpose IN ('commit', 'confirm') THEN 'CONSTRAINT ' ELSE '' END,
             ('~gapless_' || made.purpose || '_' || target_column)::name, made.event, schema, stem || made.suffix, made.purpose);
     END LOOP;
     -- What the transaction noted of the sequences before.
     PERFORM set_config('gapless.column_switched', '', true);
     PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
-    FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE partitioned AND p.isleaf AND p.relid <> target LOOP
-        PERFORM gapless.column_guard_partition(part, target_column, format('%I.%I', schema, stem || '_keep')::regproc);
-    END LOOP;
+    PERFORM gapless.column_guard_partitions(target);
 END;
 $function$;
 
@@ -3912,14 +5224,14 @@ BEGIN
     RETURN QUERY
     SELECT p.oid
     FROM (
-        SELECT c.oid, c.pronamespace, c.proowner, regexp_replace(c.proname, '_(?:keep|update|arrive|issue|commit)$', '') AS proname
+        SELECT c.oid, c.pronamespace, c.proowner, regexp_replace(c.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS proname
         FROM pg_catalog.pg_proc AS c
         WHERE c.oid = function
     ) AS f
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
         AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
-            FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,commit,rows}'::text[]) AS w (word)
+            FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,note,single,assign,rest,number,finish,commit,confirm,rows}'::text[]) AS w (word)
         )));
 END;
 $function$;
@@ -3946,6 +5258,18 @@ BEGIN
     FROM pg_catalog.pg_trigger AS t
     CROSS JOIN LATERAL gapless.column_functions(t.tgfoid::regproc) AS f (oid)
     WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
+    -- The rows that wait get their numbers now.
+    FOR item IN
+        SELECT n.nspname, t.tgname
+        FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE t.tgrelid = target AND t.tgdeferrable AND t.tgfoid = ANY (functions)
+        ORDER BY t.tgname
+    LOOP
+        EXECUTE format('SET CONSTRAINTS %I.%I IMMEDIATE', item.nspname, item.tgname);
+        EXECUTE format('SET CONSTRAINTS %I.%I DEFERRED', item.nspname, item.tgname);
+    END LOOP;
     FOR item IN
         SELECT t.tgname, t.tgrelid::regclass AS relation
         FROM pg_catalog.pg_trigger AS t
@@ -4030,16 +5354,20 @@ BEGIN
     END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
-    definition := pg_catalog.format('name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s, unnumbered => %L',
-        attach_gapless.name, initial, format, condition, chronology, at_commit, unnumbered);
+    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L, at_commit => %s, initial => %s, unnumbered => %L',
+        attach_gapless.name, format, condition, chronology, at_commit::pg_catalog.text, initial, unnumbered); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    PERFORM gapless.column_guard_partitions(target); -- those that were made since it was attached
     IF gapless.column_is_attached(target, target_column, definition) THEN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
     END IF;
-    PERFORM gapless.column_dismantle(target, target_column); -- what is left of one whose first trigger is gone
+    -- Guards that are not whole are made anew.
+    PERFORM gapless.column_check_former(target, target_column);
+    PERFORM gapless.column_check_owner(target, target_column);
+    PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
@@ -4049,7 +5377,7 @@ BEGIN
         CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END
     ], NULL);
     stem := gapless.column_stem(target, target_column);
-    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type);
+    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns);
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
@@ -4057,13 +5385,13 @@ BEGIN
     IF check_from IS NOT NULL THEN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, check_from, checked.inputs, pins);
     END IF;
-    PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, options, unnumbered, checked.inputs);
+    PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 
@@ -4075,8 +5403,6 @@ CREATE OR REPLACE FUNCTION gapless.detach_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    owners record;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -4089,25 +5415,9 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'detach_snapshot';
     END IF;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
-    SELECT t.tgfoid::regproc AS function, pg_get_userbyid(p.proowner) AS of_function, pg_get_userbyid(c.relowner) AS of_table
-    INTO owners
-    FROM pg_catalog.pg_trigger AS t
-    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-    JOIN pg_catalog.pg_proc AS p
-        ON p.oid = t.tgfoid AND p.prosecdef
-    WHERE t.tgrelid = target
-        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,commit}'::text[]) AS w (purpose))
-        AND octet_length(target_column) <= 42
-    ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
-    LIMIT 1;
-    IF NOT FOUND THEN
+    IF NOT gapless.column_check_owner(target, target_column) THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
-            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
-    ELSIF owners.of_function <> owners.of_table THEN
-        RAISE EXCEPTION 'column "%" of table % cannot be detached: its table belongs to role %, and its functions to %', target_column, target, owners.of_table, owners.of_function
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, owners.of_table), ' ' ORDER BY f.oid) FROM gapless.column_functions(owners.function) AS f (oid)),
-                SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
+            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows the columns that are, by the names under which they were attached.', SCHEMA = 'gapless';
     END IF;
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
@@ -4118,6 +5428,85 @@ COMMENT ON FUNCTION gapless.detach_gapless IS
 'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED and where the table has another owner than the functions.';
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
+
+-- Runs with the caller's rights.
+CREATE OR REPLACE FUNCTION gapless.guard_partitions(
+    target regclass DEFAULT NULL -- a table with an attached column, or one of its partitions; NULL for all of the caller's
+) RETURNS SETOF regclass
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    root CONSTANT regclass := coalesce(pg_partition_root(target), target);
+BEGIN
+    IF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c WHERE c.oid = root) THEN
+        RAISE EXCEPTION 'only the owner of table % can guard its partitions', root
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
+    ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE '~gapless\_insert\_%') THEN
+        RAISE EXCEPTION 'no column of table % is attached', root
+            USING ERRCODE = 'undefined_object', HINT = 'Attach one: gapless.attach_gapless guards the partitions that there are.', SCHEMA = 'gapless';
+    END IF;
+    RETURN QUERY
+    SELECT DISTINCT g.partition
+    FROM (
+        SELECT target AS oid WHERE target IS NOT NULL
+        UNION
+        SELECT c.oid
+        FROM pg_catalog.pg_class AS c
+        WHERE target IS NULL AND c.relkind = 'p' AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE')
+            AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname LIKE '~gapless\_insert\_%')
+    ) AS r
+    CROSS JOIN LATERAL gapless.column_guard_partitions(r.oid) AS g (partition)
+    ORDER BY g.partition;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.guard_partitions IS
+'Guards the partitions that were made or attached after attach_gapless, against TRUNCATE and for the time after their detaching, and returns those that had no guards. Call it after each CREATE TABLE ... PARTITION OF and ATTACH PARTITION, in the same transaction; or let guard_new_partitions do it. For the table''s owner. Locks these partitions alone against writers until the transaction ends. Raises 42501, 42704 where no column is attached, 42809 for a partition that is unlogged or foreign; warns of those of other roles.';
+
+REVOKE ALL ON FUNCTION gapless.guard_partitions FROM PUBLIC;
+
+-- Runs with the caller's rights, a superuser's. The event trigger's function is a copy that belongs to this superuser,
+-- so that the owner of schema gapless cannot change what others' DDL runs. It runs as the role of the DDL, which owns
+-- the new partition. An error in it becomes a warning, and other commands do not come so far.
+CREATE OR REPLACE FUNCTION gapless.guard_new_partitions(
+    enable boolean DEFAULT true
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET client_min_messages = warning
+AS $function$
+BEGIN
+    DROP EVENT TRIGGER IF EXISTS gapless_guard_partitions;
+    DROP FUNCTION IF EXISTS gapless.guard_partitions_of_command();
+    IF enable IS FALSE THEN
+        RETURN;
+    END IF;
+    EXECUTE format(
+        'CREATE FUNCTION gapless.guard_partitions_of_command() RETURNS event_trigger LANGUAGE plpgsql SECURITY INVOKER SET search_path = pg_catalog, pg_temp AS %L',
+        'DECLARE target CONSTANT regclass := NULL; BEGIN'
+            || ' IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_catalog.pg_class AS c ON c.oid = d.objid'
+            || ' WHERE d.classid = ''pg_class''::regclass AND (c.relispartition OR c.relkind = ''p'')) THEN RETURN; END IF; BEGIN'
+            || gapless.column_copy('column_guard_partitions', '{event}', '{$nothing^}', '{}')
+            || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END; END'
+    );
+    REVOKE ALL ON FUNCTION gapless.guard_partitions_of_command() FROM PUBLIC;
+    COMMENT ON FUNCTION gapless.guard_partitions_of_command() IS 'Of gapless.guard_new_partitions: guards the partitions that a command has made or attached.';
+    CREATE EVENT TRIGGER gapless_guard_partitions ON ddl_command_end
+        WHEN TAG IN ('CREATE TABLE', 'ALTER TABLE', 'CREATE SCHEMA', 'CREATE FOREIGN TABLE')
+        EXECUTE FUNCTION gapless.guard_partitions_of_command();
+    COMMENT ON EVENT TRIGGER gapless_guard_partitions IS 'Guards new partitions of tables with attached columns. Made, and dropped, by gapless.guard_new_partitions.';
+EXCEPTION WHEN insufficient_privilege THEN
+    RAISE EXCEPTION 'only a superuser can let an event trigger guard new partitions'
+        USING ERRCODE = 'insufficient_privilege', DETAIL = SQLERRM, SCHEMA = 'gapless',
+            HINT = 'Call gapless.guard_partitions after each CREATE TABLE ... PARTITION OF and ATTACH PARTITION.';
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.guard_new_partitions IS
+'Makes an event trigger that guards a partition when it is made or attached, as guard_partitions does, or with false drops it. For a superuser. Call it again after an upgrade. Raises 42501 for others.';
+
+REVOKE ALL ON FUNCTION gapless.guard_new_partitions FROM PUBLIC;
 
 -- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
@@ -4255,18 +5644,25 @@ BEGIN
     -- audits.
     FOR attached IN
         SELECT
-            format('%s.%I', c.oid::regclass, a.attname) AS column_name,
+            format('%s.%I', c.oid::regclass, m.name) AS column_name,
             format('%I.%I', n.nspname, p.proname) AS function,
             p.oid AS function_oid,
             n.nspname,
             p.proname,
             c.oid AS target,
-            a.attname AS target_column,
+            m.name AS target_column,
+            (SELECT coalesce(s.proargnames, '{}') FROM pg_catalog.pg_proc AS s WHERE s.pronamespace = f.pronamespace AND s.proname = f.proname || '_series' LIMIT 1)::name[] AS inputs,
+            ARRAY( -- and partitions that were detached
+                SELECT k.tgrelid
+                FROM pg_catalog.pg_trigger AS k
+                JOIN pg_catalog.pg_class AS r ON r.oid = k.tgrelid AND NOT r.relispartition
+                JOIN pg_catalog.pg_proc AS q ON q.oid = k.tgfoid AND q.pronamespace = f.pronamespace AND q.proname = f.proname || '_keep'
+                WHERE k.tgname = ('~gapless_kept_delete_' || m.name)::pg_catalog.name
+            ) || c.oid AS relations,
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-        JOIN pg_catalog.pg_attribute AS a
-            ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+        CROSS JOIN LATERAL (SELECT substr(t.tgname, length('~gapless_insert_') + 1)::pg_catalog.name) AS m (name)
         JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
         JOIN pg_catalog.pg_proc AS p
             ON p.pronamespace = f.pronamespace
@@ -4280,7 +5676,7 @@ BEGIN
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
             AND (audit_numbers.name IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence AS s
-                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = a.attname
+                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = m.name
             ) OR NOT EXISTS (
                 SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
             ))
@@ -4302,6 +5698,7 @@ BEGIN
             IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
                 RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
             END IF;
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation);
             RETURN QUERY EXECUTE format(
                 $query$
                 WITH edge AS MATERIALIZED (
@@ -4342,6 +5739,7 @@ BEGIN
                 $query$,
                 attached.function
             ) USING audit_numbers.name, attached.column_name;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- what was called may have put its own first
 
             IF EXISTS (
                 SELECT FROM gapless.sequence AS s
@@ -4360,7 +5758,9 @@ BEGIN
                     $query$,
                     attached.function
                 ) USING audit_numbers.name, attached.column_name;
+                PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation); -- its lock is held since it was read
             done := true;
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
@@ -4369,7 +5769,11 @@ BEGIN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction';
             ELSIF NOT done THEN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM
-                    || CASE WHEN SQLSTATE IN ('42P01', '42703', 'P0001') THEN '. ' || remedy ELSE '' END; -- the table, or a column, was renamed
+                    || CASE
+                        WHEN SQLSTATE IN ('42703', '55000') THEN '. Detach it by its old name, and attach it by the names of now' -- a column was renamed
+                        WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
+                        ELSE ''
+                    END;
             END IF;
         END;
     END LOOP;
@@ -4377,7 +5781,8 @@ BEGIN
     -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
     -- any more.
     RETURN QUERY
-    SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+    SELECT NULL::text, format('%s.%I', c.oid::regclass, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+        WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
             'its table belongs to %1$I, and its functions to %2$I. %3$s',
@@ -4395,11 +5800,11 @@ BEGIN
         WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
-    WHERE c.oid || ' ' || a.attname <> ALL (audited)
+    WHERE c.oid || ' ' || s.target_column <> ALL (audited)
         AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;
@@ -4479,6 +5884,7 @@ BEGIN
             min(n.first_value) AS lowest
         FROM number AS n
         WHERE n.finding IS NULL
+            AND NOT EXISTS (SELECT FROM number AS f WHERE f.finding IN ('failed', 'detached') AND f.attached_column = n.attached_column)
         GROUP BY n.name, n.attached_column
     ), owned AS MATERIALIZED (
         SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column
@@ -4826,7 +6232,7 @@ BEGIN
         'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless TO %I',
         grant_gapless.role
     );
-    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders TO %I', grant_gapless.role);
+    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders, gapless.columns TO %I', grant_gapless.role);
 END;
 $function$;
 
@@ -4851,7 +6257,7 @@ BEGIN
         'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless FROM %I',
         revoke_gapless.role
     );
-    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders FROM %I', revoke_gapless.role);
+    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders, gapless.columns FROM %I', revoke_gapless.role);
 END;
 $function$;
 

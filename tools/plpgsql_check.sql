@@ -41,11 +41,11 @@ CROSS JOIN LATERAL plpgsql_check_function_tb(
 WHERE (p.pronamespace = 'gapless'::regnamespace AND p.proname NOT LIKE 'model\_%' OR p.pronamespace = 'checked'::regnamespace)
     -- It takes functions that only raise for constants. Planning must not call them.
     AND c.message NOT LIKE 'routine is marked as %, should be IMMUTABLE'
-    -- The same of one that has to see what the transaction has just written.
-    AND NOT (p.proname = 'column_own' AND c.message = 'routine is marked as VOLATILE, should be STABLE')
+    -- The same of those that have to see what the transaction has just written.
+    AND NOT ((p.proname = 'column_own' OR p.proname LIKE '%\_gapless\_rest') AND c.message = 'routine is marked as VOLATILE, should be STABLE')
     -- SQL is an argument of these: the expressions of the table's owner, with whose rights they run.
     AND NOT (p.proname IN (
-        'attach_gapless', 'column_check_expression', 'column_compile', 'column_express', 'column_guard_partition', 'column_make_triggers', 'column_own',
+        'attach_gapless', 'column_check_expression', 'column_compile', 'column_express', 'column_express_read', 'column_guard_partitions', 'column_make_triggers', 'column_own',
         'column_take_over'
     ) AND c.message IN ('text type variable is not sanitized', 'the expression is not SQL injection safe'))
     -- Its result comes from dynamic SQL, which the extension does not follow.

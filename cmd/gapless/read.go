@@ -97,6 +97,64 @@ and the column that numbers itself from it.`,
 	}))
 }
 
+// column is a line of `columns`.
+type column struct {
+	Table       string   `json:"table"`
+	Column      string   `json:"column"`
+	Name        string   `json:"name,omitempty"`
+	Initial     int64    `json:"initial"`
+	Format      string   `json:"format,omitempty"`
+	Condition   string   `json:"condition,omitempty"`
+	Chronology  string   `json:"chronology,omitempty"`
+	AtCommit    bool     `json:"at_commit"`
+	Unnumbered  *string  `json:"unnumbered,omitempty"`
+	Partitioned bool     `json:"partitioned"`
+	Guarded     bool     `json:"guarded"`
+	Faults      []string `json:"faults"`
+}
+
+func (a *app) newColumns() *cobra.Command {
+	return a.jsonFlag(a.command(&cobra.Command{
+		Use:   "columns",
+		Short: "List the attached columns, and what is wrong with their guards",
+		Long: `List the columns that number themselves, the expression for the name of each row's sequence, and what is
+wrong with the triggers and functions that guard the numbers, a line each.`,
+	}, nil, func(ctx context.Context, _ []string) error {
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			found, err := db.New(conn).Columns(ctx)
+			if err != nil {
+				return err
+			}
+			result := make([]column, 0, len(found))
+			rows := [][]string{{"TABLE", "COLUMN", "NAME", "NUMBERED", "FAULTS"}}
+			for _, c := range found {
+				line := column{
+					Table: c.TableName, Column: c.ColumnName, Name: c.Name, Initial: c.Initial, Format: c.Format, Condition: c.Condition,
+					Chronology: c.Chronology, AtCommit: c.AtCommit, Partitioned: c.Partitioned, Guarded: c.Guarded, Faults: c.Faults,
+				}
+				if c.HasUnnumbered {
+					line.Unnumbered = &c.Unnumbered
+				}
+				result = append(result, line)
+				when := "at once"
+				if c.AtCommit {
+					when = "at commit"
+				}
+				name := strings.TrimSpace(c.Name)
+				row := []string{cell(c.TableName), cell(c.ColumnName), optional(&name), when, "-"}
+				if len(c.Faults) == 0 {
+					rows = append(rows, row)
+				}
+				for _, fault := range c.Faults {
+					rows = append(rows, append(row[:len(row)-1:len(row)-1], cell(fault)))
+					row = make([]string, len(row))
+				}
+			}
+			return a.printTable(result, nil, rows, "no column is attached yet")
+		})
+	}))
+}
+
 // holder is a line of `holders`.
 type holder struct {
 	Name            string   `json:"name"`

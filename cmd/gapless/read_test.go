@@ -52,6 +52,33 @@ $`, o.stdout)
 	require.Equal(t, "tab\tbell\a", lines[1].Name)
 }
 
+func TestColumnsSaysHowTheyAreAttachedAndWhatIsWrong(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	require.Equal(t, outcome{stderr: "no column is attached yet\n"}, on(t, d, "columns"))
+	require.Equal(t, []any{}, parsed[[]any](t, on(t, d, "columns", "--json")))
+	_, err := d.Conn(t).Exec(t.Context(), `
+		CREATE TABLE bills (id int, number text UNIQUE);
+		CREATE TABLE notes (id int PRIMARY KEY, number bigint UNIQUE);
+		SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$, format => $$ 'B' || value $$, unnumbered => '');
+		SELECT gapless.attach_gapless('notes', 'number', name => $$ 'note' $$, initial => 5, at_commit => true);
+		ALTER TABLE notes DISABLE TRIGGER "~gapless_issue_number";
+		DROP TRIGGER "~gapless_update_number" ON notes`)
+	require.NoError(t, err)
+	require.Equal(t, prints(`TABLE         COLUMN  NAME    NUMBERED   FAULTS
+public.bills  number  'bill'  at once    -
+public.notes  number  'note'  at commit  disabled on table public.notes: trigger ~gapless_issue_number
+                                         missing on table public.notes: trigger ~gapless_update_number
+`), on(t, d, "columns"))
+	empty := ""
+	require.Equal(t, []column{
+		{Table: "public.bills", Column: "number", Name: " 'bill' ", Initial: 1, Format: " 'B' || value ", Unnumbered: &empty, Guarded: true, Faults: []string{}},
+		{Table: "public.notes", Column: "number", Name: " 'note' ", Initial: 5, AtCommit: true, Faults: []string{
+			"disabled on table public.notes: trigger ~gapless_issue_number", "missing on table public.notes: trigger ~gapless_update_number",
+		}},
+	}, parsed[[]column](t, on(t, d, "columns", "--json")))
+}
+
 func TestHoldersShowsWhoHoldsAndWhoWaits(t *testing.T) {
 	t.Parallel()
 	d := pgtest.New(t)

@@ -87,7 +87,7 @@ func (a *app) newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&a.databaseURL, "database-url", "", "the database (default: "+urlVariable+")")
 	root.AddCommand(
 		a.newDemo(), a.newMigrate(),
-		a.newNext(), a.newLast(), a.newPeek(), a.newList(), a.newHolders(),
+		a.newNext(), a.newLast(), a.newPeek(), a.newList(), a.newColumns(), a.newHolders(),
 		a.newAudit(), a.newVoid(), a.newAdopt(), a.newDelete(),
 	)
 	return root

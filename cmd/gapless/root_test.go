@@ -13,7 +13,7 @@ import (
 func TestWithoutADatabaseBothWaysToGiveOneAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"migrate", "up"}, {"migrate", "status"}, {"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"holders"},
+		{"migrate", "up"}, {"migrate", "status"}, {"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"},
 		{"audit"}, {"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"delete", "x", "--yes"},
 	} {
 		require.Equal(t, outcome{code: exitUsage, stderr: "gapless: no database is given\n" +
@@ -106,7 +106,7 @@ func TestWithoutTheSchemaEachCommandSaysHowToInstallIt(t *testing.T) {
 	t.Parallel()
 	d := pgtest.NewEmpty(t)
 	for _, args := range [][]string{
-		{"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"holders"}, {"audit"}, {"audit", "x"},
+		{"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"}, {"audit"}, {"audit", "x"},
 		{"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"delete", "x", "--yes"},
 	} {
 		require.Equal(t, outcome{code: exitFailure, stderr: "gapless: schema gapless is not in this database, or not up to date\n" +

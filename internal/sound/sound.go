@@ -69,7 +69,7 @@ const Busy = `
 		WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
 			AND a.backend_type = 'client backend' AND a.state <> 'idle'
 	) + (SELECT count(*) FROM pg_prepared_xacts AS p WHERE p.database = current_database())
-	+ (SELECT count(*) FROM gapless.pending) + (SELECT count(*) FROM gapless.moving) = 0`
+	+ (SELECT count(*) FROM gapless.waiting) + (SELECT count(*) FROM gapless.moving) = 0`
 
 // Faults is what is wrong with numbers and journal when all is at rest.
 func Faults(ctx context.Context, conn *pgx.Conn) (faults []string, err error) {

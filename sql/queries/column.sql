@@ -32,3 +32,8 @@ SELECT
     coalesce((f).allocated_at, '0001-01-01 00:00:00+00')::timestamptz AS allocated_at,
     coalesce((f).txid, 0)::bigint AS txid
 FROM gapless.audit_gapless(name => sqlc.narg('name')::text) AS f;
+
+-- name: GuardPartitions :many
+-- Guards the partitions of a table, or of all of the caller's, that have no guards; returns them.
+SELECT partition::text AS partition
+FROM gapless.guard_partitions(target => (sqlc.narg('target')::text)::regclass) AS partition;

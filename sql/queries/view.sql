@@ -24,3 +24,23 @@ SELECT
 FROM gapless.holders
 WHERE sqlc.narg('name')::text IS NULL OR name = sqlc.narg('name')::text COLLATE "C"
 ORDER BY name, state, transaction_age DESC NULLS LAST;
+
+-- name: Columns :many
+-- Every attached column, by table and column. An option that it does not have is '', and so is an expression that is not known
+-- any more; initial is 0 then.
+SELECT
+    table_name::text AS table_name,
+    column_name::text AS column_name,
+    coalesce(name, '')::text AS name,
+    coalesce(initial, 0)::bigint AS initial,
+    coalesce(format, '')::text AS format,
+    coalesce(condition, '')::text AS condition,
+    coalesce(chronology, '')::text AS chronology,
+    at_commit::boolean AS at_commit,
+    (unnumbered IS NOT NULL)::boolean AS has_unnumbered,
+    coalesce(unnumbered, '')::text AS unnumbered,
+    partitioned::boolean AS partitioned,
+    guarded::boolean AS guarded,
+    faults::text[] AS faults
+FROM gapless.columns
+ORDER BY 1, 2;

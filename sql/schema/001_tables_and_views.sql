@@ -1,4 +1,4 @@
--- The private tables and the two public views of schema gapless.
+-- The private tables and the public views of schema gapless.
 --
 -- Nobody but the owner touches the tables: applications use the functions (sql/functions) and the
 -- views. The functions lock a row of gapless.sequence and append to gapless.journal; neither is
@@ -158,19 +158,33 @@ COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a se
 
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
-CREATE UNLOGGED TABLE gapless.pending (
-    txid bigint NOT NULL,
-    name text   COLLATE "C" NOT NULL,
-    CONSTRAINT pending_pkey PRIMARY KEY (txid, name)
+CREATE UNLOGGED TABLE gapless.waiting (
+    txid       bigint   NOT NULL DEFAULT txid_current(),
+    attachment bigint   NOT NULL,
+    names      text[]   COLLATE "C",
+    keys       text[]   NOT NULL,
+    taken      bigint[],
+    numbers    text[],
+    seen       boolean  NOT NULL DEFAULT false
 );
 
-REVOKE ALL ON TABLE gapless.pending FROM PUBLIC;
+ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN taken SET STORAGE EXTERNAL, ALTER COLUMN numbers SET STORAGE EXTERNAL;
 
-COMMENT ON TABLE gapless.pending IS
-'The sequences from which a transaction will number rows when it commits (attach_gapless with at_commit), where they are several, so that the first of its deferred triggers can lock them in the order of their names.';
-COMMENT ON COLUMN gapless.pending.txid IS 'The top-level transaction.';
-COMMENT ON COLUMN gapless.pending.name IS 'The sequence.';
-COMMENT ON CONSTRAINT pending_pkey ON gapless.pending IS 'A name once a transaction.';
+CREATE INDEX waiting_txid ON gapless.waiting (txid);
+
+REVOKE ALL ON TABLE gapless.waiting FROM PUBLIC;
+GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;
+
+COMMENT ON TABLE gapless.waiting IS
+'Rows that a transaction will number when it commits (attach_gapless with at_commit), a note for each statement; and what they are given at the commit, until they have it. PUBLIC may read and write notes: nobody ever sees another transaction''s, and a note decides when a row is numbered, never how.';
+COMMENT ON COLUMN gapless.waiting.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.waiting.attachment IS 'The column, as in gapless.journal.';
+COMMENT ON COLUMN gapless.waiting.names IS 'The sequences from which the rows will be numbered, so that they can be locked in the order of their names; NULL beside numbers.';
+COMMENT ON COLUMN gapless.waiting.keys IS 'For each column of the primary key an array, as text, with an element for each row.';
+COMMENT ON COLUMN gapless.waiting.taken IS 'The rows'' values, at the commit.';
+COMMENT ON COLUMN gapless.waiting.numbers IS 'What is to stand in the rows.';
+COMMENT ON COLUMN gapless.waiting.seen IS 'Whether the commit has met the note before.';
+COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
@@ -245,6 +259,309 @@ COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value.';
 COMMENT ON COLUMN gapless.sequences.issued IS 'How many values gapless has issued, in all cycles. Adopted numbers do not count.';
 COMMENT ON COLUMN gapless.sequences.last_allocated_at IS 'When the newest value was allocated or adopted.';
 COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers itself from it (attach_gapless), as schema.table.column; NULL if none does.';
+
+-- What attach_gapless has made tells what is attached: triggers and functions by their names, arguments by the comments of
+-- functions. So a dump has it all. A comment is its owner's to change: nothing is cast that may not be what it was.
+CREATE VIEW gapless.guard AS
+SELECT
+    t.tgrelid AS relation,
+    substr(t.tgname, length('~gapless__') + length(split_part(t.tgname, '_', 2)) + 1)::name AS column_name,
+    split_part(t.tgname, '_', 2) AS purpose,
+    t.oid AS trigger,
+    t.tgfoid AS function
+FROM pg_catalog.pg_trigger AS t
+WHERE t.tgparentid = 0
+    AND starts_with(t.tgname, '~gapless_')
+    AND split_part(t.tgname, '_', 2) IN ('insert', 'draft', 'update', 'enter', 'issue', 'note', 'commit', 'confirm', 'leave', 'delete');
+
+REVOKE ALL ON TABLE gapless.guard FROM PUBLIC;
+
+COMMENT ON VIEW gapless.guard IS
+'Private. One row a trigger that a column has only as long as it is attached. Others a partition has for itself, and keeps when it is detached.';
+COMMENT ON COLUMN gapless.guard.relation IS 'The table.';
+COMMENT ON COLUMN gapless.guard.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.guard.purpose IS 'What the trigger is for.';
+COMMENT ON COLUMN gapless.guard.trigger IS 'The trigger.';
+COMMENT ON COLUMN gapless.guard.function IS 'Its function.';
+
+CREATE VIEW gapless.attachment AS
+WITH guard AS MATERIALIZED (
+    SELECT * FROM gapless.guard
+), attached AS (
+    SELECT g.relation, g.column_name FROM guard AS g
+    UNION
+    SELECT s.target, s.target_column
+    FROM gapless.sequence AS s
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.target AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
+), made AS (
+    SELECT DISTINCT ON (g.relation, g.column_name)
+        g.relation, g.column_name, p.pronamespace AS schema, regexp_replace(p.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS stem
+    FROM guard AS g
+    JOIN pg_catalog.pg_proc AS p ON p.oid = g.function
+    ORDER BY g.relation, g.column_name, g.purpose <> 'insert', g.trigger
+), place AS (
+    SELECT g.relation, g.column_name, min(d.refobjsubid)::smallint AS attnum
+    FROM guard AS g
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation AND d.refobjsubid > 0
+    WHERE g.purpose IN ('delete', 'issue', 'commit', 'confirm')
+    GROUP BY g.relation, g.column_name
+)
+SELECT
+    a.relation,
+    a.column_name,
+    p.attnum,
+    format('%I.%I', s.nspname, c.relname) AS table_name,
+    c.relowner AS owner,
+    m.schema,
+    m.stem,
+    n.noted,
+    c.relkind = 'p' AS partitioned,
+    CASE WHEN n.noted IS NOT NULL THEN starts_with(n.tail, 'true') ELSE EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proname = m.stem || '_commit'
+    ) END AS at_commit,
+    CASE WHEN n.initial::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN n.initial::bigint END AS initial,
+    CASE
+        WHEN starts_with(n.literal, 'E') THEN replace(replace(substring(n.literal FROM '^E''(.*)''$'), '''''', ''''), $$\\$$, $$\$$)
+        ELSE replace(substring(n.literal FROM '^''(.*)''$'), '''''', '''')
+    END AS unnumbered
+FROM attached AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
+JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
+LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
+LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
+LEFT JOIN LATERAL (
+    -- ..., at_commit => false, initial => 1, unnumbered => NULL)
+    SELECT
+        d.noted,
+        substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
+        t.tail,
+        substring(t.tail FROM ', unnumbered => (.*)[)]$') AS literal
+    FROM pg_catalog.pg_proc AS p
+    CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (noted)
+    CROSS JOIN LATERAL split_part(d.noted, ', at_commit => ', -1) AS t (tail)
+    WHERE p.pronamespace = m.schema AND p.proname = m.stem
+    ORDER BY p.oid
+    LIMIT 1
+) AS n ON true;
+
+REVOKE ALL ON TABLE gapless.attachment FROM PUBLIC;
+
+COMMENT ON VIEW gapless.attachment IS
+'Private. One row a column that is attached, or that a trigger or a sequence takes for attached.';
+COMMENT ON COLUMN gapless.attachment.relation IS 'The table.';
+COMMENT ON COLUMN gapless.attachment.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.attachment.attnum IS 'The column''s number, which stays when it is renamed: these triggers read no other column in their WHEN. NULL where there is none of them.';
+COMMENT ON COLUMN gapless.attachment.table_name IS 'The table''s name, qualified and quoted.';
+COMMENT ON COLUMN gapless.attachment.owner IS 'The table''s owner.';
+COMMENT ON COLUMN gapless.attachment.schema IS 'Where the column''s functions are; NULL where there is no trigger that tells.';
+COMMENT ON COLUMN gapless.attachment.stem IS 'What their names begin with; NULL where there is no trigger that tells.';
+COMMENT ON COLUMN gapless.attachment.noted IS 'The arguments of attach_gapless, as it noted them; NULL where that is gone.';
+COMMENT ON COLUMN gapless.attachment.partitioned IS 'Whether the table is.';
+COMMENT ON COLUMN gapless.attachment.at_commit IS 'The argument of attach_gapless.';
+COMMENT ON COLUMN gapless.attachment.initial IS 'The argument of attach_gapless; NULL where that is gone.';
+COMMENT ON COLUMN gapless.attachment.unnumbered IS 'The argument of attach_gapless, or NULL.';
+
+CREATE VIEW gapless.fault AS
+WITH RECURSIVE attachment AS MATERIALIZED (
+    SELECT * FROM gapless.attachment
+), tree AS (
+    -- pg_partition_tree would lock.
+    SELECT a.relation, a.column_name, a.partitioned, a.at_commit, a.relation AS member FROM attachment AS a
+    UNION ALL
+    SELECT t.relation, t.column_name, t.partitioned, t.at_commit, i.inhrelid
+    FROM tree AS t
+    JOIN pg_catalog.pg_inherits AS i ON i.inhparent = t.member AND NOT i.inhdetachpending
+    WHERE t.partitioned
+), member AS (
+    SELECT t.*, format('%I.%I', n.nspname, c.relname) AS member_name, c.relpersistence, c.relispartition AND c.relkind <> 'p' AS leaf, c.relispartition AND c.relkind = 'p' AS middle
+    FROM tree AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.member
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+), present AS (
+    SELECT m.*, t.oid AS trigger, t.tgname, t.tgparentid, t.tgenabled
+    FROM member AS m
+    JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member AND starts_with(t.tgname, '~gapless_') AND m.column_name = substr(t.tgname,
+        CASE split_part(t.tgname, '_', 2) WHEN 'kept' THEN length('~gapless_kept_delete_') ELSE length('~gapless__') + length(split_part(t.tgname, '_', 2)) END + 1
+    )::name
+), function AS (
+    SELECT a.relation, a.column_name, a.owner, format('%I.%I', n.nspname, a.stem || w.suffix) AS function_name, w.definer::boolean AS definer, p.oid, p.proowner, p.prosecdef
+    FROM attachment AS a
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = a.schema
+    LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proname = a.stem || '_text'
+    CROSS JOIN LATERAL (
+        VALUES
+            ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true),
+            ('_enter', NOT a.at_commit, true), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
+            ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
+            ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit AND NOT a.partitioned, true),
+            ('_check_text', r.prorettype = 'text'::regtype, true), ('_read', r.prorettype = 'text'::regtype, false),
+            ('_series', true, false), ('_due', true, false), ('_dated', true, false), ('_text', true, false)
+    ) AS w (suffix, wanted, definer)
+    LEFT JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || w.suffix
+    WHERE w.wanted
+)
+SELECT a.relation, a.column_name, format('missing on table %s: %s', a.table_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)) AS fault
+FROM attachment AS a
+CROSS JOIN LATERAL (
+    VALUES
+        ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
+        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned), ('note', a.at_commit),
+        ('commit', a.at_commit), ('confirm', a.at_commit)
+) AS v (purpose, wanted)
+CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w
+WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = a.relation AND t.tgname = w.name)
+GROUP BY a.relation, a.column_name, a.table_name
+UNION ALL
+SELECT m.relation, m.column_name, format('missing on partition %s: %s', m.member_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name))
+FROM member AS m
+CROSS JOIN (VALUES ('truncate'), ('settle'), ('kept_delete'), ('kept_update'), ('kept_commit')) AS v (purpose)
+CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || m.column_name)::name AS name) AS w
+WHERE m.leaf
+    AND (v.purpose <> 'kept_commit' OR m.at_commit)
+    AND EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = m.member AND t.tgname = w.name)
+GROUP BY m.relation, m.column_name, m.member_name
+UNION ALL
+SELECT m.relation, m.column_name, format('partition %s has no guards of its own', m.member_name)
+FROM member AS m
+WHERE (m.leaf OR m.middle)
+    AND NOT EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+UNION ALL
+SELECT p.relation, p.column_name, format('%s on table %s: %s', CASE p.tgenabled
+    WHEN 'D' THEN 'disabled'
+    WHEN 'R' THEN 'enabled for replicas alone'
+    ELSE 'enabled for replicas as well'
+END, p.member_name, string_agg('trigger ' || p.tgname, ', ' ORDER BY p.tgname))
+FROM present AS p
+WHERE p.tgenabled <> 'O'
+GROUP BY p.relation, p.column_name, p.member_name, p.tgenabled
+UNION ALL
+SELECT m.relation, m.column_name, format('on table %s: trigger %s fires after the guards', m.member_name, t.tgname)
+FROM member AS m
+JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member
+WHERE t.tgname > '~gapless_insert'
+    AND NOT starts_with(t.tgname, '~gapless_')
+    AND t.tgparentid = 0
+    AND NOT t.tgisinternal
+    AND t.tgtype::integer & 3 = 3 -- BEFORE, FOR EACH ROW
+    AND t.tgtype::integer & CASE WHEN m.partitioned THEN 28 ELSE 20 END <> 0 -- INSERT, UPDATE; DELETE, as a row moves
+UNION ALL
+SELECT m.relation, m.column_name, format('table %s is not logged, so that a crash empties it', m.member_name)
+FROM member AS m
+WHERE m.relpersistence <> 'p'
+UNION ALL
+SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
+FROM function AS f
+WHERE f.oid IS NULL
+UNION ALL
+SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name)
+FROM function AS f
+WHERE f.definer AND NOT f.prosecdef
+UNION ALL
+SELECT f.relation, f.column_name, format('the table belongs to role %I, and its functions to role %I', pg_get_userbyid(f.owner), pg_get_userbyid(f.proowner))
+FROM function AS f
+WHERE f.proowner <> f.owner
+GROUP BY f.relation, f.column_name, f.owner, f.proowner
+UNION ALL
+SELECT a.relation, a.column_name, format('role %I, which owns the table, has no right to what numbers its columns', pg_get_userbyid(a.owner))
+FROM attachment AS a
+JOIN (
+    SELECT o.owner
+    FROM (SELECT DISTINCT a.owner FROM attachment AS a) AS o
+    CROSS JOIN pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'gapless'::regnamespace
+        AND starts_with(p.proname, 'column_')
+        AND NOT (has_schema_privilege(o.owner, 'gapless', 'USAGE') AND has_function_privilege(o.owner, p.oid, 'EXECUTE'))
+    GROUP BY o.owner
+) AS o ON o.owner = a.owner
+UNION ALL
+SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem)
+FROM attachment AS a
+WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem)
+UNION ALL
+SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: '))
+FROM attachment AS a
+WHERE a.initial IS NOT NULL AND NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
+UNION ALL
+SELECT a.relation, a.column_name, CASE
+    WHEN n.attname IS NULL THEN format('column %s was dropped', a.column_name)
+    ELSE format('column %s was renamed to %s', a.column_name, n.attname)
+END
+FROM attachment AS a
+LEFT JOIN pg_catalog.pg_attribute AS n ON n.attrelid = a.relation AND n.attnum = a.attnum AND NOT n.attisdropped
+WHERE n.attname <> a.column_name OR NOT EXISTS (
+    SELECT FROM pg_catalog.pg_attribute AS o WHERE o.attrelid = a.relation AND o.attname = a.column_name AND o.attnum > 0 AND NOT o.attisdropped
+)
+UNION ALL
+-- The function of the name has the columns that are read as its parameters.
+SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname)
+FROM attachment AS a
+JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proname = a.stem || '_series'
+CROSS JOIN LATERAL (
+    SELECT c.attname, row_number() OVER (ORDER BY c.attnum) AS i
+    FROM gapless.guard AS g
+    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation
+    JOIN pg_catalog.pg_attribute AS c ON c.attrelid = g.relation AND c.attnum = d.refobjsubid
+    WHERE g.relation = a.relation AND g.column_name = a.column_name AND g.purpose = 'update' AND c.attnum > 0 AND c.attnum <> a.attnum
+) AS n
+WHERE s.proargnames[n.i] <> n.attname;
+
+REVOKE ALL ON TABLE gapless.fault FROM PUBLIC;
+
+COMMENT ON VIEW gapless.fault IS
+'Private. One row a fault in the guards of an attached column. Locks no table.';
+COMMENT ON COLUMN gapless.fault.relation IS 'The table.';
+COMMENT ON COLUMN gapless.fault.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.fault.fault IS 'What is wrong.';
+
+CREATE VIEW gapless.columns AS
+SELECT
+    a.table_name,
+    a.column_name::text AS column_name,
+    e.name,
+    a.initial,
+    e.format,
+    e.condition,
+    e.chronology,
+    a.at_commit,
+    a.unnumbered,
+    a.partitioned,
+    f.faults IS NULL AS guarded,
+    coalesce(f.faults, '{}') AS faults
+FROM gapless.attachment AS a
+LEFT JOIN LATERAL (
+    SELECT
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_series') AS name,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_text') AS format,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_due') AS condition,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_dated') AS chronology
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = a.schema AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated')
+) AS e ON true
+LEFT JOIN (
+    SELECT f.relation, f.column_name, array_agg(f.fault ORDER BY f.fault) AS faults
+    FROM gapless.fault AS f
+    GROUP BY f.relation, f.column_name
+) AS f ON f.relation = a.relation AND f.column_name = a.column_name;
+
+REVOKE ALL ON TABLE gapless.columns FROM PUBLIC;
+
+COMMENT ON VIEW gapless.columns IS
+'One row an attached column: how it is numbered, and whether what attach_gapless made is whole. Takes no lock on a table.';
+COMMENT ON COLUMN gapless.columns.table_name IS 'The table, as schema.table.';
+COMMENT ON COLUMN gapless.columns.column_name IS 'The column that numbers itself, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.columns.name IS 'The expression for the name of a row''s sequence, as it was given to attach_gapless; NULL where that is gone.';
+COMMENT ON COLUMN gapless.columns.initial IS 'The first number of a sequence.';
+COMMENT ON COLUMN gapless.columns.format IS 'The expression for the text of a number, or NULL.';
+COMMENT ON COLUMN gapless.columns.condition IS 'The expression that says whether a row is to be numbered, or NULL.';
+COMMENT ON COLUMN gapless.columns.chronology IS 'The expression for a row''s date, or NULL.';
+COMMENT ON COLUMN gapless.columns.at_commit IS 'Whether rows are numbered when their transaction commits.';
+COMMENT ON COLUMN gapless.columns.unnumbered IS 'The text that means that a row has no number yet, or NULL.';
+COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partitioned.';
+COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
+COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.

@@ -54,7 +54,7 @@ func invoiceRows(s sqltest.Session) []string {
 func requireNothingLeft(s sqltest.Session) {
 	s.T.Helper()
 	sqltest.RequireSound(s)
-	require.Empty(s.T, sqltest.Texts(s, "SELECT concat_ws(' ', txid, name) FROM gapless.pending"), "of transactions that have ended")
+	require.Empty(s.T, sqltest.Texts(s, "SELECT concat_ws(' ', txid, names) FROM gapless.waiting"), "of transactions that have ended")
 	require.Empty(s.T, sqltest.Texts(s, "SELECT concat_ws(' ', txid, name, number) FROM gapless.moving"), "of transactions that have ended")
 }
 
@@ -663,6 +663,7 @@ func TestAtCommitInAPartitionedTable(t *testing.T) {
 	s.Do("INSERT INTO invoices (id, region) VALUES (7, 'west')")
 	require.EqualValues(t, 6, s.Number(numberOfInvoice, 7))
 	s.Refuse("23001", "DELETE FROM west")
+	s.Do("SELECT gapless.guard_partitions('west')")
 	s.Refuse("23001", "TRUNCATE west")
 	s.Refuse("428C9", "INSERT INTO north (id, region, number) VALUES (8, 'north', 7)")
 	requireNothingLeft(s)
@@ -691,11 +692,11 @@ func TestSettingsDecideNothingAtCommit(t *testing.T) {
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text NOT NULL, number bigint, memo text, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$, at_commit => true)")
-	committing := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9]+)'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless_commit'")
+	committing := *sqltest.Value[string](s, "SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9]+)'))[1] FROM pg_proc WHERE proname = 'invoices_number_gapless_number'")
 	settings := map[string][]string{
 		"gapless.commit_column":   {"", committing, "garbage"},
-		"gapless.commit_expected": {"", "=invoice/a", "=invoice/b", "=", "garbage", "=" + strings.Repeat("x", 300)},
-		"gapless.commit_several":  {"", "on", "garbage"},
+		"gapless.commit_expected": {"", committing + "=invoice/a", committing + "=invoice/b", "0=", "garbage", committing + "=" + strings.Repeat("x", 300)},
+		"gapless.commit_done":     {"", "on", "garbage"},
 	}
 	// A trigger of the table's own, by which an UPDATE comes from within another statement.
 	s.Do(`CREATE FUNCTION mark() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN UPDATE invoices SET memo = 'marked' WHERE id = NEW.id; RETURN NULL; END $$`)
@@ -703,14 +704,14 @@ func TestSettingsDecideNothingAtCommit(t *testing.T) {
 	committed := 0
 	for _, c := range settings["gapless.commit_column"] {
 		for _, e := range settings["gapless.commit_expected"] {
-			for _, v := range settings["gapless.commit_several"] {
+			for _, v := range settings["gapless.commit_done"] {
 				for _, statement := range []string{
 					"INSERT INTO invoices (tenant) VALUES ('a')",
 					"INSERT INTO invoices (tenant) VALUES ('b'), ('a'), ('b')",
 					"UPDATE invoices SET memo = 'again' WHERE number IS NOT NULL",
 				} {
 					s.Do("BEGIN")
-					s.Do("SELECT set_config('gapless.commit_column', $1, false), set_config('gapless.commit_expected', $2, false), set_config('gapless.commit_several', $3, false)", c, e, v)
+					s.Do("SELECT set_config('gapless.commit_column', $1, false), set_config('gapless.commit_expected', $2, false), set_config('gapless.commit_done_"+committing+"', $3, false)", c, e, v)
 					for _, byHand := range []string{
 						"INSERT INTO invoices (tenant, number) VALUES ('a', 7)",
 						"INSERT INTO invoices (tenant) VALUES ('c'); UPDATE invoices SET number = 99 WHERE tenant = 'c'",

@@ -4,6 +4,7 @@ package column_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/pggapless/gapless/internal/sqltest"
@@ -209,7 +210,7 @@ func TestANumberTakenAtCommitFollowsItsRow(t *testing.T) {
 	s.Do("CREATE TRIGGER soft BEFORE DELETE ON bills FOR EACH ROW EXECUTE FUNCTION nothing()")
 	s.Do("CREATE TABLE lies (i int)")
 	s.Do(`CREATE FUNCTION lie() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-		PERFORM set_config('gapless.commit_column', (SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9]+)'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless_commit'), true);
+		PERFORM set_config('gapless.commit_column', (SELECT (regexp_match(prosrc, 'commit_column'', ''([0-9]+)'))[1] FROM pg_proc WHERE proname = 'bills_number_gapless_number'), true);
 		UPDATE bills SET region = 'south' WHERE id = 4;
 		RETURN NULL;
 	END $$`)
@@ -253,5 +254,74 @@ func TestAttachRefusesWhatCouldNotNumber(t *testing.T) {
 	require.Contains(t, s.Refuse("22023", "SELECT gapless.attach_gapless('notes', 'number', name => $$ 'note' $$, format => $$ 'fixed' $$)").Message, "does not contain value")
 	for _, empty := range []string{"''", "' '", "E'\\n\\t'"} {
 		require.Contains(t, s.Refuse("22023", "SELECT gapless.attach_gapless('notes', 'number', name => "+empty+", format => 'value')").Message, "is empty")
+	}
+}
+
+// TestColumnsThatAreRenamedOrDroppedAreNoHoles has the column itself and those that its expressions read: it goes on, or the ALTER is
+// refused, or the audit says what to do, and finds no number missing.
+func TestColumnsThatAreRenamedOrDroppedAreNoHoles(t *testing.T) {
+	t.Parallel()
+	for name, options := range map[string]string{
+		"early": "", "at commit": ", at_commit => true", "partitioned": "", "partitioned at commit": ", at_commit => true",
+	} {
+		for _, text := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", text ", text), func(t *testing.T) {
+				t.Parallel()
+				s := sqltest.Connect(t, pgtest.New(t))
+				partitioned := strings.HasPrefix(name, "partitioned")
+				s.Do("CREATE TABLE i (id int, region text DEFAULT 'n', tenant text DEFAULT 'a', d date DEFAULT '2024-01-01', issued boolean DEFAULT true, number " +
+					map[bool]string{true: "text", false: "bigint"}[text] + ", PRIMARY KEY (region, id), UNIQUE (region, tenant, number))" +
+					map[bool]string{true: " PARTITION BY LIST (region); CREATE TABLE part PARTITION OF i DEFAULT"}[partitioned])
+				if !partitioned {
+					s.Do("ALTER TABLE i ADD UNIQUE (tenant, number)")
+				}
+				names := map[string]string{"number": "number", "tenant": "tenant", "d": "d", "issued": "issued", "id": "id"}
+				attach := func() {
+					t.Helper()
+					arguments := fmt.Sprintf("name => $$ 'i/' || NEW.%s $$, condition => 'NEW.%s', chronology => 'NEW.%s'%s", names["tenant"], names["issued"], names["d"], options)
+					if text {
+						arguments += fmt.Sprintf(", format => $$ 'R' || to_char(NEW.%s, 'YY') || lpad(value::text, 3, '0') $$", names["d"])
+					}
+					s.Do("SELECT gapless.attach_gapless('i', $1, "+arguments+")", names["number"])
+				}
+				attach()
+				s.Do("INSERT INTO i (id) VALUES (1), (2)")
+				for column := range names {
+					s.Do("BEGIN")
+					_, err := s.Exec(t.Context(), "ALTER TABLE i DROP COLUMN "+column)
+					if column == "id" { // which nothing reads
+						require.NoError(t, err)
+						require.Empty(t, sqltest.Texts(s, pg.Unexplained))
+					} else {
+						sqltest.RequireCode(t, "2BP01", err)
+					}
+					s.Do("ROLLBACK; BEGIN")
+					s.Do("ALTER TABLE i RENAME COLUMN " + column + " TO renamed")
+					for _, statement := range []string{"INSERT INTO i SELECT 3; SET CONSTRAINTS ALL IMMEDIATE", "DELETE FROM i"} {
+						s.Do("SAVEPOINT s")
+						_, err := s.Exec(t.Context(), statement)
+						if err != nil {
+							require.Contains(t, []string{"42703", "23001", "55000"}, sqlstate(err))
+						}
+						s.Do("ROLLBACK TO s")
+					}
+					if column != "id" {
+						found := sqltest.Texts(s, pg.Unexplained)
+						require.Len(t, found, 1, column)
+						require.Regexp(t, "^ ?public.i.number changed after issue .* [Dd]etach .* attach it ", found[0])
+					}
+					s.Do("SELECT gapless.detach_gapless('i', 'number')")
+					names[column] = "renamed"
+					attach()
+					s.Do("INSERT INTO i SELECT 3; SET CONSTRAINTS ALL IMMEDIATE")
+					require.EqualValues(t, 3, s.Number("SELECT count("+names["number"]+") FROM i"))
+					require.EqualValues(t, 3, s.Number("SELECT gapless.last_gapless('i/a')"))
+					sqltest.RequireSound(s)
+					s.Do("ROLLBACK")
+					names[column] = column
+				}
+				sqltest.RequireSound(s)
+			})
+		}
 	}
 }

@@ -133,21 +133,6 @@ func TestASequenceHasANumberOnceWhateverTheIndexAllows(t *testing.T) {
 	s.Do("ROLLBACK")
 }
 
-func TestANewPartitionIsGuardedOnceThoughTheSnapshotDoesNotShowIt(t *testing.T) {
-	t.Parallel()
-	database := pgtest.New(t)
-	one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
-	one.Do("CREATE TABLE p (k int, number bigint, UNIQUE (k, number)) PARTITION BY LIST (k)")
-	one.Do("SELECT gapless.attach_gapless('p', 'number', $$ 'p/' || NEW.k $$)")
-	one.Do("CREATE TABLE p1 PARTITION OF p FOR VALUES IN (1, 2)")
-	two.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
-	two.Do("SELECT 1")
-	one.Do("INSERT INTO p VALUES (1)")
-	two.Do("INSERT INTO p VALUES (2)")
-	two.Do("COMMIT")
-	one.Refuse("23001", "TRUNCATE p1")
-}
-
 func TestTheAuditTellsColumnsApartAndSurvivesOneThatCannotBeRead(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))

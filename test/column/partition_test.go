@@ -137,8 +137,8 @@ func TestPartitionedRowsAreIssuedByTheUpdateThatMovesThem(t *testing.T) {
 	}
 }
 
-// TestPartitionsThatComeLaterAreGuardedWithTheirFirstRow, however that row comes into them.
-func TestPartitionsThatComeLaterAreGuardedWithTheirFirstRow(t *testing.T) {
+// TestPartitionsThatComeLaterNumberAtOnceAndAreGuardedWhenAsked, however their first row comes into them.
+func TestPartitionsThatComeLaterNumberAtOnceAndAreGuardedWhenAsked(t *testing.T) {
 	t.Parallel()
 	const created = "CREATE TABLE late PARTITION OF orders FOR VALUES IN ('late')"
 	// Attached, with columns in another order and a dropped one.
@@ -177,6 +177,12 @@ func TestPartitionsThatComeLaterAreGuardedWithTheirFirstRow(t *testing.T) {
 			require.NotZero(t, s.Number("SELECT count(number) FROM late"))
 			pg.RequireNumbered(s, "orders")
 			relations := strings.Fields(c.relations)
+			for _, relation := range relations {
+				s.Refuse("23001", "DELETE FROM "+relation+" WHERE number IS NOT NULL")
+				s.Refuse("428C9", "UPDATE "+relation+" SET number = number + 1000")
+			}
+			require.Equal(t, relations, sqltest.Texts(s, "SELECT partition::text FROM gapless.guard_partitions() AS partition ORDER BY 1"))
+			require.Empty(t, sqltest.Texts(s, "SELECT gapless.guard_partitions('orders')::text"))
 			pg.RequireGuarded(s, relations...)
 			s.Refuse("23001", "TRUNCATE orders")
 			pg.RequireNumbered(s, "orders")
@@ -279,7 +285,7 @@ func TestPartitionsRefuseToBeTruncatedWithAnOldSnapshot(t *testing.T) {
 		t.Run(relation, func(t *testing.T) {
 			t.Parallel()
 			database, s := pg.Partitioned(t)
-			s.Do("CREATE TABLE late PARTITION OF orders FOR VALUES IN ('late')")
+			s.Do("CREATE TABLE late PARTITION OF orders FOR VALUES IN ('late'); SELECT gapless.guard_partitions('orders')")
 			other := sqltest.Connect(t, database)
 			other.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
 			require.Zero(t, other.Number("SELECT count(*) FROM orders"))
@@ -303,6 +309,7 @@ func TestPartitionsThatCannotBeKeptAreRefusedAtTheirFirstRow(t *testing.T) {
 	}
 	s.Do("INSERT INTO orders (region, memo) VALUES ('north', 'x')")
 	pg.RequireHelpful(t, s.Refuse("42809", "UPDATE orders SET region = 'late'"))
+	pg.RequireHelpful(t, s.Refuse("42809", "SELECT gapless.guard_partitions('orders')"))
 	pg.RequireNumbered(s, "orders")
 }
 
@@ -384,9 +391,9 @@ func TestPartitionedTablesLoseNothingWhenTheyAreDetached(t *testing.T) {
 	require.EqualValues(t, 4, s.Number("SELECT gapless.next_gapless('order/a')"))
 }
 
-// TestPartitionsGetTheirFirstRowFromManySessionsAtOnce: each would guard it, and none may wait for another. If none of them
-// was ever alone there, the next row that is does.
-func TestPartitionsGetTheirFirstRowFromManySessionsAtOnce(t *testing.T) {
+// TestPartitionsAreGuardedWhileManySessionsInsertTheirFirstRows has guard_partitions wait for them, and they for it, and nobody
+// fails.
+func TestPartitionsAreGuardedWhileManySessionsInsertTheirFirstRows(t *testing.T) {
 	t.Parallel()
 	database, s := pg.Partitioned(t)
 	s.Do("CREATE TABLE late PARTITION OF orders FOR VALUES IN ('late')")
@@ -403,11 +410,14 @@ func TestPartitionsGetTheirFirstRowFromManySessionsAtOnce(t *testing.T) {
 			return nil, nil
 		}))
 	}
+	for range sessions {
+		conn := sqltest.Connect(t, database)
+		done = append(done, sqltest.Later(func() (any, error) { return conn.Exec(conn.Ctx, "SELECT gapless.guard_partitions()") }))
+	}
 	for _, one := range done {
 		require.NoError(t, (<-one).Err)
 	}
 	require.EqualValues(t, sessions*rows, s.Number("SELECT count(number) FROM late"))
-	s.Do("INSERT INTO orders (region, tenant) VALUES ('late', 'alone')")
 	pg.RequireNumbered(s, "orders")
 	pg.RequireGuarded(s, "late")
 }

@@ -33,11 +33,14 @@ var randomTables = []struct {
 	{"early", "CREATE TABLE early (%s, number bigint, PRIMARY KEY (id), UNIQUE (key), UNIQUE (tenant, number))", ""},
 	{"late", "CREATE TABLE late (%s, number bigint, PRIMARY KEY (id), UNIQUE (key), UNIQUE (tenant, number))", ", at_commit => true"},
 	{"texts", "CREATE TABLE texts (%s, number text, PRIMARY KEY (id), UNIQUE (key), UNIQUE (tenant, number))",
-		", format => $$ 'T' || NEW.tenant || '-' || value || '-7' $$"},
+		", format => $$ 'T' || NEW.tenant || value || '7' $$"},
 	{"parts", `CREATE TABLE parts (%s, number bigint, PRIMARY KEY (id, key), UNIQUE (key), UNIQUE (tenant, number, key)) PARTITION BY RANGE (key);
 		CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (MINVALUE) TO (500);
 		CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (500) TO (MAXVALUE)`, ""},
 }
+
+// randomValue is the value of a text such as Ta17 of texts: what is between the tenant and the last digit.
+const randomValue = "substr(number, 2 + length(tenant), length(number) - length(tenant) - 2)::bigint"
 
 const randomColumns = `id bigint GENERATED ALWAYS AS IDENTITY, tenant text NOT NULL, key int, draft boolean NOT NULL DEFAULT false, note text`
 
@@ -84,7 +87,7 @@ func requireContiguous(s sqltest.Session) {
 	for _, table := range randomTables {
 		number := "number"
 		if table.name == "texts" {
-			number = "split_part(number, '-', 2)::bigint"
+			number = randomValue
 		}
 		union = append(union, fmt.Sprintf("SELECT '%[1]s/' || tenant AS series, %[2]s AS number, draft FROM %[1]s", table.name, number))
 	}
@@ -298,7 +301,7 @@ func (w *writer) write(ctx context.Context) error {
 		w.counts.add("void")
 		number := "number"
 		if table == "texts" {
-			number = "split_part(number, '-', 2)::bigint"
+			number = randomValue
 		}
 		err := w.exec(ctx, fmt.Sprintf(`SELECT gapless.void_gapless('%[1]s/' || v.tenant, v.value, 'at random')
 			FROM (SELECT tenant, %[2]s AS value FROM %[1]s WHERE number IS NOT NULL ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED) AS v

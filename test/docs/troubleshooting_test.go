@@ -91,7 +91,7 @@ func reasons(text string) (all []string) {
 		name, _, _ := strings.Cut(function, "(")
 		switch name {
 		case "attach_gapless", "column_check_table", "column_check_column", "column_check_expression", "column_check_expressions",
-			"column_warn_format", "column_guard_partition", "audit_numbers", "audit_gapless":
+			"column_warn_format", "column_check_partition", "column_guard_partitions", "audit_numbers", "audit_gapless":
 			for _, m := range reason.FindAllStringSubmatch(function, -1) {
 				all = append(all, strings.TrimSuffix(asPrinted(m[1]), " "))
 			}

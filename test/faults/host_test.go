@@ -72,7 +72,7 @@ func moveData(t *testing.T, server *pgtest.OwnServer, database *pgtest.Database,
 	for _, move := range sqltest.Texts(s, `
 		SELECT format('ALTER %s %s SET TABLESPACE small', CASE c.relkind WHEN 'r' THEN 'TABLE' ELSE 'INDEX' END, c.oid::regclass)
 		FROM pg_class AS c LEFT JOIN pg_index AS i ON i.indexrelid = c.oid
-		WHERE coalesce(i.indrelid, c.oid) IN ('gapless.journal'::regclass, 'early'::regclass, 'taken'::regclass, 'late'::regclass)`) {
+		WHERE coalesce(i.indrelid, c.oid) IN ('gapless.journal'::regclass, 'early'::regclass, 'taken'::regclass, 'texts'::regclass, 'late'::regclass)`) {
 		s.Do(move)
 	}
 }

@@ -261,7 +261,7 @@ func (p *leftPrepared) leave() {
 	p.w.t.Helper()
 	p.w.t.Log("a transaction is left prepared")
 	p.many++
-	table := tables[p.w.random.IntN(3)]
+	table := tables[p.w.random.IntN(len(tables))]
 	p.left = &order{key: fmt.Sprintf("prepared %d", p.many), savepoint: true, steps: []step{{table, table + "/0", 2}}}
 	prepare(p.w, p.left)
 }

@@ -25,7 +25,8 @@ import (
 )
 
 // workload has callers who each place one order after the other, and remembers what they were told. An order is a transaction
-// that writes rows with numbers: taken by hand, of a column that numbers itself, and of one that does so at commit.
+// that writes rows with numbers: taken by hand, of columns that number themselves, by a text or not, and of one that does so at
+// commit.
 type workload struct {
 	t        *testing.T
 	random   *rand.Rand       // the test's own
@@ -92,7 +93,10 @@ type step struct {
 }
 
 // The tables, in the order in which a transaction takes their sequences: late's come at its commit.
-var tables = []string{"early", "taken", "late"}
+var tables = []string{"early", "taken", "texts", "late"}
+
+// valueOfText is the number of a row of texts, such as R24001.
+const valueOfText = "pg_catalog.substr(number, 4)::bigint"
 
 // openShop makes the tables.
 func openShop(t *testing.T, database *pgtest.Database) {
@@ -101,20 +105,25 @@ func openShop(t *testing.T, database *pgtest.Database) {
 	defer s.Close(t.Context())
 	var all []string
 	for _, table := range tables {
+		number, kind := "number", "bigint"
+		if table == "texts" {
+			number, kind = valueOfText+" AS number", "text"
+		}
 		s.Do(`CREATE TABLE ` + table + ` (
 			id        bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 			sequence  text   NOT NULL,
 			order_key text   NOT NULL,
 			attempt   bigint NOT NULL,
 			place     bigint NOT NULL,
-			number    bigint,
+			number    ` + kind + `,
 			txid      bigint NOT NULL DEFAULT txid_current(),
 			UNIQUE (sequence, number)
 		)`)
-		all = append(all, "SELECT sequence, order_key, attempt, place, number, txid FROM "+table)
+		all = append(all, "SELECT sequence, order_key, attempt, place, "+number+", txid FROM "+table)
 	}
 	s.Do("CREATE VIEW numbered AS " + strings.Join(all, " UNION ALL "))
 	s.Do("SELECT gapless.attach_gapless('early', 'number', name => $$ NEW.sequence $$)")
+	s.Do("SELECT gapless.attach_gapless('texts', 'number', name => $$ NEW.sequence $$, format => $$ 'R24' || lpad(value::text, greatest(3, length(value::text)), '0') $$)")
 	s.Do("SELECT gapless.attach_gapless('late', 'number', name => $$ NEW.sequence $$, at_commit => true)")
 }
 
@@ -174,7 +183,7 @@ func (w *workload) compose(c *caller) *order {
 		steps = 2 + c.random.IntN(2)
 	}
 	for range steps {
-		s := step{table: tables[c.random.IntN(3)], size: 1}
+		s := step{table: tables[c.random.IntN(len(tables))], size: 1}
 		s.sequence = fmt.Sprintf("%s/%d", s.table, c.random.IntN(2))
 		if c.random.IntN(4) == 0 {
 			s.size = 2 + c.random.IntN(9)
@@ -273,6 +282,9 @@ func (s step) statement(o *order) (string, []any) {
 		insert += ", number) SELECT $1::text, $2::text, $3::bigint, i, n FROM gapless.next_gapless_batch($1::text, $4::bigint) WITH ORDINALITY AS b (n, i)"
 	default:
 		insert += ") SELECT $1::text, $2::text, $3::bigint, i FROM pg_catalog.generate_series(1, $4::bigint) AS i"
+	}
+	if s.table == "texts" {
+		return insert + " RETURNING " + valueOfText, []any{s.sequence, o.key, o.attempts, s.size}
 	}
 	return insert + " RETURNING coalesce(number, 0)", []any{s.sequence, o.key, o.attempts, s.size}
 }

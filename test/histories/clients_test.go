@@ -36,8 +36,11 @@ const (
 
 	-- An id of its own would be taken before the lock: there the value says what came first.
 	CREATE TABLE public.numbered (key text NOT NULL, value bigint UNIQUE);
+	CREATE TABLE public.numbered_as_text (key text NOT NULL, value text UNIQUE);
 	CREATE TABLE public.numbered_at_commit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, value bigint UNIQUE);
 	SELECT gapless.attach_gapless('public.numbered', 'value', name => $$ 'rows' $$),
+		gapless.attach_gapless('public.numbered_as_text', 'value', name => $$ 'rows as texts' $$,
+			format => $$ 'R24' || lpad(value::text, greatest(3, length(value::text)), '0') $$),
 		gapless.attach_gapless('public.numbered_at_commit', 'value', name => $$ 'rows at commit' $$, at_commit => true);
 
 	-- Which transaction had each batch of Send.
@@ -48,8 +51,11 @@ const (
 	UNION ALL
 	SELECT 'rows', key, 'issue', value, value FROM public.numbered
 	UNION ALL
+	SELECT 'rows as texts', key, 'issue', substr(value, 4)::bigint, substr(value, 4)::bigint FROM public.numbered_as_text
+	UNION ALL
 	SELECT 'rows at commit', key, 'issue', value, value FROM public.numbered_at_commit`
 	issueRows         = "INSERT INTO public.numbered (key) SELECT $1 FROM generate_series(1, $2) RETURNING value"
+	issueTexts        = "INSERT INTO public.numbered_as_text (key) SELECT $1 FROM generate_series(1, $2) RETURNING pg_catalog.substr(value, 4)::bigint"
 	issueRowsAtCommit = "INSERT INTO public.numbered_at_commit (key) SELECT $1 FROM generate_series(1, $2) RETURNING 0"
 	issueEntry        = `INSERT INTO public.entry (sequence, key, kind, value)
 		SELECT $1, $2::text, 'issue', v FROM gapless.next_gapless($1, $3, $4, $5) AS v
@@ -70,6 +76,8 @@ func (s step) statement(key string) (statement string, arguments []any) {
 	switch s.series.column {
 	case atInsert:
 		return issueRows, []any{key, s.size}
+	case asText:
+		return issueTexts, []any{key, s.size}
 	case atCommit:
 		return issueRowsAtCommit, []any{key, s.size}
 	case called:

@@ -27,6 +27,7 @@ type column string
 const (
 	called   column = "" // by functions alone
 	atInsert column = "at INSERT"
+	asText   column = "as text"   // at INSERT, with digits that are not a run of their own
 	atCommit column = "at COMMIT" // so nobody sees what it took
 )
 

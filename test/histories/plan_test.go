@@ -34,7 +34,7 @@ type script struct {
 	plans  [][]plan // of each client
 }
 
-// newScript draws one. The series "plain" only ever counts; only "managed" is also adopted and deleted. The last two are columns'.
+// newScript draws one. The series "plain" only ever counts; only "managed" is also adopted and deleted. The last three are columns'.
 func newScript(random *rand.Rand, clients, turns int) script {
 	initial := random.Int64N(7) - 3
 	s := script{series: []series{
@@ -42,6 +42,7 @@ func newScript(random *rand.Rand, clients, turns int) script {
 		{name: "managed", initial: 1 + random.Int64N(3)},
 		{name: "plain", initial: 1},
 		{name: "rows", initial: 1, column: atInsert},
+		{name: "rows as texts", initial: 1, column: asText},
 		{name: "rows at commit", initial: 1, column: atCommit},
 	}}
 	for client := range clients {

@@ -28,14 +28,14 @@ func spec(s state, first string) string {
 setup
 {
     DROP SCHEMA IF EXISTS shop CASCADE;
-    TRUNCATE gapless.sequence, gapless.journal, gapless.void, gapless.pending;
+    TRUNCATE gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.waiting;
     CREATE SCHEMA shop;
     SET search_path = shop;
-    CREATE TABLE early (number bigint UNIQUE, series text NOT NULL DEFAULT 'a');
+    CREATE TABLE early (number text UNIQUE, series text NOT NULL DEFAULT 'a');
     CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE, series text NOT NULL DEFAULT 'a');
     CREATE TABLE other (number bigint UNIQUE);
     CREATE SEQUENCE marked;
-    SELECT gapless.attach_gapless('early', 'number', name => 'NEW.series');
+    SELECT gapless.attach_gapless('early', 'number', name => 'NEW.series', format => $$ 'R24' || lpad(value::text, 3, '0') $$);
     SELECT gapless.attach_gapless('late', 'number', name => 'NEW.series', at_commit => true);
 `, s.about, first)
 	if s.setup != "" {

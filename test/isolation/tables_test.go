@@ -169,8 +169,8 @@ where it fails or waits itself.
 		fmt.Fprintf(&b, "| %s | `%s` |\n", o.name, o.sql)
 	}
 	b.WriteString(`
-Columns early.number and late.number, which is numbered at commit, are attached to sequence a. Before outcome and
-flush, the first transaction has marked itself with the token.
+Columns early.number, a text such as R24001, and late.number, which is numbered at commit, are attached to sequence a. Before
+outcome and flush, the first transaction has marked itself with the token.
 
 What has no table:
 
@@ -221,7 +221,7 @@ func auditsDetached(r result) bool { return r.first == "detach" && r.permutation
 func issued(r result) (numbers []int) {
 	took := func(texts []string) {
 		for _, text := range texts {
-			if n, err := strconv.Atoi(text); err == nil { // not where a detached column got none
+			if n, err := strconv.Atoi(strings.TrimPrefix(text, "R24")); err == nil { // not where a detached column got none
 				numbers = append(numbers, n)
 			}
 		}

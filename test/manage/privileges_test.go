@@ -34,6 +34,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.flush_gapless()",
 		"SELECT * FROM gapless.sequences",
 		"SELECT * FROM gapless.holders",
+		"SELECT * FROM gapless.columns",
 	}
 	refused := []string{
 		"SELECT gapless.delete_gapless('a')",
@@ -56,13 +57,18 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.attached_column('pg_class', 'relname')",
 		"SELECT gapless.attach_gapless('pg_class', 'relname', 'a')",
 		"SELECT gapless.detach_gapless('pg_class', 'relname')",
+		"SELECT gapless.guard_partitions()",
+		"SELECT gapless.guard_new_partitions()",
 		"SELECT gapless.void_gapless('a', 1, 'because')",
 		"SELECT gapless.audit_gapless()",
 		"SELECT gapless.audit_numbers('a')",
 		"SELECT * FROM gapless.void",
 		"INSERT INTO gapless.void (name, value, ordinal, reason) VALUES ('a', 1, 1, 'because')",
-		"SELECT * FROM gapless.pending",
-		"INSERT INTO gapless.pending VALUES (1, 'a')",
+		"SELECT * FROM gapless.guard",
+		"SELECT * FROM gapless.attachment",
+		"SELECT * FROM gapless.fault",
+		"INSERT INTO gapless.waiting (attachment, keys, numbers) VALUES (1, '{}', '{1}')",
+		"DELETE FROM gapless.waiting",
 		"SELECT * FROM gapless.known_text",
 		"INSERT INTO gapless.known_text (name, number) VALUES ('a', '1')",
 		"SELECT * FROM gapless.model",
@@ -97,7 +103,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 	refused = append(refused, sqltest.Texts(owner, `
 		SELECT format('SELECT gapless.%I(%s)', p.proname, (SELECT string_agg('NULL::' || a.type::regtype, ', ' ORDER BY a.i) FROM unnest(p.proargtypes) WITH ORDINALITY AS a (type, i)))
 		FROM pg_proc AS p
-		WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname ~ '^(column|model)_'`)...)
+		WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname ~ '^(column|model)_|^refuse_waiting'`)...)
 	// Whatever is in the schema stands in one of the lists.
 	for _, object := range sqltest.Texts(owner, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
@@ -145,7 +151,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 	owner.Do("SELECT gapless.revoke_gapless($1)", name)
 	refuseAll(allowed)
 	refuseAll(refused)
-	require.ElementsMatch(t, []string{"check_role", "delete_gapless", "grant_gapless"}, sqltest.Texts(owner, `
+	require.ElementsMatch(t, []string{"check_role", "delete_gapless", "grant_gapless", "waiting"}, sqltest.Texts(owner, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND has_function_privilege($1, oid, 'EXECUTE')
 		UNION ALL SELECT relname FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v') AND has_table_privilege($1, oid, 'SELECT')
 		UNION ALL SELECT 'schema' WHERE has_schema_privilege($1, 'gapless', 'USAGE')`, name), "what was granted by hand stays")
@@ -203,7 +209,8 @@ func TestNothingIsGrantedToPublic(t *testing.T) {
 			UNION ALL SELECT proname, proacl, 'f', proowner FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
 			UNION ALL SELECT typname, typacl, 'T', typowner FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e'
 		) AS o (name, acl, kind, owner), aclexplode(coalesce(o.acl, acldefault(o.kind, o.owner))) AS acl
-		WHERE acl.grantee = 0`))
+		WHERE acl.grantee = 0 AND o.name <> 'waiting' -- whose notes are a transaction's own
+	`))
 }
 
 // TestEveryObjectHasAComment also finds functions without a pinned search_path, and what else every function has.
@@ -221,7 +228,7 @@ func TestEveryObjectHasAComment(t *testing.T) {
 	// The exceptions: one takes the caller's for its expressions; three run with the rights and the path of the trigger function that calls
 	// them; and two with the rights of the schema's owner, and two inlined into those, qualify even their operators. What is stored parsed
 	// looks for no name.
-	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_noted", "column_settle_note", "newest_run", "value_after"}, sqltest.Texts(s, `
+	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_noted", "column_settle_note", "model_commit", "model_confirm", "model_number", "newest_run", "value_after"}, sqltest.Texts(s, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosqlbody IS NULL
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`))
 	require.Empty(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proisstrict`))
@@ -230,9 +237,9 @@ func TestEveryObjectHasAComment(t *testing.T) {
 	require.Equal(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosecdef ORDER BY 1`),
 		sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
 			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
-			OR proname IN ('column_adopt', 'column_date_floor', 'column_enter', 'column_enter_row', 'column_enter_rows', 'column_entered', 'column_expect_at_commit',
-				'column_is_void', 'column_issued', 'column_lock_expected', 'column_follow_move', 'column_first_number', 'column_first_number_general',
-				'column_refuse_text', 'column_release_sequences', 'column_reserve', 'column_values')
-			OR proname ~ '^model_' AND prosqlbody IS NULL -- whose copies have the table's owner's
+			OR proname IN ('column_adopt', 'column_date_floor', 'column_enter', 'column_enter_row', 'column_enter_rows', 'column_entered', 'column_assign', 'column_commits', 'column_end_wait',
+				'column_check_former', 'column_faults', 'column_is_void', 'column_issued', 'column_lock_waiting', 'column_take', 'column_follow_move', 'column_first_number', 'column_first_number_general',
+				'column_refuse_text', 'column_release_sequences', 'column_reserve', 'column_values', 'refuse_waiting')
+			OR proname ~ '^model_' AND prosqlbody IS NULL AND proname NOT IN ('model_commit', 'model_number') -- whose copies have the table's owner's
 			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")
 }

@@ -72,12 +72,6 @@ func TestATransactionPoolerMayChangeTheConnectionAfterEveryTransaction(t *testin
 		text, err := os.ReadFile("../../docs/sql.md")
 		require.NoError(t, err)
 		database := pgtest.NewCopy(t)
-		s := sqltest.Connect(t, database)
-		s.Do(`CREATE TABLE orders (id bigint PRIMARY KEY, due boolean NOT NULL)`)
-		s.Do(`INSERT INTO orders SELECT i, i % 2 = 0 FROM generate_series(1, 10) AS i`)
-		s.Do(`CREATE TABLE drafts (id bigint PRIMARY KEY, number bigint UNIQUE)`)
-		s.Do(`INSERT INTO drafts VALUES (1)`)
-		s.Do(`CREATE TABLE invoices (number bigint PRIMARY KEY, customer text, order_id bigint REFERENCES orders)`)
 		// An example keeps a txid in its session.
 		statements := slices.DeleteFunc(pg.RequireStatements(t, string(text)), func(d pg.Statement) bool { return strings.Contains(d.SQL, "shop.txid") })
 		pg.RunDocumented(t, pgbouncer.New(t, database, eachItsOwn).Database, statements)

@@ -246,6 +246,7 @@ func newGoodState(t *testing.T, server *pgtest.OwnServer) goodState {
 		"SELECT gapless.attach_gapless('orders', 'number', name => $$ 'order/' || NEW.year $$)",
 		"INSERT INTO orders (year) VALUES (2025), (2026), (2026)",
 		"CREATE TABLE orders_2027 PARTITION OF orders FOR VALUES IN (2027)",
+		"SELECT gapless.guard_partitions('orders')",
 		"SELECT gapless.next_gapless('till')",
 	} {
 		w.owner.Do(statement)
@@ -327,6 +328,8 @@ var badStates = map[string]badState{
 		`CREATE TRIGGER "~late" BEFORE UPDATE ON orders_2026 FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()`,
 		`ALTER TABLE invoices SET UNLOGGED`,
 		`ALTER TABLE orders_2027 SET UNLOGGED`,
+		`CREATE TABLE orders_2028 PARTITION OF orders FOR VALUES IN (2028)`,
+		`CREATE TABLE orders_later PARTITION OF orders DEFAULT PARTITION BY LIST (year)`,
 	}},
 	"A table has left its guards": {"", "", func(w goodState) func() {
 		w.owner.Do("ALTER TABLE orders DETACH PARTITION orders_2025")
@@ -372,19 +375,24 @@ func TestEachGuardThatIsDroppedIsMissed(t *testing.T) {
 	s.Do("CREATE TABLE slips (id bigint, number bigint, PRIMARY KEY (id), UNIQUE (number, id)) PARTITION BY RANGE (id)")
 	s.Do("CREATE TABLE slips_low PARTITION OF slips FOR VALUES FROM (0) TO (100)")
 	s.Do("SELECT gapless.attach_gapless('slips', 'number', name => $$ 'slip' $$, at_commit => true)")
-	s.Do("CREATE TABLE slips_high PARTITION OF slips FOR VALUES FROM (100) TO (200)")
+	s.Do("CREATE TABLE slips_high PARTITION OF slips FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (id)")
+	s.Do("CREATE TABLE slips_higher PARTITION OF slips_high DEFAULT")
+	require.Equal(t, 2, countRows(s, query)) // a partition at each level
+	s.Do("SELECT gapless.guard_partitions()")
 	require.Empty(t, sqltest.Texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q"), "it fires where nothing is numbered yet")
 	pg.Fill(s)
 	s.Do("INSERT INTO papers (id) VALUES (1)")
 	s.Do("INSERT INTO slips (id) VALUES (1)")
 	require.Empty(t, sqltest.Texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q"), "it fires in the good state")
 
-	drops := sqltest.Texts(s, `SELECT format('DROP TRIGGER %I ON %s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgname LIKE '~gapless%' AND tgparentid = 0`)
+	drops := sqltest.Texts(s, `SELECT format('DROP TRIGGER %I ON %s;%1$s', tgname, tgrelid::regclass) FROM pg_trigger WHERE tgname LIKE '~gapless%' AND tgparentid = 0`)
 	require.Greater(t, len(drops), 40)
 	for _, drop := range drops {
 		s.Do("BEGIN")
+		drop, name, _ := strings.Cut(drop, ";")
 		s.Do(drop)
 		require.Equal(t, 1, countRows(s, query), "after %s", drop)
+		require.Regexp(t, "missing on .*: trigger "+regexp.QuoteMeta(name)+`"|partition public.slips_high has no guards`, sqltest.Texts(s, "SELECT q::text FROM ("+strings.TrimRight(query, "; \n")+") AS q")[0])
 		s.Do("ROLLBACK")
 	}
 	for _, drop := range []string{`DROP TRIGGER "~gapless_insert_number" ON invoices`, "DROP FUNCTION invoices_number_gapless() CASCADE"} {

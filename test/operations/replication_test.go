@@ -58,7 +58,7 @@ func TestAReplicaDoesNotRenumberWhatItApplies(t *testing.T) {
 	awaitRows(pg.Contents(publisher))
 	require.Subset(t, pg.Contents(subscriber), pg.Filled)
 	require.Empty(t, sqltest.Texts(subscriber, "SELECT name FROM gapless.journal"), "nothing was allocated there")
-	require.Empty(t, sqltest.Texts(subscriber, "SELECT name FROM gapless.pending"))
+	require.Empty(t, sqltest.Texts(subscriber, "SELECT names::text FROM gapless.waiting"))
 	require.Equal(t, pg.FilledFindings, sqltest.Findings(publisher))
 
 	// When it takes over, its columns are attached anew, and their numbers adopted.

@@ -58,7 +58,7 @@ func MayAttach(s sqltest.Session, quoted string) {
 	s.Do("GRANT USAGE ON SCHEMA gapless TO " + quoted)
 	for _, function := range sqltest.Texts(s, `
 		SELECT oid::regprocedure::text FROM pg_proc
-		WHERE pronamespace = 'gapless'::regnamespace AND (proname LIKE 'column\_%' OR proname IN ('attach_gapless', 'detach_gapless'))`) {
+		WHERE pronamespace = 'gapless'::regnamespace AND (proname LIKE 'column\_%' OR proname IN ('attach_gapless', 'detach_gapless', 'guard_partitions'))`) {
 		s.Do("GRANT EXECUTE ON FUNCTION " + function + " TO " + quoted)
 	}
 }

@@ -9,7 +9,8 @@ import (
 // Numbered makes tables with columns that number themselves in each of the ways there are, and empty.
 func Numbered(s sqltest.Session) {
 	s.T.Helper()
-	s.Do(`CREATE TABLE invoices (id bigint PRIMARY KEY, tenant text NOT NULL, draft boolean NOT NULL DEFAULT false, number bigint, UNIQUE (tenant, number))`)
+	s.Do(`CREATE TABLE invoices (gone int, id bigint PRIMARY KEY, tenant text NOT NULL, draft boolean NOT NULL DEFAULT false, number bigint, UNIQUE (tenant, number))`)
+	s.Do(`ALTER TABLE invoices DROP COLUMN gone`) // so that a restored table has other numbers of columns
 	s.Do(`CREATE TABLE receipts (id bigint PRIMARY KEY, year int NOT NULL, number text UNIQUE)`)
 	s.Do(`CREATE TABLE bills (id bigint, region text, dated date, number bigint, PRIMARY KEY (id, region), UNIQUE (number, region)) PARTITION BY LIST (region)`)
 	s.Do(`CREATE TABLE bills_north PARTITION OF bills FOR VALUES IN ('north')`)
@@ -64,9 +65,20 @@ func Contents(s sqltest.Session) []string {
 		ORDER BY 1`)
 }
 
+// NumberedColumns are the columns of [Numbered], as the view of columns has them.
+var NumberedColumns = []string{
+	"public.bills|number| 'bill' |1|||NEW.dated|f|t|{}",
+	"public.invoices|number| 'invoice/' || NEW.tenant |1||NOT NEW.draft||f|f|{}",
+	"public.receipts|number| 'receipt/' || NEW.year |1000| 'R-' || NEW.year || '-' || value |||t|f|{}",
+}
+
 // GoOn checks that numbers go on after the last ones, without a hole, and that their guards work.
 func GoOn(s sqltest.Session) {
 	s.T.Helper()
+	require.Equal(s.T, NumberedColumns, sqltest.Texts(s, `
+		SELECT concat_ws('|', table_name, column_name, name, initial, coalesce(format, ''), coalesce(condition, ''), coalesce(chronology, ''), at_commit, partitioned, faults)
+		FROM gapless.columns
+		ORDER BY 1`))
 	s.Do("INSERT INTO invoices (id, tenant) VALUES (101, 'a'), (102, 'b'), (103, 'new')")
 	s.Do("UPDATE invoices SET draft = false WHERE id = 5")
 	s.Do("INSERT INTO receipts (id, year) VALUES (101, 2025), (102, 2026), (103, 2027)")

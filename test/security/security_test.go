@@ -178,7 +178,8 @@ const makeOtherKinds = `
 func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 	t.Parallel()
 	allocates := []string{"use row type gapless.*", "call gapless.next_gapless", "call gapless.next_gapless_batch", "call gapless.last_gapless", "call gapless.peek_gapless",
-		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"}
+		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.columns",
+		"SELECT gapless.waiting", "INSERT gapless.waiting"} // only his own transaction's notes, and no number
 	for name, actor := range map[string]struct {
 		grant   string // ~me~ is the role
 		allowed []string
@@ -192,8 +193,8 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 			allowed: allocates,
 		},
 		"an auditor": {
-			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
-			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders"},
+			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders, gapless.columns TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
+			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.columns", "SELECT gapless.waiting", "INSERT gapless.waiting"},
 		},
 		"a manager": {
 			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
@@ -203,7 +204,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 		},
 		"the owner of another table": {
 			grant:   "GRANT ~tableowner~ TO ~me~",
-			allowed: []string{"use row type gapless.*", "call gapless.attach_gapless", "call gapless.detach_gapless", "call gapless.column_*", "* shop.bills_number_gapless*"},
+			allowed: []string{"use row type gapless.*", "call gapless.attach_gapless", "call gapless.detach_gapless", "call gapless.guard_partitions", "call gapless.column_*", "SELECT gapless.waiting", "INSERT gapless.waiting", "* shop.bills_number_gapless*"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -271,22 +272,27 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const allObjects = `	table: journal, known_text, model, moving, pending, sequence, void
-	view: holders, sequences
+const allObjects = `	table: journal, known_text, model, moving, sequence, void, waiting
+	view: attachment, columns, fault, guard, holders, sequences
 	type: journal_kind
-	index: journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, pending_pkey, sequence_pkey, void_pkey
-	table constraint: journal_pkey on journal, moving_pkey on moving, pending_pkey on pending, sequence_name_length on sequence
+	index: journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey
+	trigger: waiting_numbered on waiting
+	table constraint: waiting_numbered on waiting
+	table constraint: journal_pkey on journal, moving_pkey on moving, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_name, check_reset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
+	function: column_check_former, column_check_names, column_check_owner, column_faults
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
-	function: column_entered, column_expect_at_commit, column_express, column_first_number, column_first_number_general, column_follow_move
-	function: column_dismantle, column_functions, column_guard_partition, column_is_attached, column_is_void, column_issued, column_lock_expected
+	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
+	function: column_dismantle, column_functions, column_check_partition, column_guard_partitions, column_has_left, column_is_attached, column_is_void, column_issued, column_lock_waiting
+	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
+	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_refuse, column_refuse_text
-	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_take_over, column_values
+	function: column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_stem, column_take_over, column_unique_key, column_values
 	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
-	function: model_keep, model_read, model_rows, model_series, model_text, model_trial, model_update, model_wait, model_written
-	function: delete_gapless, detach_gapless, flush_gapless, grant_gapless
+	function: model_keep, model_read, model_rows, model_series, model_survey, model_text, model_trial, model_update, model_wait, model_written
+	function: delete_gapless, detach_gapless, flush_gapless, grant_gapless, guard_partitions, guard_new_partitions
 	function: last_gapless, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
 	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, value_after, void_gapless`
 
@@ -340,8 +346,10 @@ func TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone(t *testing.T) {
 		CROSS JOIN LATERAL aclexplode(coalesce(o.acl, acldefault(
 			CASE o.catalog::regclass::text WHEN 'pg_proc' THEN 'f' WHEN 'pg_type' THEN 'T' WHEN 'pg_class' THEN CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END END::"char", o.owner
 		))) AS acl
-		WHERE acl.grantee <> o.owner AND NOT (`+derived+`)`), "PUBLIC, or anybody else")
-	require.Empty(t, sqltest.Texts(s, "SELECT attrelid::regclass::text FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid IN (SELECT o.oid FROM object AS o)"))
+		WHERE acl.grantee <> o.owner AND NOT (`+derived+`) AND o.name <> 'gapless.waiting'`), "PUBLIC, or anybody else")
+	require.Empty(t, sqltest.Texts(s, "SELECT attrelid::regclass::text FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid IN (SELECT o.oid FROM object AS o) AND attrelid <> 'gapless.waiting'::regclass"))
+	require.Equal(t, []string{"{=r/postgres}"}, sqltest.Texts(s, "SELECT DISTINCT regexp_replace(array_remove(relacl, (SELECT a FROM unnest(relacl) AS a WHERE a::text !~ '^=' LIMIT 1))::text, '/.*}', '/postgres}') FROM pg_class WHERE oid = 'gapless.waiting'::regclass"), "PUBLIC reads its own transaction's notes")
+	require.Equal(t, []string{"attachment", "keys", "names"}, sqltest.Texts(s, "SELECT attname FROM pg_attribute WHERE attacl IS NOT NULL AND attrelid = 'gapless.waiting'::regclass ORDER BY 1"), "and writes some")
 	require.Empty(t, sqltest.Texts(s, "SELECT acl.privilege_type FROM pg_namespace AS n, aclexplode(n.nspacl) AS acl WHERE n.nspname = 'gapless' AND acl.grantee <> n.nspowner"))
 }
 
@@ -414,7 +422,7 @@ BEGIN
 			)
 			AND NOT EXISTS (SELECT FROM unnest(p.proargtypes::regtype[]) AS u WHERE u::text IN ('internal', 'cstring', '"any"'))
 			AND p.prorettype::regtype::text NOT IN ('internal', 'cstring')
-			AND p.prokind <> 'p' AND pg_get_function_identity_arguments(p.oid) NOT LIKE '%ORDER BY%'
+			AND p.prokind <> 'p' AND pg_get_function_identity_arguments(p.oid) !~ 'ORDER BY|pg_ddl_command'
 		UNION
 		SELECT v.* FROM (VALUES
 			('count', '', 'bigint'), ('format', 'text, text', 'text'), ('format', 'text, text, text', 'text'), ('format', 'text, regclass, name', 'text'),
@@ -457,6 +465,8 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 	owner.Do("CREATE TABLE numbered (id integer PRIMARY KEY, tenant text, late text, number bigint, UNIQUE (tenant, number), later bigint, UNIQUE (late, later))")
 	owner.Do("SELECT gapless.attach_gapless('numbered', 'number', 'NEW.tenant', condition => 'NEW.id > 0')")
 	owner.Do("SELECT gapless.attach_gapless('numbered', 'later', 'NEW.late', at_commit => true)")
+	owner.Do("CREATE TABLE parts (id bigint GENERATED ALWAYS AS IDENTITY, tenant text, number bigint, PRIMARY KEY (tenant, id), UNIQUE (tenant, number)) PARTITION BY LIST (tenant)")
+	owner.Do("SELECT gapless.attach_gapless('parts', 'number', 'NEW.tenant', at_commit => true)")
 	owner.Do("CREATE TABLE attached (tenant text, number bigint, UNIQUE (tenant, number))")
 	owner.Do("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON numbered TO " + app)
 	temporary := sqltest.Texts(owner, `
@@ -479,14 +489,17 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"prune_gapless":      {"SELECT gapless.prune_gapless('$p', 'infinity')"},
 		"audit_gapless":      {"SELECT gapless.audit_gapless()", "SELECT gapless.audit_gapless('$p')"},
 		"attach_gapless":     {"SELECT gapless.attach_gapless('public.attached', 'number', 'NEW.tenant')", "INSERT INTO public.attached VALUES ('$p attached'), ('$p attached')"},
-		"detach_gapless":     {"SELECT gapless.detach_gapless('public.attached', 'number')"},
-		"grant_gapless":      {"SELECT gapless.grant_gapless('$app')"},
-		"revoke_gapless":     {"SELECT gapless.revoke_gapless('$app')", "SELECT gapless.grant_gapless('$app')"},
-		"delete_gapless":     {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
+		"guard_partitions":   {"CREATE TABLE public.\"$p\" PARTITION OF public.parts FOR VALUES IN ('$p')", "SELECT gapless.guard_partitions()"},
+		"guard_new_partitions": {"SELECT gapless.guard_new_partitions()", "CREATE TABLE public.\"$p 2\" PARTITION OF public.parts FOR VALUES IN ('$p 2')",
+			"SELECT gapless.guard_new_partitions(false)"},
+		"detach_gapless": {"SELECT gapless.detach_gapless('public.attached', 'number')"},
+		"grant_gapless":  {"SELECT gapless.grant_gapless('$app')"},
+		"revoke_gapless": {"SELECT gapless.revoke_gapless('$app')", "SELECT gapless.grant_gapless('$app')"},
+		"delete_gapless": {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
 	}
 	order := []string{"next_gapless", "next_gapless_batch", "last_gapless", "peek_gapless", "mark_gapless", "outcome_gapless", "flush_gapless", "adopt_gapless",
-		"void_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
-	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'"))
+		"void_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
+	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$|^guard_'"))
 
 	for i, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
 		for _, who := range []string{"app", "owner"} {
@@ -617,11 +630,16 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_reserve":           {"SELECT gapless.column_reserve('h.a', 'number', 'new', 1)"},
 		"column_refuse_text":       {"DO $do$ BEGIN PERFORM gapless.column_refuse_text('cut', 'h.a', 'number', 'ha', 1, 'one'); EXCEPTION WHEN invalid_parameter_value THEN NULL; END $do$"},
 		"column_follow_move":       {"SELECT gapless.column_follow_move('leave', 'ha', '1', NULL), gapless.column_follow_move('arrive', 'ha', '1', NULL), gapless.column_follow_move('arrived', 'ha', '1', NULL)"},
-		"column_expect_at_commit":  {"SELECT gapless.column_expect_at_commit('h.a', 'number', 'ha'), gapless.column_expect_at_commit('h.a', 'number', 'new')"},
-		"column_lock_expected":     {"SELECT gapless.column_lock_expected()"},
-		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1')"},
+		"column_lock_waiting":      {"INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1, '{new,ha}', '{}')", "SELECT gapless.column_lock_waiting()", "SELECT gapless.column_end_wait(1)"},
+		"column_end_wait":          {"SELECT gapless.column_end_wait($a)"},
+		"column_take":              {"SELECT gapless.column_take('h.a', 'number', 1, '{ha,ha}')"},
+		"column_assign":            {"SELECT gapless.column_assign($a, '{}', '{1}', '{1}'::bigint[]), gapless.column_end_wait($a)"},
+		"column_commits":           {"SELECT gapless.column_commits($a, 'ha', 1)"},
+		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1', NULL), gapless.column_is_void('ha', NULL, 1)"},
 		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}', '{adopted}', '{old}')"},
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
+		"column_faults":            {"SELECT gapless.column_faults('h.a', 'number')"},
+		"column_check_former":      {"SELECT gapless.column_check_former('h.a', 'number')"},
 	}
 	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
 		sqltest.Texts(owner, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column\_%' AND prosecdef`))
@@ -678,6 +696,13 @@ func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
 				hostile.Do("CREATE CONSTRAINT TRIGGER evil AFTER INSERT ON h." + table + " DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION h.fire()")
 			}
 			hostile.Do("CREATE FUNCTION h.lower(text) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN $1; END $$")
+			// What the audit itself uses, once it has called the owner's function.
+			hostile.Do("CREATE FUNCTION h.starts_with(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$")
+			hostile.Do("CREATE FUNCTION h.unnest(oid[]) RETURNS SETOF oid LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN QUERY SELECT pg_catalog.unnest($1); END $$")
+			for _, operand := range []string{"text", "oid", "name", "regclass"} {
+				hostile.Do(strings.ReplaceAll("CREATE FUNCTION h.same(~, ~) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$", "~", operand))
+				hostile.Do(strings.ReplaceAll("CREATE OPERATOR h.= (LEFTARG = ~, RIGHTARG = ~, FUNCTION = h.same)", "~", operand))
+			}
 			hostile.Do("CREATE FUNCTION h.attack() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN " + attack.body + "; END $$")
 			hostile.Do("CREATE FUNCTION h.ran() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM public.ran(); END $$")
 			hostile.Do(fmt.Sprintf(replace, "a", "attack"))
@@ -886,6 +911,7 @@ var textArguments = map[string]string{
 	"attach_gapless chronology":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chronology => ~)",
 	"attach_gapless unnumbered":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', unnumbered => ~)",
 	"detach_gapless target":        "SELECT gapless.detach_gapless((~)::text::regclass, 'number')",
+	"guard_partitions target":      "SELECT gapless.guard_partitions((~)::text::regclass)",
 	"detach_gapless target_column": "SELECT gapless.detach_gapless('bills', (~)::text::name)",
 }
 
@@ -909,7 +935,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 		SELECT concat_ws(' ', p.proname, p.proargnames[u.i])
 		FROM pg_proc AS p
 		CROSS JOIN LATERAL unnest(p.proargtypes::regtype[]) WITH ORDINALITY AS u (type, i)
-		WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname ~ '_gapless(_batch)?$'
+		WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname ~ '_gapless(_batch)?$|^guard_'
 			AND u.type NOT IN ('bigint'::regtype, 'boolean'::regtype, 'uuid'::regtype, 'timestamptz'::regtype)`), "an argument that is not tried")
 
 	codes := map[string]int{}
@@ -953,7 +979,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
 	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
-	s.Do("CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number bigint, UNIQUE (tenant, number))")
+	s.Do("CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number bigint, UNIQUE (number))")
 	s.Do("CREATE TABLE texts (tenant text, d date, number text, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("SELECT gapless.attach_gapless('late', 'number', 'NEW.tenant', at_commit => true)")
@@ -1195,9 +1221,9 @@ func TestFlushingWithoutEndHoldsNobodyUp(t *testing.T) {
 	s.Do("COMMIT")
 }
 
-// TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse has a role that may only insert, into a table that numbers at commit. By
-// a setting it has the sequences of others locked, too, while it commits: lock_timeout ends that wait, no number is lost.
-func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
+// TestALieAboutWhatIsExpectedCostsTheLiarAlone has a role that may only insert, into a table that numbers at commit. By settings it
+// claims that a row of another column waits, too, for the sequence of others.
+func TestALieAboutWhatIsExpectedCostsTheLiarAlone(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
@@ -1209,15 +1235,48 @@ func TestALieAboutWhatIsExpectedMakesOthersWaitAndNothingElse(t *testing.T) {
 	before := sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1")
 	s := loginAs(t, database, app)
 	s.Do("BEGIN")
-	s.Do("SELECT set_config('gapless.commit_expected', '=payroll', true)")
+	s.Do("SELECT set_config('gapless.commit_expected', '1=payroll', true), set_config('gapless.commit_first', '{}', true)")
 	s.Do("INSERT INTO bills DEFAULT VALUES")
+	require.Equal(t, "gapless_waiting", s.Refuse("23001", "COMMIT").ConstraintName)
+	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1"))
+	require.Zero(t, owner.Number("SELECT count(*) FROM gapless.waiting"))
+	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('payroll')"))
+	s.Do("INSERT INTO bills DEFAULT VALUES")
+	require.EqualValues(t, 1, owner.Number("SELECT max(number) FROM bills"))
+}
+
+// TestAForgedNoteMakesOthersWaitAndNothingElse has a role with USAGE of the schema note what it likes: lock_timeout ends that wait, and
+// no number is lost or given.
+func TestAForgedNoteMakesOthersWaitAndNothingElse(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	name, app := sqltest.Role(t, database, "app")
+	owner.Do("SELECT gapless.grant_gapless($1)", name)
+	owner.Do("CREATE TABLE bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, draft boolean, number bigint UNIQUE)")
+	owner.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$, condition => 'NOT NEW.draft', at_commit => true)")
+	owner.Do("INSERT INTO bills (draft) VALUES (true), (false)")
+	owner.Do("GRANT SELECT, INSERT ON bills TO " + app)
+	owner.Do("SELECT gapless.next_gapless('payroll')")
+	attachment := owner.Number("SELECT max(attachment) FROM gapless.journal WHERE name = 'bill'")
+	s := loginAs(t, database, app)
+	s.Do("BEGIN; INSERT INTO bills (draft) VALUES (false), (false)")
+	s.Do("INSERT INTO gapless.waiting (attachment, names, keys) VALUES ($1, '{payroll}', '{{1}}')", attachment)
 	s.Do("SET CONSTRAINTS ALL IMMEDIATE")
 	other.Do("SET lock_timeout = '50ms'")
 	other.Refuse("55P03", "SELECT gapless.next_gapless('payroll')")
 	require.Equal(t, []uint32{s.PID()}, sqltest.HoldersOf(owner, "payroll", "holds"), "and the view says who it is")
-	s.Do("ROLLBACK")
-	require.Equal(t, before, sqltest.Texts(owner, "SELECT a::text FROM gapless.journal AS a ORDER BY 1"))
-	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('payroll')"))
+	s.Do("COMMIT")
+	require.Equal(t, []string{"1 ", "2 1", "3 2", "4 3"}, sqltest.Texts(owner, "SELECT concat(id, ' ', number) FROM bills ORDER BY id"))
+	for _, forged := range []string{
+		"INSERT INTO gapless.waiting (attachment, names, keys, numbers) VALUES (1, '{bill}', '{{1}}', '{7}')", "INSERT INTO gapless.waiting (txid, attachment, keys) VALUES (1, 1, '{}')",
+		"DELETE FROM gapless.waiting", "UPDATE gapless.waiting SET numbers = '{7}'",
+	} {
+		s.Refuse("42501", forged)
+	}
+	s.Do("BEGIN; INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1, '{bill}', '{{1}}')")
+	s.Refuse("23001", "COMMIT")
+	sqltest.RequireSound(owner)
 }
 
 // TestALieAboutTheNextNumberMakesOthersFailAndNothingElse has a role that tells the trigger the next number by a setting, and so comes
@@ -1323,4 +1382,32 @@ func TestATimeoutEndsWhoHoldsASequenceForEver(t *testing.T) {
 	require.EqualValues(t, 1, other.Number("SELECT gapless.next_gapless('a')"), "it waits until the holder was ended, and takes its number")
 	_, err := s.Exec(context.WithoutCancel(t.Context()), "COMMIT")
 	require.Error(t, err)
+}
+
+// TestAttachByAnotherTrustsNoSearchPathThatTheTableOwnersFunctionsLeave has a superuser attach a column by a function of the
+// table's owner, who puts a schema of his own on the session's path, where functions and operators hide PostgreSQL's.
+func TestAttachByAnotherTrustsNoSearchPathThatTheTableOwnersFunctionsLeave(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, hostile, _ := newHostile(t, database)
+	me := *sqltest.Value[string](owner, "SELECT current_user::text")
+	hostile.Do(`CREATE FUNCTION h.series(number text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN PERFORM pg_catalog.set_config('search_path', 'h, pg_catalog', false); RETURN 'evil'; END $$`)
+	hostile.Do("CREATE TABLE h.c (t text, d date, number text UNIQUE); INSERT INTO h.c VALUES ('a', '2026-01-01', '1'), ('b', '2026-01-02', NULL)")
+	for _, arguments := range []string{"text[], text", "text[], text[]", "text, text"} {
+		hostile.Do("CREATE FUNCTION h.array_position(" + arguments + ") RETURNS integer LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$")
+	}
+	hostile.Do("CREATE FUNCTION h.set_config(text, text, boolean) RETURNS text LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN NULL; END $$")
+	for _, operand := range []string{"text", "oid", "name", `"char"`} {
+		hostile.Do(strings.ReplaceAll("CREATE FUNCTION h.same(~, ~) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM public.ran(); RETURN true; END $$", "~", operand))
+		hostile.Do(strings.ReplaceAll("CREATE OPERATOR h.= (LEFTARG = ~, RIGHTARG = ~, FUNCTION = h.same)", "~", operand))
+	}
+	hostile.Do("GRANT USAGE ON SCHEMA h TO PUBLIC")
+	for _, options := range []string{"", ", chronology => 'NEW.d'", ", condition => 'NEW.d IS NOT NULL'"} {
+		attacher := sqltest.ConnectTo(t, database.URL)
+		attacher.Do("BEGIN")
+		attacher.Do("SELECT gapless.attach_gapless('h.c', 'number', name => 'h.series(NEW.t)', format => 'value::text'" + options + ")")
+		attacher.Do("ROLLBACK")
+		require.NotContains(t, whoRan(owner, attacher), me, options)
+	}
 }

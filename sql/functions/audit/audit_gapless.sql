@@ -68,6 +68,7 @@ BEGIN
             min(n.first_value) AS lowest
         FROM number AS n
         WHERE n.finding IS NULL
+            AND NOT EXISTS (SELECT FROM number AS f WHERE f.finding IN ('failed', 'detached') AND f.attached_column = n.attached_column)
         GROUP BY n.name, n.attached_column
     ), owned AS MATERIALIZED (
         SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column

@@ -32,18 +32,25 @@ BEGIN
     -- audits.
     FOR attached IN
         SELECT
-            format('%s.%I', c.oid::regclass, a.attname) AS column_name,
+            format('%s.%I', c.oid::regclass, m.name) AS column_name,
             format('%I.%I', n.nspname, p.proname) AS function,
             p.oid AS function_oid,
             n.nspname,
             p.proname,
             c.oid AS target,
-            a.attname AS target_column,
+            m.name AS target_column,
+            (SELECT coalesce(s.proargnames, '{}') FROM pg_catalog.pg_proc AS s WHERE s.pronamespace = f.pronamespace AND s.proname = f.proname || '_series' LIMIT 1)::name[] AS inputs,
+            ARRAY( -- and partitions that were detached
+                SELECT k.tgrelid
+                FROM pg_catalog.pg_trigger AS k
+                JOIN pg_catalog.pg_class AS r ON r.oid = k.tgrelid AND NOT r.relispartition
+                JOIN pg_catalog.pg_proc AS q ON q.oid = k.tgfoid AND q.pronamespace = f.pronamespace AND q.proname = f.proname || '_keep'
+                WHERE k.tgname = ('~gapless_kept_delete_' || m.name)::pg_catalog.name
+            ) || c.oid AS relations,
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-        JOIN pg_catalog.pg_attribute AS a
-            ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+        CROSS JOIN LATERAL (SELECT substr(t.tgname, length('~gapless_insert_') + 1)::pg_catalog.name) AS m (name)
         JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
         JOIN pg_catalog.pg_proc AS p
             ON p.pronamespace = f.pronamespace
@@ -57,7 +64,7 @@ BEGIN
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
             AND (audit_numbers.name IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence AS s
-                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = a.attname
+                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = m.name
             ) OR NOT EXISTS (
                 SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
             ))
@@ -79,6 +86,7 @@ BEGIN
             IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
                 RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
             END IF;
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation);
             RETURN QUERY EXECUTE format(
                 $query$
                 WITH edge AS MATERIALIZED (
@@ -119,6 +127,7 @@ BEGIN
                 $query$,
                 attached.function
             ) USING audit_numbers.name, attached.column_name;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- what was called may have put its own first
 
             IF EXISTS (
                 SELECT FROM gapless.sequence AS s
@@ -137,7 +146,9 @@ BEGIN
                     $query$,
                     attached.function
                 ) USING audit_numbers.name, attached.column_name;
+                PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation); -- its lock is held since it was read
             done := true;
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
@@ -146,7 +157,11 @@ BEGIN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction';
             ELSIF NOT done THEN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM
-                    || CASE WHEN SQLSTATE IN ('42P01', '42703', 'P0001') THEN '. ' || remedy ELSE '' END; -- the table, or a column, was renamed
+                    || CASE
+                        WHEN SQLSTATE IN ('42703', '55000') THEN '. Detach it by its old name, and attach it by the names of now' -- a column was renamed
+                        WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
+                        ELSE ''
+                    END;
             END IF;
         END;
     END LOOP;
@@ -154,7 +169,8 @@ BEGIN
     -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
     -- any more.
     RETURN QUERY
-    SELECT NULL::text, format('%s.%I', c.oid::regclass, a.attname), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+    SELECT NULL::text, format('%s.%I', c.oid::regclass, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+        WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
             'its table belongs to %1$I, and its functions to %2$I. %3$s',
@@ -172,11 +188,11 @@ BEGIN
         WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || a.attname)::pg_catalog.name
+    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
-    WHERE c.oid || ' ' || a.attname <> ALL (audited)
+    WHERE c.oid || ' ' || s.target_column <> ALL (audited)
         AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;

@@ -64,16 +64,20 @@ BEGIN
     END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
-    definition := pg_catalog.format('name => %L, initial => %s, format => %L, condition => %L, chronology => %L, at_commit => %s, unnumbered => %L',
-        attach_gapless.name, initial, format, condition, chronology, at_commit, unnumbered);
+    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L, at_commit => %s, initial => %s, unnumbered => %L',
+        attach_gapless.name, format, condition, chronology, at_commit::pg_catalog.text, initial, unnumbered); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    PERFORM gapless.column_guard_partitions(target); -- those that were made since it was attached
     IF gapless.column_is_attached(target, target_column, definition) THEN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
     END IF;
-    PERFORM gapless.column_dismantle(target, target_column); -- what is left of one whose first trigger is gone
+    -- Guards that are not whole are made anew.
+    PERFORM gapless.column_check_former(target, target_column);
+    PERFORM gapless.column_check_owner(target, target_column);
+    PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
@@ -83,7 +87,7 @@ BEGIN
         CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END
     ], NULL);
     stem := gapless.column_stem(target, target_column);
-    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type);
+    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns);
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
@@ -91,12 +95,12 @@ BEGIN
     IF check_from IS NOT NULL THEN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, check_from, checked.inputs, pins);
     END IF;
-    PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, options, unnumbered, checked.inputs);
+    PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;

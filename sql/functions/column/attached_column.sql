@@ -12,8 +12,9 @@ BEGIN
         SELECT format('%s.%I', attached_column.target, attached_column.target_column)
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = attached_column.target
-            AND t.tgname = ('~gapless_insert_' || attached_column.target_column)::name
+            AND t.tgname IN (('~gapless_insert_' || attached_column.target_column)::name, ('~gapless_note_' || attached_column.target_column)::name)
             AND pg_table_is_visible(t.tgrelid) IS NOT NULL
+        LIMIT 1
     );
 END;
 $function$;

@@ -15,7 +15,6 @@ AS $function$
 DECLARE
     made   text[];
     series record;
-    newest record;
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
@@ -27,15 +26,17 @@ BEGIN
         RETURNING name
     )
     SELECT coalesce(array_agg(m.name), '{}') INTO made FROM made_now AS m;
-    INSERT INTO gapless.known_text (name, number)
-    SELECT u.name, u.number
-    FROM unnest(before, texts) AS u (name, number)
-    EXCEPT
-    SELECT j.name, u.number -- the column was attached before
-    FROM gapless.journal AS j
-    CROSS JOIN LATERAL unnest(j.texts) AS u (number)
-    WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
-    ON CONFLICT DO NOTHING;
+    IF texts IS NOT NULL THEN
+        INSERT INTO gapless.known_text (name, number)
+        SELECT u.name, u.number
+        FROM unnest(before, texts) AS u (name, number)
+        EXCEPT
+        SELECT j.name, u.number -- the column was attached before
+        FROM gapless.journal AS j
+        CROSS JOIN LATERAL unnest(j.texts) AS u (number)
+        WHERE j.name = ANY (SELECT b.name COLLATE "C" FROM unnest(before) AS b (name))
+        ON CONFLICT DO NOTHING;
+    END IF;
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT u.name, 1, u.last, u.last, 'adopted', u.dated
     FROM unnest(names, lasts, dates) AS u (name, last, dated)
@@ -44,42 +45,57 @@ BEGIN
     ORDER BY u.name COLLATE "C";
 
     FOR series IN
-        SELECT u.name, u.last, u.dated
-        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        SELECT u.name
+        FROM unnest(names) AS u (name)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
         WHERE m.name IS NULL
         ORDER BY u.name COLLATE "C"
     LOOP
         PERFORM gapless.lock_or_make_sequence(series.name, false);
-        PERFORM gapless.column_claim_sequence(target, target_column, series.name);
-        -- Dates of an earlier chronology may be of another kind.
-        UPDATE gapless.journal AS j
-        SET dated = NULL
-        WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
-        SELECT n.last_value, n.next_ordinal
-        INTO newest
-        FROM gapless.newest_run(series.name) AS n;
-        CONTINUE WHEN series.last IS NULL;
+        PERFORM gapless.check_not_attached(series.name);
+    END LOOP;
+    FOR series IN
+        SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated
+        FROM unnest(names, lasts, dates) AS u (name, last, dated)
+        LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
+        LEFT JOIN LATERAL gapless.newest_run(u.name) AS newest ON true
+        CROSS JOIN LATERAL (
+            SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
+            FROM (
+                SELECT j.first_value, lag(j.last_value) OVER (ORDER BY j.ordinal) AS before, j.dated
+                FROM gapless.journal AS j
+                WHERE j.name = u.name COLLATE "C"
+            ) AS j
+        ) AS journal
+        WHERE m.name IS NULL
+        ORDER BY u.name COLLATE "C"
+    LOOP
+        IF series.cycled THEN
+            PERFORM gapless.column_claim_sequence(target, target_column, series.name); -- raises
+        END IF;
         UPDATE gapless.sequence AS s
-        SET adoptions = s.adoptions + CASE WHEN newest.last_value >= series.last THEN 0 ELSE 1 END
+        SET target = column_adopt.target,
+            target_column = column_adopt.target_column,
+            adoptions = s.adoptions + CASE WHEN series.last_value >= series.last OR series.last IS NULL THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
-        IF newest.last_value > series.last THEN
+        -- Dates of an earlier chronology may be of another kind.
+        IF series.was_dated THEN
+            UPDATE gapless.journal AS j
+            SET dated = NULL
+            WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
+        END IF;
+        IF series.last_value > series.last THEN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
-                series.name, newest.last_value, target_column, target, series.last;
-        ELSIF newest.last_value = series.last THEN
+                series.name, series.last_value, target_column, target, series.last;
+        ELSIF series.last_value = series.last AND series.dated IS NOT NULL THEN
             UPDATE gapless.journal AS j
             SET dated = series.dated
-            WHERE j.name = series.name COLLATE "C" AND j.last_value = series.last; -- one row: values rise
-        ELSE
+            WHERE j.name = series.name COLLATE "C"
+                AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C");
+        ELSIF series.last_value IS NULL OR series.last_value < series.last THEN
             INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
-            VALUES (
-                series.name,
-                coalesce(newest.next_ordinal, 1),
-                series.last,
-                series.last,
-                'adopted',
-                series.dated
-            );
+            SELECT series.name, coalesce(series.next_ordinal, 1), series.last, series.last, 'adopted', series.dated
+            WHERE series.last IS NOT NULL;
         END IF;
     END LOOP;
 END;

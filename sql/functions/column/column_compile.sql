@@ -17,16 +17,22 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text}'::text[];
+    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text,single,assign,rest,number,finish}'::text[];
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
     model       record;
+    names       name[] := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs) ORDER BY a.attnum);
     given       text; -- the inputs, as expressions
     declared    text; -- as types
     positional  text; -- as parameters
     sample      text; -- with something in the place of NULL
-    keys        text;
+    keys        text; -- the primary key, joined to another record's
+    own_keys    text; -- to a note's only row
+    key_names   text;
+    key_arrays  text; -- read from a note
+    own_key     text; -- written into one
+    row_keys    text;
     body        text;
 BEGIN
     SELECT coalesce(string_agg(format('%s.%I', e'\\1', a.attname), ', ' ORDER BY a.attnum), ''),
@@ -42,11 +48,18 @@ BEGIN
     FROM pg_catalog.pg_attribute AS a
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
-    SELECT string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) key.%1$I', a.attname, n.nspname, o.oprname), ' AND ')
-    INTO keys
+    SELECT
+        string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) given.%1$I', a.attname, n.nspname, o.oprname), ' AND '),
+        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format_type(a.atttypid, a.atttypmod)), ' AND '),
+        string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
+        string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
+        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
+        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i)
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys
     FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) AS k (attnum, class)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
     JOIN pg_catalog.pg_amop AS m
         ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
@@ -65,9 +78,19 @@ BEGIN
                 (5, 'model_update', '_update', '', 'trigger', true),
                 (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
                 (7, 'model_issue', '_issue', '', 'trigger', true),
-                (8, 'model_commit', '_commit', '', 'trigger', late),
-                (9, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
-                (10, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL)
+                (7, 'model_single', '_single', 'target regclass, own text[]', 'text STABLE', late AND NOT partitioned),
+                (8, 'model_rest', '_rest', 'target regclass', 'text', late),
+                (9, 'model_assign', '_assign', 'target regclass, own text[]', 'text', late),
+                (10, 'model_number', '_number', 'assigned text', 'void', late),
+                (11, 'model_finish', '_finish', 'target regclass, own text[]', 'void', late),
+                (12, 'model_note', '_note', '', 'trigger', late),
+                (13, 'model_commit', '_commit', '', 'trigger', late),
+                (14, 'model_confirm', '_confirm', '', 'trigger', late),
+                (15, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
+                (16, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
+                (17, 'model_survey', '_survey',
+                    'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text',
+                    'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
         ORDER BY m.i
@@ -83,10 +106,10 @@ BEGIN
                 $$'gapless\.model'$$, 'gapless\.model\M',
                 '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
                 'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
-                'r\.key = key\.key', ', r\.sample',
-                '0 /\*target\*/',
+                'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
+                '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
                 '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::text /\*unnumbered\*/',
+                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::integer /\*key\*/', 'NULL::text /\*unnumbered\*/',
                 '\$query\$' -- a tag that no name of a column has
             ],
             ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
@@ -95,19 +118,25 @@ BEGIN
                 quote_literal(target::text), CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target,
                 given, positional,
                 format('SET %I', target_column), format('%s.%I', e'\\1', target_column), quote_literal(target_column),
-                keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END,
+                CASE WHEN partitioned THEN 'FROM (SELECT NEW.*) AS r' ELSE 'FROM inserted AS r' END, own_keys, keys, 'given (' || key_names || ',', 'given.' || replace(key_names, ', ', ', given.') || ',', 'r.' || replace(key_names, ', ', ', r.') || ',', 'unnest(' || key_arrays, own_key, row_keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END, quote_literal(names) || '::pg_catalog.name[]',
                 CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
+                '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END,
                 initial::text, attachment::text, quote_literal(attachment),
-                quote_literal('gapless.column_note_' || attachment), coalesce(check_from::text || '::bigint', 'NULL::bigint'),
+                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.column_written_' || attachment), quote_literal('gapless.commit_done_' || attachment),
+                coalesce(check_from::text || '::bigint', 'NULL::bigint'),
                 (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
+                gapless.column_unique_key(target, target_column, unnumbered),
                 coalesce(quote_literal(unnumbered), 'NULL'),
                 '$q' || attachment || '$'
             ]
         );
-        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql SECURITY DEFINER %s AS %L',
-            schema, stem || model.suffix, model.parameters, model.result,
-            pins || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_commit', '_rows', '_trial') THEN ' SET row_security = off' ELSE '' END
-                || CASE WHEN model.suffix IN ('_keep', '_commit', '_rows', '_trial') THEN '' ELSE ' SET enable_seqscan = off' END, -- for column_first_number and column_enter_row
+        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
+            WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
+            WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
+            ELSE 'SECURITY DEFINER ' || pins
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_single', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
+            END,
             body);
     END LOOP;
 END;

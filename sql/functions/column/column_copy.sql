@@ -26,14 +26,13 @@ BEGIN
         );
     RETURN (
         SELECT string_agg(s.piece || coalesce((
-            SELECT CASE WHEN starts_with(f.found[1], ', ') AND instead[p.i] <> '' AND NOT starts_with(instead[p.i], ', ') THEN ', ' ELSE '' END
-                || replace(instead[p.i], e'\\1', coalesce(substring(f.found[1] FROM '(\w+)\.(?:input|number)'), ''))
-            FROM generate_subscripts(places, 1) AS p (i)
-            WHERE f.found[1] ~ ('^(?:' || places[p.i] || ')$')
-            LIMIT 1
+            SELECT CASE WHEN starts_with(g.found, ', ') AND instead[g.place] <> '' AND NOT starts_with(instead[g.place], ', ') THEN ', ' ELSE '' END
+                || replace(instead[g.place], e'\\1', coalesce(substring(g.found FROM '(\w+)\.(?:input|number|key)'), ''))
+            FROM unnest(f.groups) WITH ORDINALITY AS g (found, place) -- of which one was found
+            WHERE g.found IS NOT NULL
         ), ''), '' ORDER BY s.i)
         FROM regexp_split_to_table(source, place) WITH ORDINALITY AS s (piece, i)
-        LEFT JOIN regexp_matches(source, '(' || place || ')', 'g') WITH ORDINALITY AS f (found, i) ON f.i = s.i
+        LEFT JOIN regexp_matches(source, '(' || array_to_string(places, ')|(') || ')', 'g') WITH ORDINALITY AS f (groups, i) ON f.i = s.i
     );
 END;
 $function$;

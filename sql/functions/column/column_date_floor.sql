@@ -14,9 +14,9 @@ BEGIN
         WHERE j.name = column_date_floor.name COLLATE "C"
         ORDER BY j.ordinal DESC
     LOOP
-        -- Of a run with several numbers the journal has the newest one's date alone.
-        IF run.first_value < run.last_value OR NOT EXISTS (
-            SELECT FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value = run.last_value
+        -- All numbers of a run have its date.
+        IF run.last_value - run.first_value + 1 > (
+            SELECT count(*) FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value BETWEEN run.first_value AND run.last_value
         ) THEN
             RETURN run.dated;
         END IF;

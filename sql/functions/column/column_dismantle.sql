@@ -15,6 +15,18 @@ BEGIN
     FROM pg_catalog.pg_trigger AS t
     CROSS JOIN LATERAL gapless.column_functions(t.tgfoid::regproc) AS f (oid)
     WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
+    -- The rows that wait get their numbers now.
+    FOR item IN
+        SELECT n.nspname, t.tgname
+        FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE t.tgrelid = target AND t.tgdeferrable AND t.tgfoid = ANY (functions)
+        ORDER BY t.tgname
+    LOOP
+        EXECUTE format('SET CONSTRAINTS %I.%I IMMEDIATE', item.nspname, item.tgname);
+        EXECUTE format('SET CONSTRAINTS %I.%I DEFERRED', item.nspname, item.tgname);
+    END LOOP;
     FOR item IN
         SELECT t.tgname, t.tgrelid::regclass AS relation
         FROM pg_catalog.pg_trigger AS t

@@ -11,7 +11,7 @@ BEGIN
     RETURN (
         SELECT e.value
         FROM (
-            SELECT coalesce(column_entered.value, j.first_value + array_position(j.texts, column_entered.number) - 1) AS value
+            SELECT coalesce(column_entered.value, j.first_value + (array_position(j.texts, column_entered.number) - 1)) AS value
             FROM gapless.journal AS j
             WHERE j.name = column_entered.name COLLATE "C"
                 AND j.txid = txid_current()

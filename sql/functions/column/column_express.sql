@@ -10,7 +10,8 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
     format     text,
     condition  text,
     chronology text,
-    dated_type regtype
+    dated_type regtype,
+    format_columns smallint[] -- that format reads
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -20,14 +21,14 @@ AS $function$
 DECLARE
     params text;
     types  text;
-    given  text;
+    given  text; -- what format reads of them, where the number is first
     one_row text; -- the inputs as a row, where they are the first parameters
     two_row text; -- and where the value is
     made   record;
 BEGIN
     SELECT coalesce(string_agg(pg_catalog.format(', %I %s', a.attname, a.atttypid::regtype), '' ORDER BY a.attnum), ''),
         coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
-        coalesce(string_agg(', $' || a.place + 1, '' ORDER BY a.attnum), ''),
+        coalesce(string_agg(CASE WHEN a.attnum = ANY (format_columns) THEN ', $' || a.place + 1 ELSE ', NULL::' || a.atttypid::regtype END, '' ORDER BY a.attnum), ''),
         string_agg(pg_catalog.format('$%s AS %I', a.place, a.attname), ', ' ORDER BY a.attnum),
         string_agg(pg_catalog.format('$%s AS %I', a.place + 1, a.attname), ', ' ORDER BY a.attnum)
     INTO params, types, given, one_row, two_row
@@ -40,55 +41,42 @@ BEGIN
         SELECT *
         FROM (
             VALUES
-                ('_series', NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text', path),
-                ('_due', NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true'), path),
-                ('_dated', NULL, NULL, 'timestamp', CASE
+                ('_series', name, NULL, NULL, 'text', e'(\n' || name || e'\n)::pg_catalog.text'),
+                ('_due', condition, NULL, NULL, 'boolean', coalesce(e'(\n' || condition || e'\n)', 'true')),
+                ('_dated', chronology, NULL, NULL, 'timestamp', CASE
                     WHEN chronology IS NULL THEN 'NULL::pg_catalog.timestamp'
                     WHEN dated_type = 'timestamptz'::regtype THEN e'(\n' || chronology || e'\n) AT TIME ZONE ''UTC'''
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
-                END, path),
-                ('_text', 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
-                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'), path),
-                -- What a text may tell: the digits that stand where the text of 1 has its 1, or the one run of digits
-                -- that gives the text again.
-                ('_read', 'number text', 'text', 'bigint', CASE WHEN format IS NOT NULL THEN pg_catalog.format(
-                    $$(
-                        SELECT CASE WHEN count(*) = 1 THEN min(v.value) END
-                        FROM (
-                            SELECT DISTINCT CASE WHEN c.digits ~ '^0*[0-9]{1,18}$' THEN c.digits::bigint END AS value
-                            FROM (
-                                SELECT r.run[1] AS digits FROM regexp_matches($1, '[0-9]+', 'g') AS r (run)
-                                UNION ALL
-                                SELECT substr($1, length(rtrim(regexp_replace(one, '1$', ''), '0')) + 1) FROM %1$I.%2$I(1%3$s) AS t (one)
-                            ) AS c
-                        ) AS v
-                        WHERE v.value IS NOT NULL AND %1$I.%2$I(v.value%3$s) COLLATE "C" = $1 COLLATE "C"
-                    )$$, schema, stem || '_text', given
-                ) END, 'pg_catalog, pg_temp')
-        ) AS v (suffix, first, first_type, type, body, path)
-        WHERE v.body IS NOT NULL
+                END),
+                ('_text', format, 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
+                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'))
+        ) AS v (suffix, given, first, first_type, type, body)
     LOOP
         made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
         BEGIN
-            PERFORM set_config('search_path', made.path, true);
+            PERFORM set_config('search_path', path, true);
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN %s',
                 schema, pg_catalog.ltrim(pg_catalog.concat(made.first, params), ', '), made.type, made.body);
         EXCEPTION WHEN undefined_column OR invalid_function_definition THEN
             -- It reads the whole row, or a column called value.
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN (
                 SELECT s.result FROM (SELECT %s) AS new CROSS JOIN LATERAL (SELECT %s AS result%s) AS s)',
-                schema, pg_catalog.ltrim(pg_catalog.concat(made.first_type, types), ', '), made.type,
+                schema, coalesce(made.first_type || types, pg_catalog.ltrim(params, ', ')), made.type,
                 CASE WHEN made.first IS NULL THEN one_row ELSE two_row END, made.body,
                 CASE WHEN made.first IS NOT NULL THEN ' FROM (SELECT $1 AS value) AS number' ELSE '' END);
         END;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXECUTE pg_catalog.format('ALTER FUNCTION %I.new(%s) RENAME TO %I',
             schema, ltrim(concat(made.first_type, types), ', '), stem || made.suffix);
+        EXECUTE pg_catalog.format('COMMENT ON FUNCTION %I.%I IS %L', schema, stem || made.suffix, made.given);
     END LOOP;
+    IF format IS NOT NULL THEN
+        PERFORM gapless.column_express_read(schema, stem, types, given);
+    END IF;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_express IS
-'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read.';
+'Private, for attach_gapless. Makes the functions of a column''s expressions, each of the columns that they read, with the expression as its comment.';
 
 REVOKE ALL ON FUNCTION gapless.column_express FROM PUBLIC;

@@ -8,14 +8,14 @@ BEGIN
     RETURN QUERY
     SELECT p.oid
     FROM (
-        SELECT c.oid, c.pronamespace, c.proowner, regexp_replace(c.proname, '_(?:keep|update|arrive|issue|commit)$', '') AS proname
+        SELECT c.oid, c.pronamespace, c.proowner, regexp_replace(c.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS proname
         FROM pg_catalog.pg_proc AS c
         WHERE c.oid = function
     ) AS f
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
         AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
-            FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,commit,rows}'::text[]) AS w (word)
+            FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,note,single,assign,rest,number,finish,commit,confirm,rows}'::text[]) AS w (word)
         )));
 END;
 $function$;

@@ -21,11 +21,11 @@ BEGIN
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
     END IF;
-    RETURN FOUND;
+    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}';
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_is_attached IS
-'Private, for attach_gapless. Whether a column is attached by this very definition. Raises 42710 where it is by another, and says which.';
+'Private, for attach_gapless. Whether a column is attached by this very definition, and its guards are whole. Raises 42710 where it is by another, and says which.';
 
 REVOKE ALL ON FUNCTION gapless.column_is_attached FROM PUBLIC;

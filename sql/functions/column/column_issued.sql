@@ -11,7 +11,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     RETURN QUERY
-    SELECT j.name, u.number, j.first_value + u.i - 1
+    SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.sequence AS s
     JOIN gapless.journal AS j ON j.name = s.name
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)

@@ -4,6 +4,7 @@ CREATE OR REPLACE FUNCTION gapless.column_make_triggers(
     target_column name,
     schema        name,
     stem          text,
+    attachment    bigint,
     options       text[],     -- as for column_compile
     unnumbered    text,
     inputs        smallint[]  -- the columns that the expressions read
@@ -14,49 +15,57 @@ AS $function$
 DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
+    deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
     read        text;
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
     made        record;
-    part        regclass;
 BEGIN
-    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), ''), '') || format('OLD.%I', target_column)
+    SELECT coalesce(string_agg(format('OLD.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('OLD.%I', target_column)
     INTO read
     FROM pg_catalog.pg_attribute AS a
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
     new_written := CASE WHEN unnumbered IS NULL THEN format('NEW.%I', target_column) ELSE format('NULLIF(NEW.%I, %L)', target_column, unnumbered) END;
     FOR made IN
         SELECT v.purpose, v.suffix, format(v.event, target, old_written, new_written, read, target_column, (
-            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), ''), '') || format('NEW.%I', target_column)
+            SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('NEW.%I', target_column)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = target AND a.attnum = ANY (inputs)
-        )) AS event
+        ), attachment) AS event
         FROM (
             VALUES
-                ('insert', '', true, 'BEFORE INSERT ON %s FOR EACH ROW'),
-                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL OR pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                ('insert', '', partitioned OR NOT late, 'BEFORE INSERT ON %s FOR EACH ROW'),
+                ('insert', '', late AND NOT partitioned, 'BEFORE INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
+                ('draft', '_update', NOT late OR partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL)'),
+                -- Who can make triggers needs no leave of another one; _finish looks at what was written.
+                ('draft', '_update', late AND NOT partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL AND (
+                    pg_catalog.current_setting(''gapless.commit_known'', true) OPERATOR(pg_catalog.=) ''%7$s''
+                    AND pg_catalog.has_table_privilege(OLD.tableoid, ''TRIGGER'')
+                ) IS NOT TRUE)'),
+                ('update', '_update', true, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NOT NULL AND pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
                 ('issue', '_issue', partitioned OR NOT late, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
                 ('issue', '_issue', late AND NOT partitioned,
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
-                ('commit', '_commit', late, 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)'), -- trap: a row is found again when its key has changed
+                ('note', '_note', late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
+                ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),
+                ('commit', '_commit', late, deferred),
+                ('confirm', '_confirm', late, deferred),
                 ('leave', '_keep', partitioned, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('delete', '_keep', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('truncate', '_keep', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
         ) AS v (purpose, suffix, wanted, event)
         WHERE v.wanted
     LOOP
-        EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE made.purpose WHEN 'commit' THEN 'CONSTRAINT ' ELSE '' END,
+        EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE WHEN made.purpose IN ('commit', 'confirm') THEN 'CONSTRAINT ' ELSE '' END,
             ('~gapless_' || made.purpose || '_' || target_column)::name, made.event, schema, stem || made.suffix, made.purpose);
     END LOOP;
     -- What the transaction noted of the sequences before.
     PERFORM set_config('gapless.column_switched', '', true);
     PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
-    FOR part IN SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p WHERE partitioned AND p.isleaf AND p.relid <> target LOOP
-        PERFORM gapless.column_guard_partition(part, target_column, format('%I.%I', schema, stem || '_keep')::regproc);
-    END LOOP;
+    PERFORM gapless.column_guard_partitions(target);
 END;
 $function$;
 

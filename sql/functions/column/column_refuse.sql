@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION gapless.column_refuse(
     target_column name,
     name          text,
     detail        text, -- the number, or the dates
-    value         bigint DEFAULT NULL -- of a number that was there before, where its text tells it
+    value         bigint DEFAULT NULL -- of the number; of one that was there before, where its text tells it
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -41,8 +41,7 @@ BEGIN
             hint := coalesce(
                 'Void the number first: SELECT gapless.void_gapless(' || quote_literal(name) || ', ' || coalesce(
                     (SELECT i.value::text FROM gapless.column_issued(target, target_column) AS i WHERE i.name = column_refuse.name COLLATE "C" AND i.number = detail COLLATE "C"),
-                    column_refuse.value::text,
-                    CASE WHEN detail ~ '^-?[0-9]+$' THEN detail END
+                    column_refuse.value::text
                 ) || ', ''why'').',
                 CASE WHEN name IS NOT NULL THEN format('Void the number first: SELECT gapless.void_gapless(%L, NULL, ''why'', %L).', name, detail) END,
                 'Its sequence is unknown, since the expression name gives NULL for it.'
@@ -79,10 +78,18 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s was attached when the table had another name, which another one has now', what);
             hint := 'Detach the column and attach it again: gapless.detach_gapless, gapless.attach_gapless.';
+        WHEN 'misnamed' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
+            hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
             hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'left' THEN
+            code := 'restrict_violation';
+            message := format('%s: a row that waits for its number has left with its partition', what);
+            hint := 'Detach a partition in a transaction of its own, or SET CONSTRAINTS ALL IMMEDIATE before: that numbers its rows.';
         WHEN 'exhausted' THEN
             schema_name := 'gapless';
             code := 'sequence_generator_limit_exceeded';

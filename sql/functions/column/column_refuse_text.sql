@@ -21,6 +21,7 @@ BEGIN
     RAISE EXCEPTION '%', CASE fault
             WHEN 'textless' THEN format('%s gives NULL for %s of sequence "%s"', what, value, name)
             WHEN 'cut' THEN format('%s gives %L for %s of sequence "%s", which does not fit into the column', what, number, value, name)
+            WHEN 'overflown' THEN format('%s gives %L for %s of sequence "%s", since its pattern has no room', what, number, value, name)
             WHEN 'repeated' THEN format('%s gives %L for %s of sequence "%s", which %s has already', what, number, value, name,
                 coalesce(before::text, 'a row from before it was attached'))
         END
@@ -36,6 +37,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_refuse_text IS
-'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or was given before, and says for which value.';
+'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or was given before, and says for which value.';
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_text FROM PUBLIC;

@@ -12,49 +12,37 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- compiling takes longer than it saves
 AS $function$
 DECLARE
-    rows   CONSTANT text := format('%I.%I() AS r (series text, value bigint, number text, dated timestamp)', schema, stem || '_rows');
-    fault  text;
-    constant   text;
-    series text[];
-    lasts  bigint[];
-    dates  timestamp[];
-    before text[];
-    texts  text[];
-    wrong  text[]; -- what, for which value, that before it, and more
-    done   boolean := false;
+    numbers  bigint;
+    series   text[];
+    lasts    bigint[];
+    dates    timestamp[];
+    before   text[]; -- the series of texts that tell no number
+    texts    text[]; -- and they
+    fault    text;
+    wrong    text[]; -- what, for which value, that before it, and more
+    constant text;
+    done     boolean := false;
 BEGIN
+    IF pg_relation_size(target) + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(target) AS p), 0) > 16e6 THEN
+        RAISE NOTICE 'column "%" of table %: its rows are read; others cannot write to it until the transaction ends', target_column, target;
+    END IF;
     BEGIN
         PERFORM set_config('transaction_read_only', 'on', true);
-        EXECUTE format('SELECT array_agg(r.series), array_agg(r.last) FROM (SELECT r.series COLLATE "C" AS series, max(r.value) AS last FROM %s GROUP BY 1) AS r', rows) INTO series, lasts;
-        IF array_position(series, NULL) IS NOT NULL OR NOT EXISTS (
-            SELECT FROM pg_catalog.pg_index AS i
-            JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND i.indkey[0] = a.attnum
-            WHERE i.indrelid = target AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
-        ) THEN
-            EXECUTE format(
-                $$
-                SELECT string_agg(w.fault, '; ' ORDER BY w.fault) FROM (
-                    SELECT CASE
-                        WHEN r.series IS NULL THEN pg_catalog.format('%%s: its series is NULL', min(r.number))
-                        ELSE pg_catalog.format('%%s: %%s rows of "%%s" have it', min(r.number), count(*), r.series)
-                    END AS fault
-                    FROM %s
-                    GROUP BY r.series, r.number
-                    HAVING r.series IS NULL OR count(*) > 1
-                    LIMIT 20
-                ) AS w$$, rows
-            ) INTO fault;
-        END IF;
-        IF 'chronology' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.value), array_agg(r.dated)
-                FROM (SELECT DISTINCT ON (r.series COLLATE "C") r.series, r.value, r.dated FROM %s ORDER BY r.series COLLATE "C", r.value DESC NULLS LAST) AS r', rows) INTO series, lasts, dates;
-        END IF;
         IF 'format' = ANY (options) THEN
-            EXECUTE format('SELECT array_agg(r.series), array_agg(r.number) FROM %s WHERE r.value IS NULL', rows) INTO before, texts;
             EXECUTE format('SELECT ARRAY[t.fault, t.value::text, t.before::text, t.detail] FROM %I.%I() AS t (fault text, value bigint, before bigint, detail text) ORDER BY t.value LIMIT 1', schema, stem || '_trial') INTO wrong;
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- here and below: what was called may have put its own first
+            PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]) WHERE wrong[2]::bigint - initial < 100;
         END IF;
+        EXECUTE format('SELECT f.* FROM %I.%I() AS f', schema, stem || '_survey') INTO numbers, series, lasts, dates, before, texts, fault;
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        -- Where texts do not tell what was the newest number, initial does.
+        SELECT array_agg(CASE WHEN u.last < initial::numeric - 1 AND b.name IS NOT NULL THEN initial - CASE WHEN initial > -9223372036854775808 THEN 1 ELSE 0 END ELSE u.last END ORDER BY u.i)
+        INTO lasts
+        FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
+        LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
         IF constant_name THEN
             PERFORM set_config('search_path', path, true);
             EXECUTE (
@@ -62,7 +50,7 @@ BEGIN
                 FROM pg_catalog.pg_proc AS p
                 WHERE p.oid = format('%I.%I', schema, stem || '_series')::regproc
             ) INTO constant;
-            PERFORM set_config('search_path', 'pg_catalog, pg_temp', true);
+            PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
@@ -80,20 +68,24 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF series IS NOT NULL THEN
+    IF numbers > 0 THEN
         PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+        RAISE NOTICE 'column "%" of table %: what it has is taken over; numbers: %, series: %, texts that tell no number: %',
+            target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
     IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
         PERFORM gapless.column_reserve(target, target_column, constant, initial);
     END IF;
+    EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_survey');
     IF 'format' = ANY (options) THEN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] = 'repeated' THEN (
+    -- The trial has not seen what is between its values.
+    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] IN ('repeated', 'overflown') THEN greatest(initial, (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
-        WHERE d.value < wrong[2]::bigint
-    ) END;
+        WHERE d.value < wrong[CASE wrong[1] WHEN 'repeated' THEN 3 ELSE 2 END]::bigint
+    )) END;
 END;
 $function$;
 

@@ -14,6 +14,7 @@ DECLARE
     message text := CASE fault
         WHEN 'failed' THEN pg_catalog.format('column "%s" of table %s: the format fails for %s: %s', target_column, target, value, detail)
         WHEN 'cut' THEN pg_catalog.format('column "%s" of table %s: the format gives %L for %s, which does not fit into the column', target_column, target, detail, value)
+        WHEN 'overflown' THEN pg_catalog.format('column "%s" of table %s: the format gives %L for %s, since its pattern has no room', target_column, target, detail, value)
         ELSE pg_catalog.format('column "%s" of table %s: the format gives %L for %s, as for %s', target_column, target, detail, value, before)
     END;
 BEGIN
@@ -27,6 +28,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_warn_format IS
-'Private, for attach_gapless. Raises 22023 for a format that fails or repeats itself within the first hundred numbers, and a warning where it does later.';
+'Private, for attach_gapless. Raises 22023 for a format that fails, overflows or repeats itself within the first hundred numbers, and a warning where it does later.';
 
 REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;

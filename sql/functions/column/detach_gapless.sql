@@ -6,8 +6,6 @@ CREATE OR REPLACE FUNCTION gapless.detach_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
-DECLARE
-    owners record;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -20,25 +18,9 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'detach_snapshot';
     END IF;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
-    SELECT t.tgfoid::regproc AS function, pg_get_userbyid(p.proowner) AS of_function, pg_get_userbyid(c.relowner) AS of_table
-    INTO owners
-    FROM pg_catalog.pg_trigger AS t
-    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-    JOIN pg_catalog.pg_proc AS p
-        ON p.oid = t.tgfoid AND p.prosecdef
-    WHERE t.tgrelid = target
-        AND t.tgname IN (SELECT ('~gapless_' || w.purpose || '_' || target_column)::name FROM unnest('{insert,update,enter,issue,delete,commit}'::text[]) AS w (purpose))
-        AND octet_length(target_column) <= 42
-    ORDER BY p.proowner = c.relowner, t.tgname <> ('~gapless_insert_' || target_column)::name
-    LIMIT 1;
-    IF NOT FOUND THEN
+    IF NOT gapless.column_check_owner(target, target_column) THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
-            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.sequences shows the columns that are.', SCHEMA = 'gapless';
-    ELSIF owners.of_function <> owners.of_table THEN
-        RAISE EXCEPTION 'column "%" of table % cannot be detached: its table belongs to role %, and its functions to %', target_column, target, owners.of_table, owners.of_function
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, owners.of_table), ' ' ORDER BY f.oid) FROM gapless.column_functions(owners.function) AS f (oid)),
-                SCHEMA = 'gapless', CONSTRAINT = 'detach_owner';
+            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows the columns that are, by the names under which they were attached.', SCHEMA = 'gapless';
     END IF;
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);

@@ -15,16 +15,16 @@ DECLARE
 BEGIN
     value := gapless.column_noted('0' /*attachment*/, false); -- if format
     SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
-        , gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
+        , value IS NOT NULL AND gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
     INTO row
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL
     LIMIT 1;
-    IF current_setting('gapless.column_written', true) <> '' THEN
-        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) LOOP
+    IF current_setting('gapless.column_written_0' /*written*/, true) <> '' THEN
+        FOR other IN SELECT r.number, gapless.model_series(r.input) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) LOOP
             PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', other."~series", other.number::text);
         END LOOP;
-        PERFORM set_config('gapless.column_written', '', true);
+        PERFORM set_config('gapless.column_written_0' /*written*/, '', true);
     ELSIF NOT row."~more"
         AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", '0' /*attachment*/) -- unless format
         AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", '0' /*attachment*/) -- if format

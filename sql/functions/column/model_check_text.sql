@@ -13,6 +13,7 @@ DECLARE
     fault text := CASE
         WHEN written IS NULL THEN 'textless'
         WHEN length(written) > NULL::integer /*room*/ THEN 'cut'
+        WHEN written LIKE '%##%' AND gapless.model_text(1 /*initial*/, input) NOT LIKE '%##%' THEN 'overflown' -- by to_char
         WHEN EXISTS (
             SELECT FROM gapless.model AS r
             WHERE r.number = written AND gapless.model_series(r.input) = gapless.model_series(input) COLLATE "C"
@@ -26,6 +27,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_check_text IS
-'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column, or is there already.';
+'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or is there already.';
 
 REVOKE ALL ON FUNCTION gapless.model_check_text FROM PUBLIC;

@@ -1,34 +1,41 @@
+-- The first of two deferred triggers, with the session's role and search_path. It leaves what they do not reach to the
+-- other one. It sets nothing and qualifies every operator, since it fires for each row.
 CREATE OR REPLACE FUNCTION gapless.model_commit() RETURNS trigger
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    key record;
+    assigned pg_catalog.text;
 BEGIN
-    IF to_regclass('gapless.model') IS DISTINCT FROM 0 /*target*/ THEN
-        PERFORM gapless.column_refuse('renamed', 0 /*target*/, 'number', NULL, NULL);
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
+        OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+    THEN
+        RETURN NULL;
     END IF;
-    IF current_setting('gapless.commit_several', true) = 'on' THEN
-        PERFORM gapless.column_lock_expected();
+    IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') THEN -- unless partitioned
+        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]); -- unless partitioned
+    ELSE -- unless partitioned
+        assigned := gapless.model_assign(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    END IF; -- unless partitioned
+    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(TG_RELID) THEN
+        BEGIN
+            PERFORM gapless.model_number(assigned);
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL; -- a policy
+        END;
+    ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.model_number(assigned);
     END IF;
-    key := NEW;
-    PERFORM set_config('gapless.commit_column', '0' /*attachment*/, true);
-    UPDATE gapless.model AS r
-    SET number = r.number
-    WHERE r.key = key.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input);
-    IF NOT FOUND THEN -- deleted meanwhile, or numbered already
-        PERFORM FROM gapless.model AS r WHERE r.key = key.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input);
-        IF FOUND THEN
-            PERFORM gapless.column_refuse('unnumbered', 0 /*target*/, 'number', NULL, NULL);
-        END IF;
+    IF assigned OPERATOR(pg_catalog.~~) '[%' THEN
+        PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
     END IF;
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_commit IS
-'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers a row that waits.';
+'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers all rows of the transaction that wait, as an UPDATE of the session''s, where its role may.';
 
 REVOKE ALL ON FUNCTION gapless.model_commit FROM PUBLIC;

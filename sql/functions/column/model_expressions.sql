@@ -46,11 +46,11 @@ COMMENT ON FUNCTION gapless.model_written IS
 
 REVOKE ALL ON FUNCTION gapless.model_written FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION gapless.model_read(number text, input text) RETURNS bigint
+CREATE OR REPLACE FUNCTION gapless.model_read(number text, input text) RETURNS SETOF bigint
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
 RETURN number::bigint;
 
 COMMENT ON FUNCTION gapless.model_read IS
-'Private, a model for attach_gapless. The value of a number that was there before, or NULL where its text does not tell.';
+'Private, a model for attach_gapless. The value of a number that was there before, in one row; NULL where its text does not tell.';
 
 REVOKE ALL ON FUNCTION gapless.model_read FROM PUBLIC;

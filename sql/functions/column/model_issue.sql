@@ -14,8 +14,8 @@ BEGIN
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
-    IF current_setting('gapless.column_written', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written', true), '')::text[]) THEN -- if partitioned
-        PERFORM set_config('gapless.column_written', '', true); -- if partitioned
+    IF current_setting('gapless.column_written_0' /*written*/, true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) THEN -- if partitioned
+        PERFORM set_config('gapless.column_written_0' /*written*/, '', true); -- if partitioned
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if partitioned
     END IF; -- if partitioned
     IF TG_OP = 'INSERT' THEN -- if at_commit

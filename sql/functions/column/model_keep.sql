@@ -8,6 +8,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);
         RETURN NULL;
     ELSIF TG_LEVEL = 'STATEMENT' THEN -- if partitioned
@@ -16,15 +17,28 @@ BEGIN
         END IF; -- if partitioned
         PERFORM gapless.column_settle_note('0' /*attachment*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
         RETURN NULL; -- if partitioned
+    ELSIF TG_ARGV[0] = 'kept_commit' THEN -- if partitioned if at_commit
+        IF pg_partition_root(TG_RELID) IS DISTINCT FROM to_regclass('gapless.model') -- if partitioned if at_commit
+            AND gapless.model_written(NEW.number) IS NULL -- if partitioned if at_commit
+            AND gapless.model_due(NEW.input) -- if partitioned if at_commit
+            AND gapless.column_has_left(TG_RELID, NEW.ctid) -- if partitioned if at_commit
+        THEN -- if partitioned if at_commit
+            PERFORM gapless.column_refuse('left', TG_RELID, 'number', NULL, NULL); -- if partitioned if at_commit
+        END IF; -- if partitioned if at_commit
+        RETURN NULL; -- if partitioned if at_commit
     END IF;
-    IF gapless.model_written(OLD.number) IS NULL THEN -- if unnumbered
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW ELSE OLD END; -- if unnumbered
-    END IF; -- if unnumbered
-    series := gapless.model_series(OLD.input);
     -- A partition's own triggers are for what may happen to it after it was detached. -- if partitioned
-    IF TG_ARGV[0] = 'kept' AND pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
-        RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
-    ELSIF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
+    IF TG_ARGV[0] = 'kept' THEN -- if partitioned
+        IF pg_partition_root(TG_RELID) = to_regclass('gapless.model') THEN -- if partitioned
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned
+        END IF; -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+        IF gapless.model_written(OLD.number) IS NULL THEN -- if partitioned if unnumbered
+            RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned if unnumbered
+        END IF; -- if partitioned if unnumbered
+    END IF; -- if partitioned
+    series := gapless.model_series(OLD.input);
+    IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
         ELSIF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series -- if partitioned
@@ -35,23 +49,27 @@ BEGIN
         END IF; -- if partitioned
         RETURN NEW; -- if partitioned
     ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/) WHERE series IS NULL OR gapless.model_written(OLD.number) IS NULL; -- if partitioned
         PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input)); -- if partitioned
         RETURN OLD; -- if partitioned
     ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
-    IF NOT gapless.column_is_void(series, OLD.number::text)
-        AND NOT gapless.column_is_void(series, gapless.model_read(OLD.number, OLD.input)::text) -- if format
-    THEN
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text); -- unless format
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, gapless.model_read(OLD.number, OLD.input)); -- if format
+    PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+    IF NOT gapless.column_is_void(
+        series
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , NULL, OLD.number -- unless format
+    ) THEN
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
     END IF;
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_keep IS
-'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and for partitions that were detached. Keeps numbered rows that are not void, and follows those that change their partition.';
+'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and of partitions. Keeps numbered rows that are not void, and follows those that change their partition.';
 
 REVOKE ALL ON FUNCTION gapless.model_keep FROM PUBLIC;

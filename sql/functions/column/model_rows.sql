@@ -47,17 +47,18 @@ BEGIN
             SELECT k.series, k.value, k.number, k.dated -- if format
             FROM ( -- if format
                 SELECT -- if format
-                    gapless.model_series(r.input) AS series, -- if format
-                    coalesce(i.value, gapless.model_read(r.number, r.input)) AS value, -- if format
+                    s.series, -- if format
+                    coalesce(i.value, v.value) AS value, -- if format
                     r.number::text AS number, -- if format
                     gapless.model_dated(r.input) AS dated, -- if format
                     i.name IS NOT NULL AS known -- if format
                 FROM relation AS r -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i -- if format
-                    ON i.name = gapless.model_series(r.input) COLLATE "C" AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
                 WHERE gapless.model_written(r.number) IS NOT NULL -- if format
             ) AS k -- if format
-            WHERE k.value IS NOT NULL OR NOT k.known -- if format
+            WHERE NOT k.known OR k.value IS NOT NULL -- if format
             $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
         ) USING target;
     END LOOP;

@@ -29,11 +29,15 @@ BEGIN
         FOREACH value IN ARRAY digits LOOP
             BEGIN
                 number := gapless.model_text(value, row.input);
-            EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+            EXCEPTION WHEN OTHERS THEN
                 RETURN QUERY SELECT 'failed', value, before, SQLERRM;
                 EXIT;
             END;
             EXIT WHEN number IS NULL;
+            IF number LIKE '%##%' AND seen[1] NOT LIKE '%##%' THEN
+                RETURN QUERY SELECT 'overflown', value, before, number;
+                EXIT;
+            END IF;
             IF number = ANY (seen) THEN
                 RETURN QUERY SELECT 'repeated', value, digits[array_position(seen, number)], number;
                 EXIT;
@@ -50,6 +54,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_trial IS
-'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, and where it gives a text twice.';
+'Private, a model for attach_gapless. Tries the format over values of every length, on some rows of the table: where it fails, overflows, and gives a text twice.';
 
 REVOKE ALL ON FUNCTION gapless.model_trial FROM PUBLIC;

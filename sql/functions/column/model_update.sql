@@ -8,13 +8,15 @@ DECLARE
     series  text;
     value   bigint;
     written text; -- if format
+    expected text; -- if at_commit
 BEGIN
-    IF gapless.model_written(OLD.number) IS NOT NULL THEN
+    IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         series := gapless.model_series(OLD.input);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
-            IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
+            IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
                 NEW.number := OLD.number; -- unless at_commit
             ELSE -- unless at_commit
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
@@ -29,10 +31,15 @@ BEGIN
         RETURN NEW;
     END IF;
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
+        value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
+        IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
+            PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
+            RETURN NEW; -- if at_commit
+        END IF; -- if at_commit
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_truncate_' || 'number')::name) THEN -- if partitioned
-        PERFORM gapless.column_guard_partition(TG_RELID, 'number', 'gapless.model_keep'::regproc); -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
+        PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
         IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
@@ -45,7 +52,16 @@ BEGIN
     END IF; -- if chronology
     series := gapless.model_series(NEW.input);
     IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
-        PERFORM gapless.column_expect_at_commit(0 /*target*/, 'number', series); -- if at_commit
+        PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL) WHERE series IS NULL; -- if at_commit
+        expected := current_setting('gapless.commit_expected', true); -- if at_commit
+        IF expected <> '' THEN -- if at_commit unless partitioned
+            PERFORM gapless.column_note_first() WHERE expected <> '0='; -- if at_commit
+            INSERT INTO gapless.waiting (attachment, names, keys) VALUES (0 /*attachment*/, ARRAY[series], ARRAY[ARRAY[NEW.key]::text]); -- if at_commit
+            expected := set_config('gapless.commit_done_0' /*done*/, '', true); -- if at_commit
+        ELSE -- if at_commit unless partitioned
+            expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || series, true); -- if at_commit unless partitioned
+            expected := set_config('gapless.commit_first', ARRAY[ARRAY[NEW.key]::text]::text, true); -- if at_commit unless partitioned
+        END IF; -- if at_commit unless partitioned
         RETURN NEW; -- if at_commit
     END IF; -- if at_commit
     value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL); -- if at_commit

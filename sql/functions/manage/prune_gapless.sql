@@ -61,7 +61,7 @@ BEGIN
     LIMIT 1;
 
     INSERT INTO gapless.known_text (name, number, value)
-    SELECT j.name, u.number, j.first_value + u.i - 1
+    SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.journal AS j
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep

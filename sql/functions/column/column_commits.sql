@@ -1,0 +1,31 @@
+CREATE OR REPLACE FUNCTION gapless.column_commits(
+    attachment bigint,
+    name       text,
+    value      bigint
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    RETURN EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_commits.attachment AND w.numbers IS NOT NULL)
+        AND (
+            SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND j.attachment = column_commits.attachment
+            FROM (
+                SELECT r.ordinal, r.first_value
+                FROM gapless.journal AS r
+                WHERE r.name = column_commits.name COLLATE "C"
+                ORDER BY r.ordinal DESC
+                LIMIT 1
+            ) AS newest
+            JOIN gapless.journal AS j ON j.name = column_commits.name COLLATE "C" AND j.ordinal <= newest.ordinal + (column_commits.value - newest.first_value)
+            ORDER BY j.ordinal DESC
+            LIMIT 1
+        );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_commits IS
+'Private, for the triggers of attach_gapless. Whether the transaction is writing the numbers that it was assigned at commit, and this is one of them.';
+
+REVOKE ALL ON FUNCTION gapless.column_commits FROM PUBLIC;

@@ -1,0 +1,21 @@
+CREATE OR REPLACE FUNCTION gapless.model_confirm() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid THEN
+        RETURN NULL;
+    ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned
+        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]) OPERATOR(pg_catalog.=) '' -- unless partitioned
+    THEN -- unless partitioned
+        RETURN NULL; -- unless partitioned
+    END IF;
+    PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_confirm IS
+'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers, with the rights of the table''s owner, the rows that model_commit has left.';
+
+REVOKE ALL ON FUNCTION gapless.model_confirm FROM PUBLIC;

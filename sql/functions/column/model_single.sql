@@ -1,0 +1,25 @@
+CREATE OR REPLACE FUNCTION gapless.model_single(
+    target regclass,
+    own    text[] -- the key of a row
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET row_security = off
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    END IF;
+    RETURN coalesce((
+        SELECT r.ctid::text
+        FROM gapless.model AS r
+        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+    ), '');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_single IS
+'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing.';
+
+REVOKE ALL ON FUNCTION gapless.model_single FROM PUBLIC;

@@ -1,0 +1,84 @@
+-- One pass over the rows. A second one for numbers that a series has twice, where the unique index does not rule them
+-- out: where it has more columns than the number, and a series has rows that differ in those. And one for the texts that
+-- tell no number, if there are any.
+CREATE OR REPLACE FUNCTION gapless.model_survey(
+    OUT numbers bigint,
+    OUT series  text[],
+    OUT lasts   bigint[],
+    OUT dates   timestamp[],
+    OUT before  text[], -- the series of texts that tell no number
+    OUT texts   text[], -- and they
+    OUT fault   text
+) RETURNS record
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+DECLARE
+    unsure boolean;
+    untold boolean;
+BEGIN
+    WITH line AS (
+        SELECT
+            r.number AS value, -- unless format
+            v.value, -- if format
+            gapless.model_dated(r.input) AS dated, -- if chronology
+            NULL::integer /*key*/ AS key,
+            gapless.model_series(r.input) COLLATE "C" AS series
+        FROM gapless.model AS r
+        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        WHERE gapless.model_written(r.number) IS NOT NULL
+        OFFSET 0 -- so that each is read once
+    ), part AS (
+        SELECT l.series, l.key, count(*) AS numbers, count(l.value) AS told, max(l.value) AS last
+        FROM line AS l
+        GROUP BY l.series, l.key
+    ), whole AS (
+        SELECT p.series, sum(p.numbers) AS numbers, sum(p.told) AS told, max(p.last) AS last,
+            p.series IS NULL OR count(*) > 1 OR bool_or(NOT p.key IS NOT NULL) AS unsure
+        FROM part AS p
+        GROUP BY p.series
+    ), newest AS ( -- if chronology
+        SELECT w.series, max(l.dated) AS dated FROM whole AS w JOIN line AS l ON l.series = w.series AND l.value = w.last GROUP BY w.series -- if chronology
+    )
+    SELECT
+        array_agg(n.dated), -- if chronology
+        NULL, -- unless chronology
+        sum(w.numbers), array_agg(w.series), array_agg(w.last), bool_or(w.unsure), bool_or(w.told < w.numbers)
+    INTO dates, numbers, series, lasts, unsure, untold
+    FROM whole AS w
+    LEFT JOIN newest AS n ON n.series = w.series -- if chronology
+    ;
+    IF untold THEN -- if format
+        SELECT array_agg(gapless.model_series(r.input)), array_agg(r.number::text) -- if format
+        INTO before, texts -- if format
+        FROM gapless.model AS r -- if format
+        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        WHERE gapless.model_written(r.number) IS NOT NULL AND v.value IS NULL; -- if format
+    END IF; -- if format
+    IF unsure THEN
+        SELECT string_agg(w.fault, '; ' ORDER BY w.fault)
+        INTO fault
+        FROM (
+            SELECT CASE
+                WHEN s.series IS NULL THEN format('%s: its series is NULL', min(r.number::text))
+                ELSE format('%s: %s rows of "%s" have it', min(r.number::text), count(*), s.series)
+            END AS fault
+            FROM gapless.model AS r
+            CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series) AS s
+            WHERE gapless.model_written(r.number) IS NOT NULL
+            GROUP BY
+                r.number, -- unless format
+                r.number COLLATE "C", -- if format
+                s.series
+            HAVING s.series IS NULL OR count(*) > 1
+            LIMIT 20
+        ) AS w;
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_survey IS
+'Private, a model for attach_gapless. The numbers that the table has: how many, of each series the newest and its date, texts that tell no number, and, as a list for people, what cannot be taken over.';
+
+REVOKE ALL ON FUNCTION gapless.model_survey FROM PUBLIC;
