@@ -1391,6 +1391,7 @@ COMMENT ON FUNCTION gapless.prune_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;
 
+-- It is long because it is the list of the refusals.
 CREATE OR REPLACE FUNCTION gapless.column_refuse(
     fault         text,
     target        regclass,
@@ -2644,7 +2645,7 @@ COMMENT ON FUNCTION gapless.column_guard_partitions IS
 
 REVOKE ALL ON FUNCTION gapless.column_guard_partitions FROM PUBLIC;
 
--- Locks the sequences in the order of their names.
+-- Locks the sequences in the order of their names. It is long because its one statement is.
 CREATE OR REPLACE FUNCTION gapless.column_adopt(
     target        regclass,
     target_column name,
@@ -3001,6 +3002,7 @@ COMMENT ON FUNCTION gapless.model_insert IS
 
 REVOKE ALL ON FUNCTION gapless.model_insert FROM PUBLIC;
 
+-- It is long because it is every kind of column's; a copy has a third of it.
 CREATE OR REPLACE FUNCTION gapless.model_update() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3365,7 +3367,7 @@ COMMENT ON FUNCTION gapless.model_rest IS
 REVOKE ALL ON FUNCTION gapless.model_rest FROM PUBLIC;
 
 -- Whoever calls it decides when, and never which number. The rows are looked up from their notes, whatever the planner
--- thinks of the table.
+-- thinks of the table. It is long because it is one step: who waits, in which order, with which numbers.
 CREATE OR REPLACE FUNCTION gapless.model_assign(
     target regclass,
     own    text[] -- keys of rows besides those that are noted
@@ -3995,6 +3997,7 @@ COMMENT ON FUNCTION gapless.column_check_table IS
 REVOKE ALL ON FUNCTION gapless.column_check_table FROM PUBLIC;
 
 -- The caller has locked the table.
+-- It is long because it is the list of what a column may not be, each with its message.
 CREATE OR REPLACE FUNCTION gapless.column_check_column(
     target        regclass,
     target_column name,
@@ -4173,6 +4176,7 @@ REVOKE ALL ON FUNCTION gapless.column_check_index FROM PUBLIC;
 
 -- Parses the expression as it will be compiled, in a view that is dropped again, and runs nothing of it. An error has
 -- the name of attach_gapless' parameter in its field COLUMN.
+-- It is long because it is the list of what an expression may not be, each with its message.
 CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     target     regclass,
     path       text, -- the search_path under which it is to be understood
@@ -5044,6 +5048,7 @@ REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;
 
 -- Casts and functions of the owner's may run for it, where nothing can be written, and what they did to the session is
 -- undone: so they cannot reach the rights of a caller who is another.
+-- It is long because what is read, and undone, comes before what is written.
 CREATE OR REPLACE FUNCTION gapless.column_take_over(
     target        regclass,
     target_column name,

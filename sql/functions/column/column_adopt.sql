@@ -1,4 +1,4 @@
--- Locks the sequences in the order of their names.
+-- Locks the sequences in the order of their names. It is long because its one statement is.
 CREATE OR REPLACE FUNCTION gapless.column_adopt(
     target        regclass,
     target_column name,

@@ -1,4 +1,5 @@
 -- The caller has locked the table.
+-- It is long because it is the list of what a column may not be, each with its message.
 CREATE OR REPLACE FUNCTION gapless.column_check_column(
     target        regclass,
     target_column name,

@@ -1,5 +1,6 @@
 -- Parses the expression as it will be compiled, in a view that is dropped again, and runs nothing of it. An error has
 -- the name of attach_gapless' parameter in its field COLUMN.
+-- It is long because it is the list of what an expression may not be, each with its message.
 CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     target     regclass,
     path       text, -- the search_path under which it is to be understood

@@ -1,3 +1,4 @@
+-- It is long because it is the list of the refusals.
 CREATE OR REPLACE FUNCTION gapless.column_refuse(
     fault         text,
     target        regclass,

@@ -1,5 +1,6 @@
 -- Casts and functions of the owner's may run for it, where nothing can be written, and what they did to the session is
 -- undone: so they cannot reach the rights of a caller who is another.
+-- It is long because what is read, and undone, comes before what is written.
 CREATE OR REPLACE FUNCTION gapless.column_take_over(
     target        regclass,
     target_column name,

@@ -1,5 +1,5 @@
 -- Whoever calls it decides when, and never which number. The rows are looked up from their notes, whatever the planner
--- thinks of the table.
+-- thinks of the table. It is long because it is one step: who waits, in which order, with which numbers.
 CREATE OR REPLACE FUNCTION gapless.model_assign(
     target regclass,
     own    text[] -- keys of rows besides those that are noted
