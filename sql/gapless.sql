@@ -3002,7 +3002,7 @@ COMMENT ON FUNCTION gapless.model_insert IS
 
 REVOKE ALL ON FUNCTION gapless.model_insert FROM PUBLIC;
 
--- It is long because it is every kind of column's; a copy has a third of it.
+-- It is long because it is every kind of column's; a copy has what its kind needs.
 CREATE OR REPLACE FUNCTION gapless.model_update() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3319,7 +3319,7 @@ BEGIN
     RETURN coalesce((
         SELECT r.ctid::text
         FROM gapless.model AS r
-        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND age(r.xmin) <= 0
     ), '');
 END;
 $function$;
@@ -3366,7 +3366,8 @@ COMMENT ON FUNCTION gapless.model_rest IS
 
 REVOKE ALL ON FUNCTION gapless.model_rest FROM PUBLIC;
 
--- Whoever calls it decides when, and never which number. The rows are looked up from their notes, whatever the planner
+-- Whoever calls it decides when, and never which number; and for rows that the transaction has written, which are no older
+-- than its xid. The rows are looked up from their notes, whatever the planner
 -- thinks of the table. It is long because it is one step: who waits, in which order, with which numbers.
 CREATE OR REPLACE FUNCTION gapless.model_assign(
     target regclass,
@@ -3423,8 +3424,8 @@ BEGIN
                 SELECT own, -1
             ) AS n
             CROSS JOIN LATERAL unnest(n.keys) WITH ORDINALITY AS given (key, "~i")
-            CROSS JOIN LATERAL (SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part" FROM gapless.model AS r WHERE r.key = given.key OFFSET 0) AS r
-            WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+            CROSS JOIN LATERAL (SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part", r.xmin AS "~writer" FROM gapless.model AS r WHERE r.key = given.key OFFSET 0) AS r
+            WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND age(r."~writer") <= 0
             ORDER BY r."~place", r."~part", n."~n" DESC
         ) AS u
         ORDER BY u."~dated", u."~n", u."~i"

@@ -1276,6 +1276,17 @@ func TestAForgedNoteMakesOthersWaitAndNothingElse(t *testing.T) {
 	}
 	s.Do("BEGIN; INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1, '{bill}', '{{1}}')")
 	s.Refuse("23001", "COMMIT")
+
+	// A row that waits from before attach is nobody's to number who may not update it.
+	owner.Do("CREATE TABLE old (id bigint PRIMARY KEY, number bigint UNIQUE); INSERT INTO old VALUES (1), (2)")
+	owner.Do("SELECT gapless.attach_gapless('old', 'number', $$ 'old' $$, at_commit => true); GRANT INSERT, SELECT ON old TO " + app)
+	attachment = *sqltest.Value[int64](owner, "SELECT (regexp_match(prosrc, 'attachment = ([0-9]+)'))[1]::bigint FROM pg_proc WHERE proname = 'old_number_gapless_assign'")
+	s.Do("BEGIN")
+	s.Do("INSERT INTO gapless.waiting (attachment, names, keys) VALUES ($1, '{old}', '{\"{1,2}\"}')", attachment)
+	s.Do("INSERT INTO old VALUES (3), (4)")
+	s.Do("COMMIT")
+	s.Do("SELECT public.old_number_gapless_finish('old', '{\"{1,2}\"}'), public.old_number_gapless_assign('old', '{\"{1}\"}'), public.old_number_gapless_single('old', '{\"{2}\"}')")
+	require.Equal(t, []string{"1 ", "2 ", "3 1", "4 2"}, sqltest.Texts(owner, "SELECT concat(id, ' ', number) FROM old ORDER BY id"))
 	sqltest.RequireSound(owner)
 }
 

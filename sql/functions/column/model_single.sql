@@ -14,7 +14,7 @@ BEGIN
     RETURN coalesce((
         SELECT r.ctid::text
         FROM gapless.model AS r
-        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND age(r.xmin) <= 0
     ), '');
 END;
 $function$;

@@ -1,4 +1,4 @@
--- It is long because it is every kind of column's; a copy has a third of it.
+-- It is long because it is every kind of column's; a copy has what its kind needs.
 CREATE OR REPLACE FUNCTION gapless.model_update() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -71,8 +71,8 @@ BEGIN
                 SELECT own, -1
             ) AS n
             CROSS JOIN LATERAL unnest(n.keys[1]::bigint[], n.keys[2]::text[]) WITH ORDINALITY AS given (id, tenant, "~i")
-            CROSS JOIN LATERAL (SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part" FROM public.invoices AS r WHERE r.id OPERATOR(pg_catalog.=) given.id AND r.tenant OPERATOR(pg_catalog.=) given.tenant OFFSET 0) AS r
-            WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant)
+            CROSS JOIN LATERAL (SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part", r.xmin AS "~writer" FROM public.invoices AS r WHERE r.id OPERATOR(pg_catalog.=) given.id AND r.tenant OPERATOR(pg_catalog.=) given.tenant OFFSET 0) AS r
+            WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND age(r."~writer") <= 0
             ORDER BY r."~place", r."~part", n."~n" DESC
         ) AS u
         ORDER BY u."~dated", u."~n", u."~i"
