@@ -200,8 +200,8 @@ func (s *shop) round(fail func()) counted {
 	s.await(1 + s.random.IntN(size(30, 200)))
 	fail()
 	s.await(size(20, 100))
+	require.Eventually(s.t, func() bool { return s.observer.Looks() > 0 }, sqltest.Eventually, sqltest.Tick, "nobody looks while callers commit")
 	stop()
-	require.Positive(s.t, s.observer.Looks(), "nobody looked while callers committed")
 	return s.check()
 }
 

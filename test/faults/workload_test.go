@@ -456,8 +456,8 @@ func (w *workload) round(fail func()) counted {
 	fail()
 	w.await(size(15, 50))
 	require.Empty(w.t, sqltest.Texts(w.ask(), sound.Prefix), "somebody saw a number, and not all before it")
+	require.Eventually(w.t, func() bool { return w.observer.Looks() > 0 }, sqltest.Eventually, sqltest.Tick, "nobody looks while callers commit")
 	stop()
-	require.Positive(w.t, w.observer.Looks(), "nobody looked while callers committed")
 	return w.check()
 }
 
