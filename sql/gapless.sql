@@ -3366,9 +3366,8 @@ COMMENT ON FUNCTION gapless.model_rest IS
 
 REVOKE ALL ON FUNCTION gapless.model_rest FROM PUBLIC;
 
--- Whoever calls it decides when, and never which number; and for rows that the transaction has written, which are no older
--- than its xid. The rows are looked up from their notes, whatever the planner
--- thinks of the table. It is long because it is one step: who waits, in which order, with which numbers.
+-- Whoever calls it decides when, and never which number; and for rows that the transaction has written, which are no
+-- older than its xid. The rows are looked up from their notes, whatever the planner thinks of the table. It is long because it is one step: who waits, in which order, with which numbers.
 CREATE OR REPLACE FUNCTION gapless.model_assign(
     target regclass,
     own    text[] -- keys of rows besides those that are noted
@@ -3612,7 +3611,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_note IS
-'Private, a model for attach_gapless with at_commit: AFTER INSERT FOR EACH STATEMENT; in a partitioned table FOR EACH ROW. Notes the rows that wait for their numbers, but for a transaction''s first row, which nothing has to be known of but its sequence.';
+'Private, a model for attach_gapless with at_commit: AFTER INSERT FOR EACH STATEMENT; in a partitioned table FOR EACH ROW. Notes the rows that wait for their numbers, but for a transaction''s first row, which stays in settings until there is another one.';
 
 REVOKE ALL ON FUNCTION gapless.model_note FROM PUBLIC;
 
@@ -3629,6 +3628,8 @@ BEGIN
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT') -- if partitioned
     THEN
         RETURN NULL;
     END IF;

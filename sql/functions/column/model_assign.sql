@@ -1,6 +1,5 @@
--- Whoever calls it decides when, and never which number; and for rows that the transaction has written, which are no older
--- than its xid. The rows are looked up from their notes, whatever the planner
--- thinks of the table. It is long because it is one step: who waits, in which order, with which numbers.
+-- Whoever calls it decides when, and never which number; and for rows that the transaction has written, which are no
+-- older than its xid. The rows are looked up from their notes, whatever the planner thinks of the table. It is long because it is one step: who waits, in which order, with which numbers.
 CREATE OR REPLACE FUNCTION gapless.model_assign(
     target regclass,
     own    text[] -- keys of rows besides those that are noted

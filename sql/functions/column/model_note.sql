@@ -56,6 +56,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_note IS
-'Private, a model for attach_gapless with at_commit: AFTER INSERT FOR EACH STATEMENT; in a partitioned table FOR EACH ROW. Notes the rows that wait for their numbers, but for a transaction''s first row, which nothing has to be known of but its sequence.';
+'Private, a model for attach_gapless with at_commit: AFTER INSERT FOR EACH STATEMENT; in a partitioned table FOR EACH ROW. Notes the rows that wait for their numbers, but for a transaction''s first row, which stays in settings until there is another one.';
 
 REVOKE ALL ON FUNCTION gapless.model_note FROM PUBLIC;

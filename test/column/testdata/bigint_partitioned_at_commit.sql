@@ -108,6 +108,8 @@ BEGIN
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
         OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT')
     THEN
         RETURN NULL;
     END IF;
