@@ -1751,12 +1751,39 @@ COMMENT ON FUNCTION gapless.column_noted IS
 
 REVOKE ALL ON FUNCTION gapless.column_noted FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_leave(
+    name      text,
+    following bigint -- NULL past the range
+) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+DECLARE
+    slot    text := 'gapless.column_next_' || (hashtext(name) & 63)::text;
+    entries text := coalesce(current_setting(slot, true), '');
+    entry   text := e'\n' || hashtextextended(name, 0::bigint)::text || e'\t';
+BEGIN
+    IF strpos(entries, entry) > 0 THEN
+        entries := replace(entries, entry || split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1) || ';', '');
+    END IF;
+    entries := set_config(slot, entries || entry || coalesce(following::text, 'NULL') || ';', true);
+    RETURN set_config('gapless.column_switched', 'on', true);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_leave IS
+'Private, for column_next_number. Leaves the next number of a sequence in a setting, for its next row. Runs with the rights and the search_path of the trigger''s function.';
+
+REVOKE ALL ON FUNCTION gapless.column_leave FROM PUBLIC;
+
 -- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
 -- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
--- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
--- in 64 more settings. A partition's note has the time of the client's statement, since no trigger need fire at the end of
--- one that names the partition: if it is another, no row arrived since, and what was counted was rolled back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
--- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
+-- counted, so the next one gets its number. A statement that changes between sequences leaves each one's next number
+-- in one of 64 more settings, as soon as it is given: then the next change has to mend that only if its row did not
+-- arrive, or others came after it. A partition's note has the time of the client's statement, since no trigger need fire
+-- at the end of one that names the partition: if it is another, no row arrived since, and what was counted was rolled
+-- back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator here has the
+-- very types of its operands in pg_catalog, so that no other schema on the path can have a better one. It assigns where
+-- it could PERFORM, which is a query each.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
     target_column name,
@@ -1771,7 +1798,8 @@ DECLARE
     noted     text     := current_setting('gapless.column_note_' || note, true);
     place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
     series    text     := substr(noted, strpos(noted, '}') + 1);
-    following bigint;
+    arrived   bigint;
+    following text;
     value     bigint;
     slot      text;
     entries   text;
@@ -1783,39 +1811,51 @@ BEGIN
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
         AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
-        following := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
-        IF place[3] > 9223372036854775807 - following THEN
+        arrived := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
+        IF place[3] > 9223372036854775807 - arrived THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
-        RETURN place[3] + following;
+        RETURN place[3] + arrived;
     END IF;
 
-    following := gapless.column_settle_note(note);
     IF series = name THEN
-        value := following;
-    ELSE
-        IF following IS NOT NULL THEN
-            PERFORM set_config('gapless.column_switched', 'on', true);
-            slot := 'gapless.column_next_' || (hashtext(series) & 63)::text;
-            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(series, 0::bigint)::text || e'\t' || following::text || ';', true);
-        END IF;
-        slot := 'gapless.column_next_' || (hashtext(name) & 63)::text;
-        entries := current_setting(slot, true);
-        entry := e'\n' || hashtextextended(name, 0::bigint)::text || e'\t';
-        IF strpos(entries, entry) > 0 THEN
-            value := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1)::bigint;
-            PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);
+        value := gapless.column_settle_note(note);
+    ELSIF place[5] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2] = 1::bigint
+        AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
+    THEN
+        NULL; -- its next number was left when it was given
+    ELSIF series <> '' THEN
+        entry := gapless.column_leave(series, gapless.column_settle_note(note));
+    END IF;
+    slot := concat('gapless.column_next_', hashtext(name) & 63);
+    entries := current_setting(slot, true);
+    entry := concat(e'\n', hashtextextended(name, 0::bigint), e'\t');
+    IF strpos(entries, entry) > 0 THEN
+        following := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1);
+        entries := replace(entries, entry || following || ';', '');
+        IF (series = name) IS NOT TRUE THEN
+            IF following = 'NULL' THEN
+                PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
+            END IF;
+            value := following::bigint;
         END IF;
     END IF;
     IF value IS NULL THEN
         value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
     END IF;
-    PERFORM set_config('gapless.column_note_' || note, CASE
-        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text
-            || CASE WHEN relation <> target::oid THEN ',' || (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint::text ELSE '' END || '}'
-        WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
-        ELSE '{0,0,NULL}'
-    END || name, true);
+    following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE 'NULL' END;
+    slot := set_config(slot, concat(entries, entry, following, ';'), true);
+    IF (place[5] = 1::bigint) IS NOT TRUE THEN
+        slot := set_config('gapless.column_switched', 'on', true);
+    END IF;
+    noted := set_config('gapless.column_note_' || note, CASE
+        WHEN relation = 0::oid THEN concat('{0,0,', following, '}', name)
+        ELSE concat(
+            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value, ',',
+            CASE WHEN relation = target::oid THEN 'NULL' ELSE ((date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)::text END,
+            ',1}', name
+        )
+    END, true);
     RETURN value;
 END;
 $function$;
@@ -1825,54 +1865,72 @@ COMMENT ON FUNCTION gapless.column_next_number IS
 
 REVOKE ALL ON FUNCTION gapless.column_next_number FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_spread(
+    series text[], -- of each row
+    names  text[], -- each once
+    firsts bigint[]
+) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF cardinality(names) = 1 AND firsts[1] <= 9223372036854775807 - cardinality(series) THEN
+        RETURN ARRAY(SELECT firsts[1] + i FROM generate_series(0, cardinality(series) - 1) AS i);
+    END IF;
+    RETURN ARRAY(
+        SELECT CASE WHEN f.first <= 9223372036854775807 - (r.place - 1) THEN f.first + (r.place - 1) END
+        FROM (
+            SELECT u.i, u.name COLLATE "C" AS name, row_number() OVER (PARTITION BY u.name COLLATE "C" ORDER BY u.i) AS place
+            FROM unnest(series) WITH ORDINALITY AS u (name, i)
+        ) AS r
+        JOIN unnest(names, firsts) AS f (name, first) ON f.name = r.name
+        ORDER BY r.i
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_spread IS
+'Private, for the triggers of attach_gapless. The number of each row, from the next number of each sequence, in the order of the rows; NULL past 2^63-1.';
+
+REVOKE ALL ON FUNCTION gapless.column_spread FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_values(
     target        regclass,
     target_column name,
     initial       bigint,
-    series        text[] -- of each row
+    names         text[] -- each once
 ) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    stranger text;
-    taken    bigint[];
+    locked text[];
 BEGIN
     -- The rows' BEFORE triggers have the locks already, unless somebody wrote the numbers by hand.
-    PERFORM FROM gapless.sequence AS s
-    WHERE s.name IN (SELECT u.name COLLATE "C" FROM unnest(series) AS u (name))
-        AND s.target = column_values.target
-        AND s.target_column = column_values.target_column
-    ORDER BY s.name
-    FOR NO KEY UPDATE;
-    SELECT u.name
-    INTO stranger
-    FROM (SELECT DISTINCT n.name COLLATE "C" AS name FROM unnest(series) AS n (name)) AS u
-    LEFT JOIN gapless.sequence AS s
-        ON s.name = u.name AND s.target = column_values.target AND s.target_column = column_values.target_column
-    WHERE s.name IS NULL
-    LIMIT 1;
-    IF FOUND THEN
-        PERFORM gapless.column_refuse('written', target, target_column, stranger, NULL);
-    END IF;
-    SELECT array_agg(CASE WHEN f.first::numeric + r.place - 1 < 9223372036854775808 THEN f.first + (r.place - 1) END ORDER BY r.i)
-    INTO taken
+    SELECT array_agg(l.name)
+    INTO locked
     FROM (
-        SELECT u.i, u.name COLLATE "C" AS name, row_number() OVER (PARTITION BY u.name COLLATE "C" ORDER BY u.i) AS place
-        FROM unnest(series) WITH ORDINALITY AS u (name, i)
-    ) AS r
-    JOIN (
-        SELECT d.name, CASE WHEN n.last_value IS NULL THEN column_values.initial ELSE n.next_value END AS first
-        FROM (SELECT DISTINCT u.name COLLATE "C" AS name FROM unnest(series) AS u (name)) AS d
-        LEFT JOIN LATERAL gapless.newest_run(d.name) AS n ON true
-    ) AS f ON f.name = r.name;
-    RETURN taken;
+        SELECT s.name
+        FROM gapless.sequence AS s
+        WHERE s.name = ANY (names) AND s.target = column_values.target AND s.target_column = column_values.target_column
+        ORDER BY s.name
+        FOR NO KEY UPDATE
+    ) AS l;
+    IF cardinality(locked) = cardinality(names) THEN
+        RETURN ARRAY(
+            SELECT CASE WHEN n.last_value IS NULL THEN column_values.initial ELSE n.next_value END
+            FROM unnest(names) WITH ORDINALITY AS u (name, i)
+            LEFT JOIN LATERAL gapless.newest_run(u.name) AS n ON true
+            ORDER BY u.i
+        );
+    END IF;
+    PERFORM gapless.column_refuse('written', target, target_column, u.name, NULL) FROM unnest(names) AS u (name) WHERE (u.name = ANY (locked)) IS NOT TRUE;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_values IS
-'Private, for the triggers of attach_gapless. The numbers that the rows of a statement should have: those that follow the newest of each sequence, in the order of the rows. Locks the sequences until the transaction ends. Raises 428C9 where one is not the column''s.';
+'Private, for the triggers of attach_gapless. The next number of each sequence; NULL past 2^63-1. Locks the sequences until the transaction ends. Raises 428C9 where one is not the column''s.';
 
 REVOKE ALL ON FUNCTION gapless.column_values FROM PUBLIC;
 
@@ -1908,73 +1966,58 @@ COMMENT ON FUNCTION gapless.column_date_floor IS
 
 REVOKE ALL ON FUNCTION gapless.column_date_floor FROM PUBLIC;
 
+-- A run for each date, so that a void leaves the date of what was before. All or none, so that who is told no can enter
+-- the rows one by one.
 CREATE OR REPLACE FUNCTION gapless.column_enter_rows(
     target        regclass,
     target_column name,
     initial       bigint,
     attachment    bigint,
     series        text[],      -- of each row
-    taken         bigint[],    -- column_values
+    taken         bigint[],    -- its number
     texts         text[],      -- as they stand in the rows; or NULL
     dates         timestamp[]  -- for chronology; or NULL
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
-DECLARE
-    entered bigint;
-    wrong   record;
 BEGIN
-    SELECT r.name, r.dated, r.before
-    INTO wrong
-    FROM (
-        SELECT u.name, u.value, u.dated, lag(u.dated) OVER (PARTITION BY u.name COLLATE "C" ORDER BY u.value) AS before
-        FROM unnest(series, taken, dates) AS u (name, value, dated)
-    ) AS r
-    WHERE dates IS NOT NULL AND r.before > r.dated
-    LIMIT 1;
-    IF FOUND THEN
-        PERFORM gapless.column_refuse('chronology', target, target_column, wrong.name, format('%s after %s', wrong.dated, wrong.before));
-    END IF;
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
-    SELECT g.name, coalesce(n.next_ordinal, 1) + (g.first - g.start), g.first, g.last, g.dated, column_enter_rows.attachment, g.texts
-    FROM (
-        -- A run for each date, so that a void leaves the date of what was before.
+    WITH run AS MATERIALIZED (
         SELECT
-            u.name COLLATE "C" AS name,
-            u.dated,
-            min(u.value) AS first,
-            max(u.value) AS last,
-            min(min(u.value)) OVER (PARTITION BY u.name COLLATE "C") AS start,
-            min(u.dated) OVER (PARTITION BY u.name COLLATE "C") AS oldest,
-            CASE WHEN column_enter_rows.texts IS NOT NULL THEN array_agg(u.number ORDER BY u.value) END AS texts
-        FROM unnest(series, taken, column_enter_rows.texts, dates) AS u (name, value, number, dated)
-        GROUP BY u.name COLLATE "C", u.dated
-    ) AS g
-    JOIN gapless.sequence AS s
-        ON s.name = g.name AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column
-    LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
-    WHERE g.start = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
-        AND (n.dated > g.oldest AND gapless.column_date_floor(g.name) > g.oldest) IS NOT TRUE;
-    GET DIAGNOSTICS entered = ROW_COUNT;
-    IF entered < (SELECT count(*) FROM (SELECT DISTINCT u.name COLLATE "C", u.dated FROM unnest(series, dates) AS u (name, dated)) AS d) THEN
-        FOR wrong IN
-            SELECT u.name COLLATE "C" AS name, min(u.dated) AS dated, gapless.column_date_floor(u.name) AS before
-            FROM unnest(series, dates) AS u (name, dated)
-            GROUP BY u.name
-        LOOP
-            IF wrong.before > wrong.dated THEN
-                PERFORM gapless.column_refuse('chronology', target, target_column, wrong.name, format('%s after %s', wrong.dated, wrong.before));
-            END IF;
-        END LOOP;
-        PERFORM gapless.column_refuse('torn', target, target_column, series[1], NULL);
-    END IF;
+            g.*,
+            n.next_ordinal,
+            min(g.first) OVER sequence AS start,
+            s.name IS NOT NULL
+                AND min(g.first) OVER sequence = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
+                AND g.last - g.first = g.rows - 1
+                AND g.first - min(g.first) OVER sequence = sum(g.rows) OVER (sequence ORDER BY g.dated) - g.rows
+                AND CASE WHEN n.dated > g.dated THEN gapless.column_date_floor(g.name) <= g.dated ELSE true END AS right
+        FROM (
+            SELECT u.name, u.dated, min(u.value) AS first, max(u.value) AS last, count(*) AS rows, array_agg(u.number) FILTER (WHERE texts IS NOT NULL) AS texts
+            FROM (
+                SELECT u.name COLLATE "C" AS name, u.dated, u.value, min(u.number) AS number
+                FROM unnest(series, taken, texts, dates) AS u (name, value, number, dated)
+                GROUP BY 1, 2, 3
+                ORDER BY 3
+            ) AS u
+            GROUP BY u.name, u.dated
+        ) AS g
+        LEFT JOIN gapless.sequence AS s
+            ON s.name = g.name AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column
+        LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
+        WINDOW sequence AS (PARTITION BY g.name)
+    )
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
+    SELECT r.name, coalesce(r.next_ordinal, 1) + (r.first - r.start), r.first, r.last, r.dated, column_enter_rows.attachment, r.texts
+    FROM run AS r
+    WHERE (SELECT bool_and(r.right IS TRUE) AND sum(r.rows) = cardinality(series) FROM run AS r);
+    RETURN FOUND;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter_rows IS
-'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence and date. Raises 23514 for a date before the predecessor''s, 40001 where the journal has gone on.';
+'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence and date, if they are the next ones in the order of the dates, and returns whether it has.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_rows FROM PUBLIC;
 
@@ -2290,7 +2333,7 @@ BEGIN
     RETURN EXISTS (
         SELECT
         FROM pg_catalog.pg_trigger AS t
-        WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(target) AS p))
+        WHERE t.tgrelid = ANY (target::oid || ARRAY(SELECT p.relid::oid FROM pg_partition_tree(target) AS p)) -- by the index: a scan that is off counts as costly, and is compiled
             AND t.tgtype::integer & 19 = 19 -- BEFORE UPDATE FOR EACH ROW
             AND t.tgname NOT LIKE '~gapless\_%'
             AND t.tgenabled <> 'D'
@@ -2314,15 +2357,20 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    names CONSTANT text[] := ARRAY(SELECT DISTINCT u.name COLLATE "C" FROM unnest(series) AS u (name) ORDER BY 1);
-    taken bigint[];
-    first bigint;
+    names  CONSTANT text[] := ARRAY(SELECT DISTINCT u.name COLLATE "C" FROM unnest(series) AS u (name) ORDER BY 1);
+    firsts bigint[];
+    taken  bigint[];
 BEGIN
-    SELECT min(gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL)) INTO first FROM unnest(names) AS n (name);
-    IF cardinality(names) = 1 AND first <= 9223372036854775807 - cardinality(series) THEN
-        RETURN ARRAY(SELECT first + i FROM generate_series(0, cardinality(series) - 1) AS i);
+    IF cardinality(names) > 1 AND current_setting('transaction_isolation') = 'read committed' AND cardinality(names) = (
+        SELECT count(*)
+        FROM gapless.sequence AS s
+        WHERE s.name = ANY (names) AND s.target = column_take.target AND s.target_column = column_take.target_column
+    ) THEN
+        firsts := gapless.column_values(target, target_column, initial, names);
+    ELSE
+        firsts := ARRAY(SELECT gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL) FROM unnest(names) AS n (name));
     END IF;
-    taken := gapless.column_values(target, target_column, initial, series);
+    taken := gapless.column_spread(series, names, firsts);
     IF array_position(taken, NULL) IS NOT NULL THEN
         PERFORM gapless.column_refuse('exhausted', target, target_column, series[array_position(taken, NULL)], NULL);
     END IF;
@@ -3099,12 +3147,14 @@ SET enable_seqscan = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '0' /*attachment*/ END; -- the note
     row    record;
     other  record;
     value  bigint; -- if format
     series text[];
     texts  text[];
     dates  timestamp[];
+    names  text[]; -- if format
     taken  bigint[];
 BEGIN
     value := gapless.column_noted('0' /*attachment*/, false); -- if format
@@ -3120,29 +3170,35 @@ BEGIN
         END LOOP;
         PERFORM set_config('gapless.column_written_0' /*written*/, '', true);
     ELSIF NOT row."~more"
-        AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", '0' /*attachment*/) -- unless format
-        AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", '0' /*attachment*/) -- if format
+        AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", ending) -- unless format
+        AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", ending) -- if format
     THEN
+        IF ending IS NULL THEN
+            PERFORM gapless.column_settle_note('0' /*attachment*/);
+        END IF;
         RETURN NULL;
     END IF;
     SELECT array_agg(gapless.model_series(r.input))
-        , array_agg(r.number) -- if format
+        , array_agg(DISTINCT gapless.model_series(r.input) COLLATE "C"), array_agg(r.number) -- if format
+        , array_agg(r.number) -- unless format
         , array_agg(gapless.model_dated(r.input)) -- if chronology
     INTO series
-        , texts -- if format
+        , names, texts -- if format
+        , taken -- unless format
         , dates -- if chronology
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL;
     IF series IS NOT NULL THEN
-        taken := gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, series);
-        IF NOT EXISTS (
-            SELECT
-            FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r
-            WHERE r.number IS DISTINCT FROM gapless.model_text(taken[r."~i"], r.input)
+        taken := gapless.column_spread(series, names, gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, names)); -- if format
+        -- Or rows of another statement stand between them, which this one runs in or which runs in it.
+        IF NOT (
+            NOT EXISTS ( -- if format
+                SELECT -- if format
+                FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r -- if format
+                WHERE r.number IS DISTINCT FROM gapless.model_text(taken[r."~i"], r.input) -- if format
+            ) AND -- if format
+            gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates)
         ) THEN
-            PERFORM gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates);
-        ELSE
-            -- Rows of another statement stand between them, which this one runs in or which runs in it.
             FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
                 PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
             END LOOP;
@@ -3303,29 +3359,36 @@ COMMENT ON FUNCTION gapless.model_wait IS
 
 REVOKE ALL ON FUNCTION gapless.model_wait FROM PUBLIC;
 
+-- On the hot path: it sets nothing by a clause, which costs more than the rest, and qualifies every operator.
 CREATE OR REPLACE FUNCTION gapless.model_single(
     target regclass,
     own    text[] -- the key of a row
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET row_security = off
 AS $function$
 #variable_conflict use_variable
+DECLARE
+    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    noted pg_catalog.text;
+    place pg_catalog.text;
 BEGIN
-    IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
+    IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    ELSIF pg_catalog.row_security_active(target) THEN
+        RETURN NULL;
     END IF;
-    RETURN coalesce((
-        SELECT r.ctid::text
-        FROM gapless.model AS r
-        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND age(r.xmin) <= 0
-    ), '');
+    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    SELECT r.ctid::pg_catalog.text
+    INTO place
+    FROM gapless.model AS r
+    WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    RETURN coalesce(place, '');
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_single IS
-'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing.';
+'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing. NULL where policies may hide it.';
 
 REVOKE ALL ON FUNCTION gapless.model_single FROM PUBLIC;
 
@@ -3384,9 +3447,9 @@ DECLARE
     parts  oid[]; -- if partitioned
     keys   text[];
     series text[];
-    dates  timestamp[]; -- if chronology
+    dates  timestamp[];
     taken  bigint[];
-    texts  text[]; -- if format
+    texts  text[];
 BEGIN
     IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -3444,12 +3507,10 @@ BEGIN
         JOIN gapless.model AS r ON r.ctid = u.place -- if format
             AND r.tableoid = parts[u.i] -- if format if partitioned
         WHERE u.number IS NULL OR length(u.number) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= u.value; -- if format
-        PERFORM gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken
-            , texts -- if format
-            , NULL -- unless format
-            , dates -- if chronology
-            , NULL -- unless chronology
-        );
+        IF NOT gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates) THEN
+            PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, u.series, u.value, u.number, u.dated) -- says what is wrong
+            FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
+        END IF;
         PERFORM gapless.column_assign(0 /*attachment*/, keys, taken
             , texts -- if format
             , taken -- unless format
@@ -3492,7 +3553,8 @@ BEGIN
     IF given IS NULL THEN -- unless partitioned
         UPDATE gapless.model AS r -- unless partitioned
         SET number = r.number -- unless partitioned
-        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END; -- unless partitioned
+        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END -- unless partitioned
+        RETURNING CASE WHEN gapless.model_written(r.number) IS NOT NULL THEN pg_catalog.set_config('gapless.commit_done_0' /*done*/, 'on', true) END INTO noted; -- unless partitioned
     ELSE -- unless partitioned
     UPDATE gapless.model AS r
     SET number = CASE
@@ -3626,10 +3688,13 @@ DECLARE
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT') -- if partitioned
+        OR NOT (
+            pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
+            OR pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT') -- if partitioned
+                AND pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+        )
     THEN
         RETURN NULL;
     END IF;
@@ -4862,7 +4927,7 @@ BEGIN
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
     SELECT
         string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) given.%1$I', a.attname, n.nspname, o.oprname), ' AND '),
-        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format_type(a.atttypid, a.atttypmod)), ' AND '),
+        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format('%I.%I', (SELECT tn.nspname FROM pg_catalog.pg_namespace AS tn WHERE tn.oid = t.typnamespace), t.typname)), ' AND '),
         string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
         string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
         string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
@@ -4945,8 +5010,9 @@ BEGIN
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
+            WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
-                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_single', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
             body);

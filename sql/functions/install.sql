@@ -27,7 +27,9 @@
 {{ template "column/column_first_number.sql" . }}
 {{ template "column/column_settle_note.sql" . }}
 {{ template "column/column_noted.sql" . }}
+{{ template "column/column_leave.sql" . }}
 {{ template "column/column_next_number.sql" . }}
+{{ template "column/column_spread.sql" . }}
 {{ template "column/column_values.sql" . }}
 {{ template "column/column_date_floor.sql" . }}
 {{ template "column/column_enter_rows.sql" . }}

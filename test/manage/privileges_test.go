@@ -225,10 +225,10 @@ func TestEveryObjectHasAComment(t *testing.T) {
 		UNION ALL SELECT conname FROM pg_constraint WHERE connamespace = 'gapless'::regnamespace AND contype <> 'n' AND obj_description(oid, 'pg_constraint') IS NULL
 		UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
 		UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e' AND obj_description(oid, 'pg_type') IS NULL`))
-	// The exceptions: one takes the caller's for its expressions; three run with the rights and the path of the trigger function that calls
+	// The exceptions: one takes the caller's for its expressions; some run with the rights and the path of the trigger function that calls
 	// them; and two with the rights of the schema's owner, and two inlined into those, qualify even their operators. What is stored parsed
 	// looks for no name.
-	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_noted", "column_settle_note", "model_commit", "model_confirm", "model_number", "newest_run", "value_after"}, sqltest.Texts(s, `
+	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_leave", "column_noted", "column_settle_note", "model_commit", "model_confirm", "model_number", "model_single", "newest_run", "value_after"}, sqltest.Texts(s, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosqlbody IS NULL
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`))
 	require.Empty(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proisstrict`))

@@ -50,7 +50,7 @@ BEGIN
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
     SELECT
         string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) given.%1$I', a.attname, n.nspname, o.oprname), ' AND '),
-        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format_type(a.atttypid, a.atttypmod)), ' AND '),
+        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format('%I.%I', (SELECT tn.nspname FROM pg_catalog.pg_namespace AS tn WHERE tn.oid = t.typnamespace), t.typname)), ' AND '),
         string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
         string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
         string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
@@ -133,8 +133,9 @@ BEGIN
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
+            WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
-                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_single', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
             body);

@@ -1,9 +1,12 @@
 -- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
 -- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
--- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
--- in 64 more settings. A partition's note has the time of the client's statement, since no trigger need fire at the end of
--- one that names the partition: if it is another, no row arrived since, and what was counted was rolled back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
--- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
+-- counted, so the next one gets its number. A statement that changes between sequences leaves each one's next number
+-- in one of 64 more settings, as soon as it is given: then the next change has to mend that only if its row did not
+-- arrive, or others came after it. A partition's note has the time of the client's statement, since no trigger need fire
+-- at the end of one that names the partition: if it is another, no row arrived since, and what was counted was rolled
+-- back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator here has the
+-- very types of its operands in pg_catalog, so that no other schema on the path can have a better one. It assigns where
+-- it could PERFORM, which is a query each.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
     target_column name,
@@ -18,7 +21,8 @@ DECLARE
     noted     text     := current_setting('gapless.column_note_' || note, true);
     place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
     series    text     := substr(noted, strpos(noted, '}') + 1);
-    following bigint;
+    arrived   bigint;
+    following text;
     value     bigint;
     slot      text;
     entries   text;
@@ -30,39 +34,51 @@ BEGIN
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
         AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
-        following := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
-        IF place[3] > 9223372036854775807 - following THEN
+        arrived := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
+        IF place[3] > 9223372036854775807 - arrived THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
-        RETURN place[3] + following;
+        RETURN place[3] + arrived;
     END IF;
 
-    following := gapless.column_settle_note(note);
     IF series = name THEN
-        value := following;
-    ELSE
-        IF following IS NOT NULL THEN
-            PERFORM set_config('gapless.column_switched', 'on', true);
-            slot := 'gapless.column_next_' || (hashtext(series) & 63)::text;
-            PERFORM set_config(slot, coalesce(current_setting(slot, true), '') || e'\n' || hashtextextended(series, 0::bigint)::text || e'\t' || following::text || ';', true);
-        END IF;
-        slot := 'gapless.column_next_' || (hashtext(name) & 63)::text;
-        entries := current_setting(slot, true);
-        entry := e'\n' || hashtextextended(name, 0::bigint)::text || e'\t';
-        IF strpos(entries, entry) > 0 THEN
-            value := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1)::bigint;
-            PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);
+        value := gapless.column_settle_note(note);
+    ELSIF place[5] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2] = 1::bigint
+        AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
+    THEN
+        NULL; -- its next number was left when it was given
+    ELSIF series <> '' THEN
+        entry := gapless.column_leave(series, gapless.column_settle_note(note));
+    END IF;
+    slot := concat('gapless.column_next_', hashtext(name) & 63);
+    entries := current_setting(slot, true);
+    entry := concat(e'\n', hashtextextended(name, 0::bigint), e'\t');
+    IF strpos(entries, entry) > 0 THEN
+        following := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1);
+        entries := replace(entries, entry || following || ';', '');
+        IF (series = name) IS NOT TRUE THEN
+            IF following = 'NULL' THEN
+                PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
+            END IF;
+            value := following::bigint;
         END IF;
     END IF;
     IF value IS NULL THEN
         value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
     END IF;
-    PERFORM set_config('gapless.column_note_' || note, CASE
-        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text
-            || CASE WHEN relation <> target::oid THEN ',' || (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint::text ELSE '' END || '}'
-        WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
-        ELSE '{0,0,NULL}'
-    END || name, true);
+    following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE 'NULL' END;
+    slot := set_config(slot, concat(entries, entry, following, ';'), true);
+    IF (place[5] = 1::bigint) IS NOT TRUE THEN
+        slot := set_config('gapless.column_switched', 'on', true);
+    END IF;
+    noted := set_config('gapless.column_note_' || note, CASE
+        WHEN relation = 0::oid THEN concat('{0,0,', following, '}', name)
+        ELSE concat(
+            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value, ',',
+            CASE WHEN relation = target::oid THEN 'NULL' ELSE ((date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)::text END,
+            ',1}', name
+        )
+    END, true);
     RETURN value;
 END;
 $function$;

@@ -9,15 +9,20 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    names CONSTANT text[] := ARRAY(SELECT DISTINCT u.name COLLATE "C" FROM unnest(series) AS u (name) ORDER BY 1);
-    taken bigint[];
-    first bigint;
+    names  CONSTANT text[] := ARRAY(SELECT DISTINCT u.name COLLATE "C" FROM unnest(series) AS u (name) ORDER BY 1);
+    firsts bigint[];
+    taken  bigint[];
 BEGIN
-    SELECT min(gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL)) INTO first FROM unnest(names) AS n (name);
-    IF cardinality(names) = 1 AND first <= 9223372036854775807 - cardinality(series) THEN
-        RETURN ARRAY(SELECT first + i FROM generate_series(0, cardinality(series) - 1) AS i);
+    IF cardinality(names) > 1 AND current_setting('transaction_isolation') = 'read committed' AND cardinality(names) = (
+        SELECT count(*)
+        FROM gapless.sequence AS s
+        WHERE s.name = ANY (names) AND s.target = column_take.target AND s.target_column = column_take.target_column
+    ) THEN
+        firsts := gapless.column_values(target, target_column, initial, names);
+    ELSE
+        firsts := ARRAY(SELECT gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL) FROM unnest(names) AS n (name));
     END IF;
-    taken := gapless.column_values(target, target_column, initial, series);
+    taken := gapless.column_spread(series, names, firsts);
     IF array_position(taken, NULL) IS NOT NULL THEN
         PERFORM gapless.column_refuse('exhausted', target, target_column, series[array_position(taken, NULL)], NULL);
     END IF;

@@ -5,12 +5,14 @@ SET enable_seqscan = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '0' /*attachment*/ END; -- the note
     row    record;
     other  record;
     value  bigint; -- if format
     series text[];
     texts  text[];
     dates  timestamp[];
+    names  text[]; -- if format
     taken  bigint[];
 BEGIN
     value := gapless.column_noted('0' /*attachment*/, false); -- if format
@@ -26,29 +28,35 @@ BEGIN
         END LOOP;
         PERFORM set_config('gapless.column_written_0' /*written*/, '', true);
     ELSIF NOT row."~more"
-        AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", '0' /*attachment*/) -- unless format
-        AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", '0' /*attachment*/) -- if format
+        AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", ending) -- unless format
+        AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", ending) -- if format
     THEN
+        IF ending IS NULL THEN
+            PERFORM gapless.column_settle_note('0' /*attachment*/);
+        END IF;
         RETURN NULL;
     END IF;
     SELECT array_agg(gapless.model_series(r.input))
-        , array_agg(r.number) -- if format
+        , array_agg(DISTINCT gapless.model_series(r.input) COLLATE "C"), array_agg(r.number) -- if format
+        , array_agg(r.number) -- unless format
         , array_agg(gapless.model_dated(r.input)) -- if chronology
     INTO series
-        , texts -- if format
+        , names, texts -- if format
+        , taken -- unless format
         , dates -- if chronology
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL;
     IF series IS NOT NULL THEN
-        taken := gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, series);
-        IF NOT EXISTS (
-            SELECT
-            FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r
-            WHERE r.number IS DISTINCT FROM gapless.model_text(taken[r."~i"], r.input)
+        taken := gapless.column_spread(series, names, gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, names)); -- if format
+        -- Or rows of another statement stand between them, which this one runs in or which runs in it.
+        IF NOT (
+            NOT EXISTS ( -- if format
+                SELECT -- if format
+                FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r -- if format
+                WHERE r.number IS DISTINCT FROM gapless.model_text(taken[r."~i"], r.input) -- if format
+            ) AND -- if format
+            gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates)
         ) THEN
-            PERFORM gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates);
-        ELSE
-            -- Rows of another statement stand between them, which this one runs in or which runs in it.
             FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
                 PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
             END LOOP;

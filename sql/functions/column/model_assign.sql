@@ -16,9 +16,9 @@ DECLARE
     parts  oid[]; -- if partitioned
     keys   text[];
     series text[];
-    dates  timestamp[]; -- if chronology
+    dates  timestamp[];
     taken  bigint[];
-    texts  text[]; -- if format
+    texts  text[];
 BEGIN
     IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -76,12 +76,10 @@ BEGIN
         JOIN gapless.model AS r ON r.ctid = u.place -- if format
             AND r.tableoid = parts[u.i] -- if format if partitioned
         WHERE u.number IS NULL OR length(u.number) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= u.value; -- if format
-        PERFORM gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken
-            , texts -- if format
-            , NULL -- unless format
-            , dates -- if chronology
-            , NULL -- unless chronology
-        );
+        IF NOT gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates) THEN
+            PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, u.series, u.value, u.number, u.dated) -- says what is wrong
+            FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
+        END IF;
         PERFORM gapless.column_assign(0 /*attachment*/, keys, taken
             , texts -- if format
             , taken -- unless format

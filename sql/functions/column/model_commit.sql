@@ -9,10 +9,13 @@ DECLARE
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT') -- if partitioned
+        OR NOT (
+            pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
+            OR pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT') -- if partitioned
+                AND pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+        )
     THEN
         RETURN NULL;
     END IF;

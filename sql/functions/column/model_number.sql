@@ -22,7 +22,8 @@ BEGIN
     IF given IS NULL THEN -- unless partitioned
         UPDATE gapless.model AS r -- unless partitioned
         SET number = r.number -- unless partitioned
-        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END; -- unless partitioned
+        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END -- unless partitioned
+        RETURNING CASE WHEN gapless.model_written(r.number) IS NOT NULL THEN pg_catalog.set_config('gapless.commit_done_0' /*done*/, 'on', true) END INTO noted; -- unless partitioned
     ELSE -- unless partitioned
     UPDATE gapless.model AS r
     SET number = CASE

@@ -33,6 +33,7 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_arrive()
 AS $function$
 #variable_conflict use_variable
 DECLARE
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '1234567890' END; -- the note
     row    record;
     other  record;
     series text[];
@@ -51,24 +52,24 @@ BEGIN
         END LOOP;
         PERFORM set_config('gapless.column_written_1234567890', '', true);
     ELSIF NOT row."~more"
-        AND gapless.column_enter_row(1234567890, row."~series", row.number, NULL, row."~dated", '1234567890')
+        AND gapless.column_enter_row(1234567890, row."~series", row.number, NULL, row."~dated", ending)
     THEN
+        IF ending IS NULL THEN
+            PERFORM gapless.column_settle_note('1234567890');
+        END IF;
         RETURN NULL;
     END IF;
     SELECT array_agg(public.invoices_number_gapless_series(r.tenant))
+        , array_agg(r.number)
     INTO series
+        , taken
     FROM inserted AS r
     WHERE r.number IS NOT NULL;
     IF series IS NOT NULL THEN
-        taken := gapless.column_values(TG_RELID, 'number', 1, series);
-        IF NOT EXISTS (
-            SELECT
-            FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE r.number IS NOT NULL) AS r
-            WHERE r.number IS DISTINCT FROM public.invoices_number_gapless_text(taken[r."~i"], r.tenant)
+        -- Or rows of another statement stand between them, which this one runs in or which runs in it.
+        IF NOT (
+            gapless.column_enter_rows(TG_RELID, 'number', 1, 1234567890, series, taken, texts, dates)
         ) THEN
-            PERFORM gapless.column_enter_rows(TG_RELID, 'number', 1, 1234567890, series, taken, texts, dates);
-        ELSE
-            -- Rows of another statement stand between them, which this one runs in or which runs in it.
             FOR other IN SELECT r.* FROM inserted AS r WHERE r.number IS NOT NULL LOOP
                 PERFORM public.invoices_number_gapless_enter(TG_RELID, other.number, other.tenant);
             END LOOP;

@@ -29,7 +29,9 @@ DECLARE
     places tid[];
     keys   text[];
     series text[];
+    dates  timestamp[];
     taken  bigint[];
+    texts  text[];
 BEGIN
     IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -72,10 +74,10 @@ BEGIN
         RETURN '';
     ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
         taken := gapless.column_take(target, 'number', 1, series);
-        PERFORM gapless.column_enter_rows(target, 'number', 1, 1234567890, series, taken
-            , NULL
-            , NULL
-        );
+        IF NOT gapless.column_enter_rows(target, 'number', 1, 1234567890, series, taken, texts, dates) THEN
+            PERFORM gapless.column_enter(target, 'number', 1, 1234567890, u.series, u.value, u.number, u.dated) -- says what is wrong
+            FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
+        END IF;
         PERFORM gapless.column_assign(1234567890, keys, taken
             , taken
         );
@@ -96,9 +98,12 @@ DECLARE
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+        OR NOT (
+            pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
+            OR pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+        )
     THEN
         RETURN NULL;
     END IF;
@@ -294,7 +299,8 @@ BEGIN
     IF given IS NULL THEN
         UPDATE ONLY public.invoices AS r
         SET number = r.number
-        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN r.number IS NULL THEN true END;
+        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN r.number IS NULL THEN true END
+        RETURNING CASE WHEN r.number IS NOT NULL THEN pg_catalog.set_config('gapless.commit_done_1234567890', 'on', true) END INTO noted;
     ELSE
     UPDATE ONLY public.invoices AS r
     SET number = CASE
@@ -409,20 +415,25 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_single(target regclass
  RETURNS text
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
- SET row_security TO 'off'
- SET enable_seqscan TO 'off'
 AS $function$
 #variable_conflict use_variable
+DECLARE
+    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    noted pg_catalog.text;
+    place pg_catalog.text;
 BEGIN
-    IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
+    IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    ELSIF pg_catalog.row_security_active(target) THEN
+        RETURN NULL;
     END IF;
-    RETURN coalesce((
-        SELECT r.ctid::text
-        FROM ONLY public.invoices AS r
-        WHERE r.id OPERATOR(pg_catalog.=) (own[1]::bigint[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::text[])[1] AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND age(r.xmin) <= 0
-    ), '');
+    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    SELECT r.ctid::pg_catalog.text
+    INTO place
+    FROM ONLY public.invoices AS r
+    WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    RETURN coalesce(place, '');
 END;
 $function$;
 

@@ -36,7 +36,9 @@ DECLARE
     parts  oid[];
     keys   text[];
     series text[];
+    dates  timestamp[];
     taken  bigint[];
+    texts  text[];
 BEGIN
     IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -81,10 +83,10 @@ BEGIN
         RETURN '';
     ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
         taken := gapless.column_take(target, 'number', 1, series);
-        PERFORM gapless.column_enter_rows(target, 'number', 1, 1234567890, series, taken
-            , NULL
-            , NULL
-        );
+        IF NOT gapless.column_enter_rows(target, 'number', 1, 1234567890, series, taken, texts, dates) THEN
+            PERFORM gapless.column_enter(target, 'number', 1, 1234567890, u.series, u.value, u.number, u.dated) -- says what is wrong
+            FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
+        END IF;
         PERFORM gapless.column_assign(1234567890, keys, taken
             , taken
         );
@@ -106,10 +108,13 @@ DECLARE
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT')
+        OR NOT (
+            pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
+            OR pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+        )
     THEN
         RETURN NULL;
     END IF;

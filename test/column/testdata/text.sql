@@ -51,12 +51,14 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_arrive()
 AS $function$
 #variable_conflict use_variable
 DECLARE
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '1234567890' END; -- the note
     row    record;
     other  record;
     value  bigint;
     series text[];
     texts  text[];
     dates  timestamp[];
+    names  text[];
     taken  bigint[];
 BEGIN
     value := gapless.column_noted('1234567890', false);
@@ -72,28 +74,32 @@ BEGIN
         END LOOP;
         PERFORM set_config('gapless.column_written_1234567890', '', true);
     ELSIF NOT row."~more"
-        AND row."~expected" AND gapless.column_enter_row(1234567890, row."~series", value, row.number, row."~dated", '1234567890')
+        AND row."~expected" AND gapless.column_enter_row(1234567890, row."~series", value, row.number, row."~dated", ending)
     THEN
+        IF ending IS NULL THEN
+            PERFORM gapless.column_settle_note('1234567890');
+        END IF;
         RETURN NULL;
     END IF;
     SELECT array_agg(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued))
-        , array_agg(r.number)
+        , array_agg(DISTINCT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C"), array_agg(r.number)
         , array_agg(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
     INTO series
-        , texts
+        , names, texts
         , dates
     FROM inserted AS r
     WHERE nullif(r.number, '/') IS NOT NULL;
     IF series IS NOT NULL THEN
-        taken := gapless.column_values(TG_RELID, 'number', 1, series);
-        IF NOT EXISTS (
-            SELECT
-            FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE nullif(r.number, '/') IS NOT NULL) AS r
-            WHERE r.number IS DISTINCT FROM public.invoices_number_gapless_text(taken[r."~i"], r.tenant, r.issued_on, r.issued)
+        taken := gapless.column_spread(series, names, gapless.column_values(TG_RELID, 'number', 1, names));
+        -- Or rows of another statement stand between them, which this one runs in or which runs in it.
+        IF NOT (
+            NOT EXISTS (
+                SELECT
+                FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE nullif(r.number, '/') IS NOT NULL) AS r
+                WHERE r.number IS DISTINCT FROM public.invoices_number_gapless_text(taken[r."~i"], r.tenant, r.issued_on, r.issued)
+            ) AND
+            gapless.column_enter_rows(TG_RELID, 'number', 1, 1234567890, series, taken, texts, dates)
         ) THEN
-            PERFORM gapless.column_enter_rows(TG_RELID, 'number', 1, 1234567890, series, taken, texts, dates);
-        ELSE
-            -- Rows of another statement stand between them, which this one runs in or which runs in it.
             FOR other IN SELECT r.* FROM inserted AS r WHERE nullif(r.number, '/') IS NOT NULL LOOP
                 PERFORM public.invoices_number_gapless_enter(TG_RELID, other.number, other.tenant, other.issued_on, other.issued);
             END LOOP;

@@ -100,10 +100,10 @@ BEGIN
         JOIN public.invoices AS r ON r.ctid = u.place
             AND r.tableoid = parts[u.i]
         WHERE u.number IS NULL OR length(u.number) > NULL::integer OR 10000::bigint <= u.value;
-        PERFORM gapless.column_enter_rows(target, 'number', 1, 1234567890, series, taken
-            , texts
-            , dates
-        );
+        IF NOT gapless.column_enter_rows(target, 'number', 1, 1234567890, series, taken, texts, dates) THEN
+            PERFORM gapless.column_enter(target, 'number', 1, 1234567890, u.series, u.value, u.number, u.dated) -- says what is wrong
+            FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
+        END IF;
         PERFORM gapless.column_assign(1234567890, keys, taken
             , texts
         );
@@ -153,10 +153,13 @@ DECLARE
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
-        OR NOT pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT')
+        OR NOT (
+            pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
+            OR pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+        )
     THEN
         RETURN NULL;
     END IF;
