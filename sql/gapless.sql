@@ -1905,27 +1905,27 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    locked text[];
+    locked bigint;
 BEGIN
     -- The rows' BEFORE triggers have the locks already, unless somebody wrote the numbers by hand.
-    SELECT array_agg(l.name)
-    INTO locked
-    FROM (
-        SELECT s.name
-        FROM gapless.sequence AS s
-        WHERE s.name = ANY (names) AND s.target = column_values.target AND s.target_column = column_values.target_column
-        ORDER BY s.name
-        FOR NO KEY UPDATE
-    ) AS l;
-    IF cardinality(locked) = cardinality(names) THEN
-        RETURN ARRAY(
-            SELECT CASE WHEN n.last_value IS NULL THEN column_values.initial ELSE n.next_value END
-            FROM unnest(names) WITH ORDINALITY AS u (name, i)
-            LEFT JOIN LATERAL gapless.newest_run(u.name) AS n ON true
-            ORDER BY u.i
+    PERFORM FROM gapless.sequence AS s
+    WHERE s.name = ANY (names) AND s.target = column_values.target AND s.target_column = column_values.target_column
+    ORDER BY s.name
+    FOR NO KEY UPDATE;
+    GET DIAGNOSTICS locked = ROW_COUNT;
+    IF locked < cardinality(names) THEN
+        PERFORM gapless.column_refuse('written', target, target_column, u.name, NULL)
+        FROM unnest(names) AS u (name)
+        WHERE NOT EXISTS (
+            SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C" AND s.target = column_values.target AND s.target_column = column_values.target_column
         );
     END IF;
-    PERFORM gapless.column_refuse('written', target, target_column, u.name, NULL) FROM unnest(names) AS u (name) WHERE (u.name = ANY (locked)) IS NOT TRUE;
+    RETURN ARRAY(
+        SELECT CASE WHEN n.last_value IS NULL THEN column_values.initial ELSE n.next_value END
+        FROM unnest(names) WITH ORDINALITY AS u (name, i)
+        LEFT JOIN LATERAL gapless.newest_run(u.name) AS n ON true
+        ORDER BY u.i
+    );
 END;
 $function$;
 
