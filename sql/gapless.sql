@@ -3010,6 +3010,15 @@ DECLARE
     value   bigint;
     written text; -- if format
 BEGIN
+    IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- once a statement
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        END;
+    END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
@@ -3083,6 +3092,17 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
+    IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
+    IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        END;
+    END IF; -- if at_commit
+    END IF; -- unless at_commit
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
         IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
@@ -3298,7 +3318,12 @@ BEGIN
             RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned if unnumbered
         END IF; -- if partitioned if unnumbered
     END IF; -- if partitioned
-    series := gapless.model_series(OLD.input);
+    BEGIN
+        series := CASE WHEN num_nonnulls(OLD.number, OLD.input) >= 0 THEN gapless.model_series(OLD.input) END;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        RAISE;
+    END;
     IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
@@ -3341,6 +3366,13 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_variable
 BEGIN
+    BEGIN -- if partitioned
+        IF num_nonnulls(NEW.number, NEW.input) < 0 THEN -- if partitioned
+            RETURN NULL; -- if partitioned
+        END IF; -- if partitioned
+    EXCEPTION WHEN undefined_column THEN -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+    END; -- if partitioned
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
@@ -3627,21 +3659,28 @@ DECLARE
     expected text := current_setting('gapless.commit_expected', true);
     noted    record;
 BEGIN
-    SELECT
-        count(*) AS rows,
-        min(r."~series") AS first,
-        max(r."~series") AS last,
-        bool_or(r."~series" IS NULL) AS unnamed,
-        min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
-        min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
-        ARRAY[array_agg(r.key)::text] AS keys,
-        '' AS done
-    INTO noted
-    FROM (
-        SELECT r.key, gapless.model_series(r.input) COLLATE "C" AS "~series", gapless.model_dated(r.input) AS "~dated"
-        FROM inserted AS r
-        WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
-    ) AS r;
+    BEGIN
+        expected := CASE WHEN num_nonnulls(ARRAY[NEW.key]::text, NEW.number, NEW.input) > 0 THEN expected END; -- if partitioned
+        SELECT
+            count(*) AS rows,
+            min(r."~series") AS first,
+            max(r."~series") AS last,
+            bool_or(r."~series" IS NULL) AS unnamed,
+            min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
+            min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
+            ARRAY[array_agg(r.key)::text] AS keys,
+            '' AS done
+        INTO noted
+        FROM (
+            SELECT r.key, gapless.model_series(r.input) COLLATE "C" AS "~series", gapless.model_dated(r.input) AS "~dated"
+            FROM inserted AS r
+            WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+        ) AS r;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
+        RAISE;
+    END;
     IF noted.rows = 0 THEN
         RETURN NULL;
     ELSIF noted.unnamed THEN

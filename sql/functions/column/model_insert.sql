@@ -8,6 +8,15 @@ DECLARE
     value   bigint;
     written text; -- if format
 BEGIN
+    IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- once a statement
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        END;
+    END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned

@@ -37,7 +37,12 @@ BEGIN
             RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END; -- if partitioned if unnumbered
         END IF; -- if partitioned if unnumbered
     END IF; -- if partitioned
-    series := gapless.model_series(OLD.input);
+    BEGIN
+        series := CASE WHEN num_nonnulls(OLD.number, OLD.input) >= 0 THEN gapless.model_series(OLD.input) END;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        RAISE;
+    END;
     IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned

@@ -10,21 +10,28 @@ DECLARE
     expected text := current_setting('gapless.commit_expected', true);
     noted    record;
 BEGIN
-    SELECT
-        count(*) AS rows,
-        min(r."~series") AS first,
-        max(r."~series") AS last,
-        bool_or(r."~series" IS NULL) AS unnamed,
-        min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
-        min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
-        ARRAY[array_agg(r.key)::text] AS keys,
-        '' AS done
-    INTO noted
-    FROM (
-        SELECT r.key, gapless.model_series(r.input) COLLATE "C" AS "~series", gapless.model_dated(r.input) AS "~dated"
-        FROM inserted AS r
-        WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
-    ) AS r;
+    BEGIN
+        expected := CASE WHEN num_nonnulls(ARRAY[NEW.key]::text, NEW.number, NEW.input) > 0 THEN expected END; -- if partitioned
+        SELECT
+            count(*) AS rows,
+            min(r."~series") AS first,
+            max(r."~series") AS last,
+            bool_or(r."~series" IS NULL) AS unnamed,
+            min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
+            min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
+            ARRAY[array_agg(r.key)::text] AS keys,
+            '' AS done
+        INTO noted
+        FROM (
+            SELECT r.key, gapless.model_series(r.input) COLLATE "C" AS "~series", gapless.model_dated(r.input) AS "~dated"
+            FROM inserted AS r
+            WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
+        ) AS r;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
+        RAISE;
+    END;
     IF noted.rows = 0 THEN
         RETURN NULL;
     ELSIF noted.unnamed THEN

@@ -31,6 +31,17 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
+    IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
+    IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        END;
+    END IF; -- if at_commit
+    END IF; -- unless at_commit
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
         IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit

@@ -4,6 +4,13 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_variable
 BEGIN
+    BEGIN -- if partitioned
+        IF num_nonnulls(NEW.number, NEW.input) < 0 THEN -- if partitioned
+            RETURN NULL; -- if partitioned
+        END IF; -- if partitioned
+    EXCEPTION WHEN undefined_column THEN -- if partitioned
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+    END; -- if partitioned
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned

@@ -9,6 +9,15 @@ AS $function$
 DECLARE
     value   bigint;
 BEGIN
+    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        END;
+    END IF;
     IF NEW.number IS NOT NULL THEN
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
@@ -176,7 +185,12 @@ BEGIN
         PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID, 'number', NULL);
         RETURN NULL;
     END IF;
-    series := public.invoices_number_gapless_series(OLD.tenant);
+    BEGIN
+        series := CASE WHEN num_nonnulls(OLD.number, OLD.tenant) >= 0 THEN public.invoices_number_gapless_series(OLD.tenant) END;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        RAISE;
+    END;
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
     IF NOT gapless.column_is_void(
         series
@@ -275,6 +289,15 @@ BEGIN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
+    END IF;
+    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        END;
     END IF;
     IF NEW.number IS NOT NULL THEN
         PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);

@@ -212,7 +212,12 @@ BEGIN
         PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID, 'number', NULL);
         RETURN NULL;
     END IF;
-    series := public.invoices_number_gapless_series(OLD.tenant);
+    BEGIN
+        series := CASE WHEN num_nonnulls(OLD.number, OLD.tenant) >= 0 THEN public.invoices_number_gapless_series(OLD.tenant) END;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        RAISE;
+    END;
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
     IF NOT gapless.column_is_void(
         series
@@ -236,21 +241,27 @@ DECLARE
     expected text := current_setting('gapless.commit_expected', true);
     noted    record;
 BEGIN
-    SELECT
-        count(*) AS rows,
-        min(r."~series") AS first,
-        max(r."~series") AS last,
-        bool_or(r."~series" IS NULL) AS unnamed,
-        min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
-        min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
-        ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text] AS keys,
-        '' AS done
-    INTO noted
-    FROM (
-        SELECT r.id, r.tenant, public.invoices_number_gapless_series(r.tenant) COLLATE "C" AS "~series", public.invoices_number_gapless_dated(r.tenant) AS "~dated"
-        FROM inserted AS r
-        WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant)
-    ) AS r;
+    BEGIN
+        SELECT
+            count(*) AS rows,
+            min(r."~series") AS first,
+            max(r."~series") AS last,
+            bool_or(r."~series" IS NULL) AS unnamed,
+            min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
+            min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
+            ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text] AS keys,
+            '' AS done
+        INTO noted
+        FROM (
+            SELECT r.id, r.tenant, public.invoices_number_gapless_series(r.tenant) COLLATE "C" AS "~series", public.invoices_number_gapless_dated(r.tenant) AS "~dated"
+            FROM inserted AS r
+            WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant)
+        ) AS r;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        PERFORM gapless.column_refuse('misnamed', TG_RELID, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
+        RAISE;
+    END;
     IF noted.rows = 0 THEN
         RETURN NULL;
     ELSIF noted.unnamed THEN
@@ -464,6 +475,15 @@ BEGIN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
+    END IF;
+    IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        END;
     END IF;
     IF NEW.number IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint;

@@ -9,6 +9,15 @@ AS $function$
 DECLARE
     value   bigint;
 BEGIN
+    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        END;
+    END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
@@ -147,7 +156,12 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
     END IF;
-    series := public.invoices_number_gapless_series(OLD.tenant);
+    BEGIN
+        series := CASE WHEN num_nonnulls(OLD.number, OLD.tenant) >= 0 THEN public.invoices_number_gapless_series(OLD.tenant) END;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        RAISE;
+    END;
     IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
@@ -263,6 +277,15 @@ BEGIN
             PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
+    END IF;
+    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        END;
     END IF;
     IF NEW.number IS NOT NULL THEN
         PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);

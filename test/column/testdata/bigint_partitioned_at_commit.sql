@@ -7,6 +7,13 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless()
 AS $function$
 #variable_conflict use_variable
 BEGIN
+    BEGIN
+        IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+            RETURN NULL;
+        END IF;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+    END;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
@@ -244,7 +251,12 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
     END IF;
-    series := public.invoices_number_gapless_series(OLD.tenant);
+    BEGIN
+        series := CASE WHEN num_nonnulls(OLD.number, OLD.tenant) >= 0 THEN public.invoices_number_gapless_series(OLD.tenant) END;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        RAISE;
+    END;
     IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
@@ -285,21 +297,28 @@ DECLARE
     expected text := current_setting('gapless.commit_expected', true);
     noted    record;
 BEGIN
-    SELECT
-        count(*) AS rows,
-        min(r."~series") AS first,
-        max(r."~series") AS last,
-        bool_or(r."~series" IS NULL) AS unnamed,
-        min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
-        min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
-        ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text] AS keys,
-        '' AS done
-    INTO noted
-    FROM (
-        SELECT r.id, r.tenant, public.invoices_number_gapless_series(r.tenant) COLLATE "C" AS "~series", public.invoices_number_gapless_dated(r.tenant) AS "~dated"
-        FROM (SELECT NEW.*) AS r
-        WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant)
-    ) AS r;
+    BEGIN
+        expected := CASE WHEN num_nonnulls(ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text, NEW.number, NEW.tenant) > 0 THEN expected END;
+        SELECT
+            count(*) AS rows,
+            min(r."~series") AS first,
+            max(r."~series") AS last,
+            bool_or(r."~series" IS NULL) AS unnamed,
+            min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
+            min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
+            ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text] AS keys,
+            '' AS done
+        INTO noted
+        FROM (
+            SELECT r.id, r.tenant, public.invoices_number_gapless_series(r.tenant) COLLATE "C" AS "~series", public.invoices_number_gapless_dated(r.tenant) AS "~dated"
+            FROM (SELECT NEW.*) AS r
+            WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant)
+        ) AS r;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
+        RAISE;
+    END;
     IF noted.rows = 0 THEN
         RETURN NULL;
     ELSIF noted.unnamed THEN
@@ -476,6 +495,15 @@ BEGIN
             PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
+    END IF;
+    IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        END;
     END IF;
     IF NEW.number IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint;

@@ -12,6 +12,15 @@ DECLARE
     value   bigint;
     written text;
 BEGIN
+    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        END;
+    END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
@@ -248,7 +257,12 @@ BEGIN
         PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID, 'number', '/');
         RETURN NULL;
     END IF;
-    series := public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued);
+    BEGIN
+        series := CASE WHEN num_nonnulls(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) >= 0 THEN public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued) END;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        RAISE;
+    END;
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     IF NOT gapless.column_is_void(
         series
@@ -368,6 +382,15 @@ BEGIN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
+    END IF;
+    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 THEN
+                RETURN NULL;
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        END;
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
         PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
