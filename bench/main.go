@@ -48,6 +48,7 @@ var scenarios = []struct {
 	{"batch", batch},
 	{"client", client},
 	{"column", column},
+	{"sets", sets},
 	{"audit", audit},
 	{"path", path},
 	{"inside", insides},
@@ -57,6 +58,7 @@ var scenarios = []struct {
 type bench struct {
 	plan
 	server *pgtest.Server
+	beside string // a gapless.sql
 	report report
 	begin  time.Time
 }
@@ -80,6 +82,7 @@ func run(ctx context.Context, args []string) (err error) {
 	audited := flags.Int("audited", full.audited, "how many rows the audit reads")
 	only := flags.String("only", "", "run only the scenarios whose name matches this regular expression: "+names())
 	out := flags.String("out", "", "folder for RESULTS.md and plots/ (default: bench, or a temporary folder with --quick or --only)")
+	beside := flags.String("beside", "", "another build's sql/gapless.sql, whose columns are measured beside this one's (scenario sets)")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
@@ -98,7 +101,7 @@ func run(ctx context.Context, args []string) (err error) {
 		defer func() { err = errors.Join(err, os.RemoveAll(folder)) }()
 	}
 
-	b := &bench{plan: full, begin: time.Now()}
+	b := &bench{plan: full, beside: *beside, begin: time.Now()}
 	if *quickly {
 		b.plan = quick
 		flags.Visit(func(f *flag.Flag) {

@@ -36,7 +36,12 @@ type stage struct {
 }
 
 // newStage makes a database for the contenders, each with its table.
-func (b *bench) newStage(ctx context.Context, contenders ...contender) (_ *stage, err error) {
+func (b *bench) newStage(ctx context.Context, contenders ...contender) (*stage, error) {
+	return b.newStageOf(ctx, "", contenders...)
+}
+
+// newStageOf does so with another build of gapless, if it gets its text.
+func (b *bench) newStageOf(ctx context.Context, text string, contenders ...contender) (_ *stage, err error) {
 	s := &stage{contenders: contenders}
 	defer func() {
 		if err != nil {
@@ -46,14 +51,19 @@ func (b *bench) newStage(ctx context.Context, contenders ...contender) (_ *stage
 	if s.database, err = b.server.CreateDatabase(ctx, ""); err != nil {
 		return nil, err
 	}
-	if err := pgtest.Install(ctx, s.database.URL); err != nil {
-		return nil, err
-	}
 	conns, err := s.connect(ctx, 1, diskFlush)
 	if err != nil {
 		return nil, err
 	}
 	s.owner = conns[0]
+	if text == "" {
+		err = pgtest.Install(ctx, s.database.URL)
+	} else {
+		_, err = s.owner.PgConn().Exec(ctx, text).ReadAll()
+	}
+	if err != nil {
+		return nil, err
+	}
 	for _, c := range contenders {
 		if err := s.exec(ctx,
 			fmt.Sprintf("CREATE TABLE %s (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint NOT NULL UNIQUE, customer text NOT NULL)", c.table()),
