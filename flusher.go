@@ -133,7 +133,7 @@ func (f *flusher) run(ctx context.Context) {
 		committed := f.waiting
 		f.waiting = nil
 		f.mu.Unlock()
-		err := f.flush(ctx)
+		err := apart(func() error { return f.flush(ctx) }) // with the user's hooks
 		for _, waiter := range committed {
 			waiter <- err
 		}
