@@ -69,12 +69,30 @@ type transaction struct {
 	ended    bool // the connection is no longer ours to use
 }
 
-// begin begins a transaction with one message, which marks it and learns its txid.
+// begin begins a transaction with one message, which marks it and learns its txid. It is to write, whatever the session's default is.
 func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynchronous bool) (*transaction, error) {
+	t, err := beginAs(ctx, conn, pgx.TxOptions{IsoLevel: isolation, AccessMode: pgx.ReadWrite}, asynchronous)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "0A000" && !conn.IsClosed() { // feature_not_supported: a standby, and mark_gapless says so
+		return beginAs(ctx, conn, pgx.TxOptions{IsoLevel: isolation}, asynchronous)
+	}
+	return t, err
+}
+
+func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchronous bool) (*transaction, error) {
 	t := &transaction{token: uuid.New(), asynchronous: asynchronous}
 
 	var batch pgx.Batch
-	batch.BeginTx(pgx.TxOptions{IsoLevel: isolation})
+	var err error
+	if conn.PgConn().ParameterStatus("default_transaction_read_only") == "on" {
+		// pgx prepares what it does not know ahead of BEGIN: in a transaction that, if it is serializable and deferrable, waits for those that
+		// write.
+		if t.Tx, err = conn.BeginTx(ctx, options); err != nil {
+			return nil, err
+		}
+	} else {
+		batch.BeginTx(options)
+	}
 	batch.Queue(`SELECT
 			gapless.mark_gapless($1),
 			pg_catalog.pg_postmaster_start_time(),
@@ -83,8 +101,10 @@ func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynch
 		t.token, asynchronous,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
 	results := conn.SendBatch(ctx, &batch)
-	err := results.Close()
-	t.Tx = results.Tx()
+	err = results.Close()
+	if t.Tx == nil {
+		t.Tx = results.Tx()
+	}
 	if err != nil {
 		if retry.Late(err) && !conn.IsClosed() && conn.PgConn().TxStatus() == 'I' {
 			// It may have come after the answer to what was sent before; then the answer to what was sent now is still to come.
