@@ -1,5 +1,7 @@
 package gapless
 
+import "github.com/jackc/pgx/v5"
+
 // Queue returns how many batches wait to be sent, and how many goroutines send.
 func (c *GroupCommitter) Queue() (batches, senders int) {
 	c.mu.Lock()
@@ -9,3 +11,9 @@ func (c *GroupCommitter) Queue() (batches, senders int) {
 
 // MistakeBackend has the flusher believe that it had another backend when it connected. Nobody may be waiting for it.
 func (c *GroupCommitter) MistakeBackend() { c.lastFlusher().pid++ }
+
+// BatchOnly is a transaction that has nothing but its CommitBatch.
+func BatchOnly() (tx pgx.Tx, batch *pgx.Batch) {
+	t := new(transaction)
+	return t, &t.last
+}

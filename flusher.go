@@ -47,6 +47,12 @@ var (
 	errStandby = errors.New("the server is a standby")
 )
 
+// plainSession has no default of the role or the database hold a flush up, or end the session: a serializable, deferrable transaction
+// would wait for those that write.
+const plainSession = `SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;
+	SET default_transaction_deferrable = off; SET statement_timeout = 0; SET lock_timeout = 0;
+	SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0`
+
 // connectFlusher connects, checks the server, and starts the goroutine.
 func connectFlusher(ctx context.Context, pool *pgxpool.Pool, options groupOptions) (*flusher, error) {
 	f := &flusher{done: make(chan struct{}), wake: make(chan struct{}, 1)}
@@ -97,14 +103,18 @@ func (f *flusher) connect(ctx context.Context, pool *pgxpool.Pool, options group
 			return err
 		}
 	}
+	if _, err := f.conn.Exec(ctx, plainSession); err != nil {
+		return err
+	}
 	var fsync, standby bool
 	err = f.conn.QueryRow(ctx, `
 		SELECT
 			pg_catalog.pg_backend_pid(),
 			pg_catalog.pg_postmaster_start_time(),
 			pg_catalog.current_setting('fsync') = 'on',
-			pg_catalog.pg_is_in_recovery()`,
-	).Scan(&f.pid, &f.serverStart, &fsync, &standby)
+			pg_catalog.pg_is_in_recovery(),
+			CASE WHEN pg_catalog.current_setting('transaction_timeout', true) <> '0' THEN pg_catalog.set_config('transaction_timeout', '0', false) END`,
+	).Scan(&f.pid, &f.serverStart, &fsync, &standby, nil)
 	switch {
 	case err != nil:
 		return err
@@ -133,7 +143,7 @@ func (f *flusher) run(ctx context.Context) {
 		committed := f.waiting
 		f.waiting = nil
 		f.mu.Unlock()
-		err := f.flush(ctx)
+		err := apart(func() error { return f.flush(ctx) }) // with the user's hooks
 		for _, waiter := range committed {
 			waiter <- err
 		}

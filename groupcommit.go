@@ -94,8 +94,14 @@ func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx pgx.Tx) error, opt
 	if err := c.enter(); err != nil {
 		return err
 	}
-	defer c.running.Done()
-	return c.inTx(ctx, retry.NewOptions(opts), fn)
+	t, err := func() (*transaction, error) {
+		defer c.running.Done()
+		return c.inTx(ctx, retry.NewOptions(opts), fn)
+	}()
+	if err != nil {
+		return err
+	}
+	return t.own.callBack()
 }
 
 // enter counts a call as running, if the committer is not closed.
@@ -109,22 +115,23 @@ func (c *GroupCommitter) enter() error {
 	return nil
 }
 
-func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn func(tx pgx.Tx) error) error {
-	return retry.Run(ctx, options, func() error {
+func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn func(tx pgx.Tx) error) (t *transaction, err error) {
+	err = retry.Run(ctx, options, func() error {
 		// Its session is older than the commit that it will acknowledge.
 		flusher, err := c.currentFlusher(ctx)
 		if err != nil {
 			return err
 		}
-		t, err := c.from.run(ctx, options.Isolation, flusher, fn)
-		if t == nil || err != nil && !errors.Is(err, retry.ErrCommitted) {
-			return err // not committed, or resolved already
+		t, err = c.from.run(ctx, options.Isolation, flusher, fn)
+		if err != nil || t.resolved {
+			return err
 		}
 		if broken := flusher.await(ctx); broken != nil {
-			return errors.Join(t.resolve(ctx, c.from, broken), err)
+			return t.resolve(ctx, c.from, broken)
 		}
-		return err
+		return nil
 	})
+	return t, err
 }
 
 // Close waits until every call of InTx and Send that has begun has returned, and closes the connection for flushes.

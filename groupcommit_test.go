@@ -115,7 +115,7 @@ func together(t *testing.T, committer *gapless.GroupCommitter, contexts []contex
 		if contexts != nil {
 			ctx = contexts[i]
 		}
-		all.Go(func() { results[i] = committer.Send(ctx, batch) })
+		all.Go(func() { results[i] = caught(func() error { return committer.Send(ctx, batch) }) })
 		queued(i+1, min(i+1, 2)) // the senders wait for the connection
 	}
 	meanwhile()

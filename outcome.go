@@ -18,12 +18,17 @@ func (t *transaction) resolve(ctx context.Context, from source, cause error) err
 			return "", err
 		}
 		defer release()
+		if _, err := exec(ctx, conn.PgConn(), "BEGIN; "+retry.Asking); err != nil {
+			return "", err
+		}
 		outcome, err := db.New(conn).OutcomeGapless(ctx, db.OutcomeGaplessParams{
 			Token: t.token, Txid: t.txid,
 		})
 		if err == nil && outcome == string(retry.Committed) {
 			// What is visible need not be durable yet, nor replicated.
-			_, err = exec(ctx, conn.PgConn(), fmt.Sprintf("SELECT gapless.flush_gapless(%d)", t.txid))
+			_, err = exec(ctx, conn.PgConn(), fmt.Sprintf("SELECT gapless.flush_gapless(%d); COMMIT", t.txid))
+		} else if err == nil {
+			_, err = exec(ctx, conn.PgConn(), "COMMIT")
 		}
 		return retry.Outcome(outcome), err
 	})

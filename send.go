@@ -4,12 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"slices"
-	"sync"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/pggapless/gapless/internal/client"
 	"github.com/pggapless/gapless/internal/retry"
@@ -19,24 +18,40 @@ import (
 // fastest way to issue many numbers of one sequence. What several callers send at the same time runs in a single
 // transaction, one batch after the other. So they share messages and commit as well as the flush.
 //
-// When a statement of any batch fails, that transaction is rolled back, and each batch is run in one of its own. So a
-// failure is its caller's alone. Otherwise a batch notices the others only in this: now() and the transaction's id
-// are common, rows of batches before are visible, and what lasts until the transaction's end lasts for the batches
-// after. So do not send SET LOCAL, SET CONSTRAINTS, SAVEPOINT, advisory transaction locks or anything else that
-// changes the transaction. Send statements that insert, update and read. [GroupCommitter.InTx] has a transaction for
-// itself.
+// When a statement of any batch fails, or the code of its arguments panics, that transaction is rolled back, and each
+// batch is run in one of its own. So a failure is its caller's alone. Otherwise a batch notices the others only in
+// this: now() and the transaction's id are common, rows of batches before are visible, and what lasts until the
+// transaction's end lasts for the batches after. So do not call functions that change the transaction, such as
+// pg_advisory_xact_lock or set_config.
 //
-// The callbacks of the batch are run as pgx does it, by another goroutine while Send waits, and again when the batch
-// is run again. Use what they read only when Send has returned nil. A batch must not be sent twice.
+// A batch shares only if each of its statements begins with SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, TABLE, WITH
+// or CALL. One with anything else (SET LOCAL, SAVEPOINT, COPY, the name of a prepared statement) has a transaction for
+// itself, and so has each on a connection with [pgx.QueryExecModeSimpleProtocol], where a text can be several statements.
+// A batch cannot end its transaction: COMMIT or ROLLBACK in it is an error, and nothing of it is committed.
+//
+// The callbacks of the batch are run once, by the goroutine that called Send, when the transaction is durable and its
+// connection is back in the pool. So they may call Send, InTx or Close, and a panic or [runtime.Goexit] in them is their
+// caller's. An error of a callback is an [ErrCommitted]. A batch must not be sent twice.
 //
 // Errors: those of the statements, retried as [InTx] does; [ErrCommitted], when a callback failed or what it was to
 // read was lost; [ErrOutcomeUnknown], also when ctx ends after the batch was sent; [ErrClosed].
 func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
+	b := &sharedBatch{ctx: ctx, batch: batch, done: make(chan error, 1)}
+	if err := c.send(b); err != nil {
+		if p := new(panicError); errors.As(err, &p) && !errors.Is(err, ErrCommitted) && !errors.Is(err, ErrOutcomeUnknown) {
+			panic(p.value)
+		}
+		return err
+	}
+	return b.callBack()
+}
+
+// send returns nil when the batch is durable and its results have been read.
+func (c *GroupCommitter) send(b *sharedBatch) error {
 	if err := c.enter(); err != nil {
 		return err
 	}
 	defer c.running.Done()
-	b := &sharedBatch{ctx: ctx, batch: batch, done: make(chan error, 1)}
 	c.mu.Lock()
 	c.queue = append(c.queue, b)
 	if c.senders < int(c.pool.Config().MaxConns)+1 { // one more than can send: it waits for its flush
@@ -48,7 +63,7 @@ func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
 	select {
 	case err := <-b.done:
 		return err
-	case <-ctx.Done():
+	case <-b.ctx.Done():
 	}
 	c.mu.Lock()
 	i := slices.Index(c.queue, b)
@@ -57,12 +72,14 @@ func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
 	}
 	c.mu.Unlock()
 	if i >= 0 {
-		return fmt.Errorf("gapless: not sent: %w", context.Cause(ctx))
+		return fmt.Errorf("gapless: not sent: %w", context.Cause(b.ctx))
 	}
-	if b.abandon() {
-		return <-b.done
+	select {
+	case err := <-b.done:
+		return err
+	default:
 	}
-	return fmt.Errorf("gapless: %w: the batch was sent: %w", client.ErrOutcomeUnknown, context.Cause(ctx))
+	return fmt.Errorf("gapless: %w: the batch was sent: %w", client.ErrOutcomeUnknown, context.Cause(b.ctx))
 }
 
 // errNothing is that others have sent what was queued.
@@ -86,6 +103,19 @@ func (c *GroupCommitter) sendQueued() {
 	}
 }
 
+// takeQueued takes the batches that are to share the next transaction: the first that is queued, and as many after it as share with it.
+func (c *GroupCommitter) takeQueued(simple bool) []*sharedBatch {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for n < min(len(c.queue), maxShared) && (n == 0 || !simple && c.queue[0].plain() && c.queue[n].plain()) {
+		n++
+	}
+	taken := slices.Clone(c.queue[:n])
+	c.queue = slices.Delete(c.queue, 0, n)
+	return taken
+}
+
 // sendTogether runs the batches in one transaction; or, if that fails, in one each. Without batches it takes those that are queued
 // when the transaction has begun, so that the more share it the longer that takes.
 func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
@@ -105,28 +135,33 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 		}
 	}
 	follow()
-	take := func() {
+	take := func(simple bool) {
 		if len(batches) == 0 {
-			c.mu.Lock()
-			n := min(len(c.queue), maxShared)
-			batches = slices.Clone(c.queue[:n])
-			c.queue = slices.Delete(c.queue, 0, n)
-			c.mu.Unlock()
+			batches = c.takeQueued(simple)
 			follow()
 		}
 	}
-	began := false
-	err := c.inTx(ctx, retry.NewOptions[TxOption](nil), func(tx pgx.Tx) error {
-		began = true
-		take()
-		if len(batches) == 0 {
-			return errNothing
-		}
-		tx.(*transaction).shared = batches
-		return nil
+	var began *transaction
+	err := apart(func() error {
+		_, err := c.inTx(ctx, retry.NewOptions[TxOption](nil), func(tx pgx.Tx) error {
+			began = tx.(*transaction)
+			take(began.simple())
+			if len(batches) == 0 {
+				return errNothing
+			}
+			began.shared = batches
+			return nil
+		})
+		return err
 	})
-	if !began {
-		take() // what waits for it has to be told
+	if began == nil {
+		take(false) // what waits for it has to be told
+	} else if p := new(panicError); errors.As(err, &p) && began.sending {
+		if resolved := began.resolve(ctx, c.from, err); resolved == nil {
+			err = fmt.Errorf("gapless: %w: %w", ErrCommitted, err)
+		} else if errors.Is(resolved, ErrOutcomeUnknown) {
+			err = resolved
+		}
 	}
 	for _, stop := range stops {
 		stop()
@@ -134,9 +169,9 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	if err == nil || len(batches) < 2 || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrCommitted) {
 		for _, b := range batches {
 			if errors.Is(err, ErrCommitted) && b.unread == 0 {
-				b.finish(nil)
+				b.done <- nil
 			} else {
-				b.finish(err)
+				b.done <- err
 			}
 		}
 		return
@@ -146,67 +181,26 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	}
 }
 
-// sharedBatch is a batch that shares its transaction with others.
-type sharedBatch struct {
-	ctx   context.Context
-	batch *pgx.Batch
-	done  chan error
-
-	mu        sync.Mutex // held while a callback runs
-	abandoned bool       // its caller has gone
-	finished  bool
-	err       error // what callbacks returned
-	unread    int   // how many callbacks have not run yet
-}
-
-// queueInto queues the batch's statements. A callback reads its result from memory: if it fails, it must not keep the others'
-// callbacks, or COMMIT's, from reading theirs.
-func (b *sharedBatch) queueInto(all *pgx.Batch, types *pgtype.Map) {
-	b.err, b.unread = nil, 0
-	for _, query := range b.batch.QueuedQueries {
-		queued := all.Queue(query.SQL, query.Arguments...)
-		if query.Fn == nil {
-			continue
-		}
-		b.unread++
-		queued.Query(func(rows pgx.Rows) error {
-			read := &readRows{types: types}
-			for rows.Next() {
-				values := slices.Clone(rows.RawValues())
-				for i := range values {
-					values[i] = slices.Clone(values[i])
-				}
-				read.rows = append(read.rows, values)
+// apart calls fn in a goroutine of its own, and returns its error, or a [panicError]: what others give us to call cannot end this one.
+func apart(fn func() error) error {
+	done := make(chan error, 1)
+	go func() {
+		var err error = &panicError{value: "gapless: runtime.Goexit was called where a batch was sent"}
+		defer func() {
+			if value := recover(); value != nil {
+				err = &panicError{value, debug.Stack()}
 			}
-			if rows.Err() != nil {
-				return nil // the statement's, which pgx returns
-			}
-			b.unread--
-			read.fields, read.tag = slices.Clone(rows.FieldDescriptions()), rows.CommandTag()
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			if !b.abandoned {
-				b.err = errors.Join(b.err, query.Fn(readResults{read}))
-			}
-			return nil
-		})
-	}
+			done <- err
+		}()
+		err = fn()
+	}()
+	return <-done
 }
 
-func (b *sharedBatch) finish(err error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.finished = true
-	if err == nil && b.err != nil {
-		err = fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, b.err)
-	}
-	b.done <- err
+// panicError is that somebody else's code panicked, or ended its goroutine.
+type panicError struct {
+	value any
+	stack []byte
 }
 
-// abandon sees to it that no callback runs any more, and reports whether the batch has finished before.
-func (b *sharedBatch) abandon() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.abandoned = true
-	return b.finished
-}
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"github.com/pggapless/gapless/internal/client"
 	"github.com/pggapless/gapless/internal/retry"
 )
 
@@ -29,10 +32,12 @@ import (
 // When one of the statements fails, or COMMIT does, the transaction is rolled back, and run again where PostgreSQL
 // asks for that.
 //
-// The callback of a statement runs when its result has come, which is after COMMIT has been sent. So an error of a
-// callback does not undo the transaction, nor run it again: InTx returns it as an [ErrCommitted]. InTx returns an
-// ErrCommitted, too, where it finds out that a transaction has committed whose results were lost. Use what a callback
-// read only when InTx has returned nil.
+// The callbacks of the statements run when the transaction has committed and its connection is back in the pool. So an
+// error of a callback does not undo the transaction, nor run it again: InTx returns it as an [ErrCommitted]. InTx returns
+// an ErrCommitted, too, where it finds out that a transaction has committed whose results were lost; no callback runs
+// then.
+//
+// The batch cannot end the transaction: COMMIT or ROLLBACK in it is an error, and nothing is committed.
 //
 // Where commits wait for a standby, the batch goes ahead of COMMIT, by one round trip, except in a [GroupCommitter].
 func CommitBatch(tx pgx.Tx) *pgx.Batch {
@@ -59,15 +64,35 @@ type transaction struct {
 	asynchronous bool      // whether COMMIT leaves the flush to somebody else
 	replicated   bool      // whether commits wait for a standby
 
-	ended bool // the connection is no longer ours to use
+	sending  bool // the last message has been begun, and so the outcome can depend on it
+	resolved bool // it is known to be committed and durable
+	ended    bool // the connection is no longer ours to use
 }
 
-// begin begins a transaction with one message, which marks it and learns its txid.
+// begin begins a transaction with one message, which marks it and learns its txid. It is to write, whatever the session's default is.
 func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynchronous bool) (*transaction, error) {
+	t, err := beginAs(ctx, conn, pgx.TxOptions{IsoLevel: isolation, AccessMode: pgx.ReadWrite}, asynchronous)
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "0A000" && !conn.IsClosed() { // feature_not_supported: a standby, and mark_gapless says so
+		return beginAs(ctx, conn, pgx.TxOptions{IsoLevel: isolation}, asynchronous)
+	}
+	return t, err
+}
+
+func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchronous bool) (*transaction, error) {
 	t := &transaction{token: uuid.New(), asynchronous: asynchronous}
 
 	var batch pgx.Batch
-	batch.BeginTx(pgx.TxOptions{IsoLevel: isolation})
+	var err error
+	if conn.PgConn().ParameterStatus("default_transaction_read_only") == "on" {
+		// pgx prepares what it does not know ahead of BEGIN: in a transaction that, if it is serializable and deferrable, waits for those that
+		// write.
+		if t.Tx, err = conn.BeginTx(ctx, options); err != nil {
+			return nil, err
+		}
+	} else {
+		batch.BeginTx(options)
+	}
 	batch.Queue(`SELECT
 			gapless.mark_gapless($1),
 			pg_catalog.pg_postmaster_start_time(),
@@ -76,8 +101,10 @@ func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynch
 		t.token, asynchronous,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
 	results := conn.SendBatch(ctx, &batch)
-	err := results.Close()
-	t.Tx = results.Tx()
+	err = results.Close()
+	if t.Tx == nil {
+		t.Tx = results.Tx()
+	}
 	if err != nil {
 		if retry.Late(err) && !conn.IsClosed() && conn.PgConn().TxStatus() == 'I' {
 			// It may have come after the answer to what was sent before; then the answer to what was sent now is still to come.
@@ -117,11 +144,21 @@ func (t *transaction) commit(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return errNotSent{context.Cause(ctx)}
 	}
-	// Their results are read ahead of the callbacks, so that an error of Close is the server's, and COMMIT's result is always read.
+	t.sending = true
 	t.own = sharedBatch{ctx: ctx, batch: &t.last}
 	var last pgx.Batch
+	guarded := slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.batch.Len() > 0 && (t.simple() || !b.plain()) })
+	if guarded {
+		last.Queue(guard)
+	}
 	for _, b := range t.sent() {
 		b.queueInto(&last, t.Conn().TypeMap())
+	}
+	if guarded {
+		last.Queue("CLOSE gapless_guard")
+	}
+	if slices.ContainsFunc(last.QueuedQueries, copiesIn) {
+		return errNotSent{errors.New("a batch cannot COPY FROM STDIN, as pgx.Tx.CopyFrom can in InTx")}
 	}
 	var tag string
 	var err error
@@ -131,18 +168,23 @@ func (t *transaction) commit(ctx context.Context) error {
 		tag = "ROLLBACK"
 	case last.Len() == 0:
 		tag, err = exec(ctx, conn, "commit")
-	case t.replicated && !t.asynchronous:
-		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby.
-		if err := t.Conn().SendBatch(ctx, &last).Close(); err != nil {
-			return errNotSent{err}
+	case t.replicated && !t.asynchronous || t.simple():
+		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby, or which answer is COMMIT's where
+		// one text is several statements.
+		results := t.Conn().SendBatch(ctx, &last)
+		if t.simple() {
+			_ = endCopies(conn, last.QueuedQueries) // if it fails, reading the results does
+		}
+		if err := results.Close(); err != nil {
+			return t.notSent(err)
 		}
 		tag, err = exec(ctx, conn, "commit")
 	default:
 		// Not pgx's own spelling: in rollBack it forgets the prepared statement "commit", for an error that is meant to be.
 		last.Queue("COMMIT").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
 		err = t.Conn().SendBatch(ctx, &last).Close()
-		if err != nil && !conn.IsClosed() && conn.TxStatus() != 'I' { // a statement failed, and COMMIT with it
-			return errNotSent{err}
+		if err != nil && !conn.IsClosed() && (conn.TxStatus() != 'I' || guarded && tag == "" && retry.Answered(err)) {
+			return t.notSent(err) // a statement failed, and COMMIT with it
 		}
 	}
 	if tag == "COMMIT" && !errors.Is(err, errNotReplicated) {
@@ -153,10 +195,51 @@ func (t *transaction) commit(ctx context.Context) error {
 		return err
 	case tag == "ROLLBACK":
 		return errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
-	case t.own.err != nil:
-		return fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, t.own.err)
 	}
 	return nil
+}
+
+// guard makes a COMMIT fail that comes before the cursor is closed: there it would have to keep the cursor, and so to read it. After a
+// ROLLBACK there is none to be closed.
+const (
+	guard = `DECLARE gapless_guard CURSOR WITH HOLD FOR
+	SELECT ('` + endsIt + `' || pg_catalog.random())::pg_catalog.int4`
+	endsIt = "a batch must not end its transaction"
+)
+
+// notSent is the error of a statement that was sent ahead of COMMIT, or together with it.
+func (t *transaction) notSent(err error) error {
+	var pg *pgconn.PgError
+	switch {
+	case !errors.As(err, &pg):
+	case pg.Code == "34000" && strings.Contains(pg.Message, "gapless_guard"):
+		if t.simple() || slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.committed }) {
+			return fmt.Errorf("gapless: %w: %s: what came after that may have been committed: %w", client.ErrOutcomeUnknown, endsIt, err)
+		}
+		return errNotSent{fmt.Errorf("%s: %w", endsIt, err)}
+	case strings.Contains(pg.Message, endsIt):
+		return errNotSent{fmt.Errorf("%s: %w", endsIt, err)}
+	}
+	return errNotSent{err}
+}
+
+// copiesIn reports whether the server would wait for what is to be copied.
+func copiesIn(query *pgx.QueuedQuery) bool {
+	return strings.EqualFold(firstWord(query.SQL), "COPY") && strings.Contains(strings.ToUpper(query.SQL), "STDIN")
+}
+
+// endCopies tells a server that may wait for it, since one of several statements in a text is COPY, that there is nothing to copy.
+func endCopies(conn *pgconn.PgConn, queries []*pgx.QueuedQuery) error {
+	if !slices.ContainsFunc(queries, func(query *pgx.QueuedQuery) bool { return strings.Contains(strings.ToUpper(query.SQL), "COPY") }) {
+		return nil
+	}
+	conn.Frontend().Send(&pgproto3.CopyFail{Message: "a batch has nothing to copy"})
+	return conn.Frontend().Flush()
+}
+
+// simple reports whether pgx sends texts as they are, of which PostgreSQL takes one for as many statements as it finds in it.
+func (t *transaction) simple() bool {
+	return t.Conn().Config().DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol
 }
 
 // sent are the batches that go along with COMMIT.

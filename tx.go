@@ -61,14 +61,19 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts .
 	if err != nil {
 		return err
 	}
-	return retry.Run(ctx, options, func() error {
-		_, err := from.run(ctx, options.Isolation, nil, fn)
+	var t *transaction
+	err = retry.Run(ctx, options, func() (err error) {
+		t, err = from.run(ctx, options.Isolation, nil, fn)
 		return err
 	})
+	if err != nil {
+		return err
+	}
+	return t.own.callBack()
 }
 
 // run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not
-// durable yet. Without an error, or with a retry.ErrCommitted, it returns the transaction.
+// durable yet.
 func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flusher, fn func(tx pgx.Tx) error) (*transaction, error) {
 	conn, release, err := from.acquire(ctx)
 	if err != nil {
@@ -94,9 +99,9 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flushe
 	}
 	err = t.commit(ctx)
 	switch {
-	case err == nil || errors.Is(err, retry.ErrCommitted):
-		return t, err
-	case retry.Answered(err):
+	case err == nil:
+		return t, nil
+	case retry.Answered(err), errors.Is(err, ErrOutcomeUnknown):
 		return nil, err
 	}
 	t.rollBack(ctx)
@@ -107,5 +112,6 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flushe
 	if slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.unread > 0 }) {
 		return nil, fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, err)
 	}
-	return nil, nil
+	t.resolved = true
+	return t, nil
 }

@@ -43,7 +43,9 @@ func up(ctx context.Context, conn *pgx.Conn, migrations fs.FS) error {
 	if conn.PgConn().TxStatus() != 'I' {
 		return errors.New("migrate: the connection is in a transaction; end it first")
 	}
-	err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+	// Its transactions write, and see what others commit meanwhile, whatever the session's defaults are.
+	writing := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
+	err := pgx.BeginTxFunc(ctx, conn, writing, func(tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, sql.Prepare)
 		return err
 	})
@@ -63,6 +65,9 @@ func up(ctx context.Context, conn *pgx.Conn, migrations fs.FS) error {
 	}
 	if err := migrator.LoadMigrations(migrations); err != nil {
 		return fmt.Errorf("migrate: reading the migrations: %w", err)
+	}
+	migrator.OnStart = func(int32, string, string, string) { // when tern has begun the migration's transaction
+		_, _ = conn.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE") // or the migration fails, and says why
 	}
 	if err := migrator.Migrate(ctx); err != nil {
 		return fmt.Errorf("migrate: %w", err)
@@ -94,16 +99,30 @@ func status(ctx context.Context, conn *pgx.Conn, migrations fs.FS) (Version, err
 	}
 	version := Version{Latest: int32(len(loaded))}
 
-	var installed bool
-	if err := conn.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", VersionTable).Scan(&installed); err != nil {
-		return Version{}, fmt.Errorf("migrate: looking for %s: %w", VersionTable, err)
+	look := func(conn interface {
+		QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	}) error {
+		var installed bool
+		if err := conn.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", VersionTable).Scan(&installed); err != nil {
+			return fmt.Errorf("migrate: looking for %s: %w", VersionTable, err)
+		}
+		if !installed {
+			return nil
+		}
+		err := conn.QueryRow(ctx, "SELECT version FROM "+VersionTable).Scan(&version.Current)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("migrate: reading %s: %w", VersionTable, err)
+		}
+		return nil
 	}
-	if !installed {
-		return version, nil
+	if conn.PgConn().TxStatus() != 'I' {
+		err = look(conn)
+	} else { // which waits for nobody, whatever the session's defaults are
+		options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnly, DeferrableMode: pgx.NotDeferrable}
+		err = pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error { return look(tx) })
 	}
-	err = conn.QueryRow(ctx, "SELECT version FROM "+VersionTable).Scan(&version.Current)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return Version{}, fmt.Errorf("migrate: reading %s: %w", VersionTable, err)
+	if err != nil {
+		return Version{}, err
 	}
 	return version, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 	"github.com/pggapless/gapless/migrate"
 )
 
@@ -297,4 +299,29 @@ func requireCode(t *testing.T, code string, err error) {
 	var pg *pgconn.PgError
 	require.ErrorAs(t, err, &pg)
 	require.Equal(t, code, pg.Code, pg.Message)
+}
+
+// TestUpWorksWhateverTheDefaultsAre has two migrations, between which tern resets the session's settings.
+func TestUpWorksWhateverTheDefaultsAre(t *testing.T) {
+	t.Parallel()
+	plain := pgtest.NewEmpty(t).Conn(t)
+	require.NoError(t, migrate.Up(t.Context(), plain))
+	want := describe(t, plain)
+	for name, defaults := range sqltest.OddDefaults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.NewEmpty(t)
+			defaults = maps.Clone(defaults)
+			delete(defaults, "role") // it would be the owner
+			observer := database.Conn(t)
+			defaults.Set(t, database)
+			conn := database.Conn(t)
+			require.NoError(t, migrate.Up(t.Context(), conn))
+			require.NoError(t, migrate.Up(t.Context(), conn))
+			version, err := migrate.Status(t.Context(), conn)
+			require.NoError(t, err)
+			require.Equal(t, version.Latest, version.Current)
+			requireSame(t, want, describe(t, observer))
+		})
+	}
 }

@@ -17,6 +17,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/client"
@@ -142,7 +143,7 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts 
 }
 
 func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, fn func(tx *sql.Tx) error) error {
-	tx, release, err := begin(ctx, conn, isolation)
+	tx, status, release, err := begin(ctx, conn, isolation)
 	if err != nil {
 		return fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
@@ -162,6 +163,9 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("gapless: not committed: %w", err)
 	}
+	if status() == 'I' {
+		return fmt.Errorf("gapless: fn ended the transaction itself: %w", sql.ErrTxDone)
+	}
 	err = tx.Commit()
 	switch {
 	case err == nil:
@@ -176,38 +180,67 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 	broken := !retry.Late(err)
 	release() // the outcome is asked for on another one, and there may be no more than that
 	return retry.Resolve(ctx, err, func(ctx context.Context) (retry.Outcome, error) {
-		pool, ok := conn.(DBTX)
-		if _, one := conn.(*sql.Conn); one && broken || !ok {
+		_, one := conn.(*sql.Conn)
+		if _, pool := conn.(DBTX); one && broken || !pool {
 			return retry.Unknown, nil
 		}
-		outcome, err := db.New(pool).OutcomeGapless(ctx, db.OutcomeGaplessParams{Token: token, Txid: txid})
-		if err == nil && outcome == string(retry.Committed) {
-			// What is visible need not be durable yet, nor replicated.
-			err = db.New(pool).FlushGapless(ctx, sql.NullInt64{Int64: txid, Valid: true})
-		}
-		return retry.Outcome(outcome), err
+		return ask(ctx, conn, token, txid)
 	})
 }
 
-// begin begins a transaction, on a connection that is kept until release is called.
-func begin(ctx context.Context, from TxBeginner, isolation sql.IsolationLevel) (tx *sql.Tx, release func(), err error) {
+// ask asks what became of a transaction, and makes it durable if it committed.
+func ask(ctx context.Context, conn TxBeginner, token uuid.UUID, txid int64) (retry.Outcome, error) {
+	tx, _, release, err := begin(ctx, conn, sql.LevelReadCommitted)
+	if err != nil {
+		return "", err
+	}
+	defer release()
+	defer tx.Rollback()
+	if _, err := tx.ExecContext(ctx, retry.Asking); err != nil {
+		return "", err
+	}
+	outcome, err := db.New(tx).OutcomeGapless(ctx, db.OutcomeGaplessParams{Token: token, Txid: txid})
+	if err == nil && outcome == string(retry.Committed) {
+		// What is visible need not be durable yet, nor replicated.
+		err = db.New(tx).FlushGapless(ctx, sql.NullInt64{Int64: txid, Valid: true})
+	}
+	if err == nil {
+		err = tx.Commit()
+	}
+	return retry.Outcome(outcome), err
+}
+
+// begin begins a transaction that is to write, whatever the session's default is, on a connection that is kept until release is called.
+// status is the transaction's, as the server said last, or 0 where that is not known.
+func begin(ctx context.Context, from TxBeginner, isolation sql.IsolationLevel) (tx *sql.Tx, status func() byte, release func(), err error) {
 	options := &sql.TxOptions{Isolation: isolation}
 	pool, pooled := from.(*sql.DB)
 	for {
 		conn, known := from.(*sql.Conn)
-		release = func() {}
+		status, release = func() byte { return 0 }, func() {}
 		if pooled {
 			if conn, err = pool.Conn(ctx); err != nil {
-				return nil, nil, err
+				return nil, nil, nil, err
 			}
 			release = sync.OnceFunc(func() { _ = conn.Close() })
 		} else if !known {
 			tx, err = from.BeginTx(ctx, options)
-			return tx, release, err
+			return tx, status, release, err
 		}
 		tx, err = conn.BeginTx(ctx, options)
 		if err == nil {
-			return tx, release, nil
+			if parameter(conn, "default_transaction_read_only") == "on" && parameter(conn, "in_hot_standby") != "on" {
+				if _, err = tx.ExecContext(ctx, "SET TRANSACTION READ WRITE"); err != nil {
+					_ = tx.Rollback()
+					release()
+					return nil, nil, nil, err
+				}
+			}
+			status = func() (status byte) {
+				look(conn, func(conn *pgconn.PgConn) { status = conn.TxStatus() })
+				return status
+			}
+			return tx, status, release, nil
 		}
 		if retry.Late(err) {
 			// BEGIN does not take long. The error came after the answer to what was sent before, and BEGIN's own is still to come: nobody
@@ -216,9 +249,25 @@ func begin(ctx context.Context, from TxBeginner, isolation sql.IsolationLevel) (
 		}
 		release()
 		if !pooled || !errors.Is(err, driver.ErrBadConn) { // or else it broke while it lay in the pool, and has left it
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
+}
+
+// look shows the connection of pgx's driver.
+func look(conn *sql.Conn, at func(conn *pgconn.PgConn)) {
+	_ = conn.Raw(func(driver any) error {
+		if driver, ok := driver.(interface{ Conn() *pgx.Conn }); ok {
+			at(driver.Conn().PgConn())
+		}
+		return nil
+	})
+}
+
+// parameter is what the server reported of a setting.
+func parameter(conn *sql.Conn, name string) (value string) {
+	look(conn, func(conn *pgconn.PgConn) { value = conn.ParameterStatus(name) })
+	return value
 }
 
 func isolationLevel(level pgx.TxIsoLevel) (sql.IsolationLevel, error) {

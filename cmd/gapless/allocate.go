@@ -61,7 +61,7 @@ func (p *patience) inTx(ctx context.Context, conn *pgx.Conn, body func(tx pgx.Tx
 		if p.lockTimeout > 0 {
 			// 0 would be no timeout at all.
 			milliseconds := max(1, p.lockTimeout.Milliseconds())
-			if _, err := tx.Exec(ctx, "SELECT set_config('lock_timeout', $1, true)", strconv.FormatInt(milliseconds, 10)); err != nil {
+			if _, err := tx.Exec(ctx, "SELECT pg_catalog.set_config('lock_timeout', $1, true)", strconv.FormatInt(milliseconds, 10)); err != nil {
 				return err
 			}
 		}

@@ -133,12 +133,12 @@ exit code 4.`,
 		if !yes && !a.terminal(a.stdin) {
 			return usage(fmt.Sprintf("sequence %q is not deleted: standard input is no terminal, so nobody can be asked", name), "pass --yes to delete it unasked")
 		}
-		return a.withConn(ctx, func(conn *pgx.Conn) error {
-			if !yes {
-				if err := a.confirmDelete(ctx, conn, name); err != nil {
-					return err
-				}
+		if !yes {
+			if err := a.confirmDelete(ctx, name); err != nil {
+				return err
 			}
+		}
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
 			var existed bool
 			err := p.inTx(ctx, conn, func(tx pgx.Tx) (err error) {
 				s := gapless.NewSequence(name)
@@ -164,13 +164,11 @@ exit code 4.`,
 	return a.jsonFlag(cmd)
 }
 
-func (a *app) confirmDelete(ctx context.Context, conn *pgx.Conn, name string) error {
-	last, ok, err := gapless.NewSequence(name).Last(ctx, conn)
+// confirmDelete asks, for as long as that takes, without a connection.
+func (a *app) confirmDelete(ctx context.Context, name string) error {
+	last, err := a.last(ctx, name)
 	if err != nil {
 		return err
-	}
-	if !ok {
-		return noSuch(name)
 	}
 	fmt.Fprintf(a.stderr, "Sequence %q is at %d. When it is deleted, its numbers come again. Delete it? [y/N] ", name, last)
 	answer, err := a.readLine(ctx)

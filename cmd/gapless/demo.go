@@ -91,9 +91,13 @@ func (a *app) demo(ctx context.Context, o demo.Options, timeout time.Duration, b
 		return err
 	}
 	config.RuntimeParams["application_name"] = "gapless demo"
-	// A given server's own defaults could end a wait that is part of the demo.
-	config.RuntimeParams["default_transaction_isolation"] = "read committed"
-	config.RuntimeParams["lock_timeout"] = "0"
+	// A given server's own defaults could end a wait that is part of the demo, or forbid it.
+	for name, value := range map[string]string{
+		"default_transaction_isolation": "read committed", "default_transaction_read_only": "off", "default_transaction_deferrable": "off",
+		"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0", "idle_session_timeout": "0",
+	} {
+		config.RuntimeParams[name] = value
+	}
 
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, &failure{
 		code: exitFailure, message: fmt.Sprintf("the demo was not done after %s", timeout), hint: "--timeout gives it longer",

@@ -26,17 +26,23 @@ func (a *app) newLast() *cobra.Command {
 		Short: "Show the newest value",
 		Long:  "Show the newest committed value of a sequence. Takes no lock. A sequence without a value is exit code 4.",
 	}, []string{"NAME"}, func(ctx context.Context, args []string) error {
-		return a.withConn(ctx, func(conn *pgx.Conn) error {
-			last, ok, err := gapless.NewSequence(args[0]).Last(ctx, conn)
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return noSuch(args[0])
-			}
-			return a.print(value{args[0], last}, strconv.FormatInt(last, 10))
-		})
+		last, err := a.last(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return a.print(value{args[0], last}, strconv.FormatInt(last, 10))
 	}))
+}
+
+// last is the newest value of a sequence that there is.
+func (a *app) last(ctx context.Context, name string) (int64, error) {
+	return read(ctx, a, func(tx pgx.Tx) (int64, error) {
+		last, ok, err := gapless.NewSequence(name).Last(ctx, tx)
+		if err == nil && !ok {
+			err = noSuch(name)
+		}
+		return last, err
+	})
 }
 
 func noSuch(name string) *failure {
@@ -50,13 +56,11 @@ func (a *app) newPeek() *cobra.Command {
 		Short: "Show what next would give now",
 		Long:  "Show what next would give now: a preview and not a promise, since it takes no lock and spends nothing.",
 	}, []string{"NAME"}, func(ctx context.Context, args []string) error {
-		return a.withConn(ctx, func(conn *pgx.Conn) error {
-			next, err := c.sequence(args[0]).Peek(ctx, conn)
-			if err != nil {
-				return err
-			}
-			return a.print(value{args[0], next}, strconv.FormatInt(next, 10))
-		})
+		next, err := read(ctx, a, func(tx pgx.Tx) (int64, error) { return c.sequence(args[0]).Peek(ctx, tx) })
+		if err != nil {
+			return err
+		}
+		return a.print(value{args[0], next}, strconv.FormatInt(next, 10))
 	})
 	c.add(cmd)
 	return a.jsonFlag(cmd)
@@ -78,22 +82,20 @@ func (a *app) newList() *cobra.Command {
 		Long: `List the sequences: the newest value of each, how many it has issued in all cycles, when it last did,
 and the column that numbers itself from it.`,
 	}, nil, func(ctx context.Context, _ []string) error {
-		return a.withConn(ctx, func(conn *pgx.Conn) error {
-			found, err := db.New(conn).Sequences(ctx, nil)
-			if err != nil {
-				return err
-			}
-			result := make([]sequence, 0, len(found))
-			rows := [][]string{{"NAME", "LAST", "ISSUED", "LAST ALLOCATED", "ATTACHED TO"}}
-			for _, s := range found {
-				result = append(result, sequence(s))
-				rows = append(rows, []string{
-					cell(s.Name), strconv.FormatInt(s.LastValue, 10), strconv.FormatInt(s.Issued, 10),
-					moment(s.LastAllocatedAt), optional(&s.AttachedColumn),
-				})
-			}
-			return a.printTable(result, []int{1, 2}, rows, "there is no sequence yet")
-		})
+		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.SequencesRow, error) { return db.New(tx).Sequences(ctx, nil) })
+		if err != nil {
+			return err
+		}
+		result := make([]sequence, 0, len(found))
+		rows := [][]string{{"NAME", "LAST", "ISSUED", "LAST ALLOCATED", "ATTACHED TO"}}
+		for _, s := range found {
+			result = append(result, sequence(s))
+			rows = append(rows, []string{
+				cell(s.Name), strconv.FormatInt(s.LastValue, 10), strconv.FormatInt(s.Issued, 10),
+				moment(s.LastAllocatedAt), optional(&s.AttachedColumn),
+			})
+		}
+		return a.printTable(result, []int{1, 2}, rows, "there is no sequence yet")
 	}))
 }
 
@@ -120,38 +122,36 @@ func (a *app) newColumns() *cobra.Command {
 		Long: `List the columns that number themselves, the expression for the name of each row's sequence, and what is
 wrong with the triggers and functions that guard the numbers, a line each.`,
 	}, nil, func(ctx context.Context, _ []string) error {
-		return a.withConn(ctx, func(conn *pgx.Conn) error {
-			found, err := db.New(conn).Columns(ctx)
-			if err != nil {
-				return err
+		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.ColumnsRow, error) { return db.New(tx).Columns(ctx) })
+		if err != nil {
+			return err
+		}
+		result := make([]column, 0, len(found))
+		rows := [][]string{{"TABLE", "COLUMN", "NAME", "NUMBERED", "FAULTS"}}
+		for _, c := range found {
+			line := column{
+				Table: c.TableName, Column: c.ColumnName, Name: c.Name, Initial: c.Initial, Format: c.Format, Condition: c.Condition,
+				Chronology: c.Chronology, AtCommit: c.AtCommit, Partitioned: c.Partitioned, Guarded: c.Guarded, Faults: c.Faults,
 			}
-			result := make([]column, 0, len(found))
-			rows := [][]string{{"TABLE", "COLUMN", "NAME", "NUMBERED", "FAULTS"}}
-			for _, c := range found {
-				line := column{
-					Table: c.TableName, Column: c.ColumnName, Name: c.Name, Initial: c.Initial, Format: c.Format, Condition: c.Condition,
-					Chronology: c.Chronology, AtCommit: c.AtCommit, Partitioned: c.Partitioned, Guarded: c.Guarded, Faults: c.Faults,
-				}
-				if c.HasUnnumbered {
-					line.Unnumbered = &c.Unnumbered
-				}
-				result = append(result, line)
-				when := "at once"
-				if c.AtCommit {
-					when = "at commit"
-				}
-				name := strings.TrimSpace(c.Name)
-				row := []string{cell(c.TableName), cell(c.ColumnName), optional(&name), when, "-"}
-				if len(c.Faults) == 0 {
-					rows = append(rows, row)
-				}
-				for _, fault := range c.Faults {
-					rows = append(rows, append(row[:len(row)-1:len(row)-1], cell(fault)))
-					row = make([]string, len(row))
-				}
+			if c.HasUnnumbered {
+				line.Unnumbered = &c.Unnumbered
 			}
-			return a.printTable(result, nil, rows, "no column is attached yet")
-		})
+			result = append(result, line)
+			when := "at once"
+			if c.AtCommit {
+				when = "at commit"
+			}
+			name := strings.TrimSpace(c.Name)
+			row := []string{cell(c.TableName), cell(c.ColumnName), optional(&name), when, "-"}
+			if len(c.Faults) == 0 {
+				rows = append(rows, row)
+			}
+			for _, fault := range c.Faults {
+				rows = append(rows, append(row[:len(row)-1:len(row)-1], cell(fault)))
+				row = make([]string, len(row))
+			}
+		}
+		return a.printTable(result, nil, rows, "no column is attached yet")
 	}))
 }
 
@@ -179,37 +179,35 @@ Details of other roles need membership in pg_read_all_stats.`,
 		if len(args) == 1 {
 			name = &args[0]
 		}
-		return a.withConn(ctx, func(conn *pgx.Conn) error {
-			found, err := db.New(conn).Holders(ctx, name)
-			if err != nil {
-				return err
+		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.Holder, error) { return db.New(tx).Holders(ctx, name) })
+		if err != nil {
+			return err
+		}
+		result := make([]holder, 0, len(found))
+		rows := [][]string{{"NAME", "STATE", "PID", "PREPARED AS", "APPLICATION", "USER", "AGE", "QUERY"}}
+		for _, h := range found {
+			line := holder{
+				Name: h.Name, State: h.State, PID: h.Pid, PreparedAs: h.PreparedAs,
+				ApplicationName: h.ApplicationName, UserName: h.UserName, Query: h.Query,
 			}
-			result := make([]holder, 0, len(found))
-			rows := [][]string{{"NAME", "STATE", "PID", "PREPARED AS", "APPLICATION", "USER", "AGE", "QUERY"}}
-			for _, h := range found {
-				line := holder{
-					Name: h.Name, State: h.State, PID: h.Pid, PreparedAs: h.PreparedAs,
-					ApplicationName: h.ApplicationName, UserName: h.UserName, Query: h.Query,
-				}
-				pid, since, query := "-", "-", "-"
-				if h.Pid != nil {
-					pid = strconv.FormatInt(int64(*h.Pid), 10)
-				}
-				if h.TransactionAge != nil {
-					seconds := h.TransactionAge.Seconds()
-					line.Seconds, since = &seconds, age(*h.TransactionAge)
-				}
-				if h.Query != nil {
-					query = cell(shorten(*h.Query, 60))
-				}
-				result = append(result, line)
-				rows = append(rows, []string{
-					cell(h.Name), h.State, pid, optional(h.PreparedAs), optional(h.ApplicationName),
-					optional(h.UserName), since, query,
-				})
+			pid, since, query := "-", "-", "-"
+			if h.Pid != nil {
+				pid = strconv.FormatInt(int64(*h.Pid), 10)
 			}
-			return a.printTable(result, []int{2, 6}, rows, "nobody holds a sequence or waits for one")
-		})
+			if h.TransactionAge != nil {
+				seconds := h.TransactionAge.Seconds()
+				line.Seconds, since = &seconds, age(*h.TransactionAge)
+			}
+			if h.Query != nil {
+				query = cell(shorten(*h.Query, 60))
+			}
+			result = append(result, line)
+			rows = append(rows, []string{
+				cell(h.Name), h.State, pid, optional(h.PreparedAs), optional(h.ApplicationName),
+				optional(h.UserName), since, query,
+			})
+		}
+		return a.printTable(result, []int{2, 6}, rows, "nobody holds a sequence or waits for one")
 	}))
 }
 

@@ -180,6 +180,18 @@ func (a *app) withConn(ctx context.Context, body func(conn *pgx.Conn) error) err
 	return body(conn)
 }
 
+// read returns what query reads, in a transaction that waits for nobody, whatever the session's defaults are.
+func read[T any](ctx context.Context, a *app, query func(tx pgx.Tx) (T, error)) (result T, err error) {
+	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnly, DeferrableMode: pgx.NotDeferrable}
+	err = a.withConn(ctx, func(conn *pgx.Conn) error {
+		return pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) (err error) {
+			result, err = query(tx)
+			return err
+		})
+	})
+	return result, err
+}
+
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd()))

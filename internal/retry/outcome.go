@@ -34,6 +34,14 @@ const (
 	endedTimeout   = 5 * time.Second
 )
 
+// Asking is what a transaction says of itself that asks for an outcome, and makes it durable, so that no default of the session, the
+// role or the database decides whether it can, nor for how long it waits. (A barrier is no write to PostgreSQL; and a standby can say
+// that it is one.)
+const Asking = `SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY, NOT DEFERRABLE;
+	SET LOCAL statement_timeout = '1min'; SET LOCAL lock_timeout = '1min'; SET LOCAL idle_in_transaction_session_timeout = '1min';
+	SELECT pg_catalog.set_config('transaction_timeout', '1min', true)
+	WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL` // PostgreSQL 17
+
 // Resolve asks until there is an answer what became of a transaction whose COMMIT failed with cause. It returns nil (ask has
 // made sure that it is committed and durable), cause if that was the answer after all, an error that is [ErrLost], or one that is
 // [client.ErrOutcomeUnknown]. When ctx ends, which may be why the answer is missing, it goes on for a few seconds.

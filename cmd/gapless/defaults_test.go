@@ -1,0 +1,63 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgproxy"
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
+)
+
+// TestEveryCommandWorksWhateverTheDefaultsAre runs them while a serializable transaction that writes is open, for which one that is
+// deferrable would wait, and cuts the answer to one COMMIT.
+func TestEveryCommandWorksWhateverTheDefaultsAre(t *testing.T) {
+	t.Parallel()
+	for name, defaults := range sqltest.OddDefaults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := pgtest.NewCopy(t)
+			s := sqltest.Connect(t, d)
+			s.Do("CREATE TABLE others (a int)")
+			defaults.Set(t, d)
+			if defaults["role"] != "" {
+				s.Do("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA gapless TO PUBLIC")
+				s.Do("GRANT SELECT ON public.gapless_schema_version TO PUBLIC")
+				s.Do("GRANT SELECT ON ALL TABLES IN SCHEMA gapless TO PUBLIC")
+			}
+			s.Do("BEGIN ISOLATION LEVEL SERIALIZABLE")
+			s.Do("INSERT INTO others VALUES (1)")
+			proxy := pgproxy.New(t, d.URL)
+			through := *d
+			through.URL = proxy.URL()
+
+			var cut atomic.Bool
+			proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+				if m.IsCancelRequest() || m.Tag() == "COMMIT" && cut.CompareAndSwap(false, true) {
+					return pgproxy.Cut
+				}
+				return pgproxy.Forward
+			})
+			require.Equal(t, prints("1\n"), on(t, &through, "next", "invoice", "--lock-timeout", "10s"))
+			require.True(t, cut.Load())
+			proxy.Intercept(nil)
+			require.Equal(t, prints("2\n"), on(t, &through, "next", "invoice"))
+			require.Equal(t, prints("2\n"), on(t, d, "last", "invoice"))
+			require.Equal(t, prints("3\n"), on(t, d, "peek", "invoice"))
+			for _, args := range [][]string{
+				{"list"}, {"columns"}, {"holders"}, {"migrate", "status"}, {"void", "invoice", "2", "--reason", "a test"}, {"adopt", "invoice", "9"},
+				{"audit"}, {"audit", "--html", filepath.Join(t.TempDir(), "audit.html")},
+			} {
+				o := on(t, d, args...)
+				require.Zero(t, o.code, "%v: %s", args, o.stderr)
+			}
+			yes := program(t.Context(), true, strings.NewReader("y\n"), "--database-url", d.URL, "delete", "invoice")
+			require.Zero(t, yes.code, yes.stderr)
+			s.Do("COMMIT")
+		})
+	}
+}
