@@ -458,7 +458,7 @@ FROM attachment AS a
 CROSS JOIN LATERAL (
     VALUES
         ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
-        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned), ('note', a.at_commit),
+        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned OR NOT a.at_commit), ('note', a.at_commit),
         ('commit', a.at_commit), ('confirm', a.at_commit)
 ) AS v (purpose, wanted)
 CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w
@@ -1620,7 +1620,7 @@ BEGIN
         PERFORM set_config(
             'gapless.column_note_' || note,
             concat(
-                '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value,
+                '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value,
                 CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
                 '}', column_first_number_general.name
             ),
@@ -1681,7 +1681,7 @@ BEGIN
         CASE WHEN note IS NOT NULL THEN pg_catalog.set_config(
             pg_catalog.concat('gapless.column_note_', note),
             pg_catalog.concat(
-                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', n.next_value,
+                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation) OPERATOR(pg_catalog.-) pg_catalog.pg_stat_get_xact_tuples_deleted(relation), ',', n.next_value,
                 CASE WHEN relation OPERATOR(pg_catalog.<>) target::pg_catalog.oid THEN pg_catalog.concat(',', (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint) END,
                 '}', column_first_number.name
             ),
@@ -1701,7 +1701,7 @@ COMMENT ON FUNCTION gapless.column_first_number IS
 
 REVOKE ALL ON FUNCTION gapless.column_first_number FROM PUBLIC;
 
--- At a statement's end, and where a row gets no number: what is counted from here on is not column_next_number's.
+-- At a statement's end, where a row is deleted, and where one gets no number: what is counted from here on is not column_next_number's.
 CREATE OR REPLACE FUNCTION gapless.column_settle_note(
     note text -- the setting gapless.column_note_...
 ) RETURNS bigint
@@ -1715,7 +1715,7 @@ BEGIN
     IF place[1] <> 0::bigint THEN
         following := CASE
             WHEN place[4] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
-            ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2]
+            ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
         END;
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
         noted := set_config('gapless.column_note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
@@ -1740,7 +1740,7 @@ DECLARE
     place bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
 BEGIN
     RETURN CASE
-        WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2])
+        WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2])
         ELSE place[3]
     END;
 END;
@@ -1751,10 +1751,11 @@ COMMENT ON FUNCTION gapless.column_noted IS
 
 REVOKE ALL ON FUNCTION gapless.column_noted FROM PUBLIC;
 
--- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
--- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
--- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
--- in 64 more settings. A partition's note has the time of the client's statement, since no trigger need fire at the end of
+-- A note in a setting tells the number: the table, how many rows this transaction had inserted into it and not deleted
+-- then, the next number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it)
+-- has not been counted, so the next one gets its number; or it has been twice, as inserted and as deleted, where another
+-- transaction's row with its key came meanwhile. Other deleted rows settle the note, by the trigger named leave. A
+-- statement that changes between sequences leaves the others' next numbers in 64 more settings. A partition's note has the time of the client's statement, since no trigger need fire at the end of
 -- one that names the partition: if it is another, no row arrived since, and what was counted was rolled back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
 -- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
@@ -1783,7 +1784,7 @@ BEGIN
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
         AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
-        following := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
+        following := pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - following THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
@@ -1811,7 +1812,7 @@ BEGIN
         value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
     END IF;
     PERFORM set_config('gapless.column_note_' || note, CASE
-        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text
+        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || (pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation))::text || ',' || value::text
             || CASE WHEN relation <> target::oid THEN ',' || (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint::text ELSE '' END || '}'
         WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
         ELSE '{0,0,NULL}'
@@ -3212,6 +3213,12 @@ AS $function$
 DECLARE
     series text;
 BEGIN
+    IF TG_ARGV[0] = 'leave' THEN -- unless at_commit
+        PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
+        IF gapless.model_written(OLD.number) IS NULL THEN -- unless at_commit if partitioned
+            RETURN OLD; -- unless at_commit
+        END IF; -- unless at_commit if partitioned
+    END IF; -- unless at_commit
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);
@@ -3659,12 +3666,15 @@ COMMENT ON FUNCTION gapless.model_commit IS
 
 REVOKE ALL ON FUNCTION gapless.model_commit FROM PUBLIC;
 
+-- A row's xmax says that it was updated, or locked by a row that references it.
 CREATE OR REPLACE FUNCTION gapless.model_confirm() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 #variable_conflict use_variable
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid THEN
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
+        AND NOT EXISTS (SELECT FROM gapless.model AS r WHERE r.ctid OPERATOR(pg_catalog.=) NEW.ctid) -- unless partitioned
+    THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned
         AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]) OPERATOR(pg_catalog.=) '' -- unless partitioned
@@ -5163,6 +5173,7 @@ DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
+    noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%7$s'', true) OPERATOR(pg_catalog.<>) ''''';
     read        text;
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
@@ -5200,7 +5211,9 @@ BEGIN
                 ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),
                 ('commit', '_commit', late, deferred),
                 ('confirm', '_confirm', late, deferred),
-                ('leave', '_keep', partitioned, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
+                ('leave', '_keep', partitioned AND late, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
+                ('leave', '_keep', partitioned AND NOT late, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL OR ' || noting || ')'),
+                ('leave', '_keep', NOT partitioned AND NOT late, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (' || noting || ')'),
                 ('delete', '_keep', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('truncate', '_keep', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
         ) AS v (purpose, suffix, wanted, event)

@@ -1,7 +1,8 @@
--- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
--- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
--- counted, so the next one gets its number. A statement that changes between sequences leaves the others' next numbers
--- in 64 more settings. A partition's note has the time of the client's statement, since no trigger need fire at the end of
+-- A note in a setting tells the number: the table, how many rows this transaction had inserted into it and not deleted
+-- then, the next number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it)
+-- has not been counted, so the next one gets its number; or it has been twice, as inserted and as deleted, where another
+-- transaction's row with its key came meanwhile. Other deleted rows settle the note, by the trigger named leave. A
+-- statement that changes between sequences leaves the others' next numbers in 64 more settings. A partition's note has the time of the client's statement, since no trigger need fire at the end of
 -- one that names the partition: if it is another, no row arrived since, and what was counted was rolled back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator
 -- here has the very types of its operands in pg_catalog, so that no other schema on the path can have a better one.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
@@ -30,7 +31,7 @@ BEGIN
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
         AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
-        following := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
+        following := pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - following THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
@@ -58,7 +59,7 @@ BEGIN
         value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
     END IF;
     PERFORM set_config('gapless.column_note_' || note, CASE
-        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text
+        WHEN relation <> 0::oid THEN '{' || relation::text || ',' || (pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation))::text || ',' || value::text
             || CASE WHEN relation <> target::oid THEN ',' || (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint::text ELSE '' END || '}'
         WHEN value < 9223372036854775807 THEN '{0,0,' || (value + 1::bigint)::text || '}'
         ELSE '{0,0,NULL}'

@@ -130,7 +130,9 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_confirm()
 AS $function$
 #variable_conflict use_variable
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid THEN
+    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
+        AND NOT EXISTS (SELECT FROM ONLY public.invoices AS r WHERE r.ctid OPERATOR(pg_catalog.=) NEW.ctid)
+    THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%')
         AND public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]) OPERATOR(pg_catalog.=) ''

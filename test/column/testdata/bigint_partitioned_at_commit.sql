@@ -137,7 +137,8 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_confirm()
 AS $function$
 #variable_conflict use_variable
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid THEN
+    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
+    THEN
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);

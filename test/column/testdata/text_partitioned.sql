@@ -187,6 +187,12 @@ AS $function$
 DECLARE
     series text;
 BEGIN
+    IF TG_ARGV[0] = 'leave' THEN
+        PERFORM gapless.column_settle_note('1234567890');
+        IF nullif(OLD.number, '/') IS NULL THEN
+            RETURN OLD;
+        END IF;
+    END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         PERFORM gapless.column_refuse_truncate(TG_RELID, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', '/');
@@ -379,7 +385,7 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices FOR EACH ROW WHEN ((NULLIF(new.number, '/'::text) IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_issue('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((NULLIF(old.number, '/'::text) IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) OR (current_setting('gapless.column_note_1234567890'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_settle_number" AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('settle');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.issued_on, old.issued, old.number), ROW(new.tenant, new.issued_on, new.issued, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');
