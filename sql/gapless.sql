@@ -980,8 +980,10 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     RETURN (
-        SELECT format('%s.%I', attached_column.target, attached_column.target_column)
+        SELECT format('%I.%I.%I', n.nspname, c.relname, attached_column.target_column) -- by the snapshot's names
         FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE t.tgrelid = attached_column.target
             AND t.tgname IN (('~gapless_insert_' || attached_column.target_column)::name, ('~gapless_note_' || attached_column.target_column)::name)
             AND pg_table_is_visible(t.tgrelid) IS NOT NULL
@@ -3692,6 +3694,7 @@ COMMENT ON FUNCTION gapless.model_confirm IS
 REVOKE ALL ON FUNCTION gapless.model_confirm FROM PUBLIC;
 
 -- The text of a number is looked up among those that the journal has; what it does not have, the text may tell.
+-- It is long because its query is two, of which a copy has one.
 CREATE OR REPLACE FUNCTION gapless.model_rows() RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3700,6 +3703,7 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
+    name     text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -3732,28 +3736,39 @@ BEGIN
         JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
     LOOP
-        RETURN QUERY EXECUTE replace(
-            $query$
-            SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
-            FROM relation AS r -- unless format
-            WHERE r.number IS NOT NULL -- unless format
-            SELECT k.series, k.value, k.number, k.dated -- if format
-            FROM ( -- if format
-                SELECT -- if format
-                    s.series, -- if format
-                    coalesce(i.value, v.value) AS value, -- if format
-                    r.number::text AS number, -- if format
-                    gapless.model_dated(r.input) AS dated, -- if format
-                    i.name IS NOT NULL AS known -- if format
-                FROM relation AS r -- if format
-                CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
-                CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
-                WHERE gapless.model_written(r.number) IS NOT NULL -- if format
-            ) AS k -- if format
-            WHERE NOT k.known OR k.value IS NOT NULL -- if format
-            $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target;
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $query$
+                    SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
+                    FROM relation AS r -- unless format
+                    WHERE r.number IS NOT NULL -- unless format
+                    SELECT k.series, k.value, k.number, k.dated -- if format
+                    FROM ( -- if format
+                        SELECT -- if format
+                            s.series, -- if format
+                            coalesce(i.value, v.value) AS value, -- if format
+                            r.number::text AS number, -- if format
+                            gapless.model_dated(r.input) AS dated, -- if format
+                            i.name IS NOT NULL AS known -- if format
+                        FROM relation AS r -- if format
+                        CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+                        WHERE gapless.model_written(r.number) IS NOT NULL -- if format
+                    ) AS k -- if format
+                    WHERE NOT k.known OR k.value IS NOT NULL -- if format
+                    $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
     END LOOP;
 END;
 $function$;
@@ -5702,7 +5717,7 @@ REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
 --     unreadable    the text of a number gives no value
 --     misdated      the row of first_value has another date than the journal
 --     failed        the column could not be read, so nothing else is said of it
---     detached      nor could it, since it was detached after the snapshot
+--     detached      nor could it, since it was detached, or its table rewritten, after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -5729,7 +5744,7 @@ BEGIN
     -- audits.
     FOR attached IN
         SELECT
-            format('%s.%I', c.oid::regclass, m.name) AS column_name,
+            format('%I.%I.%I', s.nspname, c.relname, m.name) AS column_name,
             format('%I.%I', n.nspname, p.proname) AS function,
             p.oid AS function_oid,
             n.nspname,
@@ -5747,6 +5762,7 @@ BEGIN
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
         CROSS JOIN LATERAL (SELECT substr(t.tgname, length('~gapless_insert_') + 1)::pg_catalog.name) AS m (name)
         JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
         JOIN pg_catalog.pg_proc AS p
@@ -5783,7 +5799,7 @@ BEGIN
             IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
                 RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
             END IF;
-            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation);
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- dropped meanwhile
             RETURN QUERY EXECUTE format(
                 $query$
                 WITH edge AS MATERIALIZED (
@@ -5845,7 +5861,14 @@ BEGIN
                 ) USING audit_numbers.name, attached.column_name;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
-            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation); -- its lock is held since it was read
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
+            IF EXISTS (
+                SELECT FROM pg_catalog.pg_class AS c
+                WHERE (c.oid = ANY (attached.relations) OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(attached.target) AS p))
+                    AND c.relfilenode <> pg_relation_filenode(c.oid) -- past the snapshot, which does not show rows that were rewritten
+            ) THEN
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'rewritten meanwhile: audit it in a new transaction';
+            END IF;
             done := true;
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
@@ -5866,7 +5889,7 @@ BEGIN
     -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
     -- any more.
     RETURN QUERY
-    SELECT NULL::text, format('%s.%I', c.oid::regclass, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+    SELECT NULL::text, format('%I.%I.%I', r.nspname, c.relname, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
         WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
@@ -5885,6 +5908,7 @@ BEGIN
         WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+    JOIN pg_catalog.pg_namespace AS r ON r.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
@@ -5908,7 +5932,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     kind            text,    -- hole, double, never issued, changed after issue, void
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, pruned, or detached meanwhile
+    explained       boolean, -- void, adopted, pruned, or detached or rewritten meanwhile
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
