@@ -24,6 +24,10 @@ type Column struct {
 	Condition  string // a row is numbered only where it holds, on INSERT or on a later UPDATE
 	Chronology string // a date or timestamp that must not fall as the numbers rise
 	AtCommit   bool   // number the row when its transaction commits, and hold the sequence for that long only
+
+	// MakeIndex lets unique indexes that have the number leave out rows without one, so that issuing a draft does not wait
+	// for those who write its lines. Readers are locked out, too.
+	MakeIndex bool
 }
 
 // Attach lets a column number itself. From then on an INSERT is all that is needed, from any stack, and its RETURNING
@@ -37,7 +41,7 @@ func Attach(ctx context.Context, conn db.DBTX, column Column) error {
 	err := db.New(conn).AttachGapless(ctx, db.AttachGaplessParams{
 		Target: column.Table, TargetColumn: column.Column, Name: column.Name, Initial: column.Initial,
 		Format: optional(column.Format), Condition: optional(column.Condition), Chronology: optional(column.Chronology),
-		AtCommit: column.AtCommit,
+		AtCommit: column.AtCommit, MakeIndex: column.MakeIndex,
 	})
 	if err != nil {
 		return fmt.Errorf("gapless: attach %s.%s: %w", column.Table, column.Column, err)

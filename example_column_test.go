@@ -39,6 +39,43 @@ func ExampleAttach() {
 	// tenant 7 bill 2
 }
 
+// Drafts have lines, which reference them. With MakeIndex the unique index leaves out drafts, so that a draft is issued
+// while others write lines of it.
+func ExampleAttach_lines() {
+	ctx := context.Background()
+	pool := examplePool()
+	err := gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			CREATE TABLE public.draft (id bigint PRIMARY KEY, issued boolean NOT NULL DEFAULT false, number bigint UNIQUE);
+			CREATE TABLE public.position (draft bigint NOT NULL REFERENCES public.draft, product text);
+			INSERT INTO public.draft VALUES (1)`)
+		if err != nil {
+			return err
+		}
+		return gapless.Attach(ctx, tx, gapless.Column{
+			Table: "public.draft", Column: "number", Name: "'example: draft with lines'", Condition: "NEW.issued", MakeIndex: true,
+		})
+	})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+
+	var number int64
+	err = gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO public.position VALUES (1, 'a chair')")
+		if err != nil {
+			return err
+		}
+		return gapless.InTx(ctx, pool, func(other pgx.Tx) error {
+			return other.QueryRow(ctx, "UPDATE public.draft SET issued = true WHERE id = 1 RETURNING number").Scan(&number)
+		})
+	})
+	fmt.Println("number", number, err)
+	// Output:
+	// number 1 <nil>
+}
+
 // With AtCommit the sequence is held for the commit alone, however long the transaction works. The number is read by the
 // row's key, when the transaction has committed.
 func ExampleAttach_atCommit() {

@@ -19,7 +19,8 @@ SELECT gapless.attach_gapless(
     format => $5::text,
     condition => $6::text,
     chronology => $7::text,
-    at_commit => $8
+    at_commit => $8,
+    make_index => $9
 )
 `
 
@@ -32,6 +33,7 @@ type AttachGaplessParams struct {
 	Condition    *string
 	Chronology   *string
 	AtCommit     bool
+	MakeIndex    bool
 }
 
 // Lets a column number itself.
@@ -45,6 +47,7 @@ func (q *Queries) AttachGapless(ctx context.Context, arg AttachGaplessParams) er
 		arg.Condition,
 		arg.Chronology,
 		arg.AtCommit,
+		arg.MakeIndex,
 	)
 	return err
 }

@@ -458,7 +458,7 @@ FROM attachment AS a
 CROSS JOIN LATERAL (
     VALUES
         ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
-        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned), ('note', a.at_commit),
+        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned OR NOT a.at_commit), ('note', a.at_commit),
         ('commit', a.at_commit), ('confirm', a.at_commit)
 ) AS v (purpose, wanted)
 CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w
@@ -980,8 +980,10 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     RETURN (
-        SELECT format('%s.%I', attached_column.target, attached_column.target_column)
+        SELECT format('%I.%I.%I', n.nspname, c.relname, attached_column.target_column) -- by the snapshot's names
         FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE t.tgrelid = attached_column.target
             AND t.tgname IN (('~gapless_insert_' || attached_column.target_column)::name, ('~gapless_note_' || attached_column.target_column)::name)
             AND pg_table_is_visible(t.tgrelid) IS NOT NULL
@@ -1620,7 +1622,7 @@ BEGIN
         PERFORM set_config(
             'gapless.column_note_' || note,
             concat(
-                '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value,
+                '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value,
                 CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
                 '}', column_first_number_general.name
             ),
@@ -1681,7 +1683,7 @@ BEGIN
         CASE WHEN note IS NOT NULL THEN pg_catalog.set_config(
             pg_catalog.concat('gapless.column_note_', note),
             pg_catalog.concat(
-                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation), ',', n.next_value,
+                '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation) OPERATOR(pg_catalog.-) pg_catalog.pg_stat_get_xact_tuples_deleted(relation), ',', n.next_value,
                 CASE WHEN relation OPERATOR(pg_catalog.<>) target::pg_catalog.oid THEN pg_catalog.concat(',', (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint) END,
                 '}', column_first_number.name
             ),
@@ -1701,7 +1703,7 @@ COMMENT ON FUNCTION gapless.column_first_number IS
 
 REVOKE ALL ON FUNCTION gapless.column_first_number FROM PUBLIC;
 
--- At a statement's end, and where a row gets no number: what is counted from here on is not column_next_number's.
+-- At a statement's end, where a row is deleted, and where one gets no number: what is counted from here on is not column_next_number's.
 CREATE OR REPLACE FUNCTION gapless.column_settle_note(
     note text -- the setting gapless.column_note_...
 ) RETURNS bigint
@@ -1715,7 +1717,7 @@ BEGIN
     IF place[1] <> 0::bigint THEN
         following := CASE
             WHEN place[4] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
-            ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2]
+            ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
         END;
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
         noted := set_config('gapless.column_note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
@@ -1740,7 +1742,7 @@ DECLARE
     place bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
 BEGIN
     RETURN CASE
-        WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2])
+        WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2])
         ELSE place[3]
     END;
 END;
@@ -1775,15 +1777,16 @@ COMMENT ON FUNCTION gapless.column_leave IS
 
 REVOKE ALL ON FUNCTION gapless.column_leave FROM PUBLIC;
 
--- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
--- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
--- counted, so the next one gets its number. A statement that changes between sequences leaves each one's next number
--- in one of 64 more settings, as soon as it is given: then the next change has to mend that only if its row did not
--- arrive, or others came after it. A partition's note has the time of the client's statement, since no trigger need fire
--- at the end of one that names the partition: if it is another, no row arrived since, and what was counted was rolled
--- back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator here has the
--- very types of its operands in pg_catalog, so that no other schema on the path can have a better one. It assigns where
--- it could PERFORM, which is a query each.
+-- A note in a setting tells the number: the table, how many rows this transaction had inserted into it and not deleted
+-- then, the next number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it)
+-- has not been counted, so the next one gets its number; or it has been twice, as inserted and as deleted, where another
+-- transaction's row with its key came meanwhile. Other deleted rows settle the note, by the trigger named leave. A
+-- statement that changes between sequences leaves each one's next number in one of 64 more settings, as soon as it is
+-- given: then the next change has to mend that only if its row did not arrive, or others came after it. A partition's
+-- note has the time of the client's statement, since no trigger need fire at the end of one that names the partition: if
+-- it is another, no row arrived since, and what was counted was rolled back. Anyone can change a setting, so nothing
+-- rests on them (sql/functions/README.md). Every operator here has the very types of its operands in pg_catalog, so that
+-- no other schema on the path can have a better one. It assigns where it could PERFORM, which is a query each.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
     target_column name,
@@ -1811,7 +1814,7 @@ BEGIN
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
         AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
-        arrived := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
+        arrived := pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - arrived THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
@@ -1820,7 +1823,7 @@ BEGIN
 
     IF series = name THEN
         value := gapless.column_settle_note(note);
-    ELSIF place[5] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2] = 1::bigint
+    ELSIF place[5] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2] = 1::bigint
         AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
         NULL; -- its next number was left when it was given
@@ -1851,7 +1854,7 @@ BEGIN
     noted := set_config('gapless.column_note_' || note, CASE
         WHEN relation = 0::oid THEN concat('{0,0,', following, '}', name)
         ELSE concat(
-            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value, ',',
+            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value, ',',
             CASE WHEN relation = target::oid THEN 'NULL' ELSE ((date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)::text END,
             ',1}', name
         )
@@ -3288,6 +3291,12 @@ AS $function$
 DECLARE
     series text;
 BEGIN
+    IF TG_ARGV[0] = 'leave' THEN -- unless at_commit
+        PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
+        IF gapless.model_written(OLD.number) IS NULL THEN -- unless at_commit if partitioned
+            RETURN OLD; -- unless at_commit
+        END IF; -- unless at_commit if partitioned
+    END IF; -- unless at_commit
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);
@@ -3763,12 +3772,15 @@ COMMENT ON FUNCTION gapless.model_commit IS
 
 REVOKE ALL ON FUNCTION gapless.model_commit FROM PUBLIC;
 
+-- A row's xmax says that it was updated, or locked by a row that references it.
 CREATE OR REPLACE FUNCTION gapless.model_confirm() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 #variable_conflict use_variable
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid THEN
+    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
+        AND NOT EXISTS (SELECT FROM gapless.model AS r WHERE r.ctid OPERATOR(pg_catalog.=) NEW.ctid) -- unless partitioned
+    THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned
         AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]) OPERATOR(pg_catalog.=) '' -- unless partitioned
@@ -3786,6 +3798,7 @@ COMMENT ON FUNCTION gapless.model_confirm IS
 REVOKE ALL ON FUNCTION gapless.model_confirm FROM PUBLIC;
 
 -- The text of a number is looked up among those that the journal has; what it does not have, the text may tell.
+-- It is long because its query is two, of which a copy has one.
 CREATE OR REPLACE FUNCTION gapless.model_rows() RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3794,6 +3807,7 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
+    name     text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -3826,28 +3840,39 @@ BEGIN
         JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
     LOOP
-        RETURN QUERY EXECUTE replace(
-            $query$
-            SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
-            FROM relation AS r -- unless format
-            WHERE r.number IS NOT NULL -- unless format
-            SELECT k.series, k.value, k.number, k.dated -- if format
-            FROM ( -- if format
-                SELECT -- if format
-                    s.series, -- if format
-                    coalesce(i.value, v.value) AS value, -- if format
-                    r.number::text AS number, -- if format
-                    gapless.model_dated(r.input) AS dated, -- if format
-                    i.name IS NOT NULL AS known -- if format
-                FROM relation AS r -- if format
-                CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
-                CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
-                WHERE gapless.model_written(r.number) IS NOT NULL -- if format
-            ) AS k -- if format
-            WHERE NOT k.known OR k.value IS NOT NULL -- if format
-            $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target;
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $query$
+                    SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
+                    FROM relation AS r -- unless format
+                    WHERE r.number IS NOT NULL -- unless format
+                    SELECT k.series, k.value, k.number, k.dated -- if format
+                    FROM ( -- if format
+                        SELECT -- if format
+                            s.series, -- if format
+                            coalesce(i.value, v.value) AS value, -- if format
+                            r.number::text AS number, -- if format
+                            gapless.model_dated(r.input) AS dated, -- if format
+                            i.name IS NOT NULL AS known -- if format
+                        FROM relation AS r -- if format
+                        CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+                        WHERE gapless.model_written(r.number) IS NOT NULL -- if format
+                    ) AS k -- if format
+                    WHERE NOT k.known OR k.value IS NOT NULL -- if format
+                    $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
     END LOOP;
 END;
 $function$;
@@ -5250,6 +5275,69 @@ COMMENT ON FUNCTION gapless.column_take_over IS
 
 REVOKE ALL ON FUNCTION gapless.column_take_over FROM PUBLIC;
 
+-- A number that an UPDATE gives is a change of the key, where a unique index has every row: it waits for those who have
+-- locked the row by a foreign key. An index that leaves rows out is no key. Runs with the caller's rights, who has locked
+-- the table, against readers, too, if make.
+CREATE OR REPLACE FUNCTION gapless.column_make_index(
+    target        regclass,
+    target_column name,
+    unnumbered    text,
+    make          boolean -- or only tell
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    members    CONSTANT regclass[] := array_append(ARRAY(SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p), target);
+    referenced CONSTANT boolean := EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.contype = 'f' AND c.confrelid = ANY (members));
+    attached   CONSTANT boolean := EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name);
+    key        record;
+BEGIN
+    FOR key IN
+        SELECT i.indexrelid::regclass AS name,
+            CASE
+                WHEN i.indisprimary THEN 'it is the primary key'
+                WHEN i.indisreplident THEN 'it is the replica identity'
+                ELSE 'it is what a foreign key references: ' || (
+                    SELECT string_agg(format('%I of table %s', c.conname, c.conrelid::regclass), ', ' ORDER BY c.oid)
+                    FROM pg_catalog.pg_constraint AS c
+                    WHERE c.contype = 'f' AND c.conindid = i.indexrelid AND c.conparentid = 0
+                )
+            END AS needed,
+            CASE WHEN k.oid IS NULL THEN format('DROP INDEX %s; ', i.indexrelid::regclass) ELSE format('ALTER TABLE %s DROP CONSTRAINT %I; ', i.indrelid::regclass, k.conname) END
+                || regexp_replace(pg_get_indexdef(i.indexrelid), ' ON ONLY ', ' ON ')
+                || coalesce(' TABLESPACE ' || quote_ident(s.spcname), '')
+                || CASE WHEN unnumbered IS NULL THEN format(' WHERE %I IS NOT NULL;', target_column) ELSE format(' WHERE %I <> %L;', target_column, unnumbered) END AS statements
+        FROM pg_catalog.pg_index AS i
+        JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid AND NOT x.relispartition
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+        LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')
+        LEFT JOIN pg_catalog.pg_tablespace AS s ON s.oid = x.reltablespace
+        WHERE i.indrelid = ANY (members) AND i.indisunique AND NOT i.indisexclusion AND i.indpred IS NULL AND i.indexprs IS NULL
+        ORDER BY i.indexrelid
+    LOOP
+        IF make AND key.needed IS NULL THEN
+            EXECUTE key.statements;
+        ELSIF make THEN
+            RAISE EXCEPTION 'unique index % of column "%" of table % cannot leave out rows without a number: %', key.name, target_column, target, key.needed
+                USING ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = 'gapless', CONSTRAINT = 'attach_index',
+                    HINT = 'Attach it without make_index: then whoever numbers a row waits for those who insert rows that reference it. Or let the foreign key, or the replica identity, have the primary key instead.';
+        ELSIF referenced THEN
+            RAISE WARNING 'whoever numbers a row of table % waits for those who insert rows that reference it, and may deadlock with them: unique index % has rows without a number, too', target, key.name
+                USING HINT = coalesce('It cannot leave them out: ' || key.needed || '.', 'Let it leave them out, by attach with make_index => true, or BEGIN; ' || key.statements || ' COMMIT;');
+        ELSIF NOT attached THEN
+            RAISE NOTICE 'whoever numbers a row of table % would wait for those who insert rows that reference it, if there were such: unique index % has rows without a number, too', target, key.name
+                USING HINT = coalesce('It cannot leave them out: ' || key.needed || '.', 'Let it leave them out, by attach with make_index => true, or BEGIN; ' || key.statements || ' COMMIT;');
+        END IF;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_make_index IS
+'Private, for attach_gapless, of columns that UPDATE numbers. Lets the unique indexes that have the number leave out rows without one, or says how to, so that numbering a row does not wait for those who insert rows that reference it. Raises 55000 for an index that has to have all rows.';
+
+REVOKE ALL ON FUNCTION gapless.column_make_index FROM PUBLIC;
+
 -- Their names sort last, so that what they number is what is written.
 CREATE OR REPLACE FUNCTION gapless.column_make_triggers(
     target        regclass,
@@ -5268,6 +5356,7 @@ DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
+    noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%7$s'', true) OPERATOR(pg_catalog.<>) ''''';
     read        text;
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
@@ -5305,7 +5394,9 @@ BEGIN
                 ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),
                 ('commit', '_commit', late, deferred),
                 ('confirm', '_confirm', late, deferred),
-                ('leave', '_keep', partitioned, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
+                ('leave', '_keep', partitioned AND late, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
+                ('leave', '_keep', partitioned AND NOT late, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL OR ' || noting || ')'),
+                ('leave', '_keep', NOT partitioned AND NOT late, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (' || noting || ')'),
                 ('delete', '_keep', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('truncate', '_keep', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
         ) AS v (purpose, suffix, wanted, event)
@@ -5413,7 +5504,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     condition     text    DEFAULT NULL,
     chronology    text    DEFAULT NULL,
     at_commit     boolean DEFAULT false,
-    unnumbered    text    DEFAULT NULL
+    unnumbered    text    DEFAULT NULL,
+    make_index    boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
@@ -5470,8 +5562,9 @@ BEGIN
         attach_gapless.name, format, condition, chronology, at_commit::pg_catalog.text, initial, unnumbered); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
-    EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    EXECUTE pg_catalog.format('LOCK TABLE %s IN %s MODE', target, CASE WHEN make_index THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END);
     PERFORM gapless.column_guard_partitions(target); -- those that were made since it was attached
+    PERFORM gapless.column_make_index(target, target_column, unnumbered, make_index IS TRUE) WHERE at_commit OR condition IS NOT NULL;
     IF gapless.column_is_attached(target, target_column, definition) THEN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
@@ -5503,7 +5596,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. make_index lets unique indexes leave out rows without a number. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 
@@ -5729,7 +5822,7 @@ REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
 --     unreadable    the text of a number gives no value
 --     misdated      the row of first_value has another date than the journal
 --     failed        the column could not be read, so nothing else is said of it
---     detached      nor could it, since it was detached after the snapshot
+--     detached      nor could it, since it was detached, or its table rewritten, after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -5756,7 +5849,7 @@ BEGIN
     -- audits.
     FOR attached IN
         SELECT
-            format('%s.%I', c.oid::regclass, m.name) AS column_name,
+            format('%I.%I.%I', s.nspname, c.relname, m.name) AS column_name,
             format('%I.%I', n.nspname, p.proname) AS function,
             p.oid AS function_oid,
             n.nspname,
@@ -5774,6 +5867,7 @@ BEGIN
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
         CROSS JOIN LATERAL (SELECT substr(t.tgname, length('~gapless_insert_') + 1)::pg_catalog.name) AS m (name)
         JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
         JOIN pg_catalog.pg_proc AS p
@@ -5810,7 +5904,7 @@ BEGIN
             IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
                 RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
             END IF;
-            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation);
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- dropped meanwhile
             RETURN QUERY EXECUTE format(
                 $query$
                 WITH edge AS MATERIALIZED (
@@ -5872,7 +5966,14 @@ BEGIN
                 ) USING audit_numbers.name, attached.column_name;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
-            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation); -- its lock is held since it was read
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
+            IF EXISTS (
+                SELECT FROM pg_catalog.pg_class AS c
+                WHERE (c.oid = ANY (attached.relations) OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(attached.target) AS p))
+                    AND c.relfilenode <> pg_relation_filenode(c.oid) -- past the snapshot, which does not show rows that were rewritten
+            ) THEN
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'rewritten meanwhile: audit it in a new transaction';
+            END IF;
             done := true;
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
@@ -5893,7 +5994,7 @@ BEGIN
     -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
     -- any more.
     RETURN QUERY
-    SELECT NULL::text, format('%s.%I', c.oid::regclass, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+    SELECT NULL::text, format('%I.%I.%I', r.nspname, c.relname, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
         WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
@@ -5912,6 +6013,7 @@ BEGIN
         WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+    JOIN pg_catalog.pg_namespace AS r ON r.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
@@ -5935,7 +6037,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     kind            text,    -- hole, double, never issued, changed after issue, void
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, pruned, or detached meanwhile
+    explained       boolean, -- void, adopted, pruned, or detached or rewritten meanwhile
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL

@@ -45,7 +45,7 @@ WHERE (p.pronamespace = 'gapless'::regnamespace AND p.proname NOT LIKE 'model\_%
     AND NOT ((p.proname = 'column_own' OR p.proname LIKE '%\_gapless\_rest') AND c.message = 'routine is marked as VOLATILE, should be STABLE')
     -- SQL is an argument of these: the expressions of the table's owner, with whose rights they run.
     AND NOT (p.proname IN (
-        'attach_gapless', 'column_check_expression', 'column_compile', 'column_express', 'column_express_read', 'column_guard_partitions', 'column_make_triggers', 'column_own',
+        'attach_gapless', 'column_check_expression', 'column_compile', 'column_express', 'column_express_read', 'column_guard_partitions', 'column_make_index', 'column_make_triggers', 'column_own',
         'column_take_over'
     ) AND c.message IN ('text type variable is not sanitized', 'the expression is not SQL injection safe'))
     -- Its result comes from dynamic SQL, which the extension does not follow.

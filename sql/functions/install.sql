@@ -94,6 +94,7 @@
 {{ template "column/column_own.sql" . }}
 {{ template "column/column_warn_format.sql" . }}
 {{ template "column/column_take_over.sql" . }}
+{{ template "column/column_make_index.sql" . }}
 {{ template "column/column_make_triggers.sql" . }}
 {{ template "column/column_functions.sql" . }}
 {{ template "column/column_dismantle.sql" . }}

@@ -8,7 +8,8 @@ SELECT gapless.attach_gapless(
     format => sqlc.narg('format')::text,
     condition => sqlc.narg('condition')::text,
     chronology => sqlc.narg('chronology')::text,
-    at_commit => @at_commit
+    at_commit => @at_commit,
+    make_index => @make_index
 );
 
 -- name: DetachGapless :exec

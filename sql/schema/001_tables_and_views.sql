@@ -406,7 +406,7 @@ FROM attachment AS a
 CROSS JOIN LATERAL (
     VALUES
         ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
-        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned), ('note', a.at_commit),
+        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned OR NOT a.at_commit), ('note', a.at_commit),
         ('commit', a.at_commit), ('confirm', a.at_commit)
 ) AS v (purpose, wanted)
 CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w

@@ -690,3 +690,92 @@ func TestVoidAndAuditFromGo(t *testing.T) {
 	require.Equal(t, s.Number("SELECT txid FROM gapless.journal WHERE name = 'invoice/a' AND first_value = 3"), found[1].Txid)
 	require.False(t, found[1].AllocatedAt.IsZero())
 }
+
+// TestAuditWhileTablesChange has a hole in each of two tables, and changes the one after the audit's snapshot: the other one
+// is audited as ever, and so is what is left of the one, if anything can be said of it.
+func TestAuditWhileTablesChange(t *testing.T) {
+	t.Parallel()
+	const (
+		whole    = "orders hole 2-2"
+		dropped  = "t: detached or dropped meanwhile: audit it in a new transaction"
+		old      = "t: rewritten meanwhile: audit it in a new transaction"
+		renamed  = `f: the column cannot be read: relation "public.orders" does not exist. Detach the column and attach it again.`
+		misnamed = `f: the column cannot be read: column "number" of table "orders", or a column that its expressions read, was renamed after it was attached. Detach it by its old name, and attach it by the names of now`
+	)
+	for change, want := range map[string]string{
+		"DROP TABLE empty":                                            whole,
+		"ALTER TABLE orders DETACH PARTITION empty":                   whole,
+		"ALTER TABLE orders DETACH PARTITION empty CONCURRENTLY":      whole,
+		"ALTER TABLE orders DETACH PARTITION empty; DROP TABLE empty": whole,
+		"ALTER TABLE orders DETACH PARTITION part":                    whole,
+		"ALTER TABLE orders DETACH PARTITION part CONCURRENTLY":       whole,
+		"TRUNCATE empty":                                                                    old,
+		"ALTER TABLE part RENAME TO others":                                                 whole,
+		"ALTER TABLE part SET SCHEMA other":                                                 whole,
+		"ALTER TABLE former RENAME TO others":                                               whole,
+		"ALTER TABLE former SET SCHEMA other":                                               whole,
+		"ALTER TABLE orders ATTACH PARTITION former FOR VALUES IN ('former')":               whole,
+		"DROP TABLE former_empty":                                                           whole,
+		"CREATE TABLE late PARTITION OF orders DEFAULT; INSERT INTO orders VALUES ('late')": whole,
+		"DROP TABLE orders":                                                                 dropped,
+		"SELECT gapless.detach_gapless('orders', 'number')":                                 dropped,
+		"ALTER TABLE orders ALTER id TYPE bigint":                                           old,
+		"ALTER TABLE former ALTER id TYPE bigint":                                           old,
+		"VACUUM FULL part":                                                                  old,
+		"ALTER TABLE orders RENAME TO others":                                               renamed,
+		"ALTER TABLE orders SET SCHEMA other":                                               renamed,
+		"ALTER TABLE orders RENAME number TO no":                                            misnamed,
+	} {
+		for _, waits := range []bool{false, true} {
+			if waits && (strings.Contains(change, "CONCURRENTLY") || strings.Contains(change, "VACUUM")) { // of no transaction
+				continue
+			}
+			t.Run(fmt.Sprintf("%s, %t", change, waits), func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.New(t)
+				s, auditor := sqltest.Connect(t, database), sqltest.Connect(t, database)
+				s.Do("CREATE SCHEMA other; CREATE TABLE orders (region text, id int DEFAULT 1, number bigint, UNIQUE (region, number)) PARTITION BY LIST (region)")
+				for _, partition := range []string{"empty", "part", "former", "former_empty"} {
+					s.Do(fmt.Sprintf("CREATE TABLE %[1]s PARTITION OF orders FOR VALUES IN ('%[1]s')", partition))
+				}
+				s.Do("CREATE TABLE bills (number bigint UNIQUE)")
+				s.Do("SELECT gapless.attach_gapless('orders', 'number', name => $$ 'orders' $$), gapless.attach_gapless('bills', 'number', name => $$ 'bills' $$)")
+				s.Do("INSERT INTO orders VALUES ('part'), ('part'), ('former'), ('part'); INSERT INTO bills VALUES (NULL), (NULL), (NULL)")
+				s.Do("ALTER TABLE orders DETACH PARTITION former; ALTER TABLE orders DETACH PARTITION former_empty")
+				s.Do("BEGIN; SET LOCAL session_replication_role = replica; DELETE FROM orders WHERE number = 2; DELETE FROM bills WHERE number = 2; COMMIT")
+
+				const findings = `SELECT CASE WHEN kind = 'changed after issue' THEN left(explained::text, 1) || ': ' || explanation
+					ELSE concat_ws(' ', sequence, kind, first_value || '-' || last_value) END FROM gapless.audit_gapless() ORDER BY 1`
+				var found []string
+				if waits {
+					s.Do("BEGIN")
+					s.Do(change)
+					result := sqltest.Later(func() ([]string, error) {
+						rows, err := auditor.Query(auditor.Ctx, findings)
+						if err != nil {
+							return nil, err
+						}
+						return pgx.CollectRows(rows, pgx.RowTo[string])
+					})
+					sqltest.OrWaits(s, auditor.PID(), result)
+					s.Do("COMMIT")
+					ended := <-result
+					require.NoError(t, ended.Err)
+					found = ended.Value
+				} else {
+					auditor.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+					auditor.Do("SELECT FROM pg_class LIMIT 1")
+					s.Do(change)
+					auditor.Do("SELECT FROM pg_am") // a table that it has not locked yet: a session hears then of what others have dropped
+					found = sqltest.Texts(auditor, findings)
+					auditor.Do("COMMIT")
+				}
+				require.ElementsMatch(t, []string{"bills hole 2-2", want}, found)
+
+				if want == whole || want == old {
+					require.Equal(t, []string{"bills hole 2-2", whole}, sqltest.Texts(auditor, findings))
+				}
+			})
+		}
+	}
+}

@@ -2,9 +2,11 @@ package column_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sqltest"
@@ -76,6 +78,122 @@ func TestUpsertsInEveryKindOfColumn(t *testing.T) {
 			require.EqualValues(t, 5, s.Number("SELECT count(number) FROM i"))
 			require.EqualValues(t, 5, s.Number("SELECT gapless.last_gapless('i')"))
 			sqltest.RequireSound(s)
+		})
+	}
+}
+
+// upsertKinds are the kinds of columns that an upsert is tried with: the column's type, and attach's options.
+var upsertKinds = map[string]struct{ kind, options string }{
+	"bigint":                 {"bigint", ""},
+	"text":                   {"text", ", format => $$ NEW.tenant || '/' || value $$"},
+	"drafts":                 {"bigint", ", condition => 'NEW.memo IS NOT NULL'"},
+	"at commit":              {"bigint", ", at_commit => true"},
+	"partitioned":            {"bigint", ""},
+	"partitioned, text":      {"text", ", format => $$ NEW.tenant || '/' || value $$"},
+	"partitioned, drafts":    {"bigint", ", condition => 'NEW.memo IS NOT NULL'"},
+	"partitioned, at commit": {"bigint", ", at_commit => true"},
+}
+
+// createUpserted makes a table, and an index whose expression has a session wait for a lock, if it asks for that: between
+// ON CONFLICT's look at the keys, and the entry of the row's own.
+func createUpserted(s sqltest.Session, name string) {
+	s.T.Helper()
+	kind := upsertKinds[name]
+	s.Do(`CREATE FUNCTION slow(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$
+		BEGIN
+			IF $1 = current_setting('test.slow', true) THEN PERFORM pg_advisory_xact_lock_shared(1); END IF;
+			RETURN $1;
+		END $$`)
+	s.Do("CREATE TABLE i (key text, tenant text NOT NULL, memo text DEFAULT 'new', number " + kind.kind + ")" +
+		map[bool]string{true: " PARTITION BY LIST (key); CREATE TABLE most PARTITION OF i DEFAULT; CREATE TABLE few PARTITION OF i FOR VALUES IN ('k2')"}[name[:2] == "pa"])
+	s.Do("CREATE INDEX ON i (slow(key))") // entered before the key, since it is older
+	s.Do("ALTER TABLE i ADD PRIMARY KEY (key), ADD UNIQUE (key, tenant, number)")
+	if name[:2] != "pa" {
+		s.Do("ALTER TABLE i ADD UNIQUE (tenant, number)")
+	}
+	s.Do("SELECT gapless.attach_gapless('i', 'number', name => $$ 'i/' || NEW.tenant $$" + kind.options + ")")
+}
+
+// TestAnUpsertIsNotTornByARowThatCameMeanwhile has another transaction's row come after the upsert has looked for it, so that
+// PostgreSQL takes back the row that it has inserted already, and has counted.
+func TestAnUpsertIsNotTornByARowThatCameMeanwhile(t *testing.T) {
+	t.Parallel()
+	for name := range upsertKinds {
+		for _, action := range []string{"NOTHING", "UPDATE SET memo = 'again'"} {
+			t.Run(name+", "+strings.Fields(action)[0], func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.New(t)
+				one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
+				createUpserted(one, name)
+				one.Do("INSERT INTO i VALUES ('k0', 'a')")
+				two.Do("SELECT pg_advisory_lock(1)")
+				one.Do("SET test.slow = 'k4'")
+				upsert := "INSERT INTO i VALUES ('k0', 'a'), ('k1', 'a'), ('k2', 'a'), ('k3', 'b'), ('k4', 'a'), ('k5', 'a'), ('k6', 'b'), ('k7', 'a') ON CONFLICT (key) DO " + action
+				done := sqltest.Later(func() (struct{}, error) {
+					_, err := one.Exec(one.Ctx, upsert)
+					return struct{}{}, err
+				})
+				sqltest.AwaitWaiter(t, two, one.PID())
+				two.Do("INSERT INTO i VALUES ('k4', 'c')")
+				two.Do("SELECT pg_advisory_unlock(1)")
+				require.NoError(t, (<-done).Err)
+				pg.RequireDense(two, "i")
+				require.EqualValues(t, 8, two.Number("SELECT count(number) FROM i"))
+				require.EqualValues(t, 1, two.Number("SELECT count(*) FROM i WHERE key = 'k4' AND tenant = 'c'"))
+			})
+		}
+	}
+}
+
+// TestManyUpsertsOfTheSameKeysAllSucceed has 4 clients, each with series of its own.
+func TestManyUpsertsOfTheSameKeysAllSucceed(t *testing.T) {
+	t.Parallel()
+	for name := range upsertKinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			observer := sqltest.Connect(t, database)
+			createUpserted(observer, name)
+			var clients errgroup.Group
+			for client := range 4 {
+				s := sqltest.Connect(t, database)
+				clients.Go(func() error {
+					for i := range 40 {
+						_, err := s.Exec(s.Ctx, `INSERT INTO i (key, tenant)
+							SELECT 'k' || lpad(k::text, 4, '0'), format('%s-%s', $1::int, k % 3) FROM generate_series($2::int, $2 + 39) AS k
+							ON CONFLICT (key) DO `+[]string{"NOTHING", "UPDATE SET memo = 'again'"}[(i+client)%2], client, i*5)
+						if err != nil {
+							return err
+						}
+					}
+					return nil
+				})
+			}
+			require.NoError(t, clients.Wait())
+			pg.RequireDense(observer, "i")
+			require.EqualValues(t, 39*5+40, observer.Number("SELECT count(number) FROM i"))
+		})
+	}
+}
+
+// TestRowsAreDeletedWhileOthersAreInserted has one statement do both, in turns: a row that was deleted is not one that
+// was taken back.
+func TestRowsAreDeletedWhileOthersAreInserted(t *testing.T) {
+	t.Parallel()
+	for name := range upsertKinds {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := sqltest.Connect(t, pgtest.New(t))
+			createUpserted(s, name)
+			s.Do("CREATE TABLE void (key text); ALTER TABLE i DISABLE TRIGGER USER; INSERT INTO i SELECT 'd' || k, 'a', NULL FROM generate_series(1, 20) AS k; ALTER TABLE i ENABLE TRIGGER USER")
+			s.Do("WITH gone AS (DELETE FROM i WHERE key < 'd2' RETURNING key) INSERT INTO i SELECT 'n' || key, CASE WHEN key < 'd15' THEN 'a' ELSE 'b' END FROM gone")
+			s.Do(`CREATE FUNCTION remove() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM i WHERE key = 'd' || NEW.key; RETURN NEW; END $$`)
+			s.Do("CREATE TRIGGER remove BEFORE INSERT ON i FOR EACH ROW EXECUTE FUNCTION remove()")
+			s.Do("INSERT INTO i SELECT k, 'a' FROM generate_series(2, 9) AS k ON CONFLICT DO NOTHING")
+			s.Do("BEGIN; INSERT INTO i VALUES ('x', 'a'), ('y', 'b'), ('20', 'a'); COMMIT")
+			pg.RequireDense(s, "i")
+			require.Zero(t, s.Number("SELECT count(*) FROM i WHERE key LIKE 'd%'"))
+			require.EqualValues(t, 22, s.Number("SELECT count(number) FROM i"))
 		})
 	}
 }

@@ -31,6 +31,7 @@ STATEMENTS = {
         RETURNING 0""",
     "at INSERT": "INSERT INTO public.numbered (key) SELECT %(key)s FROM generate_series(1, %(size)s) RETURNING value",
     "as text": "INSERT INTO public.numbered_as_text (key) SELECT %(key)s FROM generate_series(1, %(size)s) RETURNING substr(value, 4)::bigint",
+    "as draft": "SELECT public.issue_drafts(%(key)s, %(size)s)",
     "at COMMIT": "INSERT INTO public.numbered_at_commit (key) SELECT %(key)s FROM generate_series(1, %(size)s) RETURNING 0",
     "look": "SELECT v FROM gapless.last_gapless(%(name)s) AS v WHERE v IS NOT NULL",
 }

@@ -43,6 +43,24 @@ const (
 			format => $$ 'R24' || lpad(value::text, greatest(3, length(value::text)), '0') $$),
 		gapless.attach_gapless('public.numbered_at_commit', 'value', name => $$ 'rows at commit' $$, at_commit => true);
 
+	-- Lines of whatever drafts there are keep nobody from issuing them.
+	CREATE TABLE public.draft (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, value bigint);
+	CREATE UNIQUE INDEX ON public.draft (value) WHERE value IS NOT NULL;
+	CREATE TABLE public.line (draft bigint NOT NULL REFERENCES public.draft);
+	SELECT gapless.attach_gapless('public.draft', 'value', name => $$ 'rows of drafts' $$, condition => 'NEW.key IS NOT NULL');
+	CREATE FUNCTION public.issue_drafts(key text, size bigint) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+	BEGIN
+		INSERT INTO public.draft (key) SELECT NULL FROM generate_series(1, size);
+		INSERT INTO public.line SELECT d.id FROM public.draft AS d ORDER BY random() LIMIT 4;
+		RETURN QUERY
+		WITH chosen AS (
+			SELECT d.id FROM public.draft AS d WHERE d.value IS NULL ORDER BY d.id LIMIT size FOR NO KEY UPDATE SKIP LOCKED
+		), issued AS (
+			UPDATE public.draft AS d SET key = issue_drafts.key FROM chosen AS c WHERE d.id = c.id RETURNING d.value
+		)
+		SELECT i.value FROM issued AS i ORDER BY i.value;
+	END $$;
+
 	-- Which transaction had each batch of Send.
 	CREATE TABLE public.sent (key text NOT NULL, txid bigint NOT NULL DEFAULT txid_current());
 
@@ -53,10 +71,13 @@ const (
 	UNION ALL
 	SELECT 'rows as texts', key, 'issue', substr(value, 4)::bigint, substr(value, 4)::bigint FROM public.numbered_as_text
 	UNION ALL
-	SELECT 'rows at commit', key, 'issue', value, value FROM public.numbered_at_commit`
+	SELECT 'rows at commit', key, 'issue', value, value FROM public.numbered_at_commit
+	UNION ALL
+	SELECT 'rows of drafts', key, 'issue', value, value FROM public.draft WHERE key IS NOT NULL`
 	issueRows         = "INSERT INTO public.numbered (key) SELECT $1 FROM generate_series(1, $2) RETURNING value"
 	issueTexts        = "INSERT INTO public.numbered_as_text (key) SELECT $1 FROM generate_series(1, $2) RETURNING pg_catalog.substr(value, 4)::bigint"
 	issueRowsAtCommit = "INSERT INTO public.numbered_at_commit (key) SELECT $1 FROM generate_series(1, $2) RETURNING 0"
+	issueDrafts       = "SELECT public.issue_drafts($1, $2)"
 	issueEntry        = `INSERT INTO public.entry (sequence, key, kind, value)
 		SELECT $1, $2::text, 'issue', v FROM gapless.next_gapless($1, $3, $4, $5) AS v
 		RETURNING value`
@@ -80,6 +101,8 @@ func (s step) statement(key string) (statement string, arguments []any) {
 		return issueTexts, []any{key, s.size}
 	case atCommit:
 		return issueRowsAtCommit, []any{key, s.size}
+	case asDraft:
+		return issueDrafts, []any{key, s.size}
 	case called:
 	}
 	var reset *int64

@@ -28,6 +28,7 @@ const (
 	called   column = "" // by functions alone
 	atInsert column = "at INSERT"
 	asText   column = "as text"   // at INSERT, with digits that are not a run of their own
+	asDraft  column = "as draft"  // by an UPDATE, while others write lines of the drafts
 	atCommit column = "at COMMIT" // so nobody sees what it took
 )
 

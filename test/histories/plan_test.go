@@ -34,7 +34,7 @@ type script struct {
 	plans  [][]plan // of each client
 }
 
-// newScript draws one. The series "plain" only ever counts; only "managed" is also adopted and deleted. The last three are columns'.
+// newScript draws one. The series "plain" only ever counts; only "managed" is also adopted and deleted. The last four are columns'.
 func newScript(random *rand.Rand, clients, turns int) script {
 	initial := random.Int64N(7) - 3
 	s := script{series: []series{
@@ -44,6 +44,7 @@ func newScript(random *rand.Rand, clients, turns int) script {
 		{name: "rows", initial: 1, column: atInsert},
 		{name: "rows as texts", initial: 1, column: asText},
 		{name: "rows at commit", initial: 1, column: atCommit},
+		{name: "rows of drafts", initial: 1, column: asDraft},
 	}}
 	for client := range clients {
 		var plans []plan

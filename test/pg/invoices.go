@@ -62,3 +62,15 @@ func MayAttach(s sqltest.Session, quoted string) {
 		s.Do("GRANT EXECUTE ON FUNCTION " + function + " TO " + quoted)
 	}
 }
+
+// RequireDense checks that each tenant's numbers, the digits at the end of a text, are 1, 2, 3, …, and the audit.
+func RequireDense(s sqltest.Session, table string) {
+	s.T.Helper()
+	require.Empty(s.T, sqltest.Texts(s, `
+		SELECT format('%s: %s', tenant, array_agg(number ORDER BY number))
+		FROM (SELECT tenant, substring(number::text FROM '[0-9]+$')::bigint AS number FROM `+table+`) AS r
+		WHERE number IS NOT NULL
+		GROUP BY tenant
+		HAVING min(number) <> 1 OR max(number) <> count(*) OR count(DISTINCT number) <> count(*)`))
+	sqltest.RequireSound(s)
+}

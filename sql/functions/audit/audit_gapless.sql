@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     kind            text,    -- hole, double, never issued, changed after issue, void
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, pruned, or detached meanwhile
+    explained       boolean, -- void, adopted, pruned, or detached or rewritten meanwhile
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL

@@ -5,7 +5,7 @@
 --     unreadable    the text of a number gives no value
 --     misdated      the row of first_value has another date than the journal
 --     failed        the column could not be read, so nothing else is said of it
---     detached      nor could it, since it was detached after the snapshot
+--     detached      nor could it, since it was detached, or its table rewritten, after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -32,7 +32,7 @@ BEGIN
     -- audits.
     FOR attached IN
         SELECT
-            format('%s.%I', c.oid::regclass, m.name) AS column_name,
+            format('%I.%I.%I', s.nspname, c.relname, m.name) AS column_name,
             format('%I.%I', n.nspname, p.proname) AS function,
             p.oid AS function_oid,
             n.nspname,
@@ -50,6 +50,7 @@ BEGIN
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
         CROSS JOIN LATERAL (SELECT substr(t.tgname, length('~gapless_insert_') + 1)::pg_catalog.name) AS m (name)
         JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
         JOIN pg_catalog.pg_proc AS p
@@ -86,7 +87,7 @@ BEGIN
             IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
                 RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
             END IF;
-            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation);
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- dropped meanwhile
             RETURN QUERY EXECUTE format(
                 $query$
                 WITH edge AS MATERIALIZED (
@@ -148,7 +149,14 @@ BEGIN
                 ) USING audit_numbers.name, attached.column_name;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
-            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation); -- its lock is held since it was read
+            PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
+            IF EXISTS (
+                SELECT FROM pg_catalog.pg_class AS c
+                WHERE (c.oid = ANY (attached.relations) OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(attached.target) AS p))
+                    AND c.relfilenode <> pg_relation_filenode(c.oid) -- past the snapshot, which does not show rows that were rewritten
+            ) THEN
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'rewritten meanwhile: audit it in a new transaction';
+            END IF;
             done := true;
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
@@ -169,7 +177,7 @@ BEGIN
     -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
     -- any more.
     RETURN QUERY
-    SELECT NULL::text, format('%s.%I', c.oid::regclass, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
+    SELECT NULL::text, format('%I.%I.%I', r.nspname, c.relname, s.target_column), 'failed', NULL::bigint, NULL::bigint, 'the column cannot be audited: ' || CASE
         WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
         WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
         WHEN f.proowner <> c.relowner THEN format(
@@ -188,6 +196,7 @@ BEGIN
         WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+    JOIN pg_catalog.pg_namespace AS r ON r.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid

@@ -11,7 +11,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     condition     text    DEFAULT NULL,
     chronology    text    DEFAULT NULL,
     at_commit     boolean DEFAULT false,
-    unnumbered    text    DEFAULT NULL
+    unnumbered    text    DEFAULT NULL,
+    make_index    boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
@@ -68,8 +69,9 @@ BEGIN
         attach_gapless.name, format, condition, chronology, at_commit::pg_catalog.text, initial, unnumbered); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
-    EXECUTE pg_catalog.format('LOCK TABLE %s IN SHARE ROW EXCLUSIVE MODE', target);
+    EXECUTE pg_catalog.format('LOCK TABLE %s IN %s MODE', target, CASE WHEN make_index THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END);
     PERFORM gapless.column_guard_partitions(target); -- those that were made since it was attached
+    PERFORM gapless.column_make_index(target, target_column, unnumbered, make_index IS TRUE) WHERE at_commit OR condition IS NOT NULL;
     IF gapless.column_is_attached(target, target_column, definition) THEN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
@@ -101,6 +103,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. make_index lets unique indexes leave out rows without a number. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;

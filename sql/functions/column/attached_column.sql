@@ -9,8 +9,10 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     RETURN (
-        SELECT format('%s.%I', attached_column.target, attached_column.target_column)
+        SELECT format('%I.%I.%I', n.nspname, c.relname, attached_column.target_column) -- by the snapshot's names
         FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE t.tgrelid = attached_column.target
             AND t.tgname IN (('~gapless_insert_' || attached_column.target_column)::name, ('~gapless_note_' || attached_column.target_column)::name)
             AND pg_table_is_visible(t.tgrelid) IS NOT NULL

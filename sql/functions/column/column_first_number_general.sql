@@ -39,7 +39,7 @@ BEGIN
         PERFORM set_config(
             'gapless.column_note_' || note,
             concat(
-                '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value,
+                '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value,
                 CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
                 '}', column_first_number_general.name
             ),

@@ -16,6 +16,7 @@ DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
+    noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%7$s'', true) OPERATOR(pg_catalog.<>) ''''';
     read        text;
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
@@ -53,7 +54,9 @@ BEGIN
                 ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),
                 ('commit', '_commit', late, deferred),
                 ('confirm', '_confirm', late, deferred),
-                ('leave', '_keep', partitioned, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
+                ('leave', '_keep', partitioned AND late, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
+                ('leave', '_keep', partitioned AND NOT late, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL OR ' || noting || ')'),
+                ('leave', '_keep', NOT partitioned AND NOT late, 'BEFORE DELETE ON %s FOR EACH ROW WHEN (' || noting || ')'),
                 ('delete', '_keep', true, 'AFTER DELETE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL)'),
                 ('truncate', '_keep', true, 'BEFORE TRUNCATE ON %s FOR EACH STATEMENT')
         ) AS v (purpose, suffix, wanted, event)

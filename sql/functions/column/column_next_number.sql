@@ -1,12 +1,13 @@
--- A note in a setting tells the number: the table, how many rows this transaction had inserted into it then, the next
--- number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it) has not been
--- counted, so the next one gets its number. A statement that changes between sequences leaves each one's next number
--- in one of 64 more settings, as soon as it is given: then the next change has to mend that only if its row did not
--- arrive, or others came after it. A partition's note has the time of the client's statement, since no trigger need fire
--- at the end of one that names the partition: if it is another, no row arrived since, and what was counted was rolled
--- back. Anyone can change a setting, so nothing rests on them (sql/functions/README.md). Every operator here has the
--- very types of its operands in pg_catalog, so that no other schema on the path can have a better one. It assigns where
--- it could PERFORM, which is a query each.
+-- A note in a setting tells the number: the table, how many rows this transaction had inserted into it and not deleted
+-- then, the next number, and the sequence. A row that did not arrive after all (ON CONFLICT, a trigger that skipped it)
+-- has not been counted, so the next one gets its number; or it has been twice, as inserted and as deleted, where another
+-- transaction's row with its key came meanwhile. Other deleted rows settle the note, by the trigger named leave. A
+-- statement that changes between sequences leaves each one's next number in one of 64 more settings, as soon as it is
+-- given: then the next change has to mend that only if its row did not arrive, or others came after it. A partition's
+-- note has the time of the client's statement, since no trigger need fire at the end of one that names the partition: if
+-- it is another, no row arrived since, and what was counted was rolled back. Anyone can change a setting, so nothing
+-- rests on them (sql/functions/README.md). Every operator here has the very types of its operands in pg_catalog, so that
+-- no other schema on the path can have a better one. It assigns where it could PERFORM, which is a query each.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
     target_column name,
@@ -34,7 +35,7 @@ BEGIN
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
         AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
-        arrived := pg_stat_get_xact_tuples_inserted(relation) - place[2]; -- trap: the rows that arrived count
+        arrived := pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - arrived THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
@@ -43,7 +44,7 @@ BEGIN
 
     IF series = name THEN
         value := gapless.column_settle_note(note);
-    ELSIF place[5] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2] = 1::bigint
+    ELSIF place[5] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2] = 1::bigint
         AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
         NULL; -- its next number was left when it was given
@@ -74,7 +75,7 @@ BEGIN
     noted := set_config('gapless.column_note_' || note, CASE
         WHEN relation = 0::oid THEN concat('{0,0,', following, '}', name)
         ELSE concat(
-            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation), ',', value, ',',
+            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value, ',',
             CASE WHEN relation = target::oid THEN 'NULL' ELSE ((date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)::text END,
             ',1}', name
         )

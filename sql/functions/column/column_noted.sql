@@ -9,7 +9,7 @@ DECLARE
     place bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
 BEGIN
     RETURN CASE
-        WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - place[2])
+        WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2])
         ELSE place[3]
     END;
 END;

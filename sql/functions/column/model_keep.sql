@@ -7,6 +7,12 @@ AS $function$
 DECLARE
     series text;
 BEGIN
+    IF TG_ARGV[0] = 'leave' THEN -- unless at_commit
+        PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
+        IF gapless.model_written(OLD.number) IS NULL THEN -- unless at_commit if partitioned
+            RETURN OLD; -- unless at_commit
+        END IF; -- unless at_commit if partitioned
+    END IF; -- unless at_commit
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse_truncate(TG_RELID, 0 /*target*/, 'number', NULL::text /*unnumbered*/);

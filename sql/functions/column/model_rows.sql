@@ -1,4 +1,5 @@
 -- The text of a number is looked up among those that the journal has; what it does not have, the text may tell.
+-- It is long because its query is two, of which a copy has one.
 CREATE OR REPLACE FUNCTION gapless.model_rows() RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -7,6 +8,7 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
+    name     text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -39,28 +41,39 @@ BEGIN
         JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
     LOOP
-        RETURN QUERY EXECUTE replace(
-            $query$
-            SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
-            FROM relation AS r -- unless format
-            WHERE r.number IS NOT NULL -- unless format
-            SELECT k.series, k.value, k.number, k.dated -- if format
-            FROM ( -- if format
-                SELECT -- if format
-                    s.series, -- if format
-                    coalesce(i.value, v.value) AS value, -- if format
-                    r.number::text AS number, -- if format
-                    gapless.model_dated(r.input) AS dated, -- if format
-                    i.name IS NOT NULL AS known -- if format
-                FROM relation AS r -- if format
-                CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
-                CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
-                WHERE gapless.model_written(r.number) IS NOT NULL -- if format
-            ) AS k -- if format
-            WHERE NOT k.known OR k.value IS NOT NULL -- if format
-            $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target;
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $query$
+                    SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
+                    FROM relation AS r -- unless format
+                    WHERE r.number IS NOT NULL -- unless format
+                    SELECT k.series, k.value, k.number, k.dated -- if format
+                    FROM ( -- if format
+                        SELECT -- if format
+                            s.series, -- if format
+                            coalesce(i.value, v.value) AS value, -- if format
+                            r.number::text AS number, -- if format
+                            gapless.model_dated(r.input) AS dated, -- if format
+                            i.name IS NOT NULL AS known -- if format
+                        FROM relation AS r -- if format
+                        CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
+                        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+                        WHERE gapless.model_written(r.number) IS NOT NULL -- if format
+                    ) AS k -- if format
+                    WHERE NOT k.known OR k.value IS NOT NULL -- if format
+                    $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
     END LOOP;
 END;
 $function$;

@@ -180,6 +180,10 @@ AS $function$
 DECLARE
     series text;
 BEGIN
+    IF TG_ARGV[0] = 'leave' THEN
+        PERFORM gapless.column_settle_note('1234567890');
+            RETURN OLD;
+    END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID, 'number', NULL);
@@ -213,6 +217,7 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
+    name     text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -245,13 +250,24 @@ BEGIN
         JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
     LOOP
-        RETURN QUERY EXECUTE replace(
-            $q1234567890$
-            SELECT public.invoices_number_gapless_series(r.tenant), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant)
-            FROM relation AS r
-            WHERE r.number IS NOT NULL
-            $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target;
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $q1234567890$
+                    SELECT public.invoices_number_gapless_series(r.tenant), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant)
+                    FROM relation AS r
+                    WHERE r.number IS NOT NULL
+                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
     END LOOP;
 END;
 $function$;
@@ -314,5 +330,6 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_arrive('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_1234567890'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.number), ROW(new.tenant, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

@@ -178,7 +178,9 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_confirm()
 AS $function$
 #variable_conflict use_variable
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid THEN
+    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
+        AND NOT EXISTS (SELECT FROM ONLY public.invoices AS r WHERE r.ctid OPERATOR(pg_catalog.=) NEW.ctid)
+    THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%')
         AND public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]) OPERATOR(pg_catalog.=) ''
@@ -436,6 +438,7 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
+    name     text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -468,25 +471,36 @@ BEGIN
         JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
     LOOP
-        RETURN QUERY EXECUTE replace(
-            $q1234567890$
-            SELECT k.series, k.value, k.number, k.dated
-            FROM (
-                SELECT
-                    s.series,
-                    coalesce(i.value, v.value) AS value,
-                    r.number::text AS number,
-                    public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS dated,
-                    i.name IS NOT NULL AS known
-                FROM relation AS r
-                CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
-                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
-                CROSS JOIN LATERAL public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued) AS v (value)
-                WHERE nullif(r.number, '/') IS NOT NULL
-            ) AS k
-            WHERE NOT k.known OR k.value IS NOT NULL
-            $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target;
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $q1234567890$
+                    SELECT k.series, k.value, k.number, k.dated
+                    FROM (
+                        SELECT
+                            s.series,
+                            coalesce(i.value, v.value) AS value,
+                            r.number::text AS number,
+                            public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS dated,
+                            i.name IS NOT NULL AS known
+                        FROM relation AS r
+                        CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
+                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
+                        CROSS JOIN LATERAL public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued) AS v (value)
+                        WHERE nullif(r.number, '/') IS NOT NULL
+                    ) AS k
+                    WHERE NOT k.known OR k.value IS NOT NULL
+                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
     END LOOP;
 END;
 $function$;

@@ -196,6 +196,12 @@ AS $function$
 DECLARE
     series text;
 BEGIN
+    IF TG_ARGV[0] = 'leave' THEN
+        PERFORM gapless.column_settle_note('1234567890');
+        IF nullif(OLD.number, '/') IS NULL THEN
+            RETURN OLD;
+        END IF;
+    END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         PERFORM gapless.column_refuse_truncate(TG_RELID, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', '/');
@@ -267,6 +273,7 @@ AS $function$
 DECLARE
     target   regclass;
     relation regclass;
+    name     text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -299,25 +306,36 @@ BEGIN
         JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
         WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
     LOOP
-        RETURN QUERY EXECUTE replace(
-            $q1234567890$
-            SELECT k.series, k.value, k.number, k.dated
-            FROM (
-                SELECT
-                    s.series,
-                    coalesce(i.value, v.value) AS value,
-                    r.number::text AS number,
-                    public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS dated,
-                    i.name IS NOT NULL AS known
-                FROM relation AS r
-                CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
-                LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
-                CROSS JOIN LATERAL public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued) AS v (value)
-                WHERE nullif(r.number, '/') IS NOT NULL
-            ) AS k
-            WHERE NOT k.known OR k.value IS NOT NULL
-            $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || relation || ' AS r'
-        ) USING target;
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $q1234567890$
+                    SELECT k.series, k.value, k.number, k.dated
+                    FROM (
+                        SELECT
+                            s.series,
+                            coalesce(i.value, v.value) AS value,
+                            r.number::text AS number,
+                            public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS dated,
+                            i.name IS NOT NULL AS known
+                        FROM relation AS r
+                        CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
+                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
+                        CROSS JOIN LATERAL public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued) AS v (value)
+                        WHERE nullif(r.number, '/') IS NOT NULL
+                    ) AS k
+                    WHERE NOT k.known OR k.value IS NOT NULL
+                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
     END LOOP;
 END;
 $function$;
@@ -402,7 +420,7 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices FOR EACH ROW WHEN ((NULLIF(new.number, '/'::text) IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_issue('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((NULLIF(old.number, '/'::text) IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) OR (current_setting('gapless.column_note_1234567890'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_settle_number" AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('settle');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.issued_on, old.issued, old.number), ROW(new.tenant, new.issued_on, new.issued, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');
