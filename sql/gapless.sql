@@ -503,6 +503,11 @@ SELECT m.relation, m.column_name, format('table %s is not logged, so that a cras
 FROM member AS m
 WHERE m.relpersistence <> 'p'
 UNION ALL
+SELECT a.relation, a.column_name, format('row level security is forced on role %I, which owns table %s', o.rolname, a.table_name)
+FROM attachment AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND c.relforcerowsecurity
+JOIN pg_catalog.pg_roles AS o ON o.oid = a.owner AND NOT o.rolsuper AND NOT o.rolbypassrls
+UNION ALL
 SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
 FROM function AS f
 WHERE f.oid IS NULL
@@ -1630,7 +1635,7 @@ BEGIN
 
     -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the
     -- table. Writing the journal's next row raises 40001 for it; that row is not meant to stay.
-    IF current_setting('transaction_isolation') <> 'read committed' THEN -- trap: newer numbers collide in the journal
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN -- trap: newer numbers collide in the journal
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         VALUES (column_first_number_general.name, following, value, value)
         ON CONFLICT DO NOTHING;
@@ -2496,7 +2501,7 @@ DECLARE
     numbered boolean;
 BEGIN
     -- TRUNCATE removes rows whether this transaction's snapshot has them or not.
-    IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS ( -- trap: rows may be newer than the snapshot
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') AND EXISTS ( -- trap: rows may be newer than the snapshot
         SELECT FROM pg_catalog.pg_class AS c
         WHERE (c.oid = relation OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(relation) AS p))
             AND pg_relation_size(c.oid) > 0
@@ -3975,20 +3980,20 @@ BEGIN
         WHERE c.relpersistence <> 'p' OR c.relkind = 'f' -- trap: a crash does not empty a partition
     ) THEN
         fault := 'it, or a partition, is temporary, foreign or not logged, so that a crash could empty it';
-        hint := 'Use an ordinary table: ALTER TABLE ... SET LOGGED.';
+        hint := format('Use an ordinary table: ALTER TABLE %s SET LOGGED;', target);
     END IF;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION '% cannot number a column of its own: %', target, fault
             USING ERRCODE = 'wrong_object_type', HINT = hint, SCHEMA = 'gapless', COLUMN = 'target';
     END IF;
-    SELECT string_agg(n.nspname, ', ')
+    SELECT string_agg(quote_ident(n.nspname), ', ')
     INTO other
     FROM pg_catalog.pg_namespace AS n
     CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
     WHERE acl.grantee = 0 AND acl.privilege_type = 'CREATE' AND n.nspname = ANY (caller_schemas);
     IF other IS NOT NULL THEN
         RAISE WARNING 'everyone can create functions in schema %, and the expressions of column "%" may find them', other, target_column
-            USING HINT = 'REVOKE CREATE ON SCHEMA ... FROM PUBLIC; or attach under a search_path without it.';
+            USING HINT = format('REVOKE CREATE ON SCHEMA %s FROM PUBLIC; or attach under a search_path without it.', other);
     END IF;
 END;
 $function$;
@@ -4019,7 +4024,12 @@ DECLARE
     hint      text;
     other     text;
 BEGIN
-    SELECT c.relkind, c.relname, c.relnamespace INTO STRICT relation FROM pg_catalog.pg_class AS c WHERE c.oid = target;
+    SELECT
+        c.relkind, c.relname, c.relnamespace,
+        c.relforcerowsecurity AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS o WHERE o.oid = c.relowner AND (o.rolsuper OR o.rolbypassrls)) AS forced
+    INTO STRICT relation
+    FROM pg_catalog.pg_class AS c
+    WHERE c.oid = target;
     SELECT a.attnum, a.atttypid::regtype AS type, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
     INTO attribute
     FROM pg_catalog.pg_attribute AS a
@@ -4034,7 +4044,12 @@ BEGIN
             unnumbered IS NULL OR (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid = target AND d.adnum = attribute.attnum) !~ ('^' || regexp_replace(quote_literal(unnumbered), '\W', '\\\&', 'g') || '::')
         ) THEN
             fault := 'it has a default, is generated or an identity';
-            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP DEFAULT, DROP IDENTITY or DROP EXPRESSION.';
+            hint := format('ALTER TABLE %s ALTER COLUMN %I DROP %s;', target, target_column, CASE
+                WHEN attribute.attgenerated <> '' THEN 'EXPRESSION' WHEN attribute.attidentity <> '' THEN 'IDENTITY' ELSE 'DEFAULT'
+            END);
+        WHEN relation.forced THEN
+            fault := 'row level security is forced on the owner of the table, who has to see each of its numbers';
+            hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY; or let an owner with BYPASSRLS have it.', target);
         WHEN octet_length(target_column) > 42 THEN
             fault := 'its name has more than 42 bytes';
             hint := 'The names of its triggers are made of it. Rename it: ALTER TABLE ... RENAME COLUMN.';
@@ -4055,7 +4070,7 @@ BEGIN
             hint := 'A row of a bigint column that has no number has NULL.';
         WHEN attribute.attnotnull AND later AND unnumbered IS NULL THEN
             fault := 'it is NOT NULL, and rows would be without a number for a while';
-            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP NOT NULL; or do without condition and at_commit.';
+            hint := format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL; or do without condition and at_commit.', target, target_column);
         WHEN EXISTS (
             SELECT
             FROM pg_catalog.pg_partition_tree(target) AS p
@@ -4095,7 +4110,7 @@ BEGIN
     LIMIT 1;
     IF fault IS NULL AND other IS NOT NULL THEN
         fault := format('trigger "%s" would fire after those that number it', other);
-        hint := 'Triggers fire in the order of their names. Rename it: ALTER TRIGGER.';
+        hint := format('Triggers fire in the order of their names. Rename it: ALTER TRIGGER %I ON %s RENAME TO ...', other, target);
     END IF;
     SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
     INTO other
@@ -4105,7 +4120,7 @@ BEGIN
     );
     IF fault IS NULL AND other IS NOT NULL THEN
         fault := format('rows of %s, which inherits from it, would not be numbered', other);
-        hint := 'ALTER TABLE ... NO INHERIT; or partition the table; or attach the column of what inherits first, with sequences of its own.';
+        hint := format('ALTER TABLE ... NO INHERIT %s; or partition the table; or attach the column of what inherits first, with sequences of its own.', target);
     END IF;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
@@ -4186,6 +4201,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     expression text,
     OUT type      regtype,
     OUT columns   smallint[],
+    OUT spelled   smallint[], -- of them, those that it does not only read as lower(...) or upper(...)
     OUT settings  text[] -- those of a session that may change its result
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
@@ -4205,6 +4221,8 @@ DECLARE
     tree    text;
     usual   text := '';
     wrong   text;
+    others    boolean; -- whether it calls functions that are not PostgreSQL's own
+    qualified boolean;
 BEGIN
     -- The table's columns stand there twice, so that only those that are written as NEW.column are not ambiguous.
     SELECT format('%s AS new CROSS JOIN (SELECT %s) AS "write NEW.column"', target, string_agg(format('NULL::int AS %I', a.attname), ', '))
@@ -4278,39 +4296,48 @@ BEGIN
             fault := format('it must give the same result whenever it is evaluated, since the audit evaluates it again later, and %s may not', wrong);
         END IF;
     END IF;
-    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable
-    -- functions, concatenation does as its columns do.
+    -- Which of the session's settings it may depend on. Plain columns and immutable functions of PostgreSQL's own do not;
+    -- of its stable functions, concatenation does as its columns do. Of other functions nobody knows.
+    others := EXISTS (
+        SELECT
+        FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (found)
+        JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
+        WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+    );
+    -- Values that are printed with their schema.
+    qualified := EXISTS (
+        SELECT
+        FROM (
+            SELECT m.found[1]::oid FROM regexp_matches(tree, ':(?!vartype)\w*type(?:id)? (\d+)', 'g') AS m (found)
+            UNION ALL
+            SELECT a.atttypid FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND (a.attnum = ANY (columns) OR tree ~ '\{VAR :varno \d+ :varattno 0 ')
+        ) AS u (type)
+        JOIN pg_catalog.pg_type AS t ON t.oid = u.type
+        JOIN pg_catalog.pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+        WHERE e.typtype IN ('c', 'd') OR e.typname LIKE 'reg%' OR e.typname = 'record'
+    );
     settings := ARRAY(
         SELECT s.name
         FROM (
             VALUES
-                ('standard_conforming_strings', strpos(expression, e'\\') > 0),
-                ('transform_null_equals', tree LIKE '%{NULLTEST %' OR expression ~* '\mnull\M'),
                 ('lc_time', expression LIKE '%TM%'),
                 ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
                 ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
-                -- By what names mean; and by what functions of other schemas, or values that are printed with their
-                -- schema, make of it.
-                ('search_path', regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')
-                    OR EXISTS (
-                        SELECT
-                        FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (found)
-                        JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
-                        WHERE p.pronamespace <> 'pg_catalog'::regnamespace
-                    )
-                    OR EXISTS (
-                        SELECT
-                        FROM (
-                            SELECT m.found[1]::oid FROM regexp_matches(tree, ':(?!vartype)\w*type(?:id)? (\d+)', 'g') AS m (found)
-                            UNION ALL
-                            SELECT a.atttypid FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND (a.attnum = ANY (columns) OR tree ~ '\{VAR :varno \d+ :varattno 0 ')
-                        ) AS u (type)
-                        JOIN pg_catalog.pg_type AS t ON t.oid = u.type
-                        JOIN pg_catalog.pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
-                        WHERE e.typtype IN ('c', 'd') OR e.typname LIKE 'reg%' OR e.typname = 'record'
-                    ))
+                ('quote_all_identifiers', qualified OR tree ~ ':funcid (1282|3539|3540) '), -- quote_ident, format
+                ('xmloption', tree ~ '(XMLEXPR|type(id)? 142\M)'),
+                ('xmlbinary', tree ~ '(XMLEXPR|type(id)? 142\M)'),
+                ('array_nulls', EXISTS (
+                    SELECT
+                    FROM regexp_matches(tree, '\{COERCEVIAIO [^{]*\{[^{]*?\} :resulttype (\d+)', 'g') AS m (found)
+                    JOIN pg_catalog.pg_type AS t ON t.oid = m.found[1]::oid
+                    WHERE t.typcategory = 'A'
+                )),
+                ('default_text_search_config', tree ~ ':type(id)? (3614|3615)\M' OR tree ~ ':\w+type (3614|3615)\M'),
+                ('search_path', qualified OR regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')), -- by what names mean
+                ('standard_conforming_strings', false), ('transform_null_equals', false), ('backslash_quote', false), -- it is parsed already
+                ('TimeZone', false), ('DateStyle', false), ('IntervalStyle', false), ('extra_float_digits', false), ('bytea_output', false)
         ) AS s (name, wanted)
-        WHERE s.wanted
+        WHERE s.wanted OR others
     );
     IF tree ~ ':consttype (1082|1083|1114|1184|1186|1266)\M'
         OR EXISTS (
@@ -4335,6 +4362,10 @@ BEGIN
             settings := settings || '{extra_float_digits,IntervalStyle,bytea_output,lc_monetary}'::text[];
         END IF;
     END IF;
+    spelled := ARRAY(
+        SELECT m.found[1]::smallint
+        FROM regexp_matches(regexp_replace(tree, ':funcid (870|871) [^{]*\{(RELABELTYPE :arg \{)?VAR ', '', 'g'), '\{VAR :varno \d+ :varattno (\d+) [^{}]*:varlevelsup 1 ', 'g') AS m (found)
+    );
     IF tree ~ '\{VAR :varno \d+ :varattno 0 ' THEN -- the whole row
         SELECT array_agg(a.attnum)
         INTO columns
@@ -4372,6 +4403,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
     chronology    text,
     OUT inputs       smallint[], -- the columns that they read
     OUT name_columns smallint[], -- and those of name
+    OUT spelled      smallint[], -- of them, those whose spelling it tells
     OUT format_columns smallint[], -- and those of format
     OUT pinned       text[],     -- settings that may change their results
     OUT dated_type   regtype
@@ -4415,6 +4447,7 @@ BEGIN
         pinned := pinned || checked.settings; -- trap: what an expression reads of the session is pinned
         IF parameter = 'name' THEN
             name_columns := checked.columns;
+            spelled := checked.spelled;
         ELSIF parameter = 'format' THEN
             format_columns := checked.columns;
         END IF;
@@ -4492,6 +4525,95 @@ COMMENT ON FUNCTION gapless.column_check_owner IS
 'Private, for attach_gapless and detach_gapless. Whether the column has triggers that attach_gapless made. Raises 55000 where their functions are not the table''s owner''s.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_owner FROM PUBLIC;
+
+-- What an index takes for equal, as a collation that is not deterministic does, and citext, may be names of two series: the
+-- numbers of the one then keep out those of the other.
+CREATE OR REPLACE FUNCTION gapless.column_check_spelling(
+    target        regclass,
+    target_column name,
+    spelled       smallint[] -- the columns whose spelling the expression name tells
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    wrong record;
+BEGIN
+    SELECT
+        i.indexrelid::regclass::text AS index,
+        string_agg(CASE WHEN k.compared = 0 OR k.attnum = 0 THEN '%s' WHEN l.collisdeterministic THEN '(%s::text) COLLATE "C"' ELSE '%s COLLATE "C"' END, ', ' ORDER BY k.i) AS pattern,
+        array_agg(pg_get_indexdef(i.indexrelid, k.i::integer, true) ORDER BY k.i) AS keys,
+        a.attnum
+    INTO wrong
+    FROM pg_catalog.pg_index AS i
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = target_column
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, compared, class, i)
+    JOIN pg_catalog.pg_opclass AS o ON o.oid = k.class
+    JOIN pg_catalog.pg_type AS t ON t.oid = o.opcintype
+    LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
+    WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+    GROUP BY i.indexrelid, a.attnum
+    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR t.typcategory = 'S' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte
+    )))
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique index "%" takes names of different series for equal', target_column, target, wrong.index
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = pg_catalog.format('CREATE UNIQUE INDEX ON %s (%s), and drop that one; or let the expression name read lower(...).', target, format(wrong.pattern, VARIADIC wrong.keys)),
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_spelling IS
+'Private, for attach_gapless. Raises 55000 where a unique index takes texts for equal of which the expression name makes different series.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_spelling FROM PUBLIC;
+
+-- Triggers fire in the order of the columns' names: an expression would see another column's number, or none.
+CREATE OR REPLACE FUNCTION gapless.column_check_others(
+    target        regclass,
+    target_column name,
+    inputs        smallint[] -- the columns that its expressions read
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    fault text;
+BEGIN
+    SELECT CASE
+        WHEN t.attnum = ANY (inputs) THEN format('its expressions read column "%s", which numbers itself, too', t.column_name)
+        ELSE format('the expressions of column "%s", which numbers itself, too, read it', t.column_name)
+    END
+    INTO fault
+    FROM gapless.attachment AS t
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = target_column
+    WHERE t.relation = target
+        AND t.attnum <> a.attnum
+        AND (t.attnum = ANY (inputs) OR EXISTS (
+            SELECT
+            FROM gapless.guard AS g
+            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+                AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target
+            WHERE g.relation = target AND g.column_name = t.column_name AND g.purpose = 'update' AND d.refobjsubid = a.attnum
+        ))
+    LIMIT 1;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Let the expressions read what the other number is made of.',
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_others IS
+'Private, for attach_gapless. Raises 55000 where the expressions of one attached column read another one.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_others FROM PUBLIC;
 
 -- What has triggers already: a column by names that have changed since, which is not to be attached by other names beside
 -- it, nor mended as if another column were meant; or a partition that was detached, whose triggers are another table's.
@@ -4610,7 +4732,7 @@ BEGIN
     RETURN format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce(( -- trap: the path is pinned
         SELECT string_agg(format(' SET %I = %L', s.name, current_setting(s.name)), '' ORDER BY s.name)
         FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name)) AS s
-        WHERE s.name NOT IN ('search_path', 'standard_conforming_strings', 'transform_null_equals') -- they are parsed already
+        WHERE s.name <> 'search_path'
     ), '');
 END;
 $function$;
@@ -5377,6 +5499,8 @@ BEGIN
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
+    PERFORM gapless.column_check_others(target, target_column, checked.inputs);
+    PERFORM gapless.column_check_spelling(target, target_column, checked.spelled);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
 
     options := array_remove(ARRAY[
@@ -6114,7 +6238,7 @@ BEGIN
         RAISE EXCEPTION 'transaction % asks for its own outcome', outcome_gapless.txid
             USING ERRCODE = 'invalid_transaction_state',
                 HINT = 'Ask on another connection.', SCHEMA = 'gapless', TABLE = 'journal';
-    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'the outcome of transaction % cannot be read under an older snapshot', outcome_gapless.txid
             USING ERRCODE = 'invalid_transaction_state',
                 HINT = 'Ask in READ COMMITTED.', SCHEMA = 'gapless', TABLE = 'journal';
@@ -6164,7 +6288,7 @@ BEGIN
         -- tell.
         own := txid_current_if_assigned();
         IF flush_gapless.txid NOT BETWEEN 0 AND greatest(coalesce(own, txid_current() - 1), txid_snapshot_xmax(txid_current_snapshot()) - 1) THEN
-            IF own < flush_gapless.txid AND current_setting('transaction_isolation') <> 'read committed' THEN
+            IF own < flush_gapless.txid AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
                 RAISE EXCEPTION 'transaction % is newer than this one, which cannot tell whether it has committed', flush_gapless.txid
                     USING ERRCODE = 'invalid_transaction_state',
                         HINT = 'Call gapless.flush_gapless after COMMIT, in a transaction of its own.',

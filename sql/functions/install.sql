@@ -81,6 +81,8 @@
 {{ template "column/column_check_expressions.sql" . }}
 {{ template "column/column_faults.sql" . }}
 {{ template "column/column_check_owner.sql" . }}
+{{ template "column/column_check_spelling.sql" . }}
+{{ template "column/column_check_others.sql" . }}
 {{ template "column/column_check_former.sql" . }}
 {{ template "column/column_is_attached.sql" . }}
 {{ template "column/column_stem.sql" . }}

@@ -451,6 +451,11 @@ SELECT m.relation, m.column_name, format('table %s is not logged, so that a cras
 FROM member AS m
 WHERE m.relpersistence <> 'p'
 UNION ALL
+SELECT a.relation, a.column_name, format('row level security is forced on role %I, which owns table %s', o.rolname, a.table_name)
+FROM attachment AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND c.relforcerowsecurity
+JOIN pg_catalog.pg_roles AS o ON o.oid = a.owner AND NOT o.rolsuper AND NOT o.rolbypassrls
+UNION ALL
 SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
 FROM function AS f
 WHERE f.oid IS NULL

@@ -80,6 +80,8 @@ BEGIN
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
+    PERFORM gapless.column_check_others(target, target_column, checked.inputs);
+    PERFORM gapless.column_check_spelling(target, target_column, checked.spelled);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
 
     options := array_remove(ARRAY[
