@@ -171,6 +171,9 @@ CREATE TABLE gapless.void (
     txid      bigint      NOT NULL DEFAULT txid_current(),
     voided_by text        COLLATE "C" NOT NULL DEFAULT session_user,
     voided_as text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
+    target        regclass,
+    target_column name,
+    inputs        jsonb,
     CONSTRAINT void_pkey PRIMARY KEY (name, value, ordinal)
 );
 
@@ -188,6 +191,9 @@ COMMENT ON COLUMN gapless.void.voided_at IS 'The server''s clock when it was can
 COMMENT ON COLUMN gapless.void.txid IS 'The top-level transaction that cancelled it.';
 COMMENT ON COLUMN gapless.void.voided_by IS 'session_user: who logged in.';
 COMMENT ON COLUMN gapless.void.voided_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON COLUMN gapless.void.target IS 'The table whose column had it, once its row was deleted or the column detached; NULL before, and where it was taken by hand.';
+COMMENT ON COLUMN gapless.void.target_column IS 'The column of target, or NULL.';
+COMMENT ON COLUMN gapless.void.inputs IS 'What the column''s expressions read in its row, which was deleted: it tells the series that the number is of, if the column is attached by another name. NULL where the row was not deleted.';
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
 
 CREATE TABLE gapless.known_text (
@@ -2157,6 +2163,30 @@ COMMENT ON FUNCTION gapless.column_is_void IS
 
 REVOKE ALL ON FUNCTION gapless.column_is_void FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_keep_void(
+    target        regclass,
+    target_column name,
+    name          text,
+    number        text,   -- as for column_is_void
+    value         bigint,
+    inputs        jsonb
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    UPDATE gapless.void AS v
+    SET target = column_keep_void.target, target_column = column_keep_void.target_column, inputs = column_keep_void.inputs
+    WHERE v.name = column_keep_void.name COLLATE "C"
+        AND CASE WHEN column_keep_void.number IS NULL OR v.written IS NULL THEN v.value = column_keep_void.value ELSE v.written = column_keep_void.number END;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_keep_void IS
+'Private, for the triggers of attach_gapless. Keeps, of the row of a void number that is deleted, what tells its series, so that the number is not issued again by another name.';
+
+REVOKE ALL ON FUNCTION gapless.column_keep_void FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_refuse_text(
     fault         text,
     target        regclass,
@@ -2758,6 +2788,170 @@ COMMENT ON FUNCTION gapless.column_adopt IS
 
 REVOKE ALL ON FUNCTION gapless.column_adopt FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_voids(
+    target        regclass,
+    target_column name
+) RETURNS TABLE (
+    name   text,
+    value  bigint,
+    reason text,
+    inputs jsonb -- NULL where its row was not deleted while the column was attached
+)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT v.name, v.value, v.reason, v.inputs
+    FROM gapless.void AS v
+    WHERE v.target = column_voids.target
+        AND (v.target_column = column_voids.target_column OR NOT EXISTS ( -- renamed
+            SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = column_voids.target AND a.attname = v.target_column AND NOT a.attisdropped
+        ));
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_voids IS
+'Private, for attach_gapless. The void numbers that a column has issued when it was attached before, perhaps by another name.';
+
+REVOKE ALL ON FUNCTION gapless.column_voids FROM PUBLIC;
+
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
+CREATE OR REPLACE FUNCTION gapless.void_gapless(
+    name   text,
+    value  bigint,
+    reason text,
+    number text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    entry  record;
+    after  bigint;
+    place  bigint;
+    before gapless.void;
+    text_of text;
+BEGIN
+    PERFORM gapless.check_name(void_gapless.name);
+    IF void_gapless.value IS NULL AND number IS NULL OR void_gapless.reason IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the value to void and the reason must not be NULL', void_gapless.name
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Say which number was cancelled, and why.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = CASE WHEN void_gapless.value IS NULL THEN 'value' ELSE 'reason' END;
+    ELSIF void_gapless.reason !~ '[^[:space:]]' THEN
+        RAISE EXCEPTION 'sequence "%": the reason for voiding % must not be empty', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'An auditor will read it.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
+    END IF;
+
+    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
+    -- snapshot lacks, and the next sequence of that name would have it.
+    PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
+    IF void_gapless.value IS NULL THEN
+        UPDATE gapless.known_text AS k
+        SET reason = void_gapless.reason
+        WHERE k.name = void_gapless.name COLLATE "C" AND k.number = void_gapless.number COLLATE "C" AND k.value IS NULL AND k.reason IS NULL;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'sequence "%" has no number % from before that is not void', void_gapless.name, left(void_gapless.number, 100)
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'A number that gapless has issued is voided by its value.',
+                    SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'number';
+        END IF;
+        RETURN;
+    END IF;
+    -- From the newest row back: in the latest cycle the values fall.
+    FOR entry IN
+        SELECT j.ordinal, j.first_value, j.last_value, j.kind
+        FROM gapless.journal AS j
+        WHERE j.name = void_gapless.name COLLATE "C"
+        ORDER BY j.ordinal DESC
+    LOOP
+        EXIT WHEN entry.last_value >= after; -- the cycle before
+        IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN
+            -- Given out elsewhere, unless an older row has it.
+            place := entry.ordinal;
+        ELSIF void_gapless.value BETWEEN entry.first_value AND entry.last_value THEN
+            place := entry.ordinal + (void_gapless.value - entry.first_value);
+        END IF;
+        EXIT WHEN void_gapless.value >= entry.first_value;
+        after := entry.first_value;
+    END LOOP;
+    IF place IS NULL THEN
+        RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
+    END IF;
+
+    SELECT e.number
+    INTO text_of
+    FROM (
+        SELECT j.texts[void_gapless.value - j.first_value + 1] AS number
+        FROM gapless.journal AS j
+        WHERE j.name = void_gapless.name COLLATE "C" AND j.ordinal <= place
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ) AS e;
+    IF text_of IS NULL THEN
+        SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
+    END IF;
+    INSERT INTO gapless.void (name, value, ordinal, reason, written)
+    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        SELECT v.*
+        INTO before
+        FROM gapless.void AS v
+        WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
+        RAISE EXCEPTION 'sequence "%": % is void already', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
+                HINT = 'What was said stands.',
+                SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.void_gapless IS
+'Notes that an issued number, of the latest cycle, was cancelled, and why. It is never issued again; its row, which may be kept, can then be deleted. Locks the sequence until the transaction ends. Raises 22004, 22023 for arguments and for a value that was not issued; 55000 where it is void already; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_adopt_voids(
+    target        regclass,
+    target_column name,
+    names         text[], -- the series that would issue them again
+    formers       text[], -- and those that have
+    numbers       bigint[]
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    former record;
+BEGIN
+    FOR former IN
+        SELECT DISTINCT ON (u.name COLLATE "C", v.value) u.name, v.value, v.inputs, format('%s (as sequence "%s")', v.reason, v.name) AS reason
+        FROM unnest(names, formers, numbers) AS u (name, former, value)
+        JOIN gapless.void AS v ON v.name = u.former COLLATE "C" AND v.value = u.value
+        WHERE NOT EXISTS (SELECT FROM gapless.void AS b WHERE b.name = u.name COLLATE "C" AND b.value = v.value)
+            AND v.value <= (SELECT n.last_value FROM gapless.newest_run(u.name) AS n)
+        ORDER BY u.name COLLATE "C", v.value, v.ordinal DESC
+    LOOP
+        PERFORM gapless.void_gapless(former.name, former.value, former.reason);
+        UPDATE gapless.void AS v
+        SET target = column_adopt_voids.target, target_column = column_adopt_voids.target_column, inputs = former.inputs
+        WHERE v.name = former.name COLLATE "C" AND v.value = former.value;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_adopt_voids IS
+'Private, for attach_gapless. Makes what was void in a former series of the column void in its series of now.';
+
+REVOKE ALL ON FUNCTION gapless.column_adopt_voids FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_reserve(
     target        regclass,
     target_column name,
@@ -2790,6 +2984,10 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     IF gapless.attached_column(target, target_column) IS NULL THEN
+        UPDATE gapless.void AS v
+        SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
+        FROM gapless.sequence AS s
+        WHERE v.name = s.name AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
         UPDATE gapless.sequence AS s
         SET target = NULL, target_column = NULL
         WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
@@ -3275,6 +3473,12 @@ BEGIN
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
     END IF;
+    PERFORM gapless.column_keep_void(
+        0 /*target*/, 'number', series
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , NULL, OLD.number -- unless format
+        , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{}'::name[] /*inputs*/))
+    );
     RETURN NULL;
 END;
 $function$;
@@ -5170,6 +5374,54 @@ COMMENT ON FUNCTION gapless.column_warn_format IS
 
 REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_place_voids(
+    target        regclass,
+    target_column name,
+    schema        name,
+    stem          text,
+    name_columns  smallint[], -- that the expression name reads
+    inputs        smallint[], -- and all expressions, as the function of the name has them
+    OUT names     text[],     -- the series that would issue them again
+    OUT formers   text[],     -- and those that have
+    OUT numbers   bigint[]
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    reads   CONSTANT text[] := ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (name_columns));
+    unknown text;
+BEGIN
+    SELECT v.name
+    INTO unknown
+    FROM gapless.column_voids(target, target_column) AS v
+    WHERE NOT v.inputs ?& reads
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself by this name: it reads what is not known any more of a void number of sequence "%"', target_column, target, unknown
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('Let name read what it read before; or forget the sequence, with its journal and its voids: SELECT gapless.delete_gapless(%L);', unknown),
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_void';
+    END IF;
+    EXECUTE format(
+        $query$
+        SELECT array_agg(s.name), array_agg(v.name), array_agg(v.value)
+        FROM gapless.column_voids($1, $2) AS v
+        CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::%s, coalesce(v.inputs, '{}')) AS r
+        CROSS JOIN LATERAL (SELECT %I.%I(%s) COLLATE "C" AS name) AS s
+        WHERE s.name <> v.name COLLATE "C" AND (v.inputs IS NOT NULL OR $3 = '{}')
+        $query$, target, schema, stem || '_series',
+        (SELECT string_agg(format('r.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs))
+    ) INTO names, formers, numbers USING target, target_column, reads;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_place_voids IS
+'Private, for attach_gapless. Of which series void numbers of a column are by the expression name of now, where it is another one than before. Raises 55000 where it reads what is not known of them.';
+
+REVOKE ALL ON FUNCTION gapless.column_place_voids FROM PUBLIC;
+
 -- Casts and functions of the owner's may run for it, where nothing can be written, and what they did to the session is
 -- undone: so they cannot reach the rights of a caller who is another.
 -- It is long because what is read, and undone, comes before what is written.
@@ -5181,7 +5433,8 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
     path          text, -- for the name of a constant series
     options       text[],
     initial       bigint,
-    constant_name boolean
+    name_columns  smallint[],
+    inputs        smallint[]
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -5197,6 +5450,7 @@ DECLARE
     fault    text;
     wrong    text[]; -- what, for which value, that before it, and more
     constant text;
+    voids    record; -- of the column's former series
     done     boolean := false;
 BEGIN
     IF pg_relation_size(target) + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(target) AS p), 0) > 16e6 THEN
@@ -5216,7 +5470,7 @@ BEGIN
         INTO lasts
         FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
         LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
-        IF constant_name THEN
+        IF name_columns = '{}' THEN
             PERFORM set_config('search_path', path, true);
             EXECUTE (
                 SELECT format('SELECT %I.%I(%s)', schema, p.proname, array_to_string(array_fill('NULL'::text, ARRAY[p.pronargs::integer]), ', '))
@@ -5225,6 +5479,8 @@ BEGIN
             ) INTO constant;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
+        voids := gapless.column_place_voids(target, target_column, schema, stem, name_columns, inputs);
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
     EXCEPTION WHEN OTHERS THEN
@@ -5241,8 +5497,18 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF numbers > 0 THEN
+    -- trap: a void number is not issued again by another name
+    SELECT array_agg(coalesce(u.name, v.name)), array_agg(greatest(u.last, v.last)), array_agg(u.dated)
+    INTO series, lasts, dates
+    FROM unnest(series, lasts, dates) AS u (name, last, dated)
+    FULL JOIN (
+        SELECT w.name, max(w.value) AS last FROM unnest(voids.names, voids.numbers) AS w (name, value) WHERE w.value >= initial GROUP BY w.name
+    ) AS v ON v.name COLLATE "C" = u.name COLLATE "C";
+    IF cardinality(series) > 0 THEN
         PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+        PERFORM gapless.column_adopt_voids(target, target_column, voids.names, voids.formers, voids.numbers);
+    END IF;
+    IF numbers > 0 THEN
         RAISE NOTICE 'column "%" of table %: what it has is taken over; numbers: %, series: %, texts that tell no number: %',
             target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
@@ -5512,7 +5778,7 @@ BEGIN
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
-    check_from := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns = '{}');
+    check_from := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs);
     IF check_from IS NOT NULL THEN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, check_from, checked.inputs, pins);
     END IF;
@@ -5638,108 +5904,6 @@ COMMENT ON FUNCTION gapless.guard_new_partitions IS
 'Makes an event trigger that guards a partition when it is made or attached, as guard_partitions does, or with false drops it. For a superuser. Call it again after an upgrade. Raises 42501 for others.';
 
 REVOKE ALL ON FUNCTION gapless.guard_new_partitions FROM PUBLIC;
-
--- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
-CREATE OR REPLACE FUNCTION gapless.void_gapless(
-    name   text,
-    value  bigint,
-    reason text,
-    number text DEFAULT NULL
-) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
-AS $function$
-DECLARE
-    entry  record;
-    after  bigint;
-    place  bigint;
-    before gapless.void;
-    text_of text;
-BEGIN
-    PERFORM gapless.check_name(void_gapless.name);
-    IF void_gapless.value IS NULL AND number IS NULL OR void_gapless.reason IS NULL THEN
-        RAISE EXCEPTION 'sequence "%": the value to void and the reason must not be NULL', void_gapless.name
-            USING ERRCODE = 'null_value_not_allowed',
-                HINT = 'Say which number was cancelled, and why.',
-                SCHEMA = 'gapless', TABLE = 'void', COLUMN = CASE WHEN void_gapless.value IS NULL THEN 'value' ELSE 'reason' END;
-    ELSIF void_gapless.reason !~ '[^[:space:]]' THEN
-        RAISE EXCEPTION 'sequence "%": the reason for voiding % must not be empty', void_gapless.name, void_gapless.value
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'An auditor will read it.',
-                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
-    END IF;
-
-    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
-    -- snapshot lacks, and the next sequence of that name would have it.
-    PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
-    IF void_gapless.value IS NULL THEN
-        UPDATE gapless.known_text AS k
-        SET reason = void_gapless.reason
-        WHERE k.name = void_gapless.name COLLATE "C" AND k.number = void_gapless.number COLLATE "C" AND k.value IS NULL AND k.reason IS NULL;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'sequence "%" has no number % from before that is not void', void_gapless.name, left(void_gapless.number, 100)
-                USING ERRCODE = 'invalid_parameter_value', HINT = 'A number that gapless has issued is voided by its value.',
-                    SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'number';
-        END IF;
-        RETURN;
-    END IF;
-    -- From the newest row back: in the latest cycle the values fall.
-    FOR entry IN
-        SELECT j.ordinal, j.first_value, j.last_value, j.kind
-        FROM gapless.journal AS j
-        WHERE j.name = void_gapless.name COLLATE "C"
-        ORDER BY j.ordinal DESC
-    LOOP
-        EXIT WHEN entry.last_value >= after; -- the cycle before
-        IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN
-            -- Given out elsewhere, unless an older row has it.
-            place := entry.ordinal;
-        ELSIF void_gapless.value BETWEEN entry.first_value AND entry.last_value THEN
-            place := entry.ordinal + (void_gapless.value - entry.first_value);
-        END IF;
-        EXIT WHEN void_gapless.value >= entry.first_value;
-        after := entry.first_value;
-    END LOOP;
-    IF place IS NULL THEN
-        RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless.name, void_gapless.value
-            USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
-                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
-    END IF;
-
-    SELECT e.number
-    INTO text_of
-    FROM (
-        SELECT j.texts[void_gapless.value - j.first_value + 1] AS number
-        FROM gapless.journal AS j
-        WHERE j.name = void_gapless.name COLLATE "C" AND j.ordinal <= place
-        ORDER BY j.ordinal DESC
-        LIMIT 1
-    ) AS e;
-    IF text_of IS NULL THEN
-        SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
-    END IF;
-    INSERT INTO gapless.void (name, value, ordinal, reason, written)
-    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of)
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        SELECT v.*
-        INTO before
-        FROM gapless.void AS v
-        WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
-        RAISE EXCEPTION 'sequence "%": % is void already', void_gapless.name, void_gapless.value
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
-                HINT = 'What was said stands.',
-                SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
-    END IF;
-END;
-$function$;
-
-COMMENT ON FUNCTION gapless.void_gapless IS
-'Notes that an issued number, of the latest cycle, was cancelled, and why. It is never issued again; its row, which may be kept, can then be deleted. Locks the sequence until the transaction ends. Raises 22004, 22023 for arguments and for a value that was not issued; 55000 where it is void already; 55P03 after lock_timeout; 40001.';
-
-REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
 
 -- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the
 -- table's owner. Locks no row. finding is:

@@ -36,6 +36,7 @@
 {{ template "column/column_entered.sql" . }}
 {{ template "column/column_issued.sql" . }}
 {{ template "column/column_is_void.sql" . }}
+{{ template "column/column_keep_void.sql" . }}
 {{ template "column/column_refuse_text.sql" . }}
 {{ template "column/refuse_waiting.sql" . }}
 {{ template "column/column_lock_waiting.sql" . }}
@@ -51,6 +52,9 @@
 {{ template "column/column_has_left.sql" . }}
 {{ template "column/column_guard_partitions.sql" . }}
 {{ template "column/column_adopt.sql" . }}
+{{ template "column/column_voids.sql" . }}
+{{ template "audit/void_gapless.sql" . }}
+{{ template "column/column_adopt_voids.sql" . }}
 {{ template "column/column_reserve.sql" . }}
 {{ template "column/column_release_sequences.sql" . }}
 {{ template "column/model_expressions.sql" . }}
@@ -93,6 +97,7 @@
 {{ template "column/column_compile.sql" . }}
 {{ template "column/column_own.sql" . }}
 {{ template "column/column_warn_format.sql" . }}
+{{ template "column/column_place_voids.sql" . }}
 {{ template "column/column_take_over.sql" . }}
 {{ template "column/column_make_triggers.sql" . }}
 {{ template "column/column_functions.sql" . }}
@@ -101,7 +106,6 @@
 {{ template "column/detach_gapless.sql" . }}
 {{ template "column/guard_partitions.sql" . }}
 {{ template "column/guard_new_partitions.sql" . }}
-{{ template "audit/void_gapless.sql" . }}
 {{ template "audit/audit_numbers.sql" . }}
 {{ template "audit/audit_gapless.sql" . }}
 {{ template "commit/mark_gapless.sql" . }}
