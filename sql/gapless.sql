@@ -171,6 +171,9 @@ CREATE TABLE gapless.void (
     txid      bigint      NOT NULL DEFAULT txid_current(),
     voided_by text        COLLATE "C" NOT NULL DEFAULT session_user,
     voided_as text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
+    target        regclass,
+    target_column name,
+    inputs        jsonb,
     CONSTRAINT void_pkey PRIMARY KEY (name, value, ordinal)
 );
 
@@ -188,6 +191,9 @@ COMMENT ON COLUMN gapless.void.voided_at IS 'The server''s clock when it was can
 COMMENT ON COLUMN gapless.void.txid IS 'The top-level transaction that cancelled it.';
 COMMENT ON COLUMN gapless.void.voided_by IS 'session_user: who logged in.';
 COMMENT ON COLUMN gapless.void.voided_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON COLUMN gapless.void.target IS 'The table whose column had it, once its row was deleted or the column detached; NULL before, and where it was taken by hand.';
+COMMENT ON COLUMN gapless.void.target_column IS 'The column of target, or NULL.';
+COMMENT ON COLUMN gapless.void.inputs IS 'What the column''s expressions read in its row, which was deleted: it tells the series that the number is of, if the column is attached by another name. NULL where the row was not deleted.';
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
 
 CREATE TABLE gapless.known_text (
@@ -502,6 +508,11 @@ UNION ALL
 SELECT m.relation, m.column_name, format('table %s is not logged, so that a crash empties it', m.member_name)
 FROM member AS m
 WHERE m.relpersistence <> 'p'
+UNION ALL
+SELECT a.relation, a.column_name, format('row level security is forced on role %I, which owns table %s', o.rolname, a.table_name)
+FROM attachment AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND c.relforcerowsecurity
+JOIN pg_catalog.pg_roles AS o ON o.oid = a.owner AND NOT o.rolsuper AND NOT o.rolbypassrls
 UNION ALL
 SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
 FROM function AS f
@@ -1632,7 +1643,7 @@ BEGIN
 
     -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the
     -- table. Writing the journal's next row raises 40001 for it; that row is not meant to stay.
-    IF current_setting('transaction_isolation') <> 'read committed' THEN -- trap: newer numbers collide in the journal
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN -- trap: newer numbers collide in the journal
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         VALUES (column_first_number_general.name, following, value, value)
         ON CONFLICT DO NOTHING;
@@ -2198,6 +2209,30 @@ COMMENT ON FUNCTION gapless.column_is_void IS
 
 REVOKE ALL ON FUNCTION gapless.column_is_void FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_keep_void(
+    target        regclass,
+    target_column name,
+    name          text,
+    number        text,   -- as for column_is_void
+    value         bigint,
+    inputs        jsonb
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    UPDATE gapless.void AS v
+    SET target = column_keep_void.target, target_column = column_keep_void.target_column, inputs = column_keep_void.inputs
+    WHERE v.name = column_keep_void.name COLLATE "C"
+        AND CASE WHEN column_keep_void.number IS NULL OR v.written IS NULL THEN v.value = column_keep_void.value ELSE v.written = column_keep_void.number END;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_keep_void IS
+'Private, for the triggers of attach_gapless. Keeps, of the row of a void number that is deleted, what tells its series, so that the number is not issued again by another name.';
+
+REVOKE ALL ON FUNCTION gapless.column_keep_void FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_refuse_text(
     fault         text,
     target        regclass,
@@ -2547,7 +2582,7 @@ DECLARE
     numbered boolean;
 BEGIN
     -- TRUNCATE removes rows whether this transaction's snapshot has them or not.
-    IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS ( -- trap: rows may be newer than the snapshot
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') AND EXISTS ( -- trap: rows may be newer than the snapshot
         SELECT FROM pg_catalog.pg_class AS c
         WHERE (c.oid = relation OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(relation) AS p))
             AND pg_relation_size(c.oid) > 0
@@ -2804,6 +2839,170 @@ COMMENT ON FUNCTION gapless.column_adopt IS
 
 REVOKE ALL ON FUNCTION gapless.column_adopt FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_voids(
+    target        regclass,
+    target_column name
+) RETURNS TABLE (
+    name   text,
+    value  bigint,
+    reason text,
+    inputs jsonb -- NULL where its row was not deleted while the column was attached
+)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT v.name, v.value, v.reason, v.inputs
+    FROM gapless.void AS v
+    WHERE v.target = column_voids.target
+        AND (v.target_column = column_voids.target_column OR NOT EXISTS ( -- renamed
+            SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = column_voids.target AND a.attname = v.target_column AND NOT a.attisdropped
+        ));
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_voids IS
+'Private, for attach_gapless. The void numbers that a column has issued when it was attached before, perhaps by another name.';
+
+REVOKE ALL ON FUNCTION gapless.column_voids FROM PUBLIC;
+
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
+CREATE OR REPLACE FUNCTION gapless.void_gapless(
+    name   text,
+    value  bigint,
+    reason text,
+    number text DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    entry  record;
+    after  bigint;
+    place  bigint;
+    before gapless.void;
+    text_of text;
+BEGIN
+    PERFORM gapless.check_name(void_gapless.name);
+    IF void_gapless.value IS NULL AND number IS NULL OR void_gapless.reason IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the value to void and the reason must not be NULL', void_gapless.name
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Say which number was cancelled, and why.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = CASE WHEN void_gapless.value IS NULL THEN 'value' ELSE 'reason' END;
+    ELSIF void_gapless.reason !~ '[^[:space:]]' THEN
+        RAISE EXCEPTION 'sequence "%": the reason for voiding % must not be empty', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'An auditor will read it.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
+    END IF;
+
+    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
+    -- snapshot lacks, and the next sequence of that name would have it.
+    PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
+    IF void_gapless.value IS NULL THEN
+        UPDATE gapless.known_text AS k
+        SET reason = void_gapless.reason
+        WHERE k.name = void_gapless.name COLLATE "C" AND k.number = void_gapless.number COLLATE "C" AND k.value IS NULL AND k.reason IS NULL;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'sequence "%" has no number % from before that is not void', void_gapless.name, left(void_gapless.number, 100)
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'A number that gapless has issued is voided by its value.',
+                    SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'number';
+        END IF;
+        RETURN;
+    END IF;
+    -- From the newest row back: in the latest cycle the values fall.
+    FOR entry IN
+        SELECT j.ordinal, j.first_value, j.last_value, j.kind
+        FROM gapless.journal AS j
+        WHERE j.name = void_gapless.name COLLATE "C"
+        ORDER BY j.ordinal DESC
+    LOOP
+        EXIT WHEN entry.last_value >= after; -- the cycle before
+        IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN
+            -- Given out elsewhere, unless an older row has it.
+            place := entry.ordinal;
+        ELSIF void_gapless.value BETWEEN entry.first_value AND entry.last_value THEN
+            place := entry.ordinal + (void_gapless.value - entry.first_value);
+        END IF;
+        EXIT WHEN void_gapless.value >= entry.first_value;
+        after := entry.first_value;
+    END LOOP;
+    IF place IS NULL THEN
+        RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
+    END IF;
+
+    SELECT e.number
+    INTO text_of
+    FROM (
+        SELECT j.texts[void_gapless.value - j.first_value + 1] AS number
+        FROM gapless.journal AS j
+        WHERE j.name = void_gapless.name COLLATE "C" AND j.ordinal <= place
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ) AS e;
+    IF text_of IS NULL THEN
+        SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
+    END IF;
+    INSERT INTO gapless.void (name, value, ordinal, reason, written)
+    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        SELECT v.*
+        INTO before
+        FROM gapless.void AS v
+        WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
+        RAISE EXCEPTION 'sequence "%": % is void already', void_gapless.name, void_gapless.value
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
+                HINT = 'What was said stands.',
+                SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.void_gapless IS
+'Notes that an issued number, of the latest cycle, was cancelled, and why. It is never issued again; its row, which may be kept, can then be deleted. Locks the sequence until the transaction ends. Raises 22004, 22023 for arguments and for a value that was not issued; 55000 where it is void already; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_adopt_voids(
+    target        regclass,
+    target_column name,
+    names         text[], -- the series that would issue them again
+    formers       text[], -- and those that have
+    numbers       bigint[]
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    former record;
+BEGIN
+    FOR former IN
+        SELECT DISTINCT ON (u.name COLLATE "C", v.value) u.name, v.value, v.inputs, format('%s (as sequence "%s")', v.reason, v.name) AS reason
+        FROM unnest(names, formers, numbers) AS u (name, former, value)
+        JOIN gapless.void AS v ON v.name = u.former COLLATE "C" AND v.value = u.value
+        WHERE NOT EXISTS (SELECT FROM gapless.void AS b WHERE b.name = u.name COLLATE "C" AND b.value = v.value)
+            AND v.value <= (SELECT n.last_value FROM gapless.newest_run(u.name) AS n)
+        ORDER BY u.name COLLATE "C", v.value, v.ordinal DESC
+    LOOP
+        PERFORM gapless.void_gapless(former.name, former.value, former.reason);
+        UPDATE gapless.void AS v
+        SET target = column_adopt_voids.target, target_column = column_adopt_voids.target_column, inputs = former.inputs
+        WHERE v.name = former.name COLLATE "C" AND v.value = former.value;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_adopt_voids IS
+'Private, for attach_gapless. Makes what was void in a former series of the column void in its series of now.';
+
+REVOKE ALL ON FUNCTION gapless.column_adopt_voids FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_reserve(
     target        regclass,
     target_column name,
@@ -2836,6 +3035,10 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     IF gapless.attached_column(target, target_column) IS NULL THEN
+        UPDATE gapless.void AS v
+        SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
+        FROM gapless.sequence AS s
+        WHERE v.name = s.name AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
         UPDATE gapless.sequence AS s
         SET target = NULL, target_column = NULL
         WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
@@ -3360,6 +3563,12 @@ BEGIN
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
     END IF;
+    PERFORM gapless.column_keep_void(
+        0 /*target*/, 'number', series
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , NULL, OLD.number -- unless format
+        , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{}'::name[] /*inputs*/))
+    );
     RETURN NULL;
 END;
 $function$;
@@ -4104,20 +4313,20 @@ BEGIN
         WHERE c.relpersistence <> 'p' OR c.relkind = 'f' -- trap: a crash does not empty a partition
     ) THEN
         fault := 'it, or a partition, is temporary, foreign or not logged, so that a crash could empty it';
-        hint := 'Use an ordinary table: ALTER TABLE ... SET LOGGED.';
+        hint := format('Use an ordinary table: ALTER TABLE %s SET LOGGED;', target);
     END IF;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION '% cannot number a column of its own: %', target, fault
             USING ERRCODE = 'wrong_object_type', HINT = hint, SCHEMA = 'gapless', COLUMN = 'target';
     END IF;
-    SELECT string_agg(n.nspname, ', ')
+    SELECT string_agg(quote_ident(n.nspname), ', ')
     INTO other
     FROM pg_catalog.pg_namespace AS n
     CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
     WHERE acl.grantee = 0 AND acl.privilege_type = 'CREATE' AND n.nspname = ANY (caller_schemas);
     IF other IS NOT NULL THEN
         RAISE WARNING 'everyone can create functions in schema %, and the expressions of column "%" may find them', other, target_column
-            USING HINT = 'REVOKE CREATE ON SCHEMA ... FROM PUBLIC; or attach under a search_path without it.';
+            USING HINT = format('REVOKE CREATE ON SCHEMA %s FROM PUBLIC; or attach under a search_path without it.', other);
     END IF;
 END;
 $function$;
@@ -4148,7 +4357,12 @@ DECLARE
     hint      text;
     other     text;
 BEGIN
-    SELECT c.relkind, c.relname, c.relnamespace INTO STRICT relation FROM pg_catalog.pg_class AS c WHERE c.oid = target;
+    SELECT
+        c.relkind, c.relname, c.relnamespace,
+        c.relforcerowsecurity AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS o WHERE o.oid = c.relowner AND (o.rolsuper OR o.rolbypassrls)) AS forced
+    INTO STRICT relation
+    FROM pg_catalog.pg_class AS c
+    WHERE c.oid = target;
     SELECT a.attnum, a.atttypid::regtype AS type, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
     INTO attribute
     FROM pg_catalog.pg_attribute AS a
@@ -4163,7 +4377,12 @@ BEGIN
             unnumbered IS NULL OR (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid = target AND d.adnum = attribute.attnum) !~ ('^' || regexp_replace(quote_literal(unnumbered), '\W', '\\\&', 'g') || '::')
         ) THEN
             fault := 'it has a default, is generated or an identity';
-            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP DEFAULT, DROP IDENTITY or DROP EXPRESSION.';
+            hint := format('ALTER TABLE %s ALTER COLUMN %I DROP %s;', target, target_column, CASE
+                WHEN attribute.attgenerated <> '' THEN 'EXPRESSION' WHEN attribute.attidentity <> '' THEN 'IDENTITY' ELSE 'DEFAULT'
+            END);
+        WHEN relation.forced THEN
+            fault := 'row level security is forced on the owner of the table, who has to see each of its numbers';
+            hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY; or let an owner with BYPASSRLS have it.', target);
         WHEN octet_length(target_column) > 42 THEN
             fault := 'its name has more than 42 bytes';
             hint := 'The names of its triggers are made of it. Rename it: ALTER TABLE ... RENAME COLUMN.';
@@ -4184,7 +4403,7 @@ BEGIN
             hint := 'A row of a bigint column that has no number has NULL.';
         WHEN attribute.attnotnull AND later AND unnumbered IS NULL THEN
             fault := 'it is NOT NULL, and rows would be without a number for a while';
-            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP NOT NULL; or do without condition and at_commit.';
+            hint := format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL; or do without condition and at_commit.', target, target_column);
         WHEN EXISTS (
             SELECT
             FROM pg_catalog.pg_partition_tree(target) AS p
@@ -4224,7 +4443,7 @@ BEGIN
     LIMIT 1;
     IF fault IS NULL AND other IS NOT NULL THEN
         fault := format('trigger "%s" would fire after those that number it', other);
-        hint := 'Triggers fire in the order of their names. Rename it: ALTER TRIGGER.';
+        hint := format('Triggers fire in the order of their names. Rename it: ALTER TRIGGER %I ON %s RENAME TO ...', other, target);
     END IF;
     SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
     INTO other
@@ -4234,7 +4453,7 @@ BEGIN
     );
     IF fault IS NULL AND other IS NOT NULL THEN
         fault := format('rows of %s, which inherits from it, would not be numbered', other);
-        hint := 'ALTER TABLE ... NO INHERIT; or partition the table; or attach the column of what inherits first, with sequences of its own.';
+        hint := format('ALTER TABLE ... NO INHERIT %s; or partition the table; or attach the column of what inherits first, with sequences of its own.', target);
     END IF;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
@@ -4315,6 +4534,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     expression text,
     OUT type      regtype,
     OUT columns   smallint[],
+    OUT spelled   smallint[], -- of them, those that it does not only read as lower(...) or upper(...)
     OUT settings  text[] -- those of a session that may change its result
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
@@ -4334,6 +4554,8 @@ DECLARE
     tree    text;
     usual   text := '';
     wrong   text;
+    others    boolean; -- whether it calls functions that are not PostgreSQL's own
+    qualified boolean;
 BEGIN
     -- The table's columns stand there twice, so that only those that are written as NEW.column are not ambiguous.
     SELECT format('%s AS new CROSS JOIN (SELECT %s) AS "write NEW.column"', target, string_agg(format('NULL::int AS %I', a.attname), ', '))
@@ -4407,39 +4629,48 @@ BEGIN
             fault := format('it must give the same result whenever it is evaluated, since the audit evaluates it again later, and %s may not', wrong);
         END IF;
     END IF;
-    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable
-    -- functions, concatenation does as its columns do.
+    -- Which of the session's settings it may depend on. Plain columns and immutable functions of PostgreSQL's own do not;
+    -- of its stable functions, concatenation does as its columns do. Of other functions nobody knows.
+    others := EXISTS (
+        SELECT
+        FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (found)
+        JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
+        WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+    );
+    -- Values that are printed with their schema.
+    qualified := EXISTS (
+        SELECT
+        FROM (
+            SELECT m.found[1]::oid FROM regexp_matches(tree, ':(?!vartype)\w*type(?:id)? (\d+)', 'g') AS m (found)
+            UNION ALL
+            SELECT a.atttypid FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND (a.attnum = ANY (columns) OR tree ~ '\{VAR :varno \d+ :varattno 0 ')
+        ) AS u (type)
+        JOIN pg_catalog.pg_type AS t ON t.oid = u.type
+        JOIN pg_catalog.pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+        WHERE e.typtype IN ('c', 'd') OR e.typname LIKE 'reg%' OR e.typname = 'record'
+    );
     settings := ARRAY(
         SELECT s.name
         FROM (
             VALUES
-                ('standard_conforming_strings', strpos(expression, e'\\') > 0),
-                ('transform_null_equals', tree LIKE '%{NULLTEST %' OR expression ~* '\mnull\M'),
                 ('lc_time', expression LIKE '%TM%'),
                 ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
                 ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
-                -- By what names mean; and by what functions of other schemas, or values that are printed with their
-                -- schema, make of it.
-                ('search_path', regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')
-                    OR EXISTS (
-                        SELECT
-                        FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (found)
-                        JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
-                        WHERE p.pronamespace <> 'pg_catalog'::regnamespace
-                    )
-                    OR EXISTS (
-                        SELECT
-                        FROM (
-                            SELECT m.found[1]::oid FROM regexp_matches(tree, ':(?!vartype)\w*type(?:id)? (\d+)', 'g') AS m (found)
-                            UNION ALL
-                            SELECT a.atttypid FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND (a.attnum = ANY (columns) OR tree ~ '\{VAR :varno \d+ :varattno 0 ')
-                        ) AS u (type)
-                        JOIN pg_catalog.pg_type AS t ON t.oid = u.type
-                        JOIN pg_catalog.pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
-                        WHERE e.typtype IN ('c', 'd') OR e.typname LIKE 'reg%' OR e.typname = 'record'
-                    ))
+                ('quote_all_identifiers', qualified OR tree ~ ':funcid (1282|3539|3540) '), -- quote_ident, format
+                ('xmloption', tree ~ '(XMLEXPR|type(id)? 142\M)'),
+                ('xmlbinary', tree ~ '(XMLEXPR|type(id)? 142\M)'),
+                ('array_nulls', EXISTS (
+                    SELECT
+                    FROM regexp_matches(tree, '\{COERCEVIAIO [^{]*\{[^{]*?\} :resulttype (\d+)', 'g') AS m (found)
+                    JOIN pg_catalog.pg_type AS t ON t.oid = m.found[1]::oid
+                    WHERE t.typcategory = 'A'
+                )),
+                ('default_text_search_config', tree ~ ':type(id)? (3614|3615)\M' OR tree ~ ':\w+type (3614|3615)\M'),
+                ('search_path', qualified OR regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')), -- by what names mean
+                ('standard_conforming_strings', false), ('transform_null_equals', false), ('backslash_quote', false), -- it is parsed already
+                ('TimeZone', false), ('DateStyle', false), ('IntervalStyle', false), ('extra_float_digits', false), ('bytea_output', false)
         ) AS s (name, wanted)
-        WHERE s.wanted
+        WHERE s.wanted OR others
     );
     IF tree ~ ':consttype (1082|1083|1114|1184|1186|1266)\M'
         OR EXISTS (
@@ -4464,6 +4695,10 @@ BEGIN
             settings := settings || '{extra_float_digits,IntervalStyle,bytea_output,lc_monetary}'::text[];
         END IF;
     END IF;
+    spelled := ARRAY(
+        SELECT m.found[1]::smallint
+        FROM regexp_matches(regexp_replace(tree, ':funcid (870|871) [^{]*\{(RELABELTYPE :arg \{)?VAR ', '', 'g'), '\{VAR :varno \d+ :varattno (\d+) [^{}]*:varlevelsup 1 ', 'g') AS m (found)
+    );
     IF tree ~ '\{VAR :varno \d+ :varattno 0 ' THEN -- the whole row
         SELECT array_agg(a.attnum)
         INTO columns
@@ -4501,6 +4736,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
     chronology    text,
     OUT inputs       smallint[], -- the columns that they read
     OUT name_columns smallint[], -- and those of name
+    OUT spelled      smallint[], -- of them, those whose spelling it tells
     OUT format_columns smallint[], -- and those of format
     OUT pinned       text[],     -- settings that may change their results
     OUT dated_type   regtype
@@ -4544,6 +4780,7 @@ BEGIN
         pinned := pinned || checked.settings; -- trap: what an expression reads of the session is pinned
         IF parameter = 'name' THEN
             name_columns := checked.columns;
+            spelled := checked.spelled;
         ELSIF parameter = 'format' THEN
             format_columns := checked.columns;
         END IF;
@@ -4621,6 +4858,95 @@ COMMENT ON FUNCTION gapless.column_check_owner IS
 'Private, for attach_gapless and detach_gapless. Whether the column has triggers that attach_gapless made. Raises 55000 where their functions are not the table''s owner''s.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_owner FROM PUBLIC;
+
+-- What an index takes for equal, as a collation that is not deterministic does, and citext, may be names of two series: the
+-- numbers of the one then keep out those of the other.
+CREATE OR REPLACE FUNCTION gapless.column_check_spelling(
+    target        regclass,
+    target_column name,
+    spelled       smallint[] -- the columns whose spelling the expression name tells
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    wrong record;
+BEGIN
+    SELECT
+        i.indexrelid::regclass::text AS index,
+        string_agg(CASE WHEN k.compared = 0 OR k.attnum = 0 THEN '%s' WHEN l.collisdeterministic THEN '(%s::text) COLLATE "C"' ELSE '%s COLLATE "C"' END, ', ' ORDER BY k.i) AS pattern,
+        array_agg(pg_get_indexdef(i.indexrelid, k.i::integer, true) ORDER BY k.i) AS keys,
+        a.attnum
+    INTO wrong
+    FROM pg_catalog.pg_index AS i
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = target_column
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, compared, class, i)
+    JOIN pg_catalog.pg_opclass AS o ON o.oid = k.class
+    JOIN pg_catalog.pg_type AS t ON t.oid = o.opcintype
+    LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
+    WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+    GROUP BY i.indexrelid, a.attnum
+    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR t.typcategory = 'S' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte
+    )))
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique index "%" takes names of different series for equal', target_column, target, wrong.index
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = pg_catalog.format('CREATE UNIQUE INDEX ON %s (%s), and drop that one; or let the expression name read lower(...).', target, format(wrong.pattern, VARIADIC wrong.keys)),
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_spelling IS
+'Private, for attach_gapless. Raises 55000 where a unique index takes texts for equal of which the expression name makes different series.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_spelling FROM PUBLIC;
+
+-- Triggers fire in the order of the columns' names: an expression would see another column's number, or none.
+CREATE OR REPLACE FUNCTION gapless.column_check_others(
+    target        regclass,
+    target_column name,
+    inputs        smallint[] -- the columns that its expressions read
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    fault text;
+BEGIN
+    SELECT CASE
+        WHEN t.attnum = ANY (inputs) THEN format('its expressions read column "%s", which numbers itself, too', t.column_name)
+        ELSE format('the expressions of column "%s", which numbers itself, too, read it', t.column_name)
+    END
+    INTO fault
+    FROM gapless.attachment AS t
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = target_column
+    WHERE t.relation = target
+        AND t.attnum <> a.attnum
+        AND (t.attnum = ANY (inputs) OR EXISTS (
+            SELECT
+            FROM gapless.guard AS g
+            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+                AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target
+            WHERE g.relation = target AND g.column_name = t.column_name AND g.purpose = 'update' AND d.refobjsubid = a.attnum
+        ))
+    LIMIT 1;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Let the expressions read what the other number is made of.',
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_others IS
+'Private, for attach_gapless. Raises 55000 where the expressions of one attached column read another one.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_others FROM PUBLIC;
 
 -- What has triggers already: a column by names that have changed since, which is not to be attached by other names beside
 -- it, nor mended as if another column were meant; or a partition that was detached, whose triggers are another table's.
@@ -4739,7 +5065,7 @@ BEGIN
     RETURN format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce(( -- trap: the path is pinned
         SELECT string_agg(format(' SET %I = %L', s.name, current_setting(s.name)), '' ORDER BY s.name)
         FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name)) AS s
-        WHERE s.name NOT IN ('search_path', 'standard_conforming_strings', 'transform_null_equals') -- they are parsed already
+        WHERE s.name <> 'search_path'
     ), '');
 END;
 $function$;
@@ -5178,6 +5504,54 @@ COMMENT ON FUNCTION gapless.column_warn_format IS
 
 REVOKE ALL ON FUNCTION gapless.column_warn_format FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_place_voids(
+    target        regclass,
+    target_column name,
+    schema        name,
+    stem          text,
+    name_columns  smallint[], -- that the expression name reads
+    inputs        smallint[], -- and all expressions, as the function of the name has them
+    OUT names     text[],     -- the series that would issue them again
+    OUT formers   text[],     -- and those that have
+    OUT numbers   bigint[]
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    reads   CONSTANT text[] := ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (name_columns));
+    unknown text;
+BEGIN
+    SELECT v.name
+    INTO unknown
+    FROM gapless.column_voids(target, target_column) AS v
+    WHERE NOT v.inputs ?& reads
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself by this name: it reads what is not known any more of a void number of sequence "%"', target_column, target, unknown
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('Let name read what it read before; or forget the sequence, with its journal and its voids: SELECT gapless.delete_gapless(%L);', unknown),
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_void';
+    END IF;
+    EXECUTE format(
+        $query$
+        SELECT array_agg(s.name), array_agg(v.name), array_agg(v.value)
+        FROM gapless.column_voids($1, $2) AS v
+        CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::%s, coalesce(v.inputs, '{}')) AS r
+        CROSS JOIN LATERAL (SELECT %I.%I(%s) COLLATE "C" AS name) AS s
+        WHERE s.name <> v.name COLLATE "C" AND (v.inputs IS NOT NULL OR $3 = '{}')
+        $query$, target, schema, stem || '_series',
+        (SELECT string_agg(format('r.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs))
+    ) INTO names, formers, numbers USING target, target_column, reads;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_place_voids IS
+'Private, for attach_gapless. Of which series void numbers of a column are by the expression name of now, where it is another one than before. Raises 55000 where it reads what is not known of them.';
+
+REVOKE ALL ON FUNCTION gapless.column_place_voids FROM PUBLIC;
+
 -- Casts and functions of the owner's may run for it, where nothing can be written, and what they did to the session is
 -- undone: so they cannot reach the rights of a caller who is another.
 -- It is long because what is read, and undone, comes before what is written.
@@ -5189,7 +5563,8 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
     path          text, -- for the name of a constant series
     options       text[],
     initial       bigint,
-    constant_name boolean
+    name_columns  smallint[],
+    inputs        smallint[]
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -5205,6 +5580,7 @@ DECLARE
     fault    text;
     wrong    text[]; -- what, for which value, that before it, and more
     constant text;
+    voids    record; -- of the column's former series
     done     boolean := false;
 BEGIN
     IF pg_relation_size(target) + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(target) AS p), 0) > 16e6 THEN
@@ -5224,7 +5600,7 @@ BEGIN
         INTO lasts
         FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
         LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
-        IF constant_name THEN
+        IF name_columns = '{}' THEN
             PERFORM set_config('search_path', path, true);
             EXECUTE (
                 SELECT format('SELECT %I.%I(%s)', schema, p.proname, array_to_string(array_fill('NULL'::text, ARRAY[p.pronargs::integer]), ', '))
@@ -5233,6 +5609,8 @@ BEGIN
             ) INTO constant;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
+        voids := gapless.column_place_voids(target, target_column, schema, stem, name_columns, inputs);
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
     EXCEPTION WHEN OTHERS THEN
@@ -5249,8 +5627,18 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF numbers > 0 THEN
+    -- trap: a void number is not issued again by another name
+    SELECT array_agg(coalesce(u.name, v.name)), array_agg(greatest(u.last, v.last)), array_agg(u.dated)
+    INTO series, lasts, dates
+    FROM unnest(series, lasts, dates) AS u (name, last, dated)
+    FULL JOIN (
+        SELECT w.name, max(w.value) AS last FROM unnest(voids.names, voids.numbers) AS w (name, value) WHERE w.value >= initial GROUP BY w.name
+    ) AS v ON v.name COLLATE "C" = u.name COLLATE "C";
+    IF cardinality(series) > 0 THEN
         PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+        PERFORM gapless.column_adopt_voids(target, target_column, voids.names, voids.formers, voids.numbers);
+    END IF;
+    IF numbers > 0 THEN
         RAISE NOTICE 'column "%" of table %: what it has is taken over; numbers: %, series: %, texts that tell no number: %',
             target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
@@ -5575,6 +5963,8 @@ BEGIN
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
+    PERFORM gapless.column_check_others(target, target_column, checked.inputs);
+    PERFORM gapless.column_check_spelling(target, target_column, checked.spelled);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
 
     options := array_remove(ARRAY[
@@ -5586,7 +5976,7 @@ BEGIN
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
-    check_from := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns = '{}');
+    check_from := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs);
     IF check_from IS NOT NULL THEN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, check_from, checked.inputs, pins);
     END IF;
@@ -5712,108 +6102,6 @@ COMMENT ON FUNCTION gapless.guard_new_partitions IS
 'Makes an event trigger that guards a partition when it is made or attached, as guard_partitions does, or with false drops it. For a superuser. Call it again after an upgrade. Raises 42501 for others.';
 
 REVOKE ALL ON FUNCTION gapless.guard_new_partitions FROM PUBLIC;
-
--- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
-CREATE OR REPLACE FUNCTION gapless.void_gapless(
-    name   text,
-    value  bigint,
-    reason text,
-    number text DEFAULT NULL
-) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
-AS $function$
-DECLARE
-    entry  record;
-    after  bigint;
-    place  bigint;
-    before gapless.void;
-    text_of text;
-BEGIN
-    PERFORM gapless.check_name(void_gapless.name);
-    IF void_gapless.value IS NULL AND number IS NULL OR void_gapless.reason IS NULL THEN
-        RAISE EXCEPTION 'sequence "%": the value to void and the reason must not be NULL', void_gapless.name
-            USING ERRCODE = 'null_value_not_allowed',
-                HINT = 'Say which number was cancelled, and why.',
-                SCHEMA = 'gapless', TABLE = 'void', COLUMN = CASE WHEN void_gapless.value IS NULL THEN 'value' ELSE 'reason' END;
-    ELSIF void_gapless.reason !~ '[^[:space:]]' THEN
-        RAISE EXCEPTION 'sequence "%": the reason for voiding % must not be empty', void_gapless.name, void_gapless.value
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'An auditor will read it.',
-                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'reason';
-    END IF;
-
-    -- Without the write, a REPEATABLE READ transaction that deletes the sequence would leave a void behind that its
-    -- snapshot lacks, and the next sequence of that name would have it.
-    PERFORM gapless.lock_sequence_by_writing(void_gapless.name);
-    IF void_gapless.value IS NULL THEN
-        UPDATE gapless.known_text AS k
-        SET reason = void_gapless.reason
-        WHERE k.name = void_gapless.name COLLATE "C" AND k.number = void_gapless.number COLLATE "C" AND k.value IS NULL AND k.reason IS NULL;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'sequence "%" has no number % from before that is not void', void_gapless.name, left(void_gapless.number, 100)
-                USING ERRCODE = 'invalid_parameter_value', HINT = 'A number that gapless has issued is voided by its value.',
-                    SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'number';
-        END IF;
-        RETURN;
-    END IF;
-    -- From the newest row back: in the latest cycle the values fall.
-    FOR entry IN
-        SELECT j.ordinal, j.first_value, j.last_value, j.kind
-        FROM gapless.journal AS j
-        WHERE j.name = void_gapless.name COLLATE "C"
-        ORDER BY j.ordinal DESC
-    LOOP
-        EXIT WHEN entry.last_value >= after; -- the cycle before
-        IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN
-            -- Given out elsewhere, unless an older row has it.
-            place := entry.ordinal;
-        ELSIF void_gapless.value BETWEEN entry.first_value AND entry.last_value THEN
-            place := entry.ordinal + (void_gapless.value - entry.first_value);
-        END IF;
-        EXIT WHEN void_gapless.value >= entry.first_value;
-        after := entry.first_value;
-    END LOOP;
-    IF place IS NULL THEN
-        RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless.name, void_gapless.value
-            USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
-                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
-    END IF;
-
-    SELECT e.number
-    INTO text_of
-    FROM (
-        SELECT j.texts[void_gapless.value - j.first_value + 1] AS number
-        FROM gapless.journal AS j
-        WHERE j.name = void_gapless.name COLLATE "C" AND j.ordinal <= place
-        ORDER BY j.ordinal DESC
-        LIMIT 1
-    ) AS e;
-    IF text_of IS NULL THEN
-        SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
-    END IF;
-    INSERT INTO gapless.void (name, value, ordinal, reason, written)
-    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of)
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        SELECT v.*
-        INTO before
-        FROM gapless.void AS v
-        WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
-        RAISE EXCEPTION 'sequence "%": % is void already', void_gapless.name, void_gapless.value
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
-                HINT = 'What was said stands.',
-                SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
-    END IF;
-END;
-$function$;
-
-COMMENT ON FUNCTION gapless.void_gapless IS
-'Notes that an issued number, of the latest cycle, was cancelled, and why. It is never issued again; its row, which may be kept, can then be deleted. Locks the sequence until the transaction ends. Raises 22004, 22023 for arguments and for a value that was not issued; 55000 where it is void already; 55P03 after lock_timeout; 40001.';
-
-REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
 
 -- One pass over each column, by the function that attach_gapless made for it, which runs with the rights of the
 -- table's owner. Locks no row. finding is:
@@ -6321,7 +6609,7 @@ BEGIN
         RAISE EXCEPTION 'transaction % asks for its own outcome', outcome_gapless.txid
             USING ERRCODE = 'invalid_transaction_state',
                 HINT = 'Ask on another connection.', SCHEMA = 'gapless', TABLE = 'journal';
-    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'the outcome of transaction % cannot be read under an older snapshot', outcome_gapless.txid
             USING ERRCODE = 'invalid_transaction_state',
                 HINT = 'Ask in READ COMMITTED.', SCHEMA = 'gapless', TABLE = 'journal';
@@ -6371,7 +6659,7 @@ BEGIN
         -- tell.
         own := txid_current_if_assigned();
         IF flush_gapless.txid NOT BETWEEN 0 AND greatest(coalesce(own, txid_current() - 1), txid_snapshot_xmax(txid_current_snapshot()) - 1) THEN
-            IF own < flush_gapless.txid AND current_setting('transaction_isolation') <> 'read committed' THEN
+            IF own < flush_gapless.txid AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
                 RAISE EXCEPTION 'transaction % is newer than this one, which cannot tell whether it has committed', flush_gapless.txid
                     USING ERRCODE = 'invalid_transaction_state',
                         HINT = 'Call gapless.flush_gapless after COMMIT, in a transaction of its own.',

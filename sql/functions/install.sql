@@ -38,6 +38,7 @@
 {{ template "column/column_entered.sql" . }}
 {{ template "column/column_issued.sql" . }}
 {{ template "column/column_is_void.sql" . }}
+{{ template "column/column_keep_void.sql" . }}
 {{ template "column/column_refuse_text.sql" . }}
 {{ template "column/refuse_waiting.sql" . }}
 {{ template "column/column_lock_waiting.sql" . }}
@@ -53,6 +54,9 @@
 {{ template "column/column_has_left.sql" . }}
 {{ template "column/column_guard_partitions.sql" . }}
 {{ template "column/column_adopt.sql" . }}
+{{ template "column/column_voids.sql" . }}
+{{ template "audit/void_gapless.sql" . }}
+{{ template "column/column_adopt_voids.sql" . }}
 {{ template "column/column_reserve.sql" . }}
 {{ template "column/column_release_sequences.sql" . }}
 {{ template "column/model_expressions.sql" . }}
@@ -83,6 +87,8 @@
 {{ template "column/column_check_expressions.sql" . }}
 {{ template "column/column_faults.sql" . }}
 {{ template "column/column_check_owner.sql" . }}
+{{ template "column/column_check_spelling.sql" . }}
+{{ template "column/column_check_others.sql" . }}
 {{ template "column/column_check_former.sql" . }}
 {{ template "column/column_is_attached.sql" . }}
 {{ template "column/column_stem.sql" . }}
@@ -93,6 +99,7 @@
 {{ template "column/column_compile.sql" . }}
 {{ template "column/column_own.sql" . }}
 {{ template "column/column_warn_format.sql" . }}
+{{ template "column/column_place_voids.sql" . }}
 {{ template "column/column_take_over.sql" . }}
 {{ template "column/column_make_index.sql" . }}
 {{ template "column/column_make_triggers.sql" . }}
@@ -102,7 +109,6 @@
 {{ template "column/detach_gapless.sql" . }}
 {{ template "column/guard_partitions.sql" . }}
 {{ template "column/guard_new_partitions.sql" . }}
-{{ template "audit/void_gapless.sql" . }}
 {{ template "audit/audit_numbers.sql" . }}
 {{ template "audit/audit_gapless.sql" . }}
 {{ template "commit/mark_gapless.sql" . }}

@@ -119,6 +119,9 @@ CREATE TABLE gapless.void (
     txid      bigint      NOT NULL DEFAULT txid_current(),
     voided_by text        COLLATE "C" NOT NULL DEFAULT session_user,
     voided_as text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
+    target        regclass,
+    target_column name,
+    inputs        jsonb,
     CONSTRAINT void_pkey PRIMARY KEY (name, value, ordinal)
 );
 
@@ -136,6 +139,9 @@ COMMENT ON COLUMN gapless.void.voided_at IS 'The server''s clock when it was can
 COMMENT ON COLUMN gapless.void.txid IS 'The top-level transaction that cancelled it.';
 COMMENT ON COLUMN gapless.void.voided_by IS 'session_user: who logged in.';
 COMMENT ON COLUMN gapless.void.voided_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON COLUMN gapless.void.target IS 'The table whose column had it, once its row was deleted or the column detached; NULL before, and where it was taken by hand.';
+COMMENT ON COLUMN gapless.void.target_column IS 'The column of target, or NULL.';
+COMMENT ON COLUMN gapless.void.inputs IS 'What the column''s expressions read in its row, which was deleted: it tells the series that the number is of, if the column is attached by another name. NULL where the row was not deleted.';
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
 
 CREATE TABLE gapless.known_text (
@@ -450,6 +456,11 @@ UNION ALL
 SELECT m.relation, m.column_name, format('table %s is not logged, so that a crash empties it', m.member_name)
 FROM member AS m
 WHERE m.relpersistence <> 'p'
+UNION ALL
+SELECT a.relation, a.column_name, format('row level security is forced on role %I, which owns table %s', o.rolname, a.table_name)
+FROM attachment AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND c.relforcerowsecurity
+JOIN pg_catalog.pg_roles AS o ON o.oid = a.owner AND NOT o.rolsuper AND NOT o.rolbypassrls
 UNION ALL
 SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
 FROM function AS f

@@ -90,7 +90,7 @@ func reasons(text string) (all []string) {
 	for _, function := range regexp.MustCompile(`CREATE OR REPLACE FUNCTION gapless\.`).Split(text, -1) {
 		name, _, _ := strings.Cut(function, "(")
 		switch name {
-		case "attach_gapless", "column_check_table", "column_check_column", "column_check_expression", "column_check_expressions",
+		case "attach_gapless", "column_check_table", "column_check_column", "column_check_expression", "column_check_expressions", "column_check_others",
 			"column_warn_format", "column_check_partition", "column_guard_partitions", "audit_numbers", "audit_gapless":
 			for _, m := range reason.FindAllStringSubmatch(function, -1) {
 				all = append(all, strings.TrimSuffix(asPrinted(m[1]), " "))

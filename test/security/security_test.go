@@ -282,7 +282,7 @@ const allObjects = `	table: journal, known_text, model, moving, sequence, void, 
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_name, check_reset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
-	function: column_check_former, column_check_names, column_check_owner, column_faults
+	function: column_check_former, column_check_names, column_check_others, column_check_owner, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
 	function: column_dismantle, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_is_void, column_issued, column_lock_waiting
@@ -640,6 +640,10 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
 		"column_faults":            {"SELECT gapless.column_faults('h.a', 'number')"},
 		"column_check_former":      {"SELECT gapless.column_check_former('h.a', 'number')"},
+		"column_keep_void":         {"SELECT gapless.column_keep_void('h.a', 'number', 'ha', '1', NULL, '{}')"},
+		"column_voids":             {"SELECT gapless.column_voids('h.a', 'number')"},
+		"column_adopt_voids":       {"SELECT gapless.column_adopt_voids('h.a', 'number', '{ha}', '{ha}', '{1}')"},
+		"column_check_others":      {"SELECT gapless.column_check_others('h.a', 'number', '{}')"},
 	}
 	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
 		sqltest.Texts(owner, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column\_%' AND prosecdef`))

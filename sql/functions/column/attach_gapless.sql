@@ -82,6 +82,8 @@ BEGIN
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
+    PERFORM gapless.column_check_others(target, target_column, checked.inputs);
+    PERFORM gapless.column_check_spelling(target, target_column, checked.spelled);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
 
     options := array_remove(ARRAY[
@@ -93,7 +95,7 @@ BEGIN
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
-    check_from := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns = '{}');
+    check_from := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs);
     IF check_from IS NOT NULL THEN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, check_from, checked.inputs, pins);
     END IF;

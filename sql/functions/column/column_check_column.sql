@@ -19,7 +19,12 @@ DECLARE
     hint      text;
     other     text;
 BEGIN
-    SELECT c.relkind, c.relname, c.relnamespace INTO STRICT relation FROM pg_catalog.pg_class AS c WHERE c.oid = target;
+    SELECT
+        c.relkind, c.relname, c.relnamespace,
+        c.relforcerowsecurity AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles AS o WHERE o.oid = c.relowner AND (o.rolsuper OR o.rolbypassrls)) AS forced
+    INTO STRICT relation
+    FROM pg_catalog.pg_class AS c
+    WHERE c.oid = target;
     SELECT a.attnum, a.atttypid::regtype AS type, a.attnotnull, a.atthasdef, a.attidentity, a.attgenerated
     INTO attribute
     FROM pg_catalog.pg_attribute AS a
@@ -34,7 +39,12 @@ BEGIN
             unnumbered IS NULL OR (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid = target AND d.adnum = attribute.attnum) !~ ('^' || regexp_replace(quote_literal(unnumbered), '\W', '\\\&', 'g') || '::')
         ) THEN
             fault := 'it has a default, is generated or an identity';
-            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP DEFAULT, DROP IDENTITY or DROP EXPRESSION.';
+            hint := format('ALTER TABLE %s ALTER COLUMN %I DROP %s;', target, target_column, CASE
+                WHEN attribute.attgenerated <> '' THEN 'EXPRESSION' WHEN attribute.attidentity <> '' THEN 'IDENTITY' ELSE 'DEFAULT'
+            END);
+        WHEN relation.forced THEN
+            fault := 'row level security is forced on the owner of the table, who has to see each of its numbers';
+            hint := format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY; or let an owner with BYPASSRLS have it.', target);
         WHEN octet_length(target_column) > 42 THEN
             fault := 'its name has more than 42 bytes';
             hint := 'The names of its triggers are made of it. Rename it: ALTER TABLE ... RENAME COLUMN.';
@@ -55,7 +65,7 @@ BEGIN
             hint := 'A row of a bigint column that has no number has NULL.';
         WHEN attribute.attnotnull AND later AND unnumbered IS NULL THEN
             fault := 'it is NOT NULL, and rows would be without a number for a while';
-            hint := 'ALTER TABLE ... ALTER COLUMN ... DROP NOT NULL; or do without condition and at_commit.';
+            hint := format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL; or do without condition and at_commit.', target, target_column);
         WHEN EXISTS (
             SELECT
             FROM pg_catalog.pg_partition_tree(target) AS p
@@ -95,7 +105,7 @@ BEGIN
     LIMIT 1;
     IF fault IS NULL AND other IS NOT NULL THEN
         fault := format('trigger "%s" would fire after those that number it', other);
-        hint := 'Triggers fire in the order of their names. Rename it: ALTER TRIGGER.';
+        hint := format('Triggers fire in the order of their names. Rename it: ALTER TRIGGER %I ON %s RENAME TO ...', other, target);
     END IF;
     SELECT string_agg(i.inhrelid::regclass::text, ', ' ORDER BY i.inhrelid::regclass::text)
     INTO other
@@ -105,7 +115,7 @@ BEGIN
     );
     IF fault IS NULL AND other IS NOT NULL THEN
         fault := format('rows of %s, which inherits from it, would not be numbered', other);
-        hint := 'ALTER TABLE ... NO INHERIT; or partition the table; or attach the column of what inherits first, with sequences of its own.';
+        hint := format('ALTER TABLE ... NO INHERIT %s; or partition the table; or attach the column of what inherits first, with sequences of its own.', target);
     END IF;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault

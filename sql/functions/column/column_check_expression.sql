@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     expression text,
     OUT type      regtype,
     OUT columns   smallint[],
+    OUT spelled   smallint[], -- of them, those that it does not only read as lower(...) or upper(...)
     OUT settings  text[] -- those of a session that may change its result
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
@@ -27,6 +28,8 @@ DECLARE
     tree    text;
     usual   text := '';
     wrong   text;
+    others    boolean; -- whether it calls functions that are not PostgreSQL's own
+    qualified boolean;
 BEGIN
     -- The table's columns stand there twice, so that only those that are written as NEW.column are not ambiguous.
     SELECT format('%s AS new CROSS JOIN (SELECT %s) AS "write NEW.column"', target, string_agg(format('NULL::int AS %I', a.attname), ', '))
@@ -100,39 +103,48 @@ BEGIN
             fault := format('it must give the same result whenever it is evaluated, since the audit evaluates it again later, and %s may not', wrong);
         END IF;
     END IF;
-    -- Which of the session's settings it may depend on. Plain columns and immutable functions do not; of the stable
-    -- functions, concatenation does as its columns do.
+    -- Which of the session's settings it may depend on. Plain columns and immutable functions of PostgreSQL's own do not;
+    -- of its stable functions, concatenation does as its columns do. Of other functions nobody knows.
+    others := EXISTS (
+        SELECT
+        FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (found)
+        JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
+        WHERE p.pronamespace <> 'pg_catalog'::regnamespace
+    );
+    -- Values that are printed with their schema.
+    qualified := EXISTS (
+        SELECT
+        FROM (
+            SELECT m.found[1]::oid FROM regexp_matches(tree, ':(?!vartype)\w*type(?:id)? (\d+)', 'g') AS m (found)
+            UNION ALL
+            SELECT a.atttypid FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND (a.attnum = ANY (columns) OR tree ~ '\{VAR :varno \d+ :varattno 0 ')
+        ) AS u (type)
+        JOIN pg_catalog.pg_type AS t ON t.oid = u.type
+        JOIN pg_catalog.pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
+        WHERE e.typtype IN ('c', 'd') OR e.typname LIKE 'reg%' OR e.typname = 'record'
+    );
     settings := ARRAY(
         SELECT s.name
         FROM (
             VALUES
-                ('standard_conforming_strings', strpos(expression, e'\\') > 0),
-                ('transform_null_equals', tree LIKE '%{NULLTEST %' OR expression ~* '\mnull\M'),
                 ('lc_time', expression LIKE '%TM%'),
                 ('lc_numeric', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
                 ('lc_monetary', tree ~ ':funcid (1772|1773|1774|1775|1776|1777) '),
-                -- By what names mean; and by what functions of other schemas, or values that are printed with their
-                -- schema, make of it.
-                ('search_path', regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')
-                    OR EXISTS (
-                        SELECT
-                        FROM regexp_matches(tree, ':(?:funcid|opfuncid) (\d+)', 'g') AS m (found)
-                        JOIN pg_catalog.pg_proc AS p ON p.oid = m.found[1]::oid
-                        WHERE p.pronamespace <> 'pg_catalog'::regnamespace
-                    )
-                    OR EXISTS (
-                        SELECT
-                        FROM (
-                            SELECT m.found[1]::oid FROM regexp_matches(tree, ':(?!vartype)\w*type(?:id)? (\d+)', 'g') AS m (found)
-                            UNION ALL
-                            SELECT a.atttypid FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND (a.attnum = ANY (columns) OR tree ~ '\{VAR :varno \d+ :varattno 0 ')
-                        ) AS u (type)
-                        JOIN pg_catalog.pg_type AS t ON t.oid = u.type
-                        JOIN pg_catalog.pg_type AS e ON e.oid = CASE WHEN t.typcategory = 'A' THEN t.typelem ELSE t.oid END
-                        WHERE e.typtype IN ('c', 'd') OR e.typname LIKE 'reg%' OR e.typname = 'record'
-                    ))
+                ('quote_all_identifiers', qualified OR tree ~ ':funcid (1282|3539|3540) '), -- quote_ident, format
+                ('xmloption', tree ~ '(XMLEXPR|type(id)? 142\M)'),
+                ('xmlbinary', tree ~ '(XMLEXPR|type(id)? 142\M)'),
+                ('array_nulls', EXISTS (
+                    SELECT
+                    FROM regexp_matches(tree, '\{COERCEVIAIO [^{]*\{[^{]*?\} :resulttype (\d+)', 'g') AS m (found)
+                    JOIN pg_catalog.pg_type AS t ON t.oid = m.found[1]::oid
+                    WHERE t.typcategory = 'A'
+                )),
+                ('default_text_search_config', tree ~ ':type(id)? (3614|3615)\M' OR tree ~ ':\w+type (3614|3615)\M'),
+                ('search_path', qualified OR regexp_replace(tree, ':relid \d+', '', 'g') <> regexp_replace(usual, ':relid \d+', '', 'g')), -- by what names mean
+                ('standard_conforming_strings', false), ('transform_null_equals', false), ('backslash_quote', false), -- it is parsed already
+                ('TimeZone', false), ('DateStyle', false), ('IntervalStyle', false), ('extra_float_digits', false), ('bytea_output', false)
         ) AS s (name, wanted)
-        WHERE s.wanted
+        WHERE s.wanted OR others
     );
     IF tree ~ ':consttype (1082|1083|1114|1184|1186|1266)\M'
         OR EXISTS (
@@ -157,6 +169,10 @@ BEGIN
             settings := settings || '{extra_float_digits,IntervalStyle,bytea_output,lc_monetary}'::text[];
         END IF;
     END IF;
+    spelled := ARRAY(
+        SELECT m.found[1]::smallint
+        FROM regexp_matches(regexp_replace(tree, ':funcid (870|871) [^{]*\{(RELABELTYPE :arg \{)?VAR ', '', 'g'), '\{VAR :varno \d+ :varattno (\d+) [^{}]*:varlevelsup 1 ', 'g') AS m (found)
+    );
     IF tree ~ '\{VAR :varno \d+ :varattno 0 ' THEN -- the whole row
         SELECT array_agg(a.attnum)
         INTO columns

@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
     chronology    text,
     OUT inputs       smallint[], -- the columns that they read
     OUT name_columns smallint[], -- and those of name
+    OUT spelled      smallint[], -- of them, those whose spelling it tells
     OUT format_columns smallint[], -- and those of format
     OUT pinned       text[],     -- settings that may change their results
     OUT dated_type   regtype
@@ -51,6 +52,7 @@ BEGIN
         pinned := pinned || checked.settings; -- trap: what an expression reads of the session is pinned
         IF parameter = 'name' THEN
             name_columns := checked.columns;
+            spelled := checked.spelled;
         ELSIF parameter = 'format' THEN
             format_columns := checked.columns;
         END IF;

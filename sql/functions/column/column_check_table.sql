@@ -31,20 +31,20 @@ BEGIN
         WHERE c.relpersistence <> 'p' OR c.relkind = 'f' -- trap: a crash does not empty a partition
     ) THEN
         fault := 'it, or a partition, is temporary, foreign or not logged, so that a crash could empty it';
-        hint := 'Use an ordinary table: ALTER TABLE ... SET LOGGED.';
+        hint := format('Use an ordinary table: ALTER TABLE %s SET LOGGED;', target);
     END IF;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION '% cannot number a column of its own: %', target, fault
             USING ERRCODE = 'wrong_object_type', HINT = hint, SCHEMA = 'gapless', COLUMN = 'target';
     END IF;
-    SELECT string_agg(n.nspname, ', ')
+    SELECT string_agg(quote_ident(n.nspname), ', ')
     INTO other
     FROM pg_catalog.pg_namespace AS n
     CROSS JOIN LATERAL aclexplode(n.nspacl) AS acl
     WHERE acl.grantee = 0 AND acl.privilege_type = 'CREATE' AND n.nspname = ANY (caller_schemas);
     IF other IS NOT NULL THEN
         RAISE WARNING 'everyone can create functions in schema %, and the expressions of column "%" may find them', other, target_column
-            USING HINT = 'REVOKE CREATE ON SCHEMA ... FROM PUBLIC; or attach under a search_path without it.';
+            USING HINT = format('REVOKE CREATE ON SCHEMA %s FROM PUBLIC; or attach under a search_path without it.', other);
     END IF;
 END;
 $function$;

@@ -49,7 +49,7 @@ BEGIN
 
     -- A row that this snapshot cannot see (REPEATABLE READ and above) would come to light only as a double in the
     -- table. Writing the journal's next row raises 40001 for it; that row is not meant to stay.
-    IF current_setting('transaction_isolation') <> 'read committed' THEN -- trap: newer numbers collide in the journal
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN -- trap: newer numbers collide in the journal
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         VALUES (column_first_number_general.name, following, value, value)
         ON CONFLICT DO NOTHING;

@@ -10,7 +10,7 @@ BEGIN
     RETURN format('SET search_path = %s', CASE WHEN 'search_path' = ANY (pinned) THEN path ELSE 'pg_catalog, pg_temp' END) || coalesce(( -- trap: the path is pinned
         SELECT string_agg(format(' SET %I = %L', s.name, current_setting(s.name)), '' ORDER BY s.name)
         FROM (SELECT DISTINCT u.name FROM unnest(pinned) AS u (name)) AS s
-        WHERE s.name NOT IN ('search_path', 'standard_conforming_strings', 'transform_null_equals') -- they are parsed already
+        WHERE s.name <> 'search_path'
     ), '');
 END;
 $function$;

@@ -13,7 +13,7 @@ DECLARE
     numbered boolean;
 BEGIN
     -- TRUNCATE removes rows whether this transaction's snapshot has them or not.
-    IF current_setting('transaction_isolation') <> 'read committed' AND EXISTS ( -- trap: rows may be newer than the snapshot
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') AND EXISTS ( -- trap: rows may be newer than the snapshot
         SELECT FROM pg_catalog.pg_class AS c
         WHERE (c.oid = relation OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(relation) AS p))
             AND pg_relation_size(c.oid) > 0

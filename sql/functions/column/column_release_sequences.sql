@@ -8,6 +8,10 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     IF gapless.attached_column(target, target_column) IS NULL THEN
+        UPDATE gapless.void AS v
+        SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
+        FROM gapless.sequence AS s
+        WHERE v.name = s.name AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
         UPDATE gapless.sequence AS s
         SET target = NULL, target_column = NULL
         WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;

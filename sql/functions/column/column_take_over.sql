@@ -9,7 +9,8 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
     path          text, -- for the name of a constant series
     options       text[],
     initial       bigint,
-    constant_name boolean
+    name_columns  smallint[],
+    inputs        smallint[]
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -25,6 +26,7 @@ DECLARE
     fault    text;
     wrong    text[]; -- what, for which value, that before it, and more
     constant text;
+    voids    record; -- of the column's former series
     done     boolean := false;
 BEGIN
     IF pg_relation_size(target) + coalesce((SELECT sum(pg_relation_size(p.relid)) FROM pg_catalog.pg_partition_tree(target) AS p), 0) > 16e6 THEN
@@ -44,7 +46,7 @@ BEGIN
         INTO lasts
         FROM unnest(series, lasts) WITH ORDINALITY AS u (name, last, i)
         LEFT JOIN (SELECT DISTINCT n.name FROM unnest(before) AS n (name)) AS b ON b.name = u.name;
-        IF constant_name THEN
+        IF name_columns = '{}' THEN
             PERFORM set_config('search_path', path, true);
             EXECUTE (
                 SELECT format('SELECT %I.%I(%s)', schema, p.proname, array_to_string(array_fill('NULL'::text, ARRAY[p.pronargs::integer]), ', '))
@@ -53,6 +55,8 @@ BEGIN
             ) INTO constant;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
+        voids := gapless.column_place_voids(target, target_column, schema, stem, name_columns, inputs);
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
     EXCEPTION WHEN OTHERS THEN
@@ -69,8 +73,18 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    IF numbers > 0 THEN
+    -- trap: a void number is not issued again by another name
+    SELECT array_agg(coalesce(u.name, v.name)), array_agg(greatest(u.last, v.last)), array_agg(u.dated)
+    INTO series, lasts, dates
+    FROM unnest(series, lasts, dates) AS u (name, last, dated)
+    FULL JOIN (
+        SELECT w.name, max(w.value) AS last FROM unnest(voids.names, voids.numbers) AS w (name, value) WHERE w.value >= initial GROUP BY w.name
+    ) AS v ON v.name COLLATE "C" = u.name COLLATE "C";
+    IF cardinality(series) > 0 THEN
         PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+        PERFORM gapless.column_adopt_voids(target, target_column, voids.names, voids.formers, voids.numbers);
+    END IF;
+    IF numbers > 0 THEN
         RAISE NOTICE 'column "%" of table %: what it has is taken over; numbers: %, series: %, texts that tell no number: %',
             target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;

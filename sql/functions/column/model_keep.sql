@@ -76,6 +76,12 @@ BEGIN
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
     END IF;
+    PERFORM gapless.column_keep_void(
+        0 /*target*/, 'number', series
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , NULL, OLD.number -- unless format
+        , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{}'::name[] /*inputs*/))
+    );
     RETURN NULL;
 END;
 $function$;

@@ -19,7 +19,7 @@ BEGIN
         -- tell.
         own := txid_current_if_assigned();
         IF flush_gapless.txid NOT BETWEEN 0 AND greatest(coalesce(own, txid_current() - 1), txid_snapshot_xmax(txid_current_snapshot()) - 1) THEN
-            IF own < flush_gapless.txid AND current_setting('transaction_isolation') <> 'read committed' THEN
+            IF own < flush_gapless.txid AND current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
                 RAISE EXCEPTION 'transaction % is newer than this one, which cannot tell whether it has committed', flush_gapless.txid
                     USING ERRCODE = 'invalid_transaction_state',
                         HINT = 'Call gapless.flush_gapless after COMMIT, in a transaction of its own.',

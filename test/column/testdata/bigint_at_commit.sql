@@ -227,6 +227,11 @@ BEGIN
     ) THEN
         PERFORM gapless.column_refuse('deleted', TG_RELID, 'number', series, OLD.number::text, OLD.number);
     END IF;
+    PERFORM gapless.column_keep_void(
+        TG_RELID, 'number', series
+        , NULL, OLD.number
+        , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant}'::pg_catalog.name[]))
+    );
     RETURN NULL;
 END;
 $function$;

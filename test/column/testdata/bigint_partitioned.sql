@@ -192,6 +192,11 @@ BEGIN
     ) THEN
         PERFORM gapless.column_refuse('deleted', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text, OLD.number);
     END IF;
+    PERFORM gapless.column_keep_void(
+        coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series
+        , NULL, OLD.number
+        , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant}'::pg_catalog.name[]))
+    );
     RETURN NULL;
 END;
 $function$;

@@ -274,6 +274,11 @@ BEGIN
     ) THEN
         PERFORM gapless.column_refuse('deleted', TG_RELID, 'number', series, OLD.number::text, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value)));
     END IF;
+    PERFORM gapless.column_keep_void(
+        TG_RELID, 'number', series
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant,issued_on,issued}'::pg_catalog.name[]))
+    );
     RETURN NULL;
 END;
 $function$;

@@ -1,0 +1,45 @@
+-- What an index takes for equal, as a collation that is not deterministic does, and citext, may be names of two series: the
+-- numbers of the one then keep out those of the other.
+CREATE OR REPLACE FUNCTION gapless.column_check_spelling(
+    target        regclass,
+    target_column name,
+    spelled       smallint[] -- the columns whose spelling the expression name tells
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    wrong record;
+BEGIN
+    SELECT
+        i.indexrelid::regclass::text AS index,
+        string_agg(CASE WHEN k.compared = 0 OR k.attnum = 0 THEN '%s' WHEN l.collisdeterministic THEN '(%s::text) COLLATE "C"' ELSE '%s COLLATE "C"' END, ', ' ORDER BY k.i) AS pattern,
+        array_agg(pg_get_indexdef(i.indexrelid, k.i::integer, true) ORDER BY k.i) AS keys,
+        a.attnum
+    INTO wrong
+    FROM pg_catalog.pg_index AS i
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = target_column
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, compared, class, i)
+    JOIN pg_catalog.pg_opclass AS o ON o.oid = k.class
+    JOIN pg_catalog.pg_type AS t ON t.oid = o.opcintype
+    LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
+    WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+    GROUP BY i.indexrelid, a.attnum
+    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR t.typcategory = 'S' AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte
+    )))
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique index "%" takes names of different series for equal', target_column, target, wrong.index
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = pg_catalog.format('CREATE UNIQUE INDEX ON %s (%s), and drop that one; or let the expression name read lower(...).', target, format(wrong.pattern, VARIADIC wrong.keys)),
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_spelling IS
+'Private, for attach_gapless. Raises 55000 where a unique index takes texts for equal of which the expression name makes different series.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_spelling FROM PUBLIC;

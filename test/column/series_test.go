@@ -1,0 +1,130 @@
+package column_test
+
+// A series is bytes: what could change it is refused by attach, pinned, or found out when it matters.
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
+)
+
+func TestAttachRefusesAUniqueIndexThatTakesNamesOfTwoSeriesForOne(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.NewCopy(t))
+	setups := map[string]string{"text COLLATE ci": "SELECT FROM pg_collation WHERE collprovider = 'i'", "citext": "SELECT FROM pg_available_extensions WHERE name = 'citext'"}
+	for column, available := range setups {
+		if s.Number("SELECT count(*) FROM ("+available+") AS a") == 0 {
+			delete(setups, column)
+		}
+	}
+	if _, there := setups["citext"]; there {
+		s.Do("CREATE EXTENSION citext")
+	}
+	if _, there := setups["text COLLATE ci"]; there {
+		s.Do("CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)")
+	}
+	require.NotEmpty(t, setups)
+	for column := range setups {
+		for _, c := range []struct{ key, name string }{
+			{"UNIQUE (tenant, number)", "'t/' || NEW.tenant"}, {"UNIQUE (number, tenant)", "'t/' || NEW.tenant::text"},
+			{"UNIQUE (tenant, number)", "'t/' || CASE WHEN lower(NEW.tenant) < 'b' THEN NEW.tenant END"},
+		} {
+			for _, options := range []string{"", ", at_commit => true"} {
+				s.Do("CREATE TABLE bills (id int PRIMARY KEY, tenant " + column + ", number bigint, CONSTRAINT twice " + c.key + ")")
+				attach := fmt.Sprintf("SELECT gapless.attach_gapless('bills', 'number', $$ %s $$%s)", c.name, options)
+				refused := s.Refuse("55000", attach)
+				require.Equal(t, "attach_column", refused.ConstraintName, refused.Message)
+				require.Contains(t, refused.Message, `unique index "public.twice" takes names of different series for equal`)
+
+				s.Do("BEGIN; SELECT gapless.attach_gapless('bills', 'number', $$ 't/' || lower(NEW.tenant::text) $$" + options + ")")
+				s.Do("INSERT INTO bills VALUES (1, 'ACME'), (2, 'acme'), (3, 'ACME'); UPDATE bills SET tenant = 'Acme'; SET CONSTRAINTS ALL IMMEDIATE")
+				require.Equal(t, []int64{1, 2, 3}, s.Numbers("SELECT number FROM bills ORDER BY id"))
+				s.Do("ROLLBACK")
+
+				index, _, _ := strings.Cut(refused.Hint, ", and drop that one")
+				s.Do(index)
+				s.Do("ALTER TABLE bills DROP CONSTRAINT twice")
+				s.Do(attach)
+				s.Do("INSERT INTO bills VALUES (1, 'ACME'), (2, 'acme'), (3, 'ACME')")
+				s.Do("UPDATE bills SET tenant = 'ACME' WHERE id = 3")
+				s.Refuse("23001", "UPDATE bills SET tenant = 'acme' WHERE id = 3")
+				require.Equal(t, []int64{1, 1, 2}, s.Numbers("SELECT number FROM bills ORDER BY id"))
+				sqltest.RequireSound(s)
+				s.Do("SELECT gapless.detach_gapless('bills', 'number'); DROP TABLE bills; SELECT gapless.delete_gapless(name) FROM gapless.sequences")
+			}
+		}
+	}
+}
+
+func TestAnExpressionCannotReadAnotherAttachedColumn(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE TABLE files (id int PRIMARY KEY, number bigint UNIQUE, archive_no bigint UNIQUE, twice bigint GENERATED ALWAYS AS (number * 2) STORED)")
+	number := "SELECT gapless.attach_gapless('files', 'number', $$ 'file' $$%s)"
+	for _, atCommit := range []string{"", ", at_commit => true"} {
+		for _, archive := range []string{
+			"$$ 'archive/' || coalesce(NEW.number, 0) %% 2 $$", "$$ 'archive' $$, condition => $$ NEW.number IS NOT NULL $$", "$$ 'archive/' || (NEW).number $$",
+		} {
+			archive = "SELECT gapless.attach_gapless('files', 'archive_no', " + archive + "%s)"
+			for _, order := range [][2]string{{number, archive}, {archive, number}} {
+				s.Do("BEGIN")
+				s.Do(fmt.Sprintf(order[0], atCommit))
+				refused := s.Refuse("55000", fmt.Sprintf(order[1], atCommit))
+				require.Equal(t, "attach_column", refused.ConstraintName, refused.Message)
+				require.Contains(t, refused.Message, map[string]string{
+					number: `the expressions of column "archive_no", which numbers itself, too, read it`, archive: `its expressions read column "number", which numbers itself, too`,
+				}[order[1]])
+				s.Do("ROLLBACK")
+			}
+		}
+	}
+	s.Refuse("22023", "SELECT gapless.attach_gapless('files', 'archive_no', $$ 'archive/' || NEW.twice $$)")
+}
+
+func TestWhatAnExpressionCallsIsPinnedWhateverTheSessionSets(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewCopy(t)
+	owner := sqltest.Connect(t, database)
+	owner.Do(`
+		CREATE FUNCTION public.spelled(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN regexp_replace($1, '\d+$', ''); END $$;
+		CREATE FUNCTION public.nothing(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN CASE WHEN $1 = NULL THEN 'equal' ELSE 'not equal' END; END $$;
+		CREATE FUNCTION public.lengthy(interval) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN $1::text; END $$;
+		CREATE FUNCTION public.quoted(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN quote_ident($1); END $$;
+		CREATE FUNCTION public.precise(numeric) RETURNS text LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN RETURN ($1::float8 / 3)::text; END $$`)
+	for name, c := range map[string]struct{ column, name, set, row, series string }{
+		"quote_ident":            {"text", "quote_ident(NEW.x)", "quote_all_identifiers = on", "'quoted'", "quoted"},
+		"format":                 {"text", "format('%I', NEW.x)", "quote_all_identifiers = on", "'formatted'", "formatted"},
+		"regclass":               {"regclass", "NEW.x::text", "quote_all_identifiers = on", "'gapless.journal'", "gapless.journal"},
+		"array":                  {"text", "NEW.x::text[] IS NULL || array_length(array_remove(NEW.x::text[], NULL), 1)::text", "array_nulls = off", "'{a,NULL}'", "false1"},
+		"text search":            {"text", "to_tsvector(NEW.x)::text", "default_text_search_config = 'english'", "'the dogs'", "'dogs':2 'the':1"},
+		"a function's backslash": {"text", "public.spelled(NEW.x)", "standard_conforming_strings = off; SET escape_string_warning = off", "'abc12'", "abc"},
+		"a function's null":      {"text", "public.nothing(NEW.x)", "transform_null_equals = on", "NULL", "not equal"},
+		"a function's interval":  {"interval", "public.lengthy(NEW.x)", "IntervalStyle = iso_8601", "'1 day'", "1 day"},
+		"a function's quotes":    {"text", "public.quoted(NEW.x)", "quote_all_identifiers = on", "'plain'", "plain"},
+		"a function's digits":    {"numeric", "public.precise(NEW.x)", "extra_float_digits = -10", "1", "0.3333333333333333"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			table := pgx.Identifier{name}.Sanitize()
+			s, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			s.Do("SET default_text_search_config = 'simple'")
+			s.Do("CREATE TABLE " + table + " (x " + c.column + ", number bigint UNIQUE, memo text)")
+			s.Do("SELECT gapless.attach_gapless($1::text::regclass, 'number', $2)", table, c.name)
+			other.Do("SET " + c.set)
+			other.Do("INSERT INTO " + table + " SELECT " + c.row)
+			require.EqualValues(t, 1, s.Number("SELECT gapless.last_gapless($1)", c.series))
+			s.Do("INSERT INTO " + table + " SELECT " + c.row)
+			require.EqualValues(t, 2, s.Number("SELECT gapless.last_gapless($1)", c.series))
+			other.Do("UPDATE " + table + " SET memo = 'x', x = x")
+			require.Zero(t, other.Number("SELECT count(*) FROM gapless.audit_gapless($1) WHERE NOT explained", c.series))
+			other.Do("SELECT gapless.void_gapless($1, 2, 'why')", c.series)
+			other.Do("DELETE FROM " + table + " WHERE number = 2")
+		})
+	}
+}
