@@ -9,9 +9,7 @@ DECLARE
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN -- unless at_commit
         PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
-        IF gapless.model_written(OLD.number) IS NULL THEN -- unless at_commit if partitioned
-            RETURN OLD; -- unless at_commit
-        END IF; -- unless at_commit if partitioned
+        RETURN OLD; -- unless at_commit unless partitioned
     END IF; -- unless at_commit
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
@@ -49,6 +47,9 @@ BEGIN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         RAISE;
     END;
+    IF TG_ARGV[0] = 'leave' AND gapless.model_written(OLD.number) IS NULL THEN -- unless at_commit if partitioned
+        RETURN OLD; -- unless at_commit if partitioned
+    END IF; -- unless at_commit if partitioned
     IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN -- if partitioned
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN -- if partitioned
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned

@@ -140,9 +140,6 @@ DECLARE
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
         PERFORM gapless.column_settle_note('1234567890');
-        IF OLD.number IS NULL THEN
-            RETURN OLD;
-        END IF;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
@@ -168,6 +165,9 @@ BEGIN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         RAISE;
     END;
+    IF TG_ARGV[0] = 'leave' AND OLD.number IS NULL THEN
+        RETURN OLD;
+    END IF;
     IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);

@@ -254,7 +254,7 @@ DECLARE
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
         PERFORM gapless.column_settle_note('1234567890');
-            RETURN OLD;
+        RETURN OLD;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
