@@ -149,6 +149,7 @@ BEGIN
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation); -- its lock is held since it was read
+            PERFORM gapless.check_not_rewritten(attached.relations || ARRAY(SELECT p.relid::oid FROM unnest(attached.relations) AS u (relation), pg_partition_tree(u.relation) AS p));
             done := true;
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
@@ -159,6 +160,7 @@ BEGIN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM
                     || CASE
                         WHEN SQLSTATE IN ('42703', '55000') THEN '. Detach it by its old name, and attach it by the names of now' -- a column was renamed
+                        WHEN SQLSTATE = '40001' THEN '. Audit it in a new transaction'
                         WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
                         ELSE ''
                     END;
