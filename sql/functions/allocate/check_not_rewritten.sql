@@ -11,7 +11,7 @@ AS $function$
 DECLARE
     rewritten regclass;
 BEGIN
-    SELECT c.oid
+    SELECT c.oid::regclass
     INTO rewritten
     FROM pg_catalog.pg_class AS c
     WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
