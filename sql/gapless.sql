@@ -751,6 +751,38 @@ COMMENT ON FUNCTION gapless.check_reset IS
 
 REVOKE ALL ON FUNCTION gapless.check_reset FROM PUBLIC;
 
+-- A table that was rewritten (ALTER TABLE, TRUNCATE, PostgreSQL 19's REPACK CONCURRENTLY) looks empty to an older
+-- snapshot, and nothing else tells. The snapshot's pg_class still has the old file; pg_relation_filenode has the one of
+-- now. VACUUM FULL and CLUSTER change it, too, and keep what snapshots see: they cost a retry. The caller has read the
+-- tables, and so locked them: they are not rewritten after this.
+CREATE OR REPLACE FUNCTION gapless.check_not_rewritten(
+    relations regclass[] DEFAULT NULL -- gapless' own; named below, since a dump makes functions before tables
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER -- in the caller's snapshot
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    rewritten regclass;
+BEGIN
+    SELECT c.oid::regclass
+    INTO rewritten
+    FROM pg_catalog.pg_class AS c
+    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'table % was rewritten since this transaction''s snapshot, which may have none of its rows', rewritten
+            USING ERRCODE = 'serialization_failure', HINT = 'Retry the transaction.',
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = rewritten),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = rewritten);
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.check_not_rewritten IS
+'Private. Raises 40001 if a table was rewritten since the caller''s snapshot, which then takes it for empty.';
+
+REVOKE ALL ON FUNCTION gapless.check_not_rewritten FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.raise_exhausted(
     name text,
     size bigint
@@ -877,6 +909,8 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text LIMIT 0; -- locks them
+    PERFORM gapless.check_not_rewritten();
     UPDATE gapless.sequence AS s
     SET adoptions = s.adoptions
     WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
@@ -888,7 +922,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.lock_sequence_by_writing IS
-'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001. False if there is none.';
+'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001, and so does one whose snapshot is older than the rewriting of a table. False if there is none.';
 
 REVOKE ALL ON FUNCTION gapless.lock_sequence_by_writing FROM PUBLIC;
 
@@ -1173,14 +1207,20 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
+DECLARE
+    last bigint;
 BEGIN
     PERFORM gapless.check_name(last_gapless.name);
-    RETURN (SELECT n.last_value FROM gapless.newest_run(last_gapless.name) AS n);
+    SELECT n.last_value INTO last FROM gapless.newest_run(last_gapless.name) AS n;
+    IF last IS NULL THEN
+        PERFORM gapless.check_not_rewritten();
+    END IF;
+    RETURN last;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.last_gapless IS
-'The newest value of a sequence in the caller''s snapshot, its own uncommitted ones included; NULL if there is none. Takes no lock, so another transaction may be past it already. Raises 22004 or 22023 for the name.';
+'The newest value of a sequence in the caller''s snapshot, its own uncommitted ones included; NULL if there is none. Takes no lock, so another transaction may be past it already. Raises 22004 or 22023 for the name; 40001 where the journal was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.last_gapless FROM PUBLIC;
 
@@ -1199,7 +1239,9 @@ DECLARE
 BEGIN
     PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
     IF last IS NULL THEN
-        RETURN coalesce((SELECT s.initial FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL), start);
+        SELECT s.initial INTO value FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL;
+        PERFORM gapless.check_not_rewritten();
+        RETURN coalesce(value, start);
     END IF;
     value := gapless.value_after(last, start, peek_gapless.reset);
     IF value IS NULL THEN
@@ -1210,7 +1252,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.peek_gapless IS
-'What next_gapless would give now, in the caller''s snapshot: a preview, not a promise, since it takes no lock. Raises 22004, 22023 and 2200H as next_gapless would.';
+'What next_gapless would give now, in the caller''s snapshot: a preview, not a promise, since it takes no lock. Raises 22004, 22023 and 2200H as next_gapless would; 40001 as last_gapless.';
 
 REVOKE ALL ON FUNCTION gapless.peek_gapless FROM PUBLIC;
 
@@ -1228,6 +1270,8 @@ DECLARE
     attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text LIMIT 0; -- locks them
+    PERFORM gapless.check_not_rewritten(); -- trap: a table that was rewritten is not empty
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
         RETURN false;
     END IF;
@@ -1968,6 +2012,7 @@ BEGIN
         IF run.last_value - run.first_value + 1 > (
             SELECT count(*) FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value BETWEEN run.first_value AND run.last_value
         ) THEN
+            PERFORM gapless.check_not_rewritten();
             RETURN run.dated;
         END IF;
     END LOOP;
@@ -1976,7 +2021,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_date_floor IS
-'Private, for the triggers of attach_gapless. The date before which the next row of a sequence must not be dated: that of its newest number which is not void.';
+'Private, for the triggers of attach_gapless. The date before which the next row of a sequence must not be dated: that of its newest number which is not void. Raises 40001 where that cannot be seen.';
 
 REVOKE ALL ON FUNCTION gapless.column_date_floor FROM PUBLIC;
 
@@ -2193,19 +2238,23 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    RETURN EXISTS (
+    IF EXISTS (
         SELECT FROM gapless.void AS v
         WHERE v.name = column_is_void.name COLLATE "C"
             AND CASE WHEN column_is_void.number IS NULL OR v.written IS NULL THEN v.value = column_is_void.value ELSE v.written = column_is_void.number END
     ) OR EXISTS (
         SELECT FROM gapless.known_text AS k
         WHERE k.name = column_is_void.name COLLATE "C" AND k.number = column_is_void.number AND k.reason IS NOT NULL
-    );
+    ) THEN
+        RETURN true;
+    END IF;
+    PERFORM gapless.check_not_rewritten();
+    RETURN false;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_is_void IS
-'Private, for the triggers of attach_gapless. Whether a number was cancelled by void_gapless.';
+'Private, for the triggers of attach_gapless. Whether a number was cancelled by void_gapless. Raises 40001 where that cannot be seen.';
 
 REVOKE ALL ON FUNCTION gapless.column_is_void FROM PUBLIC;
 
@@ -6111,7 +6160,7 @@ REVOKE ALL ON FUNCTION gapless.guard_new_partitions FROM PUBLIC;
 --     unreadable    the text of a number gives no value
 --     misdated      the row of first_value has another date than the journal
 --     failed        the column could not be read, so nothing else is said of it
---     detached      nor could it, since it was detached, or its table rewritten, after the snapshot
+--     detached      nor could it, since it was detached after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -6256,13 +6305,7 @@ BEGIN
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
-            IF EXISTS (
-                SELECT FROM pg_catalog.pg_class AS c
-                WHERE (c.oid = ANY (attached.relations) OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(attached.target) AS p))
-                    AND c.relfilenode <> pg_relation_filenode(c.oid) -- past the snapshot, which does not show rows that were rewritten
-            ) THEN
-                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'rewritten meanwhile: audit it in a new transaction';
-            END IF;
+            PERFORM gapless.check_not_rewritten(attached.relations || ARRAY(SELECT p.relid::oid FROM unnest(attached.relations) AS u (relation), pg_partition_tree(u.relation) AS p));
             done := true;
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
@@ -6273,6 +6316,7 @@ BEGIN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM
                     || CASE
                         WHEN SQLSTATE IN ('42703', '55000') THEN '. Detach it by its old name, and attach it by the names of now' -- a column was renamed
+                        WHEN SQLSTATE = '40001' THEN '. Audit it in a new transaction'
                         WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
                         ELSE ''
                     END;
@@ -6326,7 +6370,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     kind            text,    -- hole, double, never issued, changed after issue, void
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, pruned, or detached or rewritten meanwhile
+    explained       boolean, -- void, adopted, pruned, or detached meanwhile
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
@@ -6548,11 +6592,12 @@ BEGIN
     FROM number AS n
     WHERE n.finding IN ('unreadable', 'failed', 'detached')
     ORDER BY 1, 4, 3;
+    PERFORM gapless.check_not_rewritten();
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
 

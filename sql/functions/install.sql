@@ -3,6 +3,7 @@
 
 {{ template "allocate/check_name.sql" . }}
 {{ template "allocate/check_reset.sql" . }}
+{{ template "allocate/check_not_rewritten.sql" . }}
 {{ template "allocate/raise_exhausted.sql" . }}
 {{ template "allocate/raise_locked.sql" . }}
 {{ template "allocate/raise_stale.sql" . }}

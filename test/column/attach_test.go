@@ -1160,21 +1160,26 @@ func TestAttachedExpressionsMeanTheSameInEverySession(t *testing.T) {
 		CREATE OPERATOR evil.|| (LEFTARG = text, RIGHTARG = text, FUNCTION = evil.joined)`)
 	const insert = "INSERT INTO public.docs (at, day, length, rate) VALUES ('2025-12-31 23:30:00+00', '2026-02-01'::date, interval '1 day 02:00:00', 0.1::float8 + 0.2::float8) RETURNING number"
 	s.Do(insert) // 2026 in Paris
+	inserted := 1
 	for _, setting := range []string{
 		"TimeZone = 'America/New_York'", "TimeZone = 'Pacific/Kiritimati'", "DateStyle = 'German'", "DateStyle = 'SQL, MDY'", "DateStyle = 'Postgres, DMY'",
 		"search_path = ''", "search_path = evil, pg_catalog, public", "search_path = pg_temp, evil, pg_catalog", "search_path = gapless",
 		"IntervalStyle = 'iso_8601'", "extra_float_digits = 0", "lc_time = 'C'", "standard_conforming_strings = off", "quote_all_identifiers = on",
 	} {
+		if strings.HasPrefix(setting, "standard_") && !hasNonstandardStrings(s) {
+			continue
+		}
 		other.Do("SET " + setting)
 		_, err := other.Exec(t.Context(), insert)
 		require.NoError(t, err, setting)
+		inserted++
 		require.Equal(t, []string{"1"}, sqltest.Texts(s, "SELECT count(*)::text FROM gapless.sequences"), setting)
 		require.Zero(t, other.Number("SELECT pg_catalog.count(*) FROM gapless.audit_gapless() WHERE NOT explained"), setting)
 		_, err = other.Exec(t.Context(), "UPDATE public.docs SET memo = 'x' WHERE number = (SELECT number FROM public.docs LIMIT 1)")
 		require.NoError(t, err, setting)
 		other.Do("RESET ALL")
 	}
-	require.Equal(t, []string{"right 2026|2026-02-01|1 day 02:00:00|0.30000000000000004|2026-01-01|2026-02-01 15"}, sqltest.Texts(s, "SELECT name || ' ' || last_value FROM gapless.sequences"))
+	require.Equal(t, []string{fmt.Sprintf("right 2026|2026-02-01|1 day 02:00:00|0.30000000000000004|2026-01-01|2026-02-01 %d", inserted)}, sqltest.Texts(s, "SELECT name || ' ' || last_value FROM gapless.sequences"))
 	sqltest.RequireSound(s)
 }
 

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -196,4 +197,40 @@ func TestRowsAreDeletedWhileOthersAreInserted(t *testing.T) {
 			require.EqualValues(t, 22, s.Number("SELECT count(number) FROM i"))
 		})
 	}
+}
+
+// TestOnConflictDoSelectSpendsANumberThatACallTookAndNoneOfAColumn has rows that are there already, and are returned.
+func TestOnConflictDoSelectSpendsANumberThatACallTookAndNoneOfAColumn(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	if s.Number("SELECT current_setting('server_version_num')::bigint") < 190000 {
+		t.Skip("ON CONFLICT DO SELECT came with PostgreSQL 19")
+	}
+	s.Do("CREATE TABLE tickets (number bigint PRIMARY KEY, seat text UNIQUE)")
+	const taken = "INSERT INTO tickets VALUES (gapless.next_gapless('ticket'), 'A1') ON CONFLICT (seat) DO SELECT RETURNING number"
+	require.EqualValues(t, 1, s.Number(taken))
+	require.EqualValues(t, 1, s.Number(taken))
+	require.EqualValues(t, 2, s.Number("SELECT gapless.last_gapless('ticket')"))
+
+	for name, c := range map[string]struct{ table, options string }{
+		"plain":       {"(seat text UNIQUE, number bigint UNIQUE)", ""},
+		"text":        {"(seat text UNIQUE, number text UNIQUE)", ", format => 'value::text'"},
+		"at commit":   {"(seat text PRIMARY KEY, number bigint UNIQUE)", ", at_commit => true"},
+		"partitioned": {"(seat text, number bigint, PRIMARY KEY (seat), UNIQUE (number, seat)) PARTITION BY HASH (seat)", ""},
+	} {
+		table := pgx.Identifier{name}.Sanitize()
+		s.Do("CREATE TABLE " + table + " " + c.table)
+		if name == "partitioned" {
+			s.Do("CREATE TABLE p0 PARTITION OF partitioned FOR VALUES WITH (MODULUS 2, REMAINDER 0); CREATE TABLE p1 PARTITION OF partitioned FOR VALUES WITH (MODULUS 2, REMAINDER 1)")
+		}
+		s.Do("SELECT gapless.attach_gapless($1::text::regclass, 'number', $2"+c.options+")", table, "'"+name+"'")
+		s.Do("INSERT INTO " + table + " VALUES ('A1')")
+		for _, action := range []string{"DO SELECT", "DO SELECT FOR UPDATE", "DO SELECT WHERE false"} {
+			s.Do("INSERT INTO " + table + " VALUES ('A1') ON CONFLICT (seat) " + action + " RETURNING number")
+			s.Do("INSERT INTO "+table+" SELECT unnest(ARRAY['A1', $1, 'A1']) ON CONFLICT (seat) "+action+" RETURNING number", action)
+		}
+		require.Equal(t, []string{"A1 1", "DO SELECT 2", "DO SELECT FOR UPDATE 3", "DO SELECT WHERE false 4"},
+			sqltest.Texts(s, "SELECT seat || ' ' || number FROM "+table+" ORDER BY number"), name)
+	}
+	sqltest.RequireSound(s)
 }

@@ -48,6 +48,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.lock_sequence_by_writing('a')",
 		"SELECT gapless.check_name('a')",
 		"SELECT gapless.check_reset('a', 1, 2)",
+		"SELECT gapless.check_not_rewritten()",
 		"SELECT gapless.value_after(1, 1, 1)",
 		"SELECT gapless.raise_locked('a')",
 		"SELECT gapless.raise_stale('a')",

@@ -35,6 +35,18 @@ var traps = []trap{
 		},
 	},
 	{
+		name:    "an older snapshot finds a rewritten journal empty, and the sequence is deleted without it",
+		changes: []change{{"a table that was rewritten is not empty", ""}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("SELECT gapless.next_gapless('a')")
+			two.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			two.Do("SELECT")
+			one.Do("ALTER TABLE gapless.journal SET UNLOGGED; ALTER TABLE gapless.journal SET LOGGED")
+			return expectCode("40001", two, "SELECT gapless.delete_gapless('a')")
+		},
+	},
+	{
 		name: "pruning locks the sequence without writing it",
 		changes: []change{{"the lock is a write",
 			`SELECT true INTO locked FROM gapless.sequence AS s WHERE s.name = prune_gapless.name COLLATE "C" FOR UPDATE;`}},

@@ -280,7 +280,7 @@ const allObjects = `	table: journal, known_text, model, moving, sequence, void, 
 	table constraint: waiting_numbered on waiting
 	table constraint: journal_pkey on journal, moving_pkey on moving, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, model_pkey on model, model_number_key on model
-	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_name, check_reset, check_role
+	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_not_rewritten, check_name, check_reset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_check_former, column_check_names, column_check_others, column_check_owner, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows

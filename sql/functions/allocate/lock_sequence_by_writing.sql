@@ -9,6 +9,8 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text LIMIT 0; -- locks them
+    PERFORM gapless.check_not_rewritten();
     UPDATE gapless.sequence AS s
     SET adoptions = s.adoptions
     WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
@@ -20,6 +22,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.lock_sequence_by_writing IS
-'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001. False if there is none.';
+'Private. Locks a sequence until the transaction ends, by a write that changes nothing: transactions with an older snapshot get 40001, and so does one whose snapshot is older than the rewriting of a table. False if there is none.';
 
 REVOKE ALL ON FUNCTION gapless.lock_sequence_by_writing FROM PUBLIC;

@@ -13,7 +13,9 @@ DECLARE
 BEGIN
     PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
     IF last IS NULL THEN
-        RETURN coalesce((SELECT s.initial FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL), start);
+        SELECT s.initial INTO value FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL;
+        PERFORM gapless.check_not_rewritten();
+        RETURN coalesce(value, start);
     END IF;
     value := gapless.value_after(last, start, peek_gapless.reset);
     IF value IS NULL THEN
@@ -24,6 +26,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.peek_gapless IS
-'What next_gapless would give now, in the caller''s snapshot: a preview, not a promise, since it takes no lock. Raises 22004, 22023 and 2200H as next_gapless would.';
+'What next_gapless would give now, in the caller''s snapshot: a preview, not a promise, since it takes no lock. Raises 22004, 22023 and 2200H as next_gapless would; 40001 as last_gapless.';
 
 REVOKE ALL ON FUNCTION gapless.peek_gapless FROM PUBLIC;

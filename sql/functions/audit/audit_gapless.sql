@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     kind            text,    -- hole, double, never issued, changed after issue, void
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, pruned, or detached or rewritten meanwhile
+    explained       boolean, -- void, adopted, pruned, or detached meanwhile
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
@@ -229,10 +229,11 @@ BEGIN
     FROM number AS n
     WHERE n.finding IN ('unreadable', 'failed', 'detached')
     ORDER BY 1, 4, 3;
+    PERFORM gapless.check_not_rewritten();
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;

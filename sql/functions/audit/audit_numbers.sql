@@ -5,7 +5,7 @@
 --     unreadable    the text of a number gives no value
 --     misdated      the row of first_value has another date than the journal
 --     failed        the column could not be read, so nothing else is said of it
---     detached      nor could it, since it was detached, or its table rewritten, after the snapshot
+--     detached      nor could it, since it was detached after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     name text
 ) RETURNS TABLE (
@@ -150,13 +150,7 @@ BEGIN
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
-            IF EXISTS (
-                SELECT FROM pg_catalog.pg_class AS c
-                WHERE (c.oid = ANY (attached.relations) OR c.oid IN (SELECT p.relid FROM pg_catalog.pg_partition_tree(attached.target) AS p))
-                    AND c.relfilenode <> pg_relation_filenode(c.oid) -- past the snapshot, which does not show rows that were rewritten
-            ) THEN
-                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'rewritten meanwhile: audit it in a new transaction';
-            END IF;
+            PERFORM gapless.check_not_rewritten(attached.relations || ARRAY(SELECT p.relid::oid FROM unnest(attached.relations) AS u (relation), pg_partition_tree(u.relation) AS p));
             done := true;
             RAISE EXCEPTION 'what was returned stays, and the rest is undone';
         EXCEPTION WHEN OTHERS THEN
@@ -167,6 +161,7 @@ BEGIN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM
                     || CASE
                         WHEN SQLSTATE IN ('42703', '55000') THEN '. Detach it by its old name, and attach it by the names of now' -- a column was renamed
+                        WHEN SQLSTATE = '40001' THEN '. Audit it in a new transaction'
                         WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
                         ELSE ''
                     END;

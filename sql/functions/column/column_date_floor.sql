@@ -18,6 +18,7 @@ BEGIN
         IF run.last_value - run.first_value + 1 > (
             SELECT count(*) FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value BETWEEN run.first_value AND run.last_value
         ) THEN
+            PERFORM gapless.check_not_rewritten();
             RETURN run.dated;
         END IF;
     END LOOP;
@@ -26,6 +27,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_date_floor IS
-'Private, for the triggers of attach_gapless. The date before which the next row of a sequence must not be dated: that of its newest number which is not void.';
+'Private, for the triggers of attach_gapless. The date before which the next row of a sequence must not be dated: that of its newest number which is not void. Raises 40001 where that cannot be seen.';
 
 REVOKE ALL ON FUNCTION gapless.column_date_floor FROM PUBLIC;

@@ -12,6 +12,8 @@ DECLARE
     attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text LIMIT 0; -- locks them
+    PERFORM gapless.check_not_rewritten(); -- trap: a table that was rewritten is not empty
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
         RETURN false;
     END IF;
