@@ -3831,7 +3831,7 @@ REVOKE ALL ON FUNCTION gapless.model_assign FROM PUBLIC;
 
 -- With the caller's rights, so that the table's own code sees its role and search_path. The rows are found by their
 -- places, which only this transaction can have changed; that they have no number is hidden from the planner, since an
--- index of all numbers is no way to them.
+-- index of all numbers is no way to them. Each expression costs a session some 13 kB for each table, so they are few.
 CREATE OR REPLACE FUNCTION gapless.model_number(
     assigned text -- by model_assign or model_single
 ) RETURNS void
@@ -3841,15 +3841,17 @@ AS $function$
 DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
+        WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') THEN '0' /*attachment*/ -- unless partitioned
+        ELSE ''
+    END;
     noted pg_catalog.text;
-    known pg_catalog.text := ''; -- where model_update needs no proof
 BEGIN
-    IF given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') THEN -- unless partitioned
-        known := '0' /*attachment*/; -- unless partitioned
-    END IF; -- unless partitioned
-    noted := pg_catalog.set_config('gapless.commit_column', '0' /*attachment*/, true);
-    noted := pg_catalog.set_config('gapless.commit_known', known, true);
-    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', '0' /*attachment*/, true),
+        pg_catalog.set_config('gapless.commit_known', known, true),
+        pg_catalog.set_config('enable_seqscan', 'off', true)
+    );
     IF given IS NULL THEN -- unless partitioned
         UPDATE gapless.model AS r -- unless partitioned
         SET number = r.number -- unless partitioned
@@ -3873,10 +3875,12 @@ BEGIN
         AND r.tableoid OPERATOR(pg_catalog.=) given.part -- if partitioned
         AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END;
     END IF; -- unless partitioned
-    noted := pg_catalog.set_config('gapless.commit_column', '', true);
-    noted := pg_catalog.set_config('gapless.commit_known', '', true);
-    noted := pg_catalog.set_config('gapless.commit_value', '', true);
-    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', '', true),
+        pg_catalog.set_config('gapless.commit_known', '', true),
+        pg_catalog.set_config('gapless.commit_value', '', true),
+        pg_catalog.set_config('enable_seqscan', scans, true)
+    );
 END;
 $function$;
 
@@ -3933,6 +3937,10 @@ BEGIN
             count(*) AS rows,
             min(r."~series") AS first,
             max(r."~series") AS last,
+            bool_and(
+                (octet_length(r."~series") BETWEEN 1 AND 255) IS TRUE
+                AND r."~dated" IS NOT NULL -- if chronology
+            ) AS sound,
             bool_or(r."~series" IS NULL) AS unnamed,
             min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
             min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
@@ -3949,6 +3957,10 @@ BEGIN
         PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
+    IF noted.rows = 1 AND noted.sound AND (expected <> '') IS NOT TRUE THEN -- unless partitioned
+        expected := concat(set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || noted.first, true), set_config('gapless.commit_first', noted.keys::text, true)); -- unless partitioned
+        RETURN NULL; -- unless partitioned
+    END IF; -- unless partitioned
     IF noted.rows = 0 THEN
         RETURN NULL;
     ELSIF noted.unnamed THEN
@@ -3958,11 +3970,6 @@ BEGIN
     ELSIF noted.undated IS NOT NULL THEN -- if chronology
         PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', noted.undated, NULL); -- if chronology
     END IF;
-    IF noted.rows = 1 AND (expected <> '') IS NOT TRUE THEN -- unless partitioned
-        expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || noted.first, true); -- unless partitioned
-        expected := set_config('gapless.commit_first', noted.keys::text, true); -- unless partitioned
-        RETURN NULL; -- unless partitioned
-    END IF; -- unless partitioned
     PERFORM gapless.column_note_first() WHERE expected <> '0=';
     noted.done := set_config('gapless.commit_done_0' /*done*/, '', true);
     noted.done := set_config('gapless.commit_at_once', '', true);
@@ -4031,14 +4038,14 @@ COMMENT ON FUNCTION gapless.model_commit IS
 
 REVOKE ALL ON FUNCTION gapless.model_commit FROM PUBLIC;
 
--- A row's xmax says that it was updated, or locked by a row that references it.
+-- A row's xmax says that it was updated, or locked by a row that references it; currtid2 has the newest version's place.
 CREATE OR REPLACE FUNCTION gapless.model_confirm() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 #variable_conflict use_variable
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
-        AND NOT EXISTS (SELECT FROM gapless.model AS r WHERE r.ctid OPERATOR(pg_catalog.=) NEW.ctid) -- unless partitioned
+        AND pg_catalog.currtid2('gapless.model', NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid -- unless partitioned
     THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned

@@ -1,11 +1,11 @@
--- A row's xmax says that it was updated, or locked by a row that references it.
+-- A row's xmax says that it was updated, or locked by a row that references it; currtid2 has the newest version's place.
 CREATE OR REPLACE FUNCTION gapless.model_confirm() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 #variable_conflict use_variable
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
-        AND NOT EXISTS (SELECT FROM gapless.model AS r WHERE r.ctid OPERATOR(pg_catalog.=) NEW.ctid) -- unless partitioned
+        AND pg_catalog.currtid2('gapless.model', NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid -- unless partitioned
     THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned

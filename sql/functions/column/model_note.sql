@@ -16,6 +16,10 @@ BEGIN
             count(*) AS rows,
             min(r."~series") AS first,
             max(r."~series") AS last,
+            bool_and(
+                (octet_length(r."~series") BETWEEN 1 AND 255) IS TRUE
+                AND r."~dated" IS NOT NULL -- if chronology
+            ) AS sound,
             bool_or(r."~series" IS NULL) AS unnamed,
             min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
             min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
@@ -32,6 +36,10 @@ BEGIN
         PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
+    IF noted.rows = 1 AND noted.sound AND (expected <> '') IS NOT TRUE THEN -- unless partitioned
+        expected := concat(set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || noted.first, true), set_config('gapless.commit_first', noted.keys::text, true)); -- unless partitioned
+        RETURN NULL; -- unless partitioned
+    END IF; -- unless partitioned
     IF noted.rows = 0 THEN
         RETURN NULL;
     ELSIF noted.unnamed THEN
@@ -41,11 +49,6 @@ BEGIN
     ELSIF noted.undated IS NOT NULL THEN -- if chronology
         PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', noted.undated, NULL); -- if chronology
     END IF;
-    IF noted.rows = 1 AND (expected <> '') IS NOT TRUE THEN -- unless partitioned
-        expected := set_config('gapless.commit_expected', '0' /*attachment*/ || '=' || noted.first, true); -- unless partitioned
-        expected := set_config('gapless.commit_first', noted.keys::text, true); -- unless partitioned
-        RETURN NULL; -- unless partitioned
-    END IF; -- unless partitioned
     PERFORM gapless.column_note_first() WHERE expected <> '0=';
     noted.done := set_config('gapless.commit_done_0' /*done*/, '', true);
     noted.done := set_config('gapless.commit_at_once', '', true);

@@ -1,6 +1,6 @@
 -- With the caller's rights, so that the table's own code sees its role and search_path. The rows are found by their
 -- places, which only this transaction can have changed; that they have no number is hidden from the planner, since an
--- index of all numbers is no way to them.
+-- index of all numbers is no way to them. Each expression costs a session some 13 kB for each table, so they are few.
 CREATE OR REPLACE FUNCTION gapless.model_number(
     assigned text -- by model_assign or model_single
 ) RETURNS void
@@ -10,15 +10,17 @@ AS $function$
 DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
+        WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') THEN '0' /*attachment*/ -- unless partitioned
+        ELSE ''
+    END;
     noted pg_catalog.text;
-    known pg_catalog.text := ''; -- where model_update needs no proof
 BEGIN
-    IF given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') THEN -- unless partitioned
-        known := '0' /*attachment*/; -- unless partitioned
-    END IF; -- unless partitioned
-    noted := pg_catalog.set_config('gapless.commit_column', '0' /*attachment*/, true);
-    noted := pg_catalog.set_config('gapless.commit_known', known, true);
-    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', '0' /*attachment*/, true),
+        pg_catalog.set_config('gapless.commit_known', known, true),
+        pg_catalog.set_config('enable_seqscan', 'off', true)
+    );
     IF given IS NULL THEN -- unless partitioned
         UPDATE gapless.model AS r -- unless partitioned
         SET number = r.number -- unless partitioned
@@ -42,10 +44,12 @@ BEGIN
         AND r.tableoid OPERATOR(pg_catalog.=) given.part -- if partitioned
         AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END;
     END IF; -- unless partitioned
-    noted := pg_catalog.set_config('gapless.commit_column', '', true);
-    noted := pg_catalog.set_config('gapless.commit_known', '', true);
-    noted := pg_catalog.set_config('gapless.commit_value', '', true);
-    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', '', true),
+        pg_catalog.set_config('gapless.commit_known', '', true),
+        pg_catalog.set_config('gapless.commit_value', '', true),
+        pg_catalog.set_config('enable_seqscan', scans, true)
+    );
 END;
 $function$;
 

@@ -136,7 +136,7 @@ AS $function$
 #variable_conflict use_variable
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
-        AND NOT EXISTS (SELECT FROM ONLY public.invoices AS r WHERE r.ctid OPERATOR(pg_catalog.=) NEW.ctid)
+        AND pg_catalog.currtid2('public.invoices', NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid
     THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%')
@@ -253,6 +253,9 @@ BEGIN
             count(*) AS rows,
             min(r."~series") AS first,
             max(r."~series") AS last,
+            bool_and(
+                (octet_length(r."~series") BETWEEN 1 AND 255) IS TRUE
+            ) AS sound,
             bool_or(r."~series" IS NULL) AS unnamed,
             min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
             min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
@@ -269,17 +272,16 @@ BEGIN
         PERFORM gapless.column_refuse('misnamed', TG_RELID, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
+    IF noted.rows = 1 AND noted.sound AND (expected <> '') IS NOT TRUE THEN
+        expected := concat(set_config('gapless.commit_expected', '1234567890' || '=' || noted.first, true), set_config('gapless.commit_first', noted.keys::text, true));
+        RETURN NULL;
+    END IF;
     IF noted.rows = 0 THEN
         RETURN NULL;
     ELSIF noted.unnamed THEN
         PERFORM gapless.column_refuse('unnamed', TG_RELID, 'number', NULL, NULL);
     ELSIF noted.misnamed IS NOT NULL THEN
         PERFORM gapless.check_name(noted.misnamed);
-    END IF;
-    IF noted.rows = 1 AND (expected <> '') IS NOT TRUE THEN
-        expected := set_config('gapless.commit_expected', '1234567890' || '=' || noted.first, true);
-        expected := set_config('gapless.commit_first', noted.keys::text, true);
-        RETURN NULL;
     END IF;
     PERFORM gapless.column_note_first() WHERE expected <> '0=';
     noted.done := set_config('gapless.commit_done_1234567890', '', true);
@@ -305,15 +307,17 @@ AS $function$
 DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
+        WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('public.invoices'::pg_catalog.regclass, 'TRIGGER') THEN '1234567890'
+        ELSE ''
+    END;
     noted pg_catalog.text;
-    known pg_catalog.text := ''; -- where model_update needs no proof
 BEGIN
-    IF given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('public.invoices'::pg_catalog.regclass, 'TRIGGER') THEN
-        known := '1234567890';
-    END IF;
-    noted := pg_catalog.set_config('gapless.commit_column', '1234567890', true);
-    noted := pg_catalog.set_config('gapless.commit_known', known, true);
-    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', '1234567890', true),
+        pg_catalog.set_config('gapless.commit_known', known, true),
+        pg_catalog.set_config('enable_seqscan', 'off', true)
+    );
     IF given IS NULL THEN
         UPDATE ONLY public.invoices AS r
         SET number = r.number
@@ -334,10 +338,12 @@ BEGIN
     WHERE r.ctid OPERATOR(pg_catalog.=) given.place
         AND CASE WHEN r.number IS NULL THEN true END;
     END IF;
-    noted := pg_catalog.set_config('gapless.commit_column', '', true);
-    noted := pg_catalog.set_config('gapless.commit_known', '', true);
-    noted := pg_catalog.set_config('gapless.commit_value', '', true);
-    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', '', true),
+        pg_catalog.set_config('gapless.commit_known', '', true),
+        pg_catalog.set_config('gapless.commit_value', '', true),
+        pg_catalog.set_config('enable_seqscan', scans, true)
+    );
 END;
 $function$;
 
