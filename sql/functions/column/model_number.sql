@@ -11,7 +11,10 @@ DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
-        WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') THEN '0' /*attachment*/ -- unless partitioned
+        WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
+            AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') -- unless partitioned
+            AND false -- if partitioned
+        THEN '0' /*attachment*/
         ELSE ''
     END;
     noted pg_catalog.text;

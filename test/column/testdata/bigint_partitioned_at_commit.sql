@@ -309,6 +309,9 @@ BEGIN
             count(*) AS rows,
             min(r."~series") AS first,
             max(r."~series") AS last,
+            bool_and(
+                (octet_length(r."~series") BETWEEN 1 AND 255) IS TRUE
+            ) AS sound,
             bool_or(r."~series" IS NULL) AS unnamed,
             min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
             min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
@@ -356,12 +359,19 @@ AS $function$
 DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
+        WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
+            AND false
+        THEN '1234567890'
+        ELSE ''
+    END;
     noted pg_catalog.text;
-    known pg_catalog.text := ''; -- where model_update needs no proof
 BEGIN
-    noted := pg_catalog.set_config('gapless.commit_column', '1234567890', true);
-    noted := pg_catalog.set_config('gapless.commit_known', known, true);
-    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', '1234567890', true),
+        pg_catalog.set_config('gapless.commit_known', known, true),
+        pg_catalog.set_config('enable_seqscan', 'off', true)
+    );
     UPDATE public.invoices AS r
     SET number = CASE
         WHEN known OPERATOR(pg_catalog.<>) '' OR pg_catalog.set_config('gapless.commit_value', coalesce(given.value::pg_catalog.text, ''), true) IS NOT NULL
@@ -378,10 +388,12 @@ BEGIN
     WHERE r.ctid OPERATOR(pg_catalog.=) given.place
         AND r.tableoid OPERATOR(pg_catalog.=) given.part
         AND CASE WHEN r.number IS NULL THEN true END;
-    noted := pg_catalog.set_config('gapless.commit_column', '', true);
-    noted := pg_catalog.set_config('gapless.commit_known', '', true);
-    noted := pg_catalog.set_config('gapless.commit_value', '', true);
-    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', '', true),
+        pg_catalog.set_config('gapless.commit_known', '', true),
+        pg_catalog.set_config('gapless.commit_value', '', true),
+        pg_catalog.set_config('enable_seqscan', scans, true)
+    );
 END;
 $function$;
 

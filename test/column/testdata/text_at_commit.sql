@@ -362,7 +362,9 @@ DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
-        WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL AND pg_catalog.has_table_privilege('public.invoices'::pg_catalog.regclass, 'TRIGGER') THEN '1234567890'
+        WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
+            AND pg_catalog.has_table_privilege('public.invoices'::pg_catalog.regclass, 'TRIGGER')
+        THEN '1234567890'
         ELSE ''
     END;
     noted pg_catalog.text;
