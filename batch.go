@@ -54,12 +54,11 @@ func (b *sharedBatch) queueInto(all *pgx.Batch, types *pgtype.Map) {
 				}
 				read.rows = append(read.rows, values)
 			}
-			if rows.Err() != nil {
-				return nil // the statement's, which pgx returns
+			if rows.Err() == nil { // or else it is the statement's error, which pgx returns
+				b.unread--
+				read.fields, read.tag = slices.Clone(rows.FieldDescriptions()), rows.CommandTag()
+				b.read, b.committed = append(b.read, read), b.committed || read.tag.String() == "COMMIT"
 			}
-			b.unread--
-			read.fields, read.tag = slices.Clone(rows.FieldDescriptions()), rows.CommandTag()
-			b.read, b.committed = append(b.read, read), b.committed || read.tag.String() == "COMMIT"
 			return nil
 		})
 	}

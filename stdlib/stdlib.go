@@ -128,7 +128,8 @@ type TxBeginner interface {
 // InTx runs fn in a transaction, commits it, and runs it again when PostgreSQL asks for that; see [gapless.InTx]. The
 // transaction is rolled back when ctx ends, as [sql.DB.BeginTx] says.
 //
-// Three things differ from there. Marking the transaction, so that its outcome can be found when the answer to COMMIT
+// Some things differ from there. A session that is read-only by default costs a round trip more, and is seen as such
+// only with pgx's own driver. Marking the transaction, so that its outcome can be found when the answer to COMMIT
 // is lost, costs a round trip of its own. database/sql hides the warning that a synchronous standby was not waited
 // for. With a [*sql.Conn] there is no other connection to ask on: a lost answer is [gapless.ErrOutcomeUnknown].
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error {
