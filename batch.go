@@ -20,11 +20,19 @@ type sharedBatch struct {
 	ctx   context.Context
 	batch *pgx.Batch
 	done  chan error
+	plain bool // see isPlain
 
 	read   []*readRows // what the callbacks are to read, in their order
 	unread int         // how many results of them are still to come
 
 	committed bool // a statement of it was COMMIT, and did not fail
+}
+
+func newBatch(ctx context.Context, batch *pgx.Batch) *sharedBatch {
+	return &sharedBatch{
+		ctx: ctx, batch: batch, done: make(chan error, 1),
+		plain: !slices.ContainsFunc(batch.QueuedQueries, func(query *pgx.QueuedQuery) bool { return !isPlain(query) }),
+	}
 }
 
 // queueInto queues the batch's statements, and has what they return kept for the callbacks.
@@ -54,12 +62,11 @@ func (b *sharedBatch) queueInto(all *pgx.Batch, types *pgtype.Map) {
 				}
 				read.rows = append(read.rows, values)
 			}
-			if rows.Err() != nil {
-				return nil // the statement's, which pgx returns
+			if rows.Err() == nil { // or else it is the statement's error, which pgx returns
+				b.unread--
+				read.fields, read.tag = slices.Clone(rows.FieldDescriptions()), rows.CommandTag()
+				b.read, b.committed = append(b.read, read), b.committed || read.tag.String() == "COMMIT"
 			}
-			b.unread--
-			read.fields, read.tag = slices.Clone(rows.FieldDescriptions()), rows.CommandTag()
-			b.read, b.committed = append(b.read, read), b.committed || read.tag.String() == "COMMIT"
 			return nil
 		})
 	}
@@ -80,19 +87,17 @@ func (b *sharedBatch) callBack() (err error) {
 	return nil
 }
 
-// plain reports whether each statement is certain to be one, and one that leaves the transaction to us. In a prepared statement only its
-// first word says what it is; where PostgreSQL takes several statements for one text, none is certain.
-func (b *sharedBatch) plain() bool {
-	return !slices.ContainsFunc(b.batch.QueuedQueries, func(query *pgx.QueuedQuery) bool {
-		if len(query.Arguments) > 0 {
-			switch query.Arguments[0].(type) {
-			case pgx.NamedArgs, pgx.StrictNamedArgs:
-			case pgx.QueryRewriter:
-				return true
-			}
+// isPlain reports whether a statement is certain to leave the transaction to us. What is prepared is one statement, and its first word
+// says which; where PostgreSQL takes several statements for one text, none is certain.
+func isPlain(query *pgx.QueuedQuery) bool {
+	if len(query.Arguments) > 0 {
+		switch query.Arguments[0].(type) {
+		case pgx.NamedArgs, pgx.StrictNamedArgs:
+		case pgx.QueryRewriter:
+			return false
 		}
-		return !slices.Contains(plainWords, strings.ToUpper(firstWord(query.SQL)))
-	})
+	}
+	return slices.Contains(plainWords, strings.ToUpper(firstWord(query.SQL)))
 }
 
 var plainWords = []string{"SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "VALUES", "TABLE", "WITH", "CALL"}

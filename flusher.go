@@ -56,15 +56,19 @@ const plainSession = `SET default_transaction_isolation = 'read committed'; SET 
 // connectFlusher connects, checks the server, and starts the goroutine.
 func connectFlusher(ctx context.Context, pool *pgxpool.Pool, options groupOptions) (*flusher, error) {
 	f := &flusher{done: make(chan struct{}), wake: make(chan struct{}, 1)}
-	if err := f.connect(ctx, pool, options); err != nil {
-		if f.conn != nil {
-			if f.conn.IsClosed() && ctx.Err() == nil { // it broke, and no transaction has begun
-				err = fmt.Errorf("%w: %w", retry.ErrLost, err)
-			}
+	connected := false
+	defer func() { // also when a hook of the pool's panics
+		if !connected && f.conn != nil {
 			_ = f.conn.Close(ctx)
+		}
+	}()
+	if err := f.connect(ctx, pool, options); err != nil {
+		if f.conn != nil && f.conn.IsClosed() && ctx.Err() == nil { // it broke, and no transaction has begun
+			err = fmt.Errorf("%w: %w", retry.ErrLost, err)
 		}
 		return nil, fmt.Errorf("gapless: the group committer's connection for flushes: %w", err)
 	}
+	connected = true
 	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go f.run(ctx)
 	return f, nil

@@ -134,8 +134,9 @@ func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn fun
 	return t, err
 }
 
-// Close waits until every call of InTx and Send that has begun has returned, and closes the connection for flushes.
-// Later calls return [ErrClosed]. Close the pool afterwards. Close can be called again.
+// Close waits until the transaction of every call of InTx and Send that has begun has ended, and closes the connection
+// for flushes. Later calls return [ErrClosed]. Close the pool afterwards. Close can be called again, and by callbacks, but
+// not by the function that InTx runs.
 func (c *GroupCommitter) Close() {
 	c.mu.Lock()
 	c.closed = true

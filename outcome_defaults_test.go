@@ -80,3 +80,22 @@ func sendAlone(t *testing.T, pool *pgxpool.Pool) sqltest.InTx {
 		return committer.Send(ctx, batch)
 	}
 }
+
+// TestAFlusherIsNotEndedForBeingIdle has the server end sessions that are idle, of which the flusher's is none.
+func TestAFlusherIsNotEndedForBeingIdle(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewCopy(t)
+	s := sqltest.Connect(t, database)
+	pool := database.Pool(t, func(config *pgxpool.Config) {
+		config.ConnConfig.RuntimeParams["idle_session_timeout"] = "20ms"
+	})
+	committer := sqltest.NewGroupCommitter(t, pool)
+	const flushers = "SELECT pid::text FROM pg_stat_activity WHERE application_name = 'gapless flusher' AND datname = current_database()"
+	before := sqltest.Texts(s, flushers)
+	require.Len(t, before, 1)
+	for range 3 {
+		require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err }))
+		s.Await("SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+	}
+	require.Equal(t, before, sqltest.Texts(s, flushers))
+}

@@ -36,7 +36,7 @@ import (
 // Errors: those of the statements, retried as [InTx] does; [ErrCommitted], when a callback failed or what it was to
 // read was lost; [ErrOutcomeUnknown], also when ctx ends after the batch was sent; [ErrClosed].
 func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
-	b := &sharedBatch{ctx: ctx, batch: batch, done: make(chan error, 1)}
+	b := newBatch(ctx, batch)
 	if err := c.send(b); err != nil {
 		if p := new(panicError); errors.As(err, &p) && !errors.Is(err, ErrCommitted) && !errors.Is(err, ErrOutcomeUnknown) {
 			panic(p.value)
@@ -108,7 +108,7 @@ func (c *GroupCommitter) takeQueued(simple bool) []*sharedBatch {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	n := 0
-	for n < min(len(c.queue), maxShared) && (n == 0 || !simple && c.queue[0].plain() && c.queue[n].plain()) {
+	for n < min(len(c.queue), maxShared) && (n == 0 || !simple && c.queue[0].plain && c.queue[n].plain) {
 		n++
 	}
 	taken := slices.Clone(c.queue[:n])

@@ -54,7 +54,7 @@ const rollbackTimeout = 5 * time.Second
 type transaction struct {
 	pgx.Tx
 	last   pgx.Batch      // see CommitBatch
-	own    sharedBatch    // the same, sent
+	own    *sharedBatch   // the same, sent
 	shared []*sharedBatch // what goes along with it, for Send
 
 	token uuid.UUID
@@ -145,9 +145,9 @@ func (t *transaction) commit(ctx context.Context) error {
 		return errNotSent{context.Cause(ctx)}
 	}
 	t.sending = true
-	t.own = sharedBatch{ctx: ctx, batch: &t.last}
+	t.own = newBatch(ctx, &t.last)
 	var last pgx.Batch
-	guarded := slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.batch.Len() > 0 && (t.simple() || !b.plain()) })
+	guarded := slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.batch.Len() > 0 && (t.simple() || !b.plain) })
 	if guarded {
 		last.Queue(guard)
 	}
@@ -243,7 +243,7 @@ func (t *transaction) simple() bool {
 }
 
 // sent are the batches that go along with COMMIT.
-func (t *transaction) sent() []*sharedBatch { return append([]*sharedBatch{&t.own}, t.shared...) }
+func (t *transaction) sent() []*sharedBatch { return append([]*sharedBatch{t.own}, t.shared...) }
 
 // errNotSent is why COMMIT was not sent, or could only be a ROLLBACK.
 type errNotSent struct{ error }

@@ -47,6 +47,12 @@ func WithRetryLocked() TxOption {
 // no effect outside tx that may not happen twice. fn must not commit, roll back or keep tx. What it puts into
 // [CommitBatch] is sent together with COMMIT.
 //
+// The transaction is READ WRITE, whatever default_transaction_read_only says: who issues numbers writes. The other
+// defaults of the server, the role and the database hold for it. Whether its outcome is found does not depend on them.
+//
+// A panic of fn comes out of InTx, and [runtime.Goexit] ends the caller's goroutine; both roll back. With a pool of n
+// connections, no more than n calls may be nested in each other's fn: each has a connection.
+//
 // A COMMIT that PostgreSQL turned into a ROLLBACK, because fn went on after a failed statement, is
 // [pgx.ErrTxCommitRollback].
 //

@@ -370,3 +370,18 @@ func TestErrorsAreTyped(t *testing.T) {
 		}
 	}
 }
+
+func TestAStandbySaysThatItIsOne(t *testing.T) {
+	t.Parallel()
+	primary := pgtest.NewServer(t)
+	database := primary.NewDatabase(t)
+	replica := pgtest.NewStandby(t, primary).Replica(t, database)
+	for name, configure := range map[string]func(*pgxpool.Config){
+		"as it is":  func(*pgxpool.Config) {},
+		"read-only": func(config *pgxpool.Config) { config.ConnConfig.RuntimeParams["default_transaction_read_only"] = "on" },
+	} {
+		err := gapless.InTx(t.Context(), replica.Pool(t, configure), func(pgx.Tx) error { t.Error("it must not begin"); return nil })
+		require.Error(t, err, name)
+		sqltest.RequireCode(t, "25006", err)
+	}
+}

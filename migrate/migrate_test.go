@@ -308,11 +308,11 @@ func TestUpWorksWhateverTheDefaultsAre(t *testing.T) {
 	require.NoError(t, migrate.Up(t.Context(), plain))
 	want := describe(t, plain)
 	for name, defaults := range sqltest.OddDefaults {
+		defaults = maps.Clone(defaults)
+		delete(defaults, "role") // it would be the owner
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			database := pgtest.NewEmpty(t)
-			defaults = maps.Clone(defaults)
-			delete(defaults, "role") // it would be the owner
 			observer := database.Conn(t)
 			defaults.Set(t, database)
 			conn := database.Conn(t)
@@ -321,6 +321,17 @@ func TestUpWorksWhateverTheDefaultsAre(t *testing.T) {
 			version, err := migrate.Status(t.Context(), conn)
 			require.NoError(t, err)
 			require.Equal(t, version.Latest, version.Current)
+			requireSame(t, want, describe(t, observer))
+		})
+		t.Run(name+", by the script", func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.NewEmpty(t)
+			observer := database.Conn(t)
+			defaults.Set(t, database)
+			script, err := migrate.Script()
+			require.NoError(t, err)
+			_, err = database.Conn(t).PgConn().Exec(t.Context(), script).ReadAll()
+			require.NoError(t, err)
 			requireSame(t, want, describe(t, observer))
 		})
 	}

@@ -5,7 +5,7 @@
 --     psql -f sql/gapless.sql
 -- Later versions: "gapless migrate up", or tern with the migrations of sql/schema.
 
-BEGIN;
+BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
 SELECT pg_catalog.pg_advisory_xact_lock(9628173550095224);
 

@@ -8,6 +8,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	pgxstdlib "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgproxy"
@@ -94,9 +96,10 @@ func TestWhatEndsAGoroutineLeavesNoConnectionBehind(t *testing.T) {
 					require.NoError(t, err)
 					rows, err := tx.QueryContext(ctx, "SELECT generate_series(1, 100000)")
 					require.NoError(t, err)
+					defer func() { _ = rows.Close() }()
 					require.True(t, rows.Next())
 					end()
-					return rows.Close()
+					return rows.Err()
 				})
 			})
 			all.Wait()
@@ -111,5 +114,29 @@ func TestWhatEndsAGoroutineLeavesNoConnectionBehind(t *testing.T) {
 				return err
 			}))
 		})
+	}
+}
+
+// TestAConnectionThatBrokeInThePoolIsNobodysError has the server end sessions that are idle.
+func TestAConnectionThatBrokeInThePoolIsNobodysError(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	config, err := pgx.ParseConfig(database.URL)
+	require.NoError(t, err)
+	config.RuntimeParams["idle_session_timeout"] = "20ms"
+	config.RuntimeParams["application_name"] = "idle"
+	db := pgxstdlib.OpenDB(*config)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	for i := range 5 {
+		runs := 0
+		require.NoError(t, stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
+			runs++
+			value, err := stdlib.NewSequence("a").Next(t.Context(), tx)
+			require.EqualValues(t, i+1, value)
+			return err
+		}))
+		require.Equal(t, 1, runs)
+		s.Await("SELECT count(*) = 0 FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'idle'")
 	}
 }

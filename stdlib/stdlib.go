@@ -128,7 +128,8 @@ type TxBeginner interface {
 // InTx runs fn in a transaction, commits it, and runs it again when PostgreSQL asks for that; see [gapless.InTx]. The
 // transaction is rolled back when ctx ends, as [sql.DB.BeginTx] says.
 //
-// Three things differ from there. Marking the transaction, so that its outcome can be found when the answer to COMMIT
+// Some things differ from there. A session that is read-only by default costs a round trip more, and is seen as such
+// only with pgx's own driver. Marking the transaction, so that its outcome can be found when the answer to COMMIT
 // is lost, costs a round trip of its own. database/sql hides the warning that a synchronous standby was not waited
 // for. With a [*sql.Conn] there is no other connection to ask on: a lost answer is [gapless.ErrOutcomeUnknown].
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error {
@@ -143,7 +144,7 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts 
 }
 
 func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, fn func(tx *sql.Tx) error) error {
-	tx, status, release, err := begin(ctx, conn, isolation)
+	tx, on, release, err := begin(ctx, conn, isolation)
 	if err != nil {
 		return fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
@@ -153,7 +154,7 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 	token := uuid.New()
 	txid, err := db.New(tx).MarkGapless(ctx, token)
 	if err != nil {
-		return fmt.Errorf("gapless: beginning the transaction: %w", err)
+		return fmt.Errorf("gapless: beginning the transaction: %w", orLost(ctx, conn, on, err))
 	}
 
 	if err := fn(tx); err != nil {
@@ -163,7 +164,7 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 	if err := context.Cause(ctx); err != nil {
 		return fmt.Errorf("gapless: not committed: %w", err)
 	}
-	if status() == 'I' {
+	if look(on, (*pgconn.PgConn).TxStatus) == 'I' {
 		return fmt.Errorf("gapless: fn ended the transaction itself: %w", sql.ErrTxDone)
 	}
 	err = tx.Commit()
@@ -210,14 +211,14 @@ func ask(ctx context.Context, conn TxBeginner, token uuid.UUID, txid int64) (ret
 	return retry.Outcome(outcome), err
 }
 
-// begin begins a transaction that is to write, whatever the session's default is, on a connection that is kept until release is called.
-// status is the transaction's, as the server said last, or 0 where that is not known.
-func begin(ctx context.Context, from TxBeginner, isolation sql.IsolationLevel) (tx *sql.Tx, status func() byte, release func(), err error) {
+// begin begins a transaction that is to write, whatever the session's default is. Its connection, if that is known, is kept until release
+// is called.
+func begin(ctx context.Context, from TxBeginner, isolation sql.IsolationLevel) (tx *sql.Tx, on *sql.Conn, release func(), err error) {
 	options := &sql.TxOptions{Isolation: isolation}
 	pool, pooled := from.(*sql.DB)
 	for {
 		conn, known := from.(*sql.Conn)
-		status, release = func() byte { return 0 }, func() {}
+		release = func() {}
 		if pooled {
 			if conn, err = pool.Conn(ctx); err != nil {
 				return nil, nil, nil, err
@@ -225,28 +226,23 @@ func begin(ctx context.Context, from TxBeginner, isolation sql.IsolationLevel) (
 			release = sync.OnceFunc(func() { _ = conn.Close() })
 		} else if !known {
 			tx, err = from.BeginTx(ctx, options)
-			return tx, status, release, err
+			return tx, nil, release, err
 		}
 		tx, err = conn.BeginTx(ctx, options)
+		if err == nil && look(conn, readOnly) {
+			if _, err = tx.ExecContext(ctx, "SET TRANSACTION READ WRITE"); err != nil {
+				_ = tx.Rollback()
+			}
+		}
 		if err == nil {
-			if parameter(conn, "default_transaction_read_only") == "on" && parameter(conn, "in_hot_standby") != "on" {
-				if _, err = tx.ExecContext(ctx, "SET TRANSACTION READ WRITE"); err != nil {
-					_ = tx.Rollback()
-					release()
-					return nil, nil, nil, err
-				}
-			}
-			status = func() (status byte) {
-				look(conn, func(conn *pgconn.PgConn) { status = conn.TxStatus() })
-				return status
-			}
-			return tx, status, release, nil
+			return tx, conn, release, nil
 		}
 		if retry.Late(err) {
 			// BEGIN does not take long. The error came after the answer to what was sent before, and BEGIN's own is still to come: nobody
 			// can use this connection any more.
 			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
 		}
+		err = orLost(ctx, from, conn, err)
 		release()
 		if !pooled || !errors.Is(err, driver.ErrBadConn) { // or else it broke while it lay in the pool, and has left it
 			return nil, nil, nil, err
@@ -254,20 +250,31 @@ func begin(ctx context.Context, from TxBeginner, isolation sql.IsolationLevel) (
 	}
 }
 
-// look shows the connection of pgx's driver.
-func look(conn *sql.Conn, at func(conn *pgconn.PgConn)) {
+// orLost is the error of what begins a transaction, and retry.ErrLost where a pool's connection broke, perhaps while it lay there.
+func orLost(ctx context.Context, from TxBeginner, conn *sql.Conn, err error) error {
+	if _, pooled := from.(*sql.DB); pooled && ctx.Err() == nil && look(conn, (*pgconn.PgConn).IsClosed) {
+		return fmt.Errorf("%w: %w", retry.ErrLost, err)
+	}
+	return err
+}
+
+// look is what a connection of pgx's driver says; of another, nothing is known.
+func look[T any](conn *sql.Conn, what func(conn *pgconn.PgConn) T) (value T) {
+	if conn == nil {
+		return value
+	}
 	_ = conn.Raw(func(driver any) error {
 		if driver, ok := driver.(interface{ Conn() *pgx.Conn }); ok {
-			at(driver.Conn().PgConn())
+			value = what(driver.Conn().PgConn())
 		}
 		return nil
 	})
+	return value
 }
 
-// parameter is what the server reported of a setting.
-func parameter(conn *sql.Conn, name string) (value string) {
-	look(conn, func(conn *pgconn.PgConn) { value = conn.ParameterStatus(name) })
-	return value
+// readOnly reports whether the session's transactions only read, if they do not say that they write, and could write.
+func readOnly(conn *pgconn.PgConn) bool {
+	return conn.ParameterStatus("default_transaction_read_only") == "on" && conn.ParameterStatus("in_hot_standby") != "on"
 }
 
 func isolationLevel(level pgx.TxIsoLevel) (sql.IsolationLevel, error) {

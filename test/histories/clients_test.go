@@ -5,6 +5,7 @@ package histories_test
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -496,8 +497,41 @@ func (s step) query(key string) (statement string, arguments []any) {
 // savepoint) or would have to see (adopt, delete), it leaves out.
 type sender struct {
 	send func(ctx context.Context, batch *pgx.Batch) error
+}
 
-	hasty bool // a mistake: it keeps what its callbacks read first, and not when the batch was run again
+// hook is an argument that is code.
+type hook func()
+
+// Value is driver.Valuer's.
+func (h hook) Value() (driver.Value, error) {
+	h()
+	return "", nil
+}
+
+// What a sender panics with: before anything of its batch is sent, and when all of it is committed.
+const (
+	panicBefore = "the argument's panic"
+	panicAfter  = "the callback's panic"
+)
+
+// sendPanicking is send, and what came out of it.
+func (c *sender) sendPanicking(ctx context.Context, batch *pgx.Batch) (panicked any, err error) {
+	defer func() { panicked = recover() }()
+	return nil, c.send(ctx, batch)
+}
+
+// fail has the batch fail, and the transaction of the others with it, who must not feel it.
+func (t trouble) fail(batch *pgx.Batch) {
+	switch t {
+	case failing:
+		batch.Queue("SELECT 1 / 0")
+	case panicking:
+		batch.Queue("SELECT $1::text", hook(func() { panic(panicBefore) }))
+	case committing:
+		batch.Queue("COMMIT")
+	case rollingBack:
+		batch.Queue("ROLLBACK")
+	}
 }
 
 func (c *sender) run(ctx context.Context, p plan, r *record) error {
@@ -515,29 +549,34 @@ func (c *sender) run(ctx context.Context, p plan, r *record) error {
 		statement, arguments := s.query(p.key)
 		batch.Queue(statement, arguments...).Query(func(rows pgx.Rows) error {
 			values, err := pgx.CollectRows(rows, pgx.RowTo[int64])
-			if !c.hasty || answer.values == nil {
-				answer.values, answer.ok = values, len(values) > 0
-			}
+			answer.values, answer.ok = values, len(values) > 0
 			return err
 		})
 	}
-	if p.ending == leave {
-		batch.Queue("SELECT 1").Exec(func(pgconn.CommandTag) error {
-			cancel()
-			return nil
-		})
+	switch {
+	case p.ending == leave:
+		batch.Queue("SELECT $1::text", hook(cancel))
+	case p.ending == rollBack:
+		p.trouble.fail(&batch)
+	case p.trouble == panicking:
+		batch.Queue("SELECT 1").Exec(func(pgconn.CommandTag) error { panic(panicAfter) })
 	}
-	if p.ending == rollBack {
-		batch.Queue("SELECT 1 / 0") // the transaction of the others, too, who must not feel it
+	panicked, err := c.sendPanicking(ctx, &batch)
+	switch {
+	case panicked == panicAfter && p.ending != rollBack: // and err is nil
+		r.panicked = true
+	case panicked == panicBefore && p.ending == rollBack:
+		err = errAsked
+	case panicked != nil:
+		panic(panicked)
 	}
-	err := c.send(ctx, &batch)
 	switch pgErr := (*pgconn.PgError)(nil); {
 	case p.ending == leave && errors.Is(err, context.Canceled) && !errors.Is(err, gapless.ErrOutcomeUnknown) && !errors.Is(err, gapless.ErrCommitted):
 		err = errAsked // it left after a run that another's batch had rolled back, and before the next
 	case p.ending != rollBack:
 	case err == nil:
 		return fmt.Errorf("%w: a batch that failed was acknowledged", errTold)
-	case errors.As(err, &pgErr) && pgErr.Code == "22012":
+	case errors.As(err, &pgErr) && pgErr.Code == "22012", errors.Is(err, retry.ErrNotSent):
 		err = errAsked
 	}
 	found := r.found(err)

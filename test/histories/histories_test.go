@@ -28,7 +28,7 @@ func turnsOfMany() int {
 }
 
 func TestWhatConcurrentClientsSeeIsAGaplessCounter(t *testing.T) {
-	everything := []string{"committed", "rolled back", "unknown", "issue", "adopt", "delete", "look", "undone", "refused", "shared"}
+	everything := []string{"committed", "rolled back", "unknown", "issue", "adopt", "delete", "look", "undone", "refused", "shared", "panicked"}
 	turns := turnsOfMany()
 	seen := playFor(t, *duration, 1, everything, func(t *testing.T, name string, _ uint64, random *rand.Rand) *history {
 		h := newHistory(t, pgtest.New(t), name, random)
@@ -111,6 +111,9 @@ type sums map[string]int
 func (s sums) add(records []*record) {
 	for _, r := range records {
 		s[string(r.outcome)]++
+		if r.panicked {
+			s["panicked"]++
+		}
 		for _, taken := range r.taken {
 			s[string(taken.kind)]++
 			if taken.undone {

@@ -4,9 +4,9 @@ package histories_test
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -20,7 +20,7 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver pgx
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -79,15 +79,26 @@ func newHistory(t *testing.T, database *pgtest.Database, name string, random *ra
 	return h
 }
 
-// pool is one through the proxy. In which way it sends statements is drawn: poolers need some of them.
+// odd are defaults that a client's sessions can have, by the role or the database.
+var odd = []map[string]string{
+	{}, {},
+	{"default_transaction_isolation": "repeatable read"},
+	{"default_transaction_isolation": "serializable"},
+	{"default_transaction_read_only": "on", "search_path": ""},
+	{"default_transaction_isolation": "serializable", "default_transaction_read_only": "on", "default_transaction_deferrable": "on"},
+	{"idle_session_timeout": "50ms"},
+}
+
+// pool is one through the proxy. In which way it sends statements is drawn, since poolers need some of them, and so are its defaults.
 func (h *history) pool(t *testing.T) *pgxpool.Pool {
 	t.Helper()
 	through := *h.database
 	through.URL = h.proxy.URL()
-	mode := modes[h.random.IntN(len(modes))]
+	mode, defaults := modes[h.random.IntN(len(modes))], odd[h.random.IntN(len(odd))]
 	return through.Pool(t, func(config *pgxpool.Config) {
 		config.MaxConns = 4
 		config.ConnConfig.DefaultQueryExecMode = mode
+		maps.Copy(config.ConnConfig.RuntimeParams, defaults)
 	})
 }
 
@@ -143,8 +154,10 @@ func (h *history) committer(t *testing.T) *gapless.GroupCommitter {
 // addDatabase adds two clients over database/sql.
 func (h *history) addDatabase(t *testing.T) {
 	t.Helper()
-	db, err := sql.Open("pgx", h.proxy.URL())
+	config, err := pgx.ParseConfig(h.proxy.URL())
 	require.NoError(t, err)
+	maps.Copy(config.RuntimeParams, odd[h.random.IntN(len(odd))])
+	db := stdlib.OpenDB(*config)
 	t.Cleanup(func() { db.Close() })
 	h.clients = append(h.clients, &database{db}, &database{db})
 }

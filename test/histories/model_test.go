@@ -232,7 +232,9 @@ type record struct {
 	ended   int64 // after its last answer
 	read    int64 // of a sender: in which transaction its callbacks read what they did last
 	unread  bool  // of a sender: it was told that not all of the answers had come
-	now     func() int64
+
+	panicked bool // of a sender: when its batch was committed
+	now      func() int64
 }
 
 // locks reports whether the step has the sequence locked from then on.

@@ -20,12 +20,23 @@ const (
 	leave      ending = "leave" // with COMMIT sent; the server does not notice
 )
 
+// trouble is how a batch of Send is to fail, if it is to be rolled back. One that panics does so otherwise, too, when it is committed.
+type trouble int
+
+const (
+	failing trouble = iota
+	panicking
+	committing // without being asked to
+	rollingBack
+)
+
 // plan is a transaction that a client is to run.
 type plan struct {
 	key       string
 	isolation pgx.TxIsoLevel
 	steps     []step
 	ending    ending
+	trouble   trouble
 }
 
 // script is what a history's clients are to do, each one plan after the other.
@@ -61,6 +72,7 @@ func newScript(random *rand.Rand, clients, turns int) script {
 func (s script) draw(random *rand.Rand, turn int64) plan {
 	p := plan{isolation: pgx.ReadCommitted, ending: commit}
 	one := func(in int) bool { return random.IntN(in) == 0 }
+	p.trouble = trouble(random.IntN(4))
 	switch random.IntN(12) {
 	case 0:
 		p.isolation = pgx.RepeatableRead

@@ -143,15 +143,6 @@ func TestAnAllocationOutsideOfItsTransactionIsFound(t *testing.T) {
 	}, errIllegal, errRows)
 }
 
-// TestABatchWhoseFirstRunIsBelievedIsFound has a caller of Send keep what it read in a transaction that a batch of another's ended.
-func TestABatchWhoseFirstRunIsBelievedIsFound(t *testing.T) {
-	t.Parallel()
-	hunt(t, func(t *testing.T, h *history) {
-		h.addSend(t, &sender{hasty: true}, &sender{hasty: true}, &sender{hasty: true})
-		h.addPlain(&plain{}, &plain{}, &plain{}) // who take the numbers before the second run
-	}, errTold)
-}
-
 // TestACommitThatIsAcknowledgedBeforeItIsDurableIsFound kills servers, of which those with a bug lose what was acknowledged.
 func TestACommitThatIsAcknowledgedBeforeItIsDurableIsFound(t *testing.T) {
 	t.Parallel()
