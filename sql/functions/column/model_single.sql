@@ -1,6 +1,8 @@
 CREATE OR REPLACE FUNCTION gapless.model_single(
     target regclass,
-    own    text[] -- the key of a row
+    own    text[], -- the key of a row
+    place  tid,    -- where it stood
+    part   oid
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -14,12 +16,18 @@ BEGIN
     RETURN coalesce((
         SELECT r.ctid::text
         FROM gapless.model AS r
+        WHERE r.ctid = place
+            AND r.tableoid = part -- if partitioned
+            AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND age(r.xmin) <= 0
+    ), (
+        SELECT r.ctid::text
+        FROM gapless.model AS r
         WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND age(r.xmin) <= 0
     ), '');
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_single IS
-'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing.';
+'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing. Its key may have been changed, or the primary key.';
 
 REVOKE ALL ON FUNCTION gapless.model_single FROM PUBLIC;

@@ -84,6 +84,7 @@ BEGIN
         , taken::text
     )::text;
 END;
+-- ["id pg_catalog int8 -1", "tenant pg_catalog text -1"]
 $function$;
 
 CREATE OR REPLACE FUNCTION public.invoices_number_gapless_commit()
@@ -103,7 +104,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%') THEN
-        assigned := public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+        assigned := public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID);
     ELSE
         assigned := public.invoices_number_gapless_assign(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
     END IF;
@@ -135,11 +136,14 @@ BEGIN
     THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%')
-        AND public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]) OPERATOR(pg_catalog.=) ''
+        AND public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) ''
     THEN
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    IF public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.column_refuse('unkeyed', TG_RELID, 'number', NULL, NULL);
+    END IF;
     RETURN NULL;
 END;
 $function$;
@@ -419,7 +423,7 @@ $function$;
 
 invoices_number_gapless_series(text) RETURNS text;
 
-CREATE OR REPLACE FUNCTION public.invoices_number_gapless_single(target regclass, own text[])
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_single(target regclass, own text[], place tid, part oid)
  RETURNS text
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -433,6 +437,11 @@ BEGIN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     END IF;
     RETURN coalesce((
+        SELECT r.ctid::text
+        FROM ONLY public.invoices AS r
+        WHERE r.ctid = place
+            AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND age(r.xmin) <= 0
+    ), (
         SELECT r.ctid::text
         FROM ONLY public.invoices AS r
         WHERE r.id OPERATOR(pg_catalog.=) (own[1]::bigint[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::text[])[1] AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND age(r.xmin) <= 0

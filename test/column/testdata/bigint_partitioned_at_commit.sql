@@ -94,6 +94,7 @@ BEGIN
         , parts::text
     )::text;
 END;
+-- ["id pg_catalog int8 -1", "tenant pg_catalog text -1"]
 $function$;
 
 CREATE OR REPLACE FUNCTION public.invoices_number_gapless_commit()
@@ -142,6 +143,9 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    IF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.column_refuse('unkeyed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+    END IF;
     RETURN NULL;
 END;
 $function$;
@@ -456,6 +460,33 @@ END;
 $function$;
 
 invoices_number_gapless_series(text) RETURNS text;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_single(target regclass, own text[], place tid, part oid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    END IF;
+    RETURN coalesce((
+        SELECT r.ctid::text
+        FROM public.invoices AS r
+        WHERE r.ctid = place
+            AND r.tableoid = part
+            AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND age(r.xmin) <= 0
+    ), (
+        SELECT r.ctid::text
+        FROM public.invoices AS r
+        WHERE r.id OPERATOR(pg_catalog.=) (own[1]::bigint[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::text[])[1] AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND age(r.xmin) <= 0
+    ), '');
+END;
+$function$;
 
 invoices_number_gapless_text(bigint,text) RETURNS bigint;
 
