@@ -17,7 +17,7 @@ BEGIN
         SELECT r.ctid::text
         FROM gapless.model AS r
         WHERE r.ctid = place
-            AND r.tableoid = part -- if partitioned
+            AND r.tableoid = part
             AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND age(r.xmin) <= 0
     ), (
         SELECT r.ctid::text

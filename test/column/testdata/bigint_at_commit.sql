@@ -440,6 +440,7 @@ BEGIN
         SELECT r.ctid::text
         FROM ONLY public.invoices AS r
         WHERE r.ctid = place
+            AND r.tableoid = part
             AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND age(r.xmin) <= 0
     ), (
         SELECT r.ctid::text

@@ -515,6 +515,7 @@ BEGIN
         SELECT r.ctid::text
         FROM ONLY public.invoices AS r
         WHERE r.ctid = place
+            AND r.tableoid = part
             AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND age(r.xmin) <= 0
     ), (
         SELECT r.ctid::text
