@@ -452,7 +452,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
             ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true),
             ('_enter', NOT a.at_commit, true), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
             ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
-            ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit AND NOT a.partitioned, true),
+            ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit, true),
             ('_check_text', r.prorettype = 'text'::regtype, true), ('_read', r.prorettype = 'text'::regtype, false),
             ('_series', true, false), ('_due', true, false), ('_dated', true, false), ('_text', true, false)
     ) AS w (suffix, wanted, definer)
@@ -517,6 +517,24 @@ UNION ALL
 SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
 FROM function AS f
 WHERE f.oid IS NULL
+UNION ALL
+SELECT a.relation, a.column_name, format('no unique index of table %s contains the column', a.table_name)
+FROM attachment AS a
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1]))
+UNION ALL
+SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name)
+FROM attachment AS a
+JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_assign'
+WHERE a.at_commit AND NOT EXISTS (
+    SELECT
+    FROM pg_catalog.pg_index AS i
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
+    JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
+    JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+    WHERE i.indrelid = a.relation AND i.indisprimary
+    HAVING strpos(p.prosrc, '-- ' || to_jsonb(array_agg(concat_ws(' ', c.attname, n.nspname, t.typname, c.atttypmod) ORDER BY k.i))::text) > 0
+)
 UNION ALL
 SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name)
 FROM function AS f
@@ -1527,7 +1545,7 @@ BEGIN
             hint := 'A BEFORE trigger of the partition for INSERT or DELETE skips it. Drop it; or give it a name before ''~'', and let it leave numbered rows alone.';
         WHEN 'renamed' THEN
             code := 'object_not_in_prerequisite_state';
-            message := format('%s was attached when the table had another name, which another one has now', what);
+            message := format('%s was attached when the table had another name', what);
             hint := 'Detach the column and attach it again: gapless.detach_gapless, gapless.attach_gapless.';
         WHEN 'misnamed' THEN
             code := 'object_not_in_prerequisite_state';
@@ -1537,6 +1555,10 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
             hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'unkeyed' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s: a row that has to be numbered is not found by its primary key, which was changed after the column was attached', what);
+            hint := 'Attach the column again, with the same arguments: gapless.attach_gapless. The view gapless.columns has them.';
         WHEN 'left' THEN
             code := 'restrict_violation';
             message := format('%s: a row that waits for its number has left with its partition', what);
@@ -3662,7 +3684,9 @@ REVOKE ALL ON FUNCTION gapless.model_wait FROM PUBLIC;
 -- On the hot path: it sets nothing by a clause, which costs more than the rest, and qualifies every operator.
 CREATE OR REPLACE FUNCTION gapless.model_single(
     target regclass,
-    own    text[] -- the key of a row
+    own    text[], -- the key of a row
+    place  tid,    -- where it stood
+    part   oid
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
@@ -3670,7 +3694,7 @@ AS $function$
 DECLARE
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
-    place pg_catalog.text;
+    found pg_catalog.text;
 BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -3679,16 +3703,23 @@ BEGIN
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);
     SELECT r.ctid::pg_catalog.text
-    INTO place
+    INTO found
     FROM gapless.model AS r
-    WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
+        AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    IF found IS NULL THEN
+        SELECT r.ctid::pg_catalog.text
+        INTO found
+        FROM gapless.model AS r
+        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    END IF;
     noted := pg_catalog.set_config('enable_seqscan', scans, true);
-    RETURN coalesce(place, '');
+    RETURN coalesce(found, '');
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_single IS
-'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing. NULL where policies may hide it.';
+'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing. Its key may have been changed, or the primary key. NULL where policies may hide it.';
 
 REVOKE ALL ON FUNCTION gapless.model_single FROM PUBLIC;
 
@@ -4016,7 +4047,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') THEN -- unless partitioned
-        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]); -- unless partitioned
+        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID); -- unless partitioned
     ELSE -- unless partitioned
         assigned := gapless.model_assign(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
     END IF; -- unless partitioned
@@ -4052,17 +4083,20 @@ BEGIN
     THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned
-        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]) OPERATOR(pg_catalog.=) '' -- unless partitioned
+        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' -- unless partitioned
     THEN -- unless partitioned
         RETURN NULL; -- unless partitioned
     END IF;
     PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    IF gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.column_refuse('unkeyed', 0 /*target*/, 'number', NULL, NULL);
+    END IF;
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_confirm IS
-'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers, with the rights of the table''s owner, the rows that model_commit has left.';
+'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers, with the rights of the table''s owner, the rows that model_commit has left. Raises 55000 for one that its key does not find.';
 
 REVOKE ALL ON FUNCTION gapless.model_confirm FROM PUBLIC;
 
@@ -5360,6 +5394,7 @@ DECLARE
     key_arrays  text; -- read from a note
     own_key     text; -- written into one
     row_keys    text;
+    key_is      text; -- as the view gapless.fault has it
     body        text;
 BEGIN
     SELECT coalesce(string_agg(format('%s.%I', e'\\1', a.attname), ', ' ORDER BY a.attnum), ''),
@@ -5381,12 +5416,14 @@ BEGIN
         string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
         string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
         string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
-        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i)
-    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys
+        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i),
+        to_jsonb(array_agg(concat_ws(' ', a.attname, s.nspname, t.typname, a.atttypmod) ORDER BY k.i))::text
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, key_is
     FROM pg_catalog.pg_index AS i
     CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
     JOIN pg_catalog.pg_amop AS m
         ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
@@ -5405,7 +5442,7 @@ BEGIN
                 (5, 'model_update', '_update', '', 'trigger', true),
                 (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
                 (7, 'model_issue', '_issue', '', 'trigger', true),
-                (7, 'model_single', '_single', 'target regclass, own text[]', 'text STABLE', late AND NOT partitioned),
+                (7, 'model_single', '_single', 'target regclass, own text[], place tid, part oid', 'text STABLE', late),
                 (8, 'model_rest', '_rest', 'target regclass', 'text', late),
                 (9, 'model_assign', '_assign', 'target regclass, own text[]', 'text', late),
                 (10, 'model_number', '_number', 'assigned text', 'void', late),
@@ -5465,7 +5502,7 @@ BEGIN
                 || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
-            body);
+            body || CASE WHEN model.suffix = '_assign' THEN '-- ' || key_is || e'\n' ELSE '' END);
     END LOOP;
 END;
 $function$;
@@ -5910,6 +5947,7 @@ BEGIN
     CROSS JOIN LATERAL gapless.column_functions(t.tgfoid::regproc) AS f (oid)
     WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
     -- The rows that wait get their numbers now.
+    PERFORM gapless.column_note_first();
     FOR item IN
         SELECT n.nspname, t.tgname
         FROM pg_catalog.pg_trigger AS t

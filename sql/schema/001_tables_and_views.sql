@@ -400,7 +400,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
             ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true),
             ('_enter', NOT a.at_commit, true), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
             ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
-            ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit AND NOT a.partitioned, true),
+            ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit, true),
             ('_check_text', r.prorettype = 'text'::regtype, true), ('_read', r.prorettype = 'text'::regtype, false),
             ('_series', true, false), ('_due', true, false), ('_dated', true, false), ('_text', true, false)
     ) AS w (suffix, wanted, definer)
@@ -465,6 +465,24 @@ UNION ALL
 SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
 FROM function AS f
 WHERE f.oid IS NULL
+UNION ALL
+SELECT a.relation, a.column_name, format('no unique index of table %s contains the column', a.table_name)
+FROM attachment AS a
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1]))
+UNION ALL
+SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name)
+FROM attachment AS a
+JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_assign'
+WHERE a.at_commit AND NOT EXISTS (
+    SELECT
+    FROM pg_catalog.pg_index AS i
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
+    JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
+    JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+    WHERE i.indrelid = a.relation AND i.indisprimary
+    HAVING strpos(p.prosrc, '-- ' || to_jsonb(array_agg(concat_ws(' ', c.attname, n.nspname, t.typname, c.atttypmod) ORDER BY k.i))::text) > 0
+)
 UNION ALL
 SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name)
 FROM function AS f

@@ -282,6 +282,26 @@ func TestUpsertsWithAPartialIndex(t *testing.T) {
 	sqltest.RequireSound(s)
 }
 
+// TestNumbersUnderAPartialIndexAreTakenOver with drafts beside them; doubles that the index allows are found.
+func TestNumbersUnderAPartialIndexAreTakenOver(t *testing.T) {
+	t.Parallel()
+	for kind := range linesKinds {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := sqltest.Connect(t, pgtest.New(t))
+			createInv(s, kind, partialIndex)
+			number := map[bool]string{true: "tenant || '/' || id", false: "id"}[strings.Contains(kind, "text")]
+			s.Do("UPDATE inv SET status = 'issued', number = " + number + " WHERE id < 5")
+			s.Do("UPDATE inv SET year = 1, status = 'issued', number = " + strings.Replace(number, "id", "1", 1) + " WHERE id = 7")
+			require.Contains(t, s.Refuse("23514", strings.Replace(attachInv(kind, ""), "coalesce(NEW.year, 0)", "coalesce(NEW.year, 0) % 5", 1)).Detail, "2 rows of")
+			s.Do(attachInv(kind, ""))
+			s.Do("UPDATE inv SET status = 'issued' WHERE id = 5")
+			require.Equal(t, map[bool]string{true: "a/5", false: "5"}[strings.Contains(kind, "text")], *sqltest.Value[string](s, "SELECT number::text FROM inv WHERE id = 5"))
+			sqltest.RequireSound(s)
+		})
+	}
+}
+
 // TestANumberIsLookedUpInAPartialIndex whatever its rows are like.
 func TestANumberIsLookedUpInAPartialIndex(t *testing.T) {
 	t.Parallel()

@@ -32,6 +32,32 @@ var columnTraps = []trap{
 		},
 	},
 	{
+		name:    "a row is counted that ON CONFLICT took back, since its key came meanwhile",
+		changes: []change{{"the rows that arrived count", "following := pg_stat_get_xact_tuples_inserted(relation) - place[2];"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			s.Do(`CREATE FUNCTION slow(int) RETURNS int LANGUAGE plpgsql IMMUTABLE AS $$
+				BEGIN
+					IF $1 = nullif(current_setting('test.slow', true), '')::int THEN PERFORM pg_advisory_xact_lock_shared(1); END IF;
+					RETURN $1;
+				END $$`)
+			s.Do("CREATE TABLE a (key int, number bigint UNIQUE); CREATE INDEX ON a (slow(key)); ALTER TABLE a ADD UNIQUE (key)")
+			s.Do("SELECT gapless.attach_gapless('a', 'number', '''a/'' || NEW.key / 10')")
+			other.Do("SELECT pg_advisory_lock(1)")
+			s.Do("SET test.slow = 2")
+			done := sqltest.Later(func() (struct{}, error) {
+				_, err := s.Exec(s.Ctx, "INSERT INTO a (key) VALUES (1), (2), (3) ON CONFLICT (key) DO NOTHING")
+				return struct{}{}, err
+			})
+			sqltest.AwaitWaiter(t, other, s.PID())
+			other.Do("SET session_replication_role = replica; INSERT INTO a VALUES (2, 77); SELECT pg_advisory_unlock(1)")
+			if err := (<-done).Err; err != nil {
+				return err
+			}
+			return expectNumber(2, s, "SELECT number FROM a WHERE key = 3")
+		},
+	},
+	{
 		name:    "the count of inserted rows goes on after a savepoint is rolled back",
 		changes: []change{{"the note ends with its row", "RETURN FOUND;"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {

@@ -1289,7 +1289,7 @@ func TestAForgedNoteMakesOthersWaitAndNothingElse(t *testing.T) {
 	s.Do("INSERT INTO gapless.waiting (attachment, names, keys) VALUES ($1, '{old}', '{\"{1,2}\"}')", attachment)
 	s.Do("INSERT INTO old VALUES (3), (4)")
 	s.Do("COMMIT")
-	s.Do("SELECT public.old_number_gapless_finish('old', '{\"{1,2}\"}'), public.old_number_gapless_assign('old', '{\"{1}\"}'), public.old_number_gapless_single('old', '{\"{2}\"}')")
+	s.Do("SELECT public.old_number_gapless_finish('old', '{\"{1,2}\"}'), public.old_number_gapless_assign('old', '{\"{1}\"}'), public.old_number_gapless_single('old', '{\"{2}\"}', '(0,2)', 'old'::regclass)")
 	require.Equal(t, []string{"1 ", "2 ", "3 1", "4 2"}, sqltest.Texts(owner, "SELECT concat(id, ' ', number) FROM old ORDER BY id"))
 	sqltest.RequireSound(owner)
 }

@@ -33,6 +33,7 @@ DECLARE
     key_arrays  text; -- read from a note
     own_key     text; -- written into one
     row_keys    text;
+    key_is      text; -- as the view gapless.fault has it
     body        text;
 BEGIN
     SELECT coalesce(string_agg(format('%s.%I', e'\\1', a.attname), ', ' ORDER BY a.attnum), ''),
@@ -54,12 +55,14 @@ BEGIN
         string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
         string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
         string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
-        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i)
-    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys
+        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i),
+        to_jsonb(array_agg(concat_ws(' ', a.attname, s.nspname, t.typname, a.atttypmod) ORDER BY k.i))::text
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, key_is
     FROM pg_catalog.pg_index AS i
     CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
     JOIN pg_catalog.pg_amop AS m
         ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
@@ -78,7 +81,7 @@ BEGIN
                 (5, 'model_update', '_update', '', 'trigger', true),
                 (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
                 (7, 'model_issue', '_issue', '', 'trigger', true),
-                (7, 'model_single', '_single', 'target regclass, own text[]', 'text STABLE', late AND NOT partitioned),
+                (7, 'model_single', '_single', 'target regclass, own text[], place tid, part oid', 'text STABLE', late),
                 (8, 'model_rest', '_rest', 'target regclass', 'text', late),
                 (9, 'model_assign', '_assign', 'target regclass, own text[]', 'text', late),
                 (10, 'model_number', '_number', 'assigned text', 'void', late),
@@ -138,7 +141,7 @@ BEGIN
                 || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
-            body);
+            body || CASE WHEN model.suffix = '_assign' THEN '-- ' || key_is || e'\n' ELSE '' END);
     END LOOP;
 END;
 $function$;

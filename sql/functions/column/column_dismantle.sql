@@ -16,6 +16,7 @@ BEGIN
     CROSS JOIN LATERAL gapless.column_functions(t.tgfoid::regproc) AS f (oid)
     WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
     -- The rows that wait get their numbers now.
+    PERFORM gapless.column_note_first();
     FOR item IN
         SELECT n.nspname, t.tgname
         FROM pg_catalog.pg_trigger AS t

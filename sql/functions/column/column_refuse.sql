@@ -77,7 +77,7 @@ BEGIN
             hint := 'A BEFORE trigger of the partition for INSERT or DELETE skips it. Drop it; or give it a name before ''~'', and let it leave numbered rows alone.';
         WHEN 'renamed' THEN
             code := 'object_not_in_prerequisite_state';
-            message := format('%s was attached when the table had another name, which another one has now', what);
+            message := format('%s was attached when the table had another name', what);
             hint := 'Detach the column and attach it again: gapless.detach_gapless, gapless.attach_gapless.';
         WHEN 'misnamed' THEN
             code := 'object_not_in_prerequisite_state';
@@ -87,6 +87,10 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
             hint := 'A BEFORE UPDATE trigger of the table skips it.';
+        WHEN 'unkeyed' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s: a row that has to be numbered is not found by its primary key, which was changed after the column was attached', what);
+            hint := 'Attach the column again, with the same arguments: gapless.attach_gapless. The view gapless.columns has them.';
         WHEN 'left' THEN
             code := 'restrict_violation';
             message := format('%s: a row that waits for its number has left with its partition', what);

@@ -20,7 +20,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') THEN -- unless partitioned
-        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]); -- unless partitioned
+        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID); -- unless partitioned
     ELSE -- unless partitioned
         assigned := gapless.model_assign(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
     END IF; -- unless partitioned

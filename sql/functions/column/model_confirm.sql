@@ -9,16 +9,19 @@ BEGIN
     THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned
-        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]) OPERATOR(pg_catalog.=) '' -- unless partitioned
+        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' -- unless partitioned
     THEN -- unless partitioned
         RETURN NULL; -- unless partitioned
     END IF;
     PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    IF gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.column_refuse('unkeyed', 0 /*target*/, 'number', NULL, NULL);
+    END IF;
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_confirm IS
-'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers, with the rights of the table''s owner, the rows that model_commit has left.';
+'Private, a model for attach_gapless with at_commit: a deferred constraint trigger. Numbers, with the rights of the table''s owner, the rows that model_commit has left. Raises 55000 for one that its key does not find.';
 
 REVOKE ALL ON FUNCTION gapless.model_confirm FROM PUBLIC;

@@ -1,7 +1,9 @@
 -- On the hot path: it sets nothing by a clause, which costs more than the rest, and qualifies every operator.
 CREATE OR REPLACE FUNCTION gapless.model_single(
     target regclass,
-    own    text[] -- the key of a row
+    own    text[], -- the key of a row
+    place  tid,    -- where it stood
+    part   oid
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
@@ -9,7 +11,7 @@ AS $function$
 DECLARE
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
-    place pg_catalog.text;
+    found pg_catalog.text;
 BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -18,15 +20,22 @@ BEGIN
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);
     SELECT r.ctid::pg_catalog.text
-    INTO place
+    INTO found
     FROM gapless.model AS r
-    WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
+        AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    IF found IS NULL THEN
+        SELECT r.ctid::pg_catalog.text
+        INTO found
+        FROM gapless.model AS r
+        WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    END IF;
     noted := pg_catalog.set_config('enable_seqscan', scans, true);
-    RETURN coalesce(place, '');
+    RETURN coalesce(found, '');
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_single IS
-'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing. NULL where policies may hide it.';
+'Private, a model for attach_gapless with at_commit. Where a row stands if it waits, for model_number; else nothing. Its key may have been changed, or the primary key. NULL where policies may hide it.';
 
 REVOKE ALL ON FUNCTION gapless.model_single FROM PUBLIC;

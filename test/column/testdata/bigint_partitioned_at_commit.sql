@@ -103,6 +103,7 @@ BEGIN
         , parts::text
     )::text;
 END;
+-- ["id pg_catalog int8 -1", "tenant pg_catalog text -1"]
 $function$;
 
 CREATE OR REPLACE FUNCTION public.invoices_number_gapless_commit()
@@ -154,6 +155,9 @@ BEGIN
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    IF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.column_refuse('unkeyed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+    END IF;
     RETURN NULL;
 END;
 $function$;
@@ -497,6 +501,39 @@ END;
 $function$;
 
 invoices_number_gapless_series(text) RETURNS text;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_single(target regclass, own text[], place tid, part oid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    noted pg_catalog.text;
+    found pg_catalog.text;
+BEGIN
+    IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    ELSIF pg_catalog.row_security_active(target) THEN
+        RETURN NULL;
+    END IF;
+    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    SELECT r.ctid::pg_catalog.text
+    INTO found
+    FROM public.invoices AS r
+    WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
+        AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    IF found IS NULL THEN
+        SELECT r.ctid::pg_catalog.text
+        INTO found
+        FROM public.invoices AS r
+        WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    END IF;
+    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    RETURN coalesce(found, '');
+END;
+$function$;
 
 invoices_number_gapless_text(bigint,text) RETURNS bigint;
 

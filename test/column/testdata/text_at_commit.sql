@@ -101,6 +101,7 @@ BEGIN
         , texts::text
     )::text;
 END;
+-- ["id pg_catalog int8 -1", "tenant pg_catalog text -1"]
 $function$;
 
 CREATE OR REPLACE FUNCTION public.invoices_number_gapless_check_text(target regclass, value bigint, written text, text, date, boolean)
@@ -151,7 +152,7 @@ BEGIN
         RETURN NULL;
     END IF;
     IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%') THEN
-        assigned := public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+        assigned := public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID);
     ELSE
         assigned := public.invoices_number_gapless_assign(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
     END IF;
@@ -183,11 +184,14 @@ BEGIN
     THEN
         RETURN NULL;
     ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%')
-        AND public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]) OPERATOR(pg_catalog.=) ''
+        AND public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) ''
     THEN
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    IF public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.column_refuse('unkeyed', TG_RELID, 'number', NULL, NULL);
+    END IF;
     RETURN NULL;
 END;
 $function$;
@@ -521,7 +525,7 @@ $function$;
 
 invoices_number_gapless_series(text,date,boolean) RETURNS text;
 
-CREATE OR REPLACE FUNCTION public.invoices_number_gapless_single(target regclass, own text[])
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_single(target regclass, own text[], place tid, part oid)
  RETURNS text
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -534,7 +538,7 @@ AS $function$
 DECLARE
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
-    place pg_catalog.text;
+    found pg_catalog.text;
 BEGIN
     IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -543,11 +547,18 @@ BEGIN
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);
     SELECT r.ctid::pg_catalog.text
-    INTO place
+    INTO found
     FROM ONLY public.invoices AS r
-    WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
+        AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    IF found IS NULL THEN
+        SELECT r.ctid::pg_catalog.text
+        INTO found
+        FROM ONLY public.invoices AS r
+        WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    END IF;
     noted := pg_catalog.set_config('enable_seqscan', scans, true);
-    RETURN coalesce(place, '');
+    RETURN coalesce(found, '');
 END;
 $function$;
 
