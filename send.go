@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"sync/atomic"
@@ -39,7 +40,7 @@ func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
 	b := newBatch(ctx, batch)
 	if err := c.send(b); err != nil {
 		if p := new(panicError); errors.As(err, &p) && !errors.Is(err, ErrCommitted) && !errors.Is(err, ErrOutcomeUnknown) {
-			panic(p.value)
+			p.goOn()
 		}
 		return err
 	}
@@ -185,7 +186,7 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 func apart(fn func() error) error {
 	done := make(chan error, 1)
 	go func() {
-		var err error = &panicError{value: "gapless: runtime.Goexit was called where a batch was sent"}
+		var err error = &panicError{}
 		defer func() {
 			if value := recover(); value != nil {
 				err = &panicError{value, debug.Stack()}
@@ -197,10 +198,23 @@ func apart(fn func() error) error {
 	return <-done
 }
 
-// panicError is that somebody else's code panicked, or ended its goroutine.
+// panicError is that somebody else's code panicked, or, without a value, ended its goroutine.
 type panicError struct {
 	value any
 	stack []byte
 }
 
-func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
+func (e *panicError) Error() string {
+	if e.value == nil {
+		return "runtime.Goexit was called where a batch was sent"
+	}
+	return fmt.Sprintf("panic: %v\n%s", e.value, e.stack)
+}
+
+// goOn does the same in the goroutine of whoever gave us that code.
+func (e *panicError) goOn() {
+	if e.value == nil {
+		runtime.Goexit()
+	}
+	panic(e.value)
+}
