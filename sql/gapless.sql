@@ -301,7 +301,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS newest
 LEFT JOIN LATERAL (
-    SELECT format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS column_name
+    SELECT format('%I.%I', n.nspname, c.relname) || '.' || quote_ident(s.target_column) AS column_name -- NULL for NULL, which a plan may give it
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -1539,7 +1539,7 @@ BEGIN
     IF NOT (CASE
         WHEN starts_with(guard.tgname, '~gapless_update_') AND inputs IS NOT NULL
         THEN position(format('(ROW(%s), ', array_to_string(ARRAY(SELECT 'old.' || quote_ident(u.name) FROM unnest(inputs || target_column) AS u (name)), ', ')) IN guard.definition) > 0
-        ELSE guard.definition ~ ('old\.' || regexp_replace(quote_ident(target_column), '(\W)', '\\\1', 'g') || '[ ,)]')
+        ELSE guard.definition ~ (e'old\\.' || regexp_replace(quote_ident(target_column), e'(\\W)', e'\\\\\\1', 'g') || '[ ,)]')
     END) THEN
         PERFORM gapless.column_refuse('misnamed', relation, target_column, NULL, NULL); -- trap: another column has a renamed one's name
     END IF;
@@ -2327,7 +2327,7 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(target) AS p))
             AND t.tgtype::integer & 19 = 19 -- BEFORE UPDATE FOR EACH ROW
-            AND t.tgname NOT LIKE '~gapless\_%'
+            AND t.tgname NOT LIKE e'~gapless\\_%'
             AND t.tgenabled <> 'D'
     );
 END;
@@ -2582,10 +2582,10 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    found boolean;
+    there boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS r WHERE r.ctid = $1)', relation) INTO found USING place;
-    RETURN found AND EXISTS (
+    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS r WHERE r.ctid = $1)', relation) INTO there USING place;
+    RETURN there AND EXISTS (
         SELECT FROM pg_catalog.pg_locks AS l
         WHERE l.pid = pg_backend_pid() AND l.relation = column_has_left.relation AND l.mode = 'AccessExclusiveLock'
             AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
@@ -2626,7 +2626,7 @@ BEGIN
             SELECT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE target IS NULL AND d.classid = 'pg_class'::regclass
         ) AS changed
         JOIN pg_catalog.pg_class AS r ON r.oid = coalesce(pg_partition_root(changed.oid), changed.oid) AND r.relkind = 'p'
-        JOIN pg_catalog.pg_trigger AS k ON k.tgrelid = r.oid AND k.tgname LIKE '~gapless\_delete\_%'
+        JOIN pg_catalog.pg_trigger AS k ON k.tgrelid = r.oid AND k.tgname LIKE e'~gapless\\_delete\\_%'
         JOIN pg_catalog.pg_proc AS f ON f.oid = k.tgfoid AND f.proowner = r.relowner
         CROSS JOIN LATERAL (SELECT substr(k.tgname, length('~gapless_delete_') + 1)::name) AS col (name)
         LEFT JOIN LATERAL (
@@ -3104,7 +3104,7 @@ DECLARE
     series CONSTANT text := gapless.model_series(input);
     next   bigint;
     value  bigint;
-    found  bigint;
+    rows   bigint;
     before text; -- if format
     dated  timestamp;
 BEGIN
@@ -3134,11 +3134,11 @@ BEGIN
     WHILE next < value LOOP
         SELECT count(*), min(gapless.model_dated(r.input))
             , min(r.number) -- if format
-        INTO found, dated
+        INTO rows, dated
             , before -- if format
         FROM gapless.model AS r
         WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(next, r.input);
-        IF found <> 1 THEN
+        IF rows <> 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, before, dated); -- if format
@@ -4117,6 +4117,7 @@ CREATE OR REPLACE FUNCTION gapless.column_copy(
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
 AS $function$
 DECLARE
     place  CONSTANT text := array_to_string(places, '|');
@@ -4437,7 +4438,7 @@ BEGIN
     rest := ' AS result' || CASE WHEN parameter = 'format' THEN ' FROM (SELECT NULL::bigint AS value) AS "write value"' ELSE '' END || ') AS number';
 
     BEGIN
-        PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
+        PERFORM set_config('search_path', path, true);
         -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one
         -- statement only.
         OPEN query FOR EXECUTE 'SELECT 1 FROM ' || source || e'ARRAY[\n' || expression || e'\n]' || rest;
@@ -5032,8 +5033,6 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
-SET standard_conforming_strings = on
-SET transform_null_equals = off
 AS $function$
 DECLARE
     params text;
@@ -5379,6 +5378,7 @@ CREATE OR REPLACE FUNCTION gapless.column_place_voids(
     target_column name,
     schema        name,
     stem          text,
+    path          text,       -- for what the expression calls
     name_columns  smallint[], -- that the expression name reads
     inputs        smallint[], -- and all expressions, as the function of the name has them
     OUT names     text[],     -- the series that would issue them again
@@ -5391,6 +5391,7 @@ AS $function$
 DECLARE
     reads   CONSTANT text[] := ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (name_columns));
     unknown text;
+    query   text;
 BEGIN
     SELECT v.name
     INTO unknown
@@ -5404,16 +5405,21 @@ BEGIN
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_void';
     END IF;
-    EXECUTE format(
+    IF NOT EXISTS (SELECT FROM gapless.column_voids(target, target_column)) THEN
+        RETURN;
+    END IF;
+    query := format(
         $query$
-        SELECT array_agg(s.name), array_agg(v.name), array_agg(v.value)
+        SELECT pg_catalog.array_agg(s.name), pg_catalog.array_agg(v.name), pg_catalog.array_agg(v.value)
         FROM gapless.column_voids($1, $2) AS v
         CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::%s, coalesce(v.inputs, '{}')) AS r
-        CROSS JOIN LATERAL (SELECT %I.%I(%s) COLLATE "C" AS name) AS s
-        WHERE s.name <> v.name COLLATE "C" AND (v.inputs IS NOT NULL OR $3 = '{}')
+        CROSS JOIN LATERAL (SELECT %I.%I(%s) COLLATE pg_catalog."C" AS name) AS s
+        WHERE s.name OPERATOR(pg_catalog.<>) v.name COLLATE pg_catalog."C" AND (v.inputs IS NOT NULL OR $3)
         $query$, target, schema, stem || '_series',
         (SELECT string_agg(format('r.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs))
-    ) INTO names, formers, numbers USING target, target_column, reads;
+    );
+    PERFORM set_config('search_path', path, true);
+    EXECUTE query INTO names, formers, numbers USING target, target_column, name_columns OPERATOR(pg_catalog.=) '{}'::pg_catalog.int2[];
 END;
 $function$;
 
@@ -5479,7 +5485,7 @@ BEGIN
             ) INTO constant;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
-        voids := gapless.column_place_voids(target, target_column, schema, stem, name_columns, inputs);
+        voids := gapless.column_place_voids(target, target_column, schema, stem, path, name_columns, inputs);
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
@@ -5497,7 +5503,7 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    -- trap: a void number is not issued again by another name
+    -- A void number is not issued again by another name.
     SELECT array_agg(coalesce(u.name, v.name)), array_agg(greatest(u.last, v.last)), array_agg(u.dated)
     INTO series, lasts, dates
     FROM unnest(series, lasts, dates) AS u (name, last, dated)
@@ -5668,7 +5674,7 @@ BEGIN
     FOR item IN
         SELECT t.tgname, t.tgrelid::regclass AS relation
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = ANY (functions) AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
+        WHERE t.tgfoid = ANY (functions) AND t.tgparentid = 0 AND t.tgname LIKE e'~gapless\\_%'
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
     END LOOP;
@@ -5699,6 +5705,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     unnumbered    text    DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET standard_conforming_strings = on -- how texts are read
+SET transform_null_equals = off
 AS $function$
 DECLARE
     caller_path    CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
@@ -5735,7 +5743,7 @@ BEGIN
     INTO missing, owner
     FROM pg_catalog.pg_class AS c
     LEFT JOIN pg_catalog.pg_proc AS p
-        ON p.pronamespace = 'gapless'::regnamespace AND p.proname LIKE 'column\_%' AND NOT has_function_privilege(c.relowner, p.oid, 'EXECUTE')
+        ON p.pronamespace = 'gapless'::regnamespace AND p.proname LIKE e'column\\_%' AND NOT has_function_privilege(c.relowner, p.oid, 'EXECUTE')
     WHERE c.oid = target
     GROUP BY c.relowner;
     IF missing IS NOT NULL OR NOT has_schema_privilege(owner, 'gapless', 'USAGE') THEN
@@ -5839,7 +5847,7 @@ BEGIN
     IF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c WHERE c.oid = root) THEN
         RAISE EXCEPTION 'only the owner of table % can guard its partitions', root
             USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
-    ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE '~gapless\_insert\_%') THEN
+    ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE e'~gapless\\_insert\\_%') THEN
         RAISE EXCEPTION 'no column of table % is attached', root
             USING ERRCODE = 'undefined_object', HINT = 'Attach one: gapless.attach_gapless guards the partitions that there are.', SCHEMA = 'gapless';
     END IF;
@@ -5851,7 +5859,7 @@ BEGIN
         SELECT c.oid
         FROM pg_catalog.pg_class AS c
         WHERE target IS NULL AND c.relkind = 'p' AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE')
-            AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname LIKE '~gapless\_insert\_%')
+            AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname LIKE e'~gapless\\_insert\\_%')
     ) AS r
     CROSS JOIN LATERAL gapless.column_guard_partitions(r.oid) AS g (partition)
     ORDER BY g.partition;
@@ -5966,7 +5974,7 @@ BEGIN
             AND p.prosecdef
             AND p.proowner = c.relowner
         JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-        WHERE t.tgname LIKE '~gapless\_insert\_%'
+        WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
             AND t.tgparentid = 0
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
             AND (audit_numbers.name IS NULL OR EXISTS (

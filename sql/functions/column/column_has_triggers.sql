@@ -10,7 +10,7 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE (t.tgrelid = target OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(target) AS p))
             AND t.tgtype::integer & 19 = 19 -- BEFORE UPDATE FOR EACH ROW
-            AND t.tgname NOT LIKE '~gapless\_%'
+            AND t.tgname NOT LIKE e'~gapless\\_%'
             AND t.tgenabled <> 'D'
     );
 END;

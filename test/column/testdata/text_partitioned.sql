@@ -93,7 +93,7 @@ DECLARE
     series CONSTANT text := public.invoices_number_gapless_series($3, $4, $5);
     next   bigint;
     value  bigint;
-    found  bigint;
+    rows   bigint;
     before text;
     dated  timestamp;
 BEGIN
@@ -121,11 +121,11 @@ BEGIN
     WHILE next < value LOOP
         SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
             , min(r.number)
-        INTO found, dated
+        INTO rows, dated
             , before
         FROM public.invoices AS r
         WHERE public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(next, r.tenant, r.issued_on, r.issued);
-        IF found <> 1 THEN
+        IF rows <> 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, before, dated);
