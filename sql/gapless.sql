@@ -1440,6 +1440,14 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: an update cannot take %s from sequence "%s"', what, detail, name);
             hint := 'What the sequence, the text or the date of a number is made of stays as it is. Void the number with gapless.void_gapless, and insert a new row.';
+        WHEN 'reseried' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s: %s was not issued by sequence "%s", which the expression name gives for its row now', what, detail, name);
+            hint := 'What the expressions call has changed, a function or the label of an enum: change it back. Or detach the column and attach it again, which takes the numbers over by their sequences of now.';
+        WHEN 'changed_name' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s: sequence "%s" would be new, and what the expressions call has changed since it was attached', what, name);
+            hint := 'A function, or the label of an enum. Change it back; or attach the column once more, by the same gapless.attach_gapless, which takes the numbers over by their sequences of now.';
         WHEN 'deleted' THEN
             code := 'restrict_violation';
             message := format('a numbered row of table "%s" cannot be deleted: %s of sequence "%s"', table_name, detail, name);
@@ -1590,6 +1598,87 @@ COMMENT ON FUNCTION gapless.column_claim_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.column_claim_sequence FROM PUBLIC;
 
+-- The bodies of functions, and the labels of enums; not what these call in their turn. A function of BEGIN ATOMIC has no
+-- text that stays the same after a dump and an upgrade.
+CREATE OR REPLACE FUNCTION gapless.column_callees(
+    target        regclass,
+    target_column name,
+    OUT digest text,
+    OUT noted  text -- by attach_gapless; NULL where that is gone
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    SELECT
+        encode(sha256(convert_to(coalesce(string_agg(c.callee, e'\n' ORDER BY c.callee COLLATE "C"), ''), getdatabaseencoding())), 'hex'),
+        max(substring(obj_description(r.oid, 'pg_proc') FROM 'What the expressions call: ([0-9a-f]{64})'))
+    INTO digest, noted
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+    JOIN pg_catalog.pg_proc AS r ON r.pronamespace = f.pronamespace AND r.proname = f.proname || '_rows'
+    LEFT JOIN LATERAL (
+        SELECT p.proname || ' ' || p.prosrc AS callee
+        FROM pg_catalog.pg_proc AS e
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid
+        LEFT JOIN pg_catalog.pg_operator AS o ON d.refclassid = 'pg_catalog.pg_operator'::regclass AND o.oid = d.refobjid
+        JOIN pg_catalog.pg_proc AS p ON p.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_proc'::regclass THEN d.refobjid ELSE o.oprcode::oid END
+        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+            AND NOT (p.pronamespace = f.pronamespace AND starts_with(p.proname, f.proname))
+        UNION
+        SELECT y.typname || ' ' || l.enumsortorder || ' ' || l.enumlabel
+        FROM pg_catalog.pg_proc AS e
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_catalog.pg_type'::regclass
+        JOIN pg_catalog.pg_type AS y ON y.oid = d.refobjid
+        JOIN pg_catalog.pg_enum AS l ON l.enumtypid IN (y.oid, y.typbasetype, y.typelem)
+        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+    ) AS c ON true
+    WHERE t.tgrelid = column_callees.target AND t.tgname = ('~gapless_insert_' || column_callees.target_column)::name;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_callees IS
+'Private, for attach_gapless and its triggers. A digest of what a column''s expressions call, now and when it was attached.';
+
+REVOKE ALL ON FUNCTION gapless.column_callees FROM PUBLIC;
+
+-- A column's sequence does not cycle, and has no hole: so its ends tell which numbers it has.
+CREATE OR REPLACE FUNCTION gapless.column_check_series(
+    target        regclass,
+    target_column name,
+    name          text,  -- that the expression gives now
+    number        text,  -- as it stands in the row
+    value         bigint -- NULL where the text does not tell
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    IF NOT EXISTS (
+        SELECT
+        FROM gapless.newest_run(column_check_series.name) AS newest
+        CROSS JOIN LATERAL (
+            SELECT j.first_value, j.kind
+            FROM gapless.journal AS j
+            WHERE j.name = column_check_series.name COLLATE "C"
+            ORDER BY j.ordinal
+            LIMIT 1
+        ) AS oldest
+        WHERE (column_check_series.value > newest.last_value OR column_check_series.value < oldest.first_value AND oldest.kind = 'issued') IS NOT TRUE
+    ) AND NOT EXISTS (
+        SELECT FROM gapless.known_text AS k WHERE k.name = column_check_series.name COLLATE "C" AND k.number = column_check_series.number COLLATE "C"
+    ) THEN
+        PERFORM gapless.column_refuse('reseried', target, target_column, column_check_series.name, column_check_series.number);
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_series IS
+'Private, for the triggers of attach_gapless. Raises 55000 where the series that the expression name gives for a numbered row is not one that has issued its number.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_series FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_first_number_general(
     target        regclass,
     target_column name,
@@ -1614,6 +1703,9 @@ BEGIN
     PERFORM gapless.lock_or_make_sequence(column_first_number_general.name, false);
     SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_first_number_general.name COLLATE "C";
     IF (owner.target, owner.target_column) IS DISTINCT FROM (column_first_number_general.target, column_first_number_general.target_column) THEN
+        PERFORM gapless.column_refuse('changed_name', target, target_column, column_first_number_general.name, NULL)
+        FROM gapless.column_callees(target, target_column) AS c
+        WHERE c.digest <> c.noted;
         PERFORM gapless.column_claim_sequence(target, target_column, column_first_number_general.name);
     END IF;
 
@@ -1818,8 +1910,9 @@ BEGIN
             PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);
         END IF;
     END IF;
-    IF value IS NULL THEN
-        value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
+    -- At a statement's first row the journal may know more: REFRESH MATERIALIZED VIEW, which may insert, sets settings back.
+    IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
+        value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
     END IF;
     PERFORM set_config('gapless.column_note_' || note, CASE
         WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text
@@ -3221,6 +3314,10 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         series := gapless.model_series(OLD.input);
+        PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
+            , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+            , OLD.number -- unless format
+        ) WHERE series IS NOT NULL;
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
@@ -3465,6 +3562,10 @@ BEGIN
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+    PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
+        , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , OLD.number -- unless format
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
@@ -4890,7 +4991,8 @@ BEGIN
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
     END IF;
-    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}';
+    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}'
+        AND NOT EXISTS (SELECT FROM gapless.column_callees(target, target_column) AS c WHERE c.digest <> c.noted);
 END;
 $function$;
 
@@ -5321,7 +5423,6 @@ BEGIN
         IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text']) THEN -- whose comments are the expressions
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
                 WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
-                WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
                 ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
             END);
         END IF;
@@ -5381,6 +5482,7 @@ CREATE OR REPLACE FUNCTION gapless.column_place_voids(
     path          text,       -- for what the expression calls
     name_columns  smallint[], -- that the expression name reads
     inputs        smallint[], -- and all expressions, as the function of the name has them
+    lowest        bigint,     -- of the series' newest numbers
     OUT names     text[],     -- the series that would issue them again
     OUT formers   text[],     -- and those that have
     OUT numbers   bigint[]
@@ -5393,21 +5495,10 @@ DECLARE
     unknown text;
     query   text;
 BEGIN
-    SELECT v.name
-    INTO unknown
-    FROM gapless.column_voids(target, target_column) AS v
-    WHERE NOT v.inputs ?& reads
-    LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION 'column "%" of table % cannot number itself by this name: it reads what is not known any more of a void number of sequence "%"', target_column, target, unknown
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = format('Let name read what it read before; or forget the sequence, with its journal and its voids: SELECT gapless.delete_gapless(%L);', unknown),
-                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
-                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_void';
-    END IF;
     IF NOT EXISTS (SELECT FROM gapless.column_voids(target, target_column)) THEN
         RETURN;
     END IF;
+    unknown := (SELECT min(v.name) FROM gapless.column_voids(target, target_column) AS v WHERE NOT v.inputs ?& reads);
     query := format(
         $query$
         SELECT pg_catalog.array_agg(s.name), pg_catalog.array_agg(v.name), pg_catalog.array_agg(v.value)
@@ -5418,8 +5509,21 @@ BEGIN
         $query$, target, schema, stem || '_series',
         (SELECT string_agg(format('r.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs))
     );
-    PERFORM set_config('search_path', path, true);
-    EXECUTE query INTO names, formers, numbers USING target, target_column, name_columns OPERATOR(pg_catalog.=) '{}'::pg_catalog.int2[];
+    BEGIN
+        PERFORM set_config('search_path', path, true);
+        EXECUTE query INTO names, formers, numbers USING target, target_column, name_columns OPERATOR(pg_catalog.=) '{}'::pg_catalog.int2[];
+    EXCEPTION WHEN data_exception THEN -- of another type now, as the renamed label of an enum
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        unknown := coalesce(unknown, (SELECT min(v.name) FROM gapless.column_voids(target, target_column) AS v WHERE (v.value <= lowest) IS NOT TRUE));
+    END;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF unknown IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself by this name: it reads what is not known any more of a void number of sequence "%"', target_column, target, unknown
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = format('Let name read what it read before; or forget the sequence, with its journal and its voids: SELECT gapless.delete_gapless(%L);', unknown),
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_void';
+    END IF;
 END;
 $function$;
 
@@ -5485,7 +5589,7 @@ BEGIN
             ) INTO constant;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
-        voids := gapless.column_place_voids(target, target_column, schema, stem, path, name_columns, inputs);
+        voids := gapless.column_place_voids(target, target_column, schema, stem, path, name_columns, inputs, (SELECT min(u.last) FROM unnest(lasts) AS u (last)));
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
@@ -5603,6 +5707,10 @@ BEGIN
         EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE WHEN made.purpose IN ('commit', 'confirm') THEN 'CONSTRAINT ' ELSE '' END,
             ('~gapless_' || made.purpose || '_' || target_column)::name, made.event, schema, stem || made.suffix, made.purpose);
     END LOOP;
+    EXECUTE (
+        SELECT format('COMMENT ON FUNCTION %I.%I IS %L', schema, stem || '_rows', format('The numbers of %s.%I, for gapless.audit_gapless. What the expressions call: %s', target, target_column, c.digest))
+        FROM gapless.column_callees(target, target_column) AS c
+    );
     -- What the transaction noted of the sequences before.
     PERFORM set_config('gapless.column_switched', '', true);
     PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
@@ -6273,6 +6381,8 @@ BEGIN
         UNION ALL
         SELECT n.name, n.attached_column, 'changed after issue', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'misdated'
+    ), lacking AS MATERIALIZED (
+        SELECT p.attached_column, range_agg(p.part) AS parts FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL AND p.attached_column IS NOT NULL GROUP BY p.attached_column
     ), single AS (
         -- Voids one by one, each with its reason.
         SELECT p.name, p.attached_column, p.kind, p.cause, p.part, NULL AS void
@@ -6302,6 +6412,8 @@ BEGIN
             WHEN p.cause = 'pruned' THEN 'pruned: the journal of it was dropped'
             WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
             WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
+            WHEN p.cause IS NULL AND EXISTS (SELECT FROM lacking AS l WHERE l.attached_column = p.attached_column AND l.parts && p.part)
+                THEN 'a row has it, and the journal has it in another sequence: what the expressions call has changed'
             WHEN p.cause IS NULL THEN 'a row has it, and the journal does not'
             ELSE p.cause
         END,

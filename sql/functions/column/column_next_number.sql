@@ -54,8 +54,9 @@ BEGIN
             PERFORM set_config(slot, replace(entries, entry || value::text || ';', ''), true);
         END IF;
     END IF;
-    IF value IS NULL THEN
-        value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
+    -- At a statement's first row the journal may know more: REFRESH MATERIALIZED VIEW, which may insert, sets settings back.
+    IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
+        value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
     END IF;
     PERFORM set_config('gapless.column_note_' || note, CASE
         WHEN relation <> 0::oid THEN '{' || relation::text || ',' || pg_stat_get_xact_tuples_inserted(relation)::text || ',' || value::text

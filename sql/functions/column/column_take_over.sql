@@ -55,7 +55,7 @@ BEGIN
             ) INTO constant;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
-        voids := gapless.column_place_voids(target, target_column, schema, stem, path, name_columns, inputs);
+        voids := gapless.column_place_voids(target, target_column, schema, stem, path, name_columns, inputs, (SELECT min(u.last) FROM unnest(lasts) AS u (last)));
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';

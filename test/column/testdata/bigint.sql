@@ -177,6 +177,9 @@ BEGIN
     END IF;
     series := public.invoices_number_gapless_series(OLD.tenant);
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+    PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+        , OLD.number
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , NULL, OLD.number
@@ -265,6 +268,9 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         series := public.invoices_number_gapless_series(OLD.tenant);
+        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+            , OLD.number
+        ) WHERE series IS NOT NULL;
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('1234567890', true);
             -- An upsert gives the number that the row would have had, had it been new.
