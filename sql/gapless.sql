@@ -1668,6 +1668,12 @@ BEGIN
         WHERE (column_check_series.value > newest.last_value OR column_check_series.value < oldest.first_value AND oldest.kind = 'issued') IS NOT TRUE
     ) AND NOT EXISTS (
         SELECT FROM gapless.known_text AS k WHERE k.name = column_check_series.name COLLATE "C" AND k.number = column_check_series.number COLLATE "C"
+    ) AND EXISTS ( -- or else it was never issued
+        SELECT
+        FROM gapless.sequence AS s
+        CROSS JOIN LATERAL gapless.newest_run(s.name) AS n
+        WHERE s.target = column_check_series.target AND s.target_column = column_check_series.target_column
+            AND s.name <> column_check_series.name COLLATE "C" AND (n.last_value < column_check_series.value) IS NOT TRUE
     ) THEN
         PERFORM gapless.column_refuse('reseried', target, target_column, column_check_series.name, column_check_series.number);
     END IF;
@@ -1675,7 +1681,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_check_series IS
-'Private, for the triggers of attach_gapless. Raises 55000 where the series that the expression name gives for a numbered row is not one that has issued its number.';
+'Private, for the triggers of attach_gapless. Raises 55000 where the series that the expression name gives for a numbered row has not issued its number, and another one of the column may have.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_series FROM PUBLIC;
 
@@ -3314,10 +3320,6 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         series := gapless.model_series(OLD.input);
-        PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
-            , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
-            , OLD.number -- unless format
-        ) WHERE series IS NOT NULL;
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
@@ -3327,6 +3329,10 @@ BEGIN
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
             END IF; -- unless at_commit
         END IF;
+        PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
+            , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+            , OLD.number -- unless format
+        ) WHERE series IS NOT NULL;
         IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
             OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if format
             OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if chronology

@@ -24,6 +24,12 @@ BEGIN
         WHERE (column_check_series.value > newest.last_value OR column_check_series.value < oldest.first_value AND oldest.kind = 'issued') IS NOT TRUE
     ) AND NOT EXISTS (
         SELECT FROM gapless.known_text AS k WHERE k.name = column_check_series.name COLLATE "C" AND k.number = column_check_series.number COLLATE "C"
+    ) AND EXISTS ( -- or else it was never issued
+        SELECT
+        FROM gapless.sequence AS s
+        CROSS JOIN LATERAL gapless.newest_run(s.name) AS n
+        WHERE s.target = column_check_series.target AND s.target_column = column_check_series.target_column
+            AND s.name <> column_check_series.name COLLATE "C" AND (n.last_value < column_check_series.value) IS NOT TRUE
     ) THEN
         PERFORM gapless.column_refuse('reseried', target, target_column, column_check_series.name, column_check_series.number);
     END IF;
@@ -31,6 +37,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_check_series IS
-'Private, for the triggers of attach_gapless. Raises 55000 where the series that the expression name gives for a numbered row is not one that has issued its number.';
+'Private, for the triggers of attach_gapless. Raises 55000 where the series that the expression name gives for a numbered row has not issued its number, and another one of the column may have.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_series FROM PUBLIC;

@@ -14,10 +14,6 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         series := gapless.model_series(OLD.input);
-        PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
-            , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
-            , OLD.number -- unless format
-        ) WHERE series IS NOT NULL;
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
@@ -27,6 +23,10 @@ BEGIN
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
             END IF; -- unless at_commit
         END IF;
+        PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
+            , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+            , OLD.number -- unless format
+        ) WHERE series IS NOT NULL;
         IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
             OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if format
             OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if chronology

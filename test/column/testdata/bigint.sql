@@ -268,9 +268,6 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         series := public.invoices_number_gapless_series(OLD.tenant);
-        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
-            , OLD.number
-        ) WHERE series IS NOT NULL;
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('1234567890', true);
             -- An upsert gives the number that the row would have had, had it been new.
@@ -280,6 +277,9 @@ BEGIN
                 PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
             END IF;
         END IF;
+        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+            , OLD.number
+        ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant) COLLATE "C" IS DISTINCT FROM series
         THEN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);

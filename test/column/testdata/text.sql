@@ -354,9 +354,6 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued);
-        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
-            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
-        ) WHERE series IS NOT NULL;
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             value := gapless.column_noted('1234567890', true);
             -- An upsert gives the number that the row would have had, had it been new.
@@ -366,6 +363,9 @@ BEGIN
                 PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
             END IF;
         END IF;
+        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM series
             OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued)
             OR public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued)
