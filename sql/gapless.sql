@@ -301,7 +301,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS newest
 LEFT JOIN LATERAL (
-    SELECT format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS column_name
+    SELECT format('%I.%I', n.nspname, c.relname) || '.' || quote_ident(s.target_column) AS column_name -- NULL for NULL, which a plan may give it
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -1504,6 +1504,14 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: an update cannot take %s from sequence "%s"', what, detail, name);
             hint := 'What the sequence, the text or the date of a number is made of stays as it is. Void the number with gapless.void_gapless, and insert a new row.';
+        WHEN 'reseried' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s: %s was not issued by sequence "%s", which the expression name gives for its row now', what, detail, name);
+            hint := 'What the expressions call has changed, a function or the label of an enum: change it back. Or detach the column and attach it again, which takes the numbers over by their sequences of now.';
+        WHEN 'changed_name' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s: sequence "%s" would be new, and what the expressions call has changed since it was attached', what, name);
+            hint := 'A function, or the label of an enum. Change it back; or attach the column once more, by the same gapless.attach_gapless, which takes the numbers over by their sequences of now.';
         WHEN 'deleted' THEN
             code := 'restrict_violation';
             message := format('a numbered row of table "%s" cannot be deleted: %s of sequence "%s"', table_name, detail, name);
@@ -1607,7 +1615,7 @@ BEGIN
     IF NOT (CASE
         WHEN starts_with(guard.tgname, '~gapless_update_') AND inputs IS NOT NULL
         THEN position(format('(ROW(%s), ', array_to_string(ARRAY(SELECT 'old.' || quote_ident(u.name) FROM unnest(inputs || target_column) AS u (name)), ', ')) IN guard.definition) > 0
-        ELSE guard.definition ~ ('old\.' || regexp_replace(quote_ident(target_column), '(\W)', '\\\1', 'g') || '[ ,)]')
+        ELSE guard.definition ~ (e'old\\.' || regexp_replace(quote_ident(target_column), e'(\\W)', e'\\\\\\1', 'g') || '[ ,)]')
     END) THEN
         PERFORM gapless.column_refuse('misnamed', relation, target_column, NULL, NULL); -- trap: another column has a renamed one's name
     END IF;
@@ -1658,6 +1666,93 @@ COMMENT ON FUNCTION gapless.column_claim_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.column_claim_sequence FROM PUBLIC;
 
+-- The bodies of functions, and the labels of enums; not what these call in their turn. A function of BEGIN ATOMIC has no
+-- text that stays the same after a dump and an upgrade.
+CREATE OR REPLACE FUNCTION gapless.column_callees(
+    target        regclass,
+    target_column name,
+    OUT digest text,
+    OUT noted  text -- by attach_gapless; NULL where that is gone
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    SELECT
+        encode(sha256(convert_to(coalesce(string_agg(c.callee, e'\n' ORDER BY c.callee COLLATE "C"), ''), getdatabaseencoding())), 'hex'),
+        max(substring(obj_description(r.oid, 'pg_proc') FROM 'What the expressions call: ([0-9a-f]{64})'))
+    INTO digest, noted
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+    JOIN pg_catalog.pg_proc AS r ON r.pronamespace = f.pronamespace AND r.proname = f.proname || '_rows'
+    LEFT JOIN LATERAL (
+        SELECT p.proname || ' ' || p.prosrc AS callee
+        FROM pg_catalog.pg_proc AS e
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid
+        LEFT JOIN pg_catalog.pg_operator AS o ON d.refclassid = 'pg_catalog.pg_operator'::regclass AND o.oid = d.refobjid
+        JOIN pg_catalog.pg_proc AS p ON p.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_proc'::regclass THEN d.refobjid ELSE o.oprcode::oid END
+        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+            AND NOT (p.pronamespace = f.pronamespace AND starts_with(p.proname, f.proname))
+        UNION
+        SELECT y.typname || ' ' || l.enumsortorder || ' ' || l.enumlabel
+        FROM pg_catalog.pg_proc AS e
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_catalog.pg_type'::regclass
+        JOIN pg_catalog.pg_type AS y ON y.oid = d.refobjid
+        JOIN pg_catalog.pg_enum AS l ON l.enumtypid IN (y.oid, y.typbasetype, y.typelem)
+        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+    ) AS c ON true
+    WHERE t.tgrelid = column_callees.target AND t.tgname = ('~gapless_insert_' || column_callees.target_column)::name;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_callees IS
+'Private, for attach_gapless and its triggers. A digest of what a column''s expressions call, now and when it was attached.';
+
+REVOKE ALL ON FUNCTION gapless.column_callees FROM PUBLIC;
+
+-- A column's sequence does not cycle, and has no hole: so its ends tell which numbers it has.
+CREATE OR REPLACE FUNCTION gapless.column_check_series(
+    target        regclass,
+    target_column name,
+    name          text,  -- that the expression gives now
+    number        text,  -- as it stands in the row
+    value         bigint -- NULL where the text does not tell
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    IF NOT EXISTS (
+        SELECT
+        FROM gapless.newest_run(column_check_series.name) AS newest
+        CROSS JOIN LATERAL (
+            SELECT j.first_value, j.kind
+            FROM gapless.journal AS j
+            WHERE j.name = column_check_series.name COLLATE "C"
+            ORDER BY j.ordinal
+            LIMIT 1
+        ) AS oldest
+        WHERE (column_check_series.value > newest.last_value OR column_check_series.value < oldest.first_value AND oldest.kind = 'issued') IS NOT TRUE
+    ) AND NOT EXISTS (
+        SELECT FROM gapless.known_text AS k WHERE k.name = column_check_series.name COLLATE "C" AND k.number = column_check_series.number COLLATE "C"
+    ) AND EXISTS ( -- or else it was never issued
+        SELECT
+        FROM gapless.sequence AS s
+        CROSS JOIN LATERAL gapless.newest_run(s.name) AS n
+        WHERE s.target = column_check_series.target AND s.target_column = column_check_series.target_column
+            AND s.name <> column_check_series.name COLLATE "C" AND (n.last_value < column_check_series.value) IS NOT TRUE
+    ) THEN
+        PERFORM gapless.column_refuse('reseried', target, target_column, column_check_series.name, column_check_series.number);
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_series IS
+'Private, for the triggers of attach_gapless. Raises 55000 where the series that the expression name gives for a numbered row has not issued its number, and another one of the column may have.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_series FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_first_number_general(
     target        regclass,
     target_column name,
@@ -1682,6 +1777,9 @@ BEGIN
     PERFORM gapless.lock_or_make_sequence(column_first_number_general.name, false);
     SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_first_number_general.name COLLATE "C";
     IF (owner.target, owner.target_column) IS DISTINCT FROM (column_first_number_general.target, column_first_number_general.target_column) THEN
+        PERFORM gapless.column_refuse('changed_name', target, target_column, column_first_number_general.name, NULL)
+        FROM gapless.column_callees(target, target_column) AS c
+        WHERE c.digest <> c.noted;
         PERFORM gapless.column_claim_sequence(target, target_column, column_first_number_general.name);
     END IF;
 
@@ -1920,8 +2018,9 @@ BEGIN
             value := following::bigint;
         END IF;
     END IF;
-    IF value IS NULL THEN
-        value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
+    -- At a statement's first row the journal may know more: REFRESH MATERIALIZED VIEW, which may insert, sets settings back.
+    IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
+        value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
     END IF;
     following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE 'NULL' END;
     slot := set_config(slot, concat(entries, entry, following, ';'), true);
@@ -2444,7 +2543,7 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = ANY (target::oid || ARRAY(SELECT p.relid::oid FROM pg_partition_tree(target) AS p)) -- by the index: a scan that is off counts as costly, and is compiled
             AND t.tgtype::integer & 19 = 19 -- BEFORE UPDATE FOR EACH ROW
-            AND t.tgname NOT LIKE '~gapless\_%'
+            AND t.tgname NOT LIKE e'~gapless\\_%'
             AND t.tgenabled <> 'D'
     );
 END;
@@ -2704,10 +2803,10 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    found boolean;
+    there boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS r WHERE r.ctid = $1)', relation) INTO found USING place;
-    RETURN found AND EXISTS (
+    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS r WHERE r.ctid = $1)', relation) INTO there USING place;
+    RETURN there AND EXISTS (
         SELECT FROM pg_catalog.pg_locks AS l
         WHERE l.pid = pg_backend_pid() AND l.relation = column_has_left.relation AND l.mode = 'AccessExclusiveLock'
             AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
@@ -2748,7 +2847,7 @@ BEGIN
             SELECT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE target IS NULL AND d.classid = 'pg_class'::regclass
         ) AS changed
         JOIN pg_catalog.pg_class AS r ON r.oid = coalesce(pg_partition_root(changed.oid), changed.oid) AND r.relkind = 'p'
-        JOIN pg_catalog.pg_trigger AS k ON k.tgrelid = r.oid AND k.tgname LIKE '~gapless\_delete\_%'
+        JOIN pg_catalog.pg_trigger AS k ON k.tgrelid = r.oid AND k.tgname LIKE e'~gapless\\_delete\\_%'
         JOIN pg_catalog.pg_proc AS f ON f.oid = k.tgfoid AND f.proowner = r.relowner
         CROSS JOIN LATERAL (SELECT substr(k.tgname, length('~gapless_delete_') + 1)::name) AS col (name)
         LEFT JOIN LATERAL (
@@ -3226,7 +3325,7 @@ DECLARE
     series CONSTANT text := gapless.model_series(input);
     next   bigint;
     value  bigint;
-    found  bigint;
+    rows   bigint;
     before text; -- if format
     dated  timestamp;
 BEGIN
@@ -3256,11 +3355,11 @@ BEGIN
     WHILE next < value LOOP
         SELECT count(*), min(gapless.model_dated(r.input))
             , min(r.number) -- if format
-        INTO found, dated
+        INTO rows, dated
             , before -- if format
         FROM gapless.model AS r
         WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(next, r.input);
-        IF found <> 1 THEN
+        IF rows <> 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, before, dated); -- if format
@@ -3361,6 +3460,10 @@ BEGIN
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
             END IF; -- unless at_commit
         END IF;
+        PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
+            , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+            , OLD.number -- unless format
+        ) WHERE series IS NOT NULL;
         IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
             OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if format
             OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if chronology
@@ -3627,6 +3730,10 @@ BEGIN
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+    PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
+        , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , OLD.number -- unless format
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
@@ -4340,6 +4447,7 @@ CREATE OR REPLACE FUNCTION gapless.column_copy(
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
 AS $function$
 DECLARE
     place  CONSTANT text := array_to_string(places, '|');
@@ -4660,7 +4768,7 @@ BEGIN
     rest := ' AS result' || CASE WHEN parameter = 'format' THEN ' FROM (SELECT NULL::bigint AS value) AS "write value"' ELSE '' END || ') AS number';
 
     BEGIN
-        PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
+        PERFORM set_config('search_path', path, true);
         -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one
         -- statement only.
         OPEN query FOR EXECUTE 'SELECT 1 FROM ' || source || e'ARRAY[\n' || expression || e'\n]' || rest;
@@ -5112,7 +5220,8 @@ BEGIN
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
     END IF;
-    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}';
+    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}'
+        AND NOT EXISTS (SELECT FROM gapless.column_callees(target, target_column) AS c WHERE c.digest <> c.noted);
 END;
 $function$;
 
@@ -5255,8 +5364,6 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
-SET standard_conforming_strings = on
-SET transform_null_equals = off
 AS $function$
 DECLARE
     params text;
@@ -5549,7 +5656,6 @@ BEGIN
         IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text']) THEN -- whose comments are the expressions
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
                 WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
-                WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
                 ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
             END);
         END IF;
@@ -5606,8 +5712,10 @@ CREATE OR REPLACE FUNCTION gapless.column_place_voids(
     target_column name,
     schema        name,
     stem          text,
+    path          text,       -- for what the expression calls
     name_columns  smallint[], -- that the expression name reads
     inputs        smallint[], -- and all expressions, as the function of the name has them
+    lowest        bigint,     -- of the series' newest numbers
     OUT names     text[],     -- the series that would issue them again
     OUT formers   text[],     -- and those that have
     OUT numbers   bigint[]
@@ -5618,29 +5726,37 @@ AS $function$
 DECLARE
     reads   CONSTANT text[] := ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (name_columns));
     unknown text;
+    query   text;
 BEGIN
-    SELECT v.name
-    INTO unknown
-    FROM gapless.column_voids(target, target_column) AS v
-    WHERE NOT v.inputs ?& reads
-    LIMIT 1;
-    IF FOUND THEN
+    IF NOT EXISTS (SELECT FROM gapless.column_voids(target, target_column)) THEN
+        RETURN;
+    END IF;
+    unknown := (SELECT min(v.name) FROM gapless.column_voids(target, target_column) AS v WHERE NOT v.inputs ?& reads);
+    query := format(
+        $query$
+        SELECT pg_catalog.array_agg(s.name), pg_catalog.array_agg(v.name), pg_catalog.array_agg(v.value)
+        FROM gapless.column_voids($1, $2) AS v
+        CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::%s, coalesce(v.inputs, '{}')) AS r
+        CROSS JOIN LATERAL (SELECT %I.%I(%s) COLLATE pg_catalog."C" AS name) AS s
+        WHERE s.name OPERATOR(pg_catalog.<>) v.name COLLATE pg_catalog."C" AND (v.inputs IS NOT NULL OR $3)
+        $query$, target, schema, stem || '_series',
+        (SELECT string_agg(format('r.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs))
+    );
+    BEGIN
+        PERFORM set_config('search_path', path, true);
+        EXECUTE query INTO names, formers, numbers USING target, target_column, name_columns OPERATOR(pg_catalog.=) '{}'::pg_catalog.int2[];
+    EXCEPTION WHEN data_exception THEN -- of another type now, as the renamed label of an enum
+        PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+        unknown := coalesce(unknown, (SELECT min(v.name) FROM gapless.column_voids(target, target_column) AS v WHERE (v.value <= lowest) IS NOT TRUE));
+    END;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    IF unknown IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % cannot number itself by this name: it reads what is not known any more of a void number of sequence "%"', target_column, target, unknown
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = format('Let name read what it read before; or forget the sequence, with its journal and its voids: SELECT gapless.delete_gapless(%L);', unknown),
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_void';
     END IF;
-    EXECUTE format(
-        $query$
-        SELECT array_agg(s.name), array_agg(v.name), array_agg(v.value)
-        FROM gapless.column_voids($1, $2) AS v
-        CROSS JOIN LATERAL pg_catalog.jsonb_populate_record(NULL::%s, coalesce(v.inputs, '{}')) AS r
-        CROSS JOIN LATERAL (SELECT %I.%I(%s) COLLATE "C" AS name) AS s
-        WHERE s.name <> v.name COLLATE "C" AND (v.inputs IS NOT NULL OR $3 = '{}')
-        $query$, target, schema, stem || '_series',
-        (SELECT string_agg(format('r.%I', a.attname), ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs))
-    ) INTO names, formers, numbers USING target, target_column, reads;
 END;
 $function$;
 
@@ -5706,7 +5822,7 @@ BEGIN
             ) INTO constant;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
-        voids := gapless.column_place_voids(target, target_column, schema, stem, name_columns, inputs);
+        voids := gapless.column_place_voids(target, target_column, schema, stem, path, name_columns, inputs, (SELECT min(u.last) FROM unnest(lasts) AS u (last)));
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
@@ -5724,7 +5840,7 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    -- trap: a void number is not issued again by another name
+    -- A void number is not issued again by another name.
     SELECT array_agg(coalesce(u.name, v.name)), array_agg(greatest(u.last, v.last)), array_agg(u.dated)
     INTO series, lasts, dates
     FROM unnest(series, lasts, dates) AS u (name, last, dated)
@@ -5890,6 +6006,10 @@ BEGIN
         EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE WHEN made.purpose IN ('commit', 'confirm') THEN 'CONSTRAINT ' ELSE '' END,
             ('~gapless_' || made.purpose || '_' || target_column)::name, made.event, schema, stem || made.suffix, made.purpose);
     END LOOP;
+    EXECUTE (
+        SELECT format('COMMENT ON FUNCTION %I.%I IS %L', schema, stem || '_rows', format('The numbers of %s.%I, for gapless.audit_gapless. What the expressions call: %s', target, target_column, c.digest))
+        FROM gapless.column_callees(target, target_column) AS c
+    );
     -- What the transaction noted of the sequences before.
     PERFORM set_config('gapless.column_switched', '', true);
     PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;
@@ -5962,7 +6082,7 @@ BEGIN
     FOR item IN
         SELECT t.tgname, t.tgrelid::regclass AS relation
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = ANY (functions) AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
+        WHERE t.tgfoid = ANY (functions) AND t.tgparentid = 0 AND t.tgname LIKE e'~gapless\\_%'
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
     END LOOP;
@@ -5994,6 +6114,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     make_index    boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET standard_conforming_strings = on -- how texts are read
+SET transform_null_equals = off
 AS $function$
 DECLARE
     caller_path    CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
@@ -6030,7 +6152,7 @@ BEGIN
     INTO missing, owner
     FROM pg_catalog.pg_class AS c
     LEFT JOIN pg_catalog.pg_proc AS p
-        ON p.pronamespace = 'gapless'::regnamespace AND p.proname LIKE 'column\_%' AND NOT has_function_privilege(c.relowner, p.oid, 'EXECUTE')
+        ON p.pronamespace = 'gapless'::regnamespace AND p.proname LIKE e'column\\_%' AND NOT has_function_privilege(c.relowner, p.oid, 'EXECUTE')
     WHERE c.oid = target
     GROUP BY c.relowner;
     IF missing IS NOT NULL OR NOT has_schema_privilege(owner, 'gapless', 'USAGE') THEN
@@ -6135,7 +6257,7 @@ BEGIN
     IF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c WHERE c.oid = root) THEN
         RAISE EXCEPTION 'only the owner of table % can guard its partitions', root
             USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
-    ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE '~gapless\_insert\_%') THEN
+    ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE e'~gapless\\_insert\\_%') THEN
         RAISE EXCEPTION 'no column of table % is attached', root
             USING ERRCODE = 'undefined_object', HINT = 'Attach one: gapless.attach_gapless guards the partitions that there are.', SCHEMA = 'gapless';
     END IF;
@@ -6147,7 +6269,7 @@ BEGIN
         SELECT c.oid
         FROM pg_catalog.pg_class AS c
         WHERE target IS NULL AND c.relkind = 'p' AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE')
-            AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname LIKE '~gapless\_insert\_%')
+            AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname LIKE e'~gapless\\_insert\\_%')
     ) AS r
     CROSS JOIN LATERAL gapless.column_guard_partitions(r.oid) AS g (partition)
     ORDER BY g.partition;
@@ -6263,7 +6385,7 @@ BEGIN
             AND p.prosecdef
             AND p.proowner = c.relowner
         JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-        WHERE t.tgname LIKE '~gapless\_insert\_%'
+        WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
             AND t.tgparentid = 0
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
             AND (audit_numbers.name IS NULL OR EXISTS (
@@ -6565,6 +6687,8 @@ BEGIN
         UNION ALL
         SELECT n.name, n.attached_column, 'changed after issue', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'misdated'
+    ), lacking AS MATERIALIZED (
+        SELECT p.attached_column, range_agg(p.part) AS parts FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL AND p.attached_column IS NOT NULL GROUP BY p.attached_column
     ), single AS (
         -- Voids one by one, each with its reason.
         SELECT p.name, p.attached_column, p.kind, p.cause, p.part, NULL AS void
@@ -6594,6 +6718,8 @@ BEGIN
             WHEN p.cause = 'pruned' THEN 'pruned: the journal of it was dropped'
             WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
             WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
+            WHEN p.cause IS NULL AND EXISTS (SELECT FROM lacking AS l WHERE l.attached_column = p.attached_column AND l.parts && p.part)
+                THEN 'a row has it, and the journal has it in another sequence: what the expressions call has changed'
             WHEN p.cause IS NULL THEN 'a row has it, and the journal does not'
             ELSE p.cause
         END,

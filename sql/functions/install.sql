@@ -24,6 +24,8 @@
 {{ template "column/column_refuse.sql" . }}
 {{ template "column/column_check_names.sql" . }}
 {{ template "column/column_claim_sequence.sql" . }}
+{{ template "column/column_callees.sql" . }}
+{{ template "column/column_check_series.sql" . }}
 {{ template "column/column_first_number_general.sql" . }}
 {{ template "column/column_first_number.sql" . }}
 {{ template "column/column_settle_note.sql" . }}

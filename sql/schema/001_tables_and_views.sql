@@ -249,7 +249,7 @@ CROSS JOIN LATERAL (
     LIMIT 1
 ) AS newest
 LEFT JOIN LATERAL (
-    SELECT format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS column_name
+    SELECT format('%I.%I', n.nspname, c.relname) || '.' || quote_ident(s.target_column) AS column_name -- NULL for NULL, which a plan may give it
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace

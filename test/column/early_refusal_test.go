@@ -240,3 +240,31 @@ func TestASchemaInWhichEveryoneCanCreateIsNamedSoThatTheHintCanBeRun(t *testing.
 	s.Do("SELECT gapless.attach_gapless('docs', 'number', $$ 'docs' $$)")
 	require.Len(t, notices, 1)
 }
+
+// TestRowsThatARefreshInserts: REFRESH MATERIALIZED VIEW sets back what a transaction has set.
+func TestRowsThatARefreshInsertsAreNumberedBetweenTwoStatements(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	for _, partitioned := range []string{"", " PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF bills DEFAULT"} {
+		s.Do("CREATE TABLE bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint, UNIQUE (id, number))" + partitioned)
+		if partitioned == "" {
+			s.Do("ALTER TABLE bills ADD UNIQUE (number)")
+		}
+		s.Do("CREATE FUNCTION issue() RETURNS bigint LANGUAGE sql AS $$ INSERT INTO public.bills DEFAULT VALUES RETURNING number $$; CREATE MATERIALIZED VIEW issued AS SELECT public.issue() AS number WITH NO DATA")
+		s.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$)")
+		const insert, refresh = "INSERT INTO bills (number) VALUES (NULL), (NULL)", "REFRESH MATERIALIZED VIEW issued"
+		s.Do("BEGIN")
+		for _, statement := range []string{insert, refresh, insert, refresh, refresh, "SAVEPOINT s", insert, "ROLLBACK TO s", insert, refresh} {
+			s.Do(statement)
+		}
+		s.Do("COMMIT")
+		s.Do(strings.Join([]string{insert, refresh, insert}, ";")) // sent together
+		require.EqualValues(t, 15, s.Number("SELECT max(number) FROM bills"))
+		require.EqualValues(t, 15, s.Number("SELECT count(*) FROM bills"))
+		sqltest.RequireSound(s)
+		s.Do("SELECT gapless.detach_gapless('bills', 'number'); SELECT gapless.delete_gapless('bill')")
+		s.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$, at_commit => true)")
+		require.Contains(t, s.Refuse("42501", refresh).Message, "deferred trigger") // PostgreSQL's own
+		s.Do("SELECT gapless.detach_gapless('bills', 'number'); DROP MATERIALIZED VIEW issued; DROP FUNCTION issue; DROP TABLE bills; SELECT gapless.delete_gapless('bill')")
+	}
+}

@@ -128,3 +128,63 @@ func TestWhatAnExpressionCallsIsPinnedWhateverTheSessionSets(t *testing.T) {
 		})
 	}
 }
+
+func TestASeriesDoesNotChangeSilentlyWithWhatItsNameCalls(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ setup, column, name, change, back string }{
+		"an enum's label": {
+			"CREATE TYPE kind AS ENUM ('x', 'y')", "kind", "'s/' || NEW.k",
+			"ALTER TYPE kind RENAME VALUE 'x' TO 'z'", "ALTER TYPE kind RENAME VALUE 'z' TO 'x'",
+		},
+		"an enum's label in a domain": {
+			"CREATE TYPE kind AS ENUM ('x', 'y'); CREATE DOMAIN kinds AS kind", "kinds", "'s/' || NEW.k",
+			"ALTER TYPE kind RENAME VALUE 'x' TO 'z'", "ALTER TYPE kind RENAME VALUE 'z' TO 'x'",
+		},
+		"a function": {
+			"CREATE FUNCTION series(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 's/' || $1 $$", "text", "series(NEW.k)",
+			"CREATE OR REPLACE FUNCTION series(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'z/' || $1 $$",
+			"CREATE OR REPLACE FUNCTION series(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 's/' || $1 $$",
+		},
+		"a function of an operator": {
+			"CREATE FUNCTION series(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || $2 $$; CREATE OPERATOR <~> (LEFTARG = text, RIGHTARG = text, FUNCTION = series)", "text", "'s/' <~> NEW.k",
+			"CREATE OR REPLACE FUNCTION series(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || 'z' || $2 $$",
+			"CREATE OR REPLACE FUNCTION series(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || $2 $$",
+		},
+	} {
+		for _, options := range []string{"", ", at_commit => true", ", format => $$ 'N' || value $$"} {
+			t.Run(name+options, func(t *testing.T) {
+				t.Parallel()
+				s := sqltest.Connect(t, pgtest.New(t))
+				s.Do(c.setup)
+				s.Do("CREATE TABLE docs (id int PRIMARY KEY, k " + c.column + ", number " + map[bool]string{true: "text", false: "bigint"}[strings.Contains(options, "format")] + ", UNIQUE (k, number))")
+				attach := fmt.Sprintf("SELECT gapless.attach_gapless('docs', 'number', $n$ %s $n$%s)", c.name, options)
+				s.Do(attach)
+				s.Do("INSERT INTO docs VALUES (1, 'x'), (2, 'x'), (3, 'x')")
+				s.Do("SELECT gapless.void_gapless('s/x', 1, 'why'); DELETE FROM docs WHERE id = 1") // so that no index keeps the next 1 away
+				s.Do(c.change)
+				insert := "INSERT INTO docs SELECT 4, k FROM docs WHERE id = 2"
+				code, _ := s.Try(insert + "; SET CONSTRAINTS ALL IMMEDIATE")
+				require.Equal(t, "55000", code)
+				require.Equal(t, "gapless_reseried", s.Refuse("55000", "DELETE FROM docs WHERE id = 2").ConstraintName)
+				require.Equal(t, "gapless_reseried", s.Refuse("55000", "UPDATE docs SET k = 'y' WHERE id = 2").ConstraintName)
+				s.Do("UPDATE docs SET k = k")
+				findings := sqltest.Texts(s, "SELECT explanation FROM gapless.audit_gapless() WHERE kind = 'never issued'")
+				require.Equal(t, []string{"a row has it, and the journal has it in another sequence: what the expressions call has changed"}, findings)
+
+				s.Do("BEGIN")
+				s.Do(c.back)
+				s.Do(insert)
+				s.Do("SET CONSTRAINTS ALL IMMEDIATE")
+				require.EqualValues(t, 4, s.Number("SELECT gapless.last_gapless('s/x')"))
+				sqltest.RequireSound(s)
+				s.Do("ROLLBACK")
+
+				s.Do(attach) // once more
+				s.Do(insert)
+				require.Equal(t, []int64{2, 3, 4}, s.Numbers("SELECT substring(number::text FROM '[0-9]+')::bigint FROM docs ORDER BY id"))
+				s.Refuse("23001", "DELETE FROM docs WHERE id = 2")
+				require.Empty(t, sqltest.Texts(s, "SELECT f::text FROM gapless.audit_gapless() AS f WHERE NOT explained AND sequence <> 's/x'"))
+			})
+		}
+	}
+}

@@ -154,6 +154,8 @@ BEGIN
         UNION ALL
         SELECT n.name, n.attached_column, 'changed after issue', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'misdated'
+    ), lacking AS MATERIALIZED (
+        SELECT p.attached_column, range_agg(p.part) AS parts FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL AND p.attached_column IS NOT NULL GROUP BY p.attached_column
     ), single AS (
         -- Voids one by one, each with its reason.
         SELECT p.name, p.attached_column, p.kind, p.cause, p.part, NULL AS void
@@ -183,6 +185,8 @@ BEGIN
             WHEN p.cause = 'pruned' THEN 'pruned: the journal of it was dropped'
             WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
             WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
+            WHEN p.cause IS NULL AND EXISTS (SELECT FROM lacking AS l WHERE l.attached_column = p.attached_column AND l.parts && p.part)
+                THEN 'a row has it, and the journal has it in another sequence: what the expressions call has changed'
             WHEN p.cause IS NULL THEN 'a row has it, and the journal does not'
             ELSE p.cause
         END,

@@ -60,7 +60,7 @@ BEGIN
             AND p.prosecdef
             AND p.proowner = c.relowner
         JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-        WHERE t.tgname LIKE '~gapless\_insert\_%'
+        WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
             AND t.tgparentid = 0
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
             AND (audit_numbers.name IS NULL OR EXISTS (

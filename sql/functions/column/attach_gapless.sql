@@ -15,6 +15,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     make_index    boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET standard_conforming_strings = on -- how texts are read
+SET transform_null_equals = off
 AS $function$
 DECLARE
     caller_path    CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
@@ -51,7 +53,7 @@ BEGIN
     INTO missing, owner
     FROM pg_catalog.pg_class AS c
     LEFT JOIN pg_catalog.pg_proc AS p
-        ON p.pronamespace = 'gapless'::regnamespace AND p.proname LIKE 'column\_%' AND NOT has_function_privilege(c.relowner, p.oid, 'EXECUTE')
+        ON p.pronamespace = 'gapless'::regnamespace AND p.proname LIKE e'column\\_%' AND NOT has_function_privilege(c.relowner, p.oid, 'EXECUTE')
     WHERE c.oid = target
     GROUP BY c.relowner;
     IF missing IS NOT NULL OR NOT has_schema_privilege(owner, 'gapless', 'USAGE') THEN

@@ -40,7 +40,7 @@ BEGIN
     rest := ' AS result' || CASE WHEN parameter = 'format' THEN ' FROM (SELECT NULL::bigint AS value) AS "write value"' ELSE '' END || ') AS number';
 
     BEGIN
-        PERFORM set_config('search_path', path, true), set_config('standard_conforming_strings', 'on', true), set_config('transform_null_equals', 'off', true);
+        PERFORM set_config('search_path', path, true);
         -- Between brackets and then between parentheses: what leaves the one breaks the other. A cursor takes one
         -- statement only.
         OPEN query FOR EXECUTE 'SELECT 1 FROM ' || source || e'ARRAY[\n' || expression || e'\n]' || rest;

@@ -21,7 +21,7 @@ BEGIN
     IF NOT (CASE
         WHEN starts_with(guard.tgname, '~gapless_update_') AND inputs IS NOT NULL
         THEN position(format('(ROW(%s), ', array_to_string(ARRAY(SELECT 'old.' || quote_ident(u.name) FROM unnest(inputs || target_column) AS u (name)), ', ')) IN guard.definition) > 0
-        ELSE guard.definition ~ ('old\.' || regexp_replace(quote_ident(target_column), '(\W)', '\\\1', 'g') || '[ ,)]')
+        ELSE guard.definition ~ (e'old\\.' || regexp_replace(quote_ident(target_column), e'(\\W)', e'\\\\\\1', 'g') || '[ ,)]')
     END) THEN
         PERFORM gapless.column_refuse('misnamed', relation, target_column, NULL, NULL); -- trap: another column has a renamed one's name
     END IF;

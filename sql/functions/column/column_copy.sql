@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION gapless.column_copy(
 ) RETURNS text
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET standard_conforming_strings = on
 AS $function$
 DECLARE
     place  CONSTANT text := array_to_string(places, '|');

@@ -31,7 +31,7 @@ BEGIN
     FOR item IN
         SELECT t.tgname, t.tgrelid::regclass AS relation
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = ANY (functions) AND t.tgparentid = 0 AND t.tgname LIKE '~gapless\_%'
+        WHERE t.tgfoid = ANY (functions) AND t.tgparentid = 0 AND t.tgname LIKE e'~gapless\\_%'
     LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', item.tgname, item.relation);
     END LOOP;

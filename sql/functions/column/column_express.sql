@@ -15,8 +15,6 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
-SET standard_conforming_strings = on
-SET transform_null_equals = off
 AS $function$
 DECLARE
     params text;

@@ -22,6 +22,9 @@ BEGIN
     PERFORM gapless.lock_or_make_sequence(column_first_number_general.name, false);
     SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_first_number_general.name COLLATE "C";
     IF (owner.target, owner.target_column) IS DISTINCT FROM (column_first_number_general.target, column_first_number_general.target_column) THEN
+        PERFORM gapless.column_refuse('changed_name', target, target_column, column_first_number_general.name, NULL)
+        FROM gapless.column_callees(target, target_column) AS c
+        WHERE c.digest <> c.noted;
         PERFORM gapless.column_claim_sequence(target, target_column, column_first_number_general.name);
     END IF;
 

@@ -26,7 +26,7 @@ BEGIN
             SELECT d.objid FROM pg_event_trigger_ddl_commands() AS d WHERE target IS NULL AND d.classid = 'pg_class'::regclass
         ) AS changed
         JOIN pg_catalog.pg_class AS r ON r.oid = coalesce(pg_partition_root(changed.oid), changed.oid) AND r.relkind = 'p'
-        JOIN pg_catalog.pg_trigger AS k ON k.tgrelid = r.oid AND k.tgname LIKE '~gapless\_delete\_%'
+        JOIN pg_catalog.pg_trigger AS k ON k.tgrelid = r.oid AND k.tgname LIKE e'~gapless\\_delete\\_%'
         JOIN pg_catalog.pg_proc AS f ON f.oid = k.tgfoid AND f.proowner = r.relowner
         CROSS JOIN LATERAL (SELECT substr(k.tgname, length('~gapless_delete_') + 1)::name) AS col (name)
         LEFT JOIN LATERAL (

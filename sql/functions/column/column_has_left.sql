@@ -7,10 +7,10 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    found boolean;
+    there boolean;
 BEGIN
-    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS r WHERE r.ctid = $1)', relation) INTO found USING place;
-    RETURN found AND EXISTS (
+    EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS r WHERE r.ctid = $1)', relation) INTO there USING place;
+    RETURN there AND EXISTS (
         SELECT FROM pg_catalog.pg_locks AS l
         WHERE l.pid = pg_backend_pid() AND l.relation = column_has_left.relation AND l.mode = 'AccessExclusiveLock'
             AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())

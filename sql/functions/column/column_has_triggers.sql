@@ -10,7 +10,7 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = ANY (target::oid || ARRAY(SELECT p.relid::oid FROM pg_partition_tree(target) AS p)) -- by the index: a scan that is off counts as costly, and is compiled
             AND t.tgtype::integer & 19 = 19 -- BEFORE UPDATE FOR EACH ROW
-            AND t.tgname NOT LIKE '~gapless\_%'
+            AND t.tgname NOT LIKE e'~gapless\\_%'
             AND t.tgenabled <> 'D'
     );
 END;

@@ -21,7 +21,8 @@ BEGIN
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
     END IF;
-    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}';
+    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}'
+        AND NOT EXISTS (SELECT FROM gapless.column_callees(target, target_column) AS c WHERE c.digest <> c.noted);
 END;
 $function$;
 

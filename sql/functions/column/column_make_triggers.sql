@@ -65,6 +65,10 @@ BEGIN
         EXECUTE format('CREATE %sTRIGGER %I %s EXECUTE FUNCTION %I.%I(%L)', CASE WHEN made.purpose IN ('commit', 'confirm') THEN 'CONSTRAINT ' ELSE '' END,
             ('~gapless_' || made.purpose || '_' || target_column)::name, made.event, schema, stem || made.suffix, made.purpose);
     END LOOP;
+    EXECUTE (
+        SELECT format('COMMENT ON FUNCTION %I.%I IS %L', schema, stem || '_rows', format('The numbers of %s.%I, for gapless.audit_gapless. What the expressions call: %s', target, target_column, c.digest))
+        FROM gapless.column_callees(target, target_column) AS c
+    );
     -- What the transaction noted of the sequences before.
     PERFORM set_config('gapless.column_switched', '', true);
     PERFORM set_config('gapless.column_next_' || slot, '', true) FROM generate_series(0, 63) AS slot;

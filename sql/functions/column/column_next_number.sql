@@ -64,8 +64,9 @@ BEGIN
             value := following::bigint;
         END IF;
     END IF;
-    IF value IS NULL THEN
-        value := gapless.column_first_number(target, target_column, name, initial, NULL, relation);
+    -- At a statement's first row the journal may know more: REFRESH MATERIALIZED VIEW, which may insert, sets settings back.
+    IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
+        value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
     END IF;
     following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE 'NULL' END;
     slot := set_config(slot, concat(entries, entry, following, ';'), true);

@@ -35,7 +35,6 @@ BEGIN
         IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text']) THEN -- whose comments are the expressions
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
                 WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
-                WHEN stem || '_rows' THEN format('The numbers of %s.%I, for gapless.audit_gapless.', target, target_column)
                 ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
             END);
         END IF;

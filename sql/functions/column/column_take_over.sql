@@ -55,7 +55,7 @@ BEGIN
             ) INTO constant;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         END IF;
-        voids := gapless.column_place_voids(target, target_column, schema, stem, name_columns, inputs);
+        voids := gapless.column_place_voids(target, target_column, schema, stem, path, name_columns, inputs, (SELECT min(u.last) FROM unnest(lasts) AS u (last)));
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         done := true;
         RAISE EXCEPTION 'what was read stays, and the rest is undone';
@@ -73,7 +73,7 @@ BEGIN
     IF wrong IS NOT NULL THEN
         PERFORM gapless.column_warn_format(target, target_column, initial, wrong[1], wrong[2]::bigint, wrong[3]::bigint, wrong[4]);
     END IF;
-    -- trap: a void number is not issued again by another name
+    -- A void number is not issued again by another name.
     SELECT array_agg(coalesce(u.name, v.name)), array_agg(greatest(u.last, v.last)), array_agg(u.dated)
     INTO series, lasts, dates
     FROM unnest(series, lasts, dates) AS u (name, last, dated)

@@ -11,7 +11,7 @@ BEGIN
     IF NOT (SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_catalog.pg_class AS c WHERE c.oid = root) THEN
         RAISE EXCEPTION 'only the owner of table % can guard its partitions', root
             USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
-    ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE '~gapless\_insert\_%') THEN
+    ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE e'~gapless\\_insert\\_%') THEN
         RAISE EXCEPTION 'no column of table % is attached', root
             USING ERRCODE = 'undefined_object', HINT = 'Attach one: gapless.attach_gapless guards the partitions that there are.', SCHEMA = 'gapless';
     END IF;
@@ -23,7 +23,7 @@ BEGIN
         SELECT c.oid
         FROM pg_catalog.pg_class AS c
         WHERE target IS NULL AND c.relkind = 'p' AND NOT c.relispartition AND pg_has_role(c.relowner, 'USAGE')
-            AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname LIKE '~gapless\_insert\_%')
+            AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname LIKE e'~gapless\\_insert\\_%')
     ) AS r
     CROSS JOIN LATERAL gapless.column_guard_partitions(r.oid) AS g (partition)
     ORDER BY g.partition;

@@ -12,7 +12,7 @@ DECLARE
     series CONSTANT text := gapless.model_series(input);
     next   bigint;
     value  bigint;
-    found  bigint;
+    rows   bigint;
     before text; -- if format
     dated  timestamp;
 BEGIN
@@ -42,11 +42,11 @@ BEGIN
     WHILE next < value LOOP
         SELECT count(*), min(gapless.model_dated(r.input))
             , min(r.number) -- if format
-        INTO found, dated
+        INTO rows, dated
             , before -- if format
         FROM gapless.model AS r
         WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(next, r.input);
-        IF found <> 1 THEN
+        IF rows <> 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, before, dated); -- if format

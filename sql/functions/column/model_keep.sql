@@ -69,6 +69,10 @@ BEGIN
     END IF; -- if partitioned
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+    PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
+        , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , OLD.number -- unless format
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format

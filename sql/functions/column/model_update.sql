@@ -23,6 +23,10 @@ BEGIN
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
             END IF; -- unless at_commit
         END IF;
+        PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
+            , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+            , OLD.number -- unless format
+        ) WHERE series IS NOT NULL;
         IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
             OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if format
             OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if chronology

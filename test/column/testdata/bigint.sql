@@ -106,7 +106,7 @@ DECLARE
     series CONSTANT text := public.invoices_number_gapless_series($3);
     next   bigint;
     value  bigint;
-    found  bigint;
+    rows   bigint;
     dated  timestamp;
 BEGIN
     IF gapless.column_entered(
@@ -128,10 +128,10 @@ BEGIN
     -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
     WHILE next < value LOOP
         SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant))
-        INTO found, dated
+        INTO rows, dated
         FROM ONLY public.invoices AS r
         WHERE public.invoices_number_gapless_series(r.tenant) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(next, r.tenant);
-        IF found <> 1 THEN
+        IF rows <> 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, NULL, dated);
@@ -196,6 +196,9 @@ BEGIN
         RAISE;
     END;
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+    PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+        , OLD.number
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , NULL, OLD.number
@@ -305,6 +308,9 @@ BEGIN
                 PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
             END IF;
         END IF;
+        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+            , OLD.number
+        ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant) COLLATE "C" IS DISTINCT FROM series
         THEN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);

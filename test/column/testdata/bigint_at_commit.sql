@@ -225,6 +225,9 @@ BEGIN
         RAISE;
     END;
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+    PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+        , OLD.number
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , NULL, OLD.number
@@ -508,6 +511,9 @@ BEGIN
             -- An upsert gives the number that the row would have had, had it been new.
                 PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
         END IF;
+        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+            , OLD.number
+        ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant) COLLATE "C" IS DISTINCT FROM series
         THEN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);

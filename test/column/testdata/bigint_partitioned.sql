@@ -56,7 +56,7 @@ DECLARE
     series CONSTANT text := public.invoices_number_gapless_series($3);
     next   bigint;
     value  bigint;
-    found  bigint;
+    rows   bigint;
     dated  timestamp;
 BEGIN
     IF gapless.column_entered(
@@ -78,10 +78,10 @@ BEGIN
     -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
     WHILE next < value LOOP
         SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant))
-        INTO found, dated
+        INTO rows, dated
         FROM public.invoices AS r
         WHERE public.invoices_number_gapless_series(r.tenant) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(next, r.tenant);
-        IF found <> 1 THEN
+        IF rows <> 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, NULL, dated);
@@ -186,6 +186,9 @@ BEGIN
     END IF;
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL);
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+    PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
+        , OLD.number
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , NULL, OLD.number
@@ -295,6 +298,9 @@ BEGIN
                 PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
             END IF;
         END IF;
+        PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
+            , OLD.number
+        ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant) COLLATE "C" IS DISTINCT FROM series
         THEN
             PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);

@@ -166,7 +166,7 @@ DECLARE
     series CONSTANT text := public.invoices_number_gapless_series($3, $4, $5);
     next   bigint;
     value  bigint;
-    found  bigint;
+    rows   bigint;
     before text;
     dated  timestamp;
 BEGIN
@@ -194,11 +194,11 @@ BEGIN
     WHILE next < value LOOP
         SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
             , min(r.number)
-        INTO found, dated
+        INTO rows, dated
             , before
         FROM ONLY public.invoices AS r
         WHERE public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(next, r.tenant, r.issued_on, r.issued);
-        IF found <> 1 THEN
+        IF rows <> 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, before, dated);
@@ -268,6 +268,9 @@ BEGIN
         RAISE;
     END;
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+    PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+        , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
@@ -396,6 +399,9 @@ BEGIN
                 PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
             END IF;
         END IF;
+        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM series
             OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued)
             OR public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued)

@@ -274,6 +274,9 @@ BEGIN
         RAISE;
     END;
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+    PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+        , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
@@ -587,6 +590,9 @@ BEGIN
             -- An upsert gives the number that the row would have had, had it been new.
                 PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
         END IF;
+        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM series
             OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued)
             OR public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued)

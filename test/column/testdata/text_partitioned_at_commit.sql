@@ -335,6 +335,9 @@ BEGIN
     END IF;
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL);
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+    PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
+        , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+    ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
         , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
@@ -642,6 +645,9 @@ BEGIN
             -- An upsert gives the number that the row would have had, had it been new.
                 PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
         END IF;
+        PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
+            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM series
             OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued)
             OR public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued)

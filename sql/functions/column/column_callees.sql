@@ -1,0 +1,43 @@
+-- The bodies of functions, and the labels of enums; not what these call in their turn. A function of BEGIN ATOMIC has no
+-- text that stays the same after a dump and an upgrade.
+CREATE OR REPLACE FUNCTION gapless.column_callees(
+    target        regclass,
+    target_column name,
+    OUT digest text,
+    OUT noted  text -- by attach_gapless; NULL where that is gone
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    SELECT
+        encode(sha256(convert_to(coalesce(string_agg(c.callee, e'\n' ORDER BY c.callee COLLATE "C"), ''), getdatabaseencoding())), 'hex'),
+        max(substring(obj_description(r.oid, 'pg_proc') FROM 'What the expressions call: ([0-9a-f]{64})'))
+    INTO digest, noted
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+    JOIN pg_catalog.pg_proc AS r ON r.pronamespace = f.pronamespace AND r.proname = f.proname || '_rows'
+    LEFT JOIN LATERAL (
+        SELECT p.proname || ' ' || p.prosrc AS callee
+        FROM pg_catalog.pg_proc AS e
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid
+        LEFT JOIN pg_catalog.pg_operator AS o ON d.refclassid = 'pg_catalog.pg_operator'::regclass AND o.oid = d.refobjid
+        JOIN pg_catalog.pg_proc AS p ON p.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_proc'::regclass THEN d.refobjid ELSE o.oprcode::oid END
+        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+            AND NOT (p.pronamespace = f.pronamespace AND starts_with(p.proname, f.proname))
+        UNION
+        SELECT y.typname || ' ' || l.enumsortorder || ' ' || l.enumlabel
+        FROM pg_catalog.pg_proc AS e
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_catalog.pg_type'::regclass
+        JOIN pg_catalog.pg_type AS y ON y.oid = d.refobjid
+        JOIN pg_catalog.pg_enum AS l ON l.enumtypid IN (y.oid, y.typbasetype, y.typelem)
+        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+    ) AS c ON true
+    WHERE t.tgrelid = column_callees.target AND t.tgname = ('~gapless_insert_' || column_callees.target_column)::name;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_callees IS
+'Private, for attach_gapless and its triggers. A digest of what a column''s expressions call, now and when it was attached.';
+
+REVOKE ALL ON FUNCTION gapless.column_callees FROM PUBLIC;
