@@ -6719,7 +6719,7 @@ BEGIN
             WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
             WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
             WHEN p.cause IS NULL AND EXISTS (SELECT FROM lacking AS l WHERE l.attached_column = p.attached_column AND l.parts && p.part)
-                THEN 'a row has it, and the journal has it in another sequence: what the expressions call has changed'
+                THEN 'a row has it, and the journal has it in another sequence: the row was moved with the triggers off, or what the expressions call has changed'
             WHEN p.cause IS NULL THEN 'a row has it, and the journal does not'
             ELSE p.cause
         END,

@@ -49,6 +49,7 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 		"INSERT INTO b DEFAULT VALUES",
 		"INSERT INTO b DEFAULT VALUES",
 		"INSERT INTO b SELECT FROM generate_series(1, 2)",
+		"SELECT gapless.column_check_series('b', 'number', 'b', NULL, 1)",
 		"SELECT gapless.detach_gapless('b', 'number')",
 		"SELECT gapless.attach_gapless('b', 'number', '''b''')",
 
@@ -71,7 +72,7 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 			}
 			seen = true
 			require.Regexp(t, newest, plan)
-			if !strings.Contains(plan, "cycled") { // column_adopt reads all of a journal besides
+			if !strings.Contains(plan, "cycled") && !strings.Contains(plan, "oldest") { // column_adopt reads all of a journal besides, column_check_series its first row
 				require.Len(t, newest.FindAllString(plan, -1), len(anyScan.FindAllString(plan, -1)), "the journal is read in no other way\n%s", plan)
 			}
 			// Lists of sequences are unnested and sorted; the journal is not, since it stands right below its Limit.
