@@ -11,7 +11,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 BEGIN
-    IF NOT EXISTS (
+    IF EXISTS (
         SELECT
         FROM gapless.newest_run(column_check_series.name) AS newest
         CROSS JOIN LATERAL (
@@ -22,9 +22,11 @@ BEGIN
             LIMIT 1
         ) AS oldest
         WHERE (column_check_series.value > newest.last_value OR column_check_series.value < oldest.first_value AND oldest.kind = 'issued') IS NOT TRUE
-    ) AND NOT EXISTS (
+    ) OR EXISTS (
         SELECT FROM gapless.known_text AS k WHERE k.name = column_check_series.name COLLATE "C" AND k.number = column_check_series.number COLLATE "C"
-    ) AND EXISTS ( -- or else it was never issued
+    ) THEN
+        RETURN;
+    ELSIF EXISTS ( -- or else it was never issued
         SELECT
         FROM gapless.sequence AS s
         CROSS JOIN LATERAL gapless.newest_run(s.name) AS n
