@@ -71,8 +71,11 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 				continue
 			}
 			seen = true
+			if strings.Contains(plan, "or else it was never issued") { // of all sequences, where it is to be refused
+				continue
+			}
 			require.Regexp(t, newest, plan)
-			if !strings.Contains(plan, "cycled") && !strings.Contains(plan, "oldest") { // column_adopt reads all of a journal besides, column_check_series its first row
+			if !strings.Contains(plan, "cycled") && !strings.Contains(plan, "column_check_series") { // column_adopt reads all of a journal besides, column_check_series its first row
 				require.Len(t, newest.FindAllString(plan, -1), len(anyScan.FindAllString(plan, -1)), "the journal is read in no other way\n%s", plan)
 			}
 			// Lists of sequences are unnested and sorted; the journal is not, since it stands right below its Limit.
