@@ -1800,7 +1800,7 @@ BEGIN
             'gapless.column_note_' || note,
             concat(
                 '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value,
-                CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
+                CASE WHEN relation <> target::oid THEN concat(',0,', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
                 '}', column_first_number_general.name
             ),
             true
@@ -1861,7 +1861,7 @@ BEGIN
             pg_catalog.concat('gapless.column_note_', note),
             pg_catalog.concat(
                 '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation) OPERATOR(pg_catalog.-) pg_catalog.pg_stat_get_xact_tuples_deleted(relation), ',', n.next_value,
-                CASE WHEN relation OPERATOR(pg_catalog.<>) target::pg_catalog.oid THEN pg_catalog.concat(',', (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint) END,
+                CASE WHEN relation OPERATOR(pg_catalog.<>) target::pg_catalog.oid THEN pg_catalog.concat(',0,', (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint) END,
                 '}', column_first_number.name
             ),
             true
@@ -1893,11 +1893,11 @@ DECLARE
 BEGIN
     IF place[1] <> 0::bigint THEN
         following := CASE
-            WHEN place[4] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
+            WHEN place[5] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
             ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
         END;
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
-        noted := set_config('gapless.column_note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
+        noted := set_config('gapless.column_note_' || note, '{0,0' || coalesce(',' || place[3]::text, '') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
     RETURN place[3];
 END;
@@ -1944,7 +1944,7 @@ BEGIN
     IF strpos(entries, entry) > 0 THEN
         entries := replace(entries, entry || split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1) || ';', '');
     END IF;
-    entries := set_config(slot, entries || entry || coalesce(following::text, 'NULL') || ';', true);
+    entries := set_config(slot, entries || entry || coalesce(following::text, '-') || ';', true);
     RETURN set_config('gapless.column_switched', 'on', true);
 END;
 $function$;
@@ -1989,7 +1989,7 @@ BEGIN
         PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
     END IF;
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
-        AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
+        AND (place[5] IS NULL OR place[5] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
         arrived := pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - arrived THEN
@@ -2000,8 +2000,8 @@ BEGIN
 
     IF series = name THEN
         value := gapless.column_settle_note(note);
-    ELSIF place[5] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2] = 1::bigint
-        AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
+    ELSIF place[4] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2] = 1::bigint
+        AND (place[5] IS NULL OR place[5] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
         NULL; -- its next number was left when it was given
     ELSIF series <> '' THEN
@@ -2014,7 +2014,7 @@ BEGIN
         following := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1);
         entries := replace(entries, entry || following || ';', '');
         IF (series = name) IS NOT TRUE THEN
-            IF following = 'NULL' THEN
+            IF following = '-' THEN
                 PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
             END IF;
             value := following::bigint;
@@ -2024,17 +2024,17 @@ BEGIN
     IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
         value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
     END IF;
-    following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE 'NULL' END;
+    following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE '-' END;
     slot := set_config(slot, concat(entries, entry, following, ';'), true);
-    IF (place[5] = 1::bigint) IS NOT TRUE THEN
+    IF (place[4] = 1::bigint) IS NOT TRUE THEN
         slot := set_config('gapless.column_switched', 'on', true);
     END IF;
     noted := set_config('gapless.column_note_' || note, CASE
-        WHEN relation = 0::oid THEN concat('{0,0,', following, '}', name)
+        WHEN relation = 0::oid THEN concat('{0,0', CASE WHEN following <> '-' THEN ',' || following END, '}', name)
         ELSE concat(
-            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value, ',',
-            CASE WHEN relation = target::oid THEN 'NULL' ELSE ((date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)::text END,
-            ',1}', name
+            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value, ',1',
+            CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
+            '}', name
         )
     END, true);
     RETURN value;
@@ -3803,7 +3803,7 @@ AS $function$
 DECLARE
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
-    found pg_catalog.text;
+    standing pg_catalog.text;
 BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -3812,18 +3812,18 @@ BEGIN
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);
     SELECT r.ctid::pg_catalog.text
-    INTO found
+    INTO standing
     FROM gapless.model AS r
     WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
         AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
-    IF found IS NULL THEN
+    IF standing IS NULL THEN
         SELECT r.ctid::pg_catalog.text
-        INTO found
+        INTO standing
         FROM gapless.model AS r
         WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', scans, true);
-    RETURN coalesce(found, '');
+    RETURN coalesce(standing, '');
 END;
 $function$;
 

@@ -235,7 +235,7 @@ func whatIsVisibleNeedNotBeReplicated(t *testing.T, database *pgtest.Database) {
 	for name, waits := range map[string]string{"one by one": "^commit$", "in groups": "FROM gapless.flush_gapless"} {
 		close(issuers[name].goOn)
 		terminate(awaiting(waits))
-		const resolves = `^SELECT gapless.flush_gapless\(\d+\)$`
+		const resolves = `^SELECT gapless.flush_gapless\(\d+\); COMMIT$`
 		terminate(awaiting(resolves))
 		awaiting(resolves)
 	}

@@ -43,7 +43,7 @@ BEGIN
             'gapless.column_note_' || note,
             concat(
                 '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value,
-                CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
+                CASE WHEN relation <> target::oid THEN concat(',0,', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
                 '}', column_first_number_general.name
             ),
             true

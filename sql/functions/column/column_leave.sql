@@ -12,7 +12,7 @@ BEGIN
     IF strpos(entries, entry) > 0 THEN
         entries := replace(entries, entry || split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1) || ';', '');
     END IF;
-    entries := set_config(slot, entries || entry || coalesce(following::text, 'NULL') || ';', true);
+    entries := set_config(slot, entries || entry || coalesce(following::text, '-') || ';', true);
     RETURN set_config('gapless.column_switched', 'on', true);
 END;
 $function$;

@@ -33,7 +33,7 @@ BEGIN
         PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
     END IF;
     IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
-        AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
+        AND (place[5] IS NULL OR place[5] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
         arrived := pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation) - place[2]; -- trap: the rows that arrived count
         IF place[3] > 9223372036854775807 - arrived THEN
@@ -44,8 +44,8 @@ BEGIN
 
     IF series = name THEN
         value := gapless.column_settle_note(note);
-    ELSIF place[5] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2] = 1::bigint
-        AND (place[4] IS NULL OR place[4] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
+    ELSIF place[4] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2] = 1::bigint
+        AND (place[5] IS NULL OR place[5] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
         NULL; -- its next number was left when it was given
     ELSIF series <> '' THEN
@@ -58,7 +58,7 @@ BEGIN
         following := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1);
         entries := replace(entries, entry || following || ';', '');
         IF (series = name) IS NOT TRUE THEN
-            IF following = 'NULL' THEN
+            IF following = '-' THEN
                 PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
             END IF;
             value := following::bigint;
@@ -68,17 +68,17 @@ BEGIN
     IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
         value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
     END IF;
-    following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE 'NULL' END;
+    following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE '-' END;
     slot := set_config(slot, concat(entries, entry, following, ';'), true);
-    IF (place[5] = 1::bigint) IS NOT TRUE THEN
+    IF (place[4] = 1::bigint) IS NOT TRUE THEN
         slot := set_config('gapless.column_switched', 'on', true);
     END IF;
     noted := set_config('gapless.column_note_' || note, CASE
-        WHEN relation = 0::oid THEN concat('{0,0,', following, '}', name)
+        WHEN relation = 0::oid THEN concat('{0,0', CASE WHEN following <> '-' THEN ',' || following END, '}', name)
         ELSE concat(
-            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value, ',',
-            CASE WHEN relation = target::oid THEN 'NULL' ELSE ((date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)::text END,
-            ',1}', name
+            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value, ',1',
+            CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
+            '}', name
         )
     END, true);
     RETURN value;

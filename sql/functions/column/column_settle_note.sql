@@ -11,11 +11,11 @@ DECLARE
 BEGIN
     IF place[1] <> 0::bigint THEN
         following := CASE
-            WHEN place[4] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
+            WHEN place[5] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
             ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
         END;
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
-        noted := set_config('gapless.column_note_' || note, '{0,0,' || coalesce(place[3]::text, 'NULL') || '}' || substr(noted, strpos(noted, '}') + 1), true);
+        noted := set_config('gapless.column_note_' || note, '{0,0' || coalesce(',' || place[3]::text, '') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
     RETURN place[3];
 END;

@@ -596,7 +596,7 @@ AS $function$
 DECLARE
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
-    found pg_catalog.text;
+    standing pg_catalog.text;
 BEGIN
     IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -605,18 +605,18 @@ BEGIN
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);
     SELECT r.ctid::pg_catalog.text
-    INTO found
+    INTO standing
     FROM public.invoices AS r
     WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
         AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
-    IF found IS NULL THEN
+    IF standing IS NULL THEN
         SELECT r.ctid::pg_catalog.text
-        INTO found
+        INTO standing
         FROM public.invoices AS r
         WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', scans, true);
-    RETURN coalesce(found, '');
+    RETURN coalesce(standing, '');
 END;
 $function$;
 
