@@ -229,6 +229,13 @@ settings:
 		switch kind {
 		case "bool":
 			values = []string{"on", "off"}
+			if strings.HasPrefix(category, "Query Tuning") { // all plans at once
+				if numbers[category] == nil {
+					numbers[category] = map[string]string{}
+				}
+				numbers[category][name] = map[string]string{"on": "off", "off": "on"}[current]
+				continue
+			}
 		case "enum":
 			values = enumerated
 		case "integer", "real": // a category's at once, by their initials
