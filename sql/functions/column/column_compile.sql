@@ -23,7 +23,8 @@ DECLARE
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
     model       record;
     names       name[] := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs) ORDER BY a.attnum);
-    given       text; -- the inputs, as expressions
+    places      text[];
+    instead     text[];
     declared    text; -- as types
     positional  text; -- as parameters
     sample      text; -- with something in the place of NULL
@@ -36,8 +37,7 @@ DECLARE
     key_is      text; -- as the view gapless.fault has it
     body        text;
 BEGIN
-    SELECT coalesce(string_agg(format('%s.%I', e'\\1', a.attname), ', ' ORDER BY a.attnum), ''),
-        coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
+    SELECT coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
         coalesce(string_agg(format('coalesce(r.%1$I, %2$s) AS %1$I', a.attname, CASE t.typcategory
             WHEN 'D' THEN format('%L::%s', '2001-02-03', a.atttypid::regtype)
             WHEN 'N' THEN format('1::%s', a.atttypid::regtype)
@@ -45,7 +45,7 @@ BEGIN
             WHEN 'B' THEN 'true'
             ELSE 'NULL'
         END), ', ' ORDER BY a.attnum), '')
-    INTO given, declared, sample
+    INTO declared, sample
     FROM pg_catalog.pg_attribute AS a
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
@@ -69,6 +69,61 @@ BEGIN
     JOIN pg_catalog.pg_operator AS o ON o.oid = m.amopopr
     JOIN pg_catalog.pg_namespace AS n ON n.oid = o.oprnamespace
     WHERE i.indrelid = target AND i.indisprimary;
+
+    SELECT array_agg(p.place ORDER BY length(p.place) DESC), array_agg(p.instead ORDER BY length(p.place) DESC)
+    INTO places, instead
+    FROM (
+        SELECT 'gapless.model_' || w.word, format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)
+        UNION ALL
+        SELECT v.*
+        FROM unnest('{NEW,OLD,r,row,other}'::text[]) AS r (name)
+        CROSS JOIN LATERAL (SELECT coalesce(string_agg(format(', %s.%I', r.name, n.name), ''), '') AS list FROM unnest(names) AS n (name)) AS given
+        CROSS JOIN LATERAL (
+            VALUES
+                (', ' || r.name || '.input', given.list),
+                (r.name || '.input', substr(given.list, 3)),
+                (r.name || '.number', format('%s.%I', r.name, target_column)),
+                ('gapless.model_written(' || r.name || '.number)',
+                    CASE WHEN unnumbered IS NULL THEN format('%s.%I', r.name, target_column) ELSE format('nullif(%s.%I, %L)', r.name, target_column, unnumbered) END)
+        ) AS v
+        UNION ALL
+        VALUES
+            ($$'gapless.model_insert'$$, quote_literal(format('%I.%I', schema, stem))),
+            ($$'gapless.model_keep'$$, quote_literal(format('%I.%I', schema, stem || '_keep'))),
+            ($$'gapless.model'$$, quote_literal(target::text)),
+            ('gapless.model', CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target),
+            ('SET number', format('SET %I', target_column)),
+            ($$'number'$$, quote_literal(target_column)),
+            ('FROM inserted AS r', CASE WHEN partitioned THEN 'FROM (SELECT NEW.*) AS r' ELSE 'FROM inserted AS r' END),
+            ('r.key = own.key', own_keys),
+            ('r.key = given.key', keys),
+            ('given (key,', 'given (' || key_names || ','),
+            ('given.key,', 'given.' || replace(key_names, ', ', ', given.') || ','),
+            ('r.key,', 'r.' || replace(key_names, ', ', ', r.') || ','),
+            ('unnest(n.keys', 'unnest(' || key_arrays),
+            ('ARRAY[NEW.key]::text', own_key),
+            ('ARRAY[NEW.key]::pg_catalog.text', own_key),
+            ('array_agg(r.key)::text', row_keys),
+            (', r.sample', CASE WHEN sample = '' THEN '' ELSE ', ' || sample END),
+            ($$'{}'::name[] /*inputs*/$$, quote_literal(names) || '::pg_catalog.name[]'),
+            ('0 /*target*/', CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END),
+            ('::pg_catalog.text /*number*/', '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END),
+            ('1 /*initial*/', initial::text),
+            ('0 /*attachment*/', attachment::text),
+            ($$'0' /*attachment*/$$, quote_literal(attachment)),
+            ($$'gapless.column_note_0' /*note*/$$, quote_literal('gapless.column_note_' || attachment)),
+            ($$'gapless.column_written_0' /*written*/$$, quote_literal('gapless.column_written_' || attachment)),
+            ($$'gapless.commit_done_0' /*done*/$$, quote_literal('gapless.commit_done_' || attachment)),
+            ('NULL::bigint /*check_from*/', coalesce(check_from::text || '::bigint', 'NULL::bigint')),
+            ('NULL::integer /*room*/', (
+                SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END
+                FROM pg_catalog.pg_attribute AS a
+                WHERE a.attrelid = target AND a.attname = target_column
+            )),
+            ('NULL::integer /*key*/', gapless.column_unique_key(target, target_column, unnumbered)),
+            ('NULL::text /*unnumbered*/', coalesce(quote_literal(unnumbered), 'NULL')),
+            ('$query$', '$q' || attachment || '$') -- a tag that no name of a column has
+    ) AS p (place, instead);
 
     FOR model IN
         SELECT *
@@ -98,41 +153,10 @@ BEGIN
         WHERE m.wanted
         ORDER BY m.i
     LOOP
-        SELECT coalesce(string_agg('$' || k + CASE model.suffix WHEN '_enter' THEN 2 ELSE 3 END, ', ' ORDER BY k), '')
+        SELECT coalesce(string_agg(', $' || k + CASE model.suffix WHEN '_enter' THEN 2 ELSE 3 END, '' ORDER BY k), '')
         INTO positional
         FROM generate_series(1, cardinality(inputs)) AS k;
-        body := gapless.column_copy(
-            model.name::name, options,
-            ARRAY(SELECT format('gapless\.model_%s\M', w.word) FROM unnest(words) AS w (word)) || ARRAY[
-                $$'gapless\.model_insert'$$, $$'gapless\.model_keep'$$,
-                'gapless\.model_written\(\w+\.number\)',
-                $$'gapless\.model'$$, 'gapless\.model\M',
-                '(?:, )?\m(?:NEW|OLD|r|row|other)\.input\M', '(?:, )?\minput\M',
-                'SET number\M', '\m(?:NEW|OLD|r|row|other)\.number\M', $$'number'$$,
-                'FROM inserted AS r', 'r\.key = own\.key', 'r\.key = given\.key', 'given \(key,', 'given\.key,', 'r\.key,', 'unnest\(n\.keys', 'ARRAY\[NEW\.key\]::(?:pg_catalog\.)?text', 'array_agg\(r\.key\)::text', ', r\.sample', $$'\{\}'::name\[\] /\*inputs\*/$$,
-                '0 /\*target\*/', '::pg_catalog\.text /\*number\*/',
-                '1 /\*initial\*/', '0 /\*attachment\*/', $$'0' /\*attachment\*/$$,
-                $$'gapless\.column_note_0' /\*note\*/$$, $$'gapless\.column_written_0' /\*written\*/$$, $$'gapless\.commit_done_0' /\*done\*/$$, 'NULL::bigint /\*check_from\*/', 'NULL::integer /\*room\*/', 'NULL::integer /\*key\*/', 'NULL::text /\*unnumbered\*/',
-                '\$query\$' -- a tag that no name of a column has
-            ],
-            ARRAY(SELECT format('%I.%I', schema, stem || '_' || w.word) FROM unnest(words) AS w (word)) || ARRAY[
-                quote_literal(format('%I.%I', schema, stem)), quote_literal(format('%I.%I', schema, stem || '_keep')),
-                format(CASE WHEN unnumbered IS NULL THEN '%1$s.%2$I' ELSE 'nullif(%1$s.%2$I, %3$L)' END, e'\\1', target_column, unnumbered),
-                quote_literal(target::text), CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target,
-                given, positional,
-                format('SET %I', target_column), format('%s.%I', e'\\1', target_column), quote_literal(target_column),
-                CASE WHEN partitioned THEN 'FROM (SELECT NEW.*) AS r' ELSE 'FROM inserted AS r' END, own_keys, keys, 'given (' || key_names || ',', 'given.' || replace(key_names, ', ', ', given.') || ',', 'r.' || replace(key_names, ', ', ', r.') || ',', 'unnest(' || key_arrays, own_key, row_keys, CASE WHEN sample = '' THEN '' ELSE ', ' || sample END, quote_literal(names) || '::pg_catalog.name[]',
-                CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END,
-                '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END,
-                initial::text, attachment::text, quote_literal(attachment),
-                quote_literal('gapless.column_note_' || attachment), quote_literal('gapless.column_written_' || attachment), quote_literal('gapless.commit_done_' || attachment),
-                coalesce(check_from::text || '::bigint', 'NULL::bigint'),
-                (SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column),
-                gapless.column_unique_key(target, target_column, unnumbered),
-                coalesce(quote_literal(unnumbered), 'NULL'),
-                '$q' || attachment || '$'
-            ]
-        );
+        body := gapless.column_copy(model.name::name, options, places || ARRAY[', input', 'input'], instead || ARRAY[positional, substr(positional, 3)]);
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'

@@ -19,7 +19,7 @@ BEGIN
         'DECLARE target CONSTANT regclass := NULL; BEGIN'
             || ' IF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d JOIN pg_catalog.pg_class AS c ON c.oid = d.objid'
             || ' WHERE d.classid = ''pg_class''::regclass AND (c.relispartition OR c.relkind = ''p'')) THEN RETURN; END IF; BEGIN'
-            || gapless.column_copy('column_guard_partitions', '{event}', '{$nothing^}', '{}')
+            || gapless.column_copy('column_guard_partitions', '{event}', '{}', '{}')
             || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END; END'
     );
     REVOKE ALL ON FUNCTION gapless.guard_partitions_of_command() FROM PUBLIC;
