@@ -209,3 +209,17 @@ func ExampleSequence_Audit() {
 	// Output:
 	// 0 findings <nil>
 }
+
+func ExampleSequence_VoidBatch() {
+	ctx := context.Background()
+	receipts := gapless.NewSequence("example: a roll of receipts")
+	inExampleTx(func(tx pgx.Tx) error {
+		if _, err := receipts.NextBatch(ctx, tx, 100); err != nil {
+			return err
+		}
+		return receipts.VoidBatch(ctx, tx, 31, 100, "the roll was torn")
+	})
+	findings, err := receipts.Audit(ctx, examplePool())
+	fmt.Println(len(findings), err)
+	// Output: 70 <nil>
+}
