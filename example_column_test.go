@@ -220,6 +220,8 @@ func ExampleSequence_VoidBatch() {
 		return receipts.VoidBatch(ctx, tx, 31, 100, "the roll was torn")
 	})
 	findings, err := receipts.Audit(ctx, examplePool())
-	fmt.Println(len(findings), err)
-	// Output: 70 <nil>
+	for _, f := range findings {
+		fmt.Println(f.Kind, f.FirstValue, f.LastValue, "explained:", f.Explained, err)
+	}
+	// Output: void 31 100 explained: true <nil>
 }

@@ -71,6 +71,37 @@ func TestARangeIsVoidedAsEachOfItsNumbersIs(t *testing.T) {
 	}
 }
 
+// A range that was voided by one call is one finding, for each transaction that has allocated of it.
+func TestTheAuditShowsAVoidRangeAsOne(t *testing.T) {
+	t.Parallel()
+	for kind, columns := range map[string]string{"number": "number bigint UNIQUE", "text": "number text UNIQUE"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := sqltest.Connect(t, pgtest.New(t))
+			s.Do("CREATE TABLE t (" + columns + "); INSERT INTO t VALUES (1), (2), (3)")
+			s.Do("SELECT gapless.attach_gapless('t', 'number', $$ 'a' $$" + map[string]string{"text": ", format => $$ value::text $$"}[kind] + ")")
+			s.Do("INSERT INTO t SELECT FROM generate_series(1, 7)")
+			s.Do("INSERT INTO t SELECT FROM generate_series(1, 10)")
+			s.Do("SELECT gapless.forward_gapless('a', 30, 'why')")
+			s.Do("SELECT gapless.void_gapless('a', 12, 'a'), gapless.void_gapless('a', 13, 'a')")
+			s.Do("SELECT gapless.void_gapless_batch('a', 2, 11, 'b'), gapless.void_gapless_batch('a', 14, 25, 'b')")
+			s.Do("DELETE FROM t WHERE number::text IN ('5', '6', '12', '16')")
+			want := []string{
+				"void 2-3", "void 4-4", "hole 5-6", "void 7-10", "void 11-11", "hole 12-12", "void 13-13", "void 14-15", "hole 16-16", "void 17-20",
+				"hole 21-25", "hole 26-30",
+			}
+			require.Equal(t, want, sqltest.Texts(s, "SELECT format('%s %s-%s', kind, first_value, last_value) FROM gapless.audit_gapless('a') WHERE explained"))
+			sqltest.RequireSound(s)
+			require.Equal(t, []string{"4-4", "5-6", "7-10"}, sqltest.Texts(s, `
+				SELECT format('%s-%s', first_value, last_value) FROM gapless.audit_gapless('a')
+				WHERE txid = (SELECT txid FROM gapless.journal WHERE first_value = 4) ORDER BY first_value`))
+			s.Do("SELECT gapless.detach_gapless('t', 'number')")
+			require.Equal(t, []string{"2-3", "4-10", "11-11", "12-12", "13-13", "14-20", "21-25"},
+				sqltest.Texts(s, "SELECT format('%s-%s', first_value, last_value) FROM gapless.audit_gapless('a') WHERE kind = 'void'"))
+		})
+	}
+}
+
 func TestARangeThatCannotBeIsNotVoided(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))

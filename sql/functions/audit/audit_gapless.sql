@@ -129,11 +129,14 @@ BEGIN
         ) AS d ON d.name = s.name
     ), piece AS (
         -- Of columns: what was given out and is not there, and what is there and was not given out.
-        SELECT s.name, s.attached_column, 'hole' AS kind, 'void' AS cause, unnest((s.issued + s.adopted + s.pruned + s.lost - s.numbers) * s.voids) AS part
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
-        UNION ALL
-        SELECT s.name, s.attached_column, 'void', 'void', unnest(s.numbers * s.voids)
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        SELECT s.name, s.attached_column, v.kind, 'void' AS cause, unnest(v.parts) AS part -- those that were issued have their rows in the journal
+        FROM sequence AS s
+        CROSS JOIN LATERAL (
+            VALUES
+                ('hole', (s.issued - s.numbers) * s.voids), ('hole', (s.adopted + s.pruned + s.lost - s.issued - s.numbers) * s.voids),
+                ('void', s.issued * s.numbers * s.voids), ('void', s.numbers * s.voids - s.issued)
+        ) AS v (kind, parts)
+        WHERE s.attached_column IS NOT NULL
         UNION ALL
         SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
@@ -167,20 +170,25 @@ BEGIN
         SELECT n.name, n.attached_column, 'changed after issue', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'misdated'
     ), single AS (
-        -- Voids one by one, each with its reason.
+        -- Voids with their reasons: one by one, or as void_gapless_batch made them.
         SELECT p.name, p.attached_column, p.kind, p.cause, p.part, NULL AS void
         FROM piece AS p
         WHERE (p.cause IN ('void', 'forwarded')) IS NOT TRUE
         UNION ALL
-        SELECT p.name, p.attached_column, p.kind, p.cause, numrange(v.value, v.value::numeric + 1), format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at)
-        FROM piece AS p
-        JOIN LATERAL (
-            SELECT DISTINCT ON (v.value) v.*
-            FROM gapless.void AS v
-            WHERE v.name = p.name AND v.value >= lower(p.part) AND v.value < upper(p.part)
-            ORDER BY v.value, v.ordinal DESC
-        ) AS v ON true
-        WHERE p.cause = 'void'
+        SELECT i.name, i.attached_column, i.kind, 'void', numrange(min(i.value), max(i.value)::numeric + 1), format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at)
+        FROM (
+            SELECT p.name, p.attached_column, p.kind, p.part, v.value, v.reason, v.voided_by, v.voided_at,
+                v.value::numeric - row_number() OVER (PARTITION BY p.name, p.attached_column, p.kind, p.part, v.reason, v.voided_by, v.voided_at ORDER BY v.value) AS island
+            FROM piece AS p
+            JOIN LATERAL (
+                SELECT DISTINCT ON (v.value) v.*
+                FROM gapless.void AS v
+                WHERE v.name = p.name AND v.value >= lower(p.part) AND v.value < upper(p.part)
+                ORDER BY v.value, v.ordinal DESC
+            ) AS v ON true
+            WHERE p.cause = 'void'
+        ) AS i
+        GROUP BY i.name, i.attached_column, i.kind, i.part, i.reason, i.voided_by, i.voided_at, i.island
     )
     SELECT
         coalesce(p.name, '')::text,
@@ -227,14 +235,19 @@ BEGIN
     GROUP BY p.name, p.attached_column, p.kind, p.cause, p.part, p.void, j.txid
     UNION ALL
     -- Voids of other sequences, each of its own cycle.
-    SELECT v.name::text, NULL, 'void', v.value, v.value, true, format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at),
-        a.allocated_by, a.allocated_as, a.allocated_at, a.txid
-    FROM owned AS o
-    JOIN gapless.void AS v ON v.name = o.name
-    LEFT JOIN LATERAL (
-        SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
-    ) AS a ON a.kind = 'issued'
-    WHERE o.attached_column IS NULL
+    SELECT i.name::text, NULL, 'void', min(i.value), max(i.value), true, format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at),
+        i.allocated_by, i.allocated_as, min(i.allocated_at), i.txid
+    FROM (
+        SELECT v.name, v.value, v.reason, v.voided_by, v.voided_at, a.allocated_by, a.allocated_as, a.allocated_at, a.txid,
+            v.value::numeric - row_number() OVER (PARTITION BY v.name, v.reason, v.voided_by, v.voided_at, a.txid ORDER BY v.value) AS island
+        FROM owned AS o
+        JOIN gapless.void AS v ON v.name = o.name
+        LEFT JOIN LATERAL (
+            SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
+        ) AS a ON a.kind = 'issued'
+        WHERE o.attached_column IS NULL
+    ) AS i
+    GROUP BY i.name, i.reason, i.voided_by, i.voided_at, i.allocated_by, i.allocated_as, i.txid, i.island
     UNION ALL
     -- What was decided, each with its reason.
     SELECT p.name::text, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('forwarded: %s (%s, %s)', d.reason, d.decided_by, d.decided_at),

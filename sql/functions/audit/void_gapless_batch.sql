@@ -15,6 +15,7 @@ DECLARE
     firsts   bigint[];
     lasts    bigint[];
     missing  bigint;
+    now      timestamptz; -- the same for all, by which the audit knows that they are of one call
     before   gapless.void;
 BEGIN
     PERFORM gapless.check_name(void_gapless_batch.name);
@@ -65,8 +66,9 @@ BEGIN
         PERFORM gapless.raise_void(before);
     END IF;
 
-    INSERT INTO gapless.void (name, value, ordinal, reason, written)
-    SELECT j.name, n.value, CASE WHEN j.kind = 'adopted' THEN j.ordinal ELSE j.ordinal + (n.value - j.first_value) END, void_gapless_batch.reason, coalesce(n.written, k.number)
+    now := clock_timestamp();
+    INSERT INTO gapless.void (name, value, ordinal, reason, written, voided_at)
+    SELECT j.name, n.value, CASE WHEN j.kind = 'adopted' THEN j.ordinal ELSE j.ordinal + (n.value - j.first_value) END, void_gapless_batch.reason, coalesce(n.written, k.number), now
     FROM unnest(ordinals, firsts, lasts) AS r (ordinal, first, last)
     JOIN gapless.journal AS j ON j.name = void_gapless_batch.name COLLATE "C" AND j.ordinal = r.ordinal
     CROSS JOIN LATERAL (SELECT greatest(r.first, void_gapless_batch.first) AS first, least(r.last, void_gapless_batch.last) AS last) AS p
