@@ -3374,6 +3374,7 @@ REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
 
 -- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows. It has a row
 -- for each number, since each row of the table keeps its own: what was written there, and what its series was made of.
+-- It is long because what is refused comes before what is written.
 CREATE OR REPLACE FUNCTION gapless.void_gapless_batch(
     name   text,
     first  bigint,
@@ -3428,7 +3429,7 @@ BEGIN
     WHERE v.name = void_gapless_batch.name COLLATE "C" AND v.value BETWEEN void_gapless_batch.first AND void_gapless_batch.last AND v.ordinal >= ordinals[1]
     ORDER BY v.value
     LIMIT 1;
-    SELECT lower(numrange(void_gapless_batch.first, void_gapless_batch.last, '[]')::nummultirange - coalesce(range_agg(numrange(u.first, u.last::numeric + 1)), '{}'))
+    SELECT lower(numrange(void_gapless_batch.first, void_gapless_batch.last::numeric + 1)::nummultirange - coalesce(range_agg(numrange(u.first, u.last::numeric + 1)), '{}'))::bigint
     INTO missing
     FROM unnest(firsts, lasts) AS u (first, last);
     IF missing < before.value OR missing IS NOT NULL AND before.value IS NULL THEN
@@ -7064,11 +7065,15 @@ BEGIN
     CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
     WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
     UNION ALL
-    SELECT d.name::text, o.attached_column, w.kind, coalesce(d.first_value, d.last_value + 1), d.last_value + (d.kind = 'started')::integer, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
+    SELECT d.name::text, o.attached_column, w.kind, w.value, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
     JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
-    CROSS JOIN LATERAL (SELECT CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind) AS w
+    CROSS JOIN LATERAL (
+        SELECT
+            CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind,
+            CASE WHEN d.kind = 'started' AND d.last_value < 9223372036854775807 THEN d.last_value + 1 ELSE d.last_value END AS value
+    ) AS w
     UNION ALL
     SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, n.finding = 'detached',
         n.detail, NULL, NULL, NULL, NULL

@@ -257,11 +257,15 @@ BEGIN
     CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
     WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
     UNION ALL
-    SELECT d.name::text, o.attached_column, w.kind, coalesce(d.first_value, d.last_value + 1), d.last_value + (d.kind = 'started')::integer, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
+    SELECT d.name::text, o.attached_column, w.kind, w.value, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
     JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
-    CROSS JOIN LATERAL (SELECT CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind) AS w
+    CROSS JOIN LATERAL (
+        SELECT
+            CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind,
+            CASE WHEN d.kind = 'started' AND d.last_value < 9223372036854775807 THEN d.last_value + 1 ELSE d.last_value END AS value
+    ) AS w
     UNION ALL
     SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, n.finding = 'detached',
         n.detail, NULL, NULL, NULL, NULL

@@ -1,5 +1,6 @@
 -- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows. It has a row
 -- for each number, since each row of the table keeps its own: what was written there, and what its series was made of.
+-- It is long because what is refused comes before what is written.
 CREATE OR REPLACE FUNCTION gapless.void_gapless_batch(
     name   text,
     first  bigint,
@@ -54,7 +55,7 @@ BEGIN
     WHERE v.name = void_gapless_batch.name COLLATE "C" AND v.value BETWEEN void_gapless_batch.first AND void_gapless_batch.last AND v.ordinal >= ordinals[1]
     ORDER BY v.value
     LIMIT 1;
-    SELECT lower(numrange(void_gapless_batch.first, void_gapless_batch.last, '[]')::nummultirange - coalesce(range_agg(numrange(u.first, u.last::numeric + 1)), '{}'))
+    SELECT lower(numrange(void_gapless_batch.first, void_gapless_batch.last::numeric + 1)::nummultirange - coalesce(range_agg(numrange(u.first, u.last::numeric + 1)), '{}'))::bigint
     INTO missing
     FROM unnest(firsts, lasts) AS u (first, last);
     IF missing < before.value OR missing IS NOT NULL AND before.value IS NULL THEN
