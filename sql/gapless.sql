@@ -320,26 +320,26 @@ COMMENT ON CONSTRAINT model_number_key ON gapless.model IS 'Stands for the uniqu
 CREATE VIEW gapless.sequences AS
 SELECT
     s.name,
-    newest.last_value,
-    coalesce(newest.ordinal + (newest.last_value - newest.first_value) - s.adoptions, 0)::bigint AS issued,
-    newest.allocated_at AS last_allocated_at,
+    coalesce(newest.last_value, former.last_value) AS last_value,
+    coalesce(newest.ordinal + (newest.last_value - newest.first_value), former.ordinal + (former.last_value - former.first_value), 0)::bigint - s.adoptions AS issued,
+    CASE WHEN newest.kind = 'closed' THEN former.allocated_at ELSE newest.allocated_at END AS last_allocated_at,
     attached.column_name AS attached_column,
-    top.kind = 'closed' AS closed
+    newest.kind = 'closed' AS closed
 FROM gapless.sequence AS s
 CROSS JOIN LATERAL (
-    SELECT j.ordinal, j.kind
+    SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at, j.kind
     FROM gapless.journal AS j
     WHERE j.name = s.name
     ORDER BY j.ordinal DESC
     LIMIT 1
-) AS top
+) AS newest
 LEFT JOIN LATERAL (
     SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at
     FROM gapless.journal AS j
-    WHERE j.name = s.name AND j.kind <> 'closed'
+    WHERE newest.kind = 'closed' AND j.name = s.name AND j.kind <> 'closed'
     ORDER BY j.ordinal DESC
     LIMIT 1
-) AS newest ON true
+) AS former ON true
 LEFT JOIN LATERAL (
     SELECT format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS column_name
     FROM pg_catalog.pg_trigger AS t

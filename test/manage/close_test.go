@@ -3,7 +3,9 @@ package manage_test
 // What close_gapless, open_gapless and forward_gapless make of a series, taken from by hand or by a column.
 
 import (
+	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -315,4 +317,86 @@ func TestEachDecisionNeedsAReason(t *testing.T) {
 	}
 	s.Refuse("22004", "SELECT gapless.forward_gapless('a', NULL, 'why')")
 	require.Zero(t, s.Number("SELECT count(*) FROM gapless.sequence"))
+}
+
+// TestNothingIsIssuedWhileASeriesIsClosed has sessions insert while another one closes, opens and forwards the series. The
+// clock is read under the series' lock by all of them.
+func TestNothingIsIssuedWhileASeriesIsClosed(t *testing.T) {
+	t.Parallel()
+	for kind, c := range columns {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			owner := sqltest.Connect(t, database)
+			number(owner, c.table, c.options)
+			owner.Do("CREATE SEQUENCE ids")
+			var workers sync.WaitGroup
+			done := make(chan struct{})
+			for worker := range 3 {
+				s := sqltest.Connect(t, database)
+				statement := []string{
+					"INSERT INTO bills (id, year) VALUES (nextval('ids'), 2025)",
+					"INSERT INTO bills (id, year) SELECT nextval('ids'), 2025 + i % 2 FROM generate_series(1, 4) AS i",
+					"WITH d AS MATERIALIZED (SELECT nextval('ids') AS id) INSERT INTO bills (id, year, draft) SELECT id, 2025, true FROM d; UPDATE bills SET draft = false WHERE id = currval('ids')",
+				}[worker]
+				workers.Go(func() {
+					for {
+						select {
+						case <-done:
+							return
+						default:
+						}
+						if _, err := s.PgConn().Exec(s.Ctx, statement).ReadAll(); err != nil {
+							var pgErr *pgconn.PgError
+							if !errors.As(err, &pgErr) || pgErr.ConstraintName != "gapless_closed" {
+								t.Error(err)
+								return
+							}
+						}
+					}
+				})
+			}
+			for round := range 15 {
+				owner.Do("SELECT gapless.close_gapless('bill/2025', $1)", fmt.Sprint("round ", round))
+				owner.Do("SELECT gapless.open_gapless('bill/2025', 'the next round')")
+				owner.Do("SELECT gapless.forward_gapless('bill/2025', coalesce(gapless.last_gapless('bill/2025'), 0) + 100, 'the next hundred') WHERE $1", round%3 == 0)
+			}
+			close(done)
+			workers.Wait()
+			require.Empty(t, sqltest.Texts(owner, `
+				SELECT j::text
+				FROM gapless.decision AS c
+				JOIN gapless.decision AS o ON o.name = c.name AND o.ordinal = (SELECT min(n.ordinal) FROM gapless.decision AS n WHERE n.name = c.name AND n.kind = 'opened' AND n.ordinal > c.ordinal)
+				JOIN gapless.journal AS j ON j.name = c.name AND j.allocated_at BETWEEN c.decided_at AND o.decided_at
+				WHERE c.kind = 'closed'`))
+			require.Empty(t, sqltest.Texts(owner, `
+				SELECT b::text FROM bills AS b
+				JOIN gapless.decision AS d ON d.name = 'bill/' || b.year AND d.kind = 'forwarded' AND regexp_replace(b.number::text, '.*-', '')::bigint BETWEEN d.first_value AND d.last_value`))
+			require.Positive(t, owner.Number("SELECT count(*) FROM bills WHERE number IS NOT NULL"))
+			require.EqualValues(t, 30, owner.Number("SELECT count(*) FROM gapless.decision WHERE kind IN ('closed', 'opened')"))
+			sqltest.RequireSound(owner)
+		})
+	}
+}
+
+// The rights are granted one by one; who has them needs none on the table.
+func TestARoleIsGrantedToCloseAndForwardASeriesOfAnothersTable(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, clerk := sqltest.Connect(t, database), sqltest.Connect(t, database)
+	name, quoted := sqltest.Role(t, database, "clerk")
+	number(owner, "number bigint, UNIQUE (year, number))", "")
+	owner.Do("INSERT INTO bills (id, year) VALUES (1, 2025), (2, 2025)")
+	owner.Do("GRANT USAGE ON SCHEMA gapless TO " + quoted)
+	owner.Do("GRANT EXECUTE ON FUNCTION gapless.close_gapless, gapless.open_gapless, gapless.forward_gapless, gapless.void_gapless_batch TO " + quoted)
+	clerk.Do("SET ROLE " + quoted)
+	clerk.Do("SELECT gapless.forward_gapless('bill/2025', 9, 'used by the tills')")
+	clerk.Do("SELECT gapless.void_gapless_batch('bill/2025', 1, 2, 'sent twice')")
+	clerk.Do("SELECT gapless.close_gapless('bill/2025', 'audited')")
+	clerk.Do("SELECT gapless.open_gapless('bill/2025', 'one more')")
+	clerk.Refuse("42501", "INSERT INTO bills (id, year) VALUES (3, 2025)")
+	require.EqualValues(t, 10, owner.Number("INSERT INTO bills (id, year) VALUES (3, 2025) RETURNING number"))
+	require.Equal(t, []string{"closed " + name, "forwarded " + name, "opened " + name},
+		sqltest.Texts(owner, "SELECT kind || ' ' || decided_as FROM gapless.decision ORDER BY 1"))
+	require.Equal(t, []string{name}, sqltest.Texts(owner, "SELECT DISTINCT allocated_as FROM gapless.audit_gapless() WHERE kind IN ('closed', 'opened') OR explanation LIKE 'forwarded: %'"))
 }
