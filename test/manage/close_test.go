@@ -115,6 +115,31 @@ func TestAClosedSeriesIssuesNothingToItsColumn(t *testing.T) {
 	}
 }
 
+// The row was there before the series was closed, and its number was not.
+func TestACommitThatWouldNumberARowOfAClosedSeriesIsRefused(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"a number at commit", "a text at commit", "a partition at commit"} {
+		for _, rows := range []int{1, 3} {
+			t.Run(fmt.Sprintf("%s, %d rows", kind, rows), func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.New(t)
+				s, owner := sqltest.Connect(t, database), sqltest.Connect(t, database)
+				number(s, columns[kind].table, columns[kind].options)
+				for _, closer := range []sqltest.Session{s, owner} {
+					s.Do("BEGIN")
+					s.Do("INSERT INTO bills (id, year) SELECT i, 2025 FROM generate_series(1, $1::int) AS i", rows)
+					closer.Do("SELECT gapless.close_gapless('bill/2025', 'audited')")
+					requireClosed(t, s.Refuse("55000", "COMMIT"), "bill/2025", "audited")
+				}
+				require.Zero(t, s.Number("SELECT count(*) FROM bills"))
+				s.Do("SELECT gapless.open_gapless('bill/2025', 'not yet')")
+				s.Do("INSERT INTO bills (id, year) VALUES (1, 2025)")
+				require.EqualValues(t, 1, last(s, 2025))
+			})
+		}
+	}
+}
+
 // last is the greatest number of a year in bills.
 func last(s sqltest.Session, year int) int64 {
 	s.T.Helper()
