@@ -1622,7 +1622,7 @@ BEGIN
             forward_gapless.last,
             forward_gapless.reason
         );
-        PERFORM gapless.forget_note(forward_gapless.name);
+        PERFORM gapless.forget_note(forward_gapless.name); -- trap: what was noted of the next number is over
     END IF;
 END;
 $function$;
@@ -1653,8 +1653,8 @@ BEGIN
     SELECT n.last_value, n.next_ordinal
     INTO newest
     FROM gapless.last_run(close_gapless.name) AS n;
-    INSERT INTO gapless.journal (name, ordinal, kind)
-    VALUES (close_gapless.name, coalesce(newest.next_ordinal, 1), 'closed')
+    INSERT INTO gapless.journal (name, ordinal, kind, last_value)
+    VALUES (close_gapless.name, coalesce(newest.next_ordinal, 1), 'closed', NULL) -- trap: a reset begins anew after the greatest value, too
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         PERFORM gapless.raise_stale(close_gapless.name);

@@ -19,8 +19,8 @@ BEGIN
     SELECT n.last_value, n.next_ordinal
     INTO newest
     FROM gapless.last_run(close_gapless.name) AS n;
-    INSERT INTO gapless.journal (name, ordinal, kind)
-    VALUES (close_gapless.name, coalesce(newest.next_ordinal, 1), 'closed')
+    INSERT INTO gapless.journal (name, ordinal, kind, last_value)
+    VALUES (close_gapless.name, coalesce(newest.next_ordinal, 1), 'closed', NULL) -- trap: a reset begins anew after the greatest value, too
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         PERFORM gapless.raise_stale(close_gapless.name);

@@ -26,7 +26,7 @@ BEGIN
             forward_gapless.last,
             forward_gapless.reason
         );
-        PERFORM gapless.forget_note(forward_gapless.name);
+        PERFORM gapless.forget_note(forward_gapless.name); -- trap: what was noted of the next number is over
     END IF;
 END;
 $function$;
