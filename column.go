@@ -91,11 +91,21 @@ func (s Sequence) Void(ctx context.Context, tx pgx.Tx, value int64, reason strin
 	return client.Wrap(s.args.Name, err)
 }
 
+// VoidBatch is [Sequence.Void] of each number from first to last, all or none. Where one was not issued or is void
+// already, the error names the first such number.
+//
+// It needs EXECUTE on gapless.void_gapless_batch, which grant_gapless does not give.
+func (s Sequence) VoidBatch(ctx context.Context, tx pgx.Tx, first, last int64, reason string) error {
+	_, err := db.New(tx).VoidGaplessBatch(ctx, db.VoidGaplessBatchParams{Name: s.args.Name, First: first, Last: last, Reason: reason})
+	return client.Wrap(s.args.Name, err)
+}
+
 // Finding is a range of one sequence's numbers of which [Audit] has something to say.
 type Finding = db.AuditRow
 
 // Audit compares the journal, the attached columns and the voids of every sequence. It returns a [Finding] for each
-// hole, double, number that was never issued or was changed after issue, and void. Numbering is sound if each of them
+// hole, double, number that was never issued or was changed after issue, and void, and for each [Sequence.Close],
+// [Sequence.Open] and [Sequence.Forward]. Numbering is sound if each of them
 // is Explained. It reads one snapshot, and waits for nobody.
 //
 // It needs EXECUTE on gapless.audit_gapless, which grant_gapless does not give.

@@ -26,6 +26,10 @@ var (
 	// nor deleted.
 	ErrAttached = client.ErrAttached
 
+	// ErrSequenceClosed (55000): [Sequence.Close] has closed the sequence, so it gives no value, and is neither moved forward
+	// nor deleted. The error's DETAIL says who closed it, when and why.
+	ErrSequenceClosed = client.ErrSequenceClosed
+
 	// ErrOutcomeUnknown: the answer to COMMIT was lost, and the server did not answer in time, or cannot say whether
 	// the transaction committed: it allocated nothing, or a crash has given its xid out again. If you run it again,
 	// its work may be done twice; if you do not, it may be left undone. Look for what it wrote, by a key of your own

@@ -209,3 +209,19 @@ func ExampleSequence_Audit() {
 	// Output:
 	// 0 findings <nil>
 }
+
+func ExampleSequence_VoidBatch() {
+	ctx := context.Background()
+	receipts := gapless.NewSequence("example: a roll of receipts")
+	inExampleTx(func(tx pgx.Tx) error {
+		if _, err := receipts.NextBatch(ctx, tx, 100); err != nil {
+			return err
+		}
+		return receipts.VoidBatch(ctx, tx, 31, 100, "the roll was torn")
+	})
+	findings, err := receipts.Audit(ctx, examplePool())
+	for _, f := range findings {
+		fmt.Println(f.Kind, f.FirstValue, f.LastValue, "explained:", f.Explained, err)
+	}
+	// Output: void 31 100 explained: true <nil>
+}

@@ -236,6 +236,66 @@ func ExampleSequence_Adopt() {
 	// Output: 4712
 }
 
+func ExampleSequence_Close() {
+	ctx := context.Background()
+	invoices := gapless.NewSequence("example: invoice of last year")
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := invoices.NextBatch(ctx, tx, 3)
+		return err
+	})
+	inExampleTx(func(tx pgx.Tx) error {
+		last, _, err := invoices.Close(ctx, tx, "the year was audited")
+		fmt.Println("the last one:", last)
+		return err
+	})
+	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
+		_, err := invoices.Next(ctx, tx)
+		return err
+	})
+	fmt.Println(errors.Is(err, gapless.ErrSequenceClosed))
+	// Output:
+	// the last one: 3
+	// true
+}
+
+func ExampleSequence_Open() {
+	ctx := context.Background()
+	invoices := gapless.NewSequence("example: invoice of a year that goes on")
+	inExampleTx(func(tx pgx.Tx) error {
+		if _, _, err := invoices.Close(ctx, tx, "the year was audited"); err != nil {
+			return err
+		}
+		if err := invoices.Open(ctx, tx, "an invoice of December was found"); err != nil {
+			return err
+		}
+		number, err := invoices.Next(ctx, tx)
+		fmt.Println(number)
+		return err
+	})
+	// Output: 1
+}
+
+func ExampleSequence_Forward() {
+	ctx := context.Background()
+	receipts := gapless.NewSequence("example: receipt of the tills")
+	inExampleTx(func(tx pgx.Tx) error {
+		if _, err := receipts.Next(ctx, tx); err != nil {
+			return err
+		}
+		if err := receipts.Forward(ctx, tx, 99, "the tills used the numbers to 99"); err != nil {
+			return err
+		}
+		number, err := receipts.Next(ctx, tx)
+		fmt.Println(number)
+		return err
+	})
+	findings, err := receipts.Audit(ctx, examplePool())
+	fmt.Println(findings[0].FirstValue, findings[0].LastValue, findings[0].Explained, err)
+	// Output:
+	// 100
+	// 2 99 true <nil>
+}
+
 func ExampleSequence_Name() {
 	fmt.Println(gapless.NewSequence("invoice").Name())
 	// Output: invoice

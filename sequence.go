@@ -50,8 +50,8 @@ func (s Sequence) Name() string { return s.args.Name }
 // has the sequence until it ends, so commit soon. When ctx ends first, pgx closes the connection, but its backend
 // notices only when its turn comes; with pgconn's CancelRequestContextWatcherHandler it leaves the queue at once.
 //
-// Errors: [ErrLocked] after lock_timeout, [ErrInvalid], [ErrExhausted], [ErrAttached]; SQLSTATE 40001 and 40P01,
-// which [InTx] retries.
+// Errors: [ErrLocked] after lock_timeout, [ErrInvalid], [ErrExhausted], [ErrAttached], [ErrSequenceClosed]; SQLSTATE
+// 40001 and 40P01, which [InTx] retries.
 func (s Sequence) Next(ctx context.Context, tx pgx.Tx) (int64, error) {
 	return s.next(ctx, tx, false)
 }
@@ -105,7 +105,7 @@ func (s Sequence) Last(ctx context.Context, conn db.DBTX) (value int64, ok bool,
 }
 
 // Peek returns what [Sequence.Next] would give now. It takes no lock, so it is a preview and not a promise. It
-// returns [ErrExhausted] where Next would.
+// returns [ErrExhausted] and [ErrSequenceClosed] where Next would.
 func (s Sequence) Peek(ctx context.Context, conn db.DBTX) (int64, error) {
 	value, err := db.New(conn).PeekGapless(ctx, db.PeekGaplessParams{
 		Name: s.args.Name, Initial: s.args.Initial, Reset: s.args.Reset,
@@ -140,5 +140,39 @@ func (s Sequence) delete(ctx context.Context, tx pgx.Tx, nowait bool) (bool, err
 // It needs EXECUTE on gapless.adopt_gapless, which grant_gapless does not give.
 func (s Sequence) Adopt(ctx context.Context, tx pgx.Tx, last int64) error {
 	err := db.New(tx).AdoptGapless(ctx, db.AdoptGaplessParams{Name: s.args.Name, Last: last})
+	return client.Wrap(s.args.Name, err)
+}
+
+// Close closes the sequence, and notes why: nobody gets a number from it until [Sequence.Open], nor does a row of a
+// column that numbers itself from it; they get [ErrSequenceClosed]. It returns the newest value, and whether there is one; a
+// sequence that there is none of is made. It blocks as [Sequence.Next] does. An empty reason is [ErrInvalid], and a
+// sequence that is closed already ErrSequenceClosed.
+//
+// It needs EXECUTE on gapless.close_gapless, which grant_gapless does not give.
+func (s Sequence) Close(ctx context.Context, tx pgx.Tx, reason string) (last int64, ok bool, err error) {
+	value, err := db.New(tx).CloseGapless(ctx, db.CloseGaplessParams{Name: s.args.Name, Reason: reason})
+	if err != nil || value == nil {
+		return 0, false, client.Wrap(s.args.Name, err)
+	}
+	return *value, true, nil
+}
+
+// Open opens a sequence that [Sequence.Close] has closed, and notes why. It goes on after its newest value. It blocks
+// as [Sequence.Next] does. An empty reason, and a sequence that is not closed, are [ErrInvalid].
+//
+// It needs EXECUTE on gapless.open_gapless, which grant_gapless does not give.
+func (s Sequence) Open(ctx context.Context, tx pgx.Tx, reason string) error {
+	err := db.New(tx).OpenGapless(ctx, db.OpenGaplessParams{Name: s.args.Name, Reason: reason})
+	return client.Wrap(s.args.Name, err)
+}
+
+// Forward passes over the numbers up to last, which were not issued and never will be, and notes why: the next value is
+// last+1. A sequence that has no value yet starts there. A column may number itself from it. It never goes back, which
+// is [ErrInvalid], as is an empty reason; to where the sequence is already it does nothing. It blocks as
+// [Sequence.Next] does, and returns [ErrSequenceClosed] where the sequence is closed.
+//
+// It needs EXECUTE on gapless.forward_gapless, which grant_gapless does not give.
+func (s Sequence) Forward(ctx context.Context, tx pgx.Tx, last int64, reason string) error {
+	err := db.New(tx).ForwardGapless(ctx, db.ForwardGaplessParams{Name: s.args.Name, Last: last, Reason: reason})
 	return client.Wrap(s.args.Name, err)
 }

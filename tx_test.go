@@ -362,7 +362,7 @@ func TestErrorsAreTyped(t *testing.T) {
 		for _, call := range calls {
 			err := fail(call)
 			require.ErrorIs(t, err, want)
-			for _, other := range []error{gapless.ErrLocked, gapless.ErrInvalid, gapless.ErrExhausted, gapless.ErrAttached, gapless.ErrOutcomeUnknown} {
+			for _, other := range []error{gapless.ErrLocked, gapless.ErrInvalid, gapless.ErrExhausted, gapless.ErrAttached, gapless.ErrSequenceClosed, gapless.ErrOutcomeUnknown} {
 				if !errors.Is(want, other) {
 					require.NotErrorIs(t, err, other)
 				}

@@ -18,6 +18,8 @@ type Querier interface {
 	// What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
 	// SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
 	Audit(ctx context.Context, name *string) ([]AuditRow, error)
+	// Closes a sequence, and notes why; its newest value, or NULL.
+	CloseGapless(ctx context.Context, arg CloseGaplessParams) (*int64, error)
 	// Every attached column, by table and column. An option that it does not have is '', and so is an expression that is not known
 	// any more; initial is 0 then.
 	Columns(ctx context.Context) ([]ColumnsRow, error)
@@ -27,6 +29,8 @@ type Querier interface {
 	DetachGapless(ctx context.Context, arg DetachGaplessParams) error
 	// Makes everything that has committed durable; fails unless the transaction txid, if it is given, has committed.
 	FlushGapless(ctx context.Context, txid *int64) error
+	// Passes over the numbers up to last, and notes why.
+	ForwardGapless(ctx context.Context, arg ForwardGaplessParams) error
 	// Gives a role what an application needs.
 	GrantGapless(ctx context.Context, role string) error
 	// Guards the partitions of a table, or of all of the caller's, that have no guards; returns them.
@@ -41,6 +45,8 @@ type Querier interface {
 	NextGapless(ctx context.Context, arg NextGaplessParams) (int64, error)
 	// The next size values of a sequence, in order; locks it until the transaction ends.
 	NextGaplessBatch(ctx context.Context, arg NextGaplessBatchParams) ([]int64, error)
+	// Opens a sequence that was closed, and notes why.
+	OpenGapless(ctx context.Context, arg OpenGaplessParams) error
 	// Whether a marked transaction committed: 'committed', 'lost' or 'unknown'.
 	OutcomeGapless(ctx context.Context, arg OutcomeGaplessParams) (string, error)
 	// What NextGapless would give now: a preview, not a promise.
@@ -49,10 +55,13 @@ type Querier interface {
 	PruneGapless(ctx context.Context, arg PruneGaplessParams) (int64, error)
 	// Takes back what GrantGapless gives.
 	RevokeGapless(ctx context.Context, role string) error
-	// Every sequence, by name, or the one that is asked for.
+	// Every sequence, by name, or the one that is asked for. One that was closed before it had a value is unused: its last
+	// value is 0 then, and the time Go's zero.
 	Sequences(ctx context.Context, name *string) ([]SequencesRow, error)
 	// Notes that an issued number was cancelled, and why.
 	VoidGapless(ctx context.Context, arg VoidGaplessParams) error
+	// VoidGapless for each number from first to last, all or none; how many.
+	VoidGaplessBatch(ctx context.Context, arg VoidGaplessBatchParams) (int64, error)
 }
 
 var _ Querier = (*Queries)(nil)

@@ -25,6 +25,23 @@ func (q *Queries) AdoptGapless(ctx context.Context, arg AdoptGaplessParams) erro
 	return err
 }
 
+const closeGapless = `-- name: CloseGapless :one
+SELECT value FROM gapless.close_gapless(name => $1, reason => $2) AS value
+`
+
+type CloseGaplessParams struct {
+	Name   string
+	Reason string
+}
+
+// Closes a sequence, and notes why; its newest value, or NULL.
+func (q *Queries) CloseGapless(ctx context.Context, arg CloseGaplessParams) (*int64, error) {
+	row := q.db.QueryRow(ctx, closeGapless, arg.Name, arg.Reason)
+	var value *int64
+	err := row.Scan(&value)
+	return value, err
+}
+
 const deleteGapless = `-- name: DeleteGapless :one
 SELECT gapless.delete_gapless(name => $1, nowait => $2)::boolean AS existed
 `
@@ -40,6 +57,22 @@ func (q *Queries) DeleteGapless(ctx context.Context, arg DeleteGaplessParams) (b
 	var existed bool
 	err := row.Scan(&existed)
 	return existed, err
+}
+
+const forwardGapless = `-- name: ForwardGapless :exec
+SELECT gapless.forward_gapless(name => $1, last => $2, reason => $3)
+`
+
+type ForwardGaplessParams struct {
+	Name   string
+	Last   int64
+	Reason string
+}
+
+// Passes over the numbers up to last, and notes why.
+func (q *Queries) ForwardGapless(ctx context.Context, arg ForwardGaplessParams) error {
+	_, err := q.db.Exec(ctx, forwardGapless, arg.Name, arg.Last, arg.Reason)
+	return err
 }
 
 const grantGapless = `-- name: GrantGapless :exec
@@ -132,6 +165,21 @@ func (q *Queries) NextGaplessBatch(ctx context.Context, arg NextGaplessBatchPara
 	return items, nil
 }
 
+const openGapless = `-- name: OpenGapless :exec
+SELECT gapless.open_gapless(name => $1, reason => $2)
+`
+
+type OpenGaplessParams struct {
+	Name   string
+	Reason string
+}
+
+// Opens a sequence that was closed, and notes why.
+func (q *Queries) OpenGapless(ctx context.Context, arg OpenGaplessParams) error {
+	_, err := q.db.Exec(ctx, openGapless, arg.Name, arg.Reason)
+	return err
+}
+
 const peekGapless = `-- name: PeekGapless :one
 SELECT gapless.peek_gapless(
     name => $1, initial => $2::bigint, reset => $3::bigint
@@ -193,4 +241,28 @@ type VoidGaplessParams struct {
 func (q *Queries) VoidGapless(ctx context.Context, arg VoidGaplessParams) error {
 	_, err := q.db.Exec(ctx, voidGapless, arg.Name, arg.Value, arg.Reason)
 	return err
+}
+
+const voidGaplessBatch = `-- name: VoidGaplessBatch :one
+SELECT gapless.void_gapless_batch(name => $1, first => $2, last => $3, reason => $4)::bigint AS voided
+`
+
+type VoidGaplessBatchParams struct {
+	Name   string
+	First  int64
+	Last   int64
+	Reason string
+}
+
+// VoidGapless for each number from first to last, all or none; how many.
+func (q *Queries) VoidGaplessBatch(ctx context.Context, arg VoidGaplessBatchParams) (int64, error) {
+	row := q.db.QueryRow(ctx, voidGaplessBatch,
+		arg.Name,
+		arg.First,
+		arg.Last,
+		arg.Reason,
+	)
+	var voided int64
+	err := row.Scan(&voided)
+	return voided, err
 }

@@ -129,10 +129,12 @@ func (q *Queries) Holders(ctx context.Context, name *string) ([]Holder, error) {
 const sequences = `-- name: Sequences :many
 SELECT
     name,
-    last_value::bigint AS last_value,
+    coalesce(last_value, 0)::bigint AS last_value,
     issued::bigint AS issued,
-    last_allocated_at::timestamptz AS last_allocated_at,
-    coalesce(attached_column, '')::text AS attached_column
+    coalesce(last_allocated_at, '0001-01-01 00:00:00+00')::timestamptz AS last_allocated_at,
+    coalesce(attached_column, '')::text AS attached_column,
+    closed::boolean AS closed,
+    (last_value IS NULL)::boolean AS unused
 FROM gapless.sequences
 WHERE $1::text IS NULL OR name = $1::text COLLATE "C"
 ORDER BY name
@@ -144,9 +146,12 @@ type SequencesRow struct {
 	Issued          int64
 	LastAllocatedAt time.Time
 	AttachedColumn  string
+	Closed          bool
+	Unused          bool
 }
 
-// Every sequence, by name, or the one that is asked for.
+// Every sequence, by name, or the one that is asked for. One that was closed before it had a value is unused: its last
+// value is 0 then, and the time Go's zero.
 func (q *Queries) Sequences(ctx context.Context, name *string) ([]SequencesRow, error) {
 	rows, err := q.db.Query(ctx, sequences, name)
 	if err != nil {
@@ -162,6 +167,8 @@ func (q *Queries) Sequences(ctx context.Context, name *string) ([]SequencesRow, 
 			&i.Issued,
 			&i.LastAllocatedAt,
 			&i.AttachedColumn,
+			&i.Closed,
+			&i.Unused,
 		); err != nil {
 			return nil, err
 		}

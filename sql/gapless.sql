@@ -85,7 +85,7 @@ COMMENT ON TABLE gapless.sequence IS
 COMMENT ON COLUMN gapless.sequence.name IS
 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
 COMMENT ON COLUMN gapless.sequence.adoptions IS
-'How many rows of kind ''adopted'' the journal has had. Each of them counts once in journal.ordinal, though it issued nothing.';
+'How many rows of kind ''adopted'' the journal has had, by adopt_gapless, attach_gapless or forward_gapless. Each of them counts once in journal.ordinal, though it issued nothing.';
 COMMENT ON COLUMN gapless.sequence.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
 COMMENT ON COLUMN gapless.sequence.target_column IS
@@ -96,18 +96,18 @@ COMMENT ON COLUMN gapless.sequence.initial IS
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
 
-CREATE TYPE gapless.journal_kind AS ENUM ('issued', 'adopted', 'pruned');
+CREATE TYPE gapless.journal_kind AS ENUM ('issued', 'adopted', 'pruned', 'closed');
 
 REVOKE ALL ON TYPE gapless.journal_kind FROM PUBLIC;
 
 COMMENT ON TYPE gapless.journal_kind IS
-'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. A type and not a CHECK, which would cost each allocation 2 microseconds.';
+'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. ''closed'': no values; the series is closed as long as the row is there. A type and not a CHECK, which would cost each allocation 2 microseconds.';
 
 CREATE TABLE gapless.journal (
     name         text        COLLATE "C" NOT NULL,
     ordinal      bigint      NOT NULL,
-    first_value  bigint      NOT NULL,
-    last_value   bigint      NOT NULL,
+    first_value  bigint,
+    last_value   bigint,
     kind         gapless.journal_kind NOT NULL DEFAULT 'issued',
     allocated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     txid         bigint      NOT NULL DEFAULT txid_current(),
@@ -129,9 +129,9 @@ COMMENT ON COLUMN gapless.journal.name IS
 COMMENT ON COLUMN gapless.journal.ordinal IS
 'The running count, from 1, of the run''s first value. Competing allocations collide on it whatever the size of their runs, which a count of the last value would not ensure.';
 COMMENT ON COLUMN gapless.journal.first_value IS
-'The run''s first value. In an ''adopted'' row the same as last_value, since nobody knows where the adopted numbers began.';
+'The run''s first value. In an ''adopted'' row the same as last_value, since nobody knows where the adopted numbers began. NULL in a ''closed'' row.';
 COMMENT ON COLUMN gapless.journal.last_value IS
-'The run''s last value. In an ''adopted'' row the value that was adopted: every number up to it was given out elsewhere.';
+'The run''s last value. In an ''adopted'' row the value that was adopted: every number up to it was given out elsewhere, or passed over. NULL in a ''closed'' row, so that no value follows it: the hot path, which reads the newest row, then has none to give.';
 COMMENT ON COLUMN gapless.journal.kind IS
 'How the values were given out.';
 COMMENT ON COLUMN gapless.journal.allocated_at IS
@@ -195,6 +195,38 @@ COMMENT ON COLUMN gapless.void.target IS 'The table whose column had it, once it
 COMMENT ON COLUMN gapless.void.target_column IS 'The column of target, or NULL.';
 COMMENT ON COLUMN gapless.void.inputs IS 'What the column''s expressions read in its row, which was deleted: it tells the series that the number is of, if the column is attached by another name. NULL where the row was not deleted.';
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
+
+CREATE TABLE gapless.decision (
+    name        text        COLLATE "C" NOT NULL,
+    ordinal     bigint      NOT NULL,
+    kind        text        COLLATE "C" NOT NULL,
+    first_value bigint,
+    last_value  bigint,
+    reason      text        NOT NULL,
+    decided_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    txid        bigint      NOT NULL DEFAULT txid_current(),
+    decided_by  text        COLLATE "C" NOT NULL DEFAULT session_user,
+    decided_as  text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
+    CONSTRAINT decision_pkey PRIMARY KEY (name, ordinal),
+    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started'))
+);
+
+REVOKE ALL ON TABLE gapless.decision FROM PUBLIC;
+
+COMMENT ON TABLE gapless.decision IS
+'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless. prune_gapless leaves it as it is.';
+COMMENT ON COLUMN gapless.decision.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.decision.ordinal IS 'The running count, from 1, within the name.';
+COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; or ''started'': forwarded before its first number.';
+COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over; of a start NULL, since none was. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over; of a start the one before the first. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.reason IS 'Why, for the auditor.';
+COMMENT ON COLUMN gapless.decision.decided_at IS 'The server''s clock when it was decided.';
+COMMENT ON COLUMN gapless.decision.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.decision.decided_by IS 'session_user: who logged in.';
+COMMENT ON COLUMN gapless.decision.decided_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON CONSTRAINT decision_pkey ON gapless.decision IS 'In their order within a name.';
+COMMENT ON CONSTRAINT decision_kind ON gapless.decision IS 'There are no others.';
 
 CREATE TABLE gapless.known_text (
     name   text COLLATE "C" NOT NULL,
@@ -288,18 +320,26 @@ COMMENT ON CONSTRAINT model_number_key ON gapless.model IS 'Stands for the uniqu
 CREATE VIEW gapless.sequences AS
 SELECT
     s.name,
-    newest.last_value,
-    (newest.ordinal + (newest.last_value - newest.first_value) - s.adoptions)::bigint AS issued,
-    newest.allocated_at AS last_allocated_at,
-    attached.column_name AS attached_column
+    coalesce(newest.last_value, former.last_value) AS last_value,
+    coalesce(newest.ordinal + (newest.last_value - newest.first_value), former.ordinal + (former.last_value - former.first_value), 0)::bigint - s.adoptions AS issued,
+    CASE WHEN newest.kind = 'closed' THEN former.allocated_at ELSE newest.allocated_at END AS last_allocated_at,
+    attached.column_name AS attached_column,
+    newest.kind = 'closed' AS closed
 FROM gapless.sequence AS s
 CROSS JOIN LATERAL (
-    SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at
+    SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at, j.kind
     FROM gapless.journal AS j
     WHERE j.name = s.name
     ORDER BY j.ordinal DESC
     LIMIT 1
 ) AS newest
+LEFT JOIN LATERAL (
+    SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at
+    FROM gapless.journal AS j
+    WHERE newest.kind = 'closed' AND j.name = s.name AND j.kind <> 'closed'
+    ORDER BY j.ordinal DESC
+    LIMIT 1
+) AS former ON true
 LEFT JOIN LATERAL (
     SELECT format('%I.%I', n.nspname, c.relname) || '.' || quote_ident(s.target_column) AS column_name -- NULL for NULL, which a plan may give it
     FROM pg_catalog.pg_trigger AS t
@@ -313,10 +353,11 @@ REVOKE ALL ON TABLE gapless.sequences FROM PUBLIC;
 COMMENT ON VIEW gapless.sequences IS
 'One row a sequence, as the caller''s snapshot has it. Takes no lock.';
 COMMENT ON COLUMN gapless.sequences.name IS 'The sequence.';
-COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value.';
+COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value; NULL where it was closed before it had one.';
 COMMENT ON COLUMN gapless.sequences.issued IS 'How many values gapless has issued, in all cycles. Adopted numbers do not count.';
 COMMENT ON COLUMN gapless.sequences.last_allocated_at IS 'When the newest value was allocated or adopted.';
 COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers itself from it (attach_gapless), as schema.table.column; NULL if none does.';
+COMMENT ON COLUMN gapless.sequences.closed IS 'Whether it is closed (close_gapless): nothing is issued in it.';
 
 -- What attach_gapless has made tells what is attached: triggers and functions by their names, arguments by the comments of
 -- functions. So a dump has it all. A comment is its owner's to change: nothing is cast that may not be what it was.
@@ -745,6 +786,31 @@ COMMENT ON FUNCTION gapless.check_name IS
 
 REVOKE ALL ON FUNCTION gapless.check_name FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.check_reason(
+    name   text,
+    reason text
+) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF check_reason.reason IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the reason must not be NULL', check_reason.name
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'An auditor will read it.',
+                SCHEMA = 'gapless', TABLE = 'decision', COLUMN = 'reason';
+    ELSIF check_reason.reason !~ '[^[:space:]]' THEN
+        RAISE EXCEPTION 'sequence "%": the reason must not be empty', check_reason.name
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'An auditor will read it.',
+                SCHEMA = 'gapless', TABLE = 'decision', COLUMN = 'reason';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.check_reason IS
+'Private. Raises 22004 for a reason that is NULL, 22023 for an empty one.';
+
+REVOKE ALL ON FUNCTION gapless.check_reason FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.check_reset(
     name    text,
     initial bigint,
@@ -785,7 +851,7 @@ BEGIN
     SELECT c.oid::regclass
     INTO rewritten
     FROM pg_catalog.pg_class AS c
-    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
+    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'table % was rewritten since this transaction''s snapshot, which may have none of its rows', rewritten
@@ -821,6 +887,56 @@ COMMENT ON FUNCTION gapless.raise_exhausted IS
 'Private. Raises 2200H for a sequence that has not that many values left.';
 
 REVOKE ALL ON FUNCTION gapless.raise_exhausted FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.raise_closed(
+    name text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    closing gapless.decision;
+BEGIN
+    SELECT d.*
+    INTO closing
+    FROM gapless.decision AS d
+    WHERE d.name = raise_closed.name COLLATE "C" AND d.kind = 'closed'
+    ORDER BY d.ordinal DESC
+    LIMIT 1;
+    RAISE EXCEPTION 'sequence "%" is closed', raise_closed.name
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = format('%s closed it at %s: %s', closing.decided_by, closing.decided_at, closing.reason),
+            HINT = format('Give the document another date or series; or open this one: SELECT gapless.open_gapless(%L, ''why'');', raise_closed.name),
+            SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_closed';
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.raise_closed IS
+'Private. Raises 55000 for a sequence that close_gapless has closed, and says who did, when and why.';
+
+REVOKE ALL ON FUNCTION gapless.raise_closed FROM PUBLIC;
+
+-- For whoever finds that the newest run has no last value: there is none yet, or the sequence is closed.
+CREATE OR REPLACE FUNCTION gapless.begin_at(
+    name    text,
+    initial bigint
+) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    IF (SELECT j.kind FROM gapless.journal AS j WHERE j.name = begin_at.name COLLATE "C" ORDER BY j.ordinal DESC LIMIT 1) = 'closed' THEN
+        PERFORM gapless.raise_closed(begin_at.name);
+    END IF;
+    RETURN initial;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.begin_at IS
+'Private. initial, unless the sequence is closed: raises 55000 then.';
+
+REVOKE ALL ON FUNCTION gapless.begin_at FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.raise_locked(
     name text
@@ -916,6 +1032,31 @@ COMMENT ON FUNCTION gapless.newest_run IS
 
 REVOKE ALL ON FUNCTION gapless.newest_run FROM PUBLIC;
 
+-- newest_run, but of a closed sequence, too.
+CREATE OR REPLACE FUNCTION gapless.last_run(
+    name text
+) RETURNS TABLE (
+    last_value   bigint,
+    dated        timestamp,
+    next_ordinal bigint
+)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER ROWS 1
+AS $function$
+    SELECT
+        j.last_value,
+        j.dated,
+        j.ordinal OPERATOR(pg_catalog.+) (j.last_value OPERATOR(pg_catalog.-) j.first_value) OPERATOR(pg_catalog.+) 1
+    FROM gapless.journal AS j
+    WHERE j.name OPERATOR(pg_catalog.=) last_run.name COLLATE pg_catalog."C" AND j.last_value IS NOT NULL
+    ORDER BY j.ordinal DESC
+    LIMIT 1
+$function$;
+
+COMMENT ON FUNCTION gapless.last_run IS
+'Private. The newest row with values of a sequence''s journal, whether the sequence is closed or not, with the ordinal that follows it; no row if there is none.';
+
+REVOKE ALL ON FUNCTION gapless.last_run FROM PUBLIC;
+
 -- For functions that take rows from the journal, or whose row must not be missed: under a lock alone, a REPEATABLE
 -- READ transaction would go on with the rows that its snapshot has. It comes before anything is read. It writes once a
 -- transaction, since each write leaves a dead row.
@@ -927,7 +1068,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten();
     UPDATE gapless.sequence AS s
     SET adoptions = s.adoptions
@@ -1131,9 +1272,9 @@ BEGIN
         INTO ordinal, value
         FROM gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n;
     END IF;
-    IF ordinal IS NULL THEN -- a new one, or one that only rows of a column that did not arrive have opened
+    IF ordinal IS NULL THEN -- a new one, one that only rows of a column that did not arrive have opened, or a closed one
         ordinal := 1;
-        value := start; -- trap: no sum of initial overflows
+        value := gapless.begin_at(next_gapless_batch.name, start); -- trap: no sum of initial overflows
     END IF;
 
     LOOP
@@ -1214,7 +1355,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.next_gapless IS
-'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
+'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it, or it is closed; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
 
 REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;
 
@@ -1229,7 +1370,7 @@ DECLARE
     last bigint;
 BEGIN
     PERFORM gapless.check_name(last_gapless.name);
-    SELECT n.last_value INTO last FROM gapless.newest_run(last_gapless.name) AS n;
+    SELECT n.last_value INTO last FROM gapless.last_run(last_gapless.name) AS n;
     IF last IS NULL THEN
         PERFORM gapless.check_not_rewritten();
     END IF;
@@ -1256,6 +1397,7 @@ DECLARE
     value bigint;
 BEGIN
     PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
+    PERFORM gapless.begin_at(peek_gapless.name, start); -- raises where it is closed
     IF last IS NULL THEN
         SELECT s.initial INTO value FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL;
         PERFORM gapless.check_not_rewritten();
@@ -1270,7 +1412,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.peek_gapless IS
-'What next_gapless would give now, in the caller''s snapshot: a preview, not a promise, since it takes no lock. Raises 22004, 22023 and 2200H as next_gapless would; 40001 as last_gapless.';
+'What next_gapless would give now, in the caller''s snapshot: a preview, not a promise, since it takes no lock. Raises 22004, 22023, 2200H and 55000 as next_gapless would; 40001 as last_gapless.';
 
 REVOKE ALL ON FUNCTION gapless.peek_gapless FROM PUBLIC;
 
@@ -1288,7 +1430,7 @@ DECLARE
     attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten(); -- trap: a table that was rewritten is not empty
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
         RETURN false;
@@ -1310,6 +1452,7 @@ BEGIN
                 HINT = 'Detach the column first, with gapless.detach_gapless.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
     END IF;
+    PERFORM gapless.begin_at(delete_gapless.name, 1); -- raises where it is closed
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
@@ -1319,27 +1462,138 @@ BEGIN
     DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C"; -- trap: the journal is deleted after the lock
     DELETE FROM gapless.known_text AS k WHERE k.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.decision AS d WHERE d.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.delete_gapless IS
-'Forgets a sequence, its journal and its voids; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 22004, 22023 for the name; 40001.';
+'Forgets a sequence, its journal, its voids and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed; 22004, 22023 for the name; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;
 
 -- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
+CREATE OR REPLACE FUNCTION gapless.move_forward(
+    name       text,
+    last       bigint,
+    attached   boolean, -- whether a column may number itself from it
+    OUT moved  boolean,
+    OUT former bigint   -- the newest value before, or NULL
+) RETURNS record
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest record;
+    floor  numeric;
+BEGIN
+    -- The lock on a sequence that exists is a write, before anything is read, so that older snapshots get 40001.
+    IF NOT gapless.lock_or_make_sequence(move_forward.name, false) THEN
+        PERFORM gapless.lock_sequence_by_writing(move_forward.name);
+        IF NOT attached THEN
+            PERFORM gapless.check_not_attached(move_forward.name);
+        END IF;
+    END IF;
+    PERFORM gapless.begin_at(move_forward.name, 1);
+    SELECT n.last_value, n.dated, n.next_ordinal
+    INTO newest
+    FROM gapless.last_run(move_forward.name) AS n;
+    former := newest.last_value;
+    SELECT coalesce(former, s.initial::numeric - 1) -- where a column has reserved it
+    INTO floor
+    FROM gapless.sequence AS s
+    WHERE s.name = move_forward.name COLLATE "C";
+    IF move_forward.last < floor THEN
+        RAISE EXCEPTION 'sequence "%" is at %, and cannot go back to %', move_forward.name, floor, move_forward.last
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Its numbers up to there were given out already. To begin anew, delete the sequence.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'adopt_forward';
+    END IF;
+    moved := (move_forward.last = former) IS NOT TRUE;
+    IF moved THEN
+        INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
+        VALUES (move_forward.name, coalesce(newest.next_ordinal, 1), move_forward.last, move_forward.last, 'adopted', newest.dated)
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            PERFORM gapless.raise_stale(move_forward.name);
+        END IF;
+        UPDATE gapless.sequence AS s
+        SET adoptions = s.adoptions + 1
+        WHERE s.name = move_forward.name COLLATE "C";
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.move_forward IS
+'Private, for adopt_gapless and forward_gapless. Lets a sequence go on after last, making it if there is none. Raises 55000 backwards and where it is closed, 55P03, 40001.';
+
+REVOKE ALL ON FUNCTION gapless.move_forward FROM PUBLIC;
+
+-- The caller has locked the sequence by writing it, so that ordinals do not collide.
+CREATE OR REPLACE FUNCTION gapless.decide(
+    name        text,
+    kind        text,
+    first_value bigint,
+    last_value  bigint,
+    reason      text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    INSERT INTO gapless.decision (name, ordinal, kind, first_value, last_value, reason)
+    SELECT decide.name, coalesce(max(d.ordinal), 0) + 1, decide.kind, decide.first_value, decide.last_value, decide.reason
+    FROM gapless.decision AS d
+    WHERE d.name = decide.name COLLATE "C";
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.decide IS
+'Private. Notes what was decided about a sequence, and why.';
+
+REVOKE ALL ON FUNCTION gapless.decide FROM PUBLIC;
+
+-- The number of the attachment stands nowhere but in its functions and in what the journal has of it.
+CREATE OR REPLACE FUNCTION gapless.forget_note(
+    name text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    note    text;
+    slot    text := 'gapless.column_next_' || (hashtext(name) & 63)::text;
+    entries text := coalesce(current_setting(slot, true), '');
+    entry   text := e'\n' || hashtextextended(name, 0)::text || e'\t';
+BEGIN
+    SELECT 'gapless.column_note_' || substring(p.prosrc FROM 'gapless[.]column_note_([0-9]+)')
+    INTO note
+    FROM gapless.sequence AS s
+    JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = s.target AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
+    JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+    WHERE s.name = forget_note.name COLLATE "C";
+    IF substring(current_setting(note, true) FROM '}(.*)') = name THEN
+        PERFORM set_config(note, '', true);
+    END IF;
+    IF strpos(entries, entry) > 0 THEN
+        PERFORM set_config(slot, replace(entries, entry || split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1) || ';', ''), true);
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.forget_note IS
+'Private, for forward_gapless. Forgets what the transaction has noted of the next number of a sequence.';
+
+REVOKE ALL ON FUNCTION gapless.forget_note FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.adopt_gapless(
     name text,
     last bigint
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
-DECLARE
-    newest  bigint;
-    ordinal bigint := 1::bigint;
 BEGIN
     PERFORM gapless.check_name(adopt_gapless.name);
     IF adopt_gapless.last IS NULL THEN
@@ -1349,41 +1603,124 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
     END IF;
 
-    -- The lock on a sequence that exists is a write, before anything is read, so that older snapshots get 40001.
-    IF NOT gapless.lock_or_make_sequence(adopt_gapless.name, false) THEN
-        PERFORM gapless.lock_sequence_by_writing(adopt_gapless.name);
-        PERFORM gapless.check_not_attached(adopt_gapless.name);
-        SELECT n.last_value, n.next_ordinal
-        INTO newest, ordinal
-        FROM gapless.newest_run(adopt_gapless.name) AS n;
-        IF adopt_gapless.last < newest THEN
-            RAISE EXCEPTION 'sequence "%" is at %, and cannot go back to %',
-                adopt_gapless.name, newest, adopt_gapless.last
-                USING ERRCODE = 'object_not_in_prerequisite_state',
-                    HINT = 'Its numbers up to there were given out already. To begin anew, delete the sequence.',
-                    SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'adopt_forward';
-        ELSIF adopt_gapless.last = newest THEN
-            RETURN;
-        END IF;
-        ordinal := coalesce(ordinal, 1);
-    END IF;
-
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)
-    VALUES (adopt_gapless.name, ordinal, adopt_gapless.last, adopt_gapless.last, 'adopted')
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        PERFORM gapless.raise_stale(adopt_gapless.name);
-    END IF;
-    UPDATE gapless.sequence AS s
-    SET adoptions = s.adoptions + 1
-    WHERE s.name = adopt_gapless.name COLLATE "C";
+    PERFORM gapless.move_forward(adopt_gapless.name, adopt_gapless.last, false);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.adopt_gapless IS
-'Takes over numbering from another system or a restored backup: the next value is last + 1. Makes the sequence if there is none, and only ever moves it forward (55000; so also where a column numbers itself from it); to where it is already does nothing. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+'Takes over numbering from another system or a restored backup: the next value is last + 1. Makes the sequence if there is none, and only ever moves it forward (55000; so also where a column numbers itself from it, or it is closed); to where it is already does nothing. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.adopt_gapless FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.forward_gapless(
+    name   text,
+    last   bigint,
+    reason text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    forward record;
+BEGIN
+    PERFORM gapless.check_name(forward_gapless.name);
+    PERFORM gapless.check_reason(forward_gapless.name, forward_gapless.reason);
+    IF forward_gapless.last IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the last number to pass over must not be NULL', forward_gapless.name
+            USING ERRCODE = 'null_value_not_allowed',
+                HINT = 'Give the last number that will not be issued; the next one is that + 1.',
+                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+    END IF;
+    forward := gapless.move_forward(forward_gapless.name, forward_gapless.last, true);
+    IF forward.moved THEN
+        PERFORM gapless.decide(
+            forward_gapless.name,
+            CASE WHEN forward.former IS NULL THEN 'started' ELSE 'forwarded' END,
+            forward.former + 1,
+            forward_gapless.last,
+            forward_gapless.reason
+        );
+        PERFORM gapless.forget_note(forward_gapless.name); -- trap: what was noted of the next number is over
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.forward_gapless IS
+'Passes over the numbers up to last, which gapless has not issued and never will, and notes why: the next value is last + 1. A sequence that is new starts there. To where it is already, does nothing. Locks the sequence until the transaction ends, and no table. Raises 55000 backwards and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.forward_gapless FROM PUBLIC;
+
+-- The journal's newest row has no values then: so those who allocate find no next one there, and ask what it is.
+CREATE OR REPLACE FUNCTION gapless.close_gapless(
+    name   text,
+    reason text
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest record;
+BEGIN
+    PERFORM gapless.check_name(close_gapless.name);
+    PERFORM gapless.check_reason(close_gapless.name, close_gapless.reason);
+    IF NOT gapless.lock_or_make_sequence(close_gapless.name, false) THEN
+        PERFORM gapless.lock_sequence_by_writing(close_gapless.name);
+    END IF;
+    PERFORM gapless.begin_at(close_gapless.name, 1); -- raises where it is closed already
+    SELECT n.last_value, n.next_ordinal
+    INTO newest
+    FROM gapless.last_run(close_gapless.name) AS n;
+    INSERT INTO gapless.journal (name, ordinal, kind, last_value)
+    VALUES (close_gapless.name, coalesce(newest.next_ordinal, 1), 'closed', NULL) -- trap: a reset begins anew after the greatest value, too
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM gapless.raise_stale(close_gapless.name);
+    END IF;
+    PERFORM gapless.decide(close_gapless.name, 'closed', newest.last_value, newest.last_value, close_gapless.reason);
+    RETURN newest.last_value;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.close_gapless IS
+'Closes a sequence, and notes why: nothing is issued in it until open_gapless. Its newest value, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is closed already; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.close_gapless FROM PUBLIC;
+
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
+CREATE OR REPLACE FUNCTION gapless.open_gapless(
+    name   text,
+    reason text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    last bigint;
+BEGIN
+    PERFORM gapless.check_name(open_gapless.name);
+    PERFORM gapless.check_reason(open_gapless.name, open_gapless.reason);
+    PERFORM gapless.lock_sequence_by_writing(open_gapless.name);
+    DELETE FROM gapless.journal AS j
+    WHERE j.name = open_gapless.name COLLATE "C"
+        AND j.kind = 'closed'
+        AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = open_gapless.name COLLATE "C");
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'sequence "%" is not closed', open_gapless.name
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'The view gapless.sequences shows which are.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_open';
+    END IF;
+    SELECT n.last_value INTO last FROM gapless.last_run(open_gapless.name) AS n;
+    PERFORM gapless.decide(open_gapless.name, 'opened', last, last, open_gapless.reason);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.open_gapless IS
+'Opens a sequence that close_gapless has closed, and notes why: it goes on after its newest value. Locks it until the transaction ends, and no table. Raises 55000 where it is not closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.open_gapless FROM PUBLIC;
 
 -- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.prune_gapless(
@@ -1423,7 +1760,7 @@ BEGIN
     )
     INTO keep
     FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C";
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.kind <> 'closed';
 
     SELECT j.*
     INTO oldest
@@ -1788,9 +2125,9 @@ BEGIN
     SELECT n.next_ordinal, n.next_value
     INTO following, value
     FROM gapless.newest_run(column_first_number_general.name) AS n;
-    IF NOT FOUND THEN
+    IF following IS NULL THEN
         following := 1;
-        value := initial;
+        value := gapless.begin_at(column_first_number_general.name, initial);
     END IF;
     IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_first_number_general.name, 1);
@@ -1824,7 +2161,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_first_number_general IS
-'Private, for column_first_number, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, the end of the range. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column, 22004 and 22023 for its name, 2200H, 40001.';
+'Private, for column_first_number, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, the end of the range. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column or is closed, 22004 and 22023 for its name, 2200H, 40001.';
 
 REVOKE ALL ON FUNCTION gapless.column_first_number_general FROM PUBLIC;
 
@@ -2102,7 +2439,7 @@ BEGIN
         );
     END IF;
     RETURN ARRAY(
-        SELECT CASE WHEN n.last_value IS NULL THEN column_values.initial ELSE n.next_value END
+        SELECT CASE WHEN n.last_value IS NULL THEN gapless.begin_at(u.name, column_values.initial) ELSE n.next_value END
         FROM unnest(names) WITH ORDINALITY AS u (name, i)
         LEFT JOIN LATERAL gapless.newest_run(u.name) AS n ON true
         ORDER BY u.i
@@ -2111,7 +2448,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_values IS
-'Private, for the triggers of attach_gapless. The next number of each sequence; NULL past 2^63-1. Locks the sequences until the transaction ends. Raises 428C9 where one is not the column''s.';
+'Private, for the triggers of attach_gapless. The next number of each sequence; NULL past 2^63-1. Locks the sequences until the transaction ends. Raises 428C9 where one is not the column''s, 55000 where it is closed.';
 
 REVOKE ALL ON FUNCTION gapless.column_values FROM PUBLIC;
 
@@ -2171,7 +2508,7 @@ BEGIN
             n.next_ordinal,
             min(g.first) OVER sequence AS start,
             s.name IS NOT NULL
-                AND min(g.first) OVER sequence = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
+                AND min(g.first) OVER sequence = CASE WHEN n.last_value IS NULL THEN gapless.begin_at(g.name, column_enter_rows.initial) ELSE n.next_value END
                 AND g.last - g.first = g.rows - 1
                 AND g.first - min(g.first) OVER sequence = sum(g.rows) OVER (sequence ORDER BY g.dated) - g.rows
                 AND CASE WHEN n.dated > g.dated THEN gapless.column_date_floor(g.name) <= g.dated ELSE true END AS right
@@ -2230,7 +2567,7 @@ BEGIN
     SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
     INTO newest
     FROM gapless.newest_run(column_enter.name) AS n;
-    IF value IS DISTINCT FROM (CASE WHEN newest.last_value IS NULL THEN initial ELSE newest.next_value END) THEN
+    IF value IS DISTINCT FROM (CASE WHEN newest.last_value IS NULL THEN gapless.begin_at(column_enter.name, initial) ELSE newest.next_value END) THEN
         PERFORM gapless.column_refuse('torn', target, target_column, column_enter.name, NULL);
     END IF;
     IF newest.dated > column_enter.dated THEN
@@ -2963,7 +3300,7 @@ BEGIN
         SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated
         FROM unnest(names, lasts, dates) AS u (name, last, dated)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
-        LEFT JOIN LATERAL gapless.newest_run(u.name) AS newest ON true
+        LEFT JOIN LATERAL gapless.last_run(u.name) AS newest ON true
         CROSS JOIN LATERAL (
             SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
             FROM (
@@ -2996,8 +3333,9 @@ BEGIN
             UPDATE gapless.journal AS j
             SET dated = series.dated
             WHERE j.name = series.name COLLATE "C"
-                AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C");
+                AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C" AND n.kind <> 'closed');
         ELSIF series.last_value IS NULL OR series.last_value < series.last THEN
+            PERFORM gapless.begin_at(series.name, 1) WHERE series.last IS NOT NULL; -- raises where it is closed
             INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
             SELECT series.name, coalesce(series.next_ordinal, 1), series.last, series.last, 'adopted', series.dated
             WHERE series.last IS NOT NULL;
@@ -3007,7 +3345,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_adopt IS
-'Private, for attach_gapless. Makes sequences a column''s own, each moved forward to the newest number that the column has of it. Locks them until the transaction ends. Raises 55000 where one is another column''s.';
+'Private, for attach_gapless. Makes sequences a column''s own, each moved forward to the newest number that the column has of it. Locks them until the transaction ends. Raises 55000 where one is another column''s, or closed and behind the column.';
 
 REVOKE ALL ON FUNCTION gapless.column_adopt FROM PUBLIC;
 
@@ -3038,6 +3376,26 @@ COMMENT ON FUNCTION gapless.column_voids IS
 'Private, for attach_gapless. The void numbers that a column has issued when it was attached before, perhaps by another name.';
 
 REVOKE ALL ON FUNCTION gapless.column_voids FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.raise_void(
+    before gapless.void
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'sequence "%": % is void already', before.name, before.value
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
+            HINT = 'What was said stands.',
+            SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.raise_void IS
+'Private. Raises 55000 for a number that is void already, and says who voided it, when and why.';
+
+REVOKE ALL ON FUNCTION gapless.raise_void FROM PUBLIC;
 
 -- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.void_gapless(
@@ -3091,11 +3449,11 @@ BEGIN
         ORDER BY j.ordinal DESC
     LOOP
         EXIT WHEN entry.last_value >= after; -- the cycle before
-        IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN
-            -- Given out elsewhere, unless an older row has it.
-            place := entry.ordinal;
-        ELSIF void_gapless.value BETWEEN entry.first_value AND entry.last_value THEN
-            place := entry.ordinal + (void_gapless.value - entry.first_value);
+        IF void_gapless.value <= entry.last_value THEN
+            place := CASE
+                WHEN entry.kind = 'adopted' THEN entry.ordinal -- given out elsewhere, unless it is no greater than an older row's
+                WHEN void_gapless.value >= entry.first_value THEN entry.ordinal + (void_gapless.value - entry.first_value)
+            END;
         END IF;
         EXIT WHEN void_gapless.value >= entry.first_value;
         after := entry.first_value;
@@ -3127,11 +3485,7 @@ BEGIN
         INTO before
         FROM gapless.void AS v
         WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
-        RAISE EXCEPTION 'sequence "%": % is void already', void_gapless.name, void_gapless.value
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
-                HINT = 'What was said stands.',
-                SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
+        PERFORM gapless.raise_void(before);
     END IF;
 END;
 $function$;
@@ -3140,6 +3494,96 @@ COMMENT ON FUNCTION gapless.void_gapless IS
 'Notes that an issued number, of the latest cycle, was cancelled, and why. It is never issued again; its row, which may be kept, can then be deleted. Locks the sequence until the transaction ends. Raises 22004, 22023 for arguments and for a value that was not issued; 55000 where it is void already; 55P03 after lock_timeout; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.void_gapless FROM PUBLIC;
+
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows. It has a row
+-- for each number, since each row of the table keeps its own: what was written there, and what its series was made of.
+-- It is long because what is refused comes before what is written.
+CREATE OR REPLACE FUNCTION gapless.void_gapless_batch(
+    name   text,
+    first  bigint,
+    last   bigint,
+    reason text
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    ordinals bigint[]; -- of the runs of the latest cycle that have some of them
+    firsts   bigint[];
+    lasts    bigint[];
+    missing  bigint;
+    now      timestamptz; -- the same for all, by which the audit knows that they are of one call
+    before   gapless.void;
+BEGIN
+    PERFORM gapless.check_name(void_gapless_batch.name);
+    PERFORM gapless.check_reason(void_gapless_batch.name, void_gapless_batch.reason);
+    IF first IS NULL OR last IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the first and the last value to void must not be NULL', void_gapless_batch.name
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Say which numbers were cancelled.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = CASE WHEN first IS NULL THEN 'first' ELSE 'last' END;
+    ELSIF first > last THEN
+        RAISE EXCEPTION 'sequence "%": the first value to void (%) must not be above the last (%)', void_gapless_batch.name, first, last
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the smaller number first.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'first';
+    END IF;
+
+    PERFORM gapless.lock_sequence_by_writing(void_gapless_batch.name);
+    SELECT array_agg(r.ordinal ORDER BY r.ordinal), array_agg(r.first_value ORDER BY r.ordinal), array_agg(r.last_value ORDER BY r.ordinal)
+    INTO ordinals, firsts, lasts
+    FROM (
+        SELECT
+            j.ordinal,
+            -- Adopted numbers begin after those before; nobody knows where the first ones did.
+            CASE WHEN j.kind = 'adopted' THEN coalesce(j.before + 1, least(void_gapless_batch.first, j.last_value)) ELSE j.first_value END AS first_value,
+            j.last_value,
+            count(*) FILTER (WHERE j.first_value <= j.before) OVER (ORDER BY j.ordinal DESC) -- cycles after it
+                - CASE WHEN j.first_value <= j.before THEN 1 ELSE 0 END AS cycles
+        FROM (
+            SELECT a.ordinal, a.kind, a.first_value, a.last_value, lag(a.last_value) OVER (ORDER BY a.ordinal) AS before
+            FROM gapless.journal AS a
+            WHERE a.name = void_gapless_batch.name COLLATE "C" AND a.last_value IS NOT NULL
+        ) AS j
+    ) AS r
+    WHERE r.cycles = 0 AND r.first_value <= r.last_value AND r.first_value <= void_gapless_batch.last AND r.last_value >= void_gapless_batch.first;
+    SELECT v.*
+    INTO before
+    FROM gapless.void AS v
+    WHERE v.name = void_gapless_batch.name COLLATE "C" AND v.value BETWEEN void_gapless_batch.first AND void_gapless_batch.last AND v.ordinal >= ordinals[1]
+    ORDER BY v.value
+    LIMIT 1;
+    SELECT lower(numrange(void_gapless_batch.first, void_gapless_batch.last::numeric + 1)::nummultirange - coalesce(range_agg(numrange(u.first, u.last::numeric + 1)), '{}'))::bigint
+    INTO missing
+    FROM unnest(firsts, lasts) AS u (first, last);
+    IF missing < before.value OR missing IS NOT NULL AND before.value IS NULL THEN
+        RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless_batch.name, missing
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
+    ELSIF before.value IS NOT NULL THEN
+        PERFORM gapless.raise_void(before);
+    END IF;
+
+    now := clock_timestamp();
+    INSERT INTO gapless.void (name, value, ordinal, reason, written, voided_at)
+    SELECT j.name, n.value, CASE WHEN j.kind = 'adopted' THEN j.ordinal ELSE j.ordinal + (n.value - j.first_value) END, void_gapless_batch.reason, coalesce(n.written, k.number), now
+    FROM unnest(ordinals, firsts, lasts) AS r (ordinal, first, last)
+    JOIN gapless.journal AS j ON j.name = void_gapless_batch.name COLLATE "C" AND j.ordinal = r.ordinal
+    CROSS JOIN LATERAL (SELECT greatest(r.first, void_gapless_batch.first) AS first, least(r.last, void_gapless_batch.last) AS last) AS p
+    CROSS JOIN LATERAL ROWS FROM (
+        generate_series(p.first, p.last),
+        unnest(j.texts[p.first - j.first_value + 1 : p.last - j.first_value + 1])
+    ) AS n (value, written)
+    LEFT JOIN gapless.known_text AS k ON k.name = j.name AND k.value = n.value AND n.written IS NULL
+    ORDER BY n.value;
+    RETURN (last::numeric - first + 1)::bigint;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.void_gapless_batch IS
+'void_gapless for each number from first to last, all or none; how many. Locks the sequence until the transaction ends. Raises 22004, 22023 for arguments and for the first value that was not issued; 55000 for the first that is void already; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.void_gapless_batch FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_adopt_voids(
     target        regclass,
@@ -3150,6 +3594,7 @@ CREATE OR REPLACE FUNCTION gapless.column_adopt_voids(
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
     former record;
@@ -3159,7 +3604,7 @@ BEGIN
         FROM unnest(names, formers, numbers) AS u (name, former, value)
         JOIN gapless.void AS v ON v.name = u.former COLLATE "C" AND v.value = u.value
         WHERE NOT EXISTS (SELECT FROM gapless.void AS b WHERE b.name = u.name COLLATE "C" AND b.value = v.value)
-            AND v.value <= (SELECT n.last_value FROM gapless.newest_run(u.name) AS n)
+            AND v.value <= (SELECT n.last_value FROM gapless.last_run(u.name) AS n)
         ORDER BY u.name COLLATE "C", v.value, v.ordinal DESC
     LOOP
         PERFORM gapless.void_gapless(former.name, former.value, former.reason);
@@ -6558,12 +7003,12 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, void
+    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, pruned, or detached meanwhile
+    explained       boolean, -- void, adopted, forwarded, pruned, or detached meanwhile; and what was decided
     explanation     text,    -- why it is explained, or what is wrong
-    allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
+    allocated_by    text,    -- who had logged in when the numbers were allocated, or it was decided; NULL where nobody knows
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
     allocated_at    timestamptz,
     txid            bigint
@@ -6597,7 +7042,7 @@ BEGIN
                 lead(a.first_value) OVER journal AS after,
                 lead(a.kind) OVER journal AS kind_after
             FROM gapless.journal AS a
-            WHERE audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C"
+            WHERE a.kind <> 'closed' AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
             WINDOW journal AS (PARTITION BY a.name ORDER BY a.ordinal)
         ) AS neighbour
         WHERE before IS NULL OR after IS NULL OR kind <> 'issued' OR kind_before <> 'issued' OR kind_after <> 'issued'
@@ -6643,6 +7088,7 @@ BEGIN
             coalesce(j.pruned, '{}') AS pruned,
             coalesce(j.lost, '{}') AS lost,
             coalesce(v.voids, '{}') AS voids,
+            coalesce(d.forwarded, '{}') AS forwarded,
             coalesce(p.numbers, '{}') AS numbers
         FROM owned AS s
         FULL JOIN present AS p ON p.name = s.name AND p.attached_column = s.attached_column
@@ -6674,18 +7120,30 @@ BEGIN
             FROM gapless.void AS v
             GROUP BY v.name
         ) AS v ON v.name = s.name
+        LEFT JOIN (
+            SELECT d.name, range_agg(numrange(d.first_value, d.last_value::numeric + 1)) AS forwarded -- from anywhere, of a start
+            FROM gapless.decision AS d
+            WHERE d.kind IN ('forwarded', 'started')
+            GROUP BY d.name
+        ) AS d ON d.name = s.name
     ), piece AS (
         -- Of columns: what was given out and is not there, and what is there and was not given out.
-        SELECT s.name, s.attached_column, 'hole' AS kind, 'void' AS cause, unnest((s.issued + s.adopted + s.pruned + s.lost - s.numbers) * s.voids) AS part
+        SELECT s.name, s.attached_column, v.kind, 'void' AS cause, unnest(v.parts) AS part -- those that were issued have their rows in the journal
+        FROM sequence AS s
+        CROSS JOIN LATERAL (
+            VALUES
+                ('hole', (s.issued - s.numbers) * s.voids), ('hole', (s.adopted + s.pruned + s.lost - s.issued - s.numbers) * s.voids),
+                ('void', s.issued * s.numbers * s.voids), ('void', s.numbers * s.voids - s.issued)
+        ) AS v (kind, parts)
+        WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'void', 'void', unnest(s.numbers * s.voids)
+        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest((s.adopted + s.pruned) * s.forwarded - s.numbers - s.voids)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.numbers - s.voids)
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
-        UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'pruned', unnest(s.pruned - s.adopted - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', 'pruned', unnest(s.pruned - s.adopted - s.forwarded - s.numbers - s.voids)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
         SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.lost - s.adopted - s.pruned - s.numbers - s.voids)
@@ -6703,6 +7161,8 @@ BEGIN
         -- Of others only the journal is known.
         SELECT s.name, NULL, 'hole', NULL, unnest(s.lost) FROM sequence AS s WHERE s.attached_column IS NULL
         UNION ALL
+        SELECT s.name, NULL, 'hole', 'forwarded', unnest(s.forwarded - s.voids) FROM sequence AS s WHERE s.attached_column IS NULL
+        UNION ALL
         SELECT n.name, n.attached_column, 'double', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'double'
         UNION ALL
@@ -6711,20 +7171,25 @@ BEGIN
     ), lacking AS MATERIALIZED (
         SELECT p.attached_column, range_agg(p.part) AS parts FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL AND p.attached_column IS NOT NULL GROUP BY p.attached_column
     ), single AS (
-        -- Voids one by one, each with its reason.
+        -- Voids with their reasons: one by one, or as void_gapless_batch made them.
         SELECT p.name, p.attached_column, p.kind, p.cause, p.part, NULL AS void
         FROM piece AS p
-        WHERE p.cause IS DISTINCT FROM 'void'
+        WHERE (p.cause IN ('void', 'forwarded')) IS NOT TRUE
         UNION ALL
-        SELECT p.name, p.attached_column, p.kind, p.cause, numrange(v.value, v.value::numeric + 1), format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at)
-        FROM piece AS p
-        JOIN LATERAL (
-            SELECT DISTINCT ON (v.value) v.*
-            FROM gapless.void AS v
-            WHERE v.name = p.name AND v.value >= lower(p.part) AND v.value < upper(p.part)
-            ORDER BY v.value, v.ordinal DESC
-        ) AS v ON true
-        WHERE p.cause = 'void'
+        SELECT i.name, i.attached_column, i.kind, 'void', numrange(min(i.value), max(i.value)::numeric + 1), format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at)
+        FROM (
+            SELECT p.name, p.attached_column, p.kind, p.part, v.value, v.reason, v.voided_by, v.voided_at,
+                v.value::numeric - row_number() OVER (PARTITION BY p.name, p.attached_column, p.kind, p.part, v.reason, v.voided_by, v.voided_at ORDER BY v.value) AS island
+            FROM piece AS p
+            JOIN LATERAL (
+                SELECT DISTINCT ON (v.value) v.*
+                FROM gapless.void AS v
+                WHERE v.name = p.name AND v.value >= lower(p.part) AND v.value < upper(p.part)
+                ORDER BY v.value, v.ordinal DESC
+            ) AS v ON true
+            WHERE p.cause = 'void'
+        ) AS i
+        GROUP BY i.name, i.attached_column, i.kind, i.part, i.reason, i.voided_by, i.voided_at, i.island
     )
     SELECT
         coalesce(p.name, '')::text,
@@ -6773,26 +7238,49 @@ BEGIN
     GROUP BY p.name, p.attached_column, p.kind, p.cause, p.part, p.void, j.txid
     UNION ALL
     -- Voids of other sequences, each of its own cycle.
-    SELECT v.name::text, NULL, 'void', v.value, v.value, true, format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at),
-        a.allocated_by, a.allocated_as, a.allocated_at, a.txid
+    SELECT i.name::text, NULL, 'void', min(i.value), max(i.value), true, format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at),
+        i.allocated_by, i.allocated_as, min(i.allocated_at), i.txid
+    FROM (
+        SELECT v.name, v.value, v.reason, v.voided_by, v.voided_at, a.allocated_by, a.allocated_as, a.allocated_at, a.txid,
+            v.value::numeric - row_number() OVER (PARTITION BY v.name, v.reason, v.voided_by, v.voided_at, a.txid ORDER BY v.value) AS island
+        FROM owned AS o
+        JOIN gapless.void AS v ON v.name = o.name
+        LEFT JOIN LATERAL (
+            SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
+        ) AS a ON a.kind = 'issued'
+        WHERE o.attached_column IS NULL
+    ) AS i
+    GROUP BY i.name, i.reason, i.voided_by, i.voided_at, i.allocated_by, i.allocated_as, i.txid, i.island
+    UNION ALL
+    -- What was decided, each with its reason.
+    SELECT p.name::text, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('forwarded: %s (%s, %s)', d.reason, d.decided_by, d.decided_at),
+        d.decided_by, d.decided_as, d.decided_at, d.txid
+    FROM piece AS p
+    JOIN gapless.decision AS d ON d.name = p.name AND d.kind = 'forwarded'
+    CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
+    WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
+    UNION ALL
+    SELECT d.name::text, o.attached_column, w.kind, w.value, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
+        d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
-    JOIN gapless.void AS v ON v.name = o.name
-    LEFT JOIN LATERAL (
-        SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
-    ) AS a ON a.kind = 'issued'
-    WHERE o.attached_column IS NULL
+    JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
+    CROSS JOIN LATERAL (
+        SELECT
+            CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind,
+            CASE WHEN d.kind = 'started' AND d.last_value < 9223372036854775807 THEN d.last_value + 1 ELSE d.last_value END AS value
+    ) AS w
     UNION ALL
     SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, n.finding = 'detached',
         n.detail, NULL, NULL, NULL, NULL
     FROM number AS n
     WHERE n.finding IN ('unreadable', 'failed', 'detached')
-    ORDER BY 1, 4, 3;
+    ORDER BY 1, 4, 3, 10;
     PERFORM gapless.check_not_rewritten();
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
 

@@ -117,6 +117,30 @@ func (s Sequence) Adopt(ctx context.Context, tx *sql.Tx, last int64) error {
 	return client.Wrap(s.args.Name, err)
 }
 
+// Close closes the sequence, and returns its newest value; see [gapless.Sequence.Close].
+func (s Sequence) Close(ctx context.Context, tx *sql.Tx, reason string) (last int64, ok bool, err error) {
+	value, err := db.New(tx).CloseGapless(ctx, db.CloseGaplessParams{Name: s.args.Name, Reason: reason})
+	return value.Int64, value.Valid, client.Wrap(s.args.Name, err)
+}
+
+// Open opens a sequence that was closed; see [gapless.Sequence.Open].
+func (s Sequence) Open(ctx context.Context, tx *sql.Tx, reason string) error {
+	err := db.New(tx).OpenGapless(ctx, db.OpenGaplessParams{Name: s.args.Name, Reason: reason})
+	return client.Wrap(s.args.Name, err)
+}
+
+// Forward passes over the numbers up to last; see [gapless.Sequence.Forward].
+func (s Sequence) Forward(ctx context.Context, tx *sql.Tx, last int64, reason string) error {
+	err := db.New(tx).ForwardGapless(ctx, db.ForwardGaplessParams{Name: s.args.Name, Last: last, Reason: reason})
+	return client.Wrap(s.args.Name, err)
+}
+
+// VoidBatch notes that the numbers from first to last were cancelled; see [gapless.Sequence.VoidBatch].
+func (s Sequence) VoidBatch(ctx context.Context, tx *sql.Tx, first, last int64, reason string) error {
+	_, err := db.New(tx).VoidGaplessBatch(ctx, db.VoidGaplessBatchParams{Name: s.args.Name, First: first, Last: last, Reason: reason})
+	return client.Wrap(s.args.Name, err)
+}
+
 // DBTX runs statements: a [*sql.DB], a [*sql.Conn] or a [*sql.Tx].
 type DBTX = db.DBTX
 

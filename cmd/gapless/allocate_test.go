@@ -41,6 +41,9 @@ func TestNextOfALockedSequenceIsCode3AndSpendsNothing(t *testing.T) {
 	for _, args := range [][]string{
 		{"delete", "invoice", "--yes", "--nowait"}, {"delete", "invoice", "--yes", "--lock-timeout", "30ms"},
 		{"adopt", "invoice", "9", "--lock-timeout", "30ms"},
+		{"forward", "invoice", "9", "--reason", "r", "--lock-timeout", "30ms"},
+		{"close", "invoice", "--reason", "r", "--lock-timeout", "30ms"},
+		{"open", "invoice", "--reason", "r", "--lock-timeout", "30ms"},
 	} {
 		require.Equal(t, exitLocked, on(t, d, args...).code, args)
 	}

@@ -19,6 +19,11 @@ const (
 	startUnknown
 )
 
+// decided says of a finding that it tells what the owner decided, and is no place among the numbers.
+func decided(f gapless.Finding) bool {
+	return f.Kind == "closed" || f.Kind == "opened" || f.Kind == "start"
+}
+
 // seriesStart finds where a series begins. Nobody records where adopted numbers began, and the count of the issued ones
 // leads back to the first only if they rose one by one: not if it cycles, or adopted numbers later, too.
 func seriesStart(s db.SequencesRow) (first int64, how start) {
@@ -68,7 +73,7 @@ func percent(n float64) string { return strconv.FormatFloat(n, 'f', 2, 64) + "%"
 
 // newBar draws a series that has the numbers from first to last, or, if it is empty, none but those of its findings.
 func newBar(first, last int64, empty, open bool, findings []gapless.Finding) bar {
-	findings = slices.DeleteFunc(slices.Clone(findings), func(f gapless.Finding) bool { return f.Unreadable })
+	findings = slices.DeleteFunc(slices.Clone(findings), func(f gapless.Finding) bool { return f.Unreadable || decided(f) })
 	if empty && len(findings) > 0 {
 		first, last = findings[0].FirstValue, findings[0].LastValue
 	}

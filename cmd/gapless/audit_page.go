@@ -42,6 +42,7 @@ type series struct {
 	Issued       string
 	Last         string
 	Start        start
+	Unused       bool // it is closed, and has no number
 	Lost         bool // rows have its numbers, and there is no such sequence
 	Findings     []gapless.Finding
 }
@@ -112,9 +113,12 @@ func (r *audit) series() []*series {
 
 func newSeries(s db.SequencesRow, findings []gapless.Finding) *series {
 	first, how := seriesStart(s)
+	if i := slices.IndexFunc(findings, func(f gapless.Finding) bool { return f.Kind == "start" }); i >= 0 {
+		first, how = findings[i].FirstValue, startKnown
+	}
 	return &series{
 		Name: s.Name, Column: s.AttachedColumn, Issued: strconv.FormatInt(s.Issued, 10), Last: strconv.FormatInt(s.LastValue, 10),
-		Start: how, Findings: findings, Bar: newBar(first, s.LastValue, false, how != startKnown, findings),
+		Unused: s.Unused, Start: how, Findings: findings, Bar: newBar(first, s.LastValue, false, how != startKnown, findings),
 	}
 }
 
@@ -133,6 +137,8 @@ func (s *series) First() string {
 // Note is what a reader of the bar has to know, or "".
 func (s *series) Note() string {
 	switch {
+	case s.Unused:
+		return "It was closed before it had a number."
 	case s.Lost:
 		return "Rows have numbers of this series, and gapless has no sequence of that name."
 	case s.Issued == "0":
@@ -167,6 +173,8 @@ func (s *series) Labels(explained bool) string {
 
 func label(f gapless.Finding) string {
 	switch {
+	case decided(f) && f.Unreadable: // before its first number
+		return f.Kind
 	case f.Unreadable:
 		return "a number that cannot be read"
 	case f.Explained && f.Kind == "hole":

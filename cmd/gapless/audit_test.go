@@ -81,7 +81,7 @@ func TestAuditOfSoundNumberingIsCode0(t *testing.T) {
 
 	require.Equal(t, prints("1\n"), on(t, d, "next", "ticket"))
 	require.Equal(t, "no finding in 4 sequences (1 without a column: there, only the journal was looked at)\n", on(t, d, "audit").stderr)
-	require.Regexp(t, `\ninvoice/1 +10 +10  `+stamp+`  public\.invoices\.number\n`, on(t, d, "list").stdout)
+	require.Regexp(t, `\ninvoice/1 +10 +10  `+stamp+`  no      public\.invoices\.number\n`, on(t, d, "list").stdout)
 }
 
 func TestWhatIsExplainedIsCode0(t *testing.T) {

@@ -73,6 +73,8 @@ type sequence struct {
 	Issued          int64     `json:"issued"`
 	LastAllocatedAt time.Time `json:"last_allocated_at"`
 	AttachedColumn  string    `json:"attached_column,omitempty"`
+	Closed          bool      `json:"closed"`
+	Unused          bool      `json:"unused,omitempty"` // it has no value
 }
 
 func (a *app) newList() *cobra.Command {
@@ -80,20 +82,24 @@ func (a *app) newList() *cobra.Command {
 		Use:   "list",
 		Short: "List the sequences",
 		Long: `List the sequences: the newest value of each, how many it has issued in all cycles, when it last did,
-and the column that numbers itself from it.`,
+the column that numbers itself from it, and whether it is closed.`,
 	}, nil, func(ctx context.Context, _ []string) error {
 		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.SequencesRow, error) { return db.New(tx).Sequences(ctx, nil) })
 		if err != nil {
 			return err
 		}
 		result := make([]sequence, 0, len(found))
-		rows := [][]string{{"NAME", "LAST", "ISSUED", "LAST ALLOCATED", "ATTACHED TO"}}
+		rows := [][]string{{"NAME", "LAST", "ISSUED", "LAST ALLOCATED", "CLOSED", "ATTACHED TO"}}
 		for _, s := range found {
 			result = append(result, sequence(s))
-			rows = append(rows, []string{
+			row := []string{
 				cell(s.Name), strconv.FormatInt(s.LastValue, 10), strconv.FormatInt(s.Issued, 10),
-				moment(s.LastAllocatedAt), optional(&s.AttachedColumn),
-			})
+				moment(s.LastAllocatedAt), yesNo(s.Closed), optional(&s.AttachedColumn),
+			}
+			if s.Unused {
+				row[1], row[3] = "-", "-"
+			}
+			rows = append(rows, row)
 		}
 		return a.printTable(result, []int{1, 2}, rows, "there is no sequence yet")
 	}))

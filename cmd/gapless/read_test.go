@@ -39,9 +39,9 @@ func TestListAlignsNumbersToTheRight(t *testing.T) {
 	require.Zero(t, on(t, d, "adopt", "--", "tab\tbell\a", "-5").code)
 	o := on(t, d, "list")
 	require.Zero(t, o.code)
-	require.Regexp(t, `^NAME         LAST  ISSUED  LAST ALLOCATED              ATTACHED TO
-a            1200    1200  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d  -
-tab\\tbell\\a    -5       0  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d  -
+	require.Regexp(t, `^NAME         LAST  ISSUED  LAST ALLOCATED              CLOSED  ATTACHED TO
+a            1200    1200  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d  no      -
+tab\\tbell\\a    -5       0  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d\d:\d\d  no      -
 $`, o.stdout)
 
 	lines := parsed[[]sequence](t, on(t, d, "list", "--json"))

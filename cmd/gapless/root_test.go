@@ -14,7 +14,7 @@ func TestWithoutADatabaseBothWaysToGiveOneAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"migrate", "up"}, {"migrate", "status"}, {"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"},
-		{"audit"}, {"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"delete", "x", "--yes"},
+		{"audit"}, {"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"close", "x", "--reason", "r"}, {"open", "x", "--reason", "r"}, {"forward", "x", "1", "--reason", "r"}, {"delete", "x", "--yes"},
 	} {
 		require.Equal(t, outcome{code: exitUsage, stderr: "gapless: no database is given\n" +
 			"hint: pass --database-url postgres://user:password@host:5432/database, or set GAPLESS_DATABASE_URL\n"},
@@ -53,6 +53,9 @@ func TestWhatIsWrongOnTheCommandLineIsCode2(t *testing.T) {
 		"void a 1":                              `required flag(s) "reason" not set`,
 		"void a one --reason r":                 `VALUE must be a whole number from -2^63 to 2^63-1, and is "one"`,
 		"void a -5 --reason r":                  `a negative VALUE goes after "--"`,
+		"forward a -5 --reason r":               `a negative LAST goes after "--"`,
+		"close a":                               `required flag(s) "reason" not set`,
+		"open a":                                `required flag(s) "reason" not set`,
 		"adopt a -5":                            `a negative LAST goes after "--"`,
 		"migrate":                               "migrate takes a command: up, status or print",
 		"migrate down":                          `gapless migrate takes no argument, and got "down"`,
@@ -107,7 +110,7 @@ func TestWithoutTheSchemaEachCommandSaysHowToInstallIt(t *testing.T) {
 	d := pgtest.NewEmpty(t)
 	for _, args := range [][]string{
 		{"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"}, {"audit"}, {"audit", "x"},
-		{"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"delete", "x", "--yes"},
+		{"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"close", "x", "--reason", "r"}, {"open", "x", "--reason", "r"}, {"forward", "x", "1", "--reason", "r"}, {"delete", "x", "--yes"},
 	} {
 		require.Equal(t, outcome{code: exitFailure, stderr: "gapless: schema gapless is not in this database, or not up to date\n" +
 			"hint: run `gapless migrate up`\n"}, on(t, d, args...), args)

@@ -22,6 +22,7 @@ var (
 	ErrInvalid        = errors.New("invalid argument")
 	ErrExhausted      = errors.New("no value left")
 	ErrAttached       = errors.New("a column numbers itself from this sequence")
+	ErrSequenceClosed = errors.New("the sequence is closed")
 	ErrOutcomeUnknown = errors.New("whether the transaction committed is unknown")
 )
 
@@ -70,6 +71,8 @@ func meaning(err error) error {
 		switch {
 		case pg.SchemaName == "gapless" && pg.ConstraintName == "sequence_target":
 			return ErrAttached
+		case pg.SchemaName == "gapless" && pg.ConstraintName == "gapless_closed":
+			return ErrSequenceClosed
 		case pg.SchemaName == "gapless":
 			return ErrInvalid
 		}

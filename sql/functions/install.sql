@@ -2,13 +2,17 @@
 {{- /* tern includes the files, by their paths. sqlc does not read this file: sqlc.yaml names the folders. */}}
 
 {{ template "allocate/check_name.sql" . }}
+{{ template "manage/check_reason.sql" . }}
 {{ template "allocate/check_reset.sql" . }}
 {{ template "allocate/check_not_rewritten.sql" . }}
 {{ template "allocate/raise_exhausted.sql" . }}
+{{ template "allocate/raise_closed.sql" . }}
+{{ template "allocate/begin_at.sql" . }}
 {{ template "allocate/raise_locked.sql" . }}
 {{ template "allocate/raise_stale.sql" . }}
 {{ template "allocate/value_after.sql" . }}
 {{ template "allocate/newest_run.sql" . }}
+{{ template "allocate/last_run.sql" . }}
 {{ template "allocate/lock_sequence_by_writing.sql" . }}
 {{ template "allocate/lock_sequence.sql" . }}
 {{ template "allocate/lock_or_make_sequence.sql" . }}
@@ -19,7 +23,13 @@
 {{ template "allocate/last_gapless.sql" . }}
 {{ template "allocate/peek_gapless.sql" . }}
 {{ template "manage/delete_gapless.sql" . }}
+{{ template "manage/move_forward.sql" . }}
+{{ template "manage/decide.sql" . }}
+{{ template "manage/forget_note.sql" . }}
 {{ template "manage/adopt_gapless.sql" . }}
+{{ template "manage/forward_gapless.sql" . }}
+{{ template "manage/close_gapless.sql" . }}
+{{ template "manage/open_gapless.sql" . }}
 {{ template "manage/prune_gapless.sql" . }}
 {{ template "column/column_refuse.sql" . }}
 {{ template "column/column_check_names.sql" . }}
@@ -58,7 +68,9 @@
 {{ template "column/column_guard_partitions.sql" . }}
 {{ template "column/column_adopt.sql" . }}
 {{ template "column/column_voids.sql" . }}
+{{ template "audit/raise_void.sql" . }}
 {{ template "audit/void_gapless.sql" . }}
+{{ template "audit/void_gapless_batch.sql" . }}
 {{ template "column/column_adopt_voids.sql" . }}
 {{ template "column/column_reserve.sql" . }}
 {{ template "column/column_release_sequences.sql" . }}

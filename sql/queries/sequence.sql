@@ -44,3 +44,19 @@ SELECT gapless.revoke_gapless(role => @role);
 -- name: VoidGapless :exec
 -- Notes that an issued number was cancelled, and why.
 SELECT gapless.void_gapless(name => @name, value => @value, reason => @reason);
+
+-- name: VoidGaplessBatch :one
+-- VoidGapless for each number from first to last, all or none; how many.
+SELECT gapless.void_gapless_batch(name => @name, first => @first, last => @last, reason => @reason)::bigint AS voided;
+
+-- name: CloseGapless :one
+-- Closes a sequence, and notes why; its newest value, or NULL.
+SELECT value FROM gapless.close_gapless(name => @name, reason => @reason) AS value;
+
+-- name: OpenGapless :exec
+-- Opens a sequence that was closed, and notes why.
+SELECT gapless.open_gapless(name => @name, reason => @reason);
+
+-- name: ForwardGapless :exec
+-- Passes over the numbers up to last, and notes why.
+SELECT gapless.forward_gapless(name => @name, last => @last, reason => @reason);

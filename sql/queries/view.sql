@@ -1,11 +1,14 @@
 -- name: Sequences :many
--- Every sequence, by name, or the one that is asked for.
+-- Every sequence, by name, or the one that is asked for. One that was closed before it had a value is unused: its last
+-- value is 0 then, and the time Go's zero.
 SELECT
     name,
-    last_value::bigint AS last_value,
+    coalesce(last_value, 0)::bigint AS last_value,
     issued::bigint AS issued,
-    last_allocated_at::timestamptz AS last_allocated_at,
-    coalesce(attached_column, '')::text AS attached_column
+    coalesce(last_allocated_at, '0001-01-01 00:00:00+00')::timestamptz AS last_allocated_at,
+    coalesce(attached_column, '')::text AS attached_column,
+    closed::boolean AS closed,
+    (last_value IS NULL)::boolean AS unused
 FROM gapless.sequences
 WHERE sqlc.narg('name')::text IS NULL OR name = sqlc.narg('name')::text COLLATE "C"
 ORDER BY name;

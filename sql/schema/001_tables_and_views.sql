@@ -33,7 +33,7 @@ COMMENT ON TABLE gapless.sequence IS
 COMMENT ON COLUMN gapless.sequence.name IS
 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
 COMMENT ON COLUMN gapless.sequence.adoptions IS
-'How many rows of kind ''adopted'' the journal has had. Each of them counts once in journal.ordinal, though it issued nothing.';
+'How many rows of kind ''adopted'' the journal has had, by adopt_gapless, attach_gapless or forward_gapless. Each of them counts once in journal.ordinal, though it issued nothing.';
 COMMENT ON COLUMN gapless.sequence.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
 COMMENT ON COLUMN gapless.sequence.target_column IS
@@ -44,18 +44,18 @@ COMMENT ON COLUMN gapless.sequence.initial IS
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
 
-CREATE TYPE gapless.journal_kind AS ENUM ('issued', 'adopted', 'pruned');
+CREATE TYPE gapless.journal_kind AS ENUM ('issued', 'adopted', 'pruned', 'closed');
 
 REVOKE ALL ON TYPE gapless.journal_kind FROM PUBLIC;
 
 COMMENT ON TYPE gapless.journal_kind IS
-'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. A type and not a CHECK, which would cost each allocation 2 microseconds.';
+'How the values of a journal row were given out. ''issued'': by next_gapless or next_gapless_batch. ''adopted'': by another system, before adopt_gapless. ''pruned'': the row stands for the older ones that prune_gapless dropped. ''closed'': no values; the series is closed as long as the row is there. A type and not a CHECK, which would cost each allocation 2 microseconds.';
 
 CREATE TABLE gapless.journal (
     name         text        COLLATE "C" NOT NULL,
     ordinal      bigint      NOT NULL,
-    first_value  bigint      NOT NULL,
-    last_value   bigint      NOT NULL,
+    first_value  bigint,
+    last_value   bigint,
     kind         gapless.journal_kind NOT NULL DEFAULT 'issued',
     allocated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     txid         bigint      NOT NULL DEFAULT txid_current(),
@@ -77,9 +77,9 @@ COMMENT ON COLUMN gapless.journal.name IS
 COMMENT ON COLUMN gapless.journal.ordinal IS
 'The running count, from 1, of the run''s first value. Competing allocations collide on it whatever the size of their runs, which a count of the last value would not ensure.';
 COMMENT ON COLUMN gapless.journal.first_value IS
-'The run''s first value. In an ''adopted'' row the same as last_value, since nobody knows where the adopted numbers began.';
+'The run''s first value. In an ''adopted'' row the same as last_value, since nobody knows where the adopted numbers began. NULL in a ''closed'' row.';
 COMMENT ON COLUMN gapless.journal.last_value IS
-'The run''s last value. In an ''adopted'' row the value that was adopted: every number up to it was given out elsewhere.';
+'The run''s last value. In an ''adopted'' row the value that was adopted: every number up to it was given out elsewhere, or passed over. NULL in a ''closed'' row, so that no value follows it: the hot path, which reads the newest row, then has none to give.';
 COMMENT ON COLUMN gapless.journal.kind IS
 'How the values were given out.';
 COMMENT ON COLUMN gapless.journal.allocated_at IS
@@ -143,6 +143,38 @@ COMMENT ON COLUMN gapless.void.target IS 'The table whose column had it, once it
 COMMENT ON COLUMN gapless.void.target_column IS 'The column of target, or NULL.';
 COMMENT ON COLUMN gapless.void.inputs IS 'What the column''s expressions read in its row, which was deleted: it tells the series that the number is of, if the column is attached by another name. NULL where the row was not deleted.';
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
+
+CREATE TABLE gapless.decision (
+    name        text        COLLATE "C" NOT NULL,
+    ordinal     bigint      NOT NULL,
+    kind        text        COLLATE "C" NOT NULL,
+    first_value bigint,
+    last_value  bigint,
+    reason      text        NOT NULL,
+    decided_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
+    txid        bigint      NOT NULL DEFAULT txid_current(),
+    decided_by  text        COLLATE "C" NOT NULL DEFAULT session_user,
+    decided_as  text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
+    CONSTRAINT decision_pkey PRIMARY KEY (name, ordinal),
+    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started'))
+);
+
+REVOKE ALL ON TABLE gapless.decision FROM PUBLIC;
+
+COMMENT ON TABLE gapless.decision IS
+'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless. prune_gapless leaves it as it is.';
+COMMENT ON COLUMN gapless.decision.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.decision.ordinal IS 'The running count, from 1, within the name.';
+COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; or ''started'': forwarded before its first number.';
+COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over; of a start NULL, since none was. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over; of a start the one before the first. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.reason IS 'Why, for the auditor.';
+COMMENT ON COLUMN gapless.decision.decided_at IS 'The server''s clock when it was decided.';
+COMMENT ON COLUMN gapless.decision.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.decision.decided_by IS 'session_user: who logged in.';
+COMMENT ON COLUMN gapless.decision.decided_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON CONSTRAINT decision_pkey ON gapless.decision IS 'In their order within a name.';
+COMMENT ON CONSTRAINT decision_kind ON gapless.decision IS 'There are no others.';
 
 CREATE TABLE gapless.known_text (
     name   text COLLATE "C" NOT NULL,
@@ -236,18 +268,26 @@ COMMENT ON CONSTRAINT model_number_key ON gapless.model IS 'Stands for the uniqu
 CREATE VIEW gapless.sequences AS
 SELECT
     s.name,
-    newest.last_value,
-    (newest.ordinal + (newest.last_value - newest.first_value) - s.adoptions)::bigint AS issued,
-    newest.allocated_at AS last_allocated_at,
-    attached.column_name AS attached_column
+    coalesce(newest.last_value, former.last_value) AS last_value,
+    coalesce(newest.ordinal + (newest.last_value - newest.first_value), former.ordinal + (former.last_value - former.first_value), 0)::bigint - s.adoptions AS issued,
+    CASE WHEN newest.kind = 'closed' THEN former.allocated_at ELSE newest.allocated_at END AS last_allocated_at,
+    attached.column_name AS attached_column,
+    newest.kind = 'closed' AS closed
 FROM gapless.sequence AS s
 CROSS JOIN LATERAL (
-    SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at
+    SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at, j.kind
     FROM gapless.journal AS j
     WHERE j.name = s.name
     ORDER BY j.ordinal DESC
     LIMIT 1
 ) AS newest
+LEFT JOIN LATERAL (
+    SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at
+    FROM gapless.journal AS j
+    WHERE newest.kind = 'closed' AND j.name = s.name AND j.kind <> 'closed'
+    ORDER BY j.ordinal DESC
+    LIMIT 1
+) AS former ON true
 LEFT JOIN LATERAL (
     SELECT format('%I.%I', n.nspname, c.relname) || '.' || quote_ident(s.target_column) AS column_name -- NULL for NULL, which a plan may give it
     FROM pg_catalog.pg_trigger AS t
@@ -261,10 +301,11 @@ REVOKE ALL ON TABLE gapless.sequences FROM PUBLIC;
 COMMENT ON VIEW gapless.sequences IS
 'One row a sequence, as the caller''s snapshot has it. Takes no lock.';
 COMMENT ON COLUMN gapless.sequences.name IS 'The sequence.';
-COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value.';
+COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value; NULL where it was closed before it had one.';
 COMMENT ON COLUMN gapless.sequences.issued IS 'How many values gapless has issued, in all cycles. Adopted numbers do not count.';
 COMMENT ON COLUMN gapless.sequences.last_allocated_at IS 'When the newest value was allocated or adopted.';
 COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers itself from it (attach_gapless), as schema.table.column; NULL if none does.';
+COMMENT ON COLUMN gapless.sequences.closed IS 'Whether it is closed (close_gapless): nothing is issued in it.';
 
 -- What attach_gapless has made tells what is attached: triggers and functions by their names, arguments by the comments of
 -- functions. So a dump has it all. A comment is its owner's to change: nothing is cast that may not be what it was.

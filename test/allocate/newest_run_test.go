@@ -25,7 +25,7 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 	var plans []string
 	s := sqltest.Connect(t, pgtest.New(t), func(config *pgx.ConnConfig) {
 		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
-			if strings.Contains(n.Message, "gapless.newest_run(") {
+			if strings.Contains(n.Message, "gapless.newest_run(") || strings.Contains(n.Message, "gapless.last_run(") {
 				plans = append(plans, n.Message)
 			}
 		}
@@ -42,6 +42,9 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 		"SELECT gapless.next_gapless_batch('a', 2)",
 		"SELECT gapless.last_gapless('a')",
 		"SELECT gapless.adopt_gapless('a', 10)",
+		"SELECT gapless.forward_gapless('a', 12, 'why')",
+		"SELECT gapless.close_gapless('a', 'why')",
+		"SELECT gapless.open_gapless('a', 'why')",
 		"SELECT gapless.delete_gapless('a')",
 
 		"CREATE TABLE b (number bigint UNIQUE)",
@@ -57,11 +60,15 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 		"SELECT gapless.attach_gapless('c', 'number', '''c''', at_commit => true)",
 		"INSERT INTO c VALUES (1)",
 		"INSERT INTO c VALUES (2)",
+
+		"CREATE TABLE d (number text UNIQUE)",
+		"SELECT gapless.attach_gapless('d', 'number', '''d''', format => 'value::text')",
+		"INSERT INTO d SELECT FROM generate_series(1, 2)",
 	} {
 		s.Do(statement)
 	}
 
-	calls := sqltest.Texts(s, `SELECT DISTINCT m[1] FROM pg_proc, regexp_matches(prosrc, 'gapless\.newest_run\([^)]*\)', 'g') AS m
+	calls := sqltest.Texts(s, `SELECT DISTINCT m[1] FROM pg_proc, regexp_matches(prosrc, 'gapless\.(?:newest|last)_run\([^)]*\)', 'g') AS m
 		WHERE pronamespace = 'gapless'::regnamespace ORDER BY 1`)
 	require.NotEmpty(t, calls)
 	for _, call := range calls {
@@ -79,7 +86,7 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 				require.Len(t, newest.FindAllString(plan, -1), len(anyScan.FindAllString(plan, -1)), "the journal is read in no other way\n%s", plan)
 			}
 			// Lists of sequences are unnested and sorted; the journal is not, since it stands right below its Limit.
-			require.NotRegexp(t, "Function Scan on newest_run|Seq Scan on journal", plan)
+			require.NotRegexp(t, "Function Scan on (newest|last)_run|Seq Scan on journal", plan)
 			require.True(t, strings.Contains(plan, "unnest(") || !strings.Contains(plan, "Sort"), plan)
 		}
 		require.True(t, seen, "nothing above runs %s", call)

@@ -86,7 +86,11 @@ const (
 		SELECT $1, $2::text, 'issue', v FROM gapless.next_gapless_batch($1, $6, $3, $4, $5) AS v
 		RETURNING value`
 	adoptEntry = `INSERT INTO public.entry (sequence, key, kind, value)
-		SELECT $1, $2::text, 'adopt', $3 FROM gapless.adopt_gapless($1, $3)`
+		SELECT $1, $2::text, 'adopt', $3 FROM (
+			SELECT CASE WHEN $3 % 3 = 0 THEN concat(gapless.close_gapless($1, 'to open it'), gapless.open_gapless($1, 'again')) END OFFSET 0
+		) AS closed (opened) CROSS JOIN LATERAL (
+			SELECT CASE WHEN $3 % 2 = 0 THEN gapless.adopt_gapless($1, $3)::text ELSE gapless.forward_gapless($1, $3, concat('closed at ', opened))::text END OFFSET 0
+		) AS moved (done) WHERE done IS NOT NULL`
 	forgetEntry = `INSERT INTO public.entry (sequence, key, kind)
 		SELECT $1, $2::text, 'delete' FROM gapless.delete_gapless($1) AS existed WHERE existed`
 	enter = `INSERT INTO public.entry (sequence, key, kind, value)

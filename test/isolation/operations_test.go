@@ -27,6 +27,9 @@ var operations = []operation{
 	{"late", "INSERT INTO late DEFAULT VALUES;"},
 	{"attach", "SELECT gapless.attach_gapless('other', 'number', name => $$ 'a' $$);"},
 	{"detach", "SELECT gapless.detach_gapless('early', 'number');"},
+	{"close", "SELECT gapless.close_gapless('a', 'the year is over') AS last;"},
+	{"open", "SELECT gapless.open_gapless('a', 'it is not');"},
+	{"forward", "SELECT gapless.forward_gapless('a', 10, 'used elsewhere');"},
 	{"outcome", "SELECT gapless.outcome_gapless('" + token + "', (SELECT last_value FROM marked)) AS outcome;"},
 	{"flush", "SELECT gapless.flush_gapless((SELECT last_value FROM marked));"},
 }
@@ -68,6 +71,22 @@ var states = []state{
 		setup:  "INSERT INTO early DEFAULT VALUES;\n    INSERT INTO early DEFAULT VALUES;",
 		first:  strings.Fields("void prune audit early late attach detach"),
 		second: strings.Fields("next nowait batch adopt delete void prune last peek audit early late attach detach outcome flush"),
+		levels: same,
+	},
+	{
+		name:   "open",
+		about:  "As in owned: a series that is open",
+		setup:  "TRUNCATE gapless.decision;\n    INSERT INTO early DEFAULT VALUES;\n    INSERT INTO early DEFAULT VALUES;",
+		first:  strings.Fields("close forward early"),
+		second: strings.Fields("close open forward early late void prune delete last peek audit attach detach"),
+		levels: same,
+	},
+	{
+		name:   "closed",
+		about:  "As in owned, but the series is closed",
+		setup:  "TRUNCATE gapless.decision;\n    INSERT INTO early DEFAULT VALUES;\n    INSERT INTO early DEFAULT VALUES;\n    SELECT gapless.close_gapless('a', 'the year is over');",
+		first:  strings.Fields("open void"),
+		second: strings.Fields("close open forward early late void prune delete last peek audit attach detach"),
 		levels: same,
 	},
 	{

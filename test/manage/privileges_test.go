@@ -61,6 +61,20 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.guard_partitions()",
 		"SELECT gapless.guard_new_partitions()",
 		"SELECT gapless.void_gapless('a', 1, 'because')",
+		"SELECT gapless.void_gapless_batch('a', 1, 2, 'because')",
+		"SELECT gapless.close_gapless('a', 'because')",
+		"SELECT gapless.open_gapless('a', 'because')",
+		"SELECT gapless.forward_gapless('a', 1000, 'because')",
+		"SELECT gapless.check_reason('a', 'because')",
+		"SELECT gapless.decide('a', 'closed', 1, 1, 'because')",
+		"SELECT gapless.move_forward('a', 1000, true)",
+		"SELECT gapless.forget_note('a')",
+		"SELECT gapless.begin_at('a', 1)",
+		"SELECT gapless.last_run('a')",
+		"SELECT gapless.raise_closed('a')",
+		"SELECT gapless.raise_void(NULL)",
+		"SELECT * FROM gapless.decision",
+		"INSERT INTO gapless.decision (name, ordinal, kind, reason) VALUES ('a', 1, 'opened', 'because')",
 		"SELECT gapless.audit_gapless()",
 		"SELECT gapless.audit_numbers('a')",
 		"SELECT * FROM gapless.void",
@@ -227,9 +241,9 @@ func TestEveryObjectHasAComment(t *testing.T) {
 		UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
 		UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e' AND obj_description(oid, 'pg_type') IS NULL`))
 	// The exceptions: one takes the caller's for its expressions; some run with the rights and the path of the trigger function that calls
-	// them; and two with the rights of the schema's owner, and two inlined into those, qualify even their operators. What is stored parsed
+	// them; and two with the rights of the schema's owner, and three inlined into those and others, qualify even their operators. What is stored parsed
 	// looks for no name.
-	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_leave", "column_noted", "column_settle_note", "model_commit", "model_confirm", "model_number", "model_single", "newest_run", "value_after"}, sqltest.Texts(s, `
+	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_leave", "column_noted", "column_settle_note", "model_commit", "model_confirm", "model_number", "model_single", "newest_run", "last_run", "value_after"}, sqltest.Texts(s, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosqlbody IS NULL
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`))
 	require.Empty(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proisstrict`))
@@ -238,7 +252,7 @@ func TestEveryObjectHasAComment(t *testing.T) {
 	require.Equal(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosecdef ORDER BY 1`),
 		sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
 			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
-			OR proname IN ('column_adopt', 'column_date_floor', 'column_enter', 'column_enter_row', 'column_enter_rows', 'column_entered', 'column_assign', 'column_commits', 'column_end_wait',
+			OR proname IN ('column_adopt', 'column_adopt_voids', 'column_keep_void', 'column_voids', 'column_check_others', 'column_date_floor', 'column_enter', 'column_enter_row', 'column_enter_rows', 'column_entered', 'column_assign', 'column_commits', 'column_end_wait',
 				'column_check_former', 'column_faults', 'column_is_void', 'column_issued', 'column_lock_waiting', 'column_take', 'column_follow_move', 'column_first_number', 'column_first_number_general',
 				'column_refuse_text', 'column_release_sequences', 'column_reserve', 'column_values', 'column_adopt_voids', 'column_callees', 'column_check_series', 'column_check_others', 'column_keep_void', 'column_voids', 'refuse_waiting')
 			OR proname ~ '^model_' AND prosqlbody IS NULL AND proname NOT IN ('model_commit', 'model_number') -- whose copies have the table's owner's

@@ -176,6 +176,17 @@ var traps = []trap{
 		},
 	},
 	{
+		name: "a closed sequence begins anew by reset",
+		changes: []change{{"a reset begins anew after the greatest value, too",
+			"VALUES (close_gapless.name, coalesce(newest.next_ordinal, 1), 'closed', 9223372036854775807)"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("SELECT gapless.next_gapless('a')")
+			s.Do("SELECT gapless.close_gapless('a', 'why')")
+			return expectCode("55000", s, "SELECT gapless.next_gapless('a', reset => 5)")
+		},
+	},
+	{
 		name: "a setting, which any role can set, decides a number",
 		changes: []change{{"no setting decides a number",
 			"start bigint := coalesce(nullif(current_setting('gapless.initial', true), '')::bigint, next_gapless.initial, 1);"}},

@@ -189,6 +189,18 @@ var columnTraps = []trap{
 		},
 	},
 	{
+		name:    "after forward_gapless, a row gets the number that its transaction had noted before",
+		changes: []change{{"what was noted of the next number is over", "NULL;"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE a (number bigint UNIQUE); SELECT gapless.attach_gapless('a', 'number', $$ 'a' $$)")
+			s.Do("BEGIN")
+			s.Do("INSERT INTO a SELECT FROM generate_series(1, 2)")
+			s.Do("SELECT gapless.forward_gapless('a', 9, 'used elsewhere')")
+			return expectNumber(10, s, "INSERT INTO a DEFAULT VALUES RETURNING number")
+		},
+	},
+	{
 		name:    "at commit, sequences are taken in the order of the rows, and opposite orders deadlock",
 		changes: []change{{"all are locked in one order", "LOOP CONTINUE;"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {

@@ -198,9 +198,10 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 		},
 		"a manager": {
 			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
-				gapless.adopt_gapless, gapless.delete_gapless, gapless.prune_gapless, gapless.void_gapless, gapless.audit_gapless TO ~me~`,
+				gapless.adopt_gapless, gapless.delete_gapless, gapless.prune_gapless, gapless.void_gapless, gapless.audit_gapless,
+				gapless.close_gapless, gapless.open_gapless, gapless.forward_gapless, gapless.void_gapless_batch TO ~me~`,
 			allowed: append(slices.Clone(allocates), "call gapless.adopt_gapless", "call gapless.delete_gapless", "call gapless.prune_gapless",
-				"call gapless.void_gapless", "call gapless.audit_gapless"),
+				"call gapless.void_gapless", "call gapless.audit_gapless", "call gapless.close_gapless", "call gapless.open_gapless", "call gapless.forward_gapless", "call gapless.void_gapless_batch"),
 		},
 		"the owner of another table": {
 			grant:   "GRANT ~tableowner~ TO ~me~",
@@ -272,15 +273,15 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const allObjects = `	table: journal, known_text, model, moving, sequence, void, waiting
+const allObjects = `	table: decision, journal, known_text, model, moving, sequence, void, waiting
 	view: attachment, columns, fault, guard, holders, sequences
 	type: journal_kind
-	index: journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey
+	index: decision_pkey, journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey
 	trigger: waiting_numbered on waiting
 	table constraint: waiting_numbered on waiting
-	table constraint: journal_pkey on journal, moving_pkey on moving, sequence_name_length on sequence
+	table constraint: decision_pkey on decision, decision_kind on decision, journal_pkey on journal, moving_pkey on moving, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, model_pkey on model, model_number_key on model
-	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, check_not_attached, check_not_rewritten, check_name, check_reset, check_role
+	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_check_former, column_check_names, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
@@ -292,9 +293,9 @@ const allObjects = `	table: journal, known_text, model, moving, sequence, void, 
 	function: column_leave, column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_spread, column_stem, column_take_over, column_unique_key, column_values
 	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
 	function: model_keep, model_read, model_rows, model_series, model_survey, model_text, model_trial, model_update, model_wait, model_written
-	function: delete_gapless, detach_gapless, flush_gapless, grant_gapless, guard_partitions, guard_new_partitions
-	function: last_gapless, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
-	function: prune_gapless, raise_exhausted, raise_locked, raise_stale, revoke_gapless, value_after, void_gapless`
+	function: decide, delete_gapless, detach_gapless, flush_gapless, forget_note, forward_gapless, move_forward, grant_gapless, guard_partitions, guard_new_partitions
+	function: last_gapless, last_run, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
+	function: open_gapless, prune_gapless, raise_closed, raise_exhausted, raise_locked, raise_stale, raise_void, revoke_gapless, value_after, void_gapless, void_gapless_batch`
 
 // TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone reads every catalog that has a schema's objects, and those of what belongs to a
 // table: nothing is there that is not on the list, and nothing but row types is anybody's but the schema's owner's.
@@ -486,6 +487,10 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"flush_gapless":      {"SELECT gapless.flush_gapless()"},
 		"adopt_gapless":      {"SELECT gapless.adopt_gapless('$p adopted', 7)", "SELECT gapless.adopt_gapless('$p adopted', 9)"},
 		"void_gapless":       {"SELECT gapless.next_gapless('$p void')", "SELECT gapless.void_gapless('$p void', 1, 'because')"},
+		"void_gapless_batch": {"SELECT gapless.next_gapless('$p void')", "SELECT gapless.void_gapless_batch('$p void', 2, 2, 'because')"},
+		"forward_gapless":    {"SELECT gapless.forward_gapless('$p forward', 7, 'because')", "SELECT gapless.forward_gapless('$p forward', 9, 'because')"},
+		"close_gapless":      {"SELECT gapless.close_gapless('$p forward', 'because')"},
+		"open_gapless":       {"SELECT gapless.open_gapless('$p forward', 'because')"},
 		"prune_gapless":      {"SELECT gapless.prune_gapless('$p', 'infinity')"},
 		"audit_gapless":      {"SELECT gapless.audit_gapless()", "SELECT gapless.audit_gapless('$p')"},
 		"attach_gapless":     {"SELECT gapless.attach_gapless('public.attached', 'number', 'NEW.tenant')", "INSERT INTO public.attached VALUES ('$p attached'), ('$p attached')"},
@@ -498,7 +503,7 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"delete_gapless": {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
 	}
 	order := []string{"next_gapless", "next_gapless_batch", "last_gapless", "peek_gapless", "mark_gapless", "outcome_gapless", "flush_gapless", "adopt_gapless",
-		"void_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
+		"void_gapless", "void_gapless_batch", "forward_gapless", "close_gapless", "open_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
 	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$|^guard_'"))
 
 	for i, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
@@ -905,6 +910,14 @@ var textArguments = map[string]string{
 	"void_gapless name":            "SELECT gapless.void_gapless(~, 1, 'because')",
 	"void_gapless reason":          "SELECT gapless.void_gapless('known', 1, ~)",
 	"void_gapless number":          "SELECT gapless.void_gapless('known', NULL, 'because', ~)",
+	"void_gapless_batch name":      "SELECT gapless.void_gapless_batch(~, 1, 1, 'because')",
+	"void_gapless_batch reason":    "SELECT gapless.void_gapless_batch('known', 1, 1, ~)",
+	"close_gapless name":           "SELECT gapless.close_gapless(~, 'because')",
+	"close_gapless reason":         "SELECT gapless.close_gapless('known', ~)",
+	"open_gapless name":            "SELECT gapless.open_gapless(~, 'because')",
+	"open_gapless reason":          "SELECT gapless.open_gapless('closed', ~)",
+	"forward_gapless name":         "SELECT gapless.forward_gapless(~, 7, 'because')",
+	"forward_gapless reason":       "SELECT gapless.forward_gapless('known', 7, ~)",
 	"audit_gapless name":           "SELECT gapless.audit_gapless(~)",
 	"prune_gapless name":           "SELECT gapless.prune_gapless(~, 'infinity')",
 	"grant_gapless role":           "SELECT gapless.grant_gapless((~)::text::name)",
@@ -931,7 +944,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
 	s.Do("CREATE TABLE texts (tenant text, d date, number text, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
-	s.Do("SELECT gapless.next_gapless('known')")
+	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because')")
 
 	var known []string
 	for argument := range textArguments {
@@ -963,9 +976,9 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 				codes["taken"]++
 				require.EqualValues(t, 1, s.Number("SELECT alive FROM canary"), "%s: %.80q", argument, payload)
 				switch argument {
-				case "next_gapless name", "next_gapless_batch name", "adopt_gapless name":
-					require.Equal(t, []string{payload}, sqltest.Texts(s, "SELECT name FROM gapless.sequences WHERE name NOT IN ('known', $1) OR name = $1", payload))
-				case "void_gapless reason":
+				case "next_gapless name", "next_gapless_batch name", "adopt_gapless name", "forward_gapless name", "close_gapless name":
+					require.Equal(t, []string{payload}, sqltest.Texts(s, "SELECT name FROM gapless.sequences WHERE name NOT IN ('known', 'closed', $1) OR name = $1", payload))
+				case "void_gapless reason", "void_gapless_batch reason", "close_gapless reason", "forward_gapless reason":
 					require.Contains(t, sqltest.Texts(s, "SELECT explanation FROM gapless.audit_gapless('known')")[0], payload)
 				}
 			}
@@ -989,7 +1002,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 	s.Do("CREATE TABLE texts (tenant text, d date, number text, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("SELECT gapless.attach_gapless('late', 'number', 'NEW.tenant', at_commit => true)")
-	s.Do("SELECT gapless.next_gapless('known')")
+	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because')")
 	statements := maps.Clone(textArguments)
 	statements["a row's name"] = "INSERT INTO bills (tenant) VALUES (~)"
 	statements["a row's name at commit"] = "INSERT INTO late (tenant) VALUES (~)"
@@ -999,7 +1012,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 			s.Do("BEGIN")
 			_, err := s.Exec(t.Context(), strings.ReplaceAll(statement, "~", "$1"), huge)
 			s.Do("ROLLBACK")
-			if argument == "void_gapless reason" {
+			if strings.HasSuffix(argument, " reason") {
 				require.NoError(t, err)
 				continue
 			}
@@ -1017,7 +1030,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, []string{"known"}, sqltest.Texts(s, "SELECT name FROM gapless.sequence"))
+	require.Equal(t, []string{"closed", "known"}, sqltest.Texts(s, "SELECT name FROM gapless.sequence ORDER BY 1"))
 }
 
 // TestATextInARowIsOnlyAText has the payloads in the columns that a column's expressions read: whoever may INSERT chooses them.

@@ -9,7 +9,7 @@ DECLARE
     last bigint;
 BEGIN
     PERFORM gapless.check_name(last_gapless.name);
-    SELECT n.last_value INTO last FROM gapless.newest_run(last_gapless.name) AS n;
+    SELECT n.last_value INTO last FROM gapless.last_run(last_gapless.name) AS n;
     IF last IS NULL THEN
         PERFORM gapless.check_not_rewritten();
     END IF;

@@ -48,6 +48,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.next_gapless IS
-'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
+'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it, or it is closed; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
 
 REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;

@@ -41,9 +41,9 @@ BEGIN
         INTO ordinal, value
         FROM gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n;
     END IF;
-    IF ordinal IS NULL THEN -- a new one, or one that only rows of a column that did not arrive have opened
+    IF ordinal IS NULL THEN -- a new one, one that only rows of a column that did not arrive have opened, or a closed one
         ordinal := 1;
-        value := start; -- trap: no sum of initial overflows
+        value := gapless.begin_at(next_gapless_batch.name, start); -- trap: no sum of initial overflows
     END IF;
 
     LOOP

@@ -12,6 +12,7 @@ DECLARE
     value bigint;
 BEGIN
     PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
+    PERFORM gapless.begin_at(peek_gapless.name, start); -- raises where it is closed
     IF last IS NULL THEN
         SELECT s.initial INTO value FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL;
         PERFORM gapless.check_not_rewritten();
@@ -26,6 +27,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.peek_gapless IS
-'What next_gapless would give now, in the caller''s snapshot: a preview, not a promise, since it takes no lock. Raises 22004, 22023 and 2200H as next_gapless would; 40001 as last_gapless.';
+'What next_gapless would give now, in the caller''s snapshot: a preview, not a promise, since it takes no lock. Raises 22004, 22023, 2200H and 55000 as next_gapless would; 40001 as last_gapless.';
 
 REVOKE ALL ON FUNCTION gapless.peek_gapless FROM PUBLIC;

@@ -4,12 +4,12 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, void
+    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, pruned, or detached meanwhile
+    explained       boolean, -- void, adopted, forwarded, pruned, or detached meanwhile; and what was decided
     explanation     text,    -- why it is explained, or what is wrong
-    allocated_by    text,    -- who had logged in when the numbers were allocated; NULL where the journal does not say
+    allocated_by    text,    -- who had logged in when the numbers were allocated, or it was decided; NULL where nobody knows
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
     allocated_at    timestamptz,
     txid            bigint
@@ -43,7 +43,7 @@ BEGIN
                 lead(a.first_value) OVER journal AS after,
                 lead(a.kind) OVER journal AS kind_after
             FROM gapless.journal AS a
-            WHERE audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C"
+            WHERE a.kind <> 'closed' AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
             WINDOW journal AS (PARTITION BY a.name ORDER BY a.ordinal)
         ) AS neighbour
         WHERE before IS NULL OR after IS NULL OR kind <> 'issued' OR kind_before <> 'issued' OR kind_after <> 'issued'
@@ -89,6 +89,7 @@ BEGIN
             coalesce(j.pruned, '{}') AS pruned,
             coalesce(j.lost, '{}') AS lost,
             coalesce(v.voids, '{}') AS voids,
+            coalesce(d.forwarded, '{}') AS forwarded,
             coalesce(p.numbers, '{}') AS numbers
         FROM owned AS s
         FULL JOIN present AS p ON p.name = s.name AND p.attached_column = s.attached_column
@@ -120,18 +121,30 @@ BEGIN
             FROM gapless.void AS v
             GROUP BY v.name
         ) AS v ON v.name = s.name
+        LEFT JOIN (
+            SELECT d.name, range_agg(numrange(d.first_value, d.last_value::numeric + 1)) AS forwarded -- from anywhere, of a start
+            FROM gapless.decision AS d
+            WHERE d.kind IN ('forwarded', 'started')
+            GROUP BY d.name
+        ) AS d ON d.name = s.name
     ), piece AS (
         -- Of columns: what was given out and is not there, and what is there and was not given out.
-        SELECT s.name, s.attached_column, 'hole' AS kind, 'void' AS cause, unnest((s.issued + s.adopted + s.pruned + s.lost - s.numbers) * s.voids) AS part
+        SELECT s.name, s.attached_column, v.kind, 'void' AS cause, unnest(v.parts) AS part -- those that were issued have their rows in the journal
+        FROM sequence AS s
+        CROSS JOIN LATERAL (
+            VALUES
+                ('hole', (s.issued - s.numbers) * s.voids), ('hole', (s.adopted + s.pruned + s.lost - s.issued - s.numbers) * s.voids),
+                ('void', s.issued * s.numbers * s.voids), ('void', s.numbers * s.voids - s.issued)
+        ) AS v (kind, parts)
+        WHERE s.attached_column IS NOT NULL
+        UNION ALL
+        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'void', 'void', unnest(s.numbers * s.voids)
+        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest((s.adopted + s.pruned) * s.forwarded - s.numbers - s.voids)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.numbers - s.voids)
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
-        UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'pruned', unnest(s.pruned - s.adopted - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', 'pruned', unnest(s.pruned - s.adopted - s.forwarded - s.numbers - s.voids)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
         SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.lost - s.adopted - s.pruned - s.numbers - s.voids)
@@ -149,6 +162,8 @@ BEGIN
         -- Of others only the journal is known.
         SELECT s.name, NULL, 'hole', NULL, unnest(s.lost) FROM sequence AS s WHERE s.attached_column IS NULL
         UNION ALL
+        SELECT s.name, NULL, 'hole', 'forwarded', unnest(s.forwarded - s.voids) FROM sequence AS s WHERE s.attached_column IS NULL
+        UNION ALL
         SELECT n.name, n.attached_column, 'double', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'double'
         UNION ALL
@@ -157,20 +172,25 @@ BEGIN
     ), lacking AS MATERIALIZED (
         SELECT p.attached_column, range_agg(p.part) AS parts FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL AND p.attached_column IS NOT NULL GROUP BY p.attached_column
     ), single AS (
-        -- Voids one by one, each with its reason.
+        -- Voids with their reasons: one by one, or as void_gapless_batch made them.
         SELECT p.name, p.attached_column, p.kind, p.cause, p.part, NULL AS void
         FROM piece AS p
-        WHERE p.cause IS DISTINCT FROM 'void'
+        WHERE (p.cause IN ('void', 'forwarded')) IS NOT TRUE
         UNION ALL
-        SELECT p.name, p.attached_column, p.kind, p.cause, numrange(v.value, v.value::numeric + 1), format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at)
-        FROM piece AS p
-        JOIN LATERAL (
-            SELECT DISTINCT ON (v.value) v.*
-            FROM gapless.void AS v
-            WHERE v.name = p.name AND v.value >= lower(p.part) AND v.value < upper(p.part)
-            ORDER BY v.value, v.ordinal DESC
-        ) AS v ON true
-        WHERE p.cause = 'void'
+        SELECT i.name, i.attached_column, i.kind, 'void', numrange(min(i.value), max(i.value)::numeric + 1), format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at)
+        FROM (
+            SELECT p.name, p.attached_column, p.kind, p.part, v.value, v.reason, v.voided_by, v.voided_at,
+                v.value::numeric - row_number() OVER (PARTITION BY p.name, p.attached_column, p.kind, p.part, v.reason, v.voided_by, v.voided_at ORDER BY v.value) AS island
+            FROM piece AS p
+            JOIN LATERAL (
+                SELECT DISTINCT ON (v.value) v.*
+                FROM gapless.void AS v
+                WHERE v.name = p.name AND v.value >= lower(p.part) AND v.value < upper(p.part)
+                ORDER BY v.value, v.ordinal DESC
+            ) AS v ON true
+            WHERE p.cause = 'void'
+        ) AS i
+        GROUP BY i.name, i.attached_column, i.kind, i.part, i.reason, i.voided_by, i.voided_at, i.island
     )
     SELECT
         coalesce(p.name, '')::text,
@@ -219,25 +239,48 @@ BEGIN
     GROUP BY p.name, p.attached_column, p.kind, p.cause, p.part, p.void, j.txid
     UNION ALL
     -- Voids of other sequences, each of its own cycle.
-    SELECT v.name::text, NULL, 'void', v.value, v.value, true, format('void: %s (%s, %s)', v.reason, v.voided_by, v.voided_at),
-        a.allocated_by, a.allocated_as, a.allocated_at, a.txid
+    SELECT i.name::text, NULL, 'void', min(i.value), max(i.value), true, format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at),
+        i.allocated_by, i.allocated_as, min(i.allocated_at), i.txid
+    FROM (
+        SELECT v.name, v.value, v.reason, v.voided_by, v.voided_at, a.allocated_by, a.allocated_as, a.allocated_at, a.txid,
+            v.value::numeric - row_number() OVER (PARTITION BY v.name, v.reason, v.voided_by, v.voided_at, a.txid ORDER BY v.value) AS island
+        FROM owned AS o
+        JOIN gapless.void AS v ON v.name = o.name
+        LEFT JOIN LATERAL (
+            SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
+        ) AS a ON a.kind = 'issued'
+        WHERE o.attached_column IS NULL
+    ) AS i
+    GROUP BY i.name, i.reason, i.voided_by, i.voided_at, i.allocated_by, i.allocated_as, i.txid, i.island
+    UNION ALL
+    -- What was decided, each with its reason.
+    SELECT p.name::text, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('forwarded: %s (%s, %s)', d.reason, d.decided_by, d.decided_at),
+        d.decided_by, d.decided_as, d.decided_at, d.txid
+    FROM piece AS p
+    JOIN gapless.decision AS d ON d.name = p.name AND d.kind = 'forwarded'
+    CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
+    WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
+    UNION ALL
+    SELECT d.name::text, o.attached_column, w.kind, w.value, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
+        d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
-    JOIN gapless.void AS v ON v.name = o.name
-    LEFT JOIN LATERAL (
-        SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
-    ) AS a ON a.kind = 'issued'
-    WHERE o.attached_column IS NULL
+    JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
+    CROSS JOIN LATERAL (
+        SELECT
+            CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind,
+            CASE WHEN d.kind = 'started' AND d.last_value < 9223372036854775807 THEN d.last_value + 1 ELSE d.last_value END AS value
+    ) AS w
     UNION ALL
     SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, n.finding = 'detached',
         n.detail, NULL, NULL, NULL, NULL
     FROM number AS n
     WHERE n.finding IN ('unreadable', 'failed', 'detached')
-    ORDER BY 1, 4, 3;
+    ORDER BY 1, 4, 3, 10;
     PERFORM gapless.check_not_rewritten();
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;

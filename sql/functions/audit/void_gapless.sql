@@ -50,11 +50,11 @@ BEGIN
         ORDER BY j.ordinal DESC
     LOOP
         EXIT WHEN entry.last_value >= after; -- the cycle before
-        IF entry.kind = 'adopted' AND void_gapless.value <= entry.last_value THEN
-            -- Given out elsewhere, unless an older row has it.
-            place := entry.ordinal;
-        ELSIF void_gapless.value BETWEEN entry.first_value AND entry.last_value THEN
-            place := entry.ordinal + (void_gapless.value - entry.first_value);
+        IF void_gapless.value <= entry.last_value THEN
+            place := CASE
+                WHEN entry.kind = 'adopted' THEN entry.ordinal -- given out elsewhere, unless it is no greater than an older row's
+                WHEN void_gapless.value >= entry.first_value THEN entry.ordinal + (void_gapless.value - entry.first_value)
+            END;
         END IF;
         EXIT WHEN void_gapless.value >= entry.first_value;
         after := entry.first_value;
@@ -86,11 +86,7 @@ BEGIN
         INTO before
         FROM gapless.void AS v
         WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
-        RAISE EXCEPTION 'sequence "%": % is void already', void_gapless.name, void_gapless.value
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
-                HINT = 'What was said stands.',
-                SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
+        PERFORM gapless.raise_void(before);
     END IF;
 END;
 $function$;

@@ -58,7 +58,7 @@ BEGIN
         SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated
         FROM unnest(names, lasts, dates) AS u (name, last, dated)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
-        LEFT JOIN LATERAL gapless.newest_run(u.name) AS newest ON true
+        LEFT JOIN LATERAL gapless.last_run(u.name) AS newest ON true
         CROSS JOIN LATERAL (
             SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
             FROM (
@@ -91,8 +91,9 @@ BEGIN
             UPDATE gapless.journal AS j
             SET dated = series.dated
             WHERE j.name = series.name COLLATE "C"
-                AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C");
+                AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C" AND n.kind <> 'closed');
         ELSIF series.last_value IS NULL OR series.last_value < series.last THEN
+            PERFORM gapless.begin_at(series.name, 1) WHERE series.last IS NOT NULL; -- raises where it is closed
             INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
             SELECT series.name, coalesce(series.next_ordinal, 1), series.last, series.last, 'adopted', series.dated
             WHERE series.last IS NOT NULL;
@@ -102,6 +103,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_adopt IS
-'Private, for attach_gapless. Makes sequences a column''s own, each moved forward to the newest number that the column has of it. Locks them until the transaction ends. Raises 55000 where one is another column''s.';
+'Private, for attach_gapless. Makes sequences a column''s own, each moved forward to the newest number that the column has of it. Locks them until the transaction ends. Raises 55000 where one is another column''s, or closed and behind the column.';
 
 REVOKE ALL ON FUNCTION gapless.column_adopt FROM PUBLIC;

@@ -7,6 +7,7 @@ CREATE OR REPLACE FUNCTION gapless.column_adopt_voids(
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
     former record;
@@ -16,7 +17,7 @@ BEGIN
         FROM unnest(names, formers, numbers) AS u (name, former, value)
         JOIN gapless.void AS v ON v.name = u.former COLLATE "C" AND v.value = u.value
         WHERE NOT EXISTS (SELECT FROM gapless.void AS b WHERE b.name = u.name COLLATE "C" AND b.value = v.value)
-            AND v.value <= (SELECT n.last_value FROM gapless.newest_run(u.name) AS n)
+            AND v.value <= (SELECT n.last_value FROM gapless.last_run(u.name) AS n)
         ORDER BY u.name COLLATE "C", v.value, v.ordinal DESC
     LOOP
         PERFORM gapless.void_gapless(former.name, former.value, former.reason);

@@ -25,7 +25,7 @@ BEGIN
     SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
     INTO newest
     FROM gapless.newest_run(column_enter.name) AS n;
-    IF value IS DISTINCT FROM (CASE WHEN newest.last_value IS NULL THEN initial ELSE newest.next_value END) THEN
+    IF value IS DISTINCT FROM (CASE WHEN newest.last_value IS NULL THEN gapless.begin_at(column_enter.name, initial) ELSE newest.next_value END) THEN
         PERFORM gapless.column_refuse('torn', target, target_column, column_enter.name, NULL);
     END IF;
     IF newest.dated > column_enter.dated THEN

@@ -21,7 +21,7 @@ BEGIN
             n.next_ordinal,
             min(g.first) OVER sequence AS start,
             s.name IS NOT NULL
-                AND min(g.first) OVER sequence = CASE WHEN n.last_value IS NULL THEN column_enter_rows.initial ELSE n.next_value END
+                AND min(g.first) OVER sequence = CASE WHEN n.last_value IS NULL THEN gapless.begin_at(g.name, column_enter_rows.initial) ELSE n.next_value END
                 AND g.last - g.first = g.rows - 1
                 AND g.first - min(g.first) OVER sequence = sum(g.rows) OVER (sequence ORDER BY g.dated) - g.rows
                 AND CASE WHEN n.dated > g.dated THEN gapless.column_date_floor(g.name) <= g.dated ELSE true END AS right

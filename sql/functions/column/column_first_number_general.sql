@@ -31,9 +31,9 @@ BEGIN
     SELECT n.next_ordinal, n.next_value
     INTO following, value
     FROM gapless.newest_run(column_first_number_general.name) AS n;
-    IF NOT FOUND THEN
+    IF following IS NULL THEN
         following := 1;
-        value := initial;
+        value := gapless.begin_at(column_first_number_general.name, initial);
     END IF;
     IF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_first_number_general.name, 1);
@@ -67,6 +67,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_first_number_general IS
-'Private, for column_first_number, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, the end of the range. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column, 22004 and 22023 for its name, 2200H, 40001.';
+'Private, for column_first_number, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, the end of the range. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column or is closed, 22004 and 22023 for its name, 2200H, 40001.';
 
 REVOKE ALL ON FUNCTION gapless.column_first_number_general FROM PUBLIC;

@@ -25,7 +25,7 @@ BEGIN
         );
     END IF;
     RETURN ARRAY(
-        SELECT CASE WHEN n.last_value IS NULL THEN column_values.initial ELSE n.next_value END
+        SELECT CASE WHEN n.last_value IS NULL THEN gapless.begin_at(u.name, column_values.initial) ELSE n.next_value END
         FROM unnest(names) WITH ORDINALITY AS u (name, i)
         LEFT JOIN LATERAL gapless.newest_run(u.name) AS n ON true
         ORDER BY u.i
@@ -34,6 +34,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_values IS
-'Private, for the triggers of attach_gapless. The next number of each sequence; NULL past 2^63-1. Locks the sequences until the transaction ends. Raises 428C9 where one is not the column''s.';
+'Private, for the triggers of attach_gapless. The next number of each sequence; NULL past 2^63-1. Locks the sequences until the transaction ends. Raises 428C9 where one is not the column''s, 55000 where it is closed.';
 
 REVOKE ALL ON FUNCTION gapless.column_values FROM PUBLIC;

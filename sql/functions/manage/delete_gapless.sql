@@ -12,7 +12,7 @@ DECLARE
     attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten(); -- trap: a table that was rewritten is not empty
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
         RETURN false;
@@ -34,6 +34,7 @@ BEGIN
                 HINT = 'Detach the column first, with gapless.detach_gapless.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
     END IF;
+    PERFORM gapless.begin_at(delete_gapless.name, 1); -- raises where it is closed
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
@@ -43,11 +44,12 @@ BEGIN
     DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C"; -- trap: the journal is deleted after the lock
     DELETE FROM gapless.known_text AS k WHERE k.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.decision AS d WHERE d.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.delete_gapless IS
-'Forgets a sequence, its journal and its voids; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 22004, 22023 for the name; 40001.';
+'Forgets a sequence, its journal, its voids and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed; 22004, 22023 for the name; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;

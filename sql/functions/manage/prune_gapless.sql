@@ -36,7 +36,7 @@ BEGIN
     )
     INTO keep
     FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C";
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.kind <> 'closed';
 
     SELECT j.*
     INTO oldest

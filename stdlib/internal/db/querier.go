@@ -14,10 +14,14 @@ import (
 type Querier interface {
 	// Takes over existing numbering: the next value is last + 1.
 	AdoptGapless(ctx context.Context, arg AdoptGaplessParams) error
+	// Closes a sequence, and notes why; its newest value, or NULL.
+	CloseGapless(ctx context.Context, arg CloseGaplessParams) (sql.NullInt64, error)
 	// Forgets a sequence and its journal; true if it existed.
 	DeleteGapless(ctx context.Context, arg DeleteGaplessParams) (bool, error)
 	// Makes everything that has committed durable; fails unless the transaction txid, if it is given, has committed.
 	FlushGapless(ctx context.Context, txid sql.NullInt64) error
+	// Passes over the numbers up to last, and notes why.
+	ForwardGapless(ctx context.Context, arg ForwardGaplessParams) error
 	// Gives a role what an application needs.
 	GrantGapless(ctx context.Context, role string) error
 	// The newest value of a sequence in the caller's snapshot; NULL if there is none.
@@ -28,6 +32,8 @@ type Querier interface {
 	NextGapless(ctx context.Context, arg NextGaplessParams) (int64, error)
 	// The next size values of a sequence, in order; locks it until the transaction ends.
 	NextGaplessBatch(ctx context.Context, arg NextGaplessBatchParams) ([]int64, error)
+	// Opens a sequence that was closed, and notes why.
+	OpenGapless(ctx context.Context, arg OpenGaplessParams) error
 	// Whether a marked transaction committed: 'committed', 'lost' or 'unknown'.
 	OutcomeGapless(ctx context.Context, arg OutcomeGaplessParams) (string, error)
 	// What NextGapless would give now: a preview, not a promise.
@@ -38,6 +44,8 @@ type Querier interface {
 	RevokeGapless(ctx context.Context, role string) error
 	// Notes that an issued number was cancelled, and why.
 	VoidGapless(ctx context.Context, arg VoidGaplessParams) error
+	// VoidGapless for each number from first to last, all or none; how many.
+	VoidGaplessBatch(ctx context.Context, arg VoidGaplessBatchParams) (int64, error)
 }
 
 var _ Querier = (*Queries)(nil)

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+)
+
+func TestASeriesIsClosedOpenedAndForwardedWithAReason(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	require.Zero(t, on(t, d, "next", "bill", "--count", "20").code)
+	require.Equal(t, prints("sequence \"bill\": 3 to 18 are void\n"), on(t, d, "void", "bill", "3", "--to", "18", "--reason", "the roll was torn"))
+	require.Equal(t, object{"name": "bill", "value": 19.0, "to": 20.0, "reason": "r"}, parsed[object](t, on(t, d, "void", "bill", "19", "--to", "20", "--reason", "r", "--json")))
+	require.Contains(t, on(t, d, "void", "bill", "1", "--to", "4", "--reason", "r").stderr, "gapless: sequence \"bill\": 3 is void already\n")
+
+	require.Equal(t, prints("sequence \"bill\" goes on after 99\n"), on(t, d, "forward", "bill", "99", "--reason", "used by the tills"))
+	require.Equal(t, prints("sequence \"bill\" is closed; its last number is 99\n"), on(t, d, "close", "bill", "--reason", "audited"))
+	require.Equal(t, prints("sequence \"unused\" is closed; it has no number\n"), on(t, d, "close", "unused", "--reason", "audited"))
+	o := on(t, d, "next", "bill")
+	require.Equal(t, exitFailure, o.code)
+	require.Regexp(t, `^gapless: sequence "bill" is closed: \S+ closed it at .*: audited\n`, o.stderr)
+	require.Regexp(t, `^NAME    LAST  ISSUED  LAST ALLOCATED              CLOSED  ATTACHED TO
+bill      99      20  \S+ \S+ \S+  yes     -
+unused     -       0  -                           yes     -
+$`, on(t, d, "list").stdout)
+
+	page := filepath.Join(t.TempDir(), "audit.html")
+	o = on(t, d, "audit", "--html", page)
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, `(?m)^bill +- +closed +99  yes +closed: audited \(`, o.stdout)
+	require.Regexp(t, `(?m)^bill +- +hole +21-99  yes +forwarded: used by the tills \(`, o.stdout)
+	require.Regexp(t, `(?m)^unused +- +closed +-  yes +closed: audited \(`, o.stdout)
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "It was closed before it had a number.")
+	require.Contains(t, string(text), "<dt>closed, opened</dt>")
+
+	require.Equal(t, object{"name": "bill", "reason": "r"}, parsed[object](t, on(t, d, "open", "bill", "--reason", "r", "--json")))
+	require.Equal(t, prints("100\n"), on(t, d, "next", "bill"))
+	require.Equal(t, prints("sequence \"new\" goes on after 1233\n"), on(t, d, "forward", "new", "1233", "--reason", "the paper forms begin there"))
+	require.Zero(t, on(t, d, "next", "new", "--count", "3").code)
+	require.Zero(t, on(t, d, "audit", "new", "--html", page).code)
+	text, err = os.ReadFile(page)
+	require.NoError(t, err)
+	require.NotContains(t, string(text), "Where it began")
+	require.Equal(t, exitFailure, on(t, d, "open", "bill", "--reason", "r").code)
+	require.Equal(t, exitUsage, on(t, d, "close", "bill").code)
+}
