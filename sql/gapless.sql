@@ -4318,7 +4318,7 @@ REVOKE ALL ON FUNCTION gapless.model_rest FROM PUBLIC;
 -- older than its xid. The rows are looked up from their notes, whatever the planner thinks of the table. It is long because it is one step: who waits, in which order, with which numbers.
 CREATE OR REPLACE FUNCTION gapless.model_assign(
     target regclass,
-    own    text[] -- keys of rows besides those that are noted
+    own    text[] -- keys of rows besides those that are noted; NULL for those alone that were assigned
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -4345,12 +4345,18 @@ BEGIN
     INTO noted
     FROM gapless.waiting AS w
     WHERE w.txid = txid_current();
+    IF own IS NULL AND noted.assigned IS NOT TRUE THEN
+        RETURN '';
+    END IF;
     IF noted.assigned THEN
         rest := gapless.model_rest(target);
         IF rest <> '' THEN
             RETURN rest;
         END IF;
         PERFORM gapless.column_end_wait(0 /*attachment*/);
+        IF own IS NULL THEN
+            RETURN '';
+        END IF;
     ELSIF noted.several THEN
         PERFORM gapless.column_lock_waiting();
     END IF;
@@ -4425,7 +4431,10 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
-    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    before CONSTANT pg_catalog.text[] := ARRAY[ -- in whose UPDATE a trigger has inserted these rows
+        pg_catalog.current_setting('gapless.commit_column', true), pg_catalog.current_setting('gapless.commit_known', true),
+        pg_catalog.current_setting('gapless.commit_value', true), pg_catalog.current_setting('enable_seqscan')
+    ];
     known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
         WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
             AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') -- unless partitioned
@@ -4464,10 +4473,10 @@ BEGIN
         AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END;
     END IF; -- unless partitioned
     noted := pg_catalog.concat(
-        pg_catalog.set_config('gapless.commit_column', '', true),
-        pg_catalog.set_config('gapless.commit_known', '', true),
-        pg_catalog.set_config('gapless.commit_value', '', true),
-        pg_catalog.set_config('enable_seqscan', scans, true)
+        pg_catalog.set_config('gapless.commit_column', coalesce(before[1], ''), true),
+        pg_catalog.set_config('gapless.commit_known', coalesce(before[2], ''), true),
+        pg_catalog.set_config('gapless.commit_value', coalesce(before[3], ''), true),
+        pg_catalog.set_config('enable_seqscan', before[4], true)
     );
 END;
 $function$;
@@ -4479,7 +4488,7 @@ REVOKE ALL ON FUNCTION gapless.model_number FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.model_finish(
     target regclass,
-    own    text[] -- keys of rows besides those that are noted
+    own    text[] -- as for model_assign
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -4567,7 +4576,7 @@ BEGIN
         ELSE ARRAY(SELECT DISTINCT gapless.model_series(r.input) COLLATE "C" FROM inserted AS r WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input))
     END, noted.keys;
     noted.done := set_config('gapless.commit_expected', '0=', true);
-    IF current_setting('gapless.commit_at_once') = 'on' THEN
+    IF current_setting('gapless.commit_at_once') = 'on' AND (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN
         PERFORM gapless.model_finish(0 /*target*/, noted.keys);
     END IF;
     RETURN NULL;
@@ -4587,25 +4596,31 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     assigned pg_catalog.text;
+    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/; -- a trigger of a row that is being numbered has inserted it
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
-            pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
-            OR pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
-                AND pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
-                AND pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT') -- if partitioned
-                AND pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+            pg_catalog.has_table_privilege(0 /*target*/, 'UPDATE') AND pg_catalog.has_table_privilege(0 /*target*/, 'SELECT')
+            OR pg_catalog.has_column_privilege(0 /*target*/, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(0 /*target*/, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(0 /*target*/, 'tableoid', 'SELECT') -- if partitioned
+                AND pg_catalog.has_column_privilege(0 /*target*/, 'ctid', 'SELECT')
         )
     THEN
         RETURN NULL;
     END IF;
     IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') THEN -- unless partitioned
-        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID); -- unless partitioned
-    ELSE -- unless partitioned
-        assigned := gapless.model_assign(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+        alone := pg_catalog.set_config('gapless.commit_expected', '', true) OPERATOR(pg_catalog.=) ''; -- what triggers insert now waits for its own turn -- unless partitioned
     END IF; -- unless partitioned
-    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(TG_RELID) THEN
+    IF alone THEN
+        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID);
+        assigned := CASE WHEN assigned OPERATOR(pg_catalog.<>) '' -- if partitioned
+            THEN pg_catalog.jsonb_build_array(pg_catalog.concat('{"', assigned, '"}'), NULL, NULL, pg_catalog.concat('{', TG_RELID, '}'))::pg_catalog.text END; -- if partitioned
+    ELSE
+        assigned := gapless.model_assign(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    END IF;
+    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(0 /*target*/) THEN
         BEGIN
             PERFORM gapless.model_number(assigned);
         EXCEPTION WHEN insufficient_privilege THEN
@@ -4614,8 +4629,8 @@ BEGIN
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM gapless.model_number(assigned);
     END IF;
-    IF assigned OPERATOR(pg_catalog.~~) '[%' THEN
-        PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
+        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned
     END IF;
     RETURN NULL;
 END;
@@ -4634,12 +4649,12 @@ AS $function$
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
         AND pg_catalog.currtid2('gapless.model', NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid -- unless partitioned
+        AND (CASE WHEN pg_catalog.has_table_privilege(TG_RELID, 'SELECT') THEN pg_catalog.currtid2(TG_RELID::pg_catalog.regclass::pg_catalog.text, NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid END) -- if partitioned
     THEN
         RETURN NULL;
-    ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') -- unless partitioned
-        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' -- unless partitioned
-    THEN -- unless partitioned
-        RETURN NULL; -- unless partitioned
+    ELSIF gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
+        PERFORM gapless.model_finish(0 /*target*/, NULL);
+        RETURN NULL;
     END IF;
     PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
     IF gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN

@@ -2,7 +2,7 @@
 -- older than its xid. The rows are looked up from their notes, whatever the planner thinks of the table. It is long because it is one step: who waits, in which order, with which numbers.
 CREATE OR REPLACE FUNCTION gapless.model_assign(
     target regclass,
-    own    text[] -- keys of rows besides those that are noted
+    own    text[] -- keys of rows besides those that are noted; NULL for those alone that were assigned
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -29,12 +29,18 @@ BEGIN
     INTO noted
     FROM gapless.waiting AS w
     WHERE w.txid = txid_current();
+    IF own IS NULL AND noted.assigned IS NOT TRUE THEN
+        RETURN '';
+    END IF;
     IF noted.assigned THEN
         rest := gapless.model_rest(target);
         IF rest <> '' THEN
             RETURN rest;
         END IF;
         PERFORM gapless.column_end_wait(0 /*attachment*/);
+        IF own IS NULL THEN
+            RETURN '';
+        END IF;
     ELSIF noted.several THEN
         PERFORM gapless.column_lock_waiting();
     END IF;

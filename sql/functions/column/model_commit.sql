@@ -6,25 +6,31 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     assigned pg_catalog.text;
+    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/; -- a trigger of a row that is being numbered has inserted it
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
-            pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
-            OR pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
-                AND pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
-                AND pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT') -- if partitioned
-                AND pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+            pg_catalog.has_table_privilege(0 /*target*/, 'UPDATE') AND pg_catalog.has_table_privilege(0 /*target*/, 'SELECT')
+            OR pg_catalog.has_column_privilege(0 /*target*/, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(0 /*target*/, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(0 /*target*/, 'tableoid', 'SELECT') -- if partitioned
+                AND pg_catalog.has_column_privilege(0 /*target*/, 'ctid', 'SELECT')
         )
     THEN
         RETURN NULL;
     END IF;
     IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('0' /*attachment*/ OPERATOR(pg_catalog.||) '=_%') THEN -- unless partitioned
-        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID); -- unless partitioned
-    ELSE -- unless partitioned
-        assigned := gapless.model_assign(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+        alone := pg_catalog.set_config('gapless.commit_expected', '', true) OPERATOR(pg_catalog.=) ''; -- what triggers insert now waits for its own turn -- unless partitioned
     END IF; -- unless partitioned
-    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(TG_RELID) THEN
+    IF alone THEN
+        assigned := gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID);
+        assigned := CASE WHEN assigned OPERATOR(pg_catalog.<>) '' -- if partitioned
+            THEN pg_catalog.jsonb_build_array(pg_catalog.concat('{"', assigned, '"}'), NULL, NULL, pg_catalog.concat('{', TG_RELID, '}'))::pg_catalog.text END; -- if partitioned
+    ELSE
+        assigned := gapless.model_assign(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    END IF;
+    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(0 /*target*/) THEN
         BEGIN
             PERFORM gapless.model_number(assigned);
         EXCEPTION WHEN insufficient_privilege THEN
@@ -33,8 +39,8 @@ BEGIN
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM gapless.model_number(assigned);
     END IF;
-    IF assigned OPERATOR(pg_catalog.~~) '[%' THEN
-        PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
+        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned
     END IF;
     RETURN NULL;
 END;

@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION gapless.model_finish(
     target regclass,
-    own    text[] -- keys of rows besides those that are noted
+    own    text[] -- as for model_assign
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

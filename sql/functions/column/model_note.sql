@@ -58,7 +58,7 @@ BEGIN
         ELSE ARRAY(SELECT DISTINCT gapless.model_series(r.input) COLLATE "C" FROM inserted AS r WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input))
     END, noted.keys;
     noted.done := set_config('gapless.commit_expected', '0=', true);
-    IF current_setting('gapless.commit_at_once') = 'on' THEN
+    IF current_setting('gapless.commit_at_once') = 'on' AND (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN
         PERFORM gapless.model_finish(0 /*target*/, noted.keys);
     END IF;
     RETURN NULL;

@@ -9,7 +9,10 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
-    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    before CONSTANT pg_catalog.text[] := ARRAY[ -- in whose UPDATE a trigger has inserted these rows
+        pg_catalog.current_setting('gapless.commit_column', true), pg_catalog.current_setting('gapless.commit_known', true),
+        pg_catalog.current_setting('gapless.commit_value', true), pg_catalog.current_setting('enable_seqscan')
+    ];
     known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
         WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
             AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') -- unless partitioned
@@ -48,10 +51,10 @@ BEGIN
         AND CASE WHEN gapless.model_written(r.number) IS NULL THEN true END;
     END IF; -- unless partitioned
     noted := pg_catalog.concat(
-        pg_catalog.set_config('gapless.commit_column', '', true),
-        pg_catalog.set_config('gapless.commit_known', '', true),
-        pg_catalog.set_config('gapless.commit_value', '', true),
-        pg_catalog.set_config('enable_seqscan', scans, true)
+        pg_catalog.set_config('gapless.commit_column', coalesce(before[1], ''), true),
+        pg_catalog.set_config('gapless.commit_known', coalesce(before[2], ''), true),
+        pg_catalog.set_config('gapless.commit_value', coalesce(before[3], ''), true),
+        pg_catalog.set_config('enable_seqscan', before[4], true)
     );
 END;
 $function$;

@@ -42,12 +42,18 @@ BEGIN
     INTO noted
     FROM gapless.waiting AS w
     WHERE w.txid = txid_current();
+    IF own IS NULL AND noted.assigned IS NOT TRUE THEN
+        RETURN '';
+    END IF;
     IF noted.assigned THEN
         rest := public.invoices_number_gapless_rest(target);
         IF rest <> '' THEN
             RETURN rest;
         END IF;
         PERFORM gapless.column_end_wait(1234567890);
+        IF own IS NULL THEN
+            RETURN '';
+        END IF;
     ELSIF noted.several THEN
         PERFORM gapless.column_lock_waiting();
     END IF;
@@ -96,6 +102,7 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     assigned pg_catalog.text;
+    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890'; -- a trigger of a row that is being numbered has inserted it
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
@@ -109,6 +116,9 @@ BEGIN
         RETURN NULL;
     END IF;
     IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%') THEN
+        alone := pg_catalog.set_config('gapless.commit_expected', '', true) OPERATOR(pg_catalog.=) ''; -- what triggers insert now waits for its own turn
+    END IF;
+    IF alone THEN
         assigned := public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID);
     ELSE
         assigned := public.invoices_number_gapless_assign(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
@@ -122,8 +132,8 @@ BEGIN
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM public.invoices_number_gapless_number(assigned);
     END IF;
-    IF assigned OPERATOR(pg_catalog.~~) '[%' THEN
-        PERFORM public.invoices_number_gapless_finish(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
+        PERFORM public.invoices_number_gapless_finish(TG_RELID, NULL); -- what was assigned
     END IF;
     RETURN NULL;
 END;
@@ -140,9 +150,8 @@ BEGIN
         AND pg_catalog.currtid2('public.invoices', NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid
     THEN
         RETURN NULL;
-    ELSIF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%')
-        AND public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) ''
-    THEN
+    ELSIF public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
+        PERFORM public.invoices_number_gapless_finish(TG_RELID, NULL);
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
@@ -299,7 +308,7 @@ BEGIN
         ELSE ARRAY(SELECT DISTINCT public.invoices_number_gapless_series(r.tenant) COLLATE "C" FROM inserted AS r WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant))
     END, noted.keys;
     noted.done := set_config('gapless.commit_expected', '0=', true);
-    IF current_setting('gapless.commit_at_once') = 'on' THEN
+    IF current_setting('gapless.commit_at_once') = 'on' AND (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         PERFORM public.invoices_number_gapless_finish(TG_RELID, noted.keys);
     END IF;
     RETURN NULL;
@@ -313,7 +322,10 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
-    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    before CONSTANT pg_catalog.text[] := ARRAY[ -- in whose UPDATE a trigger has inserted these rows
+        pg_catalog.current_setting('gapless.commit_column', true), pg_catalog.current_setting('gapless.commit_known', true),
+        pg_catalog.current_setting('gapless.commit_value', true), pg_catalog.current_setting('enable_seqscan')
+    ];
     known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
         WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
             AND pg_catalog.has_table_privilege('public.invoices'::pg_catalog.regclass, 'TRIGGER')
@@ -348,10 +360,10 @@ BEGIN
         AND CASE WHEN r.number IS NULL THEN true END;
     END IF;
     noted := pg_catalog.concat(
-        pg_catalog.set_config('gapless.commit_column', '', true),
-        pg_catalog.set_config('gapless.commit_known', '', true),
-        pg_catalog.set_config('gapless.commit_value', '', true),
-        pg_catalog.set_config('enable_seqscan', scans, true)
+        pg_catalog.set_config('gapless.commit_column', coalesce(before[1], ''), true),
+        pg_catalog.set_config('gapless.commit_known', coalesce(before[2], ''), true),
+        pg_catalog.set_config('gapless.commit_value', coalesce(before[3], ''), true),
+        pg_catalog.set_config('enable_seqscan', before[4], true)
     );
 END;
 $function$;

@@ -60,12 +60,18 @@ BEGIN
     INTO noted
     FROM gapless.waiting AS w
     WHERE w.txid = txid_current();
+    IF own IS NULL AND noted.assigned IS NOT TRUE THEN
+        RETURN '';
+    END IF;
     IF noted.assigned THEN
         rest := public.invoices_number_gapless_rest(target);
         IF rest <> '' THEN
             RETURN rest;
         END IF;
         PERFORM gapless.column_end_wait(1234567890);
+        IF own IS NULL THEN
+            RETURN '';
+        END IF;
     ELSIF noted.several THEN
         PERFORM gapless.column_lock_waiting();
     END IF;
@@ -158,21 +164,28 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     assigned pg_catalog.text;
+    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890'; -- a trigger of a row that is being numbered has inserted it
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
-            pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
-            OR pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
-                AND pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
-                AND pg_catalog.has_column_privilege(TG_RELID, 'tableoid', 'SELECT')
-                AND pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+            pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'UPDATE') AND pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'SELECT')
+            OR pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'tableoid', 'SELECT')
+                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'ctid', 'SELECT')
         )
     THEN
         RETURN NULL;
     END IF;
+    IF alone THEN
+        assigned := public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID);
+        assigned := CASE WHEN assigned OPERATOR(pg_catalog.<>) ''
+            THEN pg_catalog.jsonb_build_array(pg_catalog.concat('{"', assigned, '"}'), NULL, NULL, pg_catalog.concat('{', TG_RELID, '}'))::pg_catalog.text END;
+    ELSE
         assigned := public.invoices_number_gapless_assign(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
-    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(TG_RELID) THEN
+    END IF;
+    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)) THEN
         BEGIN
             PERFORM public.invoices_number_gapless_number(assigned);
         EXCEPTION WHEN insufficient_privilege THEN
@@ -181,8 +194,8 @@ BEGIN
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM public.invoices_number_gapless_number(assigned);
     END IF;
-    IF assigned OPERATOR(pg_catalog.~~) '[%' THEN
-        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
+        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL); -- what was assigned
     END IF;
     RETURN NULL;
 END;
@@ -196,7 +209,11 @@ AS $function$
 #variable_conflict use_variable
 BEGIN
     IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
+        AND (CASE WHEN pg_catalog.has_table_privilege(TG_RELID, 'SELECT') THEN pg_catalog.currtid2(TG_RELID::pg_catalog.regclass::pg_catalog.text, NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid END)
     THEN
+        RETURN NULL;
+    ELSIF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
+        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL);
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
@@ -411,7 +428,7 @@ BEGIN
         ELSE ARRAY(SELECT DISTINCT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" FROM (SELECT NEW.*) AS r WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued))
     END, noted.keys;
     noted.done := set_config('gapless.commit_expected', '0=', true);
-    IF current_setting('gapless.commit_at_once') = 'on' THEN
+    IF current_setting('gapless.commit_at_once') = 'on' AND (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), noted.keys);
     END IF;
     RETURN NULL;
@@ -425,7 +442,10 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
-    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    before CONSTANT pg_catalog.text[] := ARRAY[ -- in whose UPDATE a trigger has inserted these rows
+        pg_catalog.current_setting('gapless.commit_column', true), pg_catalog.current_setting('gapless.commit_known', true),
+        pg_catalog.current_setting('gapless.commit_value', true), pg_catalog.current_setting('enable_seqscan')
+    ];
     known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
         WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
             AND false
@@ -456,10 +476,10 @@ BEGIN
         AND r.tableoid OPERATOR(pg_catalog.=) given.part
         AND CASE WHEN nullif(r.number, '/') IS NULL THEN true END;
     noted := pg_catalog.concat(
-        pg_catalog.set_config('gapless.commit_column', '', true),
-        pg_catalog.set_config('gapless.commit_known', '', true),
-        pg_catalog.set_config('gapless.commit_value', '', true),
-        pg_catalog.set_config('enable_seqscan', scans, true)
+        pg_catalog.set_config('gapless.commit_column', coalesce(before[1], ''), true),
+        pg_catalog.set_config('gapless.commit_known', coalesce(before[2], ''), true),
+        pg_catalog.set_config('gapless.commit_value', coalesce(before[3], ''), true),
+        pg_catalog.set_config('enable_seqscan', before[4], true)
     );
 END;
 $function$;
