@@ -93,7 +93,7 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flushe
 	case err != nil:
 		return nil, fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
-	if by != nil && !t.serverStart.Equal(by.serverStart) {
+	if by != nil && t.serverStart != by.serverStart {
 		t.rollBack(ctx)
 		by.fail(errOtherServer)
 		return nil, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, errOtherServer)

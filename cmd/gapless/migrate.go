@@ -109,8 +109,11 @@ func withRights(ctx context.Context, conn *pgx.Conn, rights string, err error) e
 	}
 	f := explain(err)
 	f.hint = "the role needs CREATE on the database and on schema public, as the database's owner has"
-	var hint *string
-	if conn.QueryRow(ctx, rights).Scan(&hint) == nil && hint != nil {
+	hint, err := readOn(ctx, conn, func(tx pgx.Tx) (hint *string, err error) {
+		err = tx.QueryRow(ctx, rights).Scan(&hint)
+		return hint, err
+	})
+	if err == nil && hint != nil {
 		f.hint = *hint
 	}
 	return f
