@@ -64,7 +64,7 @@ none. A sequence that does not exist is exit code 4. A negative VALUE goes after
 			if err != nil {
 				return err
 			}
-			return a.print(result, text)
+			return a.printDone(result, text)
 		})
 	})
 	negativeAfterDashes(cmd, "VALUE")
@@ -117,7 +117,7 @@ sequence if there is none, and only ever moves it forward. A negative LAST goes 
 			if err != nil {
 				return err
 			}
-			return a.print(adopted{name, last}, fmt.Sprintf("sequence %q goes on after %d", name, last))
+			return a.printDone(adopted{name, last}, fmt.Sprintf("sequence %q goes on after %d", name, last))
 		})
 	})
 	negativeAfterDashes(cmd, "LAST")
@@ -142,9 +142,6 @@ first, on the terminal; where there is none, --yes is needed. A sequence that do
 exit code 4.`,
 	}, []string{"NAME"}, func(ctx context.Context, args []string) error {
 		name := args[0]
-		if !yes && !a.terminal(a.stdin) {
-			return usage(fmt.Sprintf("sequence %q is not deleted: standard input is no terminal, so nobody can be asked", name), "pass --yes to delete it unasked")
-		}
 		if !yes {
 			if err := a.confirmDelete(ctx, name); err != nil {
 				return err
@@ -167,7 +164,7 @@ exit code 4.`,
 			if !existed {
 				return noSuch(name)
 			}
-			return a.print(deleted{name, true}, fmt.Sprintf("sequence %q is deleted", name))
+			return a.printDone(deleted{name, true}, fmt.Sprintf("sequence %q is deleted", name))
 		})
 	})
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -181,6 +178,9 @@ func (a *app) confirmDelete(ctx context.Context, name string) error {
 	last, err := a.last(ctx, name)
 	if err != nil {
 		return err
+	}
+	if !a.terminal(a.stdin) {
+		return usage(fmt.Sprintf("sequence %q is not deleted: standard input is no terminal, so nobody can be asked", name), "pass --yes to delete it unasked")
 	}
 	fmt.Fprintf(a.stderr, "Sequence %q is at %d. When it is deleted, its numbers come again. Delete it? [y/N] ", name, last)
 	answer, err := a.readLine(ctx)

@@ -65,7 +65,7 @@ func (a *app) migrateUp(ctx context.Context, _ []string) error {
 		if before.Current == after.Current {
 			text = fmt.Sprintf("schema gapless: already at version %d", after.Current)
 		}
-		return a.print(map[string]int32{"from": before.Current, "to": after.Current}, text)
+		return a.printDone(map[string]int32{"from": before.Current, "to": after.Current}, text)
 	})
 }
 

@@ -163,6 +163,7 @@ func TestDeleteAsksFirst(t *testing.T) {
 
 	require.Equal(t, outcome{code: exitUsage, stderr: "gapless: sequence \"invoice\" is not deleted: standard input is no terminal, so nobody can be asked\n" +
 		"hint: pass --yes to delete it unasked\n"}, on(t, d, "delete", "invoice"))
+	require.Equal(t, exitMissing, on(t, d, "delete", "other").code, "nobody would be asked of what there is none of")
 	for _, answer := range []string{"n\n", "\n", "yy\n", "nonsense\n"} {
 		require.Equal(t, outcome{code: exitUsage, stderr: question + "gapless: sequence \"invoice\" is not deleted\n"}, ask(answer, "delete", "invoice"))
 	}

@@ -136,6 +136,14 @@ func (a *app) print(result any, text string) error {
 	return encoder.Encode(result)
 }
 
+// printDone prints what was done, or says that it was where it cannot be printed.
+func (a *app) printDone(result any, text string) error {
+	if err := a.print(result, text); err != nil {
+		return fmt.Errorf("%s, but that cannot be printed: %w", text, err)
+	}
+	return nil
+}
+
 // note tells people something that is not the result.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintf(a.stderr, format+"\n", args...)
