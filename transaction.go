@@ -143,9 +143,9 @@ func (t *transaction) commit(ctx context.Context) error {
 	case conn.IsClosed():
 		return errNotSent{errors.New("the connection broke before, and fn did not return the error")}
 	case conn.TxStatus() == 'I':
-		return errNotSent{fmt.Errorf("fn ended the transaction itself: %w", pgx.ErrTxClosed)}
+		return errNotSent{fmt.Errorf("fn ended the transaction itself, by COMMIT or ROLLBACK: %w", pgx.ErrTxClosed)}
 	case ctx.Err() != nil:
-		return errNotSent{context.Cause(ctx)}
+		return errNotSent{retry.Ended(ctx)}
 	}
 	t.sending = true
 	t.own = newBatch(ctx, &t.last)
@@ -251,7 +251,13 @@ func (t *transaction) sent() []*sharedBatch { return append([]*sharedBatch{t.own
 // errNotSent is why COMMIT was not sent, or could only be a ROLLBACK.
 type errNotSent struct{ error }
 
-func (e errNotSent) Error() string { return "gapless: not committed: " + e.error.Error() }
+func (e errNotSent) Error() string {
+	if errors.Is(e.error, pgx.ErrTxClosed) { // and perhaps it is committed
+		return "gapless: " + e.error.Error()
+	}
+	return "gapless: not committed: " + e.error.Error()
+}
+
 func (e errNotSent) Unwrap() error { return e.error }
 
 // Is makes it a retry.ErrNotSent.

@@ -190,18 +190,18 @@ func (from source) run(ctx context.Context, isolation sql.IsolationLevel, fn fun
 		return err
 	}
 	// Here it is certain that COMMIT is not sent; of the same error from Commit it is not.
-	if err := context.Cause(ctx); err != nil {
+	if err := retry.Ended(ctx); err != nil {
 		return fmt.Errorf("gapless: not committed: %w", err)
 	}
 	if look(on, (*pgconn.PgConn).TxStatus) == 'I' {
-		return fmt.Errorf("gapless: fn ended the transaction itself: %w", sql.ErrTxDone)
+		return fmt.Errorf("gapless: fn ended the transaction itself, by COMMIT or ROLLBACK: %w", sql.ErrTxDone)
 	}
 	err = tx.Commit()
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, sql.ErrTxDone):
-		return fmt.Errorf("gapless: fn ended the transaction itself, or ctx did: %w", err)
+		return fmt.Errorf("gapless: fn ended the transaction itself, by COMMIT or ROLLBACK, or ctx did: %w", err)
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return fmt.Errorf("gapless: fn returned nil after a failed statement: %w", err)
 	case retry.Answered(err) && !retry.Late(err):
