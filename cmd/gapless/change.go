@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/db"
 )
 
 // voided is what `void --json` prints.
@@ -175,14 +176,21 @@ exit code 4.`,
 
 // confirmDelete asks, for as long as that takes, without a connection.
 func (a *app) confirmDelete(ctx context.Context, name string) error {
-	last, err := a.last(ctx, name)
-	if err != nil {
+	found, err := read(ctx, a, func(tx pgx.Tx) ([]db.SequencesRow, error) { return db.New(tx).Sequences(ctx, &name) })
+	switch {
+	case err != nil:
 		return err
+	case len(found) == 0:
+		return noSuch(name)
+	}
+	state := fmt.Sprintf("is at %d", found[0].LastValue)
+	if found[0].Unused {
+		state = "has no number"
 	}
 	if !a.terminal(a.stdin) {
 		return usage(fmt.Sprintf("sequence %q is not deleted: standard input is no terminal, so nobody can be asked", name), "pass --yes to delete it unasked")
 	}
-	fmt.Fprintf(a.stderr, "Sequence %q is at %d. When it is deleted, its numbers come again. Delete it? [y/N] ", name, last)
+	fmt.Fprintf(a.stderr, "Sequence %q %s. When it is deleted, its numbers come again. Delete it? [y/N] ", name, state)
 	answer, err := a.readLine(ctx)
 	if err != nil {
 		fmt.Fprintln(a.stderr)

@@ -43,6 +43,7 @@ func TestEveryCommandWorksWhateverTheDefaultsAre(t *testing.T) {
 			}
 			s.Do("BEGIN ISOLATION LEVEL SERIALIZABLE")
 			s.Do("INSERT INTO others VALUES (1)")
+			s.Do("SELECT gapless.next_gapless('held')")
 			proxy := pgproxy.New(t, d.URL)
 			through := *d
 			through.URL = proxy.URL()

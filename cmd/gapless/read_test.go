@@ -174,6 +174,12 @@ func TestDeleteAsksFirst(t *testing.T) {
 	require.Equal(t, exitMissing, ask("y\n", "delete", "invoice").code)
 	require.Equal(t, exitMissing, on(t, d, "delete", "invoice", "--yes").code)
 
+	require.Zero(t, on(t, d, "close", "unused", "--reason", "a test").code)
+	o := ask("y\n", "delete", "unused")
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stderr, `Sequence "unused" has no number. `)
+	require.Contains(t, o.stderr, `gapless: sequence "unused" is closed`)
+
 	require.Zero(t, on(t, d, "next", "invoice").code)
 	require.Equal(t, object{"name": "invoice", "deleted": true}, parsed[object](t, on(t, d, "delete", "invoice", "--yes", "--json", "--nowait")))
 	require.Equal(t, prints("1\n"), on(t, d, "next", "invoice"))
