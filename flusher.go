@@ -20,7 +20,7 @@ import (
 type flusher struct {
 	conn        *pgx.Conn
 	pid         uint32
-	serverStart time.Time
+	serverStart string // see serverStart
 
 	unreplicated bool // the last flush's warning that it did not wait for the standby; the goroutine's own
 
@@ -114,10 +114,10 @@ func (f *flusher) connect(ctx context.Context, pool *pgxpool.Pool, options group
 	err = f.conn.QueryRow(ctx, `
 		SELECT
 			pg_catalog.pg_backend_pid(),
-			pg_catalog.pg_postmaster_start_time(),
-			pg_catalog.current_setting('fsync') = 'on',
+			`+serverStart+`,
+			pg_catalog.current_setting('fsync') OPERATOR(pg_catalog.=) 'on',
 			pg_catalog.pg_is_in_recovery(),
-			CASE WHEN pg_catalog.current_setting('transaction_timeout', true) <> '0' THEN pg_catalog.set_config('transaction_timeout', '0', false) END`,
+			CASE WHEN pg_catalog.current_setting('transaction_timeout', true) OPERATOR(pg_catalog.<>) '0' THEN pg_catalog.set_config('transaction_timeout', '0', false) END`,
 	).Scan(&f.pid, &f.serverStart, &fsync, &standby, nil)
 	switch {
 	case err != nil:

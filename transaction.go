@@ -60,9 +60,9 @@ type transaction struct {
 	token uuid.UUID
 	txid  int64
 
-	serverStart  time.Time // of the server it runs on
-	asynchronous bool      // whether COMMIT leaves the flush to somebody else
-	replicated   bool      // whether commits wait for a standby
+	serverStart  string // of the server it runs on; see serverStart
+	asynchronous bool   // whether COMMIT leaves the flush to somebody else
+	replicated   bool   // whether commits wait for a standby
 
 	sending  bool // the last message has been begun, and so the outcome can depend on it
 	resolved bool // it is known to be committed and durable
@@ -78,6 +78,9 @@ func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynch
 	}
 	return t, err
 }
+
+// serverStart is when the server started, as a text that no setting changes: DateStyle changes a time's.
+const serverStart = "CAST(EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()) AS pg_catalog.text)"
 
 func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchronous bool) (*transaction, error) {
 	t := &transaction{token: uuid.New(), asynchronous: asynchronous}
@@ -95,8 +98,8 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	}
 	batch.Queue(`SELECT
 			gapless.mark_gapless($1),
-			pg_catalog.pg_postmaster_start_time(),
-			pg_catalog.current_setting('synchronous_standby_names') <> '',
+			`+serverStart+`,
+			pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '',
 			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) END`,
 		t.token, asynchronous,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
@@ -140,9 +143,9 @@ func (t *transaction) commit(ctx context.Context) error {
 	case conn.IsClosed():
 		return errNotSent{errors.New("the connection broke before, and fn did not return the error")}
 	case conn.TxStatus() == 'I':
-		return errNotSent{fmt.Errorf("fn ended the transaction itself: %w", pgx.ErrTxClosed)}
+		return errNotSent{fmt.Errorf("fn ended the transaction itself, by COMMIT or ROLLBACK: %w", pgx.ErrTxClosed)}
 	case ctx.Err() != nil:
-		return errNotSent{context.Cause(ctx)}
+		return errNotSent{retry.Ended(ctx)}
 	}
 	t.sending = true
 	t.own = newBatch(ctx, &t.last)
@@ -248,7 +251,13 @@ func (t *transaction) sent() []*sharedBatch { return append([]*sharedBatch{t.own
 // errNotSent is why COMMIT was not sent, or could only be a ROLLBACK.
 type errNotSent struct{ error }
 
-func (e errNotSent) Error() string { return "gapless: not committed: " + e.error.Error() }
+func (e errNotSent) Error() string {
+	if errors.Is(e.error, pgx.ErrTxClosed) { // and perhaps it is committed
+		return "gapless: " + e.error.Error()
+	}
+	return "gapless: not committed: " + e.error.Error()
+}
+
 func (e errNotSent) Unwrap() error { return e.error }
 
 // Is makes it a retry.ErrNotSent.

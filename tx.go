@@ -47,6 +47,10 @@ func WithRetryLocked() TxOption {
 // no effect outside tx that may not happen twice. fn must not commit, roll back or keep tx. What it puts into
 // [CommitBatch] is sent together with COMMIT.
 //
+// The role needs the rights that gapless.grant_gapless gives, also where fn only inserts into attached tables:
+//
+//	SELECT gapless.grant_gapless('app')
+//
 // The transaction is READ WRITE, whatever default_transaction_read_only says: who issues numbers writes. The other
 // defaults of the server, the role and the database hold for it. Whether its outcome is found does not depend on them.
 //
@@ -93,7 +97,7 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flushe
 	case err != nil:
 		return nil, fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
-	if by != nil && !t.serverStart.Equal(by.serverStart) {
+	if by != nil && t.serverStart != by.serverStart {
 		t.rollBack(ctx)
 		by.fail(errOtherServer)
 		return nil, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, errOtherServer)

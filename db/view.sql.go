@@ -131,7 +131,7 @@ SELECT
     name,
     coalesce(last_value, 0)::bigint AS last_value,
     issued::bigint AS issued,
-    coalesce(last_allocated_at, '0001-01-01 00:00:00+00')::timestamptz AS last_allocated_at,
+    coalesce(pg_catalog.to_json(last_allocated_at), '"0001-01-01T00:00:00Z"')::json AS last_allocated_at, -- whose text no DateStyle changes
     coalesce(attached_column, '')::text AS attached_column,
     closed::boolean AS closed,
     (last_value IS NULL)::boolean AS unused

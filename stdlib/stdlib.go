@@ -9,11 +9,9 @@ package stdlib
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"iter"
-	"sync"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -144,7 +142,7 @@ func (s Sequence) VoidBatch(ctx context.Context, tx *sql.Tx, first, last int64, 
 // DBTX runs statements: a [*sql.DB], a [*sql.Conn] or a [*sql.Tx].
 type DBTX = db.DBTX
 
-// TxBeginner begins transactions: a [*sql.DB] or a [*sql.Conn].
+// TxBeginner begins transactions: a [*sql.DB], a [*sql.Conn], or what embeds one of them, as sqlx's DB and Conn do.
 type TxBeginner interface {
 	BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error)
 }
@@ -156,19 +154,26 @@ type TxBeginner interface {
 // only with pgx's own driver. Marking the transaction, so that its outcome can be found when the answer to COMMIT
 // is lost, costs a round trip of its own. database/sql hides the warning that a synchronous standby was not waited
 // for. With a [*sql.Conn] there is no other connection to ask on: a lost answer is [gapless.ErrOutcomeUnknown].
+//
+// Of what embeds a [*sql.DB], InTx uses the method Conn, and the transaction is begun on what that gives: not by a BeginTx of
+// its own. Anything else that begins transactions is refused, for InTx could not look at its connection.
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error {
 	options := retry.NewOptions(opts)
 	isolation, err := isolationLevel(options.Isolation)
 	if err != nil {
 		return err
 	}
+	from, err := sourceOf(conn)
+	if err != nil {
+		return err
+	}
 	return retry.Run(ctx, options, func() error {
-		return runTx(ctx, conn, isolation, fn)
+		return from.run(ctx, isolation, fn)
 	})
 }
 
-func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, fn func(tx *sql.Tx) error) error {
-	tx, on, release, err := begin(ctx, conn, isolation)
+func (from source) run(ctx context.Context, isolation sql.IsolationLevel, fn func(tx *sql.Tx) error) error {
+	tx, on, release, err := from.begin(ctx, isolation)
 	if err != nil {
 		return fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
@@ -178,25 +183,25 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 	token := uuid.New()
 	txid, err := db.New(tx).MarkGapless(ctx, token)
 	if err != nil {
-		return fmt.Errorf("gapless: beginning the transaction: %w", orLost(ctx, conn, on, err))
+		return fmt.Errorf("gapless: beginning the transaction: %w", from.orLost(ctx, on, err))
 	}
 
 	if err := fn(tx); err != nil {
 		return err
 	}
 	// Here it is certain that COMMIT is not sent; of the same error from Commit it is not.
-	if err := context.Cause(ctx); err != nil {
+	if err := retry.Ended(ctx); err != nil {
 		return fmt.Errorf("gapless: not committed: %w", err)
 	}
 	if look(on, (*pgconn.PgConn).TxStatus) == 'I' {
-		return fmt.Errorf("gapless: fn ended the transaction itself: %w", sql.ErrTxDone)
+		return fmt.Errorf("gapless: fn ended the transaction itself, by COMMIT or ROLLBACK: %w", sql.ErrTxDone)
 	}
 	err = tx.Commit()
 	switch {
 	case err == nil:
 		return nil
 	case errors.Is(err, sql.ErrTxDone):
-		return fmt.Errorf("gapless: fn ended the transaction itself, or ctx did: %w", err)
+		return fmt.Errorf("gapless: fn ended the transaction itself, by COMMIT or ROLLBACK, or ctx did: %w", err)
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return fmt.Errorf("gapless: fn returned nil after a failed statement: %w", err)
 	case retry.Answered(err) && !retry.Late(err):
@@ -205,17 +210,16 @@ func runTx(ctx context.Context, conn TxBeginner, isolation sql.IsolationLevel, f
 	broken := !retry.Late(err)
 	release() // the outcome is asked for on another one, and there may be no more than that
 	return retry.Resolve(ctx, err, func(ctx context.Context) (retry.Outcome, error) {
-		_, one := conn.(*sql.Conn)
-		if _, pool := conn.(DBTX); one && broken || !pool {
+		if from.pool == nil && broken {
 			return retry.Unknown, nil
 		}
-		return ask(ctx, conn, token, txid)
+		return from.ask(ctx, token, txid)
 	})
 }
 
 // ask asks what became of a transaction, and makes it durable if it committed.
-func ask(ctx context.Context, conn TxBeginner, token uuid.UUID, txid int64) (retry.Outcome, error) {
-	tx, _, release, err := begin(ctx, conn, sql.LevelReadCommitted)
+func (from source) ask(ctx context.Context, token uuid.UUID, txid int64) (retry.Outcome, error) {
+	tx, _, release, err := from.begin(ctx, sql.LevelReadCommitted)
 	if err != nil {
 		return "", err
 	}
@@ -233,72 +237,6 @@ func ask(ctx context.Context, conn TxBeginner, token uuid.UUID, txid int64) (ret
 		err = tx.Commit()
 	}
 	return retry.Outcome(outcome), err
-}
-
-// begin begins a transaction that is to write, whatever the session's default is. Its connection, if that is known, is kept until release
-// is called.
-func begin(ctx context.Context, from TxBeginner, isolation sql.IsolationLevel) (tx *sql.Tx, on *sql.Conn, release func(), err error) {
-	options := &sql.TxOptions{Isolation: isolation}
-	pool, pooled := from.(*sql.DB)
-	for {
-		conn, known := from.(*sql.Conn)
-		release = func() {}
-		if pooled {
-			if conn, err = pool.Conn(ctx); err != nil {
-				return nil, nil, nil, err
-			}
-			release = sync.OnceFunc(func() { _ = conn.Close() })
-		} else if !known {
-			tx, err = from.BeginTx(ctx, options)
-			return tx, nil, release, err
-		}
-		tx, err = conn.BeginTx(ctx, options)
-		if err == nil && look(conn, readOnly) {
-			if _, err = tx.ExecContext(ctx, "SET TRANSACTION READ WRITE"); err != nil {
-				_ = tx.Rollback()
-			}
-		}
-		if err == nil {
-			return tx, conn, release, nil
-		}
-		if retry.Late(err) {
-			// BEGIN does not take long. The error came after the answer to what was sent before, and BEGIN's own is still to come: nobody
-			// can use this connection any more.
-			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
-		}
-		err = orLost(ctx, from, conn, err)
-		release()
-		if !pooled || !errors.Is(err, driver.ErrBadConn) { // or else it broke while it lay in the pool, and has left it
-			return nil, nil, nil, err
-		}
-	}
-}
-
-// orLost is the error of what begins a transaction, and retry.ErrLost where a pool's connection broke, perhaps while it lay there.
-func orLost(ctx context.Context, from TxBeginner, conn *sql.Conn, err error) error {
-	if _, pooled := from.(*sql.DB); pooled && ctx.Err() == nil && look(conn, (*pgconn.PgConn).IsClosed) {
-		return fmt.Errorf("%w: %w", retry.ErrLost, err)
-	}
-	return err
-}
-
-// look is what a connection of pgx's driver says; of another, nothing is known.
-func look[T any](conn *sql.Conn, what func(conn *pgconn.PgConn) T) (value T) {
-	if conn == nil {
-		return value
-	}
-	_ = conn.Raw(func(driver any) error {
-		if driver, ok := driver.(interface{ Conn() *pgx.Conn }); ok {
-			value = what(driver.Conn().PgConn())
-		}
-		return nil
-	})
-	return value
-}
-
-// readOnly reports whether the session's transactions only read, if they do not say that they write, and could write.
-func readOnly(conn *pgconn.PgConn) bool {
-	return conn.ParameterStatus("default_transaction_read_only") == "on" && conn.ParameterStatus("in_hot_standby") != "on"
 }
 
 func isolationLevel(level pgx.TxIsoLevel) (sql.IsolationLevel, error) {

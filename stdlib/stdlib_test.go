@@ -197,3 +197,13 @@ func TestTheOutcomeOfABrokenCommitIsFound(t *testing.T) {
 	require.ErrorIs(t, stdlib.InTx(ctx, conn, issue), gapless.ErrOutcomeUnknown)
 	require.Equal(t, 3, runs)
 }
+
+// TestTheCauseOfAContextDoesNotHideThatItEnded has a cause of the caller's own.
+func TestTheCauseOfAContextDoesNotHideThatItEnded(t *testing.T) {
+	t.Parallel()
+	db, shutDown := open(t), errors.New("shutting down")
+	ctx, cancel := context.WithCancelCause(t.Context())
+	err := stdlib.InTx(ctx, db, func(*sql.Tx) error { cancel(shutDown); return nil })
+	require.ErrorIs(t, err, shutDown)
+	require.ErrorIs(t, err, context.Canceled)
+}

@@ -110,3 +110,29 @@ func TestAValueThatCannotBePrintedIsToldOnStderr(t *testing.T) {
 	require.Equal(t, exitFailure, code)
 	require.Equal(t, "gapless: sequence \"invoice\": 1, 2 spent, but cannot be printed: no space left on device\n", stderr.String())
 }
+
+func TestWhatWasDoneAndCannotBePrintedIsToldOnStderr(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	empty := pgtest.NewEmpty(t)
+	for _, c := range []struct{ line, done string }{
+		{"migrate up", "schema gapless: version 0 → "},
+		{"adopt a 5", `sequence "a" goes on after 5`},
+		{"forward a 6 --reason r", `sequence "a" goes on after 6`},
+		{"next a", `sequence "a": 7 spent`},
+		{"void a 7 --reason r", `sequence "a": 7 is void`},
+		{"close a --reason r --json", `sequence "a" is closed; its last number is 7`},
+		{"open a --reason r", `sequence "a" is open`},
+		{"delete a --yes", `sequence "a" is deleted`},
+	} {
+		on := d
+		if c.line == "migrate up" {
+			on = empty
+		}
+		var stderr strings.Builder
+		code := run(t.Context(), append(strings.Fields(c.line), "--database-url", on.URL), strings.NewReader(""), full{}, &stderr)
+		require.Equal(t, exitFailure, code, c.line)
+		require.Contains(t, stderr.String(), "gapless: "+c.done)
+		require.Contains(t, stderr.String(), "cannot be printed: no space left on device\n")
+	}
+}

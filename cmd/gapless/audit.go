@@ -99,8 +99,7 @@ func readAudit(ctx context.Context, conn *pgx.Conn, name *string) (*audit, error
 	r := &audit{}
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) (err error) {
-		// Every table is named with its schema, whatever the search_path was.
-		if _, err = tx.Exec(ctx, "SET LOCAL search_path = pg_catalog, pg_temp"); err != nil {
+		if _, err = tx.Exec(ctx, plainTransaction); err != nil {
 			return err
 		}
 		err = tx.QueryRow(ctx, "SELECT current_database(), current_setting('server_version'), clock_timestamp(), session_user, current_user").

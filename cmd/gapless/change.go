@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/db"
 )
 
 // voided is what `void --json` prints.
@@ -64,7 +65,7 @@ none. A sequence that does not exist is exit code 4. A negative VALUE goes after
 			if err != nil {
 				return err
 			}
-			return a.print(result, text)
+			return a.printDone(result, text)
 		})
 	})
 	negativeAfterDashes(cmd, "VALUE")
@@ -117,7 +118,7 @@ sequence if there is none, and only ever moves it forward. A negative LAST goes 
 			if err != nil {
 				return err
 			}
-			return a.print(adopted{name, last}, fmt.Sprintf("sequence %q goes on after %d", name, last))
+			return a.printDone(adopted{name, last}, fmt.Sprintf("sequence %q goes on after %d", name, last))
 		})
 	})
 	negativeAfterDashes(cmd, "LAST")
@@ -142,9 +143,6 @@ first, on the terminal; where there is none, --yes is needed. A sequence that do
 exit code 4.`,
 	}, []string{"NAME"}, func(ctx context.Context, args []string) error {
 		name := args[0]
-		if !yes && !a.terminal(a.stdin) {
-			return usage(fmt.Sprintf("sequence %q is not deleted: standard input is no terminal, so nobody can be asked", name), "pass --yes to delete it unasked")
-		}
 		if !yes {
 			if err := a.confirmDelete(ctx, name); err != nil {
 				return err
@@ -167,7 +165,7 @@ exit code 4.`,
 			if !existed {
 				return noSuch(name)
 			}
-			return a.print(deleted{name, true}, fmt.Sprintf("sequence %q is deleted", name))
+			return a.printDone(deleted{name, true}, fmt.Sprintf("sequence %q is deleted", name))
 		})
 	})
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
@@ -178,11 +176,21 @@ exit code 4.`,
 
 // confirmDelete asks, for as long as that takes, without a connection.
 func (a *app) confirmDelete(ctx context.Context, name string) error {
-	last, err := a.last(ctx, name)
-	if err != nil {
+	found, err := read(ctx, a, func(tx pgx.Tx) ([]db.SequencesRow, error) { return db.New(tx).Sequences(ctx, &name) })
+	switch {
+	case err != nil:
 		return err
+	case len(found) == 0:
+		return noSuch(name)
 	}
-	fmt.Fprintf(a.stderr, "Sequence %q is at %d. When it is deleted, its numbers come again. Delete it? [y/N] ", name, last)
+	state := fmt.Sprintf("is at %d", found[0].LastValue)
+	if found[0].Unused {
+		state = "has no number"
+	}
+	if !a.terminal(a.stdin) {
+		return usage(fmt.Sprintf("sequence %q is not deleted: standard input is no terminal, so nobody can be asked", name), "pass --yes to delete it unasked")
+	}
+	fmt.Fprintf(a.stderr, "Sequence %q %s. When it is deleted, its numbers come again. Delete it? [y/N] ", name, state)
 	answer, err := a.readLine(ctx)
 	if err != nil {
 		fmt.Fprintln(a.stderr)

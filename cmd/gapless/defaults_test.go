@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/url"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -17,10 +18,21 @@ import (
 // deferrable would wait, and cuts the answer to one COMMIT.
 func TestEveryCommandWorksWhateverTheDefaultsAre(t *testing.T) {
 	t.Parallel()
-	for name, defaults := range sqltest.OddDefaults {
+	cases := map[string]string{}
+	for name := range sqltest.OddDefaults {
+		cases[name] = ""
+	}
+	for _, mode := range []string{"exec", "simple_protocol"} { // in which pgx reads texts
+		for _, name := range []string{"a DateStyle", "everything"} {
+			cases[name+", "+mode] = mode
+		}
+	}
+	for name, mode := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
+			defaults := sqltest.OddDefaults[strings.TrimSuffix(name, ", "+mode)]
 			d := pgtest.NewCopy(t)
+			inMode(t, d, mode)
 			s := sqltest.Connect(t, d)
 			s.Do("CREATE TABLE others (a int)")
 			defaults.Set(t, d)
@@ -31,6 +43,7 @@ func TestEveryCommandWorksWhateverTheDefaultsAre(t *testing.T) {
 			}
 			s.Do("BEGIN ISOLATION LEVEL SERIALIZABLE")
 			s.Do("INSERT INTO others VALUES (1)")
+			s.Do("SELECT gapless.next_gapless('held')")
 			proxy := pgproxy.New(t, d.URL)
 			through := *d
 			through.URL = proxy.URL()
@@ -60,4 +73,18 @@ func TestEveryCommandWorksWhateverTheDefaultsAre(t *testing.T) {
 			s.Do("COMMIT")
 		})
 	}
+}
+
+// inMode has pgx send the statements of d's URL in that mode.
+func inMode(t *testing.T, d *pgtest.Database, mode string) {
+	t.Helper()
+	if mode == "" {
+		return
+	}
+	parsed, err := url.Parse(d.URL)
+	require.NoError(t, err)
+	query := parsed.Query()
+	query.Set("default_query_exec_mode", mode)
+	parsed.RawQuery = query.Encode()
+	d.URL = parsed.String()
 }

@@ -65,7 +65,7 @@ func (a *app) migrateUp(ctx context.Context, _ []string) error {
 		if before.Current == after.Current {
 			text = fmt.Sprintf("schema gapless: already at version %d", after.Current)
 		}
-		return a.print(map[string]int32{"from": before.Current, "to": after.Current}, text)
+		return a.printDone(map[string]int32{"from": before.Current, "to": after.Current}, text)
 	})
 }
 
@@ -109,8 +109,11 @@ func withRights(ctx context.Context, conn *pgx.Conn, rights string, err error) e
 	}
 	f := explain(err)
 	f.hint = "the role needs CREATE on the database and on schema public, as the database's owner has"
-	var hint *string
-	if conn.QueryRow(ctx, rights).Scan(&hint) == nil && hint != nil {
+	hint, err := readOn(ctx, conn, func(tx pgx.Tx) (hint *string, err error) {
+		err = tx.QueryRow(ctx, rights).Scan(&hint)
+		return hint, err
+	})
+	if err == nil && hint != nil {
 		f.hint = *hint
 	}
 	return f

@@ -163,6 +163,7 @@ func TestDeleteAsksFirst(t *testing.T) {
 
 	require.Equal(t, outcome{code: exitUsage, stderr: "gapless: sequence \"invoice\" is not deleted: standard input is no terminal, so nobody can be asked\n" +
 		"hint: pass --yes to delete it unasked\n"}, on(t, d, "delete", "invoice"))
+	require.Equal(t, exitMissing, on(t, d, "delete", "other").code, "nobody would be asked of what there is none of")
 	for _, answer := range []string{"n\n", "\n", "yy\n", "nonsense\n"} {
 		require.Equal(t, outcome{code: exitUsage, stderr: question + "gapless: sequence \"invoice\" is not deleted\n"}, ask(answer, "delete", "invoice"))
 	}
@@ -172,6 +173,12 @@ func TestDeleteAsksFirst(t *testing.T) {
 	require.Equal(t, outcome{stdout: "sequence \"invoice\" is deleted\n", stderr: question}, ask("Y\n", "delete", "invoice"))
 	require.Equal(t, exitMissing, ask("y\n", "delete", "invoice").code)
 	require.Equal(t, exitMissing, on(t, d, "delete", "invoice", "--yes").code)
+
+	require.Zero(t, on(t, d, "close", "unused", "--reason", "a test").code)
+	o := ask("y\n", "delete", "unused")
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stderr, `Sequence "unused" has no number. `)
+	require.Contains(t, o.stderr, `gapless: sequence "unused" is closed`)
 
 	require.Zero(t, on(t, d, "next", "invoice").code)
 	require.Equal(t, object{"name": "invoice", "deleted": true}, parsed[object](t, on(t, d, "delete", "invoice", "--yes", "--json", "--nowait")))

@@ -136,6 +136,14 @@ func (a *app) print(result any, text string) error {
 	return encoder.Encode(result)
 }
 
+// printDone prints what was done, or says that it was where it cannot be printed.
+func (a *app) printDone(result any, text string) error {
+	if err := a.print(result, text); err != nil {
+		return fmt.Errorf("%s, but that cannot be printed: %w", text, err)
+	}
+	return nil
+}
+
 // note tells people something that is not the result.
 func (a *app) note(format string, args ...any) {
 	fmt.Fprintf(a.stderr, format+"\n", args...)
@@ -180,14 +188,28 @@ func (a *app) withConn(ctx context.Context, body func(conn *pgx.Conn) error) err
 	return body(conn)
 }
 
-// read returns what query reads, in a transaction that waits for nobody, whatever the session's defaults are.
+// plainTransaction lets no setting of the session's, the role's or the database's decide which operators the statements of a
+// transaction have, nor the form of the times that they read. Every table is named with its schema.
+const plainTransaction = "SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL DateStyle = 'ISO'; SET LOCAL IntervalStyle = 'postgres'"
+
+// read is readOn with a connection of its own.
 func read[T any](ctx context.Context, a *app, query func(tx pgx.Tx) (T, error)) (result T, err error) {
+	err = a.withConn(ctx, func(conn *pgx.Conn) (err error) {
+		result, err = readOn(ctx, conn, query)
+		return err
+	})
+	return result, err
+}
+
+// readOn returns what query reads, in a transaction that waits for nobody, whatever the session's defaults are.
+func readOn[T any](ctx context.Context, conn *pgx.Conn, query func(tx pgx.Tx) (T, error)) (result T, err error) {
 	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnly, DeferrableMode: pgx.NotDeferrable}
-	err = a.withConn(ctx, func(conn *pgx.Conn) error {
-		return pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) (err error) {
-			result, err = query(tx)
+	err = pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) (err error) {
+		if _, err = tx.Exec(ctx, plainTransaction); err != nil {
 			return err
-		})
+		}
+		result, err = query(tx)
+		return err
 	})
 	return result, err
 }

@@ -46,7 +46,7 @@ itself from it, until it is opened. A sequence that there is none of is made, an
 			if err != nil {
 				return err
 			}
-			return a.print(result, text)
+			return a.printDone(result, text)
 		})
 	})
 	addReason(cmd, &reason)
@@ -69,7 +69,7 @@ func (a *app) newOpen() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.print(decision{Name: name, Reason: reason}, fmt.Sprintf("sequence %q is open", name))
+			return a.printDone(decision{Name: name, Reason: reason}, fmt.Sprintf("sequence %q is open", name))
 		})
 	})
 	addReason(cmd, &reason)
@@ -98,7 +98,7 @@ there. It never goes back. A negative LAST goes after "--".`,
 			if err != nil {
 				return err
 			}
-			return a.print(decision{name, &last, reason}, fmt.Sprintf("sequence %q goes on after %d", name, last))
+			return a.printDone(decision{name, &last, reason}, fmt.Sprintf("sequence %q goes on after %d", name, last))
 		})
 	})
 	negativeAfterDashes(cmd, "LAST")

@@ -65,7 +65,7 @@ func Resolve(ctx context.Context, cause error, ask func(ctx context.Context) (Ou
 		}
 		select {
 		case <-asking.Done():
-			return unknown(cause, fmt.Errorf("%w: %w", cmp.Or(context.Cause(ctx), context.Cause(asking)), err))
+			return unknown(cause, fmt.Errorf("%w: %w", cmp.Or(Ended(ctx), context.Cause(asking)), err))
 		case <-time.After(rand.N(backoff(made))):
 		}
 	}

@@ -53,10 +53,19 @@ func Run(ctx context.Context, options Options, attempt func() error) error {
 		case <-ctx.Done():
 			wait.Stop()
 			return fmt.Errorf("gapless: %w after attempt %d of %d: %w",
-				context.Cause(ctx), made, options.Attempts, err)
+				Ended(ctx), made, options.Attempts, err)
 		case <-wait.C:
 		}
 	}
+}
+
+// Ended is why ctx has ended, nil if it has not: its error, and with it the cause that its owner gave.
+func Ended(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if err == nil || errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
 }
 
 func backoff(made int) time.Duration {

@@ -20,6 +20,7 @@ var OddDefaults = map[string]Defaults{
 	"read-only":             {"default_transaction_read_only": "on"},
 	"deferrable":            deferrable,
 	"a search_path":         {"search_path": hidden},
+	"a DateStyle":           dated,
 	"no search_path":        {"search_path": ""},
 	"a statement_timeout":   {"statement_timeout": "5s"},
 	"a lock_timeout":        {"lock_timeout": "1ms"},
@@ -29,7 +30,7 @@ var OddDefaults = map[string]Defaults{
 	"everything": {
 		"default_transaction_isolation": "serializable", "default_transaction_read_only": "on", "default_transaction_deferrable": "on",
 		"search_path": hidden, "statement_timeout": "5s", "lock_timeout": "1ms", "idle_in_transaction_session_timeout": "5s",
-		"idle_session_timeout": "5s", "transaction_timeout": "5s", "role": "another",
+		"idle_session_timeout": "5s", "transaction_timeout": "5s", "role": "another", "DateStyle": "German", "IntervalStyle": "sql_standard",
 	},
 }
 
@@ -37,7 +38,9 @@ var deferrable = Defaults{
 	"default_transaction_isolation": "serializable", "default_transaction_read_only": "on", "default_transaction_deferrable": "on",
 }
 
-// hidden is a search_path whose first schema hides functions of PostgreSQL's.
+var dated = Defaults{"DateStyle": "SQL, DMY", "IntervalStyle": "sql_standard"}
+
+// hidden is a search_path whose first schema hides functions and operators of PostgreSQL's.
 const hidden = "hidden, pg_catalog"
 
 // Set makes them the defaults of a database, for sessions to come. The role is one that is granted what applications are.
@@ -61,6 +64,10 @@ func (d Defaults) Set(t *testing.T, database *pgtest.Database) {
 			s.Do("GRANT USAGE ON SCHEMA hidden TO PUBLIC")
 			for _, function := range []string{"set_config(text, text, boolean)", "current_setting(text)", "current_setting(text, boolean)", "current_database()"} {
 				s.Do("CREATE FUNCTION hidden." + function + " RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE 'this one is not meant'; END $$")
+			}
+			for _, operator := range []string{"=", "<>"} {
+				s.Do(`CREATE FUNCTION hidden."` + operator + `"(text, text) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RAISE 'this one is not meant'; END $$`)
+				s.Do("CREATE OPERATOR hidden." + operator + ` (FUNCTION = hidden."` + operator + `", LEFTARG = text, RIGHTARG = text)`)
 			}
 		default:
 			value = "'" + value + "'"

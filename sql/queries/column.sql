@@ -30,7 +30,7 @@ SELECT
     (f).explanation::text AS explanation,
     coalesce((f).allocated_by, '')::text AS allocated_by,
     coalesce((f).allocated_as, '')::text AS allocated_as,
-    coalesce((f).allocated_at, '0001-01-01 00:00:00+00')::timestamptz AS allocated_at,
+    coalesce(pg_catalog.to_json((f).allocated_at), '"0001-01-01T00:00:00Z"')::json AS allocated_at, -- whose text no DateStyle changes
     coalesce((f).txid, 0)::bigint AS txid
 FROM gapless.audit_gapless(name => sqlc.narg('name')::text) AS f;
 

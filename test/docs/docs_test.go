@@ -9,6 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+
+	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/sqltest"
 	"github.com/pggapless/gapless/test/pg"
 
@@ -251,4 +254,32 @@ func TestWhereANumberIsSpentAndWhatToWriteInstead(t *testing.T) {
 		require.Zero(t, observer.Number(holes))
 		require.EqualValues(t, 2, observer.Number("SELECT gapless.last_gapless('a')"))
 	})
+}
+
+// TestTheGoInTheREADMEWorksAfterItsSQL takes the sequence and the statement from the Go in README.md.
+func TestTheGoInTheREADMEWorksAfterItsSQL(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../README.md")
+	require.NoError(t, err)
+	_, code, found := strings.Cut(string(text), "```go\nvar ")
+	require.True(t, found)
+	parts := regexp.MustCompile(`(?s)gapless\.NewSequence\("([^"]+)"\).*tx\.Exec\(ctx, "([^"]+)", number, "([^"]+)"\)`).FindStringSubmatch(code)
+	require.Len(t, parts, 4)
+
+	database := pgtest.New(t)
+	pg.RunPasted(t, database, readPage(t, "README.md"), false)
+	ctx, s := t.Context(), sqltest.Connect(t, database)
+	before, _, err := gapless.NewSequence(parts[1]).Last(ctx, s)
+	require.NoError(t, err)
+	require.NoError(t, gapless.InTx(ctx, database.Pool(t), func(tx pgx.Tx) error {
+		number, err := gapless.NewSequence(parts[1]).Next(ctx, tx)
+		if err != nil {
+			return err
+		}
+		_, err = tx.Exec(ctx, parts[2], number, parts[3])
+		return err
+	}))
+	last, _, err := gapless.NewSequence(parts[1]).Last(ctx, s)
+	require.NoError(t, err)
+	require.Equal(t, before+1, last)
 }

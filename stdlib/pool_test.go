@@ -1,0 +1,183 @@
+package stdlib_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	pgxstdlib "github.com/jackc/pgx/v5/stdlib"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgproxy"
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/stdlib"
+)
+
+// embedded and embeddedConn are what sqlx's types are.
+type (
+	embedded     struct{ *sql.DB }
+	embeddedConn struct{ *sql.Conn }
+	beginnerOnly struct{ db *sql.DB }
+)
+
+func (b beginnerOnly) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
+	return b.db.BeginTx(ctx, opts)
+}
+
+// TestWhatEmbedsADatabaseIsTakenForIt has what needs more than to begin a transaction.
+func TestWhatEmbedsADatabaseIsTakenForIt(t *testing.T) {
+	t.Parallel()
+	for name, of := range map[string]struct {
+		beginner func(t *testing.T, db *sql.DB) stdlib.TxBeginner
+		pooled   bool
+	}{
+		"a DB":               {func(_ *testing.T, db *sql.DB) stdlib.TxBeginner { return db }, true},
+		"what embeds a DB":   {func(_ *testing.T, db *sql.DB) stdlib.TxBeginner { return &embedded{db} }, true},
+		"a Conn":             {func(t *testing.T, db *sql.DB) stdlib.TxBeginner { return connOf(t, db) }, false},
+		"what embeds a Conn": {func(t *testing.T, db *sql.DB) stdlib.TxBeginner { return &embeddedConn{connOf(t, db)} }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.NewCopy(t)
+			sqltest.Defaults{"default_transaction_read_only": "on"}.Set(t, database)
+			proxy := pgproxy.New(t, database.URL)
+			db, err := sql.Open("pgx", proxy.URL())
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			from := of.beginner(t, db)
+			runs := 0
+			issue := func(end string) error {
+				return stdlib.InTx(t.Context(), from, func(tx *sql.Tx) error {
+					runs++
+					if _, err := stdlib.NewSequence("a").Next(t.Context(), tx); err != nil {
+						return err
+					}
+					_, err := tx.ExecContext(t.Context(), end)
+					return err
+				})
+			}
+			require.NoError(t, issue("SELECT 1"), "it is read-only by default")
+			require.ErrorIs(t, issue("ROLLBACK"), sql.ErrTxDone)
+
+			var cut atomic.Bool
+			proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+				if m.Tag() == "COMMIT" && cut.CompareAndSwap(false, true) {
+					return pgproxy.Cut
+				}
+				return pgproxy.Forward
+			})
+			runs = 0
+			err = issue("SELECT 1")
+			require.True(t, cut.Load())
+			require.Equal(t, 1, runs)
+			if of.pooled {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, gapless.ErrOutcomeUnknown)
+			}
+		})
+	}
+	err := stdlib.InTx(t.Context(), beginnerOnly{open(t)}, func(*sql.Tx) error { panic("it runs") })
+	require.EqualError(t, err, "gapless: InTx needs a sql.DB or a sql.Conn, not a stdlib_test.beginnerOnly")
+}
+
+func connOf(t *testing.T, db *sql.DB) *sql.Conn {
+	t.Helper()
+	conn, err := db.Conn(t.Context())
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = conn.Close() })
+	return conn
+}
+
+// TestMoreConnectionsThatBrokeThanAttemptsAreNobodysError has the server end all connections of a pool that was in use.
+func TestMoreConnectionsThatBrokeThanAttemptsAreNobodysError(t *testing.T) {
+	t.Parallel()
+	const connections = 15
+	for name, of := range map[string]func(db *sql.DB) stdlib.TxBeginner{
+		"a DB":             func(db *sql.DB) stdlib.TxBeginner { return db },
+		"what embeds a DB": func(db *sql.DB) stdlib.TxBeginner { return &embedded{db} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			s := sqltest.Connect(t, database)
+			config, err := pgx.ParseConfig(database.URL)
+			require.NoError(t, err)
+			config.RuntimeParams["application_name"] = "used"
+			// pgx's driver would ping a connection that was idle for a second, which would find some of them.
+			db := pgxstdlib.OpenDB(*config, pgxstdlib.OptionShouldPing(func(context.Context, pgxstdlib.ShouldPingParams) bool { return false }))
+			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			db.SetMaxIdleConns(connections)
+			var all []*sql.Conn
+			for range connections {
+				conn, err := db.Conn(t.Context())
+				require.NoError(t, err)
+				all = append(all, conn)
+			}
+			for _, conn := range all {
+				require.NoError(t, conn.Close())
+			}
+			const used = "FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'used'"
+			require.EqualValues(t, connections, s.Number("SELECT count(pg_terminate_backend(pid)) "+used))
+			s.Await("SELECT count(*) = 0 " + used)
+			runs := 0
+			require.NoError(t, stdlib.InTx(t.Context(), of(db), func(tx *sql.Tx) error {
+				runs++
+				_, err := stdlib.NewSequence("a").Next(t.Context(), tx)
+				return err
+			}, gapless.WithMaxAttempts(1)))
+			require.Equal(t, 1, runs)
+		})
+	}
+}
+
+// TestADriverThatGivesNoGoodConnectionIsAskedAsOftenAsAttemptsAreAllowed has one that refuses to begin, as one may that found no
+// primary.
+func TestADriverThatGivesNoGoodConnectionIsAskedAsOftenAsAttemptsAreAllowed(t *testing.T) {
+	t.Parallel()
+	config, err := pgx.ParseConfig(pgtest.New(t).URL)
+	require.NoError(t, err)
+	for _, attempts := range []int64{1, 4} {
+		bad := &badConnector{Connector: pgxstdlib.GetConnector(*config)}
+		db := sql.OpenDB(bad)
+		err := stdlib.InTx(t.Context(), db, func(*sql.Tx) error { panic("it runs") }, gapless.WithMaxAttempts(int(attempts)))
+		require.ErrorIs(t, err, driver.ErrBadConn)
+		require.ErrorContains(t, err, fmt.Sprintf("gave up after attempt %d of %d", attempts, attempts))
+		require.Equal(t, attempts, bad.begun.Load())
+		require.NoError(t, db.Close())
+	}
+}
+
+type badConnector struct {
+	driver.Connector
+	begun atomic.Int64
+}
+
+func (c *badConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	inner, err := c.Connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	mine, ok := inner.(*pgxstdlib.Conn)
+	if !ok {
+		return nil, errors.New("it is another driver")
+	}
+	return badConn{mine, c}, nil
+}
+
+type badConn struct {
+	*pgxstdlib.Conn
+	of *badConnector
+}
+
+func (c badConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
+	c.of.begun.Add(1)
+	return nil, driver.ErrBadConn
+}
