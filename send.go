@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pggapless/gapless/internal/client"
 	"github.com/pggapless/gapless/internal/retry"
@@ -166,6 +167,11 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	}
 	for _, stop := range stops {
 		stop()
+	}
+	if pg := new(pgconn.PgError); len(batches) == 1 && batches[0].plain && errors.As(err, &pg) && pg.Code == "42601" {
+		batches[0].plain = false // syntax_error: perhaps it is no text, but a name
+		c.sendTogether(batches)
+		return
 	}
 	if err == nil || len(batches) < 2 || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrCommitted) {
 		for _, b := range batches {

@@ -114,6 +114,10 @@ func aloneCases() map[string]struct {
 		"COPY FROM, after another":   {statements("SELECT 1; COPY public.invoices (customer) FROM STDIN"), fails(""), 0},
 		"COPY TO":                    {statements("COPY public.invoices TO STDOUT"), succeeds, 1},
 		"a rewritten statement":      {func(batch *pgx.Batch) { issue(batch); batch.Queue("SELECT 1", rewriter("COMMIT")) }, fails(ends), 0},
+		"another rewriter after named arguments": {func(batch *pgx.Batch) {
+			issue(batch)
+			batch.Queue("SELECT 1", pgx.NamedArgs{}, rewriter("ROLLBACK"))
+		}, fails(ends), 0},
 		"several statements at once": {statements("SELECT 1; ROLLBACK"), fails(""), 0},
 	}
 }
@@ -156,6 +160,47 @@ func TestWhatIsWrongWithABatchIsItsSendersAlone(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestANameOfAPreparedStatementIsNotTakenForItsText has names that read as if they were statements.
+func TestANameOfAPreparedStatementIsNotTakenForItsText(t *testing.T) {
+	t.Parallel()
+	s, _, database := newInvoices(t, 1)
+	pool := database.Pool(t, func(config *pgxpool.Config) {
+		config.MaxConns = 1
+		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Prepare(ctx, "delete it all again", "ROLLBACK")
+			if err == nil {
+				_, err = conn.Prepare(ctx, "insert", issueInvoice)
+			}
+			return err
+		}
+	})
+	committer := sqltest.NewGroupCommitter(t, pool)
+	batches := make([]*pgx.Batch, 4)
+	for i := range batches {
+		batches[i], _ = batchOf(issueInvoice, fmt.Sprint(i))
+	}
+	batches[1].Queue("delete it all again")
+	batches[2], _ = batchOf("insert", "2")
+	results := together(t, committer, nil, func() {}, batches...)
+	require.ErrorContains(t, results[1], "must not end its transaction")
+	for _, i := range []int{0, 2, 3} {
+		require.NoError(t, results[i])
+	}
+	batch, _ := batchOf("insert", "alone")
+	require.NoError(t, committer.Send(t.Context(), batch))
+	for _, inTx := range []sqltest.InTx{committer.InTx, func(ctx context.Context, fn func(tx pgx.Tx) error, opts ...gapless.TxOption) error {
+		return gapless.InTx(ctx, pool, fn, opts...)
+	}} {
+		require.ErrorContains(t, inTx(t.Context(), func(tx pgx.Tx) error {
+			gapless.CommitBatch(tx).Queue("delete it all again")
+			_, err := tx.Exec(t.Context(), issueInvoice, "InTx")
+			return err
+		}), "must not end its transaction")
+	}
+	require.Equal(t, []string{"0", "2", "3", "alone"}, sqltest.Texts(s, "SELECT customer FROM invoices ORDER BY 1"))
+	requireOneTo(t, s, 4)
 }
 
 // TestACallbackMaySendAndClose has one connection for all of it.
@@ -274,7 +319,7 @@ func TestWhatEndsAGoroutineLeavesNoConnectionBehind(t *testing.T) {
 						require.EqualError(t, err, "panic: mine")
 					}
 					require.Equal(t, before+c.committed, s.Number("SELECT coalesce(gapless.last_gapless('invoice'), 0)"))
-					require.Zero(t, pool.Stat().AcquiredConns())
+					require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, sqltest.Eventually, sqltest.Tick)
 				}
 				require.NoError(t, inTx(t.Context(), func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err }))
 			})

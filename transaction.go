@@ -146,6 +146,7 @@ func (t *transaction) commit(ctx context.Context) error {
 	}
 	t.sending = true
 	t.own = newBatch(ctx, &t.last)
+	t.own.plain = false // it can have names of prepared statements
 	var last pgx.Batch
 	guarded := slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.batch.Len() > 0 && (t.simple() || !b.plain) })
 	if guarded {
