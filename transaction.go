@@ -96,7 +96,7 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	batch.Queue(`SELECT
 			gapless.mark_gapless($1),
 			pg_catalog.pg_postmaster_start_time(),
-			pg_catalog.current_setting('synchronous_standby_names') <> '',
+			`+replicates+`,
 			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) END`,
 		t.token, asynchronous,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
@@ -115,6 +115,9 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	}
 	return t, nil
 }
+
+// replicates is whether commits wait for a standby.
+const replicates = "pg_catalog.current_setting('synchronous_standby_names') <> ''"
 
 // rollBack ends the transaction if it has not ended. ctx may have ended, and the rollback is still due, but not for
 // ever: pgx closes a connection on which it fails, which rolls back too.
@@ -168,7 +171,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		t.rollBack(ctx)
 		tag = "ROLLBACK"
 	case last.Len() == 0:
-		tag, err = exec(ctx, conn, "commit")
+		tag, err = exec(ctx, conn, commit)
 	case t.replicated && !t.asynchronous || t.simple():
 		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby, or which answer is COMMIT's where
 		// one text is several statements.
@@ -179,11 +182,18 @@ func (t *transaction) commit(ctx context.Context) error {
 		if err := results.Close(); err != nil {
 			return t.notSent(err)
 		}
-		tag, err = exec(ctx, conn, "commit")
+		tag, err = exec(ctx, conn, commit)
 	default:
 		// Not pgx's own spelling: in rollBack it forgets the prepared statement "commit", for an error that is meant to be.
 		last.Queue("COMMIT").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
+		replicated := false
+		if !t.asynchronous { // perhaps since after BEGIN; then its warning was not seen
+			last.Queue("SELECT " + replicates).QueryRow(func(row pgx.Row) error { return row.Scan(&replicated) })
+		}
 		err = t.Conn().SendBatch(ctx, &last).Close()
+		if tag == "COMMIT" && replicated {
+			return errNotReplicated
+		}
 		if err != nil && !conn.IsClosed() && (conn.TxStatus() != 'I' || guarded && tag == "" && retry.Answered(err)) {
 			return t.notSent(err) // a statement failed, and COMMIT with it
 		}
@@ -258,8 +268,11 @@ func (e errNotSent) Is(target error) bool { return target == retry.ErrNotSent }
 // errNotReplicated is PostgreSQL's warning that a commit is durable here, but did not wait for the synchronous standby.
 var errNotReplicated = errors.New("the server did not wait for its synchronous standby")
 
-// exec sends a statement and reads the answer message by message, for the sake of a warning: pgx gives notices to a
-// handler that is chosen when the connection is made, and that is the user's.
+// commit has the session send that warning, whatever messages the role, or fn, wants to see.
+const commit = "SET LOCAL client_min_messages = notice; commit"
+
+// exec sends a text and reads the answer message by message, for the sake of a warning: pgx gives notices to a
+// handler that is chosen when the connection is made, and that is the user's. The tag is the last statement's.
 func exec(ctx context.Context, conn *pgconn.PgConn, sql string) (tag string, err error) {
 	conn.Frontend().Send(&pgproto3.Query{String: sql})
 	if err := conn.Frontend().Flush(); err != nil {
