@@ -86,7 +86,9 @@ func (n commitNetwork) requireInvoices(t *testing.T, attempts ...int64) {
 	require.Zero(t, n.observer.Number("SELECT count(*) FROM gapless.audit_gapless()"))
 }
 
-func isCommit(m pgproxy.Message) bool { return !m.FromServer && strings.HasSuffix(strings.ToLower(m.SQL()), "commit") }
+func isCommit(m pgproxy.Message) bool {
+	return !m.FromServer && strings.HasSuffix(strings.ToLower(m.SQL()), "commit")
+}
 
 // isCommitsEnd is the last message of what is sent for a COMMIT.
 func isCommitsEnd() func(m pgproxy.Message) bool {

@@ -159,7 +159,12 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	if began == nil {
 		take(false) // what waits for it has to be told
 	} else if p := new(panicError); errors.As(err, &p) && began.sending {
-		if resolved := began.resolve(ctx, c.from, err); resolved == nil {
+		var resolved error
+		asking := apart(func() error { resolved = began.resolve(ctx, c.from, err); return nil }) // with the pool's hooks
+		if asking != nil {
+			resolved = fmt.Errorf("gapless: %w: %w; asking for its outcome: %w", ErrOutcomeUnknown, err, asking)
+		}
+		if resolved == nil {
 			err = fmt.Errorf("gapless: %w: %w", ErrCommitted, err)
 		} else if errors.Is(resolved, ErrOutcomeUnknown) {
 			err = resolved

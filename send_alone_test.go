@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -360,3 +361,79 @@ func TestAHookThatPanicsEndsNobodyElse(t *testing.T) {
 	require.NoError(t, committer.Send(t.Context(), batch))
 	require.Equal(t, committed+1, s.Number("SELECT gapless.last_gapless('a')"))
 }
+
+// TestAHookThatPanicsWhileAnOutcomeIsAskedForLeavesItUnknown has the first panic after the batch was sent.
+func TestAHookThatPanicsWhileAnOutcomeIsAskedForLeavesItUnknown(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(){"a panic": func() { panic("the second") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			var armed, asking atomic.Bool
+			pool := database.Pool(t, func(config *pgxpool.Config) {
+				config.ConnConfig.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
+					if armed.CompareAndSwap(true, false) {
+						asking.Store(true)
+						panic("the first: " + notice.Message)
+					}
+				}
+				config.ConnConfig.Tracer = queries(func(sql string) {
+					if strings.Contains(sql, "outcome_gapless") && asking.CompareAndSwap(true, false) {
+						end()
+					}
+				})
+			})
+			committer := sqltest.NewGroupCommitter(t, pool)
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE FUNCTION say() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'x'; END $$")
+			batch, _ := batchOf("SELECT public.say()")
+			require.NoError(t, committer.Send(t.Context(), batch)) // prepares it
+			armed.Store(true)
+			err := caught(func() error { return committer.Send(t.Context(), batch) })
+			require.ErrorIs(t, err, gapless.ErrOutcomeUnknown)
+			require.ErrorContains(t, err, "the first: x")
+			batch, _ = batchOf("SELECT public.say()")
+			require.NoError(t, committer.Send(t.Context(), batch))
+		})
+	}
+}
+
+// TestAPanicBeforeAnythingWasSentIsNotAskedAbout panics where arguments are encoded.
+func TestAPanicBeforeAnythingWasSentIsNotAskedAbout(t *testing.T) {
+	t.Parallel()
+	s, _, database := newInvoices(t, 1)
+	var asked, panicked atomic.Int64
+	pool := database.Pool(t, func(config *pgxpool.Config) {
+		config.MaxConns = 1
+		config.ConnConfig.Tracer = queries(func(sql string) {
+			if strings.Contains(sql, "outcome_gapless") {
+				asked.Add(1)
+			}
+		})
+	})
+	committer := sqltest.NewGroupCommitter(t, pool)
+	batches := make([]*pgx.Batch, 3)
+	for i := range batches {
+		batches[i], _ = batchOf(issueInvoice, fmt.Sprint(i))
+	}
+	batches[1].Queue("SELECT $1::text", value(func() (driver.Value, error) { panicked.Add(1); panic("mine") }))
+	results := together(t, committer, nil, func() {}, batches...)
+	require.EqualError(t, results[1], "panic: mine")
+	require.NoError(t, results[0])
+	require.NoError(t, results[2])
+	require.EqualValues(t, 2, panicked.Load())
+	require.Zero(t, asked.Load())
+	requireOneTo(t, s, 2)
+}
+
+// queries is told of each query.
+type queries func(sql string)
+
+// TraceQueryStart is pgx.QueryTracer's.
+func (q queries) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	q(data.SQL)
+	return ctx
+}
+
+// TraceQueryEnd is pgx.QueryTracer's.
+func (q queries) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}

@@ -64,7 +64,7 @@ type transaction struct {
 	asynchronous bool      // whether COMMIT leaves the flush to somebody else
 	replicated   bool      // whether commits wait for a standby
 
-	sending  bool // the last message has been begun, and so the outcome can depend on it
+	sending  bool // the last statements, or COMMIT, may have been sent
 	resolved bool // it is known to be committed and durable
 	ended    bool // the connection is no longer ours to use
 }
@@ -146,8 +146,9 @@ func (t *transaction) commit(ctx context.Context) error {
 		return errNotSent{fmt.Errorf("fn ended the transaction itself: %w", pgx.ErrTxClosed)}
 	case ctx.Err() != nil:
 		return errNotSent{context.Cause(ctx)}
+	case conn.IsBusy():
+		return errNotSent{errors.New("fn left rows open, or the results of a batch: it has to close them")}
 	}
-	t.sending = true
 	t.own = newBatch(ctx, &t.last)
 	t.own.plain = false // it can have names of prepared statements
 	var last pgx.Batch
@@ -171,11 +172,12 @@ func (t *transaction) commit(ctx context.Context) error {
 		t.rollBack(ctx)
 		tag = "ROLLBACK"
 	case last.Len() == 0:
+		t.sending = true
 		tag, err = exec(ctx, conn, commit)
 	case t.replicated && !t.asynchronous || t.simple():
 		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby, or which answer is COMMIT's where
 		// one text is several statements.
-		results := t.Conn().SendBatch(ctx, &last)
+		results := t.send(ctx, &last)
 		if t.simple() {
 			_ = endCopies(conn, last.QueuedQueries) // if it fails, reading the results does
 		}
@@ -190,7 +192,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		if !t.asynchronous { // perhaps since after BEGIN; then its warning was not seen
 			last.Queue("SELECT " + replicates).QueryRow(func(row pgx.Row) error { return row.Scan(&replicated) })
 		}
-		err = t.Conn().SendBatch(ctx, &last).Close()
+		err = t.send(ctx, &last).Close()
 		if tag == "COMMIT" && replicated {
 			return errNotReplicated
 		}
@@ -208,6 +210,13 @@ func (t *transaction) commit(ctx context.Context) error {
 		return errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
 	}
 	return nil
+}
+
+// send sends the last statements. Arguments are code that can panic, and do so before anything is sent.
+func (t *transaction) send(ctx context.Context, last *pgx.Batch) pgx.BatchResults {
+	results := t.Conn().SendBatch(ctx, last)
+	t.sending = true
+	return results
 }
 
 // guard makes a COMMIT fail that comes before the cursor is closed: there it would have to keep the cursor, and so to read it. After a
