@@ -20,7 +20,7 @@ type sharedBatch struct {
 	ctx   context.Context
 	batch *pgx.Batch
 	done  chan error
-	plain bool // see isPlain
+	plain bool // all of it is sent as text, and isPlain
 
 	read   []*readRows // what the callbacks are to read, in their order
 	unread int         // how many results of them are still to come
@@ -40,7 +40,11 @@ func (b *sharedBatch) queueInto(all *pgx.Batch, types *pgtype.Map) {
 	b.read, b.unread, b.committed = nil, 0, false
 	var own *pgtype.Map // when the callbacks run, somebody else has the connection
 	for _, query := range b.batch.QueuedQueries {
-		queued := all.Queue(cmp.Or(query.SQL, ";"), query.Arguments...) // of no text at all, pgx panics
+		sql := cmp.Or(query.SQL, ";") // of no text at all, pgx panics
+		if b.plain {
+			sql += textEnd
+		}
+		queued := all.Queue(sql, query.Arguments...)
 		if query.Fn == nil {
 			queued.Exec(func(tag pgconn.CommandTag) error {
 				b.committed = b.committed || tag.String() == "COMMIT"
@@ -87,11 +91,14 @@ func (b *sharedBatch) callBack() (err error) {
 	return nil
 }
 
-// isPlain reports whether a statement is certain to leave the transaction to us. What is prepared is one statement, and its first word
+// textEnd has pgx take for a text what can be the name of a prepared statement, too: the statement's own text is another one.
+const textEnd = "\n;"
+
+// isPlain reports whether a text is certain to leave the transaction to us. What is prepared is one statement, and its first word
 // says which; where PostgreSQL takes several statements for one text, none is certain.
 func isPlain(query *pgx.QueuedQuery) bool {
-	if len(query.Arguments) > 0 {
-		switch query.Arguments[0].(type) {
+	for _, arg := range query.Arguments {
+		switch arg.(type) {
 		case pgx.NamedArgs, pgx.StrictNamedArgs:
 		case pgx.QueryRewriter:
 			return false

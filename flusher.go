@@ -48,10 +48,11 @@ var (
 )
 
 // plainSession has no default of the role or the database hold a flush up, or end the session: a serializable, deferrable transaction
-// would wait for those that write.
+// would wait for those that write. And its warnings are sent.
 const plainSession = `SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off;
 	SET default_transaction_deferrable = off; SET statement_timeout = 0; SET lock_timeout = 0;
-	SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0`
+	SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0;
+	SET client_min_messages = notice`
 
 // connectFlusher connects, checks the server, and starts the goroutine.
 func connectFlusher(ctx context.Context, pool *pgxpool.Pool, options groupOptions) (*flusher, error) {

@@ -86,7 +86,9 @@ func (n commitNetwork) requireInvoices(t *testing.T, attempts ...int64) {
 	require.Zero(t, n.observer.Number("SELECT count(*) FROM gapless.audit_gapless()"))
 }
 
-func isCommit(m pgproxy.Message) bool { return !m.FromServer && strings.EqualFold(m.SQL(), "commit") }
+func isCommit(m pgproxy.Message) bool {
+	return !m.FromServer && strings.HasSuffix(strings.ToLower(m.SQL()), "commit")
+}
 
 // isCommitsEnd is the last message of what is sent for a COMMIT.
 func isCommitsEnd() func(m pgproxy.Message) bool {
@@ -472,47 +474,92 @@ func TestInTxOnOneConnection(t *testing.T) {
 	require.ErrorContains(t, gapless.InTx(t.Context(), notOne, nil), "pgxpool.Pool")
 }
 
+// awaitSyncRep blocks until that backend (or any, for 0) waits for a standby in a statement that matches, and returns it.
+func awaitSyncRep(t *testing.T, observer sqltest.Session, pid uint32, query string) (found uint32) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		err := observer.QueryRow(t.Context(), `SELECT pid FROM pg_stat_activity
+			WHERE wait_event = 'SyncRep' AND $1 IN (0, pid) AND query ~* $2`, pid, query).Scan(&found)
+		return err == nil
+	}, sqltest.Eventually, sqltest.Tick)
+	return found
+}
+
+// nameStandby has commits wait for a standby that there is not, from now on.
+func nameStandby(t *testing.T, database *pgtest.Database, observer sqltest.Session) {
+	t.Helper()
+	observer.Do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+	observer.Do("SELECT pg_reload_conf()")
+	// The server takes a moment to heed it. Who writes nothing but a txid waits for nobody.
+	probe := sqltest.Connect(t, database)
+	probed := sqltest.Later(func() (any, error) {
+		for {
+			if _, err := probe.Exec(t.Context(), "SELECT pg_logical_emit_message(true, '', 'probe')"); err != nil {
+				return nil, err
+			}
+		}
+	})
+	awaitSyncRep(t, observer, probe.PID(), "probe")
+	observer.Do("SELECT pg_terminate_backend($1)", probe.PID())
+	require.Error(t, (<-probed).Err)
+}
+
+// TestACommitWhoseStandbyIsNamedWhileItsTransactionRunsIsWaitedFor has commits wait for a standby since after BEGIN.
+func TestACommitWhoseStandbyIsNamedWhileItsTransactionRunsIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	server := pgtest.NewServer(t)
+	database := server.NewDatabase(t)
+	observer := sqltest.Connect(t, database)
+	pool := database.Pool(t)
+	for batched, committing := range map[bool]string{false: "; commit$", true: "^COMMIT$"} {
+		done := sqltest.Later(func() (any, error) {
+			return nil, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+				nameStandby(t, database, observer)
+				if batched {
+					gapless.CommitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')")
+					return nil
+				}
+				_, err := invoices.Next(t.Context(), tx)
+				return err
+			})
+		})
+		observer := sqltest.Connect(t, database)
+		observer.Do("SELECT pg_cancel_backend($1)", awaitSyncRep(t, observer, 0, committing))
+		awaitSyncRep(t, observer, 0, "flush_gapless")
+		observer.Do("ALTER SYSTEM RESET synchronous_standby_names")
+		observer.Do("SELECT pg_reload_conf()")
+		require.NoError(t, (<-done).Err)
+	}
+}
+
 // TestACommitThatDidNotWaitForItsStandbyIsWaitedFor cancels the wait for a synchronous standby: PostgreSQL then says, in a
-// warning, that the transaction is committed here alone.
+// warning, that the transaction is committed here alone. It says so whatever messages the role, or fn, wants to see.
 func TestACommitThatDidNotWaitForItsStandbyIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	server := pgtest.NewServer(t) // whose commits wait for nobody, or for a standby that there is not: one test after the other
 	for name, committer := range sqltest.Committers {
-		for _, batched := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, with the statements in COMMIT's message: %t", name, batched), func(t *testing.T) {
+		for _, c := range []struct{ batched, quietRole, quietFn bool }{{}, {batched: true}, {quietRole: true}, {quietFn: true}, {true, true, true}} {
+			t.Run(fmt.Sprintf("%s, %+v", name, c), func(t *testing.T) {
 				database := server.NewDatabase(t)
 				observer := sqltest.Connect(t, database)
 				observer.Do("CREATE TABLE invoices (number bigint, attempt bigint)")
-				n := commitNetwork{observer: observer, database: database, inTx: committer(t, database.Pool(t)), batched: batched}
+				n := commitNetwork{observer: observer, database: database, inTx: committer(t, database.Pool(t, func(config *pgxpool.Config) {
+					if c.quietRole {
+						config.ConnConfig.RuntimeParams["client_min_messages"] = "error"
+					}
+				})), batched: c.batched}
+				var also []string
+				if c.quietFn {
+					also = append(also, "SET LOCAL client_min_messages = error")
+				}
 				_, err := n.issue(t.Context())
 				require.NoError(t, err)
 
-				observer.Do("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-				observer.Do("SELECT pg_reload_conf()")
-				awaiting := func(pid uint32, query string) (found uint32) {
-					require.Eventually(t, func() bool {
-						err := observer.QueryRow(t.Context(), `SELECT pid FROM pg_stat_activity
-							WHERE wait_event = 'SyncRep' AND $1 IN (0, pid) AND query ~* $2`, pid, query).Scan(&found)
-						return err == nil
-					}, sqltest.Eventually, sqltest.Tick)
-					return found
-				}
-				// The server takes a moment to heed it. Who writes nothing but a txid waits for nobody.
-				probe := sqltest.Connect(t, database)
-				probed := sqltest.Later(func() (any, error) {
-					for {
-						if _, err := probe.Exec(t.Context(), "SELECT pg_logical_emit_message(true, '', 'probe')"); err != nil {
-							return nil, err
-						}
-					}
-				})
-				awaiting(probe.PID(), "probe")
-				observer.Do("SELECT pg_terminate_backend($1)", probe.PID())
-				require.Error(t, (<-probed).Err)
-
-				done := sqltest.Later(func() (int64, error) { return n.issue(t.Context()) })
+				nameStandby(t, database, observer)
+				awaiting := func(pid uint32, query string) uint32 { return awaitSyncRep(t, observer, pid, query) }
+				done := sqltest.Later(func() (int64, error) { return n.issue(t.Context(), also...) })
 				if name == "one by one" {
-					observer.Do("SELECT pg_cancel_backend($1)", awaiting(0, "^commit$"))
+					observer.Do("SELECT pg_cancel_backend($1)", awaiting(0, "commit$"))
 					awaiting(0, "flush_gapless") // it asks, and flushes
 				} else {
 					waiting := awaiting(0, "flush_gapless")

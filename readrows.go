@@ -73,12 +73,26 @@ func (r *readRows) Next() bool {
 }
 
 // Scan is pgx.Rows's.
-func (r *readRows) Scan(dest ...any) error {
-	if err := pgx.ScanRow(r.types, r.fields, r.RawValues(), dest...); err != nil {
+func (r *readRows) Scan(dest ...any) (err error) {
+	if whole := wholeRow(dest); whole != nil {
+		err = whole.ScanRow(r)
+	} else {
+		err = pgx.ScanRow(r.types, r.fields, r.RawValues(), dest...)
+	}
+	if err != nil {
 		r.err = err
 		r.Close()
 	}
 	return r.err
+}
+
+// wholeRow is the only destination, if it scans the row itself.
+func wholeRow(dest []any) pgx.RowScanner {
+	if len(dest) != 1 {
+		return nil
+	}
+	whole, _ := dest[0].(pgx.RowScanner)
+	return whole
 }
 
 // Values is pgx.Rows's.

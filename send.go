@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pggapless/gapless/internal/client"
 	"github.com/pggapless/gapless/internal/retry"
@@ -158,7 +159,12 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	if began == nil {
 		take(false) // what waits for it has to be told
 	} else if p := new(panicError); errors.As(err, &p) && began.sending {
-		if resolved := began.resolve(ctx, c.from, err); resolved == nil {
+		var resolved error
+		asking := apart(func() error { resolved = began.resolve(ctx, c.from, err); return nil }) // with the pool's hooks
+		if asking != nil {
+			resolved = fmt.Errorf("gapless: %w: %w; asking for its outcome: %w", ErrOutcomeUnknown, err, asking)
+		}
+		if resolved == nil {
 			err = fmt.Errorf("gapless: %w: %w", ErrCommitted, err)
 		} else if errors.Is(resolved, ErrOutcomeUnknown) {
 			err = resolved
@@ -166,6 +172,11 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	}
 	for _, stop := range stops {
 		stop()
+	}
+	if pg := new(pgconn.PgError); len(batches) == 1 && batches[0].plain && errors.As(err, &pg) && pg.Code == "42601" {
+		batches[0].plain = false // syntax_error: perhaps it is no text, but a name
+		c.sendTogether(batches)
+		return
 	}
 	if err == nil || len(batches) < 2 || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrCommitted) {
 		for _, b := range batches {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -95,25 +96,29 @@ func aloneCases() map[string]struct {
 			issue(batch)
 			batch.Queue("SELECT $1::text", value(func() (driver.Value, error) { runtime.Goexit(); return nil, nil }))
 		}, func(t *testing.T, err error) { t.Helper(); require.ErrorIs(t, err, errGoexit) }, 0},
-		"an empty statement":         {statements(""), succeeds, 1},
-		"nothing but a comment":      {statements("-- nothing"), succeeds, 1},
-		"ROLLBACK":                   {statements("ROLLBACK"), fails(ends), 0},
-		"a ROLLBACK after comments":  {statements("/* SELECT */ -- SELECT\n ; rollback"), fails(ends), 0},
-		"a comment in a comment":     {statements("/* /* */ SELECT */ ABORT"), fails(ends), 0},
-		"ROLLBACK AND CHAIN":         {statements("ROLLBACK AND CHAIN"), fails(ends), 0},
-		"ROLLBACK, and another":      {statements("ROLLBACK", "BEGIN"), fails(ends), 0},
-		"COMMIT":                     {statements("COMMIT"), fails(ends), 0},
-		"END":                        {statements("END"), fails(ends), 0},
-		"COMMIT AND CHAIN":           {statements("COMMIT AND CHAIN"), fails(ends), 0},
-		"PREPARE TRANSACTION":        {statements("PREPARE TRANSACTION 'x'"), fails("PREPARE"), 0},
-		"BEGIN":                      {statements("BEGIN"), succeeds, 1}, // a warning
-		"SAVEPOINT":                  {statements("SAVEPOINT a"), succeeds, 1},
-		"a savepoint of nobody":      {statements("ROLLBACK TO a"), fails("savepoint"), 0},
-		"what lasts":                 {statements("SET LOCAL transaction_read_only = on"), succeeds, 1},
-		"COPY FROM":                  {statements("COPY public.invoices (customer) FROM STDIN"), fails("COPY"), 0},
-		"COPY FROM, after another":   {statements("SELECT 1; COPY public.invoices (customer) FROM STDIN"), fails(""), 0},
-		"COPY TO":                    {statements("COPY public.invoices TO STDOUT"), succeeds, 1},
-		"a rewritten statement":      {func(batch *pgx.Batch) { issue(batch); batch.Queue("SELECT 1", rewriter("COMMIT")) }, fails(ends), 0},
+		"an empty statement":        {statements(""), succeeds, 1},
+		"nothing but a comment":     {statements("-- nothing"), succeeds, 1},
+		"ROLLBACK":                  {statements("ROLLBACK"), fails(ends), 0},
+		"a ROLLBACK after comments": {statements("/* SELECT */ -- SELECT\n ; rollback"), fails(ends), 0},
+		"a comment in a comment":    {statements("/* /* */ SELECT */ ABORT"), fails(ends), 0},
+		"ROLLBACK AND CHAIN":        {statements("ROLLBACK AND CHAIN"), fails(ends), 0},
+		"ROLLBACK, and another":     {statements("ROLLBACK", "BEGIN"), fails(ends), 0},
+		"COMMIT":                    {statements("COMMIT"), fails(ends), 0},
+		"END":                       {statements("END"), fails(ends), 0},
+		"COMMIT AND CHAIN":          {statements("COMMIT AND CHAIN"), fails(ends), 0},
+		"PREPARE TRANSACTION":       {statements("PREPARE TRANSACTION 'x'"), fails("PREPARE"), 0},
+		"BEGIN":                     {statements("BEGIN"), succeeds, 1}, // a warning
+		"SAVEPOINT":                 {statements("SAVEPOINT a"), succeeds, 1},
+		"a savepoint of nobody":     {statements("ROLLBACK TO a"), fails("savepoint"), 0},
+		"what lasts":                {statements("SET LOCAL transaction_read_only = on"), succeeds, 1},
+		"COPY FROM":                 {statements("COPY public.invoices (customer) FROM STDIN"), fails("COPY"), 0},
+		"COPY FROM, after another":  {statements("SELECT 1; COPY public.invoices (customer) FROM STDIN"), fails(""), 0},
+		"COPY TO":                   {statements("COPY public.invoices TO STDOUT"), succeeds, 1},
+		"a rewritten statement":     {func(batch *pgx.Batch) { issue(batch); batch.Queue("SELECT 1", rewriter("COMMIT")) }, fails(ends), 0},
+		"another rewriter after named arguments": {func(batch *pgx.Batch) {
+			issue(batch)
+			batch.Queue("SELECT 1", pgx.NamedArgs{}, rewriter("ROLLBACK"))
+		}, fails(ends), 0},
 		"several statements at once": {statements("SELECT 1; ROLLBACK"), fails(""), 0},
 	}
 }
@@ -156,6 +161,47 @@ func TestWhatIsWrongWithABatchIsItsSendersAlone(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestANameOfAPreparedStatementIsNotTakenForItsText has names that read as if they were statements.
+func TestANameOfAPreparedStatementIsNotTakenForItsText(t *testing.T) {
+	t.Parallel()
+	s, _, database := newInvoices(t, 1)
+	pool := database.Pool(t, func(config *pgxpool.Config) {
+		config.MaxConns = 1
+		config.AfterConnect = func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Prepare(ctx, "delete it all again", "ROLLBACK")
+			if err == nil {
+				_, err = conn.Prepare(ctx, "insert", issueInvoice)
+			}
+			return err
+		}
+	})
+	committer := sqltest.NewGroupCommitter(t, pool)
+	batches := make([]*pgx.Batch, 4)
+	for i := range batches {
+		batches[i], _ = batchOf(issueInvoice, fmt.Sprint(i))
+	}
+	batches[1].Queue("delete it all again")
+	batches[2], _ = batchOf("insert", "2")
+	results := together(t, committer, nil, func() {}, batches...)
+	require.ErrorContains(t, results[1], "must not end its transaction")
+	for _, i := range []int{0, 2, 3} {
+		require.NoError(t, results[i])
+	}
+	batch, _ := batchOf("insert", "alone")
+	require.NoError(t, committer.Send(t.Context(), batch))
+	for _, inTx := range []sqltest.InTx{committer.InTx, func(ctx context.Context, fn func(tx pgx.Tx) error, opts ...gapless.TxOption) error {
+		return gapless.InTx(ctx, pool, fn, opts...)
+	}} {
+		require.ErrorContains(t, inTx(t.Context(), func(tx pgx.Tx) error {
+			gapless.CommitBatch(tx).Queue("delete it all again")
+			_, err := tx.Exec(t.Context(), issueInvoice, "InTx")
+			return err
+		}), "must not end its transaction")
+	}
+	require.Equal(t, []string{"0", "2", "3", "alone"}, sqltest.Texts(s, "SELECT customer FROM invoices ORDER BY 1"))
+	requireOneTo(t, s, 4)
 }
 
 // TestACallbackMaySendAndClose has one connection for all of it.
@@ -274,7 +320,7 @@ func TestWhatEndsAGoroutineLeavesNoConnectionBehind(t *testing.T) {
 						require.EqualError(t, err, "panic: mine")
 					}
 					require.Equal(t, before+c.committed, s.Number("SELECT coalesce(gapless.last_gapless('invoice'), 0)"))
-					require.Zero(t, pool.Stat().AcquiredConns())
+					require.Eventually(t, func() bool { return pool.Stat().AcquiredConns() == 0 }, sqltest.Eventually, sqltest.Tick)
 				}
 				require.NoError(t, inTx(t.Context(), func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err }))
 			})
@@ -315,3 +361,79 @@ func TestAHookThatPanicsEndsNobodyElse(t *testing.T) {
 	require.NoError(t, committer.Send(t.Context(), batch))
 	require.Equal(t, committed+1, s.Number("SELECT gapless.last_gapless('a')"))
 }
+
+// TestAHookThatPanicsWhileAnOutcomeIsAskedForLeavesItUnknown has the first panic after the batch was sent.
+func TestAHookThatPanicsWhileAnOutcomeIsAskedForLeavesItUnknown(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(){"a panic": func() { panic("the second") }, "Goexit": runtime.Goexit} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			var armed, asking atomic.Bool
+			pool := database.Pool(t, func(config *pgxpool.Config) {
+				config.ConnConfig.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
+					if armed.CompareAndSwap(true, false) {
+						asking.Store(true)
+						panic("the first: " + notice.Message)
+					}
+				}
+				config.ConnConfig.Tracer = queries(func(sql string) {
+					if strings.Contains(sql, "outcome_gapless") && asking.CompareAndSwap(true, false) {
+						end()
+					}
+				})
+			})
+			committer := sqltest.NewGroupCommitter(t, pool)
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE FUNCTION say() RETURNS void LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'x'; END $$")
+			batch, _ := batchOf("SELECT public.say()")
+			require.NoError(t, committer.Send(t.Context(), batch)) // prepares it
+			armed.Store(true)
+			err := caught(func() error { return committer.Send(t.Context(), batch) })
+			require.ErrorIs(t, err, gapless.ErrOutcomeUnknown)
+			require.ErrorContains(t, err, "the first: x")
+			batch, _ = batchOf("SELECT public.say()")
+			require.NoError(t, committer.Send(t.Context(), batch))
+		})
+	}
+}
+
+// TestAPanicBeforeAnythingWasSentIsNotAskedAbout panics where arguments are encoded.
+func TestAPanicBeforeAnythingWasSentIsNotAskedAbout(t *testing.T) {
+	t.Parallel()
+	s, _, database := newInvoices(t, 1)
+	var asked, panicked atomic.Int64
+	pool := database.Pool(t, func(config *pgxpool.Config) {
+		config.MaxConns = 1
+		config.ConnConfig.Tracer = queries(func(sql string) {
+			if strings.Contains(sql, "outcome_gapless") {
+				asked.Add(1)
+			}
+		})
+	})
+	committer := sqltest.NewGroupCommitter(t, pool)
+	batches := make([]*pgx.Batch, 3)
+	for i := range batches {
+		batches[i], _ = batchOf(issueInvoice, fmt.Sprint(i))
+	}
+	batches[1].Queue("SELECT $1::text", value(func() (driver.Value, error) { panicked.Add(1); panic("mine") }))
+	results := together(t, committer, nil, func() {}, batches...)
+	require.EqualError(t, results[1], "panic: mine")
+	require.NoError(t, results[0])
+	require.NoError(t, results[2])
+	require.EqualValues(t, 2, panicked.Load())
+	require.Zero(t, asked.Load())
+	requireOneTo(t, s, 2)
+}
+
+// queries is told of each query.
+type queries func(sql string)
+
+// TraceQueryStart is pgx.QueryTracer's.
+func (q queries) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.TraceQueryStartData) context.Context {
+	q(data.SQL)
+	return ctx
+}
+
+// TraceQueryEnd is pgx.QueryTracer's.
+func (q queries) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}

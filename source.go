@@ -44,6 +44,9 @@ func sourceOfOne(conn *pgx.Conn) source {
 			if conn.IsClosed() {
 				return nil, nil, errors.New("the connection is closed, and not one of a pool, which would give another")
 			}
+			if conn.PgConn().TxStatus() != 'I' {
+				return nil, nil, errors.New("the connection is in a transaction already")
+			}
 			return conn, func() {}, nil
 		},
 		fresh: func(ctx context.Context) (*pgx.Conn, func(), error) {

@@ -64,7 +64,7 @@ type transaction struct {
 	asynchronous bool   // whether COMMIT leaves the flush to somebody else
 	replicated   bool   // whether commits wait for a standby
 
-	sending  bool // the last message has been begun, and so the outcome can depend on it
+	sending  bool // the last statements, or COMMIT, may have been sent
 	resolved bool // it is known to be committed and durable
 	ended    bool // the connection is no longer ours to use
 }
@@ -99,7 +99,7 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	batch.Queue(`SELECT
 			gapless.mark_gapless($1),
 			`+serverStart+`,
-			pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '',
+			`+replicates+`,
 			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) END`,
 		t.token, asynchronous,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
@@ -118,6 +118,9 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	}
 	return t, nil
 }
+
+// replicates is whether commits wait for a standby.
+const replicates = "pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) ''"
 
 // rollBack ends the transaction if it has not ended. ctx may have ended, and the rollback is still due, but not for
 // ever: pgx closes a connection on which it fails, which rolls back too.
@@ -146,9 +149,11 @@ func (t *transaction) commit(ctx context.Context) error {
 		return errNotSent{fmt.Errorf("fn ended the transaction itself, by COMMIT or ROLLBACK: %w", pgx.ErrTxClosed)}
 	case ctx.Err() != nil:
 		return errNotSent{retry.Ended(ctx)}
+	case conn.IsBusy():
+		return errNotSent{errors.New("fn left rows open, or the results of a batch: it has to close them")}
 	}
-	t.sending = true
 	t.own = newBatch(ctx, &t.last)
+	t.own.plain = false // it can have names of prepared statements
 	var last pgx.Batch
 	guarded := slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.batch.Len() > 0 && (t.simple() || !b.plain) })
 	if guarded {
@@ -170,22 +175,30 @@ func (t *transaction) commit(ctx context.Context) error {
 		t.rollBack(ctx)
 		tag = "ROLLBACK"
 	case last.Len() == 0:
-		tag, err = exec(ctx, conn, "commit")
+		t.sending = true
+		tag, err = exec(ctx, conn, commit)
 	case t.replicated && !t.asynchronous || t.simple():
 		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby, or which answer is COMMIT's where
 		// one text is several statements.
-		results := t.Conn().SendBatch(ctx, &last)
+		results := t.send(ctx, &last)
 		if t.simple() {
 			_ = endCopies(conn, last.QueuedQueries) // if it fails, reading the results does
 		}
 		if err := results.Close(); err != nil {
 			return t.notSent(err)
 		}
-		tag, err = exec(ctx, conn, "commit")
+		tag, err = exec(ctx, conn, commit)
 	default:
 		// Not pgx's own spelling: in rollBack it forgets the prepared statement "commit", for an error that is meant to be.
 		last.Queue("COMMIT").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
-		err = t.Conn().SendBatch(ctx, &last).Close()
+		replicated := false
+		if !t.asynchronous { // perhaps since after BEGIN; then its warning was not seen
+			last.Queue("SELECT " + replicates).QueryRow(func(row pgx.Row) error { return row.Scan(&replicated) })
+		}
+		err = t.send(ctx, &last).Close()
+		if tag == "COMMIT" && replicated {
+			return errNotReplicated
+		}
 		if err != nil && !conn.IsClosed() && (conn.TxStatus() != 'I' || guarded && tag == "" && retry.Answered(err)) {
 			return t.notSent(err) // a statement failed, and COMMIT with it
 		}
@@ -200,6 +213,13 @@ func (t *transaction) commit(ctx context.Context) error {
 		return errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
 	}
 	return nil
+}
+
+// send sends the last statements. Arguments are code that can panic, and do so before anything is sent.
+func (t *transaction) send(ctx context.Context, last *pgx.Batch) pgx.BatchResults {
+	results := t.Conn().SendBatch(ctx, last)
+	t.sending = true
+	return results
 }
 
 // guard makes a COMMIT fail that comes before the cursor is closed: there it would have to keep the cursor, and so to read it. After a
@@ -266,8 +286,11 @@ func (e errNotSent) Is(target error) bool { return target == retry.ErrNotSent }
 // errNotReplicated is PostgreSQL's warning that a commit is durable here, but did not wait for the synchronous standby.
 var errNotReplicated = errors.New("the server did not wait for its synchronous standby")
 
-// exec sends a statement and reads the answer message by message, for the sake of a warning: pgx gives notices to a
-// handler that is chosen when the connection is made, and that is the user's.
+// commit has the session send that warning, whatever messages the role, or fn, wants to see.
+const commit = "SET LOCAL client_min_messages = notice; commit"
+
+// exec sends a text and reads the answer message by message, for the sake of a warning: pgx gives notices to a
+// handler that is chosen when the connection is made, and that is the user's. The tag is the last statement's.
 func exec(ctx context.Context, conn *pgconn.PgConn, sql string) (tag string, err error) {
 	conn.Frontend().Send(&pgproto3.Query{String: sql})
 	if err := conn.Frontend().Flush(); err != nil {

@@ -3,6 +3,7 @@ package gapless_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -384,4 +385,45 @@ func TestAStandbySaysThatItIsOne(t *testing.T) {
 		require.Error(t, err, name)
 		sqltest.RequireCode(t, "25006", err)
 	}
+}
+
+// TestAFunctionThatLeavesRowsOpenIsAnError has it leave few, or more than the connection holds.
+func TestAFunctionThatLeavesRowsOpenIsAnError(t *testing.T) {
+	t.Parallel()
+	for name, committer := range sqltest.Committers {
+		for _, rows := range []int{1, 1000000} {
+			t.Run(fmt.Sprintf("%s, %d", name, rows), func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.New(t)
+				runs := 0
+				err := committer(t, database.Pool(t))(t.Context(), func(tx pgx.Tx) error {
+					runs++
+					if _, err := invoices.Next(t.Context(), tx); err != nil {
+						return err
+					}
+					_, err := tx.Query(t.Context(), "SELECT repeat('x', 100) FROM generate_series(1, $1::int)", rows)
+					return err
+				})
+				require.ErrorContains(t, err, "not committed: fn left rows open")
+				require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+				require.Equal(t, 1, runs)
+				require.Nil(t, sqltest.Value[int64](sqltest.Connect(t, database), "SELECT gapless.last_gapless('invoice')"))
+			})
+		}
+	}
+}
+
+func TestInTxRefusesAConnectionThatIsInATransaction(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	conn := sqltest.Connect(t, database)
+	conn.Do("BEGIN")
+	conn.Do("SELECT gapless.next_gapless('invoice')")
+	require.ErrorContains(t, gapless.InTx(t.Context(), conn.Conn, func(pgx.Tx) error { t.Error("it must not begin"); return nil }),
+		"in a transaction already")
+	require.Nil(t, sqltest.Value[int64](s, "SELECT gapless.last_gapless('invoice')"))
+	conn.Do("COMMIT")
+	require.EqualValues(t, 1, s.Number("SELECT gapless.last_gapless('invoice')"))
+	require.NoError(t, gapless.InTx(t.Context(), conn.Conn, func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err }))
 }

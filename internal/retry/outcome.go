@@ -36,8 +36,9 @@ const (
 
 // Asking is what a transaction says of itself that asks for an outcome, and makes it durable, so that no default of the session, the
 // role or the database decides whether it can, nor for how long it waits. (A barrier is no write to PostgreSQL; and a standby can say
-// that it is one.)
+// that it is one.) And it is warned when it did not wait for a standby.
 const Asking = `SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY, NOT DEFERRABLE;
+	SET LOCAL client_min_messages = notice;
 	SET LOCAL statement_timeout = '1min'; SET LOCAL lock_timeout = '1min'; SET LOCAL idle_in_transaction_session_timeout = '1min';
 	SELECT pg_catalog.set_config('transaction_timeout', '1min', true)
 	WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL` // PostgreSQL 17
