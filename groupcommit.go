@@ -37,6 +37,8 @@ type GroupCommitter struct {
 	queue   []*sharedBatch // what is to be sent
 	senders int            // how many goroutines do that
 
+	beginning map[*beginner]struct{} // those whose transactions have not begun
+
 	connecting chan struct{} // holds one value while somebody connects a flusher
 }
 
@@ -75,7 +77,7 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 	if err != nil {
 		return nil, err
 	}
-	c := &GroupCommitter{pool: pool, from: from, connecting: make(chan struct{}, 1)}
+	c := &GroupCommitter{pool: pool, from: from, beginning: map[*beginner]struct{}{}, connecting: make(chan struct{}, 1)}
 	for _, opt := range opts {
 		opt(&c.options)
 	}
@@ -140,6 +142,7 @@ func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn fun
 func (c *GroupCommitter) Close() {
 	c.mu.Lock()
 	c.closed = true
+	c.stopBeginning()
 	c.mu.Unlock()
 	c.running.Wait()
 	if last := c.lastFlusher(); last != nil {

@@ -50,6 +50,9 @@ func CommitBatch(tx pgx.Tx) *pgx.Batch {
 // rollbackTimeout is how long a server that no longer answers may hold up the end of a transaction.
 const rollbackTimeout = 5 * time.Second
 
+// cancelAfter is how long a shared transaction may still take when one of its callers has given up.
+const cancelAfter = 50 * time.Millisecond
+
 // transaction is one that can be found again when the answer to its COMMIT is lost, by its token and txid.
 type transaction struct {
 	pgx.Tx
@@ -192,6 +195,8 @@ func (t *transaction) commit(ctx context.Context) error {
 		if !t.asynchronous { // perhaps since after BEGIN; then its warning was not seen
 			last.Queue("SELECT " + replicates).QueryRow(func(row pgx.Row) error { return row.Scan(&replicated) })
 		}
+		ended := t.cancelForTheOthers()
+		defer ended()
 		err = t.send(ctx, &last).Close()
 		if tag == "COMMIT" && replicated {
 			return errNotReplicated
@@ -217,6 +222,54 @@ func (t *transaction) send(ctx context.Context, last *pgx.Batch) pgx.BatchResult
 	results := t.Conn().SendBatch(ctx, last)
 	t.sending = true
 	return results
+}
+
+// cancelForTheOthers cancels what is running when one of several callers has given up: the others may wait for what is his. The
+// function that it returns ends that, and the connection, if a cancellation may still be under way to it.
+func (t *transaction) cancelForTheOthers() (ended func()) {
+	if len(t.shared) < 2 {
+		return func() {}
+	}
+	gaveUp, stopWaiting := context.WithCancel(context.Background())
+	stops := make([]func() bool, len(t.shared))
+	for i, b := range t.shared {
+		stops[i] = context.AfterFunc(b.ctx, stopWaiting)
+	}
+	end, canceled := make(chan struct{}), make(chan bool)
+	go func() {
+		sent := false
+		defer func() { canceled <- sent }()
+		select {
+		case <-end:
+			return
+		case <-gaveUp.Done():
+		}
+		for { // one that comes between two statements is not heeded
+			select {
+			case <-end:
+				return
+			case <-time.After(cancelAfter):
+			}
+			sent = true
+			_ = apart(func() error { // with the user's DialFunc
+				ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+				defer cancel()
+				return t.Conn().PgConn().CancelRequest(ctx)
+			})
+		}
+	}()
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+		close(end)
+		if <-canceled {
+			ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+			defer cancel()
+			_ = t.Conn().Close(ctx)
+		}
+		stopWaiting()
+	}
 }
 
 // guard makes a COMMIT fail that comes before the cursor is closed: there it would have to keep the cursor, and so to read it. After a
