@@ -99,7 +99,7 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	batch.Queue(`SELECT
 			gapless.mark_gapless($1),
 			pg_catalog.pg_postmaster_start_time(),
-			`+replicates+`,
+			pg_catalog.current_setting('synchronous_standby_names') <> '',
 			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) END`,
 		t.token, asynchronous,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
@@ -118,9 +118,6 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	}
 	return t, nil
 }
-
-// replicates is whether commits wait for a standby.
-const replicates = "pg_catalog.current_setting('synchronous_standby_names') <> ''"
 
 // rollBack ends the transaction if it has not ended. ctx may have ended, and the rollback is still due, but not for
 // ever: pgx closes a connection on which it fails, which rolls back too.
@@ -191,14 +188,14 @@ func (t *transaction) commit(ctx context.Context) error {
 	default:
 		// Not pgx's own spelling: in rollBack it forgets the prepared statement "commit", for an error that is meant to be.
 		last.Queue("COMMIT").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
-		replicated := false
-		if !t.asynchronous { // perhaps since after BEGIN; then its warning was not seen
-			last.Queue("SELECT " + replicates).QueryRow(func(row pgx.Row) error { return row.Scan(&replicated) })
+		var standbys string
+		if !t.asynchronous { // perhaps named after BEGIN; then the warning was not seen. A SELECT might wait: see beginAs
+			last.Queue("SHOW synchronous_standby_names").QueryRow(func(row pgx.Row) error { return row.Scan(&standbys) })
 		}
 		ended := t.cancelForTheOthers()
 		defer ended()
 		err = t.send(ctx, &last).Close()
-		if tag == "COMMIT" && replicated {
+		if tag == "COMMIT" && standbys != "" {
 			return errNotReplicated
 		}
 		if err != nil && !conn.IsClosed() && (conn.TxStatus() != 'I' || guarded && tag == "" && retry.Answered(err)) {
