@@ -70,7 +70,8 @@ var ErrClosed = errors.New("gapless: the group committer is closed")
 
 // NewGroupCommitter returns a group committer whose transactions run on the pool's connections. It opens one
 // connection of its own for the flushes, outside of the pool, and starts one goroutine. [GroupCommitter.Close] ends
-// both.
+// both. When a flush takes seconds, it asks the server, on another connection for a moment, whether that is at it; if not,
+// it connects anew.
 //
 // It refuses a server on which fsync is off, a standby, and a pooler that may give the flusher another backend from
 // one statement to the next.
