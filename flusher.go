@@ -18,6 +18,7 @@ import (
 // session did: a flush on a new connection after a crash, or on the old primary after a fail-over, says nothing about a
 // commit before that. So it is never mended; when its session breaks, another flusher takes over for new transactions.
 type flusher struct {
+	config      *pgx.ConnConfig
 	conn        *pgx.Conn
 	pid         uint32
 	serverStart string // see serverStart
@@ -44,7 +45,8 @@ var (
 		"give it a direct one, by WithFlusherConfig")
 	errFsyncOff = errors.New("fsync is off, and so nothing that the server commits is durable; turn it on, " +
 		"or accept that by WithFsyncOff")
-	errStandby = errors.New("the server is a standby")
+	errForgotten = errors.New("the server does not know of it: the network has lost the connection")
+	errStandby   = errors.New("the server is a standby")
 )
 
 // plainSession has no default of the role or the database hold a flush up, or end the session: a serializable, deferrable transaction
@@ -100,6 +102,7 @@ func (f *flusher) connect(ctx context.Context, pool *pgxpool.Pool, options group
 			users(conn, notice)
 		}
 	}
+	f.config = config
 	if f.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return err
 	}
@@ -148,7 +151,7 @@ func (f *flusher) run(ctx context.Context) {
 		committed := f.waiting
 		f.waiting = nil
 		f.mu.Unlock()
-		err := apart(func() error { return f.flush(ctx) }) // with the user's hooks
+		err := apart(func() error { return f.flushWatched(ctx) }) // with the user's hooks
 		for _, waiter := range committed {
 			waiter <- err
 		}
@@ -177,6 +180,49 @@ func (f *flusher) flush(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// patience is how long a flush may take before the server is asked whether it is at it; and how long that may take.
+const patience = 2 * time.Second
+
+// flushWatched is flush, but given up when the server is not at it: the network can have forgotten the connection.
+func (f *flusher) flushWatched(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	go func() {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(patience):
+			}
+			if !f.atWork(ctx) {
+				cancel(errForgotten)
+			}
+		}
+	}()
+	err := f.flush(ctx)
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		return fmt.Errorf("%w: %w", cause, err)
+	}
+	return err
+}
+
+// atWork asks on another connection whether the flusher's session runs something. It may wait for a standby for as long as that takes.
+func (f *flusher) atWork(ctx context.Context) (atWork bool) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	err := apart(func() error { // with the user's hooks
+		conn, err := pgx.ConnectConfig(ctx, f.config)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = conn.Close(ctx) }()
+		return conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
+			WHERE pid OPERATOR(pg_catalog.=) $1::pg_catalog.int4 AND state OPERATOR(pg_catalog.<>) 'idle')`, int32(f.pid)).Scan(&atWork)
+	})
+	var pg *pgconn.PgError
+	return err == nil && atWork || errors.As(err, &pg) && pg.Code == "53300" // too_many_connections: it is there
 }
 
 // await blocks until everything that had committed before the call is durable.

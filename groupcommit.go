@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -31,13 +32,16 @@ type GroupCommitter struct {
 	options groupOptions
 
 	mu      sync.Mutex
-	flusher *flusher // nil until the first one, or when the last one broke
+	flusher *flusher // which may be broken
 	closed  bool
 	running sync.WaitGroup // the calls of InTx and Send
 	queue   []*sharedBatch // what is to be sent
 	senders int            // how many goroutines do that
 
-	connecting chan struct{} // holds one value while somebody connects a flusher
+	beginning map[*beginner]struct{} // those whose transactions have not begun
+
+	connecting     chan struct{}      // holds one value while a flusher is connected
+	stopConnecting context.CancelFunc // nil until the first time
 }
 
 // GroupOption changes what [NewGroupCommitter] does; see [WithFlusherConfig] and [WithFsyncOff].
@@ -66,7 +70,8 @@ var ErrClosed = errors.New("gapless: the group committer is closed")
 
 // NewGroupCommitter returns a group committer whose transactions run on the pool's connections. It opens one
 // connection of its own for the flushes, outside of the pool, and starts one goroutine. [GroupCommitter.Close] ends
-// both.
+// both. When a flush takes seconds, it asks the server, on another connection for a moment, whether that is at it; if not,
+// it connects anew.
 //
 // It refuses a server on which fsync is off, a standby, and a pooler that may give the flusher another backend from
 // one statement to the next.
@@ -75,11 +80,11 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 	if err != nil {
 		return nil, err
 	}
-	c := &GroupCommitter{pool: pool, from: from, connecting: make(chan struct{}, 1)}
+	c := &GroupCommitter{pool: pool, from: from, beginning: map[*beginner]struct{}{}, connecting: make(chan struct{}, 1)}
 	for _, opt := range opts {
 		opt(&c.options)
 	}
-	if _, err := c.currentFlusher(ctx); err != nil {
+	if err := c.replaceFlusher(ctx, nil); err != nil {
 		return nil, err
 	}
 	return c, nil
@@ -140,31 +145,67 @@ func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn fun
 func (c *GroupCommitter) Close() {
 	c.mu.Lock()
 	c.closed = true
+	c.stopBeginning()
 	c.mu.Unlock()
 	c.running.Wait()
+	c.mu.Lock()
+	if c.stopConnecting != nil {
+		c.stopConnecting()
+	}
+	c.mu.Unlock()
+	c.connecting <- struct{}{}
+	defer func() { <-c.connecting }()
 	if last := c.lastFlusher(); last != nil {
 		last.close()
 	}
 }
 
-// currentFlusher returns the flusher, and connects a new one if the last one broke.
+// connectTimeout is how long a new flusher may take to connect.
+const connectTimeout = time.Minute
+
+// currentFlusher returns the flusher, and connects a new one if the last one broke: for all callers, whatever ctx of the first one is.
 func (c *GroupCommitter) currentFlusher(ctx context.Context) (*flusher, error) {
 	last := c.lastFlusher()
-	if last != nil && last.usable(ctx) {
+	if last.usable(ctx) {
 		return last, nil
+	}
+	canceled := func() error {
+		return fmt.Errorf("gapless: the group committer's connection for flushes: %w", context.Cause(ctx))
 	}
 	select {
 	case c.connecting <- struct{}{}:
-		defer func() { <-c.connecting }()
 	case <-ctx.Done():
-		return nil, fmt.Errorf("gapless: the group committer's connection for flushes: %w", context.Cause(ctx))
+		return nil, canceled()
 	}
 	if another := c.lastFlusher(); another != last {
+		<-c.connecting
 		return another, nil // somebody was faster
 	}
+	connecting, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
+	c.mu.Lock()
+	c.stopConnecting = cancel
+	c.mu.Unlock()
+	done := make(chan error, 1)
+	go func() {
+		defer func() { cancel(); <-c.connecting }()
+		done <- apart(func() error { return c.replaceFlusher(connecting, last) }) // with the pool's hooks
+	}()
+	select {
+	case err := <-done:
+		if p := new(panicError); errors.As(err, &p) {
+			p.goOn()
+		}
+		return c.lastFlusher(), err
+	case <-ctx.Done():
+		return nil, canceled()
+	}
+}
+
+// replaceFlusher connects the flusher that follows the last one, of which there is none at first.
+func (c *GroupCommitter) replaceFlusher(ctx context.Context, last *flusher) error {
 	next, err := connectFlusher(ctx, c.pool, c.options)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if last != nil {
 		last.close()
@@ -172,7 +213,7 @@ func (c *GroupCommitter) currentFlusher(ctx context.Context) (*flusher, error) {
 	c.mu.Lock()
 	c.flusher = next
 	c.mu.Unlock()
-	return next, nil
+	return nil
 }
 
 func (c *GroupCommitter) lastFlusher() *flusher {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -443,6 +444,107 @@ func TestABrokenFlusherIsReplacedAndItsCommitsAreFound(t *testing.T) {
 		require.Equal(t, 1, runs)
 	}
 	requireOneTo(t, s, 5)
+}
+
+// TestAFlusherThatTheNetworkForgotIsReplaced has the network swallow what is sent on its connection, and on no other.
+func TestAFlusherThatTheNetworkForgotIsReplaced(t *testing.T) {
+	t.Parallel()
+	for name, send := range map[string]bool{"InTx": false, "Send": true} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, _, database := newInvoices(t, 1)
+			proxy := pgproxy.New(t, database.URL)
+			config, err := pgx.ParseConfig(proxy.URL())
+			require.NoError(t, err)
+			committer, err := gapless.NewGroupCommitter(t.Context(), database.Pool(t), gapless.WithFlusherConfig(config))
+			require.NoError(t, err)
+			proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+				if m.Conn == 1 && !m.FromServer {
+					return pgproxy.Hold
+				}
+				return pgproxy.Forward
+			})
+			for i := range 2 {
+				if send {
+					batch, _ := batchOf(issueInvoice, strconv.Itoa(i))
+					require.NoError(t, committer.Send(t.Context(), batch))
+				} else {
+					require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error {
+						_, err := tx.Exec(t.Context(), issueInvoice, strconv.Itoa(i))
+						return err
+					}))
+				}
+			}
+			requireOneTo(t, s, 2)
+			committer.Close()
+		})
+	}
+}
+
+// TestAFlusherThatWaitsForAStandbyIsNotReplaced has the server asked, which says that it is at it.
+func TestAFlusherThatWaitsForAStandbyIsNotReplaced(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewServer(t).NewDatabase(t)
+	observer := sqltest.Connect(t, database)
+	proxy := pgproxy.New(t, database.URL)
+	config, err := pgx.ParseConfig(proxy.URL())
+	require.NoError(t, err)
+	committer := sqltest.NewGroupCommitter(t, database.Pool(t), gapless.WithFlusherConfig(config))
+	var asked atomic.Int64
+	proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+		if !m.FromServer && strings.Contains(m.SQL(), "pg_stat_activity") && m.Type == 'E' {
+			asked.Add(1)
+		}
+		return pgproxy.Forward
+	})
+	nameStandby(t, database, observer)
+	done := sqltest.Later(func() (any, error) {
+		return nil, committer.InTx(t.Context(), func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err })
+	})
+	flusher := awaitSyncRep(t, observer, 0, "flush_gapless")
+	require.Eventually(t, func() bool { return asked.Load() == 2 }, sqltest.Eventually, sqltest.Tick)
+	require.Equal(t, flusher, awaitSyncRep(t, observer, 0, "flush_gapless"))
+	observer.Do("ALTER SYSTEM RESET synchronous_standby_names")
+	observer.Do("SELECT pg_reload_conf()")
+	require.NoError(t, (<-done).Err)
+}
+
+// TestAFlusherIsConnectedForAllWhateverTheFirstCallersContextIs has nobody wait for the connection until it is there.
+func TestAFlusherIsConnectedForAllWhateverTheFirstCallersContextIs(t *testing.T) {
+	t.Parallel()
+	s, _, database := newInvoices(t, 1)
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var armed atomic.Bool
+	pool := database.Pool(t, func(config *pgxpool.Config) {
+		config.BeforeConnect = func(ctx context.Context, _ *pgx.ConnConfig) error {
+			if armed.CompareAndSwap(true, false) {
+				close(begun)
+				select {
+				case <-goOn:
+				case <-ctx.Done():
+					t.Error("it was given up")
+				}
+			}
+			return nil
+		}
+	})
+	committer := sqltest.NewGroupCommitter(t, pool)
+	require.NoError(t, committer.InTx(t.Context(), func(pgx.Tx) error { return nil })) // the pool has a connection
+	fn := func(tx pgx.Tx) error { _, err := tx.Exec(t.Context(), issueInvoice, "a"); return err }
+	s.Do("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE application_name = 'gapless flusher' AND datname = current_database()")
+	require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error {
+		armed.Store(true) // the flusher breaks, and this one's outcome is found
+		_, err := tx.Exec(t.Context(), "SELECT gapless.next_gapless('other')")
+		return err
+	}))
+	ctx, cancel := context.WithCancel(t.Context())
+	first := sqltest.Later(func() (any, error) { return nil, committer.InTx(ctx, fn) })
+	<-begun
+	cancel()
+	require.ErrorIs(t, (<-first).Err, context.Canceled)
+	close(goOn)
+	require.NoError(t, committer.InTx(t.Context(), fn))
+	requireOneTo(t, s, 1)
 }
 
 // renamed is a connection through something that gives its client another backend's key, as poolers do.

@@ -21,7 +21,8 @@ import (
 // transaction, one batch after the other. So they share messages and commit as well as the flush.
 //
 // When a statement of any batch fails, or the code of its arguments panics, that transaction is rolled back, and each
-// batch is run in one of its own. So a failure is its caller's alone. Otherwise a batch notices the others only in
+// batch is run in one of its own. So a failure is its caller's alone. Likewise when ctx of one of the callers ends while
+// that transaction runs: it is cancelled, and the others run again without that batch. Otherwise a batch notices the others only in
 // this: now() and the transaction's id are common, rows of batches before are visible, and what lasts until the
 // transaction's end lasts for the batches after. So do not call functions that change the transaction, such as
 // pg_advisory_xact_lock or set_config.
@@ -71,6 +72,7 @@ func (c *GroupCommitter) send(b *sharedBatch) error {
 	i := slices.Index(c.queue, b)
 	if i >= 0 {
 		c.queue = slices.Delete(c.queue, i, i+1)
+		c.stopBeginning()
 	}
 	c.mu.Unlock()
 	if i >= 0 {
@@ -105,6 +107,38 @@ func (c *GroupCommitter) sendQueued() {
 	}
 }
 
+// beginner is a sender that begins a transaction, for what is queued.
+type beginner struct {
+	newest *sharedBatch // of what was queued then
+	stop   context.CancelCauseFunc
+}
+
+// begin notes that a transaction begins, until ended is called. If that is false, stop was called, so that it must not be used.
+func (c *GroupCommitter) begin(ctx context.Context, stop context.CancelCauseFunc) (ended func() bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	b := &beginner{stop: stop}
+	if len(c.queue) > 0 {
+		b.newest = c.queue[len(c.queue)-1]
+	}
+	c.beginning[b] = struct{}{}
+	return func() bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		delete(c.beginning, b)
+		return !errors.Is(context.Cause(ctx), errNothing)
+	}
+}
+
+// stopBeginning stops those that began for callers who are all gone: what they wait for may never come. Callers hold the lock.
+func (c *GroupCommitter) stopBeginning() {
+	for b := range c.beginning {
+		if !slices.Contains(c.queue, b.newest) {
+			b.stop(errNothing)
+		}
+	}
+}
+
 // takeQueued takes the batches that are to share the next transaction: the first that is queued, and as many after it as share with it.
 func (c *GroupCommitter) takeQueued(simple bool) []*sharedBatch {
 	c.mu.Lock()
@@ -115,6 +149,9 @@ func (c *GroupCommitter) takeQueued(simple bool) []*sharedBatch {
 	}
 	taken := slices.Clone(c.queue[:n])
 	c.queue = slices.Delete(c.queue, 0, n)
+	if c.closed {
+		c.stopBeginning()
+	}
 	return taken
 }
 
@@ -122,8 +159,8 @@ func (c *GroupCommitter) takeQueued(simple bool) []*sharedBatch {
 // when the transaction has begun, so that the more share it the longer that takes.
 func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	// It is given up when nobody waits for it any more.
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
 	var stops []func() bool
 	follow := func() {
 		var waiting atomic.Int64
@@ -131,14 +168,18 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 		for _, b := range batches {
 			stops = append(stops, context.AfterFunc(b.ctx, func() {
 				if waiting.Add(-1) == 0 {
-					cancel()
+					cancel(nil)
 				}
 			}))
 		}
 	}
 	follow()
+	begun := func() bool { return true }
+	if len(batches) == 0 {
+		begun = c.begin(ctx, cancel)
+	}
 	take := func(simple bool) {
-		if len(batches) == 0 {
+		if len(batches) == 0 && begun() {
 			batches = c.takeQueued(simple)
 			follow()
 		}
@@ -185,6 +226,13 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 			} else {
 				b.done <- err
 			}
+		}
+		return
+	}
+	waiting := slices.DeleteFunc(slices.Clone(batches), func(b *sharedBatch) bool { return b.ctx.Err() != nil })
+	if len(waiting) < len(batches) { // perhaps it failed for one that is not waited for
+		if len(waiting) > 0 {
+			c.sendTogether(waiting)
 		}
 		return
 	}

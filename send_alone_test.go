@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -180,7 +181,7 @@ func TestANameOfAPreparedStatementIsNotTakenForItsText(t *testing.T) {
 	committer := sqltest.NewGroupCommitter(t, pool)
 	batches := make([]*pgx.Batch, 4)
 	for i := range batches {
-		batches[i], _ = batchOf(issueInvoice, fmt.Sprint(i))
+		batches[i], _ = batchOf(issueInvoice, strconv.Itoa(i))
 	}
 	batches[1].Queue("delete it all again")
 	batches[2], _ = batchOf("insert", "2")
@@ -414,7 +415,7 @@ func TestAPanicBeforeAnythingWasSentIsNotAskedAbout(t *testing.T) {
 	committer := sqltest.NewGroupCommitter(t, pool)
 	batches := make([]*pgx.Batch, 3)
 	for i := range batches {
-		batches[i], _ = batchOf(issueInvoice, fmt.Sprint(i))
+		batches[i], _ = batchOf(issueInvoice, strconv.Itoa(i))
 	}
 	batches[1].Queue("SELECT $1::text", value(func() (driver.Value, error) { panicked.Add(1); panic("mine") }))
 	results := together(t, committer, nil, func() {}, batches...)

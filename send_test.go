@@ -1,10 +1,14 @@
 package gapless_test
 
 import (
+	"context"
 	"database/sql/driver"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/pggapless/gapless/internal/sqltest"
 
@@ -131,4 +135,84 @@ func TestWhatARunReadThatWasRolledBackIsNotAcknowledged(t *testing.T) {
 	require.Equal(t, 2, runs)
 	require.Zero(t, number)
 	require.EqualValues(t, 1, observer.Number("SELECT number FROM orders"))
+}
+
+// TestWhoHasGivenUpHoldsNobodyUp has a batch wait for a row that somebody else has locked all the time.
+func TestWhoHasGivenUpHoldsNobodyUp(t *testing.T) {
+	t.Parallel()
+	s, committer, database := newInvoices(t, 1)
+	s.Do("CREATE TABLE locked AS SELECT 1 AS a")
+	locker := sqltest.Connect(t, database)
+	locker.Do("BEGIN")
+	locker.Do("UPDATE locked SET a = 2")
+	batches := make([]*pgx.Batch, 4)
+	contexts := make([]context.Context, len(batches))
+	for i := range batches {
+		batches[i], _ = batchOf(issueInvoice, strconv.Itoa(i))
+		contexts[i] = t.Context()
+	}
+	batches[1].Queue("UPDATE public.locked SET a = 3")
+	var giveUp context.CancelFunc
+	contexts[1], giveUp = context.WithCancel(t.Context())
+	var waited sync.WaitGroup
+	results := together(t, committer, contexts, func() {
+		waited.Go(func() {
+			observer := database.Conn(t)
+			for waiting := false; !waiting; {
+				if err := observer.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)").Scan(&waiting); err != nil {
+					t.Error(err)
+					break
+				}
+			}
+			giveUp()
+		})
+	}, batches...)
+	waited.Wait()
+	require.ErrorIs(t, results[1], context.Canceled)
+	for _, i := range []int{0, 2, 3} {
+		require.NoError(t, results[i])
+	}
+	require.Equal(t, []string{"0", "2", "3"}, sqltest.Texts(s, "SELECT customer FROM invoices ORDER BY 1"))
+	requireOneTo(t, s, 3)
+	locker.Do("ROLLBACK")
+}
+
+// TestCloseWaitsForNobodyWhoHasGivenUp has senders wait for a connection, or for an answer to BEGIN, that never comes.
+func TestCloseWaitsForNobodyWhoHasGivenUp(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]func(t *testing.T, pool *pgxpool.Pool, proxy *pgproxy.Proxy){
+		"a connection": func(t *testing.T, pool *pgxpool.Pool, _ *pgproxy.Proxy) {
+			held, err := pool.Acquire(t.Context())
+			require.NoError(t, err)
+			t.Cleanup(held.Release)
+		},
+		"an answer": func(t *testing.T, _ *pgxpool.Pool, proxy *pgproxy.Proxy) {
+			proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+				if strings.Contains(m.SQL(), "mark_gapless") {
+					return pgproxy.Hold
+				}
+				return pgproxy.Forward
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			proxy := pgproxy.New(t, database.URL)
+			through := *database
+			through.URL = proxy.URL()
+			pool := through.Pool(t, func(config *pgxpool.Config) { config.MaxConns = 1 })
+			committer, err := gapless.NewGroupCommitter(t.Context(), pool)
+			require.NoError(t, err)
+			prepare(t, pool, proxy)
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			batch, _ := batchOf("SELECT 1")
+			require.ErrorIs(t, committer.Send(ctx, batch), context.DeadlineExceeded)
+			committer.Close()
+			_, senders := committer.Queue()
+			require.Zero(t, senders)
+			proxy.CutAll() // or else pgx waits for the server a while
+		})
+	}
 }

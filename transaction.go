@@ -50,6 +50,9 @@ func CommitBatch(tx pgx.Tx) *pgx.Batch {
 // rollbackTimeout is how long a server that no longer answers may hold up the end of a transaction.
 const rollbackTimeout = 5 * time.Second
 
+// cancelAfter is how long a shared transaction may still take when one of its callers has given up.
+const cancelAfter = 50 * time.Millisecond
+
 // transaction is one that can be found again when the answer to its COMMIT is lost, by its token and txid.
 type transaction struct {
 	pgx.Tx
@@ -99,7 +102,7 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	batch.Queue(`SELECT
 			gapless.mark_gapless($1),
 			`+serverStart+`,
-			`+replicates+`,
+			pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '',
 			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) END`,
 		t.token, asynchronous,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
@@ -118,9 +121,6 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	}
 	return t, nil
 }
-
-// replicates is whether commits wait for a standby.
-const replicates = "pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) ''"
 
 // rollBack ends the transaction if it has not ended. ctx may have ended, and the rollback is still due, but not for
 // ever: pgx closes a connection on which it fails, which rolls back too.
@@ -191,12 +191,14 @@ func (t *transaction) commit(ctx context.Context) error {
 	default:
 		// Not pgx's own spelling: in rollBack it forgets the prepared statement "commit", for an error that is meant to be.
 		last.Queue("COMMIT").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
-		replicated := false
-		if !t.asynchronous { // perhaps since after BEGIN; then its warning was not seen
-			last.Queue("SELECT " + replicates).QueryRow(func(row pgx.Row) error { return row.Scan(&replicated) })
+		var standbys string
+		if !t.asynchronous { // perhaps named after BEGIN; then the warning was not seen. A SELECT might wait: see beginAs
+			last.Queue("SHOW synchronous_standby_names").QueryRow(func(row pgx.Row) error { return row.Scan(&standbys) })
 		}
+		ended := t.cancelForTheOthers()
+		defer ended()
 		err = t.send(ctx, &last).Close()
-		if tag == "COMMIT" && replicated {
+		if tag == "COMMIT" && standbys != "" {
 			return errNotReplicated
 		}
 		if err != nil && !conn.IsClosed() && (conn.TxStatus() != 'I' || guarded && tag == "" && retry.Answered(err)) {
@@ -220,6 +222,54 @@ func (t *transaction) send(ctx context.Context, last *pgx.Batch) pgx.BatchResult
 	results := t.Conn().SendBatch(ctx, last)
 	t.sending = true
 	return results
+}
+
+// cancelForTheOthers cancels what is running when one of several callers has given up: the others may wait for what is his. The
+// function that it returns ends that, and the connection, if a cancellation may still be under way to it.
+func (t *transaction) cancelForTheOthers() (ended func()) {
+	if len(t.shared) < 2 {
+		return func() {}
+	}
+	gaveUp, stopWaiting := context.WithCancel(context.Background())
+	stops := make([]func() bool, len(t.shared))
+	for i, b := range t.shared {
+		stops[i] = context.AfterFunc(b.ctx, stopWaiting)
+	}
+	end, canceled := make(chan struct{}), make(chan bool)
+	go func() {
+		sent := false
+		defer func() { canceled <- sent }()
+		select {
+		case <-end:
+			return
+		case <-gaveUp.Done():
+		}
+		for { // one that comes between two statements is not heeded
+			select {
+			case <-end:
+				return
+			case <-time.After(cancelAfter):
+			}
+			sent = true
+			_ = apart(func() error { // with the user's DialFunc
+				ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+				defer cancel()
+				return t.Conn().PgConn().CancelRequest(ctx)
+			})
+		}
+	}()
+	return func() {
+		for _, stop := range stops {
+			stop()
+		}
+		close(end)
+		if <-canceled {
+			ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+			defer cancel()
+			_ = t.Conn().Close(ctx)
+		}
+		stopWaiting()
+	}
 }
 
 // guard makes a COMMIT fail that comes before the cursor is closed: there it would have to keep the cursor, and so to read it. After a

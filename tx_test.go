@@ -401,7 +401,7 @@ func TestAFunctionThatLeavesRowsOpenIsAnError(t *testing.T) {
 					if _, err := invoices.Next(t.Context(), tx); err != nil {
 						return err
 					}
-					_, err := tx.Query(t.Context(), "SELECT repeat('x', 100) FROM generate_series(1, $1::int)", rows)
+					_, err := tx.Query(t.Context(), "SELECT repeat('x', 100) FROM generate_series(1, $1::int)", rows) //nolint:sqlclosecheck // it is what the test is about
 					return err
 				})
 				require.ErrorContains(t, err, "not committed: fn left rows open")
