@@ -1496,7 +1496,7 @@ BEGIN
         END IF;
     END IF;
     PERFORM gapless.begin_at(move_forward.name, 1);
-    SELECT n.last_value, n.dated, n.next_ordinal
+    SELECT n.last_value, n.next_ordinal
     INTO newest
     FROM gapless.last_run(move_forward.name) AS n;
     former := newest.last_value;
@@ -1513,7 +1513,7 @@ BEGIN
     moved := (move_forward.last = former) IS NOT TRUE;
     IF moved THEN
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
-        VALUES (move_forward.name, coalesce(newest.next_ordinal, 1), move_forward.last, move_forward.last, 'adopted', newest.dated)
+        VALUES (move_forward.name, coalesce(newest.next_ordinal, 1), move_forward.last, move_forward.last, 'adopted', gapless.column_date_floor(move_forward.name))
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             PERFORM gapless.raise_stale(move_forward.name);
@@ -1733,10 +1733,10 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     locked  boolean;
-    keep    bigint; -- the ordinal of the oldest row that stays
-    oldest  gapless.journal;
+    start   bigint; -- the ordinal of the oldest row that goes
+    keep    bigint; -- and of the oldest after it that stays
+    floor   timestamp;
     dropped bigint;
-    last    bigint;
 BEGIN
     PERFORM gapless.check_name(prune_gapless.name);
     IF prune_gapless.before IS NULL THEN
@@ -1762,44 +1762,54 @@ BEGIN
     FROM gapless.journal AS j
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.kind <> 'closed';
 
-    SELECT j.*
-    INTO oldest
+    -- Nobody knows where adopted numbers began, which a row with a range cannot say.
+    SELECT j.ordinal
+    INTO start
     FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C"
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.kind <> 'adopted'
     ORDER BY j.ordinal
     LIMIT 1;
 
     SELECT count(*) FILTER (WHERE j.kind <> 'pruned')
     INTO dropped
     FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep;
     IF dropped = 0 THEN
         RETURN 0::bigint;
     END IF;
-
-    SELECT j.last_value
-    INTO last
-    FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
-    ORDER BY j.ordinal DESC
-    LIMIT 1;
+    floor := gapless.column_date_floor(prune_gapless.name, keep);
 
     INSERT INTO gapless.known_text (name, number, value)
     SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.journal AS j
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
     ON CONFLICT DO NOTHING;
-    DELETE FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)
-    VALUES (prune_gapless.name, oldest.ordinal, oldest.first_value, last, 'pruned');
+    -- Of the latest cycle void_gapless has to know which numbers it is.
+    WITH gone AS (
+        DELETE FROM gapless.journal AS j
+        WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
+        RETURNING j.ordinal, j.first_value, j.last_value
+    ), cycle AS (
+        SELECT c.ordinal, c.first_value, c.last_value, count(*) FILTER (WHERE c.begins) OVER (ORDER BY c.ordinal) = count(*) FILTER (WHERE c.begins) OVER () AS latest
+        FROM (SELECT g.*, g.first_value <= lag(g.last_value) OVER (ORDER BY g.ordinal) AS begins FROM gone AS g) AS c
+    )
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
+    SELECT
+        prune_gapless.name,
+        min(c.ordinal),
+        (array_agg(c.first_value ORDER BY c.ordinal))[1],
+        (array_agg(c.last_value ORDER BY c.ordinal DESC))[1],
+        'pruned',
+        CASE WHEN c.latest THEN floor END
+    FROM cycle AS c
+    GROUP BY c.latest;
     RETURN dropped;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.prune_gapless IS
-'Drops a sequence''s journal rows from before a time, never the newest, and leaves one row of kind ''pruned'' for their range; how many rows were dropped. Takes nothing from the numbering. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+'Drops a sequence''s journal rows from before a time, never the newest, and leaves one row of kind ''pruned'' for their range, two where it began anew; what was adopted before the first of them stays. Returns how many rows were dropped. Takes nothing from the numbering. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;
 
@@ -2453,35 +2463,39 @@ COMMENT ON FUNCTION gapless.column_values IS
 REVOKE ALL ON FUNCTION gapless.column_values FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_date_floor(
-    name text
+    name  text,
+    below bigint DEFAULT NULL -- by the journal's rows before this ordinal
 ) RETURNS timestamp
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    run record;
+    run   record;
+    floor timestamp;
 BEGIN
     FOR run IN
-        SELECT j.first_value, j.last_value, j.dated
+        SELECT j.first_value, j.last_value, j.kind, j.dated
         FROM gapless.journal AS j
-        WHERE j.name = column_date_floor.name COLLATE "C"
+        WHERE j.name = column_date_floor.name COLLATE "C" AND j.kind <> 'closed' AND (j.ordinal < below OR below IS NULL)
         ORDER BY j.ordinal DESC
     LOOP
-        -- All numbers of a run have its date.
-        IF run.last_value - run.first_value + 1 > (
+        -- All numbers of a run have its date. What has none is from before the column was attached: its numbers are no
+        -- newer than what came after.
+        floor := coalesce(run.dated, floor);
+        IF run.last_value::numeric - run.first_value + 1 > (
             SELECT count(*) FROM gapless.void AS v WHERE v.name = column_date_floor.name COLLATE "C" AND v.value BETWEEN run.first_value AND run.last_value
         ) THEN
             PERFORM gapless.check_not_rewritten();
-            RETURN run.dated;
+            RETURN floor;
         END IF;
     END LOOP;
-    RETURN NULL;
+    RETURN CASE WHEN run.kind <> 'issued' THEN floor END; -- the oldest row stands for others, too
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_date_floor IS
-'Private, for the triggers of attach_gapless. The date before which the next row of a sequence must not be dated: that of its newest number which is not void. Raises 40001 where that cannot be seen.';
+'Private, for the triggers of attach_gapless. The date before which the next row of a sequence must not be dated: that of its newest number which is not void; where only that of a newer one is known, that. Raises 40001 where that cannot be seen.';
 
 REVOKE ALL ON FUNCTION gapless.column_date_floor FROM PUBLIC;
 
@@ -3329,7 +3343,8 @@ BEGIN
         IF series.last_value > series.last THEN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
                 series.name, series.last_value, target_column, target, series.last;
-        ELSIF series.last_value = series.last AND series.dated IS NOT NULL THEN
+        END IF;
+        IF series.last_value >= series.last AND series.dated IS NOT NULL THEN
             UPDATE gapless.journal AS j
             SET dated = series.dated
             WHERE j.name = series.name COLLATE "C"
@@ -3412,6 +3427,7 @@ DECLARE
     entry  record;
     after  bigint;
     place  bigint;
+    begins bigint; -- the ordinal of its row
     before gapless.void;
     text_of text;
 BEGIN
@@ -3452,8 +3468,11 @@ BEGIN
         IF void_gapless.value <= entry.last_value THEN
             place := CASE
                 WHEN entry.kind = 'adopted' THEN entry.ordinal -- given out elsewhere, unless it is no greater than an older row's
-                WHEN void_gapless.value >= entry.first_value THEN entry.ordinal + (void_gapless.value - entry.first_value)
+                WHEN void_gapless.value < entry.first_value THEN NULL
+                WHEN entry.kind = 'pruned' THEN entry.ordinal -- it may have adopted numbers, which count as one
+                ELSE entry.ordinal + (void_gapless.value - entry.first_value)
             END;
+            begins := entry.ordinal;
         END IF;
         EXIT WHEN void_gapless.value >= entry.first_value;
         after := entry.first_value;
@@ -3477,16 +3496,16 @@ BEGIN
     IF text_of IS NULL THEN
         SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
     END IF;
-    INSERT INTO gapless.void (name, value, ordinal, reason, written)
-    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of)
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        SELECT v.*
-        INTO before
-        FROM gapless.void AS v
-        WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
+    SELECT v.*
+    INTO before
+    FROM gapless.void AS v
+    WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal >= begins
+    LIMIT 1;
+    IF FOUND THEN
         PERFORM gapless.raise_void(before);
     END IF;
+    INSERT INTO gapless.void (name, value, ordinal, reason, written)
+    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of);
 END;
 $function$;
 
@@ -3566,7 +3585,7 @@ BEGIN
 
     now := clock_timestamp();
     INSERT INTO gapless.void (name, value, ordinal, reason, written, voided_at)
-    SELECT j.name, n.value, CASE WHEN j.kind = 'adopted' THEN j.ordinal ELSE j.ordinal + (n.value - j.first_value) END, void_gapless_batch.reason, coalesce(n.written, k.number), now
+    SELECT j.name, n.value, CASE WHEN j.kind IN ('adopted', 'pruned') THEN j.ordinal ELSE j.ordinal + (n.value - j.first_value) END, void_gapless_batch.reason, coalesce(n.written, k.number), now
     FROM unnest(ordinals, firsts, lasts) AS r (ordinal, first, last)
     JOIN gapless.journal AS j ON j.name = void_gapless_batch.name COLLATE "C" AND j.ordinal = r.ordinal
     CROSS JOIN LATERAL (SELECT greatest(r.first, void_gapless_batch.first) AS first, least(r.last, void_gapless_batch.last) AS last) AS p
@@ -6948,7 +6967,7 @@ BEGIN
                     $query$
                     SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
-                    JOIN gapless.journal AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
+                    JOIN gapless.journal AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value AND a.kind <> 'pruned'
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated IS DISTINCT FROM r.dated AND a.dated IS NOT NULL
                     $query$,
                     attached.function
@@ -7092,6 +7111,8 @@ BEGIN
                 SELECT FROM number AS n
                 WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
             )
+    ), lowest_void AS (
+        SELECT v.name, min(v.value) AS value FROM gapless.void AS v GROUP BY v.name
     ), sequence AS (
         -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided,
         -- and are there.
@@ -7116,7 +7137,7 @@ BEGIN
                     least(q.lowest, g.first_value, g.last_value),
                     greatest(g.first_value, g.last_value)::numeric + 1
                 )) FILTER (WHERE g.kind = 'pruned') AS pruned,
-                -- Nobody knows where adopted numbers began: after those before, or with the first that is there.
+                -- Nobody knows where adopted numbers began: after those before, or with the first that is there, or is void.
                 range_agg(numrange(
                     least(coalesce(g.before::numeric + 1, q.lowest, g.last_value), g.last_value),
                     g.last_value::numeric + 1
@@ -7127,7 +7148,9 @@ BEGIN
                 ) AS lost
             FROM segment AS g
             LEFT JOIN owned AS o ON o.name = g.name
-            LEFT JOIN present AS q ON q.name = g.name AND q.attached_column = o.attached_column
+            LEFT JOIN present AS p ON p.name = g.name AND p.attached_column = o.attached_column
+            LEFT JOIN lowest_void AS v ON v.name = g.name
+            CROSS JOIN LATERAL (SELECT least(p.lowest, v.value) AS lowest) AS q
             GROUP BY g.name
         ) AS j ON j.name = s.name
         LEFT JOIN (
@@ -7147,13 +7170,15 @@ BEGIN
         FROM sequence AS s
         CROSS JOIN LATERAL (
             VALUES
-                ('hole', (s.issued - s.numbers) * s.voids), ('hole', (s.adopted + s.pruned + s.lost - s.issued - s.numbers) * s.voids),
+                ('hole', (s.issued - s.numbers) * s.voids), ('hole', s.voids - s.issued - s.numbers),
                 ('void', s.issued * s.numbers * s.voids), ('void', s.numbers * s.voids - s.issued)
         ) AS v (kind, parts)
         WHERE s.attached_column IS NOT NULL
         UNION ALL
         SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids)
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        FROM sequence AS s
+        WHERE s.attached_column IS NOT NULL
+            AND NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = s.name AND k.value IS NULL AND k.reason IS NULL) -- which may be of any of them
         UNION ALL
         SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest((s.adopted + s.pruned) * s.forwarded - s.numbers - s.voids)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL

@@ -210,6 +210,57 @@ func TestAttachWithChronologyRefusesARowDatedBeforeItsPredecessor(t *testing.T) 
 	}
 }
 
+// TestAVoidNumberLeavesTheDateOfThoseBefore voids the newest number after the journal was rewritten. The number before is
+// of 5 January; what the journal does not know any more counts as of a later date, and never as of an earlier one.
+func TestAVoidNumberLeavesTheDateOfThoseBefore(t *testing.T) {
+	t.Parallel()
+	const (
+		attach = "SELECT gapless.attach_gapless('t', 'number', name => $$ 'a' $$, chronology => 'NEW.d');"
+		other  = "SELECT gapless.attach_gapless('t', 'number', name => $$ 'b' $$, chronology => 'NEW.d');"
+		detach = "SELECT gapless.detach_gapless('t', 'number');"
+		insert = "INSERT INTO t (d) VALUES ('2026-01-01'); INSERT INTO t (d) VALUES ('2026-01-05'); INSERT INTO t (d) VALUES ('2026-01-09');"
+		by     = "INSERT INTO t (d, number) VALUES ('2026-01-01', 1), ('2026-01-05', 2), ('2026-01-09', 3);"
+		void   = "SELECT gapless.void_gapless('a', 3, 'why');"
+		remove = "DELETE FROM t WHERE number = 3;"
+		prune  = "SELECT gapless.prune_gapless('a', 'infinity');"
+		mend   = `DROP TRIGGER "~gapless_update_number" ON t;`
+	)
+	for name, c := range map[string]struct {
+		made  string
+		floor string
+	}{
+		"nothing rewritten":                {attach + insert + void, "2026-01-05"},
+		"pruned":                           {attach + insert + prune + void, "2026-01-05"},
+		"pruned twice":                     {attach + insert + prune + "INSERT INTO t (d) VALUES ('2026-01-10');" + prune + void + "SELECT gapless.void_gapless('a', 4, 'why');", "2026-01-09"},
+		"void, then pruned":                {attach + insert + void + "INSERT INTO t (d) VALUES ('2026-01-06');" + prune + "SELECT gapless.void_gapless('a', 4, 'why');", "2026-01-05"},
+		"void, then forwarded":             {attach + insert + void + "SELECT gapless.forward_gapless('a', 10, 'why');", "2026-01-05"},
+		"adopted":                          {by + attach + void, "2026-01-09"},
+		"adopted, void, deleted, again":    {by + attach + void + remove + detach + attach, "2026-01-05"},
+		"issued, void, attached again":     {attach + insert + void + detach + attach, "2026-01-09"},
+		"attached again, void":             {attach + insert + detach + attach + void, "2026-01-09"},
+		"guards mended, void":              {attach + insert + mend + attach + void, "2026-01-09"},
+		"void, deleted, attached again":    {attach + insert + void + remove + detach + attach, "2026-01-05"},
+		"void, deleted, by another name":   {attach + insert + void + remove + detach + other, "2026-01-05"},
+		"by another name, then void":       {attach + insert + detach + other + "SELECT gapless.void_gapless('b', 3, 'why');", "2026-01-09"},
+		"attached again, pruned, void":     {attach + insert + detach + attach + prune + void, "2026-01-09"},
+		"attached again, a row, both void": {attach + insert + detach + attach + "INSERT INTO t (d) VALUES ('2026-01-10');" + void + "SELECT gapless.void_gapless('a', 4, 'why');", "2026-01-09"},
+		"adopted, pruned, all void":        {by + attach + "INSERT INTO t (d) VALUES ('2026-01-10');" + prune + "SELECT gapless.void_gapless('a', 4, 'why');" + void, "2026-01-09"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := sqltest.Connect(t, pgtest.New(t))
+			s.Do("CREATE TABLE t (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, d date, number bigint UNIQUE)")
+			_, err := s.PgConn().Exec(s.Ctx, c.made).ReadAll()
+			require.NoError(t, err)
+			for _, rows := range []string{"($1::date - 1)", "($1::date - 1), ($1)"} {
+				pg.RequireAbout(t, s.Refuse("23514", "INSERT INTO t (d) VALUES "+rows, c.floor), "t", "chronology")
+			}
+			s.Do("INSERT INTO t (d) VALUES ($1::date)", c.floor)
+			require.Empty(t, sqltest.Texts(s, "SELECT concat_ws(' ', kind, first_value, explanation) FROM gapless.audit_gapless() WHERE NOT explained"))
+		})
+	}
+}
+
 func TestAttachTakesEveryParameterAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, atCommit := range []bool{false, true} {

@@ -112,3 +112,59 @@ func TestRewritingWaitsForTheHolder(t *testing.T) {
 		})
 	}
 }
+
+// TestPruneTakesNoNumberFromWhatCanBeVoid prunes sequences, of which each number of the latest cycle can be voided
+// then, once, by either function, and none else.
+func TestPruneTakesNoNumberFromWhatCanBeVoid(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		made        string
+		first, last int
+		also        []int // that can be voided
+		never       []int // that cannot
+		void        int   // was before it was pruned
+	}{
+		"issued":                         {"SELECT gapless.next_gapless('a', 5) FROM generate_series(1, 6)", 5, 10, nil, []int{4, 11}, 7},
+		"adopted":                        {"SELECT gapless.adopt_gapless('a', 4); SELECT gapless.next_gapless('a') FROM generate_series(1, 3)", 1, 7, []int{0, -3}, []int{8}, 2},
+		"adopted, issued, adopted":       {"SELECT gapless.adopt_gapless('a', 4); SELECT gapless.next_gapless('a') FROM generate_series(1, 3); SELECT gapless.adopt_gapless('a', 20); SELECT gapless.next_gapless('a') FROM generate_series(1, 3)", 1, 23, []int{-1}, []int{24}, 15},
+		"adopted twice":                  {"SELECT gapless.adopt_gapless('a', 4), gapless.adopt_gapless('a', 9); SELECT gapless.next_gapless('a') FROM generate_series(1, 3)", 1, 12, nil, []int{13}, 6},
+		"issued, adopted, issued":        {"SELECT gapless.next_gapless('a', 3) FROM generate_series(1, 3); SELECT gapless.adopt_gapless('a', 20); SELECT gapless.next_gapless('a') FROM generate_series(1, 3)", 3, 23, nil, []int{2, 24}, 21},
+		"of a second cycle":              {"SELECT gapless.next_gapless('a', 5, 8) FROM generate_series(1, 3); SELECT gapless.next_gapless('a', 1, 8) FROM generate_series(1, 4)", 1, 4, nil, []int{0, 5, 6, 7}, 3},
+		"of a cycle, its end left":       {"SELECT gapless.next_gapless_batch('a', 9, 1, 10); SELECT gapless.void_gapless('a', 2, 'x'); SELECT gapless.next_gapless('a', 1, 10) FROM generate_series(1, 4)", 1, 4, nil, []int{0, 5, 9}, 3},
+		"rows of a column from before":   {"CREATE TABLE a (number bigint UNIQUE); INSERT INTO a VALUES (1), (2), (3), (4); SELECT gapless.attach_gapless('a', 'number', name => $$ 'a' $$); INSERT INTO a DEFAULT VALUES; INSERT INTO a DEFAULT VALUES", 1, 6, nil, []int{7}, 3},
+		"pruned, and issued and adopted": {"SELECT gapless.adopt_gapless('a', 4); SELECT gapless.next_gapless('a') FROM generate_series(1, 3); SELECT gapless.prune_gapless('a', 'infinity'); SELECT gapless.adopt_gapless('a', 10); SELECT gapless.next_gapless('a')", 1, 11, nil, []int{12}, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := sqltest.Connect(t, pgtest.New(t))
+			_, err := s.PgConn().Exec(s.Ctx, c.made).ReadAll()
+			require.NoError(t, err)
+			s.Do("SELECT gapless.void_gapless('a', $1, 'before')", c.void)
+			for range 2 {
+				s.Do("SELECT gapless.prune_gapless('a', 'infinity')")
+			}
+			for _, value := range c.never {
+				s.Refuse("22023", "SELECT gapless.void_gapless('a', $1, 'why')", value)
+				s.Refuse("22023", "SELECT gapless.void_gapless_batch('a', $1, $1, 'why')", value)
+			}
+			s.Refuse("55000", "SELECT gapless.void_gapless('a', $1, 'again')", c.void)
+			s.Refuse("55000", "SELECT gapless.void_gapless_batch('a', $1, $2, 'again')", c.first, c.last)
+			for value := c.first; value <= c.last; value++ {
+				if value != c.void {
+					s.Do("BEGIN")
+					s.Do("SELECT gapless.void_gapless_batch('a', $1, $1, 'why')", value)
+					s.Do("ROLLBACK")
+					s.Do("SELECT gapless.void_gapless('a', $1, 'why')", value)
+				}
+			}
+			for _, value := range c.also {
+				s.Do("SELECT gapless.void_gapless('a', $1, 'why')", value)
+			}
+			require.Zero(t, s.Number("SELECT count(*) FROM gapless.audit_gapless() WHERE NOT explained"))
+			if name == "rows of a column from before" {
+				s.Do("DELETE FROM a")
+				require.Zero(t, s.Number("SELECT count(*) FROM gapless.audit_gapless() WHERE NOT explained"))
+			}
+		})
+	}
+}

@@ -78,6 +78,8 @@ BEGIN
                 SELECT FROM number AS n
                 WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
             )
+    ), lowest_void AS (
+        SELECT v.name, min(v.value) AS value FROM gapless.void AS v GROUP BY v.name
     ), sequence AS (
         -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided,
         -- and are there.
@@ -102,7 +104,7 @@ BEGIN
                     least(q.lowest, g.first_value, g.last_value),
                     greatest(g.first_value, g.last_value)::numeric + 1
                 )) FILTER (WHERE g.kind = 'pruned') AS pruned,
-                -- Nobody knows where adopted numbers began: after those before, or with the first that is there.
+                -- Nobody knows where adopted numbers began: after those before, or with the first that is there, or is void.
                 range_agg(numrange(
                     least(coalesce(g.before::numeric + 1, q.lowest, g.last_value), g.last_value),
                     g.last_value::numeric + 1
@@ -113,7 +115,9 @@ BEGIN
                 ) AS lost
             FROM segment AS g
             LEFT JOIN owned AS o ON o.name = g.name
-            LEFT JOIN present AS q ON q.name = g.name AND q.attached_column = o.attached_column
+            LEFT JOIN present AS p ON p.name = g.name AND p.attached_column = o.attached_column
+            LEFT JOIN lowest_void AS v ON v.name = g.name
+            CROSS JOIN LATERAL (SELECT least(p.lowest, v.value) AS lowest) AS q
             GROUP BY g.name
         ) AS j ON j.name = s.name
         LEFT JOIN (
@@ -133,13 +137,15 @@ BEGIN
         FROM sequence AS s
         CROSS JOIN LATERAL (
             VALUES
-                ('hole', (s.issued - s.numbers) * s.voids), ('hole', (s.adopted + s.pruned + s.lost - s.issued - s.numbers) * s.voids),
+                ('hole', (s.issued - s.numbers) * s.voids), ('hole', s.voids - s.issued - s.numbers),
                 ('void', s.issued * s.numbers * s.voids), ('void', s.numbers * s.voids - s.issued)
         ) AS v (kind, parts)
         WHERE s.attached_column IS NOT NULL
         UNION ALL
         SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids)
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+        FROM sequence AS s
+        WHERE s.attached_column IS NOT NULL
+            AND NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = s.name AND k.value IS NULL AND k.reason IS NULL) -- which may be of any of them
         UNION ALL
         SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest((s.adopted + s.pruned) * s.forwarded - s.numbers - s.voids)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL

@@ -142,7 +142,7 @@ BEGIN
                     $query$
                     SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
-                    JOIN gapless.journal AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value
+                    JOIN gapless.journal AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value AND a.kind <> 'pruned'
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated IS DISTINCT FROM r.dated AND a.dated IS NOT NULL
                     $query$,
                     attached.function

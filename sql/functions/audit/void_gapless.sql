@@ -13,6 +13,7 @@ DECLARE
     entry  record;
     after  bigint;
     place  bigint;
+    begins bigint; -- the ordinal of its row
     before gapless.void;
     text_of text;
 BEGIN
@@ -53,8 +54,11 @@ BEGIN
         IF void_gapless.value <= entry.last_value THEN
             place := CASE
                 WHEN entry.kind = 'adopted' THEN entry.ordinal -- given out elsewhere, unless it is no greater than an older row's
-                WHEN void_gapless.value >= entry.first_value THEN entry.ordinal + (void_gapless.value - entry.first_value)
+                WHEN void_gapless.value < entry.first_value THEN NULL
+                WHEN entry.kind = 'pruned' THEN entry.ordinal -- it may have adopted numbers, which count as one
+                ELSE entry.ordinal + (void_gapless.value - entry.first_value)
             END;
+            begins := entry.ordinal;
         END IF;
         EXIT WHEN void_gapless.value >= entry.first_value;
         after := entry.first_value;
@@ -78,16 +82,16 @@ BEGIN
     IF text_of IS NULL THEN
         SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
     END IF;
-    INSERT INTO gapless.void (name, value, ordinal, reason, written)
-    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of)
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        SELECT v.*
-        INTO before
-        FROM gapless.void AS v
-        WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal = place;
+    SELECT v.*
+    INTO before
+    FROM gapless.void AS v
+    WHERE v.name = void_gapless.name COLLATE "C" AND v.value = void_gapless.value AND v.ordinal >= begins
+    LIMIT 1;
+    IF FOUND THEN
         PERFORM gapless.raise_void(before);
     END IF;
+    INSERT INTO gapless.void (name, value, ordinal, reason, written)
+    VALUES (void_gapless.name, void_gapless.value, place, void_gapless.reason, text_of);
 END;
 $function$;
 

@@ -69,7 +69,7 @@ BEGIN
 
     now := clock_timestamp();
     INSERT INTO gapless.void (name, value, ordinal, reason, written, voided_at)
-    SELECT j.name, n.value, CASE WHEN j.kind = 'adopted' THEN j.ordinal ELSE j.ordinal + (n.value - j.first_value) END, void_gapless_batch.reason, coalesce(n.written, k.number), now
+    SELECT j.name, n.value, CASE WHEN j.kind IN ('adopted', 'pruned') THEN j.ordinal ELSE j.ordinal + (n.value - j.first_value) END, void_gapless_batch.reason, coalesce(n.written, k.number), now
     FROM unnest(ordinals, firsts, lasts) AS r (ordinal, first, last)
     JOIN gapless.journal AS j ON j.name = void_gapless_batch.name COLLATE "C" AND j.ordinal = r.ordinal
     CROSS JOIN LATERAL (SELECT greatest(r.first, void_gapless_batch.first) AS first, least(r.last, void_gapless_batch.last) AS last) AS p

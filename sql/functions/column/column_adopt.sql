@@ -87,7 +87,8 @@ BEGIN
         IF series.last_value > series.last THEN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
                 series.name, series.last_value, target_column, target, series.last;
-        ELSIF series.last_value = series.last AND series.dated IS NOT NULL THEN
+        END IF;
+        IF series.last_value >= series.last AND series.dated IS NOT NULL THEN
             UPDATE gapless.journal AS j
             SET dated = series.dated
             WHERE j.name = series.name COLLATE "C"

@@ -22,7 +22,7 @@ BEGIN
         END IF;
     END IF;
     PERFORM gapless.begin_at(move_forward.name, 1);
-    SELECT n.last_value, n.dated, n.next_ordinal
+    SELECT n.last_value, n.next_ordinal
     INTO newest
     FROM gapless.last_run(move_forward.name) AS n;
     former := newest.last_value;
@@ -39,7 +39,7 @@ BEGIN
     moved := (move_forward.last = former) IS NOT TRUE;
     IF moved THEN
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
-        VALUES (move_forward.name, coalesce(newest.next_ordinal, 1), move_forward.last, move_forward.last, 'adopted', newest.dated)
+        VALUES (move_forward.name, coalesce(newest.next_ordinal, 1), move_forward.last, move_forward.last, 'adopted', gapless.column_date_floor(move_forward.name))
         ON CONFLICT DO NOTHING;
         IF NOT FOUND THEN
             PERFORM gapless.raise_stale(move_forward.name);

@@ -9,10 +9,10 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     locked  boolean;
-    keep    bigint; -- the ordinal of the oldest row that stays
-    oldest  gapless.journal;
+    start   bigint; -- the ordinal of the oldest row that goes
+    keep    bigint; -- and of the oldest after it that stays
+    floor   timestamp;
     dropped bigint;
-    last    bigint;
 BEGIN
     PERFORM gapless.check_name(prune_gapless.name);
     IF prune_gapless.before IS NULL THEN
@@ -38,43 +38,53 @@ BEGIN
     FROM gapless.journal AS j
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.kind <> 'closed';
 
-    SELECT j.*
-    INTO oldest
+    -- Nobody knows where adopted numbers began, which a row with a range cannot say.
+    SELECT j.ordinal
+    INTO start
     FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C"
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.kind <> 'adopted'
     ORDER BY j.ordinal
     LIMIT 1;
 
     SELECT count(*) FILTER (WHERE j.kind <> 'pruned')
     INTO dropped
     FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep;
     IF dropped = 0 THEN
         RETURN 0::bigint;
     END IF;
-
-    SELECT j.last_value
-    INTO last
-    FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
-    ORDER BY j.ordinal DESC
-    LIMIT 1;
+    floor := gapless.column_date_floor(prune_gapless.name, keep);
 
     INSERT INTO gapless.known_text (name, number, value)
     SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.journal AS j
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep
+    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
     ON CONFLICT DO NOTHING;
-    DELETE FROM gapless.journal AS j
-    WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal < keep;
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind)
-    VALUES (prune_gapless.name, oldest.ordinal, oldest.first_value, last, 'pruned');
+    -- Of the latest cycle void_gapless has to know which numbers it is.
+    WITH gone AS (
+        DELETE FROM gapless.journal AS j
+        WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
+        RETURNING j.ordinal, j.first_value, j.last_value
+    ), cycle AS (
+        SELECT c.ordinal, c.first_value, c.last_value, count(*) FILTER (WHERE c.begins) OVER (ORDER BY c.ordinal) = count(*) FILTER (WHERE c.begins) OVER () AS latest
+        FROM (SELECT g.*, g.first_value <= lag(g.last_value) OVER (ORDER BY g.ordinal) AS begins FROM gone AS g) AS c
+    )
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
+    SELECT
+        prune_gapless.name,
+        min(c.ordinal),
+        (array_agg(c.first_value ORDER BY c.ordinal))[1],
+        (array_agg(c.last_value ORDER BY c.ordinal DESC))[1],
+        'pruned',
+        CASE WHEN c.latest THEN floor END
+    FROM cycle AS c
+    GROUP BY c.latest;
     RETURN dropped;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.prune_gapless IS
-'Drops a sequence''s journal rows from before a time, never the newest, and leaves one row of kind ''pruned'' for their range; how many rows were dropped. Takes nothing from the numbering. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+'Drops a sequence''s journal rows from before a time, never the newest, and leaves one row of kind ''pruned'' for their range, two where it began anew; what was adopted before the first of them stays. Returns how many rows were dropped. Takes nothing from the numbering. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;
