@@ -177,6 +177,8 @@ CREATE TABLE gapless.void (
     CONSTRAINT void_pkey PRIMARY KEY (name, value, ordinal)
 );
 
+CREATE INDEX void_written ON gapless.void (written) WHERE written IS NOT NULL;
+
 REVOKE ALL ON TABLE gapless.void FROM PUBLIC;
 
 COMMENT ON TABLE gapless.void IS
@@ -194,6 +196,7 @@ COMMENT ON COLUMN gapless.void.voided_as IS 'The role chosen by SET ROLE, or NUL
 COMMENT ON COLUMN gapless.void.target IS 'The table whose column had it, once its row was deleted or the column detached; NULL before, and where it was taken by hand.';
 COMMENT ON COLUMN gapless.void.target_column IS 'The column of target, or NULL.';
 COMMENT ON COLUMN gapless.void.inputs IS 'What the column''s expressions read in its row, which was deleted: it tells the series that the number is of, if the column is attached by another name. NULL where the row was not deleted.';
+COMMENT ON INDEX gapless.void_written IS 'Whether a text is void.';
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
 
 CREATE TABLE gapless.decision (
@@ -229,12 +232,16 @@ COMMENT ON CONSTRAINT decision_pkey ON gapless.decision IS 'In their order withi
 COMMENT ON CONSTRAINT decision_kind ON gapless.decision IS 'There are no others.';
 
 CREATE TABLE gapless.known_text (
-    name   text COLLATE "C" NOT NULL,
-    number text COLLATE "C" NOT NULL,
-    value  bigint,
-    reason text,
+    name          text COLLATE "C" NOT NULL,
+    number        text COLLATE "C" NOT NULL,
+    value         bigint,
+    reason        text,
+    target        regclass,
+    target_column name,
     CONSTRAINT known_text_pkey PRIMARY KEY (name, number)
 );
+
+CREATE INDEX known_text_number ON gapless.known_text (number);
 
 REVOKE ALL ON TABLE gapless.known_text FROM PUBLIC;
 
@@ -244,6 +251,9 @@ COMMENT ON COLUMN gapless.known_text.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.known_text.number IS 'The text, as it stands in the row.';
 COMMENT ON COLUMN gapless.known_text.value IS 'The value that it was issued for; NULL where it is from before.';
 COMMENT ON COLUMN gapless.known_text.reason IS 'Why void_gapless cancelled it, so that its row may be deleted; NULL where it has not.';
+COMMENT ON COLUMN gapless.known_text.target IS 'The table whose column had it before, once the column was detached; else NULL.';
+COMMENT ON COLUMN gapless.known_text.target_column IS 'The column of target, or NULL.';
+COMMENT ON INDEX gapless.known_text_number IS 'Whether a text is known of another series.';
 COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a sequence.';
 
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
@@ -2672,6 +2682,110 @@ COMMENT ON FUNCTION gapless.column_entered IS
 
 REVOKE ALL ON FUNCTION gapless.column_entered FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_former_values(
+    names text[]
+) RETURNS TABLE (
+    name   text,
+    number text,
+    value  bigint
+)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT j.name, u.number, j.first_value + (u.i - 1)
+    FROM gapless.journal AS j
+    CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
+    WHERE j.name = ANY (names COLLATE "C")
+    UNION ALL
+    SELECT k.name, k.number, k.value
+    FROM gapless.known_text AS k
+    WHERE k.name = ANY (names COLLATE "C") AND k.value IS NOT NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_former_values IS
+'Private, for attach_gapless. The texts that series have issued, perhaps by another format, and their values.';
+
+REVOKE ALL ON FUNCTION gapless.column_former_values FROM PUBLIC;
+
+-- The journal has no index by its texts, and is read only of a series whose format repeats itself.
+CREATE OR REPLACE FUNCTION gapless.column_given(
+    target        regclass,
+    target_column name,
+    name          text,
+    number        text,
+    repeats       boolean, -- whether the format may give a number's text twice
+    whole         boolean  -- whether no two series of the column may have one text
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the tables are small must stay right when they are large
+AS $function$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM gapless.known_text AS k
+        LEFT JOIN gapless.sequence AS s ON s.name = k.name
+        WHERE k.number = column_given.number COLLATE "C"
+            AND CASE
+                WHEN k.name = column_given.name COLLATE "C" THEN k.reason IS NOT NULL OR k.value IS NOT NULL
+                ELSE whole AND k.reason IS NOT NULL AND (
+                    s.target = column_given.target AND s.target_column = column_given.target_column
+                    OR k.target = column_given.target AND k.target_column = column_given.target_column
+                )
+            END
+    ) OR EXISTS (
+        SELECT
+        FROM gapless.void AS v
+        LEFT JOIN gapless.sequence AS s ON s.name = v.name
+        WHERE v.written = column_given.number COLLATE "C"
+            AND (
+                v.name = column_given.name COLLATE "C"
+                OR whole AND (
+                    s.target = column_given.target AND s.target_column = column_given.target_column
+                    OR v.target = column_given.target AND v.target_column = column_given.target_column
+                )
+            )
+    ) OR repeats AND EXISTS (
+        SELECT FROM gapless.journal AS j WHERE j.name = column_given.name COLLATE "C" AND column_given.number COLLATE "C" = ANY (j.texts)
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_given IS
+'Private, for the triggers of attach_gapless. Whether a text was issued before, though perhaps no row has it any more: in its series, or void in any series of the column where no two may have one text.';
+
+REVOKE ALL ON FUNCTION gapless.column_given FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_has_void_texts(
+    target        regclass,
+    target_column name
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM (
+            SELECT k.name, k.target, k.target_column FROM gapless.known_text AS k WHERE k.reason IS NOT NULL
+            UNION ALL
+            SELECT v.name, v.target, v.target_column FROM gapless.void AS v WHERE v.written IS NOT NULL
+        ) AS t
+        LEFT JOIN gapless.sequence AS s ON s.name = t.name
+        WHERE s.target = column_has_void_texts.target AND s.target_column = column_has_void_texts.target_column
+            OR t.target = column_has_void_texts.target AND t.target_column = column_has_void_texts.target_column
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_has_void_texts IS
+'Private, for attach_gapless. Whether a text is void of a series that is the column''s, or was.';
+
+REVOKE ALL ON FUNCTION gapless.column_has_void_texts FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_issued(
     target        regclass,
     target_column name
@@ -3496,6 +3610,12 @@ BEGIN
     IF text_of IS NULL THEN
         SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
     END IF;
+    IF number <> text_of COLLATE "C" OR number IS NOT NULL AND text_of IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": % was not issued as %', void_gapless.name, void_gapless.value, left(number, 100)
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the value alone; or for a text from before, the text alone.',
+                DETAIL = coalesce('Its text is ' || text_of || '.', 'Its text is not known.'),
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'number';
+    END IF;
     SELECT v.*
     INTO before
     FROM gapless.void AS v
@@ -3619,7 +3739,7 @@ DECLARE
     former record;
 BEGIN
     FOR former IN
-        SELECT DISTINCT ON (u.name COLLATE "C", v.value) u.name, v.value, v.inputs, format('%s (as sequence "%s")', v.reason, v.name) AS reason
+        SELECT DISTINCT ON (u.name COLLATE "C", v.value) u.name, v.value, v.inputs, v.written, format('%s (as sequence "%s")', v.reason, v.name) AS reason
         FROM unnest(names, formers, numbers) AS u (name, former, value)
         JOIN gapless.void AS v ON v.name = u.former COLLATE "C" AND v.value = u.value
         WHERE NOT EXISTS (SELECT FROM gapless.void AS b WHERE b.name = u.name COLLATE "C" AND b.value = v.value)
@@ -3628,7 +3748,7 @@ BEGIN
     LOOP
         PERFORM gapless.void_gapless(former.name, former.value, former.reason);
         UPDATE gapless.void AS v
-        SET target = column_adopt_voids.target, target_column = column_adopt_voids.target_column, inputs = former.inputs
+        SET target = column_adopt_voids.target, target_column = column_adopt_voids.target_column, inputs = former.inputs, written = coalesce(v.written, former.written)
         WHERE v.name = former.name COLLATE "C" AND v.value = former.value;
     END LOOP;
 END;
@@ -3675,6 +3795,10 @@ BEGIN
         SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
         FROM gapless.sequence AS s
         WHERE v.name = s.name AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
+        UPDATE gapless.known_text AS k
+        SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
+        FROM gapless.sequence AS s
+        WHERE k.name = s.name AND k.value IS NULL AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
         UPDATE gapless.sequence AS s
         SET target = NULL, target_column = NULL
         WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
@@ -3763,6 +3887,10 @@ DECLARE
         WHEN EXISTS (
             SELECT FROM gapless.model AS r
             WHERE r.number = written AND gapless.model_series(r.input) = gapless.model_series(input) COLLATE "C"
+        ) OR gapless.column_given(
+            target, 'number', gapless.model_series(input), written, (value >= NULL::bigint /*repeat_from*/) IS TRUE
+            , true -- if whole
+            , false -- unless whole
         ) THEN 'repeated'
     END;
 BEGIN
@@ -4835,7 +4963,7 @@ REVOKE ALL ON FUNCTION gapless.model_trial FROM PUBLIC;
 
 -- One pass over the rows. A second one for numbers that a series has twice, where the unique index does not rule them
 -- out: where it has more columns than the number, and a series has rows that differ in those. And one for the texts that
--- tell no number, if there are any.
+-- tell no number, if there are any; of which the series may have issued some by another format.
 CREATE OR REPLACE FUNCTION gapless.model_survey(
     OUT numbers bigint,
     OUT series  text[],
@@ -4852,6 +4980,7 @@ AS $function$
 DECLARE
     unsure boolean;
     untold boolean;
+    told   text[]; -- if format
 BEGIN
     WITH line AS (
         SELECT
@@ -4910,6 +5039,22 @@ BEGIN
             LIMIT 20
         ) AS w;
     END IF;
+    told := series; -- if format
+    IF untold AND fault IS NULL AND EXISTS (SELECT FROM gapless.column_former_values(series)) THEN -- if format
+        SELECT string_agg(w.fault, '; ' ORDER BY w.fault) -- if format
+        INTO fault -- if format
+        FROM ( -- if format
+            SELECT format('%s: %s rows of "%s" have %s', string_agg(r.number::text, ', ' ORDER BY r.number COLLATE "C"), count(*), s.series, coalesce(f.value, v.value)) AS fault -- if format
+            FROM gapless.model AS r -- if format
+            CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+            CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+            LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
+            WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
+            GROUP BY s.series, coalesce(f.value, v.value) -- if format
+            HAVING count(*) > 1 AND bool_or(f.value IS NOT NULL) -- if format
+            LIMIT 20 -- if format
+        ) AS w; -- if format
+    END IF; -- if format
 END;
 $function$;
 
@@ -5951,9 +6096,10 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     stem          text,       -- what the names of its functions begin with
     attachment    bigint,
     initial       bigint,
-    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered
+    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, whole
     unnumbered    text,
     check_from    bigint,     -- from which value on a text may be there already; or NULL
+    repeat_from   bigint,     -- from which value on the format may repeat itself; or NULL
     inputs        smallint[], -- the columns that the expressions read
     pins          text        -- SET clauses
 ) RETURNS void
@@ -6059,6 +6205,7 @@ BEGIN
             ($$'gapless.column_written_0' /*written*/$$, quote_literal('gapless.column_written_' || attachment)),
             ($$'gapless.commit_done_0' /*done*/$$, quote_literal('gapless.commit_done_' || attachment)),
             ('NULL::bigint /*check_from*/', coalesce(check_from::text || '::bigint', 'NULL::bigint')),
+            ('NULL::bigint /*repeat_from*/', coalesce(repeat_from::text || '::bigint', 'NULL::bigint')),
             ('NULL::integer /*room*/', (
                 SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END
                 FROM pg_catalog.pg_attribute AS a
@@ -6277,8 +6424,10 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
     options       text[],
     initial       bigint,
     name_columns  smallint[],
-    inputs        smallint[]
-) RETURNS bigint
+    inputs        smallint[],
+    OUT check_from  bigint, -- from which value on a text may be there already; or NULL
+    OUT repeat_from bigint  -- from which value on the format may repeat itself; or NULL
+) RETURNS record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- compiling takes longer than it saves
@@ -6363,16 +6512,17 @@ BEGIN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
     -- The trial has not seen what is between its values.
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] IN ('repeated', 'overflown') THEN greatest(initial, (
+    repeat_from := CASE WHEN wrong[1] IN ('repeated', 'overflown') THEN greatest(initial, (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
         WHERE d.value < wrong[CASE wrong[1] WHEN 'repeated' THEN 3 ELSE 2 END]::bigint
     )) END;
+    check_from := CASE WHEN 'format' = ANY (options) AND (texts IS NOT NULL OR gapless.column_has_void_texts(target, target_column)) THEN initial ELSE repeat_from END;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_take_over IS
-'Private, for attach_gapless. Makes the sequences of the rows that there are the column''s, moved forward to their newest numbers, and that of a constant name, too. Raises 23514 for rows without a series and for numbers that a series has twice. Returns the value from which on a text of the format may be there already, or NULL.';
+'Private, for attach_gapless. Makes the sequences of the rows that there are the column''s, moved forward to their newest numbers, and that of a constant name, too. Raises 23514 for rows without a series and for numbers that a series has twice. Returns from which value on a text of the format may be there already.';
 
 REVOKE ALL ON FUNCTION gapless.column_take_over FROM PUBLIC;
 
@@ -6488,7 +6638,7 @@ BEGIN
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
-                ('issue', '_issue', partitioned OR NOT late, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
+                ('issue', '_issue', partitioned OR NOT late, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(%2$s), ROW(%3$s)))'),
                 ('issue', '_issue', late AND NOT partitioned,
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
                 ('note', '_note', late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
@@ -6634,7 +6784,7 @@ DECLARE
     stem           pg_catalog.text;
     attachment     CONSTANT bigint := pg_catalog.hashtextextended(pg_catalog.gen_random_uuid()::pg_catalog.text, 0) OPERATOR(pg_catalog.&) 9223372036854775807;
     pins           pg_catalog.text;
-    check_from     bigint;
+    texts          pg_catalog.record;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
@@ -6689,16 +6839,17 @@ BEGIN
 
     options := array_remove(ARRAY[
         CASE WHEN format IS NOT NULL THEN 'format' END, CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN chronology IS NOT NULL THEN 'chronology' END,
-        CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END
+        CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END,
+        CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);
     PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns);
     pins := gapless.column_pins(path, checked.pinned);
-    PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, checked.inputs, pins);
+    PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
-    check_from := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs);
-    IF check_from IS NOT NULL THEN
-        PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, check_from, checked.inputs, pins);
+    texts := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs);
+    IF texts.check_from IS NOT NULL THEN
+        PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins);
     END IF;
     PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
     PERFORM set_config('search_path', caller_path, true);

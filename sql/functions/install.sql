@@ -49,6 +49,9 @@
 {{ template "column/column_enter.sql" . }}
 {{ template "column/column_enter_row.sql" . }}
 {{ template "column/column_entered.sql" . }}
+{{ template "column/column_former_values.sql" . }}
+{{ template "column/column_given.sql" . }}
+{{ template "column/column_has_void_texts.sql" . }}
 {{ template "column/column_issued.sql" . }}
 {{ template "column/column_is_void.sql" . }}
 {{ template "column/column_keep_void.sql" . }}

@@ -125,6 +125,8 @@ CREATE TABLE gapless.void (
     CONSTRAINT void_pkey PRIMARY KEY (name, value, ordinal)
 );
 
+CREATE INDEX void_written ON gapless.void (written) WHERE written IS NOT NULL;
+
 REVOKE ALL ON TABLE gapless.void FROM PUBLIC;
 
 COMMENT ON TABLE gapless.void IS
@@ -142,6 +144,7 @@ COMMENT ON COLUMN gapless.void.voided_as IS 'The role chosen by SET ROLE, or NUL
 COMMENT ON COLUMN gapless.void.target IS 'The table whose column had it, once its row was deleted or the column detached; NULL before, and where it was taken by hand.';
 COMMENT ON COLUMN gapless.void.target_column IS 'The column of target, or NULL.';
 COMMENT ON COLUMN gapless.void.inputs IS 'What the column''s expressions read in its row, which was deleted: it tells the series that the number is of, if the column is attached by another name. NULL where the row was not deleted.';
+COMMENT ON INDEX gapless.void_written IS 'Whether a text is void.';
 COMMENT ON CONSTRAINT void_pkey ON gapless.void IS 'A value is cancelled once a cycle.';
 
 CREATE TABLE gapless.decision (
@@ -177,12 +180,16 @@ COMMENT ON CONSTRAINT decision_pkey ON gapless.decision IS 'In their order withi
 COMMENT ON CONSTRAINT decision_kind ON gapless.decision IS 'There are no others.';
 
 CREATE TABLE gapless.known_text (
-    name   text COLLATE "C" NOT NULL,
-    number text COLLATE "C" NOT NULL,
-    value  bigint,
-    reason text,
+    name          text COLLATE "C" NOT NULL,
+    number        text COLLATE "C" NOT NULL,
+    value         bigint,
+    reason        text,
+    target        regclass,
+    target_column name,
     CONSTRAINT known_text_pkey PRIMARY KEY (name, number)
 );
+
+CREATE INDEX known_text_number ON gapless.known_text (number);
 
 REVOKE ALL ON TABLE gapless.known_text FROM PUBLIC;
 
@@ -192,6 +199,9 @@ COMMENT ON COLUMN gapless.known_text.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.known_text.number IS 'The text, as it stands in the row.';
 COMMENT ON COLUMN gapless.known_text.value IS 'The value that it was issued for; NULL where it is from before.';
 COMMENT ON COLUMN gapless.known_text.reason IS 'Why void_gapless cancelled it, so that its row may be deleted; NULL where it has not.';
+COMMENT ON COLUMN gapless.known_text.target IS 'The table whose column had it before, once the column was detached; else NULL.';
+COMMENT ON COLUMN gapless.known_text.target_column IS 'The column of target, or NULL.';
+COMMENT ON INDEX gapless.known_text_number IS 'Whether a text is known of another series.';
 COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a sequence.';
 
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no

@@ -146,3 +146,27 @@ func TestAMarkMeansNotNumberedYet(t *testing.T) {
 		}
 	}
 }
+
+// TestADraftsMarkAndNULLAreOne has an ORM that sends every column, of a row that may have either.
+func TestADraftsMarkAndNULLAreOne(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} {
+		for _, partitioned := range []bool{false, true} {
+			s := sqltest.Connect(t, pgtest.New(t))
+			s.Do("CREATE TABLE moves (id int PRIMARY KEY, posted boolean NOT NULL DEFAULT false, number text)" +
+				map[bool]string{true: " PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF moves DEFAULT"}[partitioned])
+			s.Do("CREATE UNIQUE INDEX ON moves (number" + map[bool]string{true: ", id"}[partitioned] + ") WHERE number <> ''")
+			s.Do("SELECT gapless.attach_gapless('moves', 'number', name => $$ 'move' $$, format => $$ 'M' || value $$, condition => 'NEW.posted', at_commit => $1, unnumbered => '')", late)
+			s.Do("INSERT INTO moves (id, number) VALUES (1, ''), (2, NULL)")
+			s.Do("UPDATE moves SET number = nullif('', coalesce(number, '-'))")
+			require.Equal(t, []string{"1 -", "2 "}, sqltest.Texts(s, "SELECT id || ' ' || coalesce(number, '-') FROM moves ORDER BY id"))
+			s.Do("UPDATE moves SET number = nullif('', coalesce(number, '-')), posted = id = 2")
+			require.Equal(t, []string{"1 ", "2 M1"}, sqltest.Texts(s, "SELECT id || ' ' || coalesce(number, '-') FROM moves ORDER BY id"))
+			for _, number := range []any{"", nil, "M2"} {
+				s.Refuse("428C9", "UPDATE moves SET number = $1 WHERE id = 2", number)
+			}
+			s.Refuse("428C9", "UPDATE moves SET number = 'M2' WHERE id = 1")
+			sqltest.RequireSound(s)
+		}
+	}
+}

@@ -276,7 +276,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 const allObjects = `	table: decision, journal, known_text, model, moving, sequence, void, waiting
 	view: attachment, columns, fault, guard, holders, sequences
 	type: journal_kind
-	index: decision_pkey, journal_pkey, journal_txid, known_text_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey
+	index: decision_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
 	trigger: waiting_numbered on waiting
 	table constraint: waiting_numbered on waiting
 	table constraint: decision_pkey on decision, decision_kind on decision, journal_pkey on journal, moving_pkey on moving, sequence_name_length on sequence
@@ -286,7 +286,7 @@ const allObjects = `	table: decision, journal, known_text, model, moving, sequen
 	function: column_check_former, column_check_names, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
-	function: column_dismantle, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_is_void, column_issued, column_lock_waiting
+	function: column_dismantle, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_issued, column_lock_waiting
 	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_refuse, column_refuse_text
@@ -632,6 +632,9 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_date_floor":        {"SELECT gapless.column_date_floor('ha')"},
 		"column_entered":           {"SELECT gapless.column_entered('ha', 'one', NULL), gapless.column_entered('ha', NULL, 1)"},
 		"column_issued":            {"SELECT gapless.column_issued('h.a', 'number')"},
+		"column_former_values":     {"SELECT gapless.column_former_values('{ha}')"},
+		"column_given":             {"SELECT gapless.column_given('h.a', 'number', 'ha', '1', true, true)"},
+		"column_has_void_texts":    {"SELECT gapless.column_has_void_texts('h.a', 'number')"},
 		"column_reserve":           {"SELECT gapless.column_reserve('h.a', 'number', 'new', 1)"},
 		"column_refuse_text":       {"DO $do$ BEGIN PERFORM gapless.column_refuse_text('cut', 'h.a', 'number', 'ha', 1, 'one'); EXCEPTION WHEN invalid_parameter_value THEN NULL; END $do$"},
 		"column_follow_move":       {"SELECT gapless.column_follow_move('leave', 'ha', '1', NULL), gapless.column_follow_move('arrive', 'ha', '1', NULL), gapless.column_follow_move('arrived', 'ha', '1', NULL)"},

@@ -82,6 +82,12 @@ BEGIN
     IF text_of IS NULL THEN
         SELECT k.number INTO text_of FROM gapless.known_text AS k WHERE k.name = void_gapless.name COLLATE "C" AND k.value = void_gapless.value;
     END IF;
+    IF number <> text_of COLLATE "C" OR number IS NOT NULL AND text_of IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": % was not issued as %', void_gapless.name, void_gapless.value, left(number, 100)
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the value alone; or for a text from before, the text alone.',
+                DETAIL = coalesce('Its text is ' || text_of || '.', 'Its text is not known.'),
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'number';
+    END IF;
     SELECT v.*
     INTO before
     FROM gapless.void AS v

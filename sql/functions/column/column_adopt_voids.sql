@@ -13,7 +13,7 @@ DECLARE
     former record;
 BEGIN
     FOR former IN
-        SELECT DISTINCT ON (u.name COLLATE "C", v.value) u.name, v.value, v.inputs, format('%s (as sequence "%s")', v.reason, v.name) AS reason
+        SELECT DISTINCT ON (u.name COLLATE "C", v.value) u.name, v.value, v.inputs, v.written, format('%s (as sequence "%s")', v.reason, v.name) AS reason
         FROM unnest(names, formers, numbers) AS u (name, former, value)
         JOIN gapless.void AS v ON v.name = u.former COLLATE "C" AND v.value = u.value
         WHERE NOT EXISTS (SELECT FROM gapless.void AS b WHERE b.name = u.name COLLATE "C" AND b.value = v.value)
@@ -22,7 +22,7 @@ BEGIN
     LOOP
         PERFORM gapless.void_gapless(former.name, former.value, former.reason);
         UPDATE gapless.void AS v
-        SET target = column_adopt_voids.target, target_column = column_adopt_voids.target_column, inputs = former.inputs
+        SET target = column_adopt_voids.target, target_column = column_adopt_voids.target_column, inputs = former.inputs, written = coalesce(v.written, former.written)
         WHERE v.name = former.name COLLATE "C" AND v.value = former.value;
     END LOOP;
 END;

@@ -7,9 +7,10 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     stem          text,       -- what the names of its functions begin with
     attachment    bigint,
     initial       bigint,
-    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered
+    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, whole
     unnumbered    text,
     check_from    bigint,     -- from which value on a text may be there already; or NULL
+    repeat_from   bigint,     -- from which value on the format may repeat itself; or NULL
     inputs        smallint[], -- the columns that the expressions read
     pins          text        -- SET clauses
 ) RETURNS void
@@ -115,6 +116,7 @@ BEGIN
             ($$'gapless.column_written_0' /*written*/$$, quote_literal('gapless.column_written_' || attachment)),
             ($$'gapless.commit_done_0' /*done*/$$, quote_literal('gapless.commit_done_' || attachment)),
             ('NULL::bigint /*check_from*/', coalesce(check_from::text || '::bigint', 'NULL::bigint')),
+            ('NULL::bigint /*repeat_from*/', coalesce(repeat_from::text || '::bigint', 'NULL::bigint')),
             ('NULL::integer /*room*/', (
                 SELECT CASE WHEN a.atttypmod > 4 THEN (a.atttypmod - 4)::text ELSE 'NULL::integer' END
                 FROM pg_catalog.pg_attribute AS a

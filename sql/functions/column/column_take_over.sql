@@ -10,8 +10,10 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
     options       text[],
     initial       bigint,
     name_columns  smallint[],
-    inputs        smallint[]
-) RETURNS bigint
+    inputs        smallint[],
+    OUT check_from  bigint, -- from which value on a text may be there already; or NULL
+    OUT repeat_from bigint  -- from which value on the format may repeat itself; or NULL
+) RETURNS record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- compiling takes longer than it saves
@@ -96,15 +98,16 @@ BEGIN
         EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_trial');
     END IF;
     -- The trial has not seen what is between its values.
-    RETURN CASE WHEN texts IS NOT NULL THEN initial WHEN wrong[1] IN ('repeated', 'overflown') THEN greatest(initial, (
+    repeat_from := CASE WHEN wrong[1] IN ('repeated', 'overflown') THEN greatest(initial, (
         SELECT max(d.value) + 1
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
         WHERE d.value < wrong[CASE wrong[1] WHEN 'repeated' THEN 3 ELSE 2 END]::bigint
     )) END;
+    check_from := CASE WHEN 'format' = ANY (options) AND (texts IS NOT NULL OR gapless.column_has_void_texts(target, target_column)) THEN initial ELSE repeat_from END;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_take_over IS
-'Private, for attach_gapless. Makes the sequences of the rows that there are the column''s, moved forward to their newest numbers, and that of a constant name, too. Raises 23514 for rows without a series and for numbers that a series has twice. Returns the value from which on a text of the format may be there already, or NULL.';
+'Private, for attach_gapless. Makes the sequences of the rows that there are the column''s, moved forward to their newest numbers, and that of a constant name, too. Raises 23514 for rows without a series and for numbers that a series has twice. Returns from which value on a text of the format may be there already.';
 
 REVOKE ALL ON FUNCTION gapless.column_take_over FROM PUBLIC;

@@ -17,6 +17,10 @@ DECLARE
         WHEN EXISTS (
             SELECT FROM gapless.model AS r
             WHERE r.number = written AND gapless.model_series(r.input) = gapless.model_series(input) COLLATE "C"
+        ) OR gapless.column_given(
+            target, 'number', gapless.model_series(input), written, (value >= NULL::bigint /*repeat_from*/) IS TRUE
+            , true -- if whole
+            , false -- unless whole
         ) THEN 'repeated'
     END;
 BEGIN

@@ -1,6 +1,6 @@
 -- One pass over the rows. A second one for numbers that a series has twice, where the unique index does not rule them
 -- out: where it has more columns than the number, and a series has rows that differ in those. And one for the texts that
--- tell no number, if there are any.
+-- tell no number, if there are any; of which the series may have issued some by another format.
 CREATE OR REPLACE FUNCTION gapless.model_survey(
     OUT numbers bigint,
     OUT series  text[],
@@ -17,6 +17,7 @@ AS $function$
 DECLARE
     unsure boolean;
     untold boolean;
+    told   text[]; -- if format
 BEGIN
     WITH line AS (
         SELECT
@@ -75,6 +76,22 @@ BEGIN
             LIMIT 20
         ) AS w;
     END IF;
+    told := series; -- if format
+    IF untold AND fault IS NULL AND EXISTS (SELECT FROM gapless.column_former_values(series)) THEN -- if format
+        SELECT string_agg(w.fault, '; ' ORDER BY w.fault) -- if format
+        INTO fault -- if format
+        FROM ( -- if format
+            SELECT format('%s: %s rows of "%s" have %s', string_agg(r.number::text, ', ' ORDER BY r.number COLLATE "C"), count(*), s.series, coalesce(f.value, v.value)) AS fault -- if format
+            FROM gapless.model AS r -- if format
+            CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+            CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+            LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
+            WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
+            GROUP BY s.series, coalesce(f.value, v.value) -- if format
+            HAVING count(*) > 1 AND bool_or(f.value IS NOT NULL) -- if format
+            LIMIT 20 -- if format
+        ) AS w; -- if format
+    END IF; -- if format
 END;
 $function$;
 

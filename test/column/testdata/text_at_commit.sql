@@ -129,6 +129,9 @@ DECLARE
         WHEN EXISTS (
             SELECT FROM ONLY public.invoices AS r
             WHERE r.number = written AND public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) = public.invoices_number_gapless_series($4, $5, $6) COLLATE "C"
+        ) OR gapless.column_given(
+            target, 'number', public.invoices_number_gapless_series($4, $5, $6), written, (value >= 10000::bigint) IS TRUE
+            , false
         ) THEN 'repeated'
     END;
 BEGIN

@@ -1,0 +1,26 @@
+CREATE OR REPLACE FUNCTION gapless.column_has_void_texts(
+    target        regclass,
+    target_column name
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN EXISTS (
+        SELECT
+        FROM (
+            SELECT k.name, k.target, k.target_column FROM gapless.known_text AS k WHERE k.reason IS NOT NULL
+            UNION ALL
+            SELECT v.name, v.target, v.target_column FROM gapless.void AS v WHERE v.written IS NOT NULL
+        ) AS t
+        LEFT JOIN gapless.sequence AS s ON s.name = t.name
+        WHERE s.target = column_has_void_texts.target AND s.target_column = column_has_void_texts.target_column
+            OR t.target = column_has_void_texts.target AND t.target_column = column_has_void_texts.target_column
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_has_void_texts IS
+'Private, for attach_gapless. Whether a text is void of a series that is the column''s, or was.';
+
+REVOKE ALL ON FUNCTION gapless.column_has_void_texts FROM PUBLIC;
