@@ -3982,8 +3982,8 @@ DECLARE
 BEGIN
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.input) < 0 OR false /*renamed*/ THEN
-                PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL);
+            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
+                RETURN NULL;
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
@@ -4069,8 +4069,8 @@ BEGIN
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
     IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.input) < 0 OR false /*renamed*/ THEN
-                PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL);
+            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
+                RETURN NULL;
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
@@ -4675,9 +4675,6 @@ DECLARE
     expected text := current_setting('gapless.commit_expected', true);
     noted    record;
 BEGIN
-    IF false /*renamed*/ THEN
-        PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL);
-    END IF;
     BEGIN
         expected := CASE WHEN num_nonnulls(ARRAY[NEW.key]::text, NEW.number, NEW.input) > 0 THEN expected END; -- if partitioned
         SELECT
@@ -6201,12 +6198,6 @@ BEGIN
             ($$'{}'::name[] /*inputs*/$$, quote_literal(names) || '::pg_catalog.name[]'),
             ('0 /*target*/', CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END),
             ('::pg_catalog.text /*number*/', '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END),
-            ('false /*renamed*/', ( -- by their numbers, which outlive a rename
-                SELECT string_agg(format('(pg_catalog.pg_identify_object_as_address(%L::pg_catalog.regclass, %s, %s)).object_names[3] <> %L', 'pg_catalog.pg_class',
-                    CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END, a.attnum, a.attname), ' OR ' ORDER BY a.attnum)
-                FROM pg_catalog.pg_attribute AS a
-                WHERE a.attrelid = target AND (a.attname = target_column OR a.attnum = ANY (inputs))
-            )),
             ('1 /*initial*/', initial::text),
             ('0 /*attachment*/', attachment::text),
             ($$'0' /*attachment*/$$, quote_literal(attachment)),

@@ -109,12 +109,6 @@ BEGIN
             ($$'{}'::name[] /*inputs*/$$, quote_literal(names) || '::pg_catalog.name[]'),
             ('0 /*target*/', CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END),
             ('::pg_catalog.text /*number*/', '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END),
-            ('false /*renamed*/', ( -- by their numbers, which outlive a rename
-                SELECT string_agg(format('(pg_catalog.pg_identify_object_as_address(%L::pg_catalog.regclass, %s, %s)).object_names[3] <> %L', 'pg_catalog.pg_class',
-                    CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END, a.attnum, a.attname), ' OR ' ORDER BY a.attnum)
-                FROM pg_catalog.pg_attribute AS a
-                WHERE a.attrelid = target AND (a.attname = target_column OR a.attnum = ANY (inputs))
-            )),
             ('1 /*initial*/', initial::text),
             ('0 /*attachment*/', attachment::text),
             ($$'0' /*attachment*/$$, quote_literal(attachment)),

@@ -10,9 +10,6 @@ DECLARE
     expected text := current_setting('gapless.commit_expected', true);
     noted    record;
 BEGIN
-    IF false /*renamed*/ THEN
-        PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL);
-    END IF;
     BEGIN
         expected := CASE WHEN num_nonnulls(ARRAY[NEW.key]::text, NEW.number, NEW.input) > 0 THEN expected END; -- if partitioned
         SELECT

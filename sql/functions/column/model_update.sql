@@ -38,8 +38,8 @@ BEGIN
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
     IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.input) < 0 OR false /*renamed*/ THEN
-                PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL);
+            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
+                RETURN NULL;
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);

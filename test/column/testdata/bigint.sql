@@ -11,8 +11,8 @@ DECLARE
 BEGIN
     IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, TG_RELID, 2)).object_names[3] <> 'tenant' OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, TG_RELID, 5)).object_names[3] <> 'number' THEN
-                PERFORM gapless.column_refuse('misnamed', TG_RELID, 'number', NULL, NULL);
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
@@ -319,8 +319,8 @@ BEGIN
     END IF;
     IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, TG_RELID, 2)).object_names[3] <> 'tenant' OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, TG_RELID, 5)).object_names[3] <> 'number' THEN
-                PERFORM gapless.column_refuse('misnamed', TG_RELID, 'number', NULL, NULL);
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);

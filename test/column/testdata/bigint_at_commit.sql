@@ -264,9 +264,6 @@ DECLARE
     expected text := current_setting('gapless.commit_expected', true);
     noted    record;
 BEGIN
-    IF (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, TG_RELID, 2)).object_names[3] <> 'tenant' OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, TG_RELID, 5)).object_names[3] <> 'number' THEN
-        PERFORM gapless.column_refuse('misnamed', TG_RELID, 'number', NULL, NULL);
-    END IF;
     BEGIN
         SELECT
             count(*) AS rows,
@@ -537,8 +534,8 @@ BEGIN
     END IF;
     IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, TG_RELID, 2)).object_names[3] <> 'tenant' OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, TG_RELID, 5)).object_names[3] <> 'number' THEN
-                PERFORM gapless.column_refuse('misnamed', TG_RELID, 'number', NULL, NULL);
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);

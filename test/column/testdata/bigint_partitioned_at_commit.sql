@@ -327,9 +327,6 @@ DECLARE
     expected text := current_setting('gapless.commit_expected', true);
     noted    record;
 BEGIN
-    IF (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 2)).object_names[3] <> 'tenant' OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 5)).object_names[3] <> 'number' THEN
-        PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
-    END IF;
     BEGIN
         expected := CASE WHEN num_nonnulls(ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text, NEW.number, NEW.tenant) > 0 THEN expected END;
         SELECT
@@ -594,8 +591,8 @@ BEGIN
     END IF;
     IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 2)).object_names[3] <> 'tenant' OR (pg_catalog.pg_identify_object_as_address('pg_catalog.pg_class'::pg_catalog.regclass, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 5)).object_names[3] <> 'number' THEN
-                PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
+                RETURN NULL;
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
