@@ -375,6 +375,7 @@ func TestErrorsAreTyped(t *testing.T) {
 func TestAStandbySaysThatItIsOne(t *testing.T) {
 	t.Parallel()
 	primary := pgtest.NewServer(t)
+	sqltest.WantStandby(t, primary)
 	database := primary.NewDatabase(t)
 	replica := pgtest.NewStandby(t, primary).Replica(t, database)
 	for name, configure := range map[string]func(*pgxpool.Config){
