@@ -22,7 +22,7 @@ var leftOut = []struct{ pattern, why string }{
 	{`^(Statistics|Write-Ahead Log|Replication|Autovacuum|Vacuuming|Connections and Authentication|File Locations|Preset Options|Process Title)`, "what no function returns depends on them"},
 	{`^Resource Usage / (Asynchronous|Cost-Based|Disk|I/O|Background)`, "likewise"},
 	{`^Developer Options: (debug_|trace_|log_|ignore_|zero_|wal_|send_|jit_|backtrace|allow_in_place|optimize_|restrict_|post_)`, "for damaged data, and for those who change the server"},
-	{`: shared_preload|_preload_libraries|dynamic_library_path|extension_destdir|^Customized Options: (?:[^p]|p[^l])`, "which libraries a session loads"},
+	{`: shared_preload|_preload_libraries|dynamic_library_path|extension_destdir|extension_control_path|^Customized Options: (?:[^p]|p[^l])`, "which libraries a session loads"},
 	{`: exit_on_error$`, "ends the session with the first refusal"},
 	{`: session_replication_role$`, "switches triggers off, for superusers: docs/security.md"},
 	{`: track_counts$`, "refused, by 55000 gapless_uncounted"},

@@ -39,7 +39,7 @@ func TestFaultsOfTheHostTogether(t *testing.T) {
 	server := pgtest.NewServer(t, pgtest.WithSettings(togetherSettings)) // the times of commits would tell nothing
 	database := server.NewDatabase(t)
 	moveWAL(t, server, wal)
-	struck := func(err error) bool { return outage(err) || codes("53100", "53200")(err) }
+	struck := func(err error) bool { return outage(err) || codes("53100", "53200", "2201B")(err) }
 	together(t, server, database, nil, struck, func(w *workload, prepared *leftPrepared) []strike {
 		moveData(t, server, database, data)
 		now := 0
