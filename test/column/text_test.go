@@ -94,3 +94,18 @@ func TestAVoidTextThatWasIssuedIsNotIssuedAgainByAnotherFormat(t *testing.T) {
 		require.Equal(t, "gapless_repeated", s.Refuse("22023", "INSERT INTO x DEFAULT VALUES").ConstraintName)
 	}
 }
+
+// The order in which PostgreSQL sorts rows that are equal by what they are grouped by is not the one in which they come.
+func TestTheJournalHasTheTextsOfSeveralSeriesInTheOrderOfTheirNumbers(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"", ", at_commit => true"} {
+		s := sqltest.Connect(t, pgtest.New(t))
+		s.Do("CREATE TABLE cases (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, court text, number text, UNIQUE (court, number))")
+		s.Do("SELECT gapless.attach_gapless('cases', 'number', $$ 'court/' || NEW.court $$, format => $$ NEW.court || ' ' || value $$" + options + ")")
+		s.Do("INSERT INTO cases (court) SELECT 'c' || i % 7 FROM generate_series(1, 300) AS i")
+		require.Empty(t, sqltest.Texts(s, `SELECT concat(j.name, ' ', v.value, ' ', v.number)
+			FROM gapless.journal AS j CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
+			CROSS JOIN LATERAL (SELECT j.first_value + u.i - 1 AS value, u.number) AS v
+			WHERE v.number <> substr(j.name, 7) || ' ' || v.value`))
+	}
+}

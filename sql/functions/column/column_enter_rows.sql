@@ -26,12 +26,11 @@ BEGIN
                 AND g.first - min(g.first) OVER sequence = sum(g.rows) OVER (sequence ORDER BY g.dated) - g.rows
                 AND CASE WHEN n.dated > g.dated THEN gapless.column_date_floor(g.name) <= g.dated ELSE true END AS right
         FROM (
-            SELECT u.name, u.dated, min(u.value) AS first, max(u.value) AS last, count(*) AS rows, array_agg(u.number) FILTER (WHERE texts IS NOT NULL) AS texts
+            SELECT u.name, u.dated, min(u.value) AS first, max(u.value) AS last, count(*) AS rows, array_agg(u.number ORDER BY u.value) FILTER (WHERE texts IS NOT NULL) AS texts
             FROM (
                 SELECT u.name COLLATE "C" AS name, u.dated, u.value, min(u.number) AS number
                 FROM unnest(series, taken, texts, dates) AS u (name, value, number, dated)
                 GROUP BY 1, 2, 3
-                ORDER BY 3
             ) AS u
             GROUP BY u.name, u.dated
         ) AS g
