@@ -275,6 +275,25 @@ func ExampleSequence_Open() {
 	// Output: 1
 }
 
+func ExampleSequence_GoLive() {
+	ctx := context.Background()
+	receipts := gapless.NewSequence("example: receipt of a new till")
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := receipts.NextBatch(ctx, tx, 20) // tests
+		return err
+	})
+	inExampleTx(func(tx pgx.Tx) error {
+		last, _, err := receipts.GoLive(ctx, tx, "the till was opened")
+		if err != nil {
+			return err
+		}
+		first, err := receipts.Next(ctx, tx)
+		fmt.Println("the last test:", last, "the first receipt:", first)
+		return err
+	})
+	// Output: the last test: 20 the first receipt: 1
+}
+
 func ExampleSequence_Forward() {
 	ctx := context.Background()
 	receipts := gapless.NewSequence("example: receipt of the tills")

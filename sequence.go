@@ -166,6 +166,21 @@ func (s Sequence) Open(ctx context.Context, tx pgx.Tx, reason string) error {
 	return client.Wrap(s.args.Name, err)
 }
 
+// GoLive drops the test numbers of the sequence and marks it as live, and notes why: it begins again, with its first
+// value. It returns the last test number, and whether there was one. It is [ErrInvalid] where the sequence is live
+// already, where rows of the attached column have its numbers, and for an empty reason; and [ErrSequenceClosed] where it is
+// closed. Void the test numbers ([Sequence.VoidBatch]) and delete their rows first, in the same transaction. It blocks as
+// [Sequence.Next] does.
+//
+// It needs EXECUTE on gapless.go_live_gapless, which grant_gapless does not give.
+func (s Sequence) GoLive(ctx context.Context, tx pgx.Tx, reason string) (last int64, ok bool, err error) {
+	value, err := db.New(tx).GoLiveGapless(ctx, db.GoLiveGaplessParams{Name: s.args.Name, Reason: reason})
+	if err != nil || value == nil {
+		return 0, false, client.Wrap(s.args.Name, err)
+	}
+	return *value, true, nil
+}
+
 // Forward passes over the numbers up to last, which were not issued and never will be, and notes why: the next value is
 // last+1. A sequence that has no value yet starts there. A column may number itself from it. It never goes back, which
 // is [ErrInvalid], as is an empty reason; to where the sequence is already it does nothing. It blocks as

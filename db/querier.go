@@ -31,6 +31,8 @@ type Querier interface {
 	FlushGapless(ctx context.Context, txid *int64) error
 	// Passes over the numbers up to last, and notes why.
 	ForwardGapless(ctx context.Context, arg ForwardGaplessParams) error
+	// Drops the test numbers of a sequence and begins it again, and notes why; its last test number, or NULL.
+	GoLiveGapless(ctx context.Context, arg GoLiveGaplessParams) (*int64, error)
 	// Gives a role what an application needs.
 	GrantGapless(ctx context.Context, role string) error
 	// Guards the partitions of a table, or of all of the caller's, that have no guards; returns them.

@@ -75,6 +75,23 @@ func (q *Queries) ForwardGapless(ctx context.Context, arg ForwardGaplessParams) 
 	return err
 }
 
+const goLiveGapless = `-- name: GoLiveGapless :one
+SELECT value FROM gapless.go_live_gapless(name => $1, reason => $2) AS value
+`
+
+type GoLiveGaplessParams struct {
+	Name   string
+	Reason string
+}
+
+// Drops the test numbers of a sequence and begins it again, and notes why; its last test number, or NULL.
+func (q *Queries) GoLiveGapless(ctx context.Context, arg GoLiveGaplessParams) (*int64, error) {
+	row := q.db.QueryRow(ctx, goLiveGapless, arg.Name, arg.Reason)
+	var value *int64
+	err := row.Scan(&value)
+	return value, err
+}
+
 const grantGapless = `-- name: GrantGapless :exec
 SELECT gapless.grant_gapless(role => $1)
 `

@@ -211,18 +211,18 @@ CREATE TABLE gapless.decision (
     decided_by  text        COLLATE "C" NOT NULL DEFAULT session_user,
     decided_as  text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
     CONSTRAINT decision_pkey PRIMARY KEY (name, ordinal),
-    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started'))
+    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live'))
 );
 
 REVOKE ALL ON TABLE gapless.decision FROM PUBLIC;
 
 COMMENT ON TABLE gapless.decision IS
-'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless. prune_gapless leaves it as it is.';
+'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless. prune_gapless leaves it as it is.';
 COMMENT ON COLUMN gapless.decision.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.decision.ordinal IS 'The running count, from 1, within the name.';
-COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; or ''started'': forwarded before its first number.';
-COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over; of a start NULL, since none was. Else the newest number then, or NULL.';
-COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over; of a start the one before the first. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests.';
+COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, or was a test; of a start NULL, since none was. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, or was a test; of a start the one before the first. Else the newest number then, or NULL.';
 COMMENT ON COLUMN gapless.decision.reason IS 'Why, for the auditor.';
 COMMENT ON COLUMN gapless.decision.decided_at IS 'The server''s clock when it was decided.';
 COMMENT ON COLUMN gapless.decision.txid IS 'The top-level transaction.';
@@ -1426,6 +1426,32 @@ COMMENT ON FUNCTION gapless.peek_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.peek_gapless FROM PUBLIC;
 
+-- The caller has locked the sequence.
+CREATE OR REPLACE FUNCTION gapless.check_not_live(
+    name text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    marked gapless.decision;
+BEGIN
+    SELECT d.* INTO marked FROM gapless.decision AS d WHERE d.name = check_not_live.name COLLATE "C" AND d.kind = 'live' LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'sequence "%" is live: it never begins again', check_not_live.name
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = format('%s marked it at %s: %s', marked.decided_by, marked.decided_at, marked.reason),
+                HINT = 'Cancel numbers with gapless.void_gapless; or end the series with gapless.close_gapless.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_live';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.check_not_live IS
+'Private. Raises 55000 for a sequence that go_live_gapless has marked, and says who did, when and why.';
+
+REVOKE ALL ON FUNCTION gapless.check_not_live FROM PUBLIC;
+
 -- Its lock is the DELETE itself, before anything is read.
 CREATE OR REPLACE FUNCTION gapless.delete_gapless(
     name   text    DEFAULT 'default',
@@ -1463,6 +1489,7 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
     END IF;
     PERFORM gapless.begin_at(delete_gapless.name, 1); -- raises where it is closed
+    PERFORM gapless.check_not_live(delete_gapless.name);
     -- A journal row that this snapshot cannot see would stay behind and number the next sequence of that
     -- name. It stands at the next ordinal, where this row collides with it: 40001.
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
@@ -1478,7 +1505,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.delete_gapless IS
-'Forgets a sequence, its journal, its voids and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed; 22004, 22023 for the name; 40001.';
+'Forgets a sequence, its journal, its voids and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed, and where it is live; 22004, 22023 for the name; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;
 
@@ -7181,13 +7208,80 @@ COMMENT ON FUNCTION gapless.audit_numbers IS
 
 REVOKE ALL ON FUNCTION gapless.audit_numbers FROM PUBLIC;
 
+-- Its lock is a write (lock_sequence_by_writing), before anything is read: whoever has numbered a row has committed then,
+-- and older snapshots get 40001. It waits for the holder, as long as lock_timeout allows.
+CREATE OR REPLACE FUNCTION gapless.go_live_gapless(
+    name   text,
+    reason text
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest record;
+    lowest bigint;
+    rest record;
+BEGIN
+    PERFORM gapless.check_name(go_live_gapless.name);
+    PERFORM gapless.check_reason(go_live_gapless.name, go_live_gapless.reason);
+    IF NOT gapless.lock_or_make_sequence(go_live_gapless.name, false) THEN
+        PERFORM gapless.lock_sequence_by_writing(go_live_gapless.name);
+    END IF;
+    PERFORM gapless.check_not_live(go_live_gapless.name);
+    PERFORM gapless.begin_at(go_live_gapless.name, 1); -- raises where it is closed
+    SELECT n.last_value, n.next_ordinal INTO newest FROM gapless.last_run(go_live_gapless.name) AS n;
+    -- Rows that the snapshot does not show collide with it, as in delete_gapless.
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
+    VALUES (go_live_gapless.name, coalesce(newest.next_ordinal, 1), 0, 0)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM gapless.raise_stale(go_live_gapless.name);
+    END IF;
+    SELECT n.attached_column, n.finding, n.detail, n.first_value
+    INTO rest
+    FROM gapless.audit_numbers(go_live_gapless.name) AS n
+    ORDER BY n.first_value
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'sequence "%" cannot go live: %', go_live_gapless.name, format(CASE
+            WHEN rest.finding IN ('failed', 'detached') THEN 'column %s cannot be read'
+            ELSE 'column %s has its numbers'
+        END, rest.attached_column)
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = coalesce(rest.detail, format('The smallest is %s.', rest.first_value)),
+                HINT = 'Void the test numbers with gapless.void_gapless_batch and DELETE their rows first, in the same transaction.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_numbered';
+    END IF;
+    SELECT min(j.first_value)
+    INTO lowest
+    FROM gapless.journal AS j
+    WHERE j.name = go_live_gapless.name COLLATE "C" AND j.ordinal < newest.next_ordinal;
+    DELETE FROM gapless.journal AS j WHERE j.name = go_live_gapless.name COLLATE "C";
+    DELETE FROM gapless.known_text AS k WHERE k.name = go_live_gapless.name COLLATE "C" AND k.value IS NOT NULL;
+    DELETE FROM gapless.void AS v WHERE v.name = go_live_gapless.name COLLATE "C";
+    DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C";
+    UPDATE gapless.sequence AS s
+    SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
+    WHERE s.name = go_live_gapless.name COLLATE "C";
+    PERFORM gapless.decide(go_live_gapless.name, 'live', lowest, newest.last_value, go_live_gapless.reason);
+    PERFORM gapless.forget_note(go_live_gapless.name);
+    RETURN newest.last_value;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.go_live_gapless IS
+'Drops the test numbers of a sequence, with its journal, its voids and what was decided about it, marks it as live, and notes why: it begins again, with its first number. Its last test number, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is live already, where the attached column has its numbers or cannot be read, and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.go_live_gapless FROM PUBLIC;
+
 -- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes.
 CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     name text DEFAULT NULL
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start
+    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start, live
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
     explained       boolean, -- void, adopted, forwarded, pruned, or detached meanwhile; and what was decided
@@ -7450,7 +7544,7 @@ BEGIN
     CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
     WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
     UNION ALL
-    SELECT d.name::text, o.attached_column, w.kind, w.value, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
+    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind = 'live' THEN d.first_value ELSE w.value END, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
     JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
@@ -7470,7 +7564,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
 

@@ -127,6 +127,12 @@ func (s Sequence) Open(ctx context.Context, tx *sql.Tx, reason string) error {
 	return client.Wrap(s.args.Name, err)
 }
 
+// GoLive drops the sequence's test numbers, and returns the last of them; see [gapless.Sequence.GoLive].
+func (s Sequence) GoLive(ctx context.Context, tx *sql.Tx, reason string) (last int64, ok bool, err error) {
+	value, err := db.New(tx).GoLiveGapless(ctx, db.GoLiveGaplessParams{Name: s.args.Name, Reason: reason})
+	return value.Int64, value.Valid, client.Wrap(s.args.Name, err)
+}
+
 // Forward passes over the numbers up to last; see [gapless.Sequence.Forward].
 func (s Sequence) Forward(ctx context.Context, tx *sql.Tx, last int64, reason string) error {
 	err := db.New(tx).ForwardGapless(ctx, db.ForwardGaplessParams{Name: s.args.Name, Last: last, Reason: reason})

@@ -62,8 +62,12 @@ func TestEveryCallOverDatabaseSQL(t *testing.T) {
 	require.EqualValues(t, 10, last)
 	require.NoError(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
 		require.NoError(t, plain.VoidBatch(ctx, tx, 1, 2, "never sent"))
+		last, ok, err := stdlib.NewSequence("tried").GoLive(ctx, tx, "opened")
+		require.NoError(t, err)
+		require.False(t, ok)
+		require.Zero(t, last)
 		require.NoError(t, plain.Forward(ctx, tx, 12, "used by the tills"))
-		last, ok, err := plain.Close(ctx, tx, "audited")
+		last, ok, err = plain.Close(ctx, tx, "audited")
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.EqualValues(t, 12, last)

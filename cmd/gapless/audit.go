@@ -116,7 +116,7 @@ func readAudit(ctx context.Context, conn *pgx.Conn, name *string) (*audit, error
 			return err
 		}
 		r.sequences, err = db.New(tx).Sequences(ctx, name)
-		if err == nil && name != nil && len(r.sequences) == 0 {
+		if err == nil && name != nil && len(r.sequences) == 0 && len(r.findings) == 0 {
 			err = noSuch(*name)
 		}
 		return err

@@ -21,7 +21,11 @@ const (
 
 // decided says of a finding that it tells what the owner decided, and is no place among the numbers.
 func decided(f gapless.Finding) bool {
-	return f.Kind == "closed" || f.Kind == "opened" || f.Kind == "start"
+	return f.Kind == "closed" || f.Kind == "opened" || f.Kind == "start" || f.Kind == "live"
+}
+
+func decidedAll(findings []gapless.Finding) bool {
+	return !slices.ContainsFunc(findings, func(f gapless.Finding) bool { return !decided(f) })
 }
 
 // seriesStart finds where a series begins. Nobody records where adopted numbers began, and the count of the issued ones

@@ -44,6 +44,7 @@ type series struct {
 	Start        start
 	Unused       bool // it is closed, and has no number
 	Lost         bool // rows have its numbers, and there is no such sequence
+	New          bool // something was decided about it, and it has no number
 	Findings     []gapless.Finding
 }
 
@@ -103,7 +104,7 @@ func (r *audit) series() []*series {
 	}
 	for name, findings := range found {
 		all = append(all, &series{
-			Name: name, Column: findings[0].AttachedColumn, Lost: true, Findings: findings,
+			Name: name, Column: findings[0].AttachedColumn, Lost: !decidedAll(findings), New: decidedAll(findings), Issued: "0", Findings: findings,
 			Bar: newBar(0, 0, true, false, findings),
 		})
 	}
@@ -139,6 +140,8 @@ func (s *series) Note() string {
 	switch {
 	case s.Unused:
 		return "It was closed before it had a number."
+	case s.New:
+		return "It has no number yet."
 	case s.Lost:
 		return "Rows have numbers of this series, and gapless has no sequence of that name."
 	case s.Issued == "0":

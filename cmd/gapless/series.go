@@ -10,7 +10,7 @@ import (
 	"github.com/pggapless/gapless"
 )
 
-// decision is what `close --json`, `open --json` and `forward --json` print.
+// decision is what `close --json`, `open --json`, `go-live --json` and `forward --json` print.
 type decision struct {
 	Name   string `json:"name"`
 	Last   *int64 `json:"last,omitempty"`
@@ -70,6 +70,38 @@ func (a *app) newOpen() *cobra.Command {
 				return err
 			}
 			return a.printDone(decision{Name: name, Reason: reason}, fmt.Sprintf("sequence %q is open", name))
+		})
+	})
+	addReason(cmd, &reason)
+	p.addLockTimeout(cmd)
+	return a.jsonFlag(cmd)
+}
+
+func (a *app) newGoLive() *cobra.Command {
+	var p patience
+	var reason string
+	cmd := a.command(&cobra.Command{
+		Use:   "go-live",
+		Short: "Drop a sequence's test numbers, and begin it again",
+		Long: `Drop the test numbers of a sequence, mark it as live, and note why. It begins again, with its first number. It
+is refused once the sequence is live, and as long as rows of a column have its numbers: void the numbers and delete
+the rows first.`,
+		Example: "  gapless go-live receipt --reason 'the tests are over'",
+	}, []string{"NAME"}, func(ctx context.Context, args []string) error {
+		name := args[0]
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			result, text := decision{Name: name, Reason: reason}, fmt.Sprintf("sequence %q is live; it had no test number", name)
+			err := p.inTx(ctx, conn, func(tx pgx.Tx) error {
+				last, ok, err := gapless.NewSequence(name).GoLive(ctx, tx, reason)
+				if ok {
+					result.Last, text = &last, fmt.Sprintf("sequence %q is live; its last test number was %d", name, last)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return a.printDone(result, text)
 		})
 	})
 	addReason(cmd, &reason)

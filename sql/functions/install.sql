@@ -22,6 +22,7 @@
 {{ template "allocate/next_gapless.sql" . }}
 {{ template "allocate/last_gapless.sql" . }}
 {{ template "allocate/peek_gapless.sql" . }}
+{{ template "manage/check_not_live.sql" . }}
 {{ template "manage/delete_gapless.sql" . }}
 {{ template "manage/move_forward.sql" . }}
 {{ template "manage/decide.sql" . }}
@@ -128,6 +129,7 @@
 {{ template "column/guard_partitions.sql" . }}
 {{ template "column/guard_new_partitions.sql" . }}
 {{ template "audit/audit_numbers.sql" . }}
+{{ template "manage/go_live_gapless.sql" . }}
 {{ template "audit/audit_gapless.sql" . }}
 {{ template "commit/mark_gapless.sql" . }}
 {{ template "commit/outcome_gapless.sql" . }}

@@ -57,6 +57,10 @@ SELECT value FROM gapless.close_gapless(name => @name, reason => @reason) AS val
 -- Opens a sequence that was closed, and notes why.
 SELECT gapless.open_gapless(name => @name, reason => @reason);
 
+-- name: GoLiveGapless :one
+-- Drops the test numbers of a sequence and begins it again, and notes why; its last test number, or NULL.
+SELECT value FROM gapless.go_live_gapless(name => @name, reason => @reason) AS value;
+
 -- name: ForwardGapless :exec
 -- Passes over the numbers up to last, and notes why.
 SELECT gapless.forward_gapless(name => @name, last => @last, reason => @reason);

@@ -159,18 +159,18 @@ CREATE TABLE gapless.decision (
     decided_by  text        COLLATE "C" NOT NULL DEFAULT session_user,
     decided_as  text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
     CONSTRAINT decision_pkey PRIMARY KEY (name, ordinal),
-    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started'))
+    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live'))
 );
 
 REVOKE ALL ON TABLE gapless.decision FROM PUBLIC;
 
 COMMENT ON TABLE gapless.decision IS
-'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless. prune_gapless leaves it as it is.';
+'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless. prune_gapless leaves it as it is.';
 COMMENT ON COLUMN gapless.decision.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.decision.ordinal IS 'The running count, from 1, within the name.';
-COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; or ''started'': forwarded before its first number.';
-COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over; of a start NULL, since none was. Else the newest number then, or NULL.';
-COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over; of a start the one before the first. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests.';
+COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, or was a test; of a start NULL, since none was. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, or was a test; of a start the one before the first. Else the newest number then, or NULL.';
 COMMENT ON COLUMN gapless.decision.reason IS 'Why, for the auditor.';
 COMMENT ON COLUMN gapless.decision.decided_at IS 'The server''s clock when it was decided.';
 COMMENT ON COLUMN gapless.decision.txid IS 'The top-level transaction.';

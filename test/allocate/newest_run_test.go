@@ -43,6 +43,7 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 		"SELECT gapless.last_gapless('a')",
 		"SELECT gapless.adopt_gapless('a', 10)",
 		"SELECT gapless.forward_gapless('a', 12, 'why')",
+		"SELECT gapless.go_live_gapless('b', 'why')",
 		"SELECT gapless.close_gapless('a', 'why')",
 		"SELECT gapless.open_gapless('a', 'why')",
 		"SELECT gapless.delete_gapless('a')",

@@ -199,9 +199,9 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 		"a manager": {
 			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
 				gapless.adopt_gapless, gapless.delete_gapless, gapless.prune_gapless, gapless.void_gapless, gapless.audit_gapless,
-				gapless.close_gapless, gapless.open_gapless, gapless.forward_gapless, gapless.void_gapless_batch TO ~me~`,
+				gapless.close_gapless, gapless.open_gapless, gapless.forward_gapless, gapless.go_live_gapless, gapless.void_gapless_batch TO ~me~`,
 			allowed: append(slices.Clone(allocates), "call gapless.adopt_gapless", "call gapless.delete_gapless", "call gapless.prune_gapless",
-				"call gapless.void_gapless", "call gapless.audit_gapless", "call gapless.close_gapless", "call gapless.open_gapless", "call gapless.forward_gapless", "call gapless.void_gapless_batch"),
+				"call gapless.void_gapless", "call gapless.audit_gapless", "call gapless.close_gapless", "call gapless.open_gapless", "call gapless.forward_gapless", "call gapless.go_live_gapless", "call gapless.void_gapless_batch"),
 		},
 		"the owner of another table": {
 			grant:   "GRANT ~tableowner~ TO ~me~",
@@ -293,7 +293,7 @@ const allObjects = `	table: decision, journal, known_text, model, moving, sequen
 	function: column_leave, column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_spread, column_stem, column_take_over, column_unique_key, column_values
 	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
 	function: model_keep, model_read, model_rows, model_series, model_survey, model_text, model_trial, model_update, model_wait, model_written
-	function: decide, delete_gapless, detach_gapless, flush_gapless, forget_note, forward_gapless, move_forward, grant_gapless, guard_partitions, guard_new_partitions
+	function: decide, delete_gapless, detach_gapless, flush_gapless, forget_note, forward_gapless, go_live_gapless, check_not_live, move_forward, grant_gapless, guard_partitions, guard_new_partitions
 	function: last_gapless, last_run, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
 	function: open_gapless, prune_gapless, raise_closed, raise_exhausted, raise_locked, raise_stale, raise_void, revoke_gapless, value_after, void_gapless, void_gapless_batch`
 
@@ -491,6 +491,7 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"forward_gapless":    {"SELECT gapless.forward_gapless('$p forward', 7, 'because')", "SELECT gapless.forward_gapless('$p forward', 9, 'because')"},
 		"close_gapless":      {"SELECT gapless.close_gapless('$p forward', 'because')"},
 		"open_gapless":       {"SELECT gapless.open_gapless('$p forward', 'because')"},
+		"go_live_gapless":    {"SELECT gapless.go_live_gapless('$p forward', 'because')"},
 		"prune_gapless":      {"SELECT gapless.prune_gapless('$p', 'infinity')"},
 		"audit_gapless":      {"SELECT gapless.audit_gapless()", "SELECT gapless.audit_gapless('$p')"},
 		"attach_gapless":     {"SELECT gapless.attach_gapless('public.attached', 'number', 'NEW.tenant')", "INSERT INTO public.attached VALUES ('$p attached'), ('$p attached')"},
@@ -503,7 +504,7 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"delete_gapless": {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
 	}
 	order := []string{"next_gapless", "next_gapless_batch", "last_gapless", "peek_gapless", "mark_gapless", "outcome_gapless", "flush_gapless", "adopt_gapless",
-		"void_gapless", "void_gapless_batch", "forward_gapless", "close_gapless", "open_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
+		"void_gapless", "void_gapless_batch", "forward_gapless", "close_gapless", "open_gapless", "go_live_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
 	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$|^guard_'"))
 
 	for i, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
@@ -920,6 +921,8 @@ var textArguments = map[string]string{
 	"open_gapless name":            "SELECT gapless.open_gapless(~, 'because')",
 	"open_gapless reason":          "SELECT gapless.open_gapless('closed', ~)",
 	"forward_gapless name":         "SELECT gapless.forward_gapless(~, 7, 'because')",
+	"go_live_gapless name":         "SELECT gapless.go_live_gapless(~, 'because')",
+	"go_live_gapless reason":       "SELECT gapless.go_live_gapless('known', ~)",
 	"forward_gapless reason":       "SELECT gapless.forward_gapless('known', 7, ~)",
 	"audit_gapless name":           "SELECT gapless.audit_gapless(~)",
 	"prune_gapless name":           "SELECT gapless.prune_gapless(~, 'infinity')",
@@ -981,7 +984,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 				switch argument {
 				case "next_gapless name", "next_gapless_batch name", "adopt_gapless name", "forward_gapless name", "close_gapless name":
 					require.Equal(t, []string{payload}, sqltest.Texts(s, "SELECT name FROM gapless.sequences WHERE name NOT IN ('known', 'closed', $1) OR name = $1", payload))
-				case "void_gapless reason", "void_gapless_batch reason", "close_gapless reason", "forward_gapless reason":
+				case "void_gapless reason", "void_gapless_batch reason", "close_gapless reason", "forward_gapless reason", "go_live_gapless reason":
 					require.Contains(t, sqltest.Texts(s, "SELECT explanation FROM gapless.audit_gapless('known')")[0], payload)
 				}
 			}

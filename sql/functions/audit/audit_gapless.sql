@@ -4,7 +4,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start
+    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start, live
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
     explained       boolean, -- void, adopted, forwarded, pruned, or detached meanwhile; and what was decided
@@ -267,7 +267,7 @@ BEGIN
     CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
     WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
     UNION ALL
-    SELECT d.name::text, o.attached_column, w.kind, w.value, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
+    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind = 'live' THEN d.first_value ELSE w.value END, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
     JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
@@ -287,6 +287,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;

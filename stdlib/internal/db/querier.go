@@ -22,6 +22,8 @@ type Querier interface {
 	FlushGapless(ctx context.Context, txid sql.NullInt64) error
 	// Passes over the numbers up to last, and notes why.
 	ForwardGapless(ctx context.Context, arg ForwardGaplessParams) error
+	// Drops the test numbers of a sequence and begins it again, and notes why; its last test number, or NULL.
+	GoLiveGapless(ctx context.Context, arg GoLiveGaplessParams) (sql.NullInt64, error)
 	// Gives a role what an application needs.
 	GrantGapless(ctx context.Context, role string) error
 	// The newest value of a sequence in the caller's snapshot; NULL if there is none.
