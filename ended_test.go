@@ -3,12 +3,15 @@ package gapless_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sqltest"
 )
@@ -57,4 +60,68 @@ func TestAFunctionThatCommitsItselfIsNotToldThatNothingIsCommitted(t *testing.T)
 			require.Equal(t, before+1, s.Number("SELECT gapless.last_gapless('invoice')"))
 		}
 	}
+}
+
+// TestTheCauseOfASendersContextDoesNotHideThatItEnded has it end before its batch is sent, while that runs, and while a flusher connects.
+func TestTheCauseOfASendersContextDoesNotHideThatItEnded(t *testing.T) {
+	t.Parallel()
+	shutDown := errors.New("shutting down")
+	requireBoth := func(t *testing.T, err error) {
+		t.Helper()
+		require.ErrorIs(t, err, shutDown)
+		require.ErrorIs(t, err, context.Canceled)
+	}
+	t.Run("before", func(t *testing.T) {
+		t.Parallel()
+		_, committer, _ := newInvoices(t, 1)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		batch, _ := batchOf(issueInvoice, "a")
+		results := together(t, committer, []context.Context{ctx}, func() {
+			cancel(shutDown)
+			require.Eventually(t, func() bool { batches, _ := committer.Queue(); return batches == 0 }, sqltest.Eventually, sqltest.Tick)
+		}, batch)
+		requireBoth(t, results[0])
+		require.NotErrorIs(t, results[0], gapless.ErrOutcomeUnknown)
+	})
+	t.Run("while it runs", func(t *testing.T) {
+		t.Parallel()
+		s, committer, _ := newInvoices(t, 1)
+		s.Do("BEGIN")
+		s.Do("LOCK TABLE invoices")
+		ctx, cancel := context.WithCancelCause(t.Context())
+		batch, _ := batchOf(issueInvoice, "a")
+		sent := sqltest.Later(func() (any, error) { return nil, committer.Send(ctx, batch) })
+		s.Await("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+		cancel(shutDown)
+		err := (<-sent).Err
+		requireBoth(t, err)
+		require.ErrorIs(t, err, gapless.ErrOutcomeUnknown)
+		s.Do("ROLLBACK")
+	})
+	t.Run("while a flusher connects", func(t *testing.T) {
+		t.Parallel()
+		database := pgtest.New(t)
+		var connecting atomic.Bool
+		reached, goOn := make(chan struct{}), make(chan struct{})
+		pool := database.Pool(t, func(config *pgxpool.Config) {
+			config.BeforeConnect = func(context.Context, *pgx.ConnConfig) error {
+				if connecting.CompareAndSwap(true, false) {
+					close(reached)
+					<-goOn
+				}
+				return nil
+			}
+		})
+		committer := sqltest.NewGroupCommitter(t, pool)
+		require.NoError(t, committer.InTx(t.Context(), func(pgx.Tx) error { return nil })) // the pool's connection is there
+		committer.MistakeBackend()
+		require.Error(t, committer.InTx(t.Context(), func(tx pgx.Tx) error { _, err := tx.Exec(t.Context(), "CREATE TABLE public.a ()"); return err }))
+		connecting.Store(true)
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ended := sqltest.Later(func() (any, error) { return nil, committer.InTx(ctx, func(pgx.Tx) error { return nil }) })
+		<-reached
+		cancel(shutDown)
+		requireBoth(t, (<-ended).Err)
+		close(goOn)
+	})
 }

@@ -243,7 +243,7 @@ func (f *flusher) await(ctx context.Context) error {
 	case err := <-flushed:
 		return err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return retry.Ended(ctx)
 	}
 }
 

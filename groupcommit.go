@@ -170,7 +170,7 @@ func (c *GroupCommitter) currentFlusher(ctx context.Context) (*flusher, error) {
 		return last, nil
 	}
 	canceled := func() error {
-		return fmt.Errorf("gapless: the group committer's connection for flushes: %w", context.Cause(ctx))
+		return fmt.Errorf("gapless: the group committer's connection for flushes: %w", retry.Ended(ctx))
 	}
 	select {
 	case c.connecting <- struct{}{}:

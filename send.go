@@ -76,14 +76,14 @@ func (c *GroupCommitter) send(b *sharedBatch) error {
 	}
 	c.mu.Unlock()
 	if i >= 0 {
-		return fmt.Errorf("gapless: not sent: %w", context.Cause(b.ctx))
+		return fmt.Errorf("gapless: not sent: %w", retry.Ended(b.ctx))
 	}
 	select {
 	case err := <-b.done:
 		return err
 	default:
 	}
-	return fmt.Errorf("gapless: %w: the batch was sent: %w", client.ErrOutcomeUnknown, context.Cause(b.ctx))
+	return fmt.Errorf("gapless: %w: the batch was sent: %w", client.ErrOutcomeUnknown, retry.Ended(b.ctx))
 }
 
 // errNothing is that others have sent what was queued.
