@@ -36,6 +36,8 @@ import (
 // connection is back in the pool. So they may call Send, InTx or Close, and a panic or [runtime.Goexit] in them is their
 // caller's. An error of a callback is an [ErrCommitted]. A batch must not be sent twice.
 //
+// The pool's hooks and tracers see the values of ctx, or of another caller's who shares the transaction, but not its end.
+//
 // Errors: those of the statements, retried as [InTx] does; [ErrCommitted], when a callback failed or what it was to
 // read was lost; [ErrOutcomeUnknown], also when ctx ends after the batch was sent; [ErrClosed].
 func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
@@ -102,8 +104,9 @@ func (c *GroupCommitter) sendQueued() {
 			c.mu.Unlock()
 			return
 		}
+		first := c.queue[0].ctx
 		c.mu.Unlock()
-		c.sendTogether(nil)
+		c.sendTogether(first, nil)
 	}
 }
 
@@ -156,10 +159,11 @@ func (c *GroupCommitter) takeQueued(simple bool) []*sharedBatch {
 }
 
 // sendTogether runs the batches in one transaction; or, if that fails, in one each. Without batches it takes those that are queued
-// when the transaction has begun, so that the more share it the longer that takes.
-func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
+// when the transaction has begun, so that the more share it the longer that takes. The pool's hooks and tracers see the values of
+// the first one's context.
+func (c *GroupCommitter) sendTogether(first context.Context, batches []*sharedBatch) {
 	// It is given up when nobody waits for it any more.
-	ctx, cancel := context.WithCancelCause(context.Background())
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(first))
 	defer cancel(nil)
 	var stops []func() bool
 	follow := func() {
@@ -216,7 +220,7 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	}
 	if pg := new(pgconn.PgError); len(batches) == 1 && batches[0].plain && errors.As(err, &pg) && pg.Code == "42601" {
 		batches[0].plain = false // syntax_error: perhaps it is no text, but a name
-		c.sendTogether(batches)
+		c.sendTogether(batches[0].ctx, batches)
 		return
 	}
 	if err == nil || len(batches) < 2 || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, ErrCommitted) {
@@ -232,12 +236,12 @@ func (c *GroupCommitter) sendTogether(batches []*sharedBatch) {
 	waiting := slices.DeleteFunc(slices.Clone(batches), func(b *sharedBatch) bool { return b.ctx.Err() != nil })
 	if len(waiting) < len(batches) { // perhaps it failed for one that is not waited for
 		if len(waiting) > 0 {
-			c.sendTogether(waiting)
+			c.sendTogether(waiting[0].ctx, waiting)
 		}
 		return
 	}
 	for _, b := range batches {
-		c.sendTogether([]*sharedBatch{b})
+		c.sendTogether(b.ctx, []*sharedBatch{b})
 	}
 }
 

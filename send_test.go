@@ -216,3 +216,68 @@ func TestCloseWaitsForNobodyWhoHasGivenUp(t *testing.T) {
 		})
 	}
 }
+
+type contextKey struct{}
+
+// TestHooksAndTracersSeeTheValuesOfASendersContext has a batch run alone, and several share.
+func TestHooksAndTracersSeeTheValuesOfASendersContext(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE invoices (number bigint UNIQUE, customer text UNIQUE)")
+	var seen sync.Map // by what asks
+	see := func(who string, ctx context.Context) { seen.Store([2]any{who, ctx.Value(contextKey{})}, true) }
+	sees := func(who string, value any) bool { _, saw := seen.Load([2]any{who, value}); return saw }
+	var sending atomic.Bool
+	pool := database.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) {
+		config.MaxConns = 1
+		config.PrepareConn = func(ctx context.Context, _ *pgx.Conn) (bool, error) { see("hook", ctx); return true, nil }
+		config.ConnConfig.Tracer = batches(func(ctx context.Context) {
+			if sending.Load() {
+				see("tracer", ctx)
+			}
+		})
+	})
+	committer := sqltest.NewGroupCommitter(t, pool)
+	sending.Store(true)
+	with := func(value string) context.Context { return context.WithValue(t.Context(), contextKey{}, value) }
+	alone, _ := batchOf(issueInvoice, "alone")
+	require.NoError(t, committer.Send(with("alone"), alone))
+	for _, who := range []string{"hook", "tracer"} {
+		require.True(t, sees(who, "alone"), who)
+		require.False(t, sees(who, nil), who)
+	}
+	first, _ := batchOf(issueInvoice, "first")
+	second, _ := batchOf(issueInvoice, "second")
+	second.Queue("SELECT 1 / 0")
+	results := together(t, committer, []context.Context{with("first"), with("second")}, func() { seen.Clear() }, first, second)
+	require.NoError(t, results[0])
+	sqltest.RequireCode(t, "22012", results[1])
+	for _, who := range []string{"hook", "tracer"} {
+		require.True(t, sees(who, "first"), who)
+		require.True(t, sees(who, "second"), "%s: it ran again, alone", who)
+	}
+}
+
+// batches is told of each batch.
+type batches func(ctx context.Context)
+
+// TraceBatchStart is pgx.BatchTracer's.
+func (b batches) TraceBatchStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceBatchStartData) context.Context {
+	b(ctx)
+	return ctx
+}
+
+// TraceBatchQuery is pgx.BatchTracer's.
+func (b batches) TraceBatchQuery(context.Context, *pgx.Conn, pgx.TraceBatchQueryData) {}
+
+// TraceBatchEnd is pgx.BatchTracer's.
+func (b batches) TraceBatchEnd(context.Context, *pgx.Conn, pgx.TraceBatchEndData) {}
+
+// TraceQueryStart is pgx.QueryTracer's.
+func (b batches) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQueryStartData) context.Context {
+	return ctx
+}
+
+// TraceQueryEnd is pgx.QueryTracer's.
+func (b batches) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}

@@ -195,7 +195,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		if !t.asynchronous { // perhaps named after BEGIN; then the warning was not seen. A SELECT might wait: see beginAs
 			last.Queue("SHOW synchronous_standby_names").QueryRow(func(row pgx.Row) error { return row.Scan(&standbys) })
 		}
-		ended := t.cancelForTheOthers()
+		ended := t.cancelForTheOthers(ctx)
 		defer ended()
 		err = t.send(ctx, &last).Close()
 		if tag == "COMMIT" && standbys != "" {
@@ -226,11 +226,12 @@ func (t *transaction) send(ctx context.Context, last *pgx.Batch) pgx.BatchResult
 
 // cancelForTheOthers cancels what is running when one of several callers has given up: the others may wait for what is his. The
 // function that it returns ends that, and the connection, if a cancellation may still be under way to it.
-func (t *transaction) cancelForTheOthers() (ended func()) {
+func (t *transaction) cancelForTheOthers(ctx context.Context) (ended func()) {
 	if len(t.shared) < 2 {
 		return func() {}
 	}
-	gaveUp, stopWaiting := context.WithCancel(context.Background())
+	ctx = context.WithoutCancel(ctx)
+	gaveUp, stopWaiting := context.WithCancel(ctx)
 	stops := make([]func() bool, len(t.shared))
 	for i, b := range t.shared {
 		stops[i] = context.AfterFunc(b.ctx, stopWaiting)
@@ -252,7 +253,7 @@ func (t *transaction) cancelForTheOthers() (ended func()) {
 			}
 			sent = true
 			_ = apart(func() error { // with the user's DialFunc
-				ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+				ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
 				defer cancel()
 				return t.Conn().PgConn().CancelRequest(ctx)
 			})
@@ -264,7 +265,7 @@ func (t *transaction) cancelForTheOthers() (ended func()) {
 		}
 		close(end)
 		if <-canceled {
-			ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+			ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
 			defer cancel()
 			_ = t.Conn().Close(ctx)
 		}
