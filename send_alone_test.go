@@ -438,3 +438,51 @@ func (q queries) TraceQueryStart(ctx context.Context, _ *pgx.Conn, data pgx.Trac
 
 // TraceQueryEnd is pgx.QueryTracer's.
 func (q queries) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TestAnArgumentOfAWrongTypeIsNotTriedAgain has one that no try makes right.
+func TestAnArgumentOfAWrongTypeIsNotTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []pgx.QueryExecMode{
+		pgx.QueryExecModeCacheStatement, pgx.QueryExecModeCacheDescribe, pgx.QueryExecModeDescribeExec, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol,
+	} {
+		t.Run(mode.String(), func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE invoices (number bigint UNIQUE, customer text UNIQUE)")
+			pool := database.Pool(t, sqltest.HostilePath, func(config *pgxpool.Config) {
+				config.MaxConns = 1
+				config.ConnConfig.DefaultQueryExecMode = mode
+			})
+			committer := sqltest.NewGroupCommitter(t, pool)
+			const statement = "SELECT $1::pg_catalog.int8 + $2::pg_catalog.int8"
+			var tries int
+			counted := value(func() (driver.Value, error) { tries++; return int64(1), nil })
+			for name, args := range map[string][]any{"a wrong type": {counted, struct{ A chan int }{}}, "too few": {counted}} {
+				if name == "too few" && mode == pgx.QueryExecModeExec {
+					continue // the server says so
+				}
+				for by, inTx := range map[string]sqltest.InTx{"one by one": sqltest.Committers["one by one"](t, pool), "in groups": committer.InTx} {
+					runs := 0
+					err := inTx(t.Context(), func(tx pgx.Tx) error {
+						runs++
+						gapless.CommitBatch(tx).Queue(issueInvoice, by+name)
+						gapless.CommitBatch(tx).Queue(statement, args...)
+						return nil
+					})
+					require.ErrorContains(t, err, "gapless: not committed: ")
+					require.Equal(t, 1, runs, "%s, %s: %v", name, by, err)
+				}
+				good, _ := batchOf(issueInvoice, name)
+				bad, _ := batchOf(issueInvoice, "bad")
+				bad.Queue(statement, args...)
+				tries = 0
+				results := together(t, committer, nil, func() {}, good, bad)
+				require.NoError(t, results[0])
+				require.ErrorContains(t, results[1], "gapless: not committed: ")
+				require.LessOrEqual(t, tries, 4, "once together and once alone, in both formats")
+			}
+			require.Zero(t, s.Number("SELECT count(*) FROM invoices WHERE customer NOT IN ('a wrong type', 'too few')"))
+		})
+	}
+}

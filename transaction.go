@@ -201,6 +201,9 @@ func (t *transaction) commit(ctx context.Context) error {
 		if tag == "COMMIT" && standbys != "" {
 			return errNotReplicated
 		}
+		if unencoded(err) {
+			return errNotSent{err}
+		}
 		if err != nil && !conn.IsClosed() && (conn.TxStatus() != 'I' || guarded && tag == "" && retry.Answered(err)) {
 			return t.notSent(err) // a statement failed, and COMMIT with it
 		}
@@ -222,6 +225,13 @@ func (t *transaction) send(ctx context.Context, last *pgx.Batch) pgx.BatchResult
 	results := t.Conn().SendBatch(ctx, last)
 	t.sending = true
 	return results
+}
+
+// unencoded reports whether an argument was of a wrong type, or there were too many or too few: then pgx has not come as far as COMMIT,
+// but has closed the connection.
+func unencoded(err error) bool {
+	var batch pgx.ErrPreprocessingBatch
+	return errors.As(err, &batch) && strings.HasPrefix(batch.Error(), "error preprocessing batch (build)") // its step has no other name
 }
 
 // cancelForTheOthers cancels what is running when one of several callers has given up: the others may wait for what is his. The
