@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/pggapless/gapless/internal/retry"
 )
 
 // source gives transactions their connections.
@@ -15,6 +17,8 @@ type source struct {
 	// acquire gives one to run a transaction on, fresh one to ask on what became of a transaction: to the same primary, and not
 	// one that broke. Each is released by its function, which can be called again.
 	acquire, fresh func(ctx context.Context) (conn *pgx.Conn, release func(), err error)
+	// open is how many connections a pool has open.
+	open func() int
 }
 
 func sourceOf(conn TxBeginner) (source, error) {
@@ -29,7 +33,11 @@ func sourceOf(conn TxBeginner) (source, error) {
 			}
 			return pooled.Conn(), sync.OnceFunc(pooled.Release), nil
 		}
-		return source{acquire, acquire}, nil
+		open := func() int { return 0 }
+		if pool, ok := conn.(interface{ Stat() *pgxpool.Stat }); ok {
+			open = func() int { return int(pool.Stat().TotalConns()) }
+		}
+		return source{acquire, acquire, open}, nil
 	case *pgx.Conn:
 		return sourceOfOne(conn), nil
 	case interface{ Conn() *pgx.Conn }:
@@ -38,8 +46,41 @@ func sourceOf(conn TxBeginner) (source, error) {
 	return source{}, fmt.Errorf("gapless: InTx needs a pgxpool.Pool or a pgx.Conn, not a %T", conn)
 }
 
+// begin begins a transaction on a connection that it acquires.
+//
+// Connections that broke while they lay in the pool leave it here: as many as there were, so that they use up no attempt.
+func (from source) begin(ctx context.Context, isolation pgx.TxIsoLevel, asynchronous bool) (*transaction, func(), error) {
+	t, release, broken, err := from.tryBegin(ctx, isolation, asynchronous)
+	for ; broken > 0 && errors.Is(err, retry.ErrLost); broken-- {
+		t, release, _, err = from.tryBegin(ctx, isolation, asynchronous)
+	}
+	return t, release, err
+}
+
+// tryBegin does it once. If the connection broke, perhaps in the pool, the error is a [retry.ErrLost], and open how many there were.
+func (from source) tryBegin(ctx context.Context, isolation pgx.TxIsoLevel, asynchronous bool) (t *transaction, release func(), open int, err error) {
+	conn, released, err := from.acquire(ctx)
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	defer func() { // also when a hook panics
+		if t == nil {
+			released()
+		}
+	}()
+	t, err = begin(ctx, conn, isolation, asynchronous)
+	switch {
+	case err == nil:
+		return t, released, 0, nil
+	case conn.IsClosed() && ctx.Err() == nil:
+		return nil, nil, from.open(), fmt.Errorf("%w: %w", retry.ErrLost, err)
+	}
+	return nil, nil, 0, err
+}
+
 func sourceOfOne(conn *pgx.Conn) source {
 	return source{
+		open: func() int { return 0 },
 		acquire: func(context.Context) (*pgx.Conn, func(), error) {
 			if conn.IsClosed() {
 				return nil, nil, errors.New("the connection is closed, and not one of a pool, which would give another")

@@ -85,18 +85,11 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts .
 // run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not
 // durable yet.
 func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flusher, fn func(tx pgx.Tx) error) (*transaction, error) {
-	conn, release, err := from.acquire(ctx)
+	t, release, err := from.begin(ctx, isolation, by != nil)
 	if err != nil {
 		return nil, fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
 	defer release()
-	t, err := begin(ctx, conn, isolation, by != nil)
-	switch {
-	case err != nil && conn.IsClosed() && ctx.Err() == nil: // perhaps it broke while it lay in the pool
-		return nil, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, err)
-	case err != nil:
-		return nil, fmt.Errorf("gapless: beginning the transaction: %w", err)
-	}
 	if by != nil && t.serverStart != by.serverStart {
 		t.rollBack(ctx)
 		by.fail(errOtherServer)

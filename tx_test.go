@@ -428,3 +428,52 @@ func TestInTxRefusesAConnectionThatIsInATransaction(t *testing.T) {
 	require.EqualValues(t, 1, s.Number("SELECT gapless.last_gapless('invoice')"))
 	require.NoError(t, gapless.InTx(t.Context(), conn.Conn, func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err }))
 }
+
+// TestMoreConnectionsThatBrokeThanAttemptsAreNobodysError has the server end all connections of a pool that was in use.
+func TestMoreConnectionsThatBrokeThanAttemptsAreNobodysError(t *testing.T) {
+	t.Parallel()
+	const connections = 15
+	issue := func(tx pgx.Tx) error { _, err := invoices.Next(t.Context(), tx); return err }
+	for name, commit := range map[string]func(pool *pgxpool.Pool, committer *gapless.GroupCommitter) error{
+		"one by one": func(pool *pgxpool.Pool, _ *gapless.GroupCommitter) error {
+			return gapless.InTx(t.Context(), pool, issue, gapless.WithMaxAttempts(1))
+		},
+		"what embeds a pool": func(pool *pgxpool.Pool, _ *gapless.GroupCommitter) error {
+			return gapless.InTx(t.Context(), struct{ *pgxpool.Pool }{pool}, issue, gapless.WithMaxAttempts(1))
+		},
+		"in groups": func(_ *pgxpool.Pool, committer *gapless.GroupCommitter) error {
+			return committer.InTx(t.Context(), issue, gapless.WithMaxAttempts(1))
+		},
+		"Send": func(_ *pgxpool.Pool, committer *gapless.GroupCommitter) error {
+			batch, _ := batchOf("SELECT gapless.next_gapless('invoice')")
+			return committer.Send(t.Context(), batch)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			database := pgtest.New(t)
+			s := sqltest.Connect(t, database)
+			pool := database.Pool(t, func(config *pgxpool.Config) {
+				config.MaxConns = connections
+				// pgx would ping a connection that was idle for a second, which would find some of them.
+				config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
+				config.HealthCheckPeriod = time.Hour
+			})
+			committer := sqltest.NewGroupCommitter(t, pool)
+			var all []*pgxpool.Conn
+			var pids []uint32
+			for range connections {
+				conn, err := pool.Acquire(t.Context())
+				require.NoError(t, err)
+				all, pids = append(all, conn), append(pids, conn.Conn().PgConn().PID())
+			}
+			for _, conn := range all {
+				conn.Release()
+			}
+			require.EqualValues(t, connections, s.Number("SELECT count(pg_terminate_backend(pid)) FROM unnest($1::int[]) AS pid", pids))
+			s.Await("SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = ANY ($1::int[])", pids)
+			require.NoError(t, commit(pool, committer))
+			require.EqualValues(t, 1, s.Number("SELECT gapless.last_gapless('invoice')"))
+		})
+	}
+}
