@@ -4,14 +4,14 @@
 // PostgreSQL's own sequences leave a hole whenever a transaction rolls back. A gapless sequence allocates inside the
 // caller's transaction, so its numbers roll back with it:
 //
-//	var Invoices = gapless.NewSequence("invoice")
+//	var Cases = gapless.NewSequence("case")
 //
 //	err := gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
-//		number, err := Invoices.Next(ctx, tx)
+//		number, err := Cases.Next(ctx, tx)
 //		if err != nil {
 //			return err
 //		}
-//		_, err = tx.Exec(ctx, "INSERT INTO invoices (number, customer) VALUES ($1, $2)", number, customer)
+//		_, err = tx.Exec(ctx, "INSERT INTO cases (number, title) VALUES ($1, $2)", number, "Smith v. Jones")
 //		return err
 //	})
 //

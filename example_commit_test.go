@@ -17,8 +17,9 @@ func ExampleCommitBatch() {
 	var number int64
 	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
 		// Whatever takes time comes first: nothing is locked yet.
-		gapless.CommitBatch(tx).Queue("SELECT gapless.next_gapless('example: invoice with its commit')").
-			QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+		gapless.CommitBatch(tx).Queue(
+			"INSERT INTO public.cases_with_commit (number, title) VALUES (gapless.next_gapless('example: case with its commit'), $1) RETURNING number", "Smith v. Jones",
+		).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
 		return nil
 	})
 	fmt.Println(number, err)
@@ -35,15 +36,15 @@ func ExampleGroupCommitter() {
 	}
 	defer committer.Close()
 
-	invoices := gapless.NewSequence("example: invoice in a group")
+	cases := gapless.NewSequence("example: case in a group")
 	err = committer.InTx(ctx, func(tx pgx.Tx) error {
-		number, err := invoices.Next(ctx, tx)
-		fmt.Println("invoice", number)
+		number, err := cases.Next(ctx, tx)
+		fmt.Println("case", number)
 		return err
 	})
 	fmt.Println(err) // nil: it is durable
 	// Output:
-	// invoice 1
+	// case 1
 	// <nil>
 }
 
@@ -73,7 +74,7 @@ func ExampleGroupCommitter_InTx() {
 		return nil
 	}, gapless.WithMaxAttempts(3))
 	if errors.Is(err, gapless.ErrOutcomeUnknown) {
-		fmt.Println("look for the invoice by the order's key")
+		fmt.Println("look for the case by a key of its own")
 	}
 	fmt.Println(number, err)
 	// Output: 1 <nil>
@@ -131,8 +132,9 @@ func ExampleGroupCommitter_Send() {
 	defer committer.Close()
 	var number int64
 	var batch pgx.Batch
-	batch.Queue("SELECT gapless.next_gapless('example: sent')"). // INSERT … RETURNING number, in earnest
-									QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+	batch.Queue(
+		"INSERT INTO public.cases_sent (number, title) VALUES (gapless.next_gapless('example: case that is sent'), $1) RETURNING number", "Smith v. Jones",
+	).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
 	err = committer.Send(ctx, &batch)
 	fmt.Println(number, err)
 	// Output: 1 <nil>

@@ -17,34 +17,34 @@ import (
 
 func Example() {
 	ctx := context.Background()
-	invoices := gapless.NewSequence("example: invoice")
+	cases := gapless.NewSequence("example: the first case")
 
 	// The number and the row that carries it are one transaction: both are there, or neither.
 	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
-		number, err := invoices.Next(ctx, tx)
+		number, err := cases.Next(ctx, tx)
 		if err != nil {
 			return err
 		}
-		fmt.Println("issuing invoice", number)
-		_, err = tx.Exec(ctx, "INSERT INTO public.invoice (number, customer) VALUES ($1, $2)", number, "ACME")
+		fmt.Println("opening case", number)
+		_, err = tx.Exec(ctx, "INSERT INTO public.cases (number, title) VALUES ($1, $2)", number, "Smith v. Jones")
 		return err
 	})
 	fmt.Println(err)
 	// Output:
-	// issuing invoice 1
+	// opening case 1
 	// <nil>
 }
 
 func ExampleNewSequence() {
 	// Sequences are values, often package variables. Making one does not touch the database.
-	invoices := gapless.NewSequence("invoice")
+	cases := gapless.NewSequence("case")
 	// A name can be made of parts: here, a series for each tenant and year.
-	perTenant := gapless.NewSequence(fmt.Sprintf("invoice/%d/%d", 42, 2026))
-	fmt.Println(invoices.Name())
+	perTenant := gapless.NewSequence(fmt.Sprintf("case/%d/%d", 42, 2026))
+	fmt.Println(cases.Name())
 	fmt.Println(perTenant.Name())
 	// Output:
-	// invoice
-	// invoice/42/2026
+	// case
+	// case/42/2026
 }
 
 func ExampleWithInitial() {
@@ -316,8 +316,8 @@ func ExampleSequence_Forward() {
 }
 
 func ExampleSequence_Name() {
-	fmt.Println(gapless.NewSequence("invoice").Name())
-	// Output: invoice
+	fmt.Println(gapless.NewSequence("case").Name())
+	// Output: case
 }
 
 func ExampleInTx() {
@@ -393,8 +393,10 @@ var examplePool = sync.OnceValue(func() *pgxpool.Pool {
 	if err != nil {
 		panic(err)
 	}
-	if _, err := pool.Exec(ctx, "CREATE TABLE public.invoice (number bigint PRIMARY KEY, customer text NOT NULL)"); err != nil {
-		panic(err)
+	for _, table := range []string{"cases", "cases_with_commit", "cases_sent"} {
+		if _, err := pool.Exec(ctx, "CREATE TABLE public."+table+" (number bigint PRIMARY KEY, title text NOT NULL)"); err != nil {
+			panic(err)
+		}
 	}
 	return pool
 })

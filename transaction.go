@@ -25,7 +25,7 @@ import (
 //
 //	var number int64
 //	gapless.CommitBatch(tx).Queue(
-//		"INSERT INTO invoices (number, customer) VALUES (gapless.next_gapless('invoice'), $1) RETURNING number", "ACME",
+//		"INSERT INTO cases (number, title) VALUES (gapless.next_gapless('case'), $1) RETURNING number", "Smith v. Jones",
 //	).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
 //	return nil
 //

@@ -23,14 +23,14 @@ func Example() {
 	}
 	defer db.Close()
 
-	invoices := stdlib.NewSequence("invoice")
+	cases := stdlib.NewSequence("case")
 	err = stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
-		number, err := invoices.Next(ctx, tx)
-		fmt.Println("invoice", number)
+		number, err := cases.Next(ctx, tx)
+		fmt.Println("case", number)
 		return err
 	})
 	fmt.Println(err)
 	// Output:
-	// invoice 1
+	// case 1
 	// <nil>
 }

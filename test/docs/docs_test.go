@@ -256,30 +256,40 @@ func TestWhereANumberIsSpentAndWhatToWriteInstead(t *testing.T) {
 	})
 }
 
-// TestTheGoInTheREADMEWorksAfterItsSQL takes the sequence and the statement from the Go in README.md.
-func TestTheGoInTheREADMEWorksAfterItsSQL(t *testing.T) {
+// TestTheGoOfTheDocumentationWorksAfterTheSQLOfTheREADME takes the sequences and the statements from where they are documented.
+func TestTheGoOfTheDocumentationWorksAfterTheSQLOfTheREADME(t *testing.T) {
 	t.Parallel()
-	text, err := os.ReadFile("../../README.md")
-	require.NoError(t, err)
-	_, code, found := strings.Cut(string(text), "```go\nvar ")
-	require.True(t, found)
-	parts := regexp.MustCompile(`(?s)gapless\.NewSequence\("([^"]+)"\).*tx\.Exec\(ctx, "([^"]+)", number, "([^"]+)"\)`).FindStringSubmatch(code)
-	require.Len(t, parts, 4)
-
+	parts := func(file, after, pattern string) []string {
+		text, err := os.ReadFile("../../" + file)
+		require.NoError(t, err)
+		_, code, found := strings.Cut(string(text), after)
+		require.True(t, found, file)
+		parts := regexp.MustCompile(pattern).FindStringSubmatch(code)
+		require.NotEmpty(t, parts, file)
+		return parts[1:]
+	}
+	const ofInTx = `(?s)gapless\.NewSequence\("([^"]+)"\).*?tx\.Exec\(ctx, "([^"]+)", number, "([^"]+)"\)`
 	database := pgtest.New(t)
 	pg.RunPasted(t, database, readPage(t, "README.md"), false)
-	ctx, s := t.Context(), sqltest.Connect(t, database)
-	before, _, err := gapless.NewSequence(parts[1]).Last(ctx, s)
-	require.NoError(t, err)
-	require.NoError(t, gapless.InTx(ctx, database.Pool(t), func(tx pgx.Tx) error {
-		number, err := gapless.NewSequence(parts[1]).Next(ctx, tx)
-		if err != nil {
+	ctx, pool := t.Context(), database.Pool(t)
+	var issued []int64
+	for file, after := range map[string]string{"README.md": "```go\nvar ", "doc.go": "//\tvar "} {
+		parts := parts(file, after, ofInTx)
+		require.NoError(t, gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+			number, err := gapless.NewSequence(parts[0]).Next(ctx, tx)
+			if err != nil {
+				return err
+			}
+			issued = append(issued, number)
+			_, err = tx.Exec(ctx, parts[1], number, parts[2])
 			return err
-		}
-		_, err = tx.Exec(ctx, parts[2], number, parts[3])
-		return err
+		}), file)
+	}
+	statement := parts("transaction.go", "gapless.CommitBatch(tx).Queue(", `(?s)^\n//\s+"([^"]+)", "([^"]+)",`)
+	var number int64
+	require.NoError(t, gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
+		gapless.CommitBatch(tx).Queue(statement[0], statement[1]).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+		return nil
 	}))
-	last, _, err := gapless.NewSequence(parts[1]).Last(ctx, s)
-	require.NoError(t, err)
-	require.Equal(t, before+1, last)
+	require.Equal(t, []int64{2, 3, 4}, append(issued, number), "the README's SQL has opened one")
 }
