@@ -94,9 +94,9 @@ func TestTheCauseOfASendersContextDoesNotHideThatItEnded(t *testing.T) {
 		s.Await("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
 		cancel(shutDown)
 		err := (<-sent).Err
+		s.Do("ROLLBACK")
 		requireBoth(t, err)
 		require.ErrorIs(t, err, gapless.ErrOutcomeUnknown)
-		s.Do("ROLLBACK")
 	})
 	t.Run("while a flusher connects", func(t *testing.T) {
 		t.Parallel()
@@ -121,7 +121,57 @@ func TestTheCauseOfASendersContextDoesNotHideThatItEnded(t *testing.T) {
 		ended := sqltest.Later(func() (any, error) { return nil, committer.InTx(ctx, func(pgx.Tx) error { return nil }) })
 		<-reached
 		cancel(shutDown)
-		requireBoth(t, (<-ended).Err)
+		err := (<-ended).Err
 		close(goOn)
+		requireBoth(t, err)
 	})
+}
+
+// TestAFunctionThatEndsItsTransactionAndBeginsAnotherIsAnError has the session be in a transaction all the time.
+func TestAFunctionThatEndsItsTransactionAndBeginsAnotherIsAnError(t *testing.T) {
+	t.Parallel()
+	for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeExec, pgx.QueryExecModeSimpleProtocol} {
+		for name, committer := range sqltest.Committers {
+			for _, with := range []string{"COMMIT alone", "a CommitBatch"} {
+				t.Run(mode.String()+", "+name+", "+with, func(t *testing.T) {
+					t.Parallel()
+					database := pgtest.New(t)
+					s := sqltest.Connect(t, database)
+					inTx := committer(t, database.Pool(t, func(config *pgxpool.Config) { config.ConnConfig.DefaultQueryExecMode = mode }))
+					take := func(end string) error {
+						runs := 0
+						err := inTx(t.Context(), func(tx pgx.Tx) error {
+							runs++
+							_, err := invoices.Next(t.Context(), tx)
+							require.NoError(t, err)
+							_, err = tx.Exec(t.Context(), end)
+							require.NoError(t, err)
+							if with == "a CommitBatch" {
+								gapless.CommitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')")
+								return nil
+							}
+							_, err = invoices.Next(t.Context(), tx)
+							return err
+						})
+						require.Equal(t, 1, runs)
+						return err
+					}
+					last := func() int64 { return s.Number("SELECT coalesce(gapless.last_gapless('invoice'), 0)") }
+					for _, end := range []string{"ROLLBACK AND CHAIN", "COMMIT AND CHAIN", "ROLLBACK; BEGIN"} {
+						before := last()
+						err := take(end)
+						require.ErrorIs(t, err, pgx.ErrTxClosed, end)
+						require.EqualError(t, err, "gapless: fn ended the transaction itself, by COMMIT or ROLLBACK: tx is closed")
+						if end == "COMMIT AND CHAIN" {
+							before++
+						}
+						require.Equal(t, before, last(), "what it did after that is rolled back")
+					}
+					before := last()
+					require.NoError(t, take("SAVEPOINT a; ROLLBACK TO a; RESET ALL; SET client_min_messages = error"))
+					require.Equal(t, before+2, last())
+				})
+			}
+		}
+	}
 }

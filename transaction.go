@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -146,7 +147,7 @@ func (t *transaction) commit(ctx context.Context) error {
 	case conn.IsClosed():
 		return errNotSent{errors.New("the connection broke before, and fn did not return the error")}
 	case conn.TxStatus() == 'I':
-		return errNotSent{fmt.Errorf("fn ended the transaction itself, by COMMIT or ROLLBACK: %w", pgx.ErrTxClosed)}
+		return errEnded
 	case ctx.Err() != nil:
 		return errNotSent{retry.Ended(ctx)}
 	case conn.IsBusy():
@@ -156,6 +157,9 @@ func (t *transaction) commit(ctx context.Context) error {
 	t.own.plain = false // it can have names of prepared statements
 	var last pgx.Batch
 	guarded := slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.batch.Len() > 0 && (t.simple() || !b.plain) })
+	if t.own.batch.Len() > 0 {
+		last.Queue("SELECT (CASE WHEN pg_catalog.txid_current_if_assigned() OPERATOR(pg_catalog.=) $1 THEN '1' ELSE '"+endedIt+"' END)::pg_catalog.int4", t.txid)
+	}
 	if guarded {
 		last.Queue(guard)
 	}
@@ -176,7 +180,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		tag = "ROLLBACK"
 	case last.Len() == 0:
 		t.sending = true
-		tag, err = exec(ctx, conn, commit)
+		tag, err = exec(ctx, conn, t.commitText())
 	case t.replicated && !t.asynchronous || t.simple():
 		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby, or which answer is COMMIT's where
 		// one text is several statements.
@@ -187,7 +191,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		if err := results.Close(); err != nil {
 			return t.notSent(err)
 		}
-		tag, err = exec(ctx, conn, commit)
+		tag, err = exec(ctx, conn, t.commitText())
 	default:
 		// Not pgx's own spelling: in rollBack it forgets the prepared statement "commit", for an error that is meant to be.
 		last.Queue("COMMIT").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
@@ -211,7 +215,10 @@ func (t *transaction) commit(ctx context.Context) error {
 	if tag == "COMMIT" && !errors.Is(err, errNotReplicated) {
 		err = nil // it came after the answer: a statement_timeout that ran out just then, or the end of the connection
 	}
+	var pg *pgconn.PgError
 	switch {
+	case errors.As(err, &pg) && strings.Contains(pg.Message, endedIt):
+		return errEnded
 	case err != nil:
 		return err
 	case tag == "ROLLBACK":
@@ -301,6 +308,8 @@ func (t *transaction) notSent(err error) error {
 			return fmt.Errorf("gapless: %w: %s: what came after that may have been committed: %w", client.ErrOutcomeUnknown, endsIt, err)
 		}
 		return errNotSent{fmt.Errorf("%s: %w", endsIt, err)}
+	case strings.Contains(pg.Message, endedIt):
+		return errEnded
 	case strings.Contains(pg.Message, endsIt):
 		return errNotSent{fmt.Errorf("%s: %w", endsIt, err)}
 	}
@@ -347,8 +356,17 @@ func (e errNotSent) Is(target error) bool { return target == retry.ErrNotSent }
 // errNotReplicated is PostgreSQL's warning that a commit is durable here, but did not wait for the synchronous standby.
 var errNotReplicated = errors.New("the server did not wait for its synchronous standby")
 
-// commit has the session send that warning, whatever messages the role, or fn, wants to see.
-const commit = "SET LOCAL client_min_messages = notice; commit"
+// commitText has the session send that warning, whatever messages the role, or fn, wants to see; or fails by endedIt.
+func (t *transaction) commitText() string {
+	return "SELECT pg_catalog.set_config(CASE WHEN pg_catalog.txid_current_if_assigned() OPERATOR(pg_catalog.=) " + strconv.FormatInt(t.txid, 10) +
+		" THEN 'client_min_messages' ELSE '" + endedIt + "' END, 'notice', true); commit"
+}
+
+// endedIt is what a statement fails by, with the text in its message, where the transaction is not the one that was marked: by COMMIT AND
+// CHAIN or ROLLBACK AND CHAIN there is another one at once.
+const endedIt = "fn ended the transaction itself"
+
+var errEnded = errNotSent{fmt.Errorf("%s, by COMMIT or ROLLBACK: %w", endedIt, pgx.ErrTxClosed)}
 
 // exec sends a text and reads the answer message by message, for the sake of a warning: pgx gives notices to a
 // handler that is chosen when the connection is made, and that is the user's. The tag is the last statement's.
