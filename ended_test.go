@@ -135,6 +135,26 @@ func TestAFunctionThatEndsItsTransactionAndBeginsAnotherIsAnError(t *testing.T) 
 			for _, with := range []string{"COMMIT alone", "a CommitBatch"} {
 				t.Run(mode.String()+", "+name+", "+with, func(t *testing.T) {
 					t.Parallel()
+					var by int
+					run := func(tx pgx.Tx, end string) (err error) {
+						by++
+						switch by % 5 {
+						case 0:
+							_, err = tx.Exec(t.Context(), end)
+						case 1:
+							_, err = tx.Exec(t.Context(), "SELECT 1; "+end)
+						case 2:
+							_, err = tx.Conn().Exec(t.Context(), end)
+						case 3:
+							_, err = tx.Conn().PgConn().Exec(t.Context(), end).ReadAll()
+						default:
+							var nested pgx.Tx
+							if nested, err = tx.Begin(t.Context()); err == nil {
+								_, err = nested.Exec(t.Context(), end)
+							}
+						}
+						return err
+					}
 					database := pgtest.New(t)
 					s := sqltest.Connect(t, database)
 					inTx := committer(t, database.Pool(t, func(config *pgxpool.Config) { config.ConnConfig.DefaultQueryExecMode = mode }))
@@ -144,8 +164,7 @@ func TestAFunctionThatEndsItsTransactionAndBeginsAnotherIsAnError(t *testing.T) 
 							runs++
 							_, err := invoices.Next(t.Context(), tx)
 							require.NoError(t, err)
-							_, err = tx.Exec(t.Context(), end)
-							require.NoError(t, err)
+							require.NoError(t, run(tx, end))
 							if with == "a CommitBatch" {
 								gapless.CommitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')")
 								return nil
@@ -166,6 +185,11 @@ func TestAFunctionThatEndsItsTransactionAndBeginsAnotherIsAnError(t *testing.T) 
 							before++
 						}
 						require.Equal(t, before, last(), "what it did after that is rolled back")
+					}
+					for range 5 {
+						before := last()
+						require.ErrorIs(t, take("ROLLBACK AND CHAIN"), pgx.ErrTxClosed, "%d", by)
+						require.Equal(t, before, last())
 					}
 					before := last()
 					require.NoError(t, take("SAVEPOINT a; ROLLBACK TO a; RESET ALL; SET client_min_messages = error"))

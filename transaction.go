@@ -68,6 +68,8 @@ type transaction struct {
 	asynchronous bool   // whether COMMIT leaves the flush to somebody else
 	replicated   bool   // whether commits wait for a standby
 
+	perhapsAnother bool // fn may have ended it, and begun another one: see watch
+
 	sending  bool // the last statements, or COMMIT, may have been sent
 	resolved bool // it is known to be committed and durable
 	ended    bool // the connection is no longer ours to use
@@ -132,7 +134,7 @@ func (t *transaction) rollBack(ctx context.Context) {
 	t.ended = true
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
-	if t.Conn().PgConn().TxStatus() == 'I' {
+	if t.Tx.Conn().PgConn().TxStatus() == 'I' {
 		cancel() // so that nothing is sent: pgx only notes that the transaction is closed
 		_ = t.Commit(ctx)
 		return
@@ -142,7 +144,7 @@ func (t *transaction) rollBack(ctx context.Context) {
 
 // commit sends the last statements and COMMIT. What an error means, retry.Answered says, unless it is a retry.ErrCommitted.
 func (t *transaction) commit(ctx context.Context) error {
-	conn := t.Conn().PgConn()
+	conn := t.Tx.Conn().PgConn()
 	switch {
 	case conn.IsClosed():
 		return errNotSent{errors.New("the connection broke before, and fn did not return the error")}
@@ -157,14 +159,14 @@ func (t *transaction) commit(ctx context.Context) error {
 	t.own.plain = false // it can have names of prepared statements
 	var last pgx.Batch
 	guarded := slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.batch.Len() > 0 && (t.simple() || !b.plain) })
-	if t.own.batch.Len() > 0 {
+	if t.perhapsAnother && t.own.batch.Len() > 0 {
 		last.Queue("SELECT (CASE WHEN pg_catalog.txid_current_if_assigned() OPERATOR(pg_catalog.=) $1 THEN '1' ELSE '"+endedIt+"' END)::pg_catalog.int4", t.txid)
 	}
 	if guarded {
 		last.Queue(guard)
 	}
 	for _, b := range t.sent() {
-		b.queueInto(&last, t.Conn().TypeMap())
+		b.queueInto(&last, t.Tx.Conn().TypeMap())
 	}
 	if guarded {
 		last.Queue("CLOSE gapless_guard")
@@ -229,7 +231,7 @@ func (t *transaction) commit(ctx context.Context) error {
 
 // send sends the last statements. Arguments are code that can panic, and do so before anything is sent.
 func (t *transaction) send(ctx context.Context, last *pgx.Batch) pgx.BatchResults {
-	results := t.Conn().SendBatch(ctx, last)
+	results := t.Tx.Conn().SendBatch(ctx, last)
 	t.sending = true
 	return results
 }
@@ -272,7 +274,7 @@ func (t *transaction) cancelForTheOthers(ctx context.Context) (ended func()) {
 			_ = apart(func() error { // with the user's DialFunc
 				ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
 				defer cancel()
-				return t.Conn().PgConn().CancelRequest(ctx)
+				return t.Tx.Conn().PgConn().CancelRequest(ctx)
 			})
 		}
 	}()
@@ -284,7 +286,7 @@ func (t *transaction) cancelForTheOthers(ctx context.Context) (ended func()) {
 		if <-canceled {
 			ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
 			defer cancel()
-			_ = t.Conn().Close(ctx)
+			_ = t.Tx.Conn().Close(ctx)
 		}
 		stopWaiting()
 	}
@@ -332,7 +334,7 @@ func endCopies(conn *pgconn.PgConn, queries []*pgx.QueuedQuery) error {
 
 // simple reports whether pgx sends texts as they are, of which PostgreSQL takes one for as many statements as it finds in it.
 func (t *transaction) simple() bool {
-	return t.Conn().Config().DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol
+	return t.Tx.Conn().Config().DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol
 }
 
 // sent are the batches that go along with COMMIT.
@@ -358,6 +360,9 @@ var errNotReplicated = errors.New("the server did not wait for its synchronous s
 
 // commitText has the session send that warning, whatever messages the role, or fn, wants to see; or fails by endedIt.
 func (t *transaction) commitText() string {
+	if !t.perhapsAnother {
+		return "SET LOCAL client_min_messages = notice; commit"
+	}
 	return "SELECT pg_catalog.set_config(CASE WHEN pg_catalog.txid_current_if_assigned() OPERATOR(pg_catalog.=) " + strconv.FormatInt(t.txid, 10) +
 		" THEN 'client_min_messages' ELSE '" + endedIt + "' END, 'notice', true); commit"
 }
@@ -365,6 +370,56 @@ func (t *transaction) commitText() string {
 // endedIt is what a statement fails by, with the text in its message, where the transaction is not the one that was marked: by COMMIT AND
 // CHAIN or ROLLBACK AND CHAIN there is another one at once.
 const endedIt = "fn ended the transaction itself"
+
+// watch notes what may end the transaction and begin another at once, so that COMMIT pays for a look only after that. A prepared
+// statement with the name of a harmless one goes unnoticed.
+func (t *transaction) watch(query *pgx.QueuedQuery) {
+	t.perhapsAnother = t.perhapsAnother || !isPlain(query) || strings.Contains(strings.TrimRight(query.SQL, "; \t\r\n"), ";")
+}
+
+// Exec is pgx.Tx's.
+func (t *transaction) Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error) {
+	t.watch(&pgx.QueuedQuery{SQL: sql, Arguments: arguments})
+	return t.Tx.Exec(ctx, sql, arguments...)
+}
+
+// Query is pgx.Tx's.
+func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	t.watch(&pgx.QueuedQuery{SQL: sql, Arguments: args})
+	return t.Tx.Query(ctx, sql, args...)
+}
+
+// QueryRow is pgx.Tx's.
+func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	t.watch(&pgx.QueuedQuery{SQL: sql, Arguments: args})
+	return t.Tx.QueryRow(ctx, sql, args...)
+}
+
+// SendBatch is pgx.Tx's.
+func (t *transaction) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
+	for _, query := range batch.QueuedQueries {
+		t.watch(query)
+	}
+	return t.Tx.SendBatch(ctx, batch)
+}
+
+// Begin is pgx.Tx's.
+func (t *transaction) Begin(ctx context.Context) (pgx.Tx, error) {
+	t.perhapsAnother = true // what it runs is not seen
+	return t.Tx.Begin(ctx)
+}
+
+// Prepare is pgx.Tx's.
+func (t *transaction) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error) {
+	t.perhapsAnother = true
+	return t.Tx.Prepare(ctx, name, sql)
+}
+
+// Conn is pgx.Tx's.
+func (t *transaction) Conn() *pgx.Conn {
+	t.perhapsAnother = true
+	return t.Tx.Conn()
+}
 
 var errEnded = errNotSent{fmt.Errorf("%s, by COMMIT or ROLLBACK: %w", endedIt, pgx.ErrTxClosed)}
 

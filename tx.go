@@ -44,8 +44,9 @@ func WithRetryLocked() TxOption {
 //
 // It runs the whole of fn again when PostgreSQL asks for that (SQLSTATE 40001 or 40P01, from fn or from COMMIT),
 // after a wait that grows at random up to half a second, until [WithMaxAttempts] or the end of ctx. So fn must have
-// no effect outside tx that may not happen twice. fn must not commit, roll back or keep tx. What it puts into
-// [CommitBatch] is sent together with COMMIT. It must close the rows that it reads.
+// no effect outside tx that may not happen twice. fn must not commit, roll back or keep tx: if it has
+// ended the transaction, InTx returns an error, and what fn did after that is rolled back. What it puts into [CommitBatch]
+// is sent together with COMMIT. It must close the rows that it reads.
 //
 // The role needs the rights that gapless.grant_gapless gives, also where fn only inserts into attached tables:
 //
