@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -26,6 +28,54 @@ type sharedBatch struct {
 	unread int         // how many results of them are still to come
 
 	committed bool // a statement of it was COMMIT, and did not fail
+
+	mu      sync.Mutex
+	left    bool          // its caller does not wait for it any more, and may use its arguments for something else
+	sent    bool          // it was, or is about to be
+	reading chan struct{} // closed when its arguments have been read; nil when they are not
+}
+
+// startReading reports whether its statements and arguments may be read. If so, endReading is to be called.
+func (b *sharedBatch) startReading() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.left {
+		return false
+	}
+	b.sent, b.reading = true, make(chan struct{})
+	return true
+}
+
+// endReading can be called again.
+func (b *sharedBatch) endReading() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.reading != nil {
+		close(b.reading)
+		b.reading = nil
+	}
+}
+
+func (b *sharedBatch) isRead() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.reading != nil
+}
+
+// leave returns when the batch will not be read any more, and whether it may have been sent. It does not wait for ever for others'
+// arguments that are code.
+func (b *sharedBatch) leave() (sent bool) {
+	b.mu.Lock()
+	b.left = true
+	sent, reading := b.sent, b.reading
+	b.mu.Unlock()
+	if reading != nil {
+		select {
+		case <-reading:
+		case <-time.After(rollbackTimeout):
+		}
+	}
+	return sent
 }
 
 func newBatch(ctx context.Context, batch *pgx.Batch) *sharedBatch {

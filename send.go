@@ -38,6 +38,11 @@ import (
 //
 // The pool's hooks and tracers see the values of ctx, or of another caller's who shares the transaction, but not its end.
 //
+// The function that InTx runs has one of the pool's connections. If it calls Send where that is the last one, Send waits until ctx
+// ends; and it must not send what waits for its own transaction.
+//
+// When Send has returned, nobody reads the batch's arguments any more, except a [pgx.BatchTracer].
+//
 // Errors: those of the statements, retried as [InTx] does; [ErrCommitted], when a callback failed or what it was to
 // read was lost; [ErrOutcomeUnknown], also when ctx ends after the batch was sent; [ErrClosed].
 func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
@@ -71,19 +76,19 @@ func (c *GroupCommitter) send(b *sharedBatch) error {
 	case <-b.ctx.Done():
 	}
 	c.mu.Lock()
-	i := slices.Index(c.queue, b)
-	if i >= 0 {
+	if i := slices.Index(c.queue, b); i >= 0 {
 		c.queue = slices.Delete(c.queue, i, i+1)
 		c.stopBeginning()
 	}
 	c.mu.Unlock()
-	if i >= 0 {
-		return fmt.Errorf("gapless: not sent: %w", retry.Ended(b.ctx))
-	}
+	sent := b.leave()
 	select {
 	case err := <-b.done:
 		return err
 	default:
+	}
+	if !sent {
+		return fmt.Errorf("gapless: not sent: %w", retry.Ended(b.ctx))
 	}
 	return fmt.Errorf("gapless: %w: the batch was sent: %w", client.ErrOutcomeUnknown, retry.Ended(b.ctx))
 }

@@ -281,3 +281,60 @@ func (b batches) TraceQueryStart(ctx context.Context, _ *pgx.Conn, _ pgx.TraceQu
 
 // TraceQueryEnd is pgx.QueryTracer's.
 func (b batches) TraceQueryEnd(context.Context, *pgx.Conn, pgx.TraceQueryEndData) {}
+
+// TestNobodyReadsTheArgumentsOfABatchWhenSendHasReturned has its context end when it is about to be sent: while the arguments of another
+// batch of the transaction are read.
+func TestNobodyReadsTheArgumentsOfABatchWhenSendHasReturned(t *testing.T) {
+	t.Parallel()
+	s, committer, _ := newInvoices(t, 1)
+	ctx, giveUp := context.WithCancel(t.Context())
+	returned := make(chan struct{})
+	var late atomic.Bool
+	hasReturned := func() bool {
+		select {
+		case <-returned:
+			return true
+		default:
+			return false
+		}
+	}
+	first, _ := batchOf(issueInvoice, value(func() (driver.Value, error) {
+		giveUp()
+		for began := time.Now(); !hasReturned() && time.Since(began) < 100*time.Millisecond; { // or else it waits, as it should
+			time.Sleep(sqltest.Tick)
+		}
+		return "first", nil
+	}))
+	second, _ := batchOf(issueInvoice, value(func() (driver.Value, error) {
+		if hasReturned() {
+			late.Store(true)
+		}
+		return "second", nil
+	}))
+	third, _ := batchOf(issueInvoice, "third")
+	busy, free := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	all.Go(func() {
+		if err := committer.InTx(t.Context(), func(pgx.Tx) error { close(busy); <-free; return nil }); err != nil {
+			t.Error(err)
+		}
+	})
+	<-busy
+	results := make([]error, 3)
+	for i, send := range []func() error{
+		func() error { return committer.Send(t.Context(), first) },
+		func() error { defer close(returned); return committer.Send(ctx, second) },
+		func() error { return committer.Send(t.Context(), third) },
+	} {
+		all.Go(func() { results[i] = send() })
+		require.Eventually(t, func() bool { queued, _ := committer.Queue(); return queued == i+1 }, sqltest.Eventually, sqltest.Tick)
+	}
+	close(free)
+	all.Wait()
+	require.False(t, late.Load())
+	require.NoError(t, results[0])
+	require.ErrorIs(t, results[1], context.Canceled)
+	require.NoError(t, results[2])
+	require.Equal(t, []string{"first", "third"}, sqltest.Texts(s, "SELECT customer FROM invoices WHERE customer <> 'second' ORDER BY 1"))
+	requireOneTo(t, s, int(s.Number("SELECT count(*) FROM invoices")))
+}

@@ -155,6 +155,12 @@ func (t *transaction) commit(ctx context.Context) error {
 	case conn.IsBusy():
 		return errNotSent{errors.New("fn left rows open, or the results of a batch: it has to close them")}
 	}
+	defer t.endReading()
+	if waiting := slices.DeleteFunc(slices.Clone(t.shared), func(b *sharedBatch) bool { return !b.startReading() }); len(waiting) < len(t.shared) {
+		if t.shared = waiting; len(waiting) == 0 {
+			return errNotSent{errors.New("nobody waits for it any more")}
+		}
+	}
 	t.own = newBatch(ctx, &t.last)
 	t.own.plain = false // it can have names of prepared statements
 	var last pgx.Batch
@@ -201,9 +207,11 @@ func (t *transaction) commit(ctx context.Context) error {
 		if !t.asynchronous { // perhaps named after BEGIN; then the warning was not seen. A SELECT might wait: see beginAs
 			last.Queue("SHOW synchronous_standby_names").QueryRow(func(row pgx.Row) error { return row.Scan(&standbys) })
 		}
-		ended := t.cancelForTheOthers(ctx)
+		sending, stopSending := context.WithCancel(ctx)
+		defer stopSending()
+		ended := t.cancelForTheOthers(ctx, stopSending)
 		defer ended()
-		err = t.send(ctx, &last).Close()
+		err = t.send(sending, &last).Close()
 		if tag == "COMMIT" && standbys != "" {
 			return errNotReplicated
 		}
@@ -233,7 +241,15 @@ func (t *transaction) commit(ctx context.Context) error {
 func (t *transaction) send(ctx context.Context, last *pgx.Batch) pgx.BatchResults {
 	results := t.Tx.Conn().SendBatch(ctx, last)
 	t.sending = true
+	t.endReading()
 	return results
+}
+
+// endReading lets callers who have given up go on.
+func (t *transaction) endReading() {
+	for _, b := range t.shared {
+		b.endReading()
+	}
 }
 
 // unencoded reports whether an argument was of a wrong type, or there were too many or too few: then pgx has not come as far as COMMIT,
@@ -243,9 +259,10 @@ func unencoded(err error) bool {
 	return errors.As(err, &batch) && strings.HasPrefix(batch.Error(), "error preprocessing batch (build)") // its step has no other name
 }
 
-// cancelForTheOthers cancels what is running when one of several callers has given up: the others may wait for what is his. The
-// function that it returns ends that, and the connection, if a cancellation may still be under way to it.
-func (t *transaction) cancelForTheOthers(ctx context.Context) (ended func()) {
+// cancelForTheOthers cancels what is running when one of several callers has given up: the others may wait for what is his. What is
+// still being sent is stopped, since his arguments are read there. The function that it returns ends that, and the connection, if a
+// cancellation may still be under way to it.
+func (t *transaction) cancelForTheOthers(ctx context.Context, stopSending context.CancelFunc) (ended func()) {
 	if len(t.shared) < 2 {
 		return func() {}
 	}
@@ -269,6 +286,10 @@ func (t *transaction) cancelForTheOthers(ctx context.Context) (ended func()) {
 			case <-end:
 				return
 			case <-time.After(cancelAfter):
+			}
+			if slices.ContainsFunc(t.shared, (*sharedBatch).isRead) {
+				stopSending()
+				continue
 			}
 			sent = true
 			_ = apart(func() error { // with the user's DialFunc
