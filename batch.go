@@ -22,7 +22,9 @@ type sharedBatch struct {
 	ctx   context.Context
 	batch *pgx.Batch
 	done  chan error
-	plain bool // all of it is sent as text, and isPlain
+
+	waited func() // it has a connection: see source.wait
+	plain  bool   // all of it is sent as text, and isPlain
 
 	read   []*readRows // what the callbacks are to read, in their order
 	unread int         // how many results of them are still to come

@@ -29,6 +29,7 @@ import (
 type GroupCommitter struct {
 	pool    *pgxpool.Pool
 	from    source
+	sending source // the same, for Send's own functions, which call nobody
 	options groupOptions
 
 	mu      sync.Mutex
@@ -80,7 +81,9 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 	if err != nil {
 		return nil, err
 	}
-	c := &GroupCommitter{pool: pool, from: from, beginning: map[*beginner]struct{}{}, connecting: make(chan struct{}, 1)}
+	sending := from
+	sending.pool = nil
+	c := &GroupCommitter{pool: pool, from: from, sending: sending, beginning: map[*beginner]struct{}{}, connecting: make(chan struct{}, 1)}
 	for _, opt := range opts {
 		opt(&c.options)
 	}
@@ -101,7 +104,7 @@ func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx pgx.Tx) error, opt
 	}
 	t, err := func() (*transaction, error) {
 		defer c.running.Done()
-		return c.inTx(ctx, retry.NewOptions(opts), fn)
+		return c.inTx(ctx, c.from, retry.NewOptions(opts), fn)
 	}()
 	if err != nil {
 		return err
@@ -120,14 +123,14 @@ func (c *GroupCommitter) enter() error {
 	return nil
 }
 
-func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn func(tx pgx.Tx) error) (t *transaction, err error) {
+func (c *GroupCommitter) inTx(ctx context.Context, from source, options retry.Options, fn func(tx pgx.Tx) error) (t *transaction, err error) {
 	err = retry.Run(ctx, options, func() error {
 		// Its session is older than the commit that it will acknowledge.
 		flusher, err := c.currentFlusher(ctx)
 		if err != nil {
 			return err
 		}
-		t, err = c.from.run(ctx, options.Isolation, flusher, fn)
+		t, err = from.run(ctx, options.Isolation, flusher, fn)
 		if err != nil || t.resolved {
 			return err
 		}
@@ -140,13 +143,22 @@ func (c *GroupCommitter) inTx(ctx context.Context, options retry.Options, fn fun
 }
 
 // Close waits until the transaction of every call of InTx and Send that has begun has ended, and closes the connection
-// for flushes. Later calls return [ErrClosed]. Close the pool afterwards. Close can be called again, and by callbacks, but
-// not by the function that InTx runs.
+// for flushes. Later calls return [ErrClosed]. Close the pool afterwards. Close can be called again, and by callbacks. Called
+// by the function that InTx runs, it returns at once, and the rest happens when the calls have ended.
 func (c *GroupCommitter) Close() {
 	c.mu.Lock()
 	c.closed = true
 	c.stopBeginning()
 	c.mu.Unlock()
+	if c.from.held() > 0 {
+		go c.end()
+		return
+	}
+	c.end()
+}
+
+// end ends what is left when all calls have ended.
+func (c *GroupCommitter) end() {
 	c.running.Wait()
 	c.mu.Lock()
 	if c.stopConnecting != nil {

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
@@ -38,8 +39,8 @@ import (
 //
 // The pool's hooks and tracers see the values of ctx, or of another caller's who shares the transaction, but not its end.
 //
-// The function that InTx runs has one of the pool's connections. If it calls Send where that is the last one, Send waits until ctx
-// ends; and it must not send what waits for its own transaction.
+// The function that InTx runs may call Send, where the pool has another connection: see there. It must not send what waits for its
+// own transaction.
 //
 // When Send has returned, nobody reads the batch's arguments any more, except a [pgx.BatchTracer].
 //
@@ -62,6 +63,12 @@ func (c *GroupCommitter) send(b *sharedBatch) error {
 		return err
 	}
 	defer c.running.Done()
+	waited, err := c.from.wait()
+	if err != nil {
+		return err
+	}
+	b.waited = sync.OnceFunc(waited)
+	defer b.waited()
 	c.mu.Lock()
 	c.queue = append(c.queue, b)
 	if c.senders < int(c.pool.Config().MaxConns)+1 { // one more than can send: it waits for its flush
@@ -156,6 +163,9 @@ func (c *GroupCommitter) takeQueued(simple bool) []*sharedBatch {
 		n++
 	}
 	taken := slices.Clone(c.queue[:n])
+	for _, b := range taken {
+		b.waited()
+	}
 	c.queue = slices.Delete(c.queue, 0, n)
 	if c.closed {
 		c.stopBeginning()
@@ -195,7 +205,7 @@ func (c *GroupCommitter) sendTogether(first context.Context, batches []*sharedBa
 	}
 	var began *transaction
 	err := apart(func() error {
-		_, err := c.inTx(ctx, retry.NewOptions[TxOption](nil), func(tx pgx.Tx) error {
+		_, err := c.inTx(ctx, c.sending, retry.NewOptions[TxOption](nil), func(tx pgx.Tx) error {
 			began = tx.(*transaction)
 			take(began.simple())
 			if len(batches) == 0 {

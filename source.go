@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -19,6 +20,9 @@ type source struct {
 	acquire, fresh func(ctx context.Context) (conn *pgx.Conn, release func(), err error)
 	// open is how many connections a pool has open.
 	open func() int
+	// pool is whose connections they are, and size how many it can have; nil where there is none.
+	pool any
+	size func() int
 }
 
 func sourceOf(conn TxBeginner) (source, error) {
@@ -33,11 +37,14 @@ func sourceOf(conn TxBeginner) (source, error) {
 			}
 			return pooled.Conn(), sync.OnceFunc(pooled.Release), nil
 		}
-		open := func() int { return 0 }
+		from := source{acquire: acquire, fresh: acquire, open: func() int { return 0 }}
 		if pool, ok := conn.(interface{ Stat() *pgxpool.Stat }); ok {
-			open = func() int { return int(pool.Stat().TotalConns()) }
+			from.open = func() int { return int(pool.Stat().TotalConns()) }
+			if reflect.ValueOf(conn).Comparable() {
+				from.pool, from.size = conn, func() int { return int(pool.Stat().MaxConns()) }
+			}
 		}
-		return source{acquire, acquire, open}, nil
+		return from, nil
 	case *pgx.Conn:
 		return sourceOfOne(conn), nil
 	case interface{ Conn() *pgx.Conn }:
@@ -59,7 +66,12 @@ func (from source) begin(ctx context.Context, isolation pgx.TxIsoLevel, asynchro
 
 // tryBegin does it once. If the connection broke, perhaps in the pool, the error is a [retry.ErrLost], and open how many there were.
 func (from source) tryBegin(ctx context.Context, isolation pgx.TxIsoLevel, asynchronous bool) (t *transaction, release func(), open int, err error) {
+	waited, err := from.wait()
+	if err != nil {
+		return nil, nil, 0, err
+	}
 	conn, released, err := from.acquire(ctx)
+	waited()
 	if err != nil {
 		return nil, nil, 0, err
 	}

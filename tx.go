@@ -55,8 +55,9 @@ func WithRetryLocked() TxOption {
 // The transaction is READ WRITE, whatever default_transaction_read_only says: who issues numbers writes. The other
 // defaults of the server, the role and the database hold for it. Whether its outcome is found does not depend on them.
 //
-// A panic of fn comes out of InTx, and [runtime.Goexit] ends the caller's goroutine; both roll back. With a pool of n
-// connections, no more than n calls may be nested in each other's fn: each has a connection.
+// A panic of fn comes out of InTx, and [runtime.Goexit] ends the caller's goroutine; both roll back. A call in fn,
+// of InTx or of [GroupCommitter.Send], needs another connection of the pool. Where all of them are those of functions that
+// wait likewise, it is refused at once; but not in a goroutine that fn started.
 //
 // A COMMIT that PostgreSQL turned into a ROLLBACK, because fn went on after a failed statement, is
 // [pgx.ErrTxCommitRollback].
@@ -98,7 +99,12 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flushe
 	}
 	defer t.rollBack(ctx) // also when fn panics; the error to return is the cause, never the rollback's
 
-	if err := fn(t); err != nil {
+	if from.pool == nil {
+		err = fn(t)
+	} else {
+		within(from.pool, func() { err = fn(t) })
+	}
+	if err != nil {
 		return nil, err
 	}
 	err = t.commit(ctx)
