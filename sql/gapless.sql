@@ -2011,6 +2011,32 @@ COMMENT ON FUNCTION gapless.column_check_names IS
 
 REVOKE ALL ON FUNCTION gapless.column_check_names FROM PUBLIC;
 
+-- Called IMMUTABLE, though it reads the catalogs, so that PostgreSQL calls it as it plans an expression, and not for each
+-- row. The plan has the table's oid then, so PostgreSQL makes it anew after whatever ALTER TABLE did to the table, in every
+-- session, before the next row. The columns' own numbers would not do: a dump does not keep them.
+CREATE OR REPLACE FUNCTION gapless.column_named(
+    relation      text,  -- the table, by the name under which it was attached
+    target_column name,
+    inputs        name[] -- the columns that the expressions read
+) RETURNS oid
+LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    named CONSTANT regclass := to_regclass(relation);
+BEGIN
+    PERFORM gapless.column_check_names(named, target_column, inputs);
+    RETURN (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = named AND t.tgname = ('~gapless_update_' || target_column)::name);
+EXCEPTION WHEN object_not_in_prerequisite_state THEN
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_named IS
+'Private, for the triggers of attach_gapless. The table, if the column and those that its expressions read have the names under which it was attached; NULL where they have not, or that is not seen.';
+
+REVOKE ALL ON FUNCTION gapless.column_named FROM PUBLIC;
+
 -- It writes the sequence, so that older snapshots get 40001. One that has cycled is refused: a number that was there
 -- twice cannot be told by its value.
 CREATE OR REPLACE FUNCTION gapless.column_claim_sequence(
@@ -4008,8 +4034,8 @@ DECLARE
 BEGIN
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
-                RETURN NULL;
+            IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
+                PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
@@ -4095,8 +4121,8 @@ BEGIN
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
     IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
-                RETURN NULL;
+            IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
+                PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
@@ -4384,8 +4410,8 @@ AS $function$
 #variable_conflict use_variable
 BEGIN
     BEGIN -- if partitioned
-        IF num_nonnulls(NEW.number, NEW.input) < 0 THEN -- if partitioned
-            RETURN NULL; -- if partitioned
+        IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- if partitioned
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
         END IF; -- if partitioned
     EXCEPTION WHEN undefined_column THEN -- if partitioned
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
@@ -4425,7 +4451,10 @@ DECLARE
 BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
-    ELSIF pg_catalog.row_security_active(target) THEN
+    ELSIF (gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
+        PERFORM gapless.column_check_names(target, 'number', '{}'::name[] /*inputs*/);
+    END IF;
+    IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);
@@ -4511,6 +4540,8 @@ DECLARE
 BEGIN
     IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    ELSIF gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_check_names(target, 'number', '{}'::name[] /*inputs*/);
     END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 0 /*attachment*/) AS assigned,
@@ -4702,6 +4733,9 @@ DECLARE
     noted    record;
 BEGIN
     BEGIN
+        IF gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- unless partitioned
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- unless partitioned
+        END IF; -- unless partitioned
         expected := CASE WHEN num_nonnulls(ARRAY[NEW.key]::text, NEW.number, NEW.input) > 0 THEN expected END; -- if partitioned
         SELECT
             count(*) AS rows,

@@ -4,6 +4,7 @@ package column_test
 // is numbered by, is renamed.
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -259,6 +260,13 @@ func TestNumberedRowsKeepTheirProtectionWhenAColumnIsRenamed(t *testing.T) {
 					refused := attempt(s, strings.NewReplacer("%[1]s", table, "%[2]s", number, "%[3]s", tenant).Replace(statement))
 					require.Contains(t, []string{"55000", "42703"}, refused.Code, "%s: %s: %s", about, statement, refused.Message)
 				}
+				for _, statement := range []string{"INSERT INTO %[1]s (id, %[3]s) VALUES (90, 'a')", "INSERT INTO %[1]s (id, %[3]s) VALUES (90, 'b'), (91, 'b')", "UPDATE bills SET draft = false WHERE id = 4"} {
+					if strings.HasPrefix(statement, "UPDATE") && table != "bills" {
+						continue
+					}
+					refused := attempt(s, strings.NewReplacer("%[1]s", table, "%[3]s", tenant).Replace(statement))
+					require.Equal(t, "gapless_misnamed", refused.ConstraintName, "%s: %s: %s", about, statement, refused.Message)
+				}
 				require.Len(t, sqltest.Texts(s, faults), 1, about)
 				require.Contains(t, sqltest.Texts(s, faults)[0], "was renamed to former", about)
 				found := sqltest.Texts(s, pg.Unexplained)
@@ -286,6 +294,128 @@ func TestNumberedRowsKeepTheirProtectionWhenAColumnIsRenamed(t *testing.T) {
 				require.Empty(t, sqltest.Texts(s, faults), about)
 				s.Do("ROLLBACK")
 			}
+		}
+	}
+}
+
+// namedOtherwise renames the column, or one that its series reads, by statements that PostgreSQL takes while rows wait, too.
+var namedOtherwise = map[string]string{
+	"the number":             "ALTER TABLE %[1]s RENAME COLUMN number TO former; ALTER TABLE %[1]s RENAME COLUMN %[2]s TO number",
+	"what its series reads":  "ALTER TABLE %[1]s RENAME COLUMN tenant TO former; ALTER TABLE %[1]s RENAME COLUMN memo TO tenant",
+	"the number, and adding": "ALTER TABLE %[1]s RENAME COLUMN number TO former; ALTER TABLE %[1]s ADD COLUMN number %[3]s",
+	"a series, and adding":   "ALTER TABLE %[1]s RENAME COLUMN tenant TO former; ALTER TABLE %[1]s ADD COLUMN tenant text DEFAULT 'a'",
+}
+
+// createMemos has columns that can be mistaken for the number, and for what its series reads.
+const createMemos = `
+	ALTER TABLE bills ADD COLUMN count text, ADD COLUMN memo text DEFAULT 'a'; ALTER TABLE notes ADD COLUMN count bigint, ADD COLUMN memo text DEFAULT 'a';
+	ALTER TABLE slips ADD COLUMN count bigint, ADD COLUMN memo text DEFAULT 'a';`
+
+// TestASessionThatHasInsertedSeesThatAColumnWasRenamed, whose plans were made before, and goes on when the names are back.
+func TestASessionThatHasInsertedSeesThatAColumnWasRenamed(t *testing.T) {
+	t.Parallel()
+	for change, statements := range namedOtherwise {
+		for _, table := range []string{"bills", "notes", "slips"} {
+			t.Run(change+", "+table, func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.New(t)
+				s, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+				s.Do(createShop)
+				s.Do(createMemos)
+				insert := func(id int) string {
+					return fmt.Sprintf("INSERT INTO %s (id, %%s) VALUES (%d, 'a')", table, id)
+				}
+				for i := range 3 {
+					other.Do(fmt.Sprintf(insert(10+i), "tenant"))
+				}
+				tenant := map[bool]string{true: "tenant", false: "former"}[strings.Contains(change, "the number")]
+				statements := strings.NewReplacer("%[1]s", table, "%[2]s", "count", "%[3]s", map[bool]string{true: "text", false: "bigint"}[table == "bills"]).Replace(statements)
+				s.Do("BEGIN")
+				s.Do(statements)
+				require.Equal(t, "gapless_misnamed", s.Refuse("55000", fmt.Sprintf(insert(20), tenant)).ConstraintName)
+				s.Do("ROLLBACK")
+				s.Do(fmt.Sprintf(insert(20), "tenant"))
+				s.Do(statements)
+				for range 2 {
+					require.Equal(t, "gapless_misnamed", other.Refuse("55000", fmt.Sprintf(insert(21), tenant)).ConstraintName)
+				}
+				if table == "slips" {
+					require.Equal(t, "gapless_misnamed", other.Refuse("55000", "INSERT INTO slips_a (id, "+tenant+") VALUES (21, 'a')").ConstraintName)
+				}
+				column := map[bool]string{true: "number", false: "tenant"}[tenant == "tenant"]
+				another := map[string]string{"number": "count", "tenant": "memo"}[column]
+				if strings.Contains(change, "adding") {
+					s.Do("ALTER TABLE " + table + " DROP COLUMN " + column)
+				} else {
+					s.Do("ALTER TABLE " + table + " RENAME COLUMN " + column + " TO " + another)
+				}
+				s.Do("ALTER TABLE " + table + " RENAME COLUMN former TO " + column)
+				for i := range 3 {
+					other.Do(fmt.Sprintf(insert(30+i), "tenant"))
+				}
+				sqltest.RequireSound(s)
+				require.Empty(t, sqltest.Texts(s, faults))
+				require.EqualValues(t, 9, s.Number("SELECT count(number) FROM "+table+" WHERE tenant = 'a'"))
+			})
+		}
+	}
+}
+
+// TestNoRowThatWaitsIsNumberedInAnotherColumn renames between an INSERT and its COMMIT.
+func TestNoRowThatWaitsIsNumberedInAnotherColumn(t *testing.T) {
+	t.Parallel()
+	for _, change := range []string{"the number", "what its series reads"} {
+		for _, partitioned := range []string{"", " PARTITION BY LIST (part); CREATE TABLE notes_1 PARTITION OF notes DEFAULT"} {
+			for rows := range 3 {
+				t.Run(fmt.Sprint(change, partitioned, rows), func(t *testing.T) {
+					t.Parallel()
+					s := sqltest.Connect(t, pgtest.New(t))
+					s.Do("CREATE TABLE notes (part int DEFAULT 1, id int, tenant text, memo text DEFAULT 'b', number bigint, count bigint, PRIMARY KEY (part, id))" + partitioned)
+					s.Do("CREATE UNIQUE INDEX ON notes (" + map[bool]string{true: "", false: "part, "}[partitioned == ""] + "tenant, number)")
+					s.Do("SELECT gapless.attach_gapless('notes', 'number', name => $$ 'note/' || NEW.tenant $$, at_commit => true)")
+					s.Do("INSERT INTO notes (id, tenant) VALUES (1, 'a')")
+					s.Do("BEGIN")
+					for id := range rows + 1 {
+						s.Do(fmt.Sprintf("INSERT INTO notes (id, tenant) VALUES (%d, 'a')", 10+id))
+					}
+					_, _ = s.Exec(s.Ctx, strings.NewReplacer("%[1]s", "notes", "%[2]s", "count").Replace(namedOtherwise[change]))
+					require.Equal(t, "gapless_misnamed", s.Refuse("55000", "COMMIT").ConstraintName)
+					require.EqualValues(t, 1, s.Number("SELECT count(*) FROM notes"))
+					sqltest.RequireSound(s)
+				})
+			}
+		}
+	}
+}
+
+// TestADumpOfRenamedColumnsIsAsTheTableWas: a dump gives the columns other numbers, where one was dropped before.
+func TestADumpOfRenamedColumnsIsAsTheTableWas(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewCopy(t)
+	s := sqltest.Connect(t, database)
+	s.Do(`
+		CREATE TABLE "The bills" (gone int, id int PRIMARY KEY, "No ""1's" bigint, "tenant's" text, UNIQUE ("tenant's", "No ""1's"));
+		CREATE TABLE notes (gone int, id int PRIMARY KEY, "No ""1's" bigint, "tenant's" text, UNIQUE ("tenant's", "No ""1's"));
+		CREATE TABLE slips (gone int, id int, "No ""1's" bigint, "tenant's" text, PRIMARY KEY (id, "tenant's"), UNIQUE ("tenant's", "No ""1's")) PARTITION BY LIST ("tenant's");
+		CREATE TABLE slips_a PARTITION OF slips FOR VALUES IN ('a')`)
+	tables := []string{`"The bills"`, "notes", "slips"}
+	const column = `No "1's`
+	for _, table := range tables {
+		s.Do("ALTER TABLE " + table + " DROP COLUMN gone")
+		s.Do("SELECT gapless.attach_gapless($1::text::regclass, $2, name => format('%L || NEW.\"tenant''s\"', $1 || '/'), at_commit => $1 = 'notes')", table, column)
+		s.Do("INSERT INTO " + table + " VALUES (1, NULL, 'a')")
+	}
+	whole := restored(t, database)
+	for _, table := range tables {
+		whole.Do("INSERT INTO " + table + " VALUES (2, NULL, 'a')")
+		require.Equal(t, []int64{1, 2}, whole.Numbers(`SELECT "No ""1's" FROM `+table+` ORDER BY id`))
+		s.Do("ALTER TABLE " + table + ` RENAME COLUMN "No ""1's" TO former; ALTER TABLE ` + table + ` ADD COLUMN "No ""1's" bigint`)
+	}
+	sqltest.RequireSound(whole)
+	for _, session := range []sqltest.Session{s, restored(t, database)} {
+		for _, table := range tables {
+			require.Equal(t, "gapless_misnamed", session.Refuse("55000", "INSERT INTO "+table+" VALUES (3, NULL, 'a')").ConstraintName)
+			require.Equal(t, "gapless_misnamed", session.Refuse("55000", "DELETE FROM "+table).ConstraintName)
 		}
 	}
 }

@@ -312,9 +312,9 @@ func TestAttachTriesAFormatOverValuesOfEveryLength(t *testing.T) {
 }
 
 // TestFormatsAreDumpedAndRestored copies a column of each format, some of them with texts from before.
-func TestFormatsAreDumpedAndRestored(t *testing.T) {
-	t.Parallel()
-	database := pgtest.NewCopy(t)
+// restored is a session in a copy of the database, by pg_dump and psql.
+func restored(t *testing.T, database *pgtest.Database) sqltest.Session {
+	t.Helper()
 	s := sqltest.Connect(t, database)
 	bin := *sqltest.Value[string](s, "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
 	for _, program := range []string{"pg_dump", "psql"} {
@@ -322,6 +322,20 @@ func TestFormatsAreDumpedAndRestored(t *testing.T) {
 			t.Skipf("there is no %s in %s: install PostgreSQL's client programs", program, bin)
 		}
 	}
+	copied := pgtest.NewEmpty(t)
+	dump, err := exec.CommandContext(t.Context(), filepath.Join(bin, "pg_dump"), "--dbname="+database.URL).Output()
+	require.NoError(t, err)
+	restore := exec.CommandContext(t.Context(), filepath.Join(bin, "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname="+copied.URL)
+	restore.Stdin = bytes.NewReader(dump)
+	output, err := restore.CombinedOutput()
+	require.NoError(t, err, "%s", output)
+	return sqltest.Connect(t, copied)
+}
+
+func TestFormatsAreDumpedAndRestored(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewCopy(t)
+	s := sqltest.Connect(t, database)
 	s.Do(createBase36)
 	tables := map[string]formatted{}
 	for i, format := range formats {
@@ -334,17 +348,11 @@ func TestFormatsAreDumpedAndRestored(t *testing.T) {
 		f.Do("DELETE FROM i WHERE id = 2")
 		tables[format.name] = f
 	}
-	copied := pgtest.NewEmpty(t)
-	dump, err := exec.CommandContext(t.Context(), filepath.Join(bin, "pg_dump"), "--dbname="+database.URL).Output()
-	require.NoError(t, err)
-	restore := exec.CommandContext(t.Context(), filepath.Join(bin, "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname="+copied.URL)
-	restore.Stdin = bytes.NewReader(dump)
-	output, err := restore.CombinedOutput()
-	require.NoError(t, err, "%s", output)
+	copied := restored(t, database)
 
 	for _, format := range formats {
 		f := tables[format.name]
-		f.Session = sqltest.Connect(t, copied)
+		f.Session = copied
 		f.Do("SET search_path = " + pgx.Identifier{format.name}.Sanitize())
 		require.Empty(t, f.unexplained())
 		f.Do("INSERT INTO i (id) VALUES (4)")
@@ -356,5 +364,5 @@ func TestFormatsAreDumpedAndRestored(t *testing.T) {
 		f.Do("DELETE FROM i WHERE id = 3")
 		require.Empty(t, f.unexplained())
 	}
-	sqltest.RequireSound(sqltest.Connect(t, copied))
+	sqltest.RequireSound(copied)
 }

@@ -11,6 +11,9 @@ DECLARE
     noted    record;
 BEGIN
     BEGIN
+        IF gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- unless partitioned
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- unless partitioned
+        END IF; -- unless partitioned
         expected := CASE WHEN num_nonnulls(ARRAY[NEW.key]::text, NEW.number, NEW.input) > 0 THEN expected END; -- if partitioned
         SELECT
             count(*) AS rows,

@@ -15,7 +15,10 @@ DECLARE
 BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
-    ELSIF pg_catalog.row_security_active(target) THEN
+    ELSIF (gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
+        PERFORM gapless.column_check_names(target, 'number', '{}'::name[] /*inputs*/);
+    END IF;
+    IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);

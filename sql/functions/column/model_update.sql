@@ -38,8 +38,8 @@ BEGIN
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
     IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.input) < 0 THEN
-                RETURN NULL;
+            IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
+                PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);

@@ -5,8 +5,8 @@ AS $function$
 #variable_conflict use_variable
 BEGIN
     BEGIN -- if partitioned
-        IF num_nonnulls(NEW.number, NEW.input) < 0 THEN -- if partitioned
-            RETURN NULL; -- if partitioned
+        IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- if partitioned
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
         END IF; -- if partitioned
     EXCEPTION WHEN undefined_column THEN -- if partitioned
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned

@@ -11,8 +11,8 @@ DECLARE
 BEGIN
     IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
-                RETURN NULL;
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
@@ -319,8 +319,8 @@ BEGIN
     END IF;
     IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
-                RETURN NULL;
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);

@@ -8,8 +8,8 @@ AS $function$
 #variable_conflict use_variable
 BEGIN
     BEGIN
-        IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
-            RETURN NULL;
+        IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         END IF;
     EXCEPTION WHEN undefined_column THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
@@ -49,6 +49,8 @@ DECLARE
 BEGIN
     IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    ELSIF gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_check_names(target, 'number', '{tenant}'::pg_catalog.name[]);
     END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 1234567890) AS assigned,
@@ -538,7 +540,10 @@ DECLARE
 BEGIN
     IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
-    ELSIF pg_catalog.row_security_active(target) THEN
+    ELSIF (gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
+        PERFORM gapless.column_check_names(target, 'number', '{tenant}'::pg_catalog.name[]);
+    END IF;
+    IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);
@@ -591,8 +596,8 @@ BEGIN
     END IF;
     IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 THEN
-                RETURN NULL;
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
+                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
