@@ -2076,8 +2076,8 @@ COMMENT ON FUNCTION gapless.column_claim_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.column_claim_sequence FROM PUBLIC;
 
--- The bodies of functions, and the labels of enums; not what these call in their turn. A function of BEGIN ATOMIC has no
--- text that stays the same after a dump and an upgrade.
+-- The bodies of functions, and the labels of enums. A function of BEGIN ATOMIC has no text that stays the same after a
+-- dump and an upgrade, and PostgreSQL knows what it calls in its turn. Of a body that is a text, it does not.
 CREATE OR REPLACE FUNCTION gapless.column_callees(
     target        regclass,
     target_column name,
@@ -2096,20 +2096,25 @@ BEGIN
     JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     JOIN pg_catalog.pg_proc AS r ON r.pronamespace = f.pronamespace AND r.proname = f.proname || '_rows'
     LEFT JOIN LATERAL (
-        SELECT p.proname || ' ' || p.prosrc AS callee
-        FROM pg_catalog.pg_proc AS e
-        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid
-        LEFT JOIN pg_catalog.pg_operator AS o ON d.refclassid = 'pg_catalog.pg_operator'::regclass AND o.oid = d.refobjid
-        JOIN pg_catalog.pg_proc AS p ON p.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_proc'::regclass THEN d.refobjid ELSE o.oprcode::oid END
-        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
-            AND NOT (p.pronamespace = f.pronamespace AND starts_with(p.proname, f.proname))
+        WITH RECURSIVE caller AS (
+            SELECT e.oid, NULL::text COLLATE "C" AS callee
+            FROM pg_catalog.pg_proc AS e
+            WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+            UNION
+            SELECT p.oid, (p.proname || ' ' || p.prosrc) COLLATE "C"
+            FROM caller AS e
+            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid
+            LEFT JOIN pg_catalog.pg_operator AS o ON d.refclassid = 'pg_catalog.pg_operator'::regclass AND o.oid = d.refobjid
+            JOIN pg_catalog.pg_proc AS p ON p.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_proc'::regclass THEN d.refobjid ELSE o.oprcode::oid END
+            WHERE NOT (p.pronamespace = f.pronamespace AND starts_with(p.proname, f.proname))
+        )
+        SELECT e.callee FROM caller AS e WHERE e.callee IS NOT NULL
         UNION
         SELECT y.typname || ' ' || l.enumsortorder || ' ' || l.enumlabel
-        FROM pg_catalog.pg_proc AS e
+        FROM caller AS e
         JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_catalog.pg_type'::regclass
         JOIN pg_catalog.pg_type AS y ON y.oid = d.refobjid
         JOIN pg_catalog.pg_enum AS l ON l.enumtypid IN (y.oid, y.typbasetype, y.typelem)
-        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
     ) AS c ON true
     WHERE t.tgrelid = column_callees.target AND t.tgname = ('~gapless_insert_' || column_callees.target_column)::name;
 END;
@@ -4135,7 +4140,13 @@ BEGIN
             PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
             RETURN NEW; -- if at_commit
         END IF; -- if at_commit
-        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
+        value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
+        -- As above: an upsert of a draft, which is numbered here if it is due. -- unless at_commit
+        IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
+            NEW.number := OLD.number; -- unless at_commit
+        ELSE -- unless at_commit
+            PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
+        END IF; -- unless at_commit
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
@@ -5257,7 +5268,7 @@ BEGIN
     END IF;
     CASE
         WHEN attribute.attgenerated <> '' OR attribute.attidentity <> '' OR attribute.atthasdef AND (
-            unnumbered IS NULL OR (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid = target AND d.adnum = attribute.attnum) !~ ('^' || regexp_replace(quote_literal(unnumbered), '\W', '\\\&', 'g') || '::')
+            unnumbered IS NULL OR NOT starts_with((SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid = target AND d.adnum = attribute.attnum), '''' || replace(unnumbered, '''', '''''') || '''::')
         ) THEN
             fault := 'it has a default, is generated or an identity';
             hint := format('ALTER TABLE %s ALTER COLUMN %I DROP %s;', target, target_column, CASE
@@ -5303,9 +5314,7 @@ BEGIN
             FROM pg_catalog.pg_index AS i
             WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
                 AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
-                AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
-                    format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
-                ))
+                AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
         ) THEN
             fault := 'no unique index contains it';
             hint := format('CREATE UNIQUE INDEX ON %s (..., %I), with what tells the series apart before it.', target, target_column);
@@ -5315,6 +5324,19 @@ BEGIN
     IF fault IS NULL AND at_commit AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = target AND i.indisprimary) THEN
         fault := 'at_commit needs the table to have a primary key';
         hint := 'The row is found again by it when the transaction commits.';
+    END IF;
+    SELECT k.conname::text
+    INTO other
+    FROM pg_catalog.pg_index AS i
+    JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = target AND k.contype = 'p'
+    WHERE i.indrelid = target AND i.indisprimary AND NOT i.indimmediate;
+    IF fault IS NULL AND at_commit AND other IS NOT NULL THEN
+        fault := 'the primary key is deferrable, and at_commit finds a row by it before it is checked';
+        hint := (
+            SELECT format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %s;', target, k.conname, regexp_replace(pg_get_constraintdef(k.oid), ' DEFERRABLE( INITIALLY DEFERRED)?$', ''))
+            FROM pg_catalog.pg_constraint AS k
+            WHERE k.conrelid = target AND k.contype = 'p'
+        );
     END IF;
     SELECT t.tgname::text
     INTO other
@@ -5351,6 +5373,26 @@ COMMENT ON FUNCTION gapless.column_check_column IS
 
 REVOKE ALL ON FUNCTION gapless.column_check_column FROM PUBLIC;
 
+-- As PostgreSQL prints them where standard_conforming_strings is on.
+CREATE OR REPLACE FUNCTION gapless.column_predicates(
+    target_column name,
+    unnumbered    text
+) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    literal CONSTANT text := '''' || replace(unnumbered, '''', '''''') || '''::text'; -- not as quote_literal has a backslash
+BEGIN
+    RETURN ARRAY[format('(%I IS NOT NULL)', target_column), format('(%I <> %s)', target_column, literal), format('((%I)::text <> %s)', target_column, literal)];
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_predicates IS
+'Private, for attach_gapless. The predicates of indexes that leave out rows without a number, as pg_get_expr prints them.';
+
+REVOKE ALL ON FUNCTION gapless.column_predicates FROM PUBLIC;
+
 -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A partitioned
 -- table's index has to have the partition key, which need not be; there, the journal alone sees to it.)
 CREATE OR REPLACE FUNCTION gapless.column_check_index(
@@ -5376,9 +5418,7 @@ BEGIN
         FROM pg_catalog.pg_index AS i
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
             AND number_attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
-            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
-                format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
-            ))
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
             AND NOT EXISTS (
                 SELECT
                 FROM pg_catalog.pg_depend AS d
@@ -5417,7 +5457,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     expression text,
     OUT type      regtype,
     OUT columns   smallint[],
-    OUT spelled   smallint[], -- of them, those that it does not only read as lower(...) or upper(...)
+    OUT spelled   smallint[], -- of them, those that it does not only read as lower(...), upper(...), or an integer
     OUT settings  text[] -- those of a session that may change its result
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
@@ -5580,7 +5620,7 @@ BEGIN
     END IF;
     spelled := ARRAY(
         SELECT m.found[1]::smallint
-        FROM regexp_matches(regexp_replace(tree, ':funcid (870|871) [^{]*\{(RELABELTYPE :arg \{)?VAR ', '', 'g'), '\{VAR :varno \d+ :varattno (\d+) [^{}]*:varlevelsup 1 ', 'g') AS m (found)
+        FROM regexp_matches(regexp_replace(tree, ':funcid (870|871|1744|1779|1783|237|238|317|319|483|653|1708|1710|1711|1712|2167|5043|1772) [^{]*\{(RELABELTYPE :arg \{)?VAR ', '', 'g'), '\{VAR :varno \d+ :varattno (\d+) [^{}]*:varlevelsup 1 ', 'g') AS m (found)
     );
     IF tree ~ '\{VAR :varno \d+ :varattno 0 ' THEN -- the whole row
         SELECT array_agg(a.attnum)
@@ -5757,8 +5797,9 @@ DECLARE
 BEGIN
     SELECT
         i.indexrelid::regclass::text AS index,
-        string_agg(CASE WHEN k.compared = 0 OR k.attnum = 0 THEN '%s' WHEN l.collisdeterministic THEN '(%s::text) COLLATE "C"' ELSE '%s COLLATE "C"' END, ', ' ORDER BY k.i) AS pattern,
+        string_agg(CASE WHEN coarse.printable THEN '(%s::text)' WHEN k.compared = 0 OR k.attnum = 0 THEN '%s' WHEN l.collisdeterministic THEN '(%s::text) COLLATE "C"' ELSE '%s COLLATE "C"' END, ', ' ORDER BY k.i) AS pattern,
         array_agg(pg_get_indexdef(i.indexrelid, k.i::integer, true) ORDER BY k.i) AS keys,
+        bool_or(NOT coarse.printable) AS unprintable,
         a.attnum
     INTO wrong
     FROM pg_catalog.pg_index AS i
@@ -5766,17 +5807,30 @@ BEGIN
     CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, compared, class, i)
     JOIN pg_catalog.pg_opclass AS o ON o.oid = k.class
     JOIN pg_catalog.pg_type AS t ON t.oid = o.opcintype
+    LEFT JOIN LATERAL (
+        SELECT b.oid IN ('numeric'::regtype, 'jsonb'::regtype) -- the others' texts come from settings, too
+        FROM pg_catalog.pg_attribute AS c
+        JOIN pg_catalog.pg_type AS y ON y.oid = c.atttypid
+        JOIN pg_catalog.pg_type AS b ON b.oid = CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.oid END
+        LEFT JOIN pg_catalog.pg_range AS r ON r.rngtypid = b.oid
+        WHERE c.attrelid = target AND c.attnum = k.attnum AND k.attnum = ANY (spelled)
+            AND coalesce(r.rngsubtype, nullif(b.typelem, 0), b.oid) IN ('numeric'::regtype, 'jsonb'::regtype, 'float4'::regtype, 'float8'::regtype, 'interval'::regtype)
+            AND NOT (coalesce(nullif(b.typelem, 0), b.oid) = 'numeric'::regtype AND greatest(c.atttypmod, y.typtypmod) >= 0) -- of one scale
+    ) AS coarse (printable) ON true -- 1.0 is 1.00, 0 is -0, and a day is 24 hours
     LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
     WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
     GROUP BY i.indexrelid, a.attnum
-    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR t.typcategory = 'S' AND NOT EXISTS (
+    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR coarse.printable IS NOT NULL OR t.typcategory = 'S' AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte
     )))
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique index "%" takes names of different series for equal', target_column, target, wrong.index
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = pg_catalog.format('CREATE UNIQUE INDEX ON %s (%s), and drop that one; or let the expression name read lower(...).', target, format(wrong.pattern, VARIADIC wrong.keys)),
+                HINT = CASE
+                    WHEN wrong.unprintable THEN 'Let the column be of a type whose equal values have one text, such as an integer, numeric(10, 2), text.'
+                    ELSE pg_catalog.format('CREATE UNIQUE INDEX ON %s (%s), and drop that one; or let the expression name read lower(...), or an integer.', target, format(wrong.pattern, VARIADIC wrong.keys))
+                END,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_column';
     END IF;
@@ -6131,9 +6185,7 @@ BEGIN
             LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = u.attnum AND u.attnum > 0
         ) AS k
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
-            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
-                format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
-            ))
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
         GROUP BY i.indexrelid
         HAVING bool_and(k.plain IS TRUE) AND count(k.key) = count(*) - 1
         ORDER BY count(*)

@@ -102,6 +102,7 @@
 {{ template "column/column_copy.sql" . }}
 {{ template "column/column_check_table.sql" . }}
 {{ template "column/column_check_column.sql" . }}
+{{ template "column/column_predicates.sql" . }}
 {{ template "column/column_check_index.sql" . }}
 {{ template "column/column_check_expression.sql" . }}
 {{ template "column/column_check_expressions.sql" . }}

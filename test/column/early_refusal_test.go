@@ -58,6 +58,66 @@ func TestAPrimaryKeyOfAnExtensionsTypeIsFoundAgainAtCommit(t *testing.T) {
 
 func literal(text string) string { return "'" + strings.ReplaceAll(text, "'", "''") + "'" }
 
+// TestADeferrablePrimaryKeyIsRefusedAtCommit: a row would be looked for by a key that two rows may have until then.
+func TestADeferrablePrimaryKeyIsRefusedAtCommit(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	for _, deferrable := range []string{"DEFERRABLE", "DEFERRABLE INITIALLY DEFERRED"} {
+		for _, partitioned := range []string{"", " PARTITION BY RANGE (id); CREATE TABLE part PARTITION OF bills DEFAULT"} {
+			s.Do("CREATE TABLE bills (id int, number bigint, CONSTRAINT \"The key\" PRIMARY KEY (id) " + deferrable + ", UNIQUE (id, number))" + partitioned)
+			if partitioned == "" {
+				s.Do("ALTER TABLE bills ADD UNIQUE (number)")
+			}
+			const attach = "SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$, at_commit => true)"
+			refused := s.Refuse("55000", attach)
+			require.Equal(t, "attach_column", refused.ConstraintName)
+			require.Contains(t, refused.Message, "the primary key is deferrable")
+			s.Do("BEGIN; SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$); INSERT INTO bills VALUES (1); ROLLBACK") // at the INSERT, it is all the same
+			s.Do(refused.Hint)
+			s.Do(attach)
+			s.Do("BEGIN")
+			s.Do("INSERT INTO bills VALUES (1), (2)")
+			s.Refuse("23505", "INSERT INTO bills VALUES (1)")
+			s.Do("ROLLBACK")
+			s.Do("SELECT gapless.detach_gapless('bills', 'number'); DROP TABLE bills")
+		}
+	}
+}
+
+// TestATextThatMeansNoNumberMayBeAny has what a regular expression, LIKE, format or a literal could take for something else.
+func TestATextThatMeansNoNumberMayBeAny(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	for _, unnumbered := range []string{`\`, `a\b`, `\\`, `'`, `\'`, `''`, "%", "_", "%s", `%1$I`, "(", `\d`, "$1", `"`, "", " ", "\n", "::text", "é", "E'x'"} {
+		for _, conforming := range []string{"on", "off"} {
+			if conforming == "off" && !hasNonstandardStrings(s) {
+				continue
+			}
+			for _, options := range []string{"at_commit => true", "condition => 'NEW.due'"} {
+				about := unnumbered + " " + conforming + " " + options
+				s.Do("SET standard_conforming_strings = on")
+				s.Do("SELECT set_config('test.unnumbered', $1, false)", unnumbered)
+				s.Do("CREATE TABLE bills (id int PRIMARY KEY, due boolean, number text NOT NULL)")
+				s.Do(`DO $$ BEGIN EXECUTE format('ALTER TABLE bills ALTER number SET DEFAULT %1$L; CREATE UNIQUE INDEX ON bills (number) WHERE number <> %1$L', current_setting('test.unnumbered')); END $$`)
+				s.Do("SET escape_string_warning = off; SET standard_conforming_strings = " + conforming)
+				attach := "SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$, format => $$ 'N' || value $$, unnumbered => current_setting('test.unnumbered'), " + options + ")"
+				s.Do(attach)
+				s.Do(attach)
+				require.Empty(t, sqltest.Texts(s, "SELECT unnest(faults) FROM gapless.columns"), about)
+				require.Equal(t, unnumbered, *sqltest.Value[string](s, "SELECT unnumbered FROM gapless.columns"), about)
+				s.Do("INSERT INTO bills (id, due) VALUES (1, false), (2, true), (3, false)")
+				s.Do("UPDATE bills SET due = true WHERE id = 3")
+				s.Do("INSERT INTO bills (id, due, number) VALUES (4, true, current_setting('test.unnumbered'))")
+				first := map[bool]string{true: unnumbered, false: "N1"}[options[0] == 'c']
+				require.Equal(t, first, *sqltest.Value[string](s, "SELECT number FROM bills WHERE id = 1"), about)
+				require.EqualValues(t, map[bool]int{true: 3, false: 4}[options[0] == 'c'], s.Number("SELECT gapless.last_gapless('bill')"), about)
+				sqltest.RequireSound(s)
+				s.Do("SELECT gapless.detach_gapless('bills', 'number'); DROP TABLE bills; SELECT gapless.delete_gapless('bill')")
+			}
+		}
+	}
+}
+
 func TestATableWhoseOwnerRowSecurityIsForcedOnIsRefusedAndTold(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

@@ -62,6 +62,49 @@ func TestAttachRefusesAUniqueIndexThatTakesNamesOfTwoSeriesForOne(t *testing.T) 
 	}
 }
 
+// TestAttachRefusesAUniqueIndexThatTakesValuesOfDifferentTextsForOne has types of which equal values are printed in different ways.
+func TestAttachRefusesAUniqueIndexThatTakesValuesOfDifferentTextsForOne(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE DOMAIN amount AS numeric; CREATE DOMAIN price AS numeric(10, 2)")
+	for _, c := range []struct{ column, name, one, another string }{
+		{"numeric", "NEW.x", "1.0", "1.00"}, {"numeric", "'t/' || NEW.x", "1.0", "1.00"}, {"numeric", "concat('t/', NEW.x)", "1.0", "1.00"},
+		{"numeric", "'t/' || CASE WHEN NEW.x::int > 5 THEN NEW.x END", "7.0", "7.00"},
+		{"amount", "NEW.x", "1.0", "1.00"}, {"numeric[]", "NEW.x", "{1.0}", "{1.00}"}, {"numrange", "NEW.x", "[1.0,2)", "[1.00,2)"},
+		{"float8", "NEW.x", "0", "-0"}, {"float4", "NEW.x", "0", "-0"}, {"interval", "NEW.x", "1 day", "24:00:00"}, {"jsonb", "NEW.x", `{"a": 1.0}`, `{"a": 1.00}`},
+	} {
+		for _, options := range []string{"", ", at_commit => true"} {
+			about := c.column + " " + c.name + options
+			s.Do("CREATE TABLE bills (id int PRIMARY KEY, x " + c.column + ", number bigint, CONSTRAINT twice UNIQUE (x, number))")
+			attach := "SELECT gapless.attach_gapless('bills', 'number', $$ " + c.name + " $$" + options + ")"
+			refused := s.Refuse("55000", attach)
+			require.Equal(t, "attach_column", refused.ConstraintName, about)
+			require.Contains(t, refused.Message, `unique index "public.twice" takes names of different series for equal`, about)
+			if index, _, found := strings.Cut(refused.Hint, ", and drop that one"); found {
+				s.Do(index)
+				s.Do("ALTER TABLE bills DROP CONSTRAINT twice")
+			} else {
+				require.Contains(t, refused.Hint, "Let the column be of a type", about)
+				s.Do("ALTER TABLE bills ALTER x TYPE text")
+			}
+			s.Do(attach)
+			s.Do(fmt.Sprintf("INSERT INTO bills VALUES (1, '%[1]s'), (2, '%[2]s'), (3, '%[1]s')", c.one, c.another))
+			require.Equal(t, []int64{1, 1, 2}, s.Numbers("SELECT number FROM bills ORDER BY id"), about)
+			sqltest.RequireSound(s)
+			s.Do("SELECT gapless.detach_gapless('bills', 'number'); DROP TABLE bills; SELECT gapless.delete_gapless(name) FROM gapless.sequences")
+		}
+	}
+	// Where equal values have one text, or the name reads what is one.
+	for _, c := range []struct{ column, name string }{
+		{"numeric(10, 2)", "NEW.x"}, {"price", "NEW.x"}, {"numeric(10, 2)[]", "NEW.x"}, {"numeric", "NEW.x::int"}, {"numeric", "'t/' || NEW.x::bigint"}, {"numeric", "trunc(NEW.x)"}, {"float8", "NEW.x::int"},
+		{"bigint[]", "NEW.x"}, {"uuid", "NEW.x"}, {"text[]", "NEW.x"}, {"timestamptz", "NEW.x"}, {"date", "to_char(NEW.x, 'YYYY')"}, {"inet", "NEW.x"}, {"char(5)", "NEW.x"},
+	} {
+		s.Do("CREATE TABLE bills (x " + c.column + ", number bigint, UNIQUE (x, number))")
+		s.Do("SELECT gapless.attach_gapless('bills', 'number', $$ " + c.name + " $$)")
+		s.Do("SELECT gapless.detach_gapless('bills', 'number'); DROP TABLE bills")
+	}
+}
+
 func TestAnExpressionCannotReadAnotherAttachedColumn(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
@@ -149,6 +192,16 @@ func TestASeriesDoesNotChangeSilentlyWithWhatItsNameCalls(t *testing.T) {
 			"CREATE FUNCTION series(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || $2 $$; CREATE OPERATOR <~> (LEFTARG = text, RIGHTARG = text, FUNCTION = series)", "text", "'s/' <~> NEW.k",
 			"CREATE OR REPLACE FUNCTION series(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || 'z' || $2 $$",
 			"CREATE OR REPLACE FUNCTION series(text, text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT $1 || $2 $$",
+		},
+		"a function that a function calls": {
+			`CREATE FUNCTION inner_series(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 's/' || $1 $$;
+			CREATE FUNCTION middle(text) RETURNS text LANGUAGE sql IMMUTABLE RETURN inner_series($1); CREATE FUNCTION series(text) RETURNS text LANGUAGE sql IMMUTABLE BEGIN ATOMIC SELECT middle($1); END`, "text", "series(NEW.k)",
+			"CREATE OR REPLACE FUNCTION inner_series(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 'z/' || $1 $$",
+			"CREATE OR REPLACE FUNCTION inner_series(text) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT 's/' || $1 $$",
+		},
+		"an enum's label in a function that a function calls": {
+			"CREATE TYPE kind AS ENUM ('x', 'y'); CREATE FUNCTION series(text) RETURNS text LANGUAGE sql STABLE BEGIN ATOMIC SELECT 's/' || (enum_range(NULL::kind))[CASE $1 WHEN 'x' THEN 1 ELSE 2 END]; END; ALTER FUNCTION series IMMUTABLE", "text", "series(NEW.k)",
+			"ALTER TYPE kind RENAME VALUE 'x' TO 'z'", "ALTER TYPE kind RENAME VALUE 'z' TO 'x'",
 		},
 	} {
 		for _, options := range []string{"", ", at_commit => true", ", format => $$ 'N' || value $$"} {

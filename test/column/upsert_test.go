@@ -83,6 +83,48 @@ func TestUpsertsInEveryKindOfColumn(t *testing.T) {
 	}
 }
 
+// TestAnUpsertIssuesADraft, with the number that the row would have got, had it been new: what every ORM sends.
+func TestAnUpsertIssuesADraft(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct{ columns, options, partitions string }{
+		"bigint":      {"number bigint, UNIQUE (tenant, number)", "", ""},
+		"text":        {"number text DEFAULT '/', UNIQUE (tenant, number)", ", format => $$ 'N' || value $$, unnumbered => '/'", ""},
+		"partitioned": {"number bigint, UNIQUE (id, number)", "", " PARTITION BY RANGE (id); CREATE TABLE low PARTITION OF i FOR VALUES FROM (0) TO (3); CREATE TABLE high PARTITION OF i DEFAULT"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := sqltest.Connect(t, pgtest.New(t))
+			if name == "text" { // two drafts of a tenant have one text
+				c.columns = "number text DEFAULT '/'"
+			}
+			s.Do("CREATE TABLE i (id int PRIMARY KEY, tenant text, memo text, " + c.columns + ")" + c.partitions)
+			if name == "text" {
+				s.Do("CREATE UNIQUE INDEX ON i (tenant, number) WHERE number <> '/'")
+			}
+			s.Do("SELECT gapless.attach_gapless('i', 'number', name => $$ 'i/' || NEW.tenant $$, condition => 'NEW.memo IS NOT NULL'" + c.options + ")")
+			s.Do("INSERT INTO i (id, tenant) VALUES (1, 'a'), (2, 'a'), (3, 'b'), (4, 'a'), (5, 'b')")
+			const upsert = " ON CONFLICT (id) DO UPDATE SET memo = excluded.memo, number = excluded.number"
+			numbers := func() []string {
+				return sqltest.Texts(s, "SELECT coalesce(nullif(right(number::text, 1), '/'), '-') FROM i ORDER BY id")
+			}
+			s.Do("INSERT INTO i (id, tenant, memo) VALUES (1, 'a', 'x')" + upsert)
+			require.Equal(t, []string{"1", "-", "-", "-", "-"}, numbers())
+			s.Do("INSERT INTO i (id, tenant, memo) VALUES (6, 'a', 'x'), (2, 'a', 'x'), (3, 'b', 'x'), (7, 'a', 'x'), (4, 'a', 'x'), (8, 'b', 'x')" + upsert)
+			require.Equal(t, []string{"1", "3", "1", "5", "-", "2", "4", "2"}, numbers())
+			s.Do("INSERT INTO i (id, tenant, memo) VALUES (5, 'b', 'x') ON CONFLICT (id) DO UPDATE SET number = excluded.number") // stays a draft
+			require.Equal(t, "-", numbers()[4])
+			for _, number := range []string{"3", "9"} {
+				refused := s.Refuse("428C9", "INSERT INTO i (id, tenant, memo, number) VALUES (5, 'b', 'x', '"+map[bool]string{true: "N"}[name == "text"]+number+"')"+upsert)
+				require.Equal(t, "gapless_written", refused.ConstraintName)
+			}
+			s.Refuse("428C9", "INSERT INTO i (id, tenant, memo) VALUES (5, 'b', 'x') ON CONFLICT (id) DO UPDATE SET memo = 'x', number = '"+map[bool]string{true: "N"}[name == "text"]+"9'")
+			s.Do("INSERT INTO i (id, tenant, memo) VALUES (5, 'b', 'x')" + upsert)
+			require.Equal(t, "3", numbers()[4])
+			sqltest.RequireSound(s)
+		})
+	}
+}
+
 // upsertKinds are the kinds of columns that an upsert is tried with: the column's type, and attach's options.
 var upsertKinds = map[string]struct{ kind, options string }{
 	"bigint":                 {"bigint", ""},

@@ -1,5 +1,5 @@
--- The bodies of functions, and the labels of enums; not what these call in their turn. A function of BEGIN ATOMIC has no
--- text that stays the same after a dump and an upgrade.
+-- The bodies of functions, and the labels of enums. A function of BEGIN ATOMIC has no text that stays the same after a
+-- dump and an upgrade, and PostgreSQL knows what it calls in its turn. Of a body that is a text, it does not.
 CREATE OR REPLACE FUNCTION gapless.column_callees(
     target        regclass,
     target_column name,
@@ -18,20 +18,25 @@ BEGIN
     JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     JOIN pg_catalog.pg_proc AS r ON r.pronamespace = f.pronamespace AND r.proname = f.proname || '_rows'
     LEFT JOIN LATERAL (
-        SELECT p.proname || ' ' || p.prosrc AS callee
-        FROM pg_catalog.pg_proc AS e
-        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid
-        LEFT JOIN pg_catalog.pg_operator AS o ON d.refclassid = 'pg_catalog.pg_operator'::regclass AND o.oid = d.refobjid
-        JOIN pg_catalog.pg_proc AS p ON p.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_proc'::regclass THEN d.refobjid ELSE o.oprcode::oid END
-        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
-            AND NOT (p.pronamespace = f.pronamespace AND starts_with(p.proname, f.proname))
+        WITH RECURSIVE caller AS (
+            SELECT e.oid, NULL::text COLLATE "C" AS callee
+            FROM pg_catalog.pg_proc AS e
+            WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+            UNION
+            SELECT p.oid, (p.proname || ' ' || p.prosrc) COLLATE "C"
+            FROM caller AS e
+            JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid
+            LEFT JOIN pg_catalog.pg_operator AS o ON d.refclassid = 'pg_catalog.pg_operator'::regclass AND o.oid = d.refobjid
+            JOIN pg_catalog.pg_proc AS p ON p.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_proc'::regclass THEN d.refobjid ELSE o.oprcode::oid END
+            WHERE NOT (p.pronamespace = f.pronamespace AND starts_with(p.proname, f.proname))
+        )
+        SELECT e.callee FROM caller AS e WHERE e.callee IS NOT NULL
         UNION
         SELECT y.typname || ' ' || l.enumsortorder || ' ' || l.enumlabel
-        FROM pg_catalog.pg_proc AS e
+        FROM caller AS e
         JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_catalog.pg_type'::regclass
         JOIN pg_catalog.pg_type AS y ON y.oid = d.refobjid
         JOIN pg_catalog.pg_enum AS l ON l.enumtypid IN (y.oid, y.typbasetype, y.typelem)
-        WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
     ) AS c ON true
     WHERE t.tgrelid = column_callees.target AND t.tgname = ('~gapless_insert_' || column_callees.target_column)::name;
 END;

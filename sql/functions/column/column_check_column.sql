@@ -36,7 +36,7 @@ BEGIN
     END IF;
     CASE
         WHEN attribute.attgenerated <> '' OR attribute.attidentity <> '' OR attribute.atthasdef AND (
-            unnumbered IS NULL OR (SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid = target AND d.adnum = attribute.attnum) !~ ('^' || regexp_replace(quote_literal(unnumbered), '\W', '\\\&', 'g') || '::')
+            unnumbered IS NULL OR NOT starts_with((SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_catalog.pg_attrdef AS d WHERE d.adrelid = target AND d.adnum = attribute.attnum), '''' || replace(unnumbered, '''', '''''') || '''::')
         ) THEN
             fault := 'it has a default, is generated or an identity';
             hint := format('ALTER TABLE %s ALTER COLUMN %I DROP %s;', target, target_column, CASE
@@ -82,9 +82,7 @@ BEGIN
             FROM pg_catalog.pg_index AS i
             WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
                 AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
-                AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
-                    format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
-                ))
+                AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
         ) THEN
             fault := 'no unique index contains it';
             hint := format('CREATE UNIQUE INDEX ON %s (..., %I), with what tells the series apart before it.', target, target_column);
@@ -94,6 +92,19 @@ BEGIN
     IF fault IS NULL AND at_commit AND NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = target AND i.indisprimary) THEN
         fault := 'at_commit needs the table to have a primary key';
         hint := 'The row is found again by it when the transaction commits.';
+    END IF;
+    SELECT k.conname::text
+    INTO other
+    FROM pg_catalog.pg_index AS i
+    JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = target AND k.contype = 'p'
+    WHERE i.indrelid = target AND i.indisprimary AND NOT i.indimmediate;
+    IF fault IS NULL AND at_commit AND other IS NOT NULL THEN
+        fault := 'the primary key is deferrable, and at_commit finds a row by it before it is checked';
+        hint := (
+            SELECT format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %2$I %s;', target, k.conname, regexp_replace(pg_get_constraintdef(k.oid), ' DEFERRABLE( INITIALLY DEFERRED)?$', ''))
+            FROM pg_catalog.pg_constraint AS k
+            WHERE k.conrelid = target AND k.contype = 'p'
+        );
     END IF;
     SELECT t.tgname::text
     INTO other

@@ -8,7 +8,7 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expression(
     expression text,
     OUT type      regtype,
     OUT columns   smallint[],
-    OUT spelled   smallint[], -- of them, those that it does not only read as lower(...) or upper(...)
+    OUT spelled   smallint[], -- of them, those that it does not only read as lower(...), upper(...), or an integer
     OUT settings  text[] -- those of a session that may change its result
 ) RETURNS record
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
@@ -171,7 +171,7 @@ BEGIN
     END IF;
     spelled := ARRAY(
         SELECT m.found[1]::smallint
-        FROM regexp_matches(regexp_replace(tree, ':funcid (870|871) [^{]*\{(RELABELTYPE :arg \{)?VAR ', '', 'g'), '\{VAR :varno \d+ :varattno (\d+) [^{}]*:varlevelsup 1 ', 'g') AS m (found)
+        FROM regexp_matches(regexp_replace(tree, ':funcid (870|871|1744|1779|1783|237|238|317|319|483|653|1708|1710|1711|1712|2167|5043|1772) [^{]*\{(RELABELTYPE :arg \{)?VAR ', '', 'g'), '\{VAR :varno \d+ :varattno (\d+) [^{}]*:varlevelsup 1 ', 'g') AS m (found)
     );
     IF tree ~ '\{VAR :varno \d+ :varattno 0 ' THEN -- the whole row
         SELECT array_agg(a.attnum)

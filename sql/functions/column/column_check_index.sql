@@ -23,9 +23,7 @@ BEGIN
         FROM pg_catalog.pg_index AS i
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
             AND number_attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
-            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
-                format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
-            ))
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
             AND NOT EXISTS (
                 SELECT
                 FROM pg_catalog.pg_depend AS d

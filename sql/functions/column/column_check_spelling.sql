@@ -13,8 +13,9 @@ DECLARE
 BEGIN
     SELECT
         i.indexrelid::regclass::text AS index,
-        string_agg(CASE WHEN k.compared = 0 OR k.attnum = 0 THEN '%s' WHEN l.collisdeterministic THEN '(%s::text) COLLATE "C"' ELSE '%s COLLATE "C"' END, ', ' ORDER BY k.i) AS pattern,
+        string_agg(CASE WHEN coarse.printable THEN '(%s::text)' WHEN k.compared = 0 OR k.attnum = 0 THEN '%s' WHEN l.collisdeterministic THEN '(%s::text) COLLATE "C"' ELSE '%s COLLATE "C"' END, ', ' ORDER BY k.i) AS pattern,
         array_agg(pg_get_indexdef(i.indexrelid, k.i::integer, true) ORDER BY k.i) AS keys,
+        bool_or(NOT coarse.printable) AS unprintable,
         a.attnum
     INTO wrong
     FROM pg_catalog.pg_index AS i
@@ -22,17 +23,30 @@ BEGIN
     CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, compared, class, i)
     JOIN pg_catalog.pg_opclass AS o ON o.oid = k.class
     JOIN pg_catalog.pg_type AS t ON t.oid = o.opcintype
+    LEFT JOIN LATERAL (
+        SELECT b.oid IN ('numeric'::regtype, 'jsonb'::regtype) -- the others' texts come from settings, too
+        FROM pg_catalog.pg_attribute AS c
+        JOIN pg_catalog.pg_type AS y ON y.oid = c.atttypid
+        JOIN pg_catalog.pg_type AS b ON b.oid = CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.oid END
+        LEFT JOIN pg_catalog.pg_range AS r ON r.rngtypid = b.oid
+        WHERE c.attrelid = target AND c.attnum = k.attnum AND k.attnum = ANY (spelled)
+            AND coalesce(r.rngsubtype, nullif(b.typelem, 0), b.oid) IN ('numeric'::regtype, 'jsonb'::regtype, 'float4'::regtype, 'float8'::regtype, 'interval'::regtype)
+            AND NOT (coalesce(nullif(b.typelem, 0), b.oid) = 'numeric'::regtype AND greatest(c.atttypmod, y.typtypmod) >= 0) -- of one scale
+    ) AS coarse (printable) ON true -- 1.0 is 1.00, 0 is -0, and a day is 24 hours
     LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
     WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
     GROUP BY i.indexrelid, a.attnum
-    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR t.typcategory = 'S' AND NOT EXISTS (
+    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR coarse.printable IS NOT NULL OR t.typcategory = 'S' AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte
     )))
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique index "%" takes names of different series for equal', target_column, target, wrong.index
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = pg_catalog.format('CREATE UNIQUE INDEX ON %s (%s), and drop that one; or let the expression name read lower(...).', target, format(wrong.pattern, VARIADIC wrong.keys)),
+                HINT = CASE
+                    WHEN wrong.unprintable THEN 'Let the column be of a type whose equal values have one text, such as an integer, numeric(10, 2), text.'
+                    ELSE pg_catalog.format('CREATE UNIQUE INDEX ON %s (%s), and drop that one; or let the expression name read lower(...), or an integer.', target, format(wrong.pattern, VARIADIC wrong.keys))
+                END,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_column';
     END IF;

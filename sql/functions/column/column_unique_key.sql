@@ -20,9 +20,7 @@ BEGIN
             LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = u.attnum AND u.attnum > 0
         ) AS k
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
-            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) IN (
-                format('(%I IS NOT NULL)', target_column), format('(%I <> %L::text)', target_column, unnumbered), format('((%I)::text <> %L::text)', target_column, unnumbered)
-            ))
+            AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
         GROUP BY i.indexrelid
         HAVING bool_and(k.plain IS TRUE) AND count(k.key) = count(*) - 1
         ORDER BY count(*)

@@ -52,7 +52,13 @@ BEGIN
             PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
             RETURN NEW; -- if at_commit
         END IF; -- if at_commit
-        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
+        value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
+        -- As above: an upsert of a draft, which is numbered here if it is due. -- unless at_commit
+        IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
+            NEW.number := OLD.number; -- unless at_commit
+        ELSE -- unless at_commit
+            PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
+        END IF; -- unless at_commit
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned

@@ -327,7 +327,13 @@ BEGIN
         END;
     END IF;
     IF NEW.number IS NOT NULL THEN
-        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+        value := gapless.column_noted('1234567890', true);
+        -- As above: an upsert of a draft, which is numbered here if it is due.
+        IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant), NULL, value) IS NULL THEN
+            NEW.number := OLD.number;
+        ELSE
+            PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+        END IF;
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant);
     value := gapless.column_next_number(TG_RELID, 'number', 1, '1234567890', 0, series);

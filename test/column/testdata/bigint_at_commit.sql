@@ -554,7 +554,7 @@ BEGIN
         IF NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_commits(1234567890, public.invoices_number_gapless_series(NEW.tenant), value) THEN
             RETURN NEW;
         END IF;
-        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+            PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant);
     IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN

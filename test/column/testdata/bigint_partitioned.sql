@@ -317,7 +317,13 @@ BEGIN
         END;
     END IF;
     IF NEW.number IS NOT NULL THEN
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+        value := gapless.column_noted('1234567890', true);
+        -- As above: an upsert of a draft, which is numbered here if it is due.
+        IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant), NULL, value) IS NULL THEN
+            NEW.number := OLD.number;
+        ELSE
+            PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+        END IF;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);

@@ -609,7 +609,7 @@ BEGIN
             PERFORM gapless.column_follow_move('take', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant));
             RETURN NEW;
         END IF;
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+            PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);

@@ -423,7 +423,13 @@ BEGIN
         END;
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
-        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
+        value := gapless.column_noted('1234567890', true);
+        -- As above: an upsert of a draft, which is numbered here if it is due.
+        IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN
+            NEW.number := OLD.number;
+        ELSE
+            PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
+        END IF;
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
         IF current_setting('gapless.column_note_1234567890', true) <> '' THEN

@@ -638,7 +638,7 @@ BEGIN
         IF NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_commits(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), value) THEN
             RETURN NEW;
         END IF;
-        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
+            PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
         IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
