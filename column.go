@@ -105,7 +105,7 @@ type Finding = db.AuditRow
 
 // Audit compares the journal, the attached columns and the voids of every sequence. It returns a [Finding] for each
 // hole, double, number that was never issued or was changed after issue, and void, and for each [Sequence.Close],
-// [Sequence.Open], [Sequence.Forward] and [Sequence.GoLive]. Numbering is sound if each of them
+// [Sequence.Open], [Sequence.Forward], [Sequence.GoLive] and [Sequence.Archive]. Numbering is sound if each of them
 // is Explained. It reads one snapshot, and waits for nobody.
 //
 // It needs EXECUTE on gapless.audit_gapless, which grant_gapless does not give.

@@ -294,6 +294,30 @@ func ExampleSequence_GoLive() {
 	// Output: the last test: 20 the first receipt: 1
 }
 
+func ExampleSequence_Archive() {
+	ctx := context.Background()
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			CREATE TABLE public.old_receipt (id bigint PRIMARY KEY, year int NOT NULL, number bigint, UNIQUE (year, number));
+			SELECT gapless.attach_gapless('public.old_receipt', 'number', name => $$ 'example: old receipt of ' || NEW.year $$);
+			INSERT INTO public.old_receipt (id, year) VALUES (1, 2015), (2, 2015), (3, 2016);`)
+		return err
+	})
+	inExampleTx(func(tx pgx.Tx) error {
+		archived, err := gapless.NewSequence("example: old receipt of 2015").Archive(ctx, tx, 2, "ten years are over")
+		if err != nil {
+			return err
+		}
+		fmt.Println("may leave:", archived)
+		deleted, err := tx.Exec(ctx, "DELETE FROM public.old_receipt WHERE year = 2015")
+		fmt.Println("have left:", deleted.RowsAffected())
+		return err
+	})
+	// Output:
+	// may leave: 2
+	// have left: 2
+}
+
 func ExampleSequence_Forward() {
 	ctx := context.Background()
 	receipts := gapless.NewSequence("example: receipt of the tills")

@@ -181,6 +181,17 @@ func (s Sequence) GoLive(ctx context.Context, tx pgx.Tx, reason string) (last in
 	return *value, true, nil
 }
 
+// Archive lets the rows of the attached column leave whose numbers are up to last, and notes why: they may be deleted, and
+// the audit says so. It returns how many there are. It is [ErrInvalid] where no column numbers itself from the sequence,
+// where the audit finds what is not explained and is no hole, where no row has such a number, and for an empty reason. It
+// blocks as [Sequence.Next] does.
+//
+// It needs EXECUTE on gapless.archive_gapless, which grant_gapless does not give.
+func (s Sequence) Archive(ctx context.Context, tx pgx.Tx, last int64, reason string) (archived int64, err error) {
+	archived, err = db.New(tx).ArchiveGapless(ctx, db.ArchiveGaplessParams{Name: s.args.Name, Last: last, Reason: reason})
+	return archived, client.Wrap(s.args.Name, err)
+}
+
 // Forward passes over the numbers up to last, which were not issued and never will be, and notes why: the next value is
 // last+1. A sequence that has no value yet starts there. A column may number itself from it. It never goes back, which
 // is [ErrInvalid], as is an empty reason; to where the sequence is already it does nothing. It blocks as

@@ -13,6 +13,8 @@ import (
 type Querier interface {
 	// Takes over existing numbering: the next value is last + 1.
 	AdoptGapless(ctx context.Context, arg AdoptGaplessParams) error
+	// Lets the rows leave whose numbers are up to last, and notes why; how many there are.
+	ArchiveGapless(ctx context.Context, arg ArchiveGaplessParams) (int64, error)
 	// Lets a column number itself.
 	AttachGapless(ctx context.Context, arg AttachGaplessParams) error
 	// What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where

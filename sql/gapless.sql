@@ -210,24 +210,26 @@ CREATE TABLE gapless.decision (
     txid        bigint      NOT NULL DEFAULT txid_current(),
     decided_by  text        COLLATE "C" NOT NULL DEFAULT session_user,
     decided_as  text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
+    numbers     nummultirange,
     CONSTRAINT decision_pkey PRIMARY KEY (name, ordinal),
-    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live'))
+    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live', 'archived'))
 );
 
 REVOKE ALL ON TABLE gapless.decision FROM PUBLIC;
 
 COMMENT ON TABLE gapless.decision IS
-'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless. prune_gapless leaves it as it is.';
+'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless. prune_gapless leaves it as it is.';
 COMMENT ON COLUMN gapless.decision.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.decision.ordinal IS 'The running count, from 1, within the name.';
-COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests.';
-COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, or was a test; of a start NULL, since none was. Else the newest number then, or NULL.';
-COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, or was a test; of a start the one before the first. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests; ''archived'': rows may leave.';
+COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, was a test, or is archived; of a start NULL, since none was. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, was a test, or is archived; of a start the one before the first. Else the newest number then, or NULL.';
 COMMENT ON COLUMN gapless.decision.reason IS 'Why, for the auditor.';
 COMMENT ON COLUMN gapless.decision.decided_at IS 'The server''s clock when it was decided.';
 COMMENT ON COLUMN gapless.decision.txid IS 'The top-level transaction.';
 COMMENT ON COLUMN gapless.decision.decided_by IS 'session_user: who logged in.';
 COMMENT ON COLUMN gapless.decision.decided_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON COLUMN gapless.decision.numbers IS 'Which numbers rows had when they were archived, and which so may be deleted; of others NULL.';
 COMMENT ON CONSTRAINT decision_pkey ON gapless.decision IS 'In their order within a name.';
 COMMENT ON CONSTRAINT decision_kind ON gapless.decision IS 'There are no others.';
 
@@ -1573,14 +1575,15 @@ CREATE OR REPLACE FUNCTION gapless.decide(
     kind        text,
     first_value bigint,
     last_value  bigint,
-    reason      text
+    reason      text,
+    numbers     nummultirange DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    INSERT INTO gapless.decision (name, ordinal, kind, first_value, last_value, reason)
-    SELECT decide.name, coalesce(max(d.ordinal), 0) + 1, decide.kind, decide.first_value, decide.last_value, decide.reason
+    INSERT INTO gapless.decision (name, ordinal, kind, first_value, last_value, reason, numbers)
+    SELECT decide.name, coalesce(max(d.ordinal), 0) + 1, decide.kind, decide.first_value, decide.last_value, decide.reason, decide.numbers
     FROM gapless.decision AS d
     WHERE d.name = decide.name COLLATE "C";
 END;
@@ -1799,7 +1802,7 @@ BEGIN
     FROM gapless.journal AS j
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.kind <> 'closed';
 
-    -- Nobody knows where adopted numbers began, which a row with a range cannot say.
+    -- Nobody knows where adopted numbers began, which a row with a range cannot say: so they stay.
     SELECT j.ordinal
     INTO start
     FROM gapless.journal AS j
@@ -1807,7 +1810,7 @@ BEGIN
     ORDER BY j.ordinal
     LIMIT 1;
 
-    SELECT count(*) FILTER (WHERE j.kind <> 'pruned')
+    SELECT count(*) FILTER (WHERE j.kind NOT IN ('adopted', 'pruned'))
     INTO dropped
     FROM gapless.journal AS j
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep;
@@ -1822,31 +1825,40 @@ BEGIN
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
     ON CONFLICT DO NOTHING;
-    -- Of the latest cycle void_gapless has to know which numbers it is.
-    WITH gone AS (
+    -- A row stands for those whose values follow each other, so that what was missing still is. Of the latest cycle
+    -- void_gapless has to know which numbers it is.
+    WITH run AS (
+        SELECT r.*, count(*) FILTER (WHERE r.begins) OVER (ORDER BY r.ordinal) = count(*) FILTER (WHERE r.begins) OVER () AS latest,
+            count(*) FILTER (WHERE r.apart) OVER (ORDER BY r.ordinal) AS piece
+        FROM (
+            SELECT j.ordinal, j.first_value, j.last_value, j.first_value <= lag(j.last_value) OVER journal AS begins,
+                'adopted' IN (j.kind, lag(j.kind) OVER journal) OR j.first_value > gapless.value_after(lag(j.last_value) OVER journal, 1, NULL) AS apart
+            FROM gapless.journal AS j
+            WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
+            WINDOW journal AS (ORDER BY j.ordinal)
+        ) AS r
+    ), gone AS (
         DELETE FROM gapless.journal AS j
-        WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
-        RETURNING j.ordinal, j.first_value, j.last_value
-    ), cycle AS (
-        SELECT c.ordinal, c.first_value, c.last_value, count(*) FILTER (WHERE c.begins) OVER (ORDER BY c.ordinal) = count(*) FILTER (WHERE c.begins) OVER () AS latest
-        FROM (SELECT g.*, g.first_value <= lag(g.last_value) OVER (ORDER BY g.ordinal) AS begins FROM gone AS g) AS c
+        WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep AND j.kind <> 'adopted'
+        RETURNING j.ordinal
     )
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT
         prune_gapless.name,
-        min(c.ordinal),
-        (array_agg(c.first_value ORDER BY c.ordinal))[1],
-        (array_agg(c.last_value ORDER BY c.ordinal DESC))[1],
+        min(r.ordinal),
+        (array_agg(r.first_value ORDER BY r.ordinal))[1],
+        (array_agg(r.last_value ORDER BY r.ordinal DESC))[1],
         'pruned',
-        CASE WHEN c.latest THEN floor END
-    FROM cycle AS c
-    GROUP BY c.latest;
+        CASE WHEN r.latest THEN floor END
+    FROM gone AS g
+    JOIN run AS r ON r.ordinal = g.ordinal
+    GROUP BY r.latest, r.piece;
     RETURN dropped;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.prune_gapless IS
-'Drops a sequence''s journal rows from before a time, never the newest, and leaves one row of kind ''pruned'' for their range, two where it began anew; what was adopted before the first of them stays. Returns how many rows were dropped. Takes nothing from the numbering. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+'Drops a sequence''s journal rows from before a time, never the newest, and leaves a row of kind ''pruned'' for each range without a hole, and those that were adopted. What the audit finds without explanation stays so. Returns how many rows were dropped. Takes nothing from the numbering. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;
 
@@ -2902,6 +2914,89 @@ COMMENT ON FUNCTION gapless.column_is_void IS
 'Private, for the triggers of attach_gapless. Whether a number was cancelled by void_gapless. Raises 40001 where that cannot be seen.';
 
 REVOKE ALL ON FUNCTION gapless.column_is_void FROM PUBLIC;
+
+-- The journal has no index by its texts. A value that the text itself tells is looked up in the rows where it stands,
+-- counted from the oldest or from the newest one; other texts are looked for in all rows of the sequence.
+CREATE OR REPLACE FUNCTION gapless.column_value(
+    name   text,
+    number text,
+    value  bigint -- that the text tells, or NULL
+) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    known  bigint;
+    oldest record;
+    newest record;
+BEGIN
+    SELECT k.value INTO known FROM gapless.known_text AS k WHERE k.name = column_value.name COLLATE "C" AND k.number = column_value.number COLLATE "C";
+    IF FOUND THEN
+        RETURN known;
+    ELSIF value IS NOT NULL THEN
+        SELECT j.ordinal, j.first_value, j.last_value, j.kind INTO oldest FROM gapless.journal AS j WHERE j.name = column_value.name COLLATE "C" ORDER BY j.ordinal LIMIT 1;
+        SELECT j.ordinal, j.first_value
+        INTO newest
+        FROM gapless.journal AS j
+        WHERE j.name = column_value.name COLLATE "C" AND j.last_value IS NOT NULL
+        ORDER BY j.ordinal DESC
+        LIMIT 1;
+        IF oldest.kind = 'adopted' AND value <= oldest.last_value OR EXISTS (
+            SELECT
+            FROM (VALUES (oldest.ordinal::numeric + value - oldest.first_value), (newest.ordinal::numeric + value - newest.first_value)) AS p (ordinal)
+            CROSS JOIN LATERAL (
+                SELECT j.first_value, j.last_value, j.texts
+                FROM gapless.journal AS j
+                WHERE j.name = column_value.name COLLATE "C" AND j.ordinal <= least(p.ordinal, newest.ordinal)::bigint
+                ORDER BY j.ordinal DESC
+                LIMIT 1
+            ) AS r
+            WHERE CASE WHEN value BETWEEN r.first_value AND r.last_value THEN r.texts[value - r.first_value + 1] = column_value.number COLLATE "C" END
+        ) THEN
+            RETURN value;
+        END IF;
+    END IF;
+    RETURN coalesce((
+        SELECT j.first_value + (array_position(j.texts, column_value.number COLLATE "C") - 1)
+        FROM gapless.journal AS j
+        WHERE j.name = column_value.name COLLATE "C" AND column_value.number COLLATE "C" = ANY (j.texts)
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ), value);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_value IS
+'Private, for the triggers of attach_gapless. The value of a text that a sequence has issued; NULL where none is known.';
+
+REVOKE ALL ON FUNCTION gapless.column_value FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_is_archived(
+    name   text,
+    number text,  -- NULL without a format
+    value  bigint -- NULL where the text does not tell
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM gapless.decision AS d WHERE d.name = column_is_archived.name COLLATE "C" AND d.kind = 'archived') THEN
+        RETURN false;
+    ELSIF number IS NOT NULL THEN
+        value := gapless.column_value(name, number, value);
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM gapless.decision AS d
+        WHERE d.name = column_is_archived.name COLLATE "C" AND d.kind = 'archived' AND d.numbers @> column_is_archived.value::numeric
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_is_archived IS
+'Private, for the triggers of attach_gapless. Whether a number''s row may leave, by archive_gapless.';
+
+REVOKE ALL ON FUNCTION gapless.column_is_archived FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_keep_void(
     target        regclass,
@@ -4395,6 +4490,10 @@ BEGIN
         series
         , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
         , NULL, OLD.number -- unless format
+    ) AND NOT gapless.column_is_archived(
+        series
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , NULL, OLD.number -- unless format
     ) THEN
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
@@ -4410,7 +4509,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_keep IS
-'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and of partitions. Keeps numbered rows that are not void, and follows those that change their partition.';
+'Private, a model for attach_gapless: the triggers for DELETE and TRUNCATE, and of partitions. Keeps numbered rows that are neither void nor archived, and follows those that change their partition.';
 
 REVOKE ALL ON FUNCTION gapless.model_keep FROM PUBLIC;
 
@@ -7367,10 +7466,10 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start, live
+    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start, live, archived
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, forwarded, pruned, or detached meanwhile; and what was decided
+    explained       boolean, -- void, adopted, forwarded, or detached meanwhile; and what was decided
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated, or it was decided; NULL where nobody knows
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
@@ -7443,6 +7542,11 @@ BEGIN
             )
     ), lowest_void AS (
         SELECT v.name, min(v.value) AS value FROM gapless.void AS v GROUP BY v.name
+    ), archived AS (
+        SELECT d.name, range_agg(u.part) AS numbers, min(lower(u.part))::bigint AS lowest
+        FROM gapless.decision AS d
+        CROSS JOIN LATERAL unnest(d.numbers) AS u (part)
+        GROUP BY d.name
     ), sequence AS (
         -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided,
         -- and are there.
@@ -7455,6 +7559,7 @@ BEGIN
             coalesce(j.lost, '{}') AS lost,
             coalesce(v.voids, '{}') AS voids,
             coalesce(d.forwarded, '{}') AS forwarded,
+            coalesce(h.numbers, '{}') AS archived,
             coalesce(p.numbers, '{}') AS numbers
         FROM owned AS s
         FULL JOIN present AS p ON p.name = s.name AND p.attached_column = s.attached_column
@@ -7462,11 +7567,7 @@ BEGIN
             SELECT
                 g.name,
                 range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'issued') AS issued,
-                -- Nor where pruned ones did, if the oldest of them were adopted.
-                range_agg(numrange(
-                    least(q.lowest, g.first_value, g.last_value),
-                    greatest(g.first_value, g.last_value)::numeric + 1
-                )) FILTER (WHERE g.kind = 'pruned') AS pruned,
+                range_agg(numrange(least(g.first_value, g.last_value), greatest(g.first_value, g.last_value)::numeric + 1)) FILTER (WHERE g.kind = 'pruned') AS pruned,
                 -- Nobody knows where adopted numbers began: after those before, or with the first that is there, or is void.
                 range_agg(numrange(
                     least(coalesce(g.before::numeric + 1, q.lowest, g.last_value), g.last_value),
@@ -7480,7 +7581,8 @@ BEGIN
             LEFT JOIN owned AS o ON o.name = g.name
             LEFT JOIN present AS p ON p.name = g.name AND p.attached_column = o.attached_column
             LEFT JOIN lowest_void AS v ON v.name = g.name
-            CROSS JOIN LATERAL (SELECT least(p.lowest, v.value) AS lowest) AS q
+            LEFT JOIN archived AS h ON h.name = g.name
+            CROSS JOIN LATERAL (SELECT least(p.lowest, v.value, h.lowest) AS lowest) AS q
             GROUP BY g.name
         ) AS j ON j.name = s.name
         LEFT JOIN (
@@ -7494,6 +7596,7 @@ BEGIN
             WHERE d.kind IN ('forwarded', 'started')
             GROUP BY d.name
         ) AS d ON d.name = s.name
+        LEFT JOIN archived AS h ON h.name = s.name
     ), piece AS (
         -- Of columns: what was given out and is not there, and what is there and was not given out.
         SELECT s.name, s.attached_column, v.kind, 'void' AS cause, unnest(v.parts) AS part -- those that were issued have their rows in the journal
@@ -7505,18 +7608,18 @@ BEGIN
         ) AS v (kind, parts)
         WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids - s.archived)
         FROM sequence AS s
         WHERE s.attached_column IS NOT NULL
             AND NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = s.name AND k.value IS NULL AND k.reason IS NULL) -- which may be of any of them
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest((s.adopted + s.pruned) * s.forwarded - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest(s.adopted * s.forwarded - s.numbers - s.voids - s.archived)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'pruned', unnest(s.pruned - s.adopted - s.forwarded - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.pruned - s.adopted - s.numbers - s.voids - s.archived)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.lost - s.adopted - s.pruned - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.lost - s.issued - s.pruned - s.adopted - s.numbers - s.voids - s.archived)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
         SELECT s.name, s.attached_column, 'never issued', NULL, unnest(s.numbers - s.issued - s.adopted - s.pruned)
@@ -7567,12 +7670,12 @@ BEGIN
         p.kind,
         greatest(lower(p.part), min(j.first_value))::bigint,
         least(upper(p.part) - 1, max(j.last_value))::bigint,
-        p.cause IN ('void', 'adopted', 'pruned') IS TRUE,
+        p.cause IN ('void', 'adopted') IS TRUE,
         CASE
             WHEN p.cause = 'void' THEN p.void
             WHEN p.cause = 'adopted' THEN 'adopted: given out by another system'
-            WHEN p.cause = 'pruned' THEN 'pruned: the journal of it was dropped'
             WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
+            WHEN p.cause IS NULL AND p.kind = 'hole' AND max(j.pruned_by) IS NOT NULL THEN format('the journal had it, until %s pruned that at %s, and no row has it', max(j.pruned_by), min(j.pruned_at))
             WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
             WHEN p.cause IS NULL AND EXISTS (SELECT FROM lacking AS l WHERE l.attached_column = p.attached_column AND l.parts && p.part)
                 THEN 'a row has it, and the journal has it in another sequence: the row was moved with the triggers off, or what the expressions call has changed'
@@ -7586,7 +7689,10 @@ BEGIN
     FROM single AS p
     -- The journal's rows for it: its run's ordinals rise as its values do.
     LEFT JOIN LATERAL (
-        SELECT a.ordinal, a.first_value, a.last_value, a.allocated_by, a.allocated_as, a.allocated_at, a.txid
+        SELECT a.ordinal, a.first_value, a.last_value,
+            CASE WHEN a.kind = 'issued' THEN a.allocated_by END AS allocated_by, CASE WHEN a.kind = 'issued' THEN a.allocated_as END AS allocated_as,
+            CASE WHEN a.kind = 'issued' THEN a.allocated_at END AS allocated_at, CASE WHEN a.kind = 'issued' THEN a.txid END AS txid,
+            CASE WHEN a.kind = 'pruned' THEN a.allocated_by END AS pruned_by, CASE WHEN a.kind = 'pruned' THEN a.allocated_at END AS pruned_at
         FROM segment AS g
         JOIN gapless.journal AS a
             ON a.name = g.name
@@ -7599,8 +7705,8 @@ BEGIN
             )
             AND a.ordinal <= g.ordinal + (least((upper(p.part) - 1)::bigint, g.last_value) - g.first_value)
         WHERE g.name = p.name
-            AND g.kind = 'issued'
-            AND (p.cause IN ('adopted', 'pruned') IS NOT TRUE)
+            AND (g.kind = 'issued' OR g.kind = 'pruned' AND p.kind = 'hole' AND p.attached_column IS NOT NULL)
+            AND ((p.cause = 'adopted') IS NOT TRUE)
             AND g.first_value < upper(p.part)
             AND g.last_value >= lower(p.part)
         OFFSET 0 -- one piece after another: there are few, and the journal is long
@@ -7630,7 +7736,8 @@ BEGIN
     CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
     WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
     UNION ALL
-    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind = 'live' THEN d.first_value ELSE w.value END, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
+    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind IN ('live', 'archived') THEN d.first_value ELSE w.value END, w.value, true,
+        format('%s: %s (%s%s, %s)', w.kind, d.reason, (SELECT format('%s numbers, ', sum(upper(u.part) - lower(u.part))) FROM unnest(d.numbers) AS u (part) HAVING count(*) > 0), d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
     JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
@@ -7650,9 +7757,79 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
+
+-- Its lock is a write (lock_sequence_by_writing), before anything is read: whoever has numbered a row has committed then.
+-- It waits for the holder, as long as lock_timeout allows. It is long because what is refused comes before what is noted.
+CREATE OR REPLACE FUNCTION gapless.archive_gapless(
+    name   text,
+    last   bigint,
+    reason text
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest  bigint;
+    wrong   record;
+    present nummultirange; -- the numbers that rows have
+    rows    bigint;
+BEGIN
+    PERFORM gapless.check_name(archive_gapless.name);
+    PERFORM gapless.check_reason(archive_gapless.name, archive_gapless.reason);
+    IF archive_gapless.last IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the last number to archive must not be NULL', archive_gapless.name
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Give the last number whose row may leave.',
+                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+    END IF;
+    PERFORM gapless.lock_sequence_by_writing(archive_gapless.name);
+    SELECT n.last_value INTO newest FROM gapless.last_run(archive_gapless.name) AS n;
+    IF (archive_gapless.last <= newest) IS NOT TRUE THEN
+        RAISE EXCEPTION 'sequence "%" has not issued %', archive_gapless.name, archive_gapless.last
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'The view gapless.sequences shows the newest number of each.',
+                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+    ELSIF (SELECT gapless.attached_column(s.target, s.target_column) FROM gapless.sequence AS s WHERE s.name = archive_gapless.name COLLATE "C") IS NULL THEN
+        RAISE EXCEPTION 'sequence "%" cannot be archived: no column numbers itself from it', archive_gapless.name
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Gapless knows no rows of it, and keeps none from leaving.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unattached';
+    END IF;
+    -- What is wrong with a row would leave with it. A hole stays.
+    SELECT a.kind, a.first_value, a.explanation
+    INTO wrong
+    FROM gapless.audit_gapless(archive_gapless.name) AS a
+    WHERE NOT a.explained AND a.kind <> 'hole'
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'sequence "%" cannot be archived: its audit finds what is not explained', archive_gapless.name
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = concat_ws(' ', wrong.kind, wrong.first_value) || ': ' || wrong.explanation,
+                HINT = 'SELECT * FROM gapless.audit_gapless(name) WHERE NOT explained shows all of it; holes are no hindrance.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unexplained';
+    END IF;
+    SELECT range_agg(r.part), sum(upper(r.part) - lower(r.part))::bigint
+    INTO present, rows
+    FROM (
+        SELECT numrange(n.first_value, least(n.last_value, archive_gapless.last)::numeric + 1) AS part
+        FROM gapless.audit_numbers(archive_gapless.name) AS n
+        WHERE n.finding IS NULL AND n.series = archive_gapless.name COLLATE "C" AND n.first_value <= archive_gapless.last
+    ) AS r;
+    IF present IS NULL THEN
+        RAISE EXCEPTION 'sequence "%" cannot be archived: no row has a number of it up to %', archive_gapless.name, archive_gapless.last
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Archive it before its rows leave.',
+                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unnumbered';
+    END IF;
+    PERFORM gapless.decide(archive_gapless.name, 'archived', lower(present)::bigint, archive_gapless.last, archive_gapless.reason, present);
+    RETURN rows;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.archive_gapless IS
+'Notes which numbers of a sequence, up to last, rows of its column have, and why these may leave: from then on they may be deleted, and their numbers are no holes. How many there are. Locks the sequence until the transaction ends, and no table. Raises 55000 where no column numbers itself from it, where the audit finds what is not explained and is no hole, and where no row has a number; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.archive_gapless FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.mark_gapless(
     token uuid

@@ -133,6 +133,12 @@ func (s Sequence) GoLive(ctx context.Context, tx *sql.Tx, reason string) (last i
 	return value.Int64, value.Valid, client.Wrap(s.args.Name, err)
 }
 
+// Archive lets the rows leave whose numbers are up to last, and returns how many there are; see [gapless.Sequence.Archive].
+func (s Sequence) Archive(ctx context.Context, tx *sql.Tx, last int64, reason string) (archived int64, err error) {
+	archived, err = db.New(tx).ArchiveGapless(ctx, db.ArchiveGaplessParams{Name: s.args.Name, Last: last, Reason: reason})
+	return archived, client.Wrap(s.args.Name, err)
+}
+
 // Forward passes over the numbers up to last; see [gapless.Sequence.Forward].
 func (s Sequence) Forward(ctx context.Context, tx *sql.Tx, last int64, reason string) error {
 	err := db.New(tx).ForwardGapless(ctx, db.ForwardGaplessParams{Name: s.args.Name, Last: last, Reason: reason})

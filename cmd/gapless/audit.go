@@ -17,8 +17,8 @@ import (
 
 const auditLong = `Compare the journal, the attached columns and the voids of a sequence, or of all, and print what does
 not agree or has to be said: holes, doubles, numbers that were never issued or were changed after
-issue, and voids. A finding is explained if the numbers were voided, adopted, or pruned from the
-journal, or their column was detached meanwhile. Exit code 1 if one is not. Reads one snapshot, and waits for nobody.
+issue, and voids. A finding is explained if the numbers were voided, adopted, forwarded or archived, or
+their column was detached meanwhile. Exit code 1 if one is not. Reads one snapshot, and waits for nobody.
 
 --csv prints the names of the fields, and then a line for each finding. So that no text becomes a
 formula in a spreadsheet, one that begins with = + - @ or ' has a ' before it, to be taken away by

@@ -109,6 +109,45 @@ the rows first.`,
 	return a.jsonFlag(cmd)
 }
 
+// archived is what `archive --json` prints.
+type archived struct {
+	decision
+	Archived int64 `json:"archived"`
+}
+
+func (a *app) newArchive() *cobra.Command {
+	var p patience
+	var reason string
+	cmd := a.command(&cobra.Command{
+		Use:   "archive",
+		Short: "Let rows of a sequence's column leave",
+		Long: `Let the rows leave whose numbers are up to LAST, and note why: they may be deleted, or moved into another table,
+and the audit says so. It is refused as long as the audit finds what is not explained and is no hole.`,
+		Example: "  gapless archive invoice/2015 4711 --reason 'kept in the archive of 2015'",
+	}, []string{"NAME", "LAST"}, func(ctx context.Context, args []string) error {
+		name := args[0]
+		last, err := wholeNumber("LAST", args[1])
+		if err != nil {
+			return err
+		}
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			result := archived{decision: decision{name, &last, reason}}
+			err := p.inTx(ctx, conn, func(tx pgx.Tx) (err error) {
+				result.Archived, err = gapless.NewSequence(name).Archive(ctx, tx, last, reason)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return a.printDone(result, fmt.Sprintf("sequence %q: %d rows up to %d may leave", name, result.Archived, last))
+		})
+	})
+	negativeAfterDashes(cmd, "LAST")
+	addReason(cmd, &reason)
+	p.addLockTimeout(cmd)
+	return a.jsonFlag(cmd)
+}
+
 func (a *app) newForward() *cobra.Command {
 	var p patience
 	var reason string

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 )
 
 func TestASeriesIsClosedOpenedAndForwardedWithAReason(t *testing.T) {
@@ -64,4 +65,22 @@ $`, on(t, d, "list").stdout)
 	require.Equal(t, exitFailure, o.code)
 	require.Regexp(t, `^gapless: sequence "new" is live: it never begins again\n`, o.stderr)
 	require.Equal(t, exitUsage, on(t, d, "close", "bill").code)
+}
+
+func TestRowsOfAColumnAreArchived(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	s := sqltest.Connect(t, d)
+	s.Do("CREATE TABLE bills (id int PRIMARY KEY, number bigint UNIQUE); SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$); INSERT INTO bills VALUES (1), (2), (3)")
+	require.Equal(t, prints("sequence \"bill\": 2 rows up to 2 may leave\n"), on(t, d, "archive", "bill", "2", "--reason", "in the archive"))
+	require.Equal(t, object{"name": "bill", "last": 3.0, "reason": "r", "archived": 3.0}, parsed[object](t, on(t, d, "archive", "bill", "3", "--reason", "r", "--json")))
+	s.Do("DELETE FROM bills")
+	page := filepath.Join(t.TempDir(), "audit.html")
+	o := on(t, d, "audit", "--html", page)
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, `(?m)^bill +public.bills.number +archived +1-2  yes +archived: in the archive \(2 numbers, `, o.stdout)
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "<dt>archived</dt>")
+	require.Equal(t, exitUsage, on(t, d, "archive", "other", "3", "--reason", "r").code)
 }

@@ -56,6 +56,8 @@
 {{ template "column/column_has_void_texts.sql" . }}
 {{ template "column/column_issued.sql" . }}
 {{ template "column/column_is_void.sql" . }}
+{{ template "column/column_value.sql" . }}
+{{ template "column/column_is_archived.sql" . }}
 {{ template "column/column_keep_void.sql" . }}
 {{ template "column/column_refuse_text.sql" . }}
 {{ template "column/refuse_waiting.sql" . }}
@@ -133,6 +135,7 @@
 {{ template "audit/audit_numbers.sql" . }}
 {{ template "manage/go_live_gapless.sql" . }}
 {{ template "audit/audit_gapless.sql" . }}
+{{ template "manage/archive_gapless.sql" . }}
 {{ template "commit/mark_gapless.sql" . }}
 {{ template "commit/outcome_gapless.sql" . }}
 {{ template "commit/flush_gapless.sql" . }}

@@ -61,6 +61,10 @@ SELECT gapless.open_gapless(name => @name, reason => @reason);
 -- Drops the test numbers of a sequence and begins it again, and notes why; its last test number, or NULL.
 SELECT value FROM gapless.go_live_gapless(name => @name, reason => @reason) AS value;
 
+-- name: ArchiveGapless :one
+-- Lets the rows leave whose numbers are up to last, and notes why; how many there are.
+SELECT gapless.archive_gapless(name => @name, last => @last, reason => @reason)::bigint AS archived;
+
 -- name: ForwardGapless :exec
 -- Passes over the numbers up to last, and notes why.
 SELECT gapless.forward_gapless(name => @name, last => @last, reason => @reason);

@@ -158,24 +158,26 @@ CREATE TABLE gapless.decision (
     txid        bigint      NOT NULL DEFAULT txid_current(),
     decided_by  text        COLLATE "C" NOT NULL DEFAULT session_user,
     decided_as  text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
+    numbers     nummultirange,
     CONSTRAINT decision_pkey PRIMARY KEY (name, ordinal),
-    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live'))
+    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live', 'archived'))
 );
 
 REVOKE ALL ON TABLE gapless.decision FROM PUBLIC;
 
 COMMENT ON TABLE gapless.decision IS
-'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless. prune_gapless leaves it as it is.';
+'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless. prune_gapless leaves it as it is.';
 COMMENT ON COLUMN gapless.decision.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.decision.ordinal IS 'The running count, from 1, within the name.';
-COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests.';
-COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, or was a test; of a start NULL, since none was. Else the newest number then, or NULL.';
-COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, or was a test; of a start the one before the first. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests; ''archived'': rows may leave.';
+COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, was a test, or is archived; of a start NULL, since none was. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, was a test, or is archived; of a start the one before the first. Else the newest number then, or NULL.';
 COMMENT ON COLUMN gapless.decision.reason IS 'Why, for the auditor.';
 COMMENT ON COLUMN gapless.decision.decided_at IS 'The server''s clock when it was decided.';
 COMMENT ON COLUMN gapless.decision.txid IS 'The top-level transaction.';
 COMMENT ON COLUMN gapless.decision.decided_by IS 'session_user: who logged in.';
 COMMENT ON COLUMN gapless.decision.decided_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON COLUMN gapless.decision.numbers IS 'Which numbers rows had when they were archived, and which so may be deleted; of others NULL.';
 COMMENT ON CONSTRAINT decision_pkey ON gapless.decision IS 'In their order within a name.';
 COMMENT ON CONSTRAINT decision_kind ON gapless.decision IS 'There are no others.';
 

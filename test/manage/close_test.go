@@ -335,12 +335,13 @@ func TestWhoWaitsForASeriesThatIsClosedMeanwhileIsRefused(t *testing.T) {
 func TestEachDecisionNeedsAReason(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
-	for _, call := range []string{"close_gapless('a', %s)", "open_gapless('a', %s)", "forward_gapless('a', 9, %s)", "go_live_gapless('a', %s)", "void_gapless_batch('a', 1, 2, %s)"} {
+	for _, call := range []string{"close_gapless('a', %s)", "open_gapless('a', %s)", "forward_gapless('a', 9, %s)", "go_live_gapless('a', %s)", "archive_gapless('a', 9, %s)", "void_gapless_batch('a', 1, 2, %s)"} {
 		for reason, code := range map[string]string{"NULL": "22004", "''": "22023", "e' \\n '": "22023"} {
 			require.Equal(t, "reason", s.Refuse(code, "SELECT gapless."+fmt.Sprintf(call, reason)).ColumnName)
 		}
 	}
 	s.Refuse("22004", "SELECT gapless.forward_gapless('a', NULL, 'why')")
+	s.Refuse("22004", "SELECT gapless.archive_gapless('a', NULL, 'why')")
 	require.Zero(t, s.Number("SELECT count(*) FROM gapless.sequence"))
 }
 

@@ -70,6 +70,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.move_forward('a', 1000, true)",
 		"SELECT gapless.go_live_gapless('a', 'because')",
 		"SELECT gapless.check_not_live('a')",
+		"SELECT gapless.archive_gapless('a', 1, 'because')",
 		"SELECT gapless.forget_note('a')",
 		"SELECT gapless.begin_at('a', 1)",
 		"SELECT gapless.last_run('a')",

@@ -199,9 +199,9 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 		"a manager": {
 			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
 				gapless.adopt_gapless, gapless.delete_gapless, gapless.prune_gapless, gapless.void_gapless, gapless.audit_gapless,
-				gapless.close_gapless, gapless.open_gapless, gapless.forward_gapless, gapless.go_live_gapless, gapless.void_gapless_batch TO ~me~`,
+				gapless.close_gapless, gapless.open_gapless, gapless.forward_gapless, gapless.go_live_gapless, gapless.archive_gapless, gapless.void_gapless_batch TO ~me~`,
 			allowed: append(slices.Clone(allocates), "call gapless.adopt_gapless", "call gapless.delete_gapless", "call gapless.prune_gapless",
-				"call gapless.void_gapless", "call gapless.audit_gapless", "call gapless.close_gapless", "call gapless.open_gapless", "call gapless.forward_gapless", "call gapless.go_live_gapless", "call gapless.void_gapless_batch"),
+				"call gapless.void_gapless", "call gapless.audit_gapless", "call gapless.close_gapless", "call gapless.open_gapless", "call gapless.forward_gapless", "call gapless.go_live_gapless", "call gapless.archive_gapless", "call gapless.void_gapless_batch"),
 		},
 		"the owner of another table": {
 			grant:   "GRANT ~tableowner~ TO ~me~",
@@ -286,14 +286,14 @@ const allObjects = `	table: decision, journal, known_text, model, moving, sequen
 	function: column_check_former, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
-	function: column_dismantle, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_issued, column_lock_waiting
+	function: column_dismantle, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_is_archived, column_value, column_issued, column_lock_waiting
 	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_predicates, column_refuse, column_refuse_text
 	function: column_leave, column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_spread, column_stem, column_take_over, column_unique_key, column_values
 	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
 	function: model_keep, model_read, model_rows, model_series, model_survey, model_text, model_trial, model_update, model_wait, model_written
-	function: decide, delete_gapless, detach_gapless, flush_gapless, forget_note, forward_gapless, go_live_gapless, check_not_live, move_forward, grant_gapless, guard_partitions, guard_new_partitions
+	function: decide, delete_gapless, detach_gapless, flush_gapless, forget_note, forward_gapless, go_live_gapless, archive_gapless, check_not_live, move_forward, grant_gapless, guard_partitions, guard_new_partitions
 	function: last_gapless, last_run, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
 	function: open_gapless, prune_gapless, raise_closed, raise_exhausted, raise_locked, raise_stale, raise_void, revoke_gapless, value_after, void_gapless, void_gapless_batch`
 
@@ -498,13 +498,14 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"guard_partitions":   {"CREATE TABLE public.\"$p\" PARTITION OF public.parts FOR VALUES IN ('$p')", "SELECT gapless.guard_partitions()"},
 		"guard_new_partitions": {"SELECT gapless.guard_new_partitions()", "CREATE TABLE public.\"$p 2\" PARTITION OF public.parts FOR VALUES IN ('$p 2')",
 			"SELECT gapless.guard_new_partitions(false)"},
-		"detach_gapless": {"SELECT gapless.detach_gapless('public.attached', 'number')"},
-		"grant_gapless":  {"SELECT gapless.grant_gapless('$app')"},
-		"revoke_gapless": {"SELECT gapless.revoke_gapless('$app')", "SELECT gapless.grant_gapless('$app')"},
-		"delete_gapless": {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
+		"archive_gapless": {"SELECT gapless.archive_gapless('$p attached', 2, 'because')"},
+		"detach_gapless":  {"SELECT gapless.detach_gapless('public.attached', 'number')"},
+		"grant_gapless":   {"SELECT gapless.grant_gapless('$app')"},
+		"revoke_gapless":  {"SELECT gapless.revoke_gapless('$app')", "SELECT gapless.grant_gapless('$app')"},
+		"delete_gapless":  {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
 	}
 	order := []string{"next_gapless", "next_gapless_batch", "last_gapless", "peek_gapless", "mark_gapless", "outcome_gapless", "flush_gapless", "adopt_gapless",
-		"void_gapless", "void_gapless_batch", "forward_gapless", "close_gapless", "open_gapless", "go_live_gapless", "prune_gapless", "attach_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
+		"void_gapless", "void_gapless_batch", "forward_gapless", "close_gapless", "open_gapless", "go_live_gapless", "prune_gapless", "attach_gapless", "archive_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
 	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$|^guard_'"))
 
 	for i, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
@@ -641,6 +642,8 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_follow_move":       {"SELECT gapless.column_follow_move('leave', 'ha', '1', NULL), gapless.column_follow_move('arrive', 'ha', '1', NULL), gapless.column_follow_move('arrived', 'ha', '1', NULL)"},
 		"column_lock_waiting":      {"INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1, '{new,ha}', '{}')", "SELECT gapless.column_lock_waiting()", "SELECT gapless.column_end_wait(1)"},
 		"column_end_wait":          {"SELECT gapless.column_end_wait($a)"},
+		"column_value":             {"SELECT gapless.column_value('ha', 'one', 1), gapless.column_value('ha', 'two', NULL)"},
+		"column_is_archived":       {"SELECT gapless.column_is_archived('ha', 'one', 1), gapless.column_is_archived('ha', NULL, 2)"},
 		"column_take":              {"SELECT gapless.column_take('h.a', 'number', 1, '{ha,ha}')"},
 		"column_assign":            {"SELECT gapless.column_assign($a, '{}', '{1}', '{1}'::bigint[]), gapless.column_end_wait($a)"},
 		"column_commits":           {"SELECT gapless.column_commits($a, 'ha', 1)"},
@@ -923,6 +926,8 @@ var textArguments = map[string]string{
 	"forward_gapless name":         "SELECT gapless.forward_gapless(~, 7, 'because')",
 	"go_live_gapless name":         "SELECT gapless.go_live_gapless(~, 'because')",
 	"go_live_gapless reason":       "SELECT gapless.go_live_gapless('known', ~)",
+	"archive_gapless name":         "SELECT gapless.archive_gapless(~, 1, 'because')",
+	"archive_gapless reason":       "SELECT gapless.archive_gapless('known', 1, ~)",
 	"forward_gapless reason":       "SELECT gapless.forward_gapless('known', 7, ~)",
 	"audit_gapless name":           "SELECT gapless.audit_gapless(~)",
 	"prune_gapless name":           "SELECT gapless.prune_gapless(~, 'infinity')",

@@ -4,10 +4,10 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start, live
+    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start, live, archived
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, forwarded, pruned, or detached meanwhile; and what was decided
+    explained       boolean, -- void, adopted, forwarded, or detached meanwhile; and what was decided
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated, or it was decided; NULL where nobody knows
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
@@ -80,6 +80,11 @@ BEGIN
             )
     ), lowest_void AS (
         SELECT v.name, min(v.value) AS value FROM gapless.void AS v GROUP BY v.name
+    ), archived AS (
+        SELECT d.name, range_agg(u.part) AS numbers, min(lower(u.part))::bigint AS lowest
+        FROM gapless.decision AS d
+        CROSS JOIN LATERAL unnest(d.numbers) AS u (part)
+        GROUP BY d.name
     ), sequence AS (
         -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided,
         -- and are there.
@@ -92,6 +97,7 @@ BEGIN
             coalesce(j.lost, '{}') AS lost,
             coalesce(v.voids, '{}') AS voids,
             coalesce(d.forwarded, '{}') AS forwarded,
+            coalesce(h.numbers, '{}') AS archived,
             coalesce(p.numbers, '{}') AS numbers
         FROM owned AS s
         FULL JOIN present AS p ON p.name = s.name AND p.attached_column = s.attached_column
@@ -99,11 +105,7 @@ BEGIN
             SELECT
                 g.name,
                 range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'issued') AS issued,
-                -- Nor where pruned ones did, if the oldest of them were adopted.
-                range_agg(numrange(
-                    least(q.lowest, g.first_value, g.last_value),
-                    greatest(g.first_value, g.last_value)::numeric + 1
-                )) FILTER (WHERE g.kind = 'pruned') AS pruned,
+                range_agg(numrange(least(g.first_value, g.last_value), greatest(g.first_value, g.last_value)::numeric + 1)) FILTER (WHERE g.kind = 'pruned') AS pruned,
                 -- Nobody knows where adopted numbers began: after those before, or with the first that is there, or is void.
                 range_agg(numrange(
                     least(coalesce(g.before::numeric + 1, q.lowest, g.last_value), g.last_value),
@@ -117,7 +119,8 @@ BEGIN
             LEFT JOIN owned AS o ON o.name = g.name
             LEFT JOIN present AS p ON p.name = g.name AND p.attached_column = o.attached_column
             LEFT JOIN lowest_void AS v ON v.name = g.name
-            CROSS JOIN LATERAL (SELECT least(p.lowest, v.value) AS lowest) AS q
+            LEFT JOIN archived AS h ON h.name = g.name
+            CROSS JOIN LATERAL (SELECT least(p.lowest, v.value, h.lowest) AS lowest) AS q
             GROUP BY g.name
         ) AS j ON j.name = s.name
         LEFT JOIN (
@@ -131,6 +134,7 @@ BEGIN
             WHERE d.kind IN ('forwarded', 'started')
             GROUP BY d.name
         ) AS d ON d.name = s.name
+        LEFT JOIN archived AS h ON h.name = s.name
     ), piece AS (
         -- Of columns: what was given out and is not there, and what is there and was not given out.
         SELECT s.name, s.attached_column, v.kind, 'void' AS cause, unnest(v.parts) AS part -- those that were issued have their rows in the journal
@@ -142,18 +146,18 @@ BEGIN
         ) AS v (kind, parts)
         WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids - s.archived)
         FROM sequence AS s
         WHERE s.attached_column IS NOT NULL
             AND NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = s.name AND k.value IS NULL AND k.reason IS NULL) -- which may be of any of them
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest((s.adopted + s.pruned) * s.forwarded - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest(s.adopted * s.forwarded - s.numbers - s.voids - s.archived)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'pruned', unnest(s.pruned - s.adopted - s.forwarded - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.pruned - s.adopted - s.numbers - s.voids - s.archived)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.lost - s.adopted - s.pruned - s.numbers - s.voids)
+        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.lost - s.issued - s.pruned - s.adopted - s.numbers - s.voids - s.archived)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
         SELECT s.name, s.attached_column, 'never issued', NULL, unnest(s.numbers - s.issued - s.adopted - s.pruned)
@@ -204,12 +208,12 @@ BEGIN
         p.kind,
         greatest(lower(p.part), min(j.first_value))::bigint,
         least(upper(p.part) - 1, max(j.last_value))::bigint,
-        p.cause IN ('void', 'adopted', 'pruned') IS TRUE,
+        p.cause IN ('void', 'adopted') IS TRUE,
         CASE
             WHEN p.cause = 'void' THEN p.void
             WHEN p.cause = 'adopted' THEN 'adopted: given out by another system'
-            WHEN p.cause = 'pruned' THEN 'pruned: the journal of it was dropped'
             WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
+            WHEN p.cause IS NULL AND p.kind = 'hole' AND max(j.pruned_by) IS NOT NULL THEN format('the journal had it, until %s pruned that at %s, and no row has it', max(j.pruned_by), min(j.pruned_at))
             WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
             WHEN p.cause IS NULL AND EXISTS (SELECT FROM lacking AS l WHERE l.attached_column = p.attached_column AND l.parts && p.part)
                 THEN 'a row has it, and the journal has it in another sequence: the row was moved with the triggers off, or what the expressions call has changed'
@@ -223,7 +227,10 @@ BEGIN
     FROM single AS p
     -- The journal's rows for it: its run's ordinals rise as its values do.
     LEFT JOIN LATERAL (
-        SELECT a.ordinal, a.first_value, a.last_value, a.allocated_by, a.allocated_as, a.allocated_at, a.txid
+        SELECT a.ordinal, a.first_value, a.last_value,
+            CASE WHEN a.kind = 'issued' THEN a.allocated_by END AS allocated_by, CASE WHEN a.kind = 'issued' THEN a.allocated_as END AS allocated_as,
+            CASE WHEN a.kind = 'issued' THEN a.allocated_at END AS allocated_at, CASE WHEN a.kind = 'issued' THEN a.txid END AS txid,
+            CASE WHEN a.kind = 'pruned' THEN a.allocated_by END AS pruned_by, CASE WHEN a.kind = 'pruned' THEN a.allocated_at END AS pruned_at
         FROM segment AS g
         JOIN gapless.journal AS a
             ON a.name = g.name
@@ -236,8 +243,8 @@ BEGIN
             )
             AND a.ordinal <= g.ordinal + (least((upper(p.part) - 1)::bigint, g.last_value) - g.first_value)
         WHERE g.name = p.name
-            AND g.kind = 'issued'
-            AND (p.cause IN ('adopted', 'pruned') IS NOT TRUE)
+            AND (g.kind = 'issued' OR g.kind = 'pruned' AND p.kind = 'hole' AND p.attached_column IS NOT NULL)
+            AND ((p.cause = 'adopted') IS NOT TRUE)
             AND g.first_value < upper(p.part)
             AND g.last_value >= lower(p.part)
         OFFSET 0 -- one piece after another: there are few, and the journal is long
@@ -267,7 +274,8 @@ BEGIN
     CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
     WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
     UNION ALL
-    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind = 'live' THEN d.first_value ELSE w.value END, w.value, true, format('%s: %s (%s, %s)', w.kind, d.reason, d.decided_by, d.decided_at),
+    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind IN ('live', 'archived') THEN d.first_value ELSE w.value END, w.value, true,
+        format('%s: %s (%s%s, %s)', w.kind, d.reason, (SELECT format('%s numbers, ', sum(upper(u.part) - lower(u.part))) FROM unnest(d.numbers) AS u (part) HAVING count(*) > 0), d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
     JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
@@ -287,6 +295,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;

@@ -4,14 +4,15 @@ CREATE OR REPLACE FUNCTION gapless.decide(
     kind        text,
     first_value bigint,
     last_value  bigint,
-    reason      text
+    reason      text,
+    numbers     nummultirange DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    INSERT INTO gapless.decision (name, ordinal, kind, first_value, last_value, reason)
-    SELECT decide.name, coalesce(max(d.ordinal), 0) + 1, decide.kind, decide.first_value, decide.last_value, decide.reason
+    INSERT INTO gapless.decision (name, ordinal, kind, first_value, last_value, reason, numbers)
+    SELECT decide.name, coalesce(max(d.ordinal), 0) + 1, decide.kind, decide.first_value, decide.last_value, decide.reason, decide.numbers
     FROM gapless.decision AS d
     WHERE d.name = decide.name COLLATE "C";
 END;

@@ -38,7 +38,7 @@ BEGIN
     FROM gapless.journal AS j
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.kind <> 'closed';
 
-    -- Nobody knows where adopted numbers began, which a row with a range cannot say.
+    -- Nobody knows where adopted numbers began, which a row with a range cannot say: so they stay.
     SELECT j.ordinal
     INTO start
     FROM gapless.journal AS j
@@ -46,7 +46,7 @@ BEGIN
     ORDER BY j.ordinal
     LIMIT 1;
 
-    SELECT count(*) FILTER (WHERE j.kind <> 'pruned')
+    SELECT count(*) FILTER (WHERE j.kind NOT IN ('adopted', 'pruned'))
     INTO dropped
     FROM gapless.journal AS j
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep;
@@ -61,30 +61,39 @@ BEGIN
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
     WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
     ON CONFLICT DO NOTHING;
-    -- Of the latest cycle void_gapless has to know which numbers it is.
-    WITH gone AS (
+    -- A row stands for those whose values follow each other, so that what was missing still is. Of the latest cycle
+    -- void_gapless has to know which numbers it is.
+    WITH run AS (
+        SELECT r.*, count(*) FILTER (WHERE r.begins) OVER (ORDER BY r.ordinal) = count(*) FILTER (WHERE r.begins) OVER () AS latest,
+            count(*) FILTER (WHERE r.apart) OVER (ORDER BY r.ordinal) AS piece
+        FROM (
+            SELECT j.ordinal, j.first_value, j.last_value, j.first_value <= lag(j.last_value) OVER journal AS begins,
+                'adopted' IN (j.kind, lag(j.kind) OVER journal) OR j.first_value > gapless.value_after(lag(j.last_value) OVER journal, 1, NULL) AS apart
+            FROM gapless.journal AS j
+            WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
+            WINDOW journal AS (ORDER BY j.ordinal)
+        ) AS r
+    ), gone AS (
         DELETE FROM gapless.journal AS j
-        WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep
-        RETURNING j.ordinal, j.first_value, j.last_value
-    ), cycle AS (
-        SELECT c.ordinal, c.first_value, c.last_value, count(*) FILTER (WHERE c.begins) OVER (ORDER BY c.ordinal) = count(*) FILTER (WHERE c.begins) OVER () AS latest
-        FROM (SELECT g.*, g.first_value <= lag(g.last_value) OVER (ORDER BY g.ordinal) AS begins FROM gone AS g) AS c
+        WHERE j.name = prune_gapless.name COLLATE "C" AND j.ordinal >= start AND j.ordinal < keep AND j.kind <> 'adopted'
+        RETURNING j.ordinal
     )
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
     SELECT
         prune_gapless.name,
-        min(c.ordinal),
-        (array_agg(c.first_value ORDER BY c.ordinal))[1],
-        (array_agg(c.last_value ORDER BY c.ordinal DESC))[1],
+        min(r.ordinal),
+        (array_agg(r.first_value ORDER BY r.ordinal))[1],
+        (array_agg(r.last_value ORDER BY r.ordinal DESC))[1],
         'pruned',
-        CASE WHEN c.latest THEN floor END
-    FROM cycle AS c
-    GROUP BY c.latest;
+        CASE WHEN r.latest THEN floor END
+    FROM gone AS g
+    JOIN run AS r ON r.ordinal = g.ordinal
+    GROUP BY r.latest, r.piece;
     RETURN dropped;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.prune_gapless IS
-'Drops a sequence''s journal rows from before a time, never the newest, and leaves one row of kind ''pruned'' for their range, two where it began anew; what was adopted before the first of them stays. Returns how many rows were dropped. Takes nothing from the numbering. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
+'Drops a sequence''s journal rows from before a time, never the newest, and leaves a row of kind ''pruned'' for each range without a hole, and those that were adopted. What the audit finds without explanation stays so. Returns how many rows were dropped. Takes nothing from the numbering. Locks the sequence until the transaction ends. Raises 55P03 after lock_timeout; 22004, 22023 for arguments; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.prune_gapless FROM PUBLIC;

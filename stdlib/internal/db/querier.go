@@ -14,6 +14,8 @@ import (
 type Querier interface {
 	// Takes over existing numbering: the next value is last + 1.
 	AdoptGapless(ctx context.Context, arg AdoptGaplessParams) error
+	// Lets the rows leave whose numbers are up to last, and notes why; how many there are.
+	ArchiveGapless(ctx context.Context, arg ArchiveGaplessParams) (int64, error)
 	// Closes a sequence, and notes why; its newest value, or NULL.
 	CloseGapless(ctx context.Context, arg CloseGaplessParams) (sql.NullInt64, error)
 	// Forgets a sequence and its journal; true if it existed.

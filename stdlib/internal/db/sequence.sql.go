@@ -26,6 +26,24 @@ func (q *Queries) AdoptGapless(ctx context.Context, arg AdoptGaplessParams) erro
 	return err
 }
 
+const archiveGapless = `-- name: ArchiveGapless :one
+SELECT gapless.archive_gapless(name => $1, last => $2, reason => $3)::bigint AS archived
+`
+
+type ArchiveGaplessParams struct {
+	Name   string
+	Last   int64
+	Reason string
+}
+
+// Lets the rows leave whose numbers are up to last, and notes why; how many there are.
+func (q *Queries) ArchiveGapless(ctx context.Context, arg ArchiveGaplessParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, archiveGapless, arg.Name, arg.Last, arg.Reason)
+	var archived int64
+	err := row.Scan(&archived)
+	return archived, err
+}
+
 const closeGapless = `-- name: CloseGapless :one
 SELECT value FROM gapless.close_gapless(name => $1, reason => $2) AS value
 `

@@ -192,6 +192,9 @@ BEGIN
     IF NOT gapless.column_is_void(
         series
         , NULL, OLD.number
+    ) AND NOT gapless.column_is_archived(
+        series
+        , NULL, OLD.number
     ) THEN
         PERFORM gapless.column_refuse('deleted', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text, OLD.number);
     END IF;
