@@ -239,6 +239,32 @@ func TestPartitionsThatAreDetachedKeepWhatTheirNamesAreMadeOf(t *testing.T) {
 	pg.RequireNumbered(s, "north")
 }
 
+// A partition that goes over to another table obeys that one alone: what it had of the table before would ask for its series.
+func TestAPartitionThatGoesOverToAnotherTableIsGuardedByThatOneAlone(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do(`
+		CREATE SEQUENCE ids;
+		CREATE TABLE old_bills (id bigint DEFAULT nextval('ids'), year integer NOT NULL, number bigint, PRIMARY KEY (year, id), UNIQUE (year, number)) PARTITION BY LIST (year);
+		CREATE TABLE bills_2024 PARTITION OF old_bills FOR VALUES IN (2024);
+		CREATE TABLE bills (id bigint DEFAULT nextval('ids'), year integer NOT NULL, number bigint, PRIMARY KEY (year, id), UNIQUE (year, number)) PARTITION BY LIST (year);
+		SELECT gapless.attach_gapless('old_bills', 'number', name => $$ 'old/' || NEW.year $$, at_commit => true)`)
+	s.Do("INSERT INTO old_bills (year) VALUES (2024), (2024)")
+	s.Do("ALTER TABLE old_bills DETACH PARTITION bills_2024")
+	s.Do("ALTER TABLE bills ATTACH PARTITION bills_2024 FOR VALUES IN (2024)")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill/' || NEW.year $$)")
+
+	const functions = "SELECT DISTINCT tgfoid::regproc::text FROM pg_trigger WHERE tgrelid = 'bills_2024'::regclass AND tgname LIKE '~gapless%' ORDER BY 1"
+	for _, function := range sqltest.Texts(s, functions) {
+		require.True(t, strings.HasPrefix(function, "bills_number_"), function)
+	}
+	require.EqualValues(t, 3, s.Number("INSERT INTO bills (year) VALUES (2024) RETURNING number"))
+	s.Do("SELECT gapless.void_gapless('bill/2024', 1, 'cancelled')")
+	s.Do("DELETE FROM bills WHERE number = 1")
+	s.Refuse("23001", "DELETE FROM bills WHERE number = 2")
+	require.Equal(t, []string{"old/2024 hole 1 2"}, sqltest.Texts(s, "SELECT concat_ws(' ', sequence, kind, first_value, last_value) FROM gapless.audit_gapless() WHERE NOT explained"))
+}
+
 func TestPartitionsOfPartitionsNumber(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))

@@ -14,7 +14,8 @@ DECLARE
 BEGIN
     FOR guard IN
         SELECT c.oid::regclass AS relation, n.name, v.kind, k.tgfoid::regproc AS function,
-            regexp_replace(v.kind, '_(delete|update)$', '') AS argument, format(v.event, n.name, c.oid::regclass, col.name) AS event,
+            regexp_replace(v.kind, '_(delete|update)$', '') AS argument, present.anothers,
+            CASE WHEN v.unnumbered IS NULL OR v.unnumbered = late.unnumbered THEN format(v.event, n.name, c.oid::regclass, col.name) END AS event,
             CASE
                 WHEN c.relkind = 'f' THEN 'it is a foreign table'
                 WHEN c.relpersistence <> 'p' THEN 'it is not logged'
@@ -48,9 +49,14 @@ BEGIN
                     ' WHEN (pg_catalog.pg_partition_root(NEW.tableoid) IS NOT NULL)')
         ) AS v (kind, unnumbered, event)
         CROSS JOIN LATERAL (SELECT concat('~gapless_', v.kind, '_', col.name)::name) AS n (name)
+        CROSS JOIN LATERAL (
+            SELECT count(*) > 0, coalesce(bool_or(t.tgfoid <> k.tgfoid), false) -- of a table of which it was a partition before
+            FROM pg_catalog.pg_trigger AS t
+            WHERE t.tgrelid = c.oid AND t.tgname = n.name
+        ) AS present (there, anothers)
         WHERE (c.relkind <> 'p' OR v.kind = 'settle')
-            AND (v.unnumbered IS NULL OR v.unnumbered = late.unnumbered)
-            AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = n.name)
+            AND (v.unnumbered IS NULL OR v.unnumbered = late.unnumbered OR present.anothers AND late.unnumbered IS NULL)
+            AND (present.anothers OR NOT present.there)
             AND (target IS NOT NULL OR EXISTS (
                 SELECT FROM pg_catalog.pg_locks AS l
                 WHERE l.pid = pg_backend_pid() AND l.relation = c.oid AND l.mode = 'AccessExclusiveLock'
@@ -67,7 +73,10 @@ BEGIN
             CONTINUE;
         END IF;
         EXECUTE format('LOCK TABLE ONLY %s IN SHARE ROW EXCLUSIVE MODE', guard.relation);
-        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = guard.relation AND t.tgname = guard.name) THEN -- meanwhile
+        IF guard.anothers THEN
+            EXECUTE format('DROP TRIGGER IF EXISTS %I ON %s', guard.name, guard.relation);
+        END IF;
+        IF guard.event IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = guard.relation AND t.tgname = guard.name) THEN -- meanwhile
             EXECUTE format('CREATE %s EXECUTE FUNCTION %s(%L)', guard.event, guard.function, guard.argument);
             RETURN NEXT guard.relation; -- unless event
         END IF;
