@@ -10,8 +10,8 @@ import (
 	"github.com/pggapless/gapless/internal/client"
 )
 
-// Column is a column that is to number itself, and how. Name, Format, Condition and Chronology are SQL expressions
-// over NEW, the row; docs/sql.md has each. An empty one has SQL's default.
+// Column is a column that is to number itself, and how. Name, Format, Condition, Chronology and Chain are SQL
+// expressions over NEW, the row; docs/sql.md has each. An empty one has SQL's default.
 type Column struct {
 	Table  string // as SQL has it: invoices, or billing.invoices
 	Column string // a bigint; or a text, with Format
@@ -28,6 +28,12 @@ type Column struct {
 	// MakeIndex lets unique indexes that have the number leave out rows without one, so that issuing a draft does not wait
 	// for those who write its lines. Readers are locked out, too.
 	MakeIndex bool
+
+	// Chain gives each row a hash, a bytea, over what it reads of NEW, and over NEW.previous_hash, that of the row before it
+	// in the series. The audit verifies it.
+	Chain          string
+	HashColumn     string // gets the hash; "" is hash
+	PreviousColumn string // gets that of the row before; "" is previous_hash
 }
 
 // Attach lets a column number itself. From then on an INSERT is all that is needed, from any stack, and its RETURNING
@@ -42,6 +48,7 @@ func Attach(ctx context.Context, conn db.DBTX, column Column) error {
 		Target: column.Table, TargetColumn: column.Column, Name: column.Name, Initial: column.Initial,
 		Format: optional(column.Format), Condition: optional(column.Condition), Chronology: optional(column.Chronology),
 		AtCommit: column.AtCommit, MakeIndex: column.MakeIndex,
+		Chain: optional(column.Chain), HashColumn: optional(column.HashColumn), PreviousColumn: optional(column.PreviousColumn),
 	})
 	if err != nil {
 		return fmt.Errorf("gapless: attach %s.%s: %w", column.Table, column.Column, err)

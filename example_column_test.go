@@ -111,6 +111,32 @@ func ExampleAttach_atCommit() {
 	// after it: 1
 }
 
+// With Chain each row carries a hash over what must not change, and over the hash of the row before it.
+func ExampleAttach_chain() {
+	ctx := context.Background()
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, "CREATE TABLE public.sealed (number bigint UNIQUE, total integer, hash bytea, previous_hash bytea)")
+		if err != nil {
+			return err
+		}
+		err = gapless.Attach(ctx, tx, gapless.Column{
+			Table: "public.sealed", Column: "number", Name: "'example: sealed'",
+			Chain: "sha256(convert_to(concat_ws('|', NEW.number, NEW.total, encode(NEW.previous_hash, 'hex')), 'UTF8'))",
+		})
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO public.sealed (total) VALUES (100), (200)"); err != nil {
+			return err
+		}
+		var linked bool
+		err = tx.QueryRow(ctx, "SELECT b.previous_hash = a.hash FROM public.sealed AS a, public.sealed AS b WHERE a.number = 1 AND b.number = 2").Scan(&linked)
+		fmt.Println("the second row has the hash of the first:", linked)
+		return err
+	})
+	// Output: the second row has the hash of the first: true
+}
+
 func ExampleDetach() {
 	ctx := context.Background()
 	inExampleTx(func(tx pgx.Tx) error {

@@ -48,6 +48,7 @@ var scenarios = []struct {
 	{"batch", batch},
 	{"client", client},
 	{"column", column},
+	{"chain", chain},
 	{"sets", sets},
 	{"audit", audit},
 	{"path", path},

@@ -20,20 +20,26 @@ SELECT gapless.attach_gapless(
     condition => $6::text,
     chronology => $7::text,
     at_commit => $8,
-    make_index => $9
+    make_index => $9,
+    chain => $10::text,
+    hash_column => $11::text,
+    previous_column => $12::text
 )
 `
 
 type AttachGaplessParams struct {
-	Target       string
-	TargetColumn string
-	Name         string
-	Initial      *int64
-	Format       *string
-	Condition    *string
-	Chronology   *string
-	AtCommit     bool
-	MakeIndex    bool
+	Target         string
+	TargetColumn   string
+	Name           string
+	Initial        *int64
+	Format         *string
+	Condition      *string
+	Chronology     *string
+	AtCommit       bool
+	MakeIndex      bool
+	Chain          *string
+	HashColumn     *string
+	PreviousColumn *string
 }
 
 // Lets a column number itself.
@@ -48,6 +54,9 @@ func (q *Queries) AttachGapless(ctx context.Context, arg AttachGaplessParams) er
 		arg.Chronology,
 		arg.AtCommit,
 		arg.MakeIndex,
+		arg.Chain,
+		arg.HashColumn,
+		arg.PreviousColumn,
 	)
 	return err
 }

@@ -22,6 +22,9 @@ SELECT
     at_commit::boolean AS at_commit,
     (unnumbered IS NOT NULL)::boolean AS has_unnumbered,
     coalesce(unnumbered, '')::text AS unnumbered,
+    coalesce(chain, '')::text AS chain,
+    coalesce(hash_column, '')::text AS hash_column,
+    coalesce(previous_column, '')::text AS previous_column,
     partitioned::boolean AS partitioned,
     guarded::boolean AS guarded,
     faults::text[] AS faults
@@ -30,19 +33,22 @@ ORDER BY 1, 2
 `
 
 type ColumnsRow struct {
-	TableName     string
-	ColumnName    string
-	Name          string
-	Initial       int64
-	Format        string
-	Condition     string
-	Chronology    string
-	AtCommit      bool
-	HasUnnumbered bool
-	Unnumbered    string
-	Partitioned   bool
-	Guarded       bool
-	Faults        []string
+	TableName      string
+	ColumnName     string
+	Name           string
+	Initial        int64
+	Format         string
+	Condition      string
+	Chronology     string
+	AtCommit       bool
+	HasUnnumbered  bool
+	Unnumbered     string
+	Chain          string
+	HashColumn     string
+	PreviousColumn string
+	Partitioned    bool
+	Guarded        bool
+	Faults         []string
 }
 
 // Every attached column, by table and column. An option that it does not have is ”, and so is an expression that is not known
@@ -67,6 +73,9 @@ func (q *Queries) Columns(ctx context.Context) ([]ColumnsRow, error) {
 			&i.AtCommit,
 			&i.HasUnnumbered,
 			&i.Unnumbered,
+			&i.Chain,
+			&i.HashColumn,
+			&i.PreviousColumn,
 			&i.Partitioned,
 			&i.Guarded,
 			&i.Faults,

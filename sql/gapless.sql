@@ -233,6 +233,22 @@ COMMENT ON COLUMN gapless.decision.numbers IS 'Which numbers rows had when they 
 COMMENT ON CONSTRAINT decision_pkey ON gapless.decision IS 'In their order within a name.';
 COMMENT ON CONSTRAINT decision_kind ON gapless.decision IS 'There are no others.';
 
+CREATE TABLE gapless.link (
+    name  text   COLLATE "C" NOT NULL,
+    value bigint NOT NULL,
+    hash  bytea  NOT NULL,
+    CONSTRAINT link_pkey PRIMARY KEY (name, value)
+);
+
+REVOKE ALL ON TABLE gapless.link FROM PUBLIC;
+
+COMMENT ON TABLE gapless.link IS
+'The chains of attached columns with chain: one row a number, with its document''s hash. A link above the newest number is of a row that did not arrive; the next one that gets the number replaces it. prune_gapless leaves them.';
+COMMENT ON COLUMN gapless.link.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.link.value IS 'The number.';
+COMMENT ON COLUMN gapless.link.hash IS 'What the expression chain of attach_gapless gave for the row, as it stands there.';
+COMMENT ON CONSTRAINT link_pkey ON gapless.link IS 'Read backwards it gives the predecessor of a number.';
+
 CREATE TABLE gapless.known_text (
     name          text COLLATE "C" NOT NULL,
     number        text COLLATE "C" NOT NULL,
@@ -313,9 +329,11 @@ COMMENT ON COLUMN gapless.moving.depth IS 'How deep in other triggers the statem
 COMMENT ON CONSTRAINT moving_pkey ON gapless.moving IS 'A number moves once at a time.';
 
 CREATE TABLE gapless.model (
-    key    bigint PRIMARY KEY,
-    input  text,
-    number text UNIQUE
+    key      bigint PRIMARY KEY,
+    input    text,
+    number   text UNIQUE,
+    hash     bytea,
+    previous bytea
 );
 
 REVOKE ALL ON TABLE gapless.model FROM PUBLIC;
@@ -325,6 +343,8 @@ COMMENT ON TABLE gapless.model IS
 COMMENT ON COLUMN gapless.model.key IS 'Stands for the primary key.';
 COMMENT ON COLUMN gapless.model.input IS 'Stands for the columns that the expressions read.';
 COMMENT ON COLUMN gapless.model.number IS 'Stands for the column that numbers itself.';
+COMMENT ON COLUMN gapless.model.hash IS 'Stands for the column that has a row''s hash, of a column with chain.';
+COMMENT ON COLUMN gapless.model.previous IS 'Stands for the column that has the hash of the row before it.';
 COMMENT ON CONSTRAINT model_pkey ON gapless.model IS 'Stands for the table''s.';
 COMMENT ON CONSTRAINT model_number_key ON gapless.model IS 'Stands for the unique index that a column which numbers itself has.';
 
@@ -435,19 +455,22 @@ SELECT
     CASE
         WHEN starts_with(n.literal, 'E') THEN replace(replace(substring(n.literal FROM '^E''(.*)''$'), '''''', ''''), $$\\$$, $$\$$)
         ELSE replace(substring(n.literal FROM '^''(.*)''$'), '''''', '''')
-    END AS unnumbered
+    END AS unnumbered,
+    replace(substring(n.chain FROM ', hash_column => ''((?:[^'']|'''')*)'''), '''''', '''') AS hash_column,
+    replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column
 FROM attached AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
 LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
 LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
 LEFT JOIN LATERAL (
-    -- ..., at_commit => false, initial => 1, unnumbered => NULL)
+    -- ..., at_commit => false, initial => 1, unnumbered => NULL), or with , hash_column => 'hash', previous_column => 'previous_hash'
     SELECT
         d.noted,
         substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
         t.tail,
-        substring(t.tail FROM ', unnumbered => (.*)[)]$') AS literal
+        substring(t.tail FROM ', unnumbered => (NULL|E?''(?:[^'']|'''')*'')(?:, hash_column => .*)?[)]$') AS literal,
+        substring(t.tail FROM '(, hash_column => ''(?:[^'']|'''')*'', previous_column => ''(?:[^'']|'''')*'')[)]$') AS chain
     FROM pg_catalog.pg_proc AS p
     CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (noted)
     CROSS JOIN LATERAL split_part(d.noted, ', at_commit => ', -1) AS t (tail)
@@ -472,6 +495,8 @@ COMMENT ON COLUMN gapless.attachment.partitioned IS 'Whether the table is.';
 COMMENT ON COLUMN gapless.attachment.at_commit IS 'The argument of attach_gapless.';
 COMMENT ON COLUMN gapless.attachment.initial IS 'The argument of attach_gapless; NULL where that is gone.';
 COMMENT ON COLUMN gapless.attachment.unnumbered IS 'The argument of attach_gapless, or NULL.';
+COMMENT ON COLUMN gapless.attachment.hash_column IS 'The argument of attach_gapless; NULL without chain.';
+COMMENT ON COLUMN gapless.attachment.previous_column IS 'The argument of attach_gapless; NULL without chain.';
 
 CREATE VIEW gapless.fault AS
 WITH RECURSIVE attachment AS MATERIALIZED (
@@ -506,6 +531,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
             ('_enter', NOT a.at_commit, true), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
             ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
             ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit, true),
+            ('_chain', a.hash_column IS NOT NULL, false), ('_links', a.hash_column IS NOT NULL, true),
             ('_check_text', r.prorettype = 'text'::regtype, true), ('_read', r.prorettype = 'text'::regtype, false),
             ('_series', true, false), ('_due', true, false), ('_dated', true, false), ('_text', true, false)
     ) AS w (suffix, wanted, definer)
@@ -661,6 +687,9 @@ SELECT
     e.chronology,
     a.at_commit,
     a.unnumbered,
+    e.chain,
+    a.hash_column,
+    a.previous_column,
     a.partitioned,
     f.faults IS NULL AS guarded,
     coalesce(f.faults, '{}') AS faults
@@ -670,9 +699,10 @@ LEFT JOIN LATERAL (
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_series') AS name,
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_text') AS format,
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_due') AS condition,
-        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_dated') AS chronology
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_dated') AS chronology,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_chain') AS chain
     FROM pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = a.schema AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated')
+    WHERE p.pronamespace = a.schema AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated', a.stem || '_chain')
 ) AS e ON true
 LEFT JOIN (
     SELECT f.relation, f.column_name, array_agg(f.fault ORDER BY f.fault) AS faults
@@ -693,6 +723,9 @@ COMMENT ON COLUMN gapless.columns.condition IS 'The expression that says whether
 COMMENT ON COLUMN gapless.columns.chronology IS 'The expression for a row''s date, or NULL.';
 COMMENT ON COLUMN gapless.columns.at_commit IS 'Whether rows are numbered when their transaction commits.';
 COMMENT ON COLUMN gapless.columns.unnumbered IS 'The text that means that a row has no number yet, or NULL.';
+COMMENT ON COLUMN gapless.columns.chain IS 'The expression for a row''s hash, or NULL.';
+COMMENT ON COLUMN gapless.columns.hash_column IS 'The column that gets a row''s hash; NULL without chain.';
+COMMENT ON COLUMN gapless.columns.previous_column IS 'The column that gets the hash of the row before it; NULL without chain.';
 COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partitioned.';
 COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
 COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
@@ -863,7 +896,7 @@ BEGIN
     SELECT c.oid::regclass
     INTO rewritten
     FROM pg_catalog.pg_class AS c
-    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
+    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'table % was rewritten since this transaction''s snapshot, which may have none of its rows', rewritten
@@ -1468,7 +1501,7 @@ DECLARE
     attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten(); -- trap: a table that was rewritten is not empty
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
         RETURN false;
@@ -1501,15 +1534,36 @@ BEGIN
     DELETE FROM gapless.journal AS j WHERE j.name = delete_gapless.name COLLATE "C"; -- trap: the journal is deleted after the lock
     DELETE FROM gapless.known_text AS k WHERE k.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.link AS l WHERE l.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.delete_gapless IS
-'Forgets a sequence, its journal, its voids and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed, and where it is live; 22004, 22023 for the name; 40001.';
+'Forgets a sequence, its journal, its voids, its chain and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed, and where it is live; 22004, 22023 for the name; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;
+
+-- The caller has the lock.
+CREATE OR REPLACE FUNCTION gapless.drop_links(
+    name text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+BEGIN
+    DELETE FROM gapless.link AS l
+    WHERE l.name = drop_links.name COLLATE "C"
+        AND l.value > coalesce((SELECT n.last_value FROM gapless.last_run(drop_links.name) AS n)::numeric, '-Infinity');
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.drop_links IS
+'Private. Drops the links of a sequence above its newest number, which rows that did not arrive have left.';
+
+REVOKE ALL ON FUNCTION gapless.drop_links FROM PUBLIC;
 
 -- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.move_forward(
@@ -1551,6 +1605,7 @@ BEGIN
     END IF;
     moved := (move_forward.last = former) IS NOT TRUE;
     IF moved THEN
+        PERFORM gapless.drop_links(move_forward.name);
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
         VALUES (move_forward.name, coalesce(newest.next_ordinal, 1), move_forward.last, move_forward.last, 'adopted', gapless.column_date_floor(move_forward.name))
         ON CONFLICT DO NOTHING;
@@ -1900,6 +1955,22 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: an update cannot take %s from sequence "%s"', what, detail, name);
             hint := 'What the sequence, the text or the date of a number is made of stays as it is. Void the number with gapless.void_gapless, and insert a new row.';
+        WHEN 'chained' THEN
+            code := 'generated_always';
+            message := format('%s: the hash of %s of sequence "%s", and that of its predecessor, cannot be changed', what, detail, name);
+            hint := 'Leave these two columns as they are.';
+        WHEN 'hashed' THEN
+            code := 'restrict_violation';
+            message := format('%s: an update cannot change what the hash of %s of sequence "%s" is made of', what, detail, name);
+            hint := 'The next row has that hash. Void the number with gapless.void_gapless, and insert a new row.';
+        WHEN 'unhashed' THEN
+            code := 'null_value_not_allowed';
+            message := format('a row of table "%s" has no hash, which %s of sequence "%s" needs', table_name, detail, name);
+            hint := 'The expression chain of gapless.attach_gapless gave NULL for it. The first row of a series has no previous hash: concat_ws leaves out what is NULL.';
+        WHEN 'unchained' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s: the row of %s of sequence "%s" arrived with other values than those that its hash is made of', what, detail, name);
+            hint := 'A BEFORE trigger whose name sorts after ~gapless_ has changed it. Give that trigger another name: triggers fire in the order of their names.';
         WHEN 'reseried' THEN
             code := 'object_not_in_prerequisite_state';
             message := format('%s: %s was not issued by sequence "%s", which the expression name gives for its row now', what, detail, name);
@@ -2111,7 +2182,7 @@ BEGIN
         WITH RECURSIVE caller AS (
             SELECT e.oid, NULL::text COLLATE "C" AS callee
             FROM pg_catalog.pg_proc AS e
-            WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+            WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text', f.proname || '_chain')
             UNION
             SELECT p.oid, (p.proname || ' ' || p.prosrc) COLLATE "C"
             FROM caller AS e
@@ -2718,6 +2789,72 @@ COMMENT ON FUNCTION gapless.column_enter_row IS
 'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, and returns whether it has. Locks nothing: column_first_number has the lock.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
+
+-- Of a row before it in the same statement, too, which the journal does not have yet. Runs under its caller's settings,
+-- as column_first_number does, and is as careful.
+CREATE OR REPLACE FUNCTION gapless.column_previous(
+    name  text,
+    value bigint
+) RETURNS bytea
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+AS $function$
+DECLARE
+    previous pg_catalog.bytea;
+BEGIN
+    SELECT l.hash
+    INTO previous
+    FROM gapless.link AS l
+    WHERE l.name OPERATOR(pg_catalog.=) column_previous.name COLLATE pg_catalog."C" AND l.value OPERATOR(pg_catalog.<) column_previous.value
+    ORDER BY l.value DESC
+    LIMIT 1;
+    IF NOT FOUND THEN
+        PERFORM gapless.check_not_rewritten('{gapless.link}'::pg_catalog.regclass[]);
+    END IF;
+    RETURN previous;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_previous IS
+'Private, for the triggers of attach_gapless with chain. The hash of a number''s predecessor in the chain; NULL if there is none. Runs under the caller''s search_path, for speed.';
+
+REVOKE ALL ON FUNCTION gapless.column_previous FROM PUBLIC;
+
+-- Before its row has arrived: a row that does not leaves its link to the next one that gets the number. The link of a
+-- number that was issued stays. Runs under its caller's settings, as column_first_number does, and is as careful.
+CREATE OR REPLACE FUNCTION gapless.column_link(
+    target        regclass,
+    target_column name,
+    name          text,
+    value         bigint,
+    hash          bytea
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+AS $function$
+BEGIN
+    IF hash IS NULL THEN
+        PERFORM gapless.column_refuse('unhashed', target, target_column, column_link.name, column_link.value::pg_catalog.text);
+    END IF;
+    INSERT INTO gapless.link AS l (name, value, hash)
+    VALUES (column_link.name, column_link.value, column_link.hash)
+    ON CONFLICT ON CONSTRAINT link_pkey DO UPDATE
+    SET hash = excluded.hash
+    WHERE coalesce((
+        SELECT j.last_value OPERATOR(pg_catalog.<) l.value OR j.txid OPERATOR(pg_catalog.=) pg_catalog.txid_current() AND l.value OPERATOR(pg_catalog.>=) j.first_value
+        FROM gapless.journal AS j
+        WHERE j.name OPERATOR(pg_catalog.=) l.name
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ), true);
+    IF NOT FOUND THEN
+        PERFORM gapless.column_refuse('torn', target, target_column, column_link.name, NULL);
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_link IS
+'Private, for the triggers of attach_gapless with chain. Notes the hash of a number that a row is given. The caller has the lock, by column_first_number. Runs under the caller''s search_path, for speed. Raises 22004 for a hash that is NULL, 40001 for a number that was issued before.';
+
+REVOKE ALL ON FUNCTION gapless.column_link FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_entered(
     name   text,
@@ -3960,6 +4097,7 @@ BEGIN
         SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
         FROM gapless.sequence AS s
         WHERE k.name = s.name AND k.value IS NULL AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
+        PERFORM gapless.drop_links(s.name) FROM gapless.sequence AS s WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
         UPDATE gapless.sequence AS s
         SET target = NULL, target_column = NULL
         WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
@@ -4010,6 +4148,15 @@ COMMENT ON FUNCTION gapless.model_text IS
 'Private, a model for attach_gapless. What stands in a row whose number is value.';
 
 REVOKE ALL ON FUNCTION gapless.model_text FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.model_chain(number text, input text) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+RETURN NULL::bytea;
+
+COMMENT ON FUNCTION gapless.model_chain IS
+'Private, a model for attach_gapless with chain. The hash of a row.';
+
+REVOKE ALL ON FUNCTION gapless.model_chain FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.model_written(number text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
@@ -4181,6 +4328,9 @@ BEGIN
     END IF; -- if format
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
+    NEW.previous := gapless.column_previous(gapless.model_series(NEW.input), value); -- if chain
+    NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
+    PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain
     RETURN NEW;
 END;
 $function$;
@@ -4211,6 +4361,8 @@ BEGIN
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
                 NEW.number := OLD.number; -- unless at_commit
+                NEW.hash := OLD.hash; -- unless at_commit if chain
+                NEW.previous := OLD.previous; -- unless at_commit if chain
             ELSE -- unless at_commit
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
             END IF; -- unless at_commit
@@ -4225,6 +4377,11 @@ BEGIN
         THEN
             PERFORM gapless.column_refuse('moved', 0 /*target*/, 'number', series, OLD.number::text);
         END IF;
+        IF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous), ROW(OLD.hash, OLD.previous)) THEN -- if chain
+            PERFORM gapless.column_refuse('chained', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
+        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number, OLD.input) THEN -- if chain
+            PERFORM gapless.column_refuse('hashed', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
+        END IF; -- if chain
         RETURN NEW;
     END IF;
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
@@ -4241,6 +4398,9 @@ BEGIN
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
         IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
+            NEW.previous := gapless.column_previous(gapless.model_series(NEW.input), value); -- if chain if at_commit
+            NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain if at_commit
+            PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain if at_commit
             PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
             RETURN NEW; -- if at_commit
         END IF; -- if at_commit
@@ -4286,6 +4446,9 @@ BEGIN
     END IF; -- if format
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
+    NEW.previous := gapless.column_previous(series, value); -- if chain
+    NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
+    PERFORM gapless.column_link(0 /*target*/, 'number', series, value, NEW.hash); -- if chain
     IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format
         PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input)); -- if at_commit unless format
     END IF; -- if at_commit unless format
@@ -4334,6 +4497,9 @@ BEGIN
         AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", ending) -- unless format
         AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", ending) -- if format
     THEN
+        PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
+        FROM inserted AS r -- if chain
+        WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
         IF ending IS NULL THEN
             PERFORM gapless.column_settle_note('0' /*attachment*/);
         END IF;
@@ -4365,6 +4531,9 @@ BEGIN
             END LOOP;
         END IF;
     END IF;
+    PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
+    FROM inserted AS r -- if chain
+    WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
     PERFORM gapless.column_settle_note('0' /*attachment*/);
     RETURN NULL;
 END;
@@ -4409,6 +4578,8 @@ BEGIN
     ) THEN -- unless at_commit
         PERFORM gapless.model_enter(0 /*target*/, NEW.number, NEW.input); -- unless at_commit
     END IF; -- unless at_commit
+    PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text) -- if chain
+    WHERE NEW.hash IS DISTINCT FROM gapless.model_chain(NEW.number, NEW.input); -- if chain
     PERFORM gapless.column_follow_move('stay', gapless.model_series(NEW.input), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE'; -- if partitioned
     PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
     RETURN NULL;
@@ -4480,6 +4651,10 @@ BEGIN
             OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if partitioned
         THEN -- if partitioned
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
+        ELSIF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous), ROW(OLD.hash, OLD.previous)) THEN -- if partitioned if chain
+            PERFORM gapless.column_refuse('chained', TG_RELID, 'number', series, OLD.number::text); -- if partitioned if chain
+        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number, OLD.input) THEN -- if partitioned if chain
+            PERFORM gapless.column_refuse('hashed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned if chain
         END IF; -- if partitioned
         RETURN NEW; -- if partitioned
     ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
@@ -4745,7 +4920,8 @@ REVOKE ALL ON FUNCTION gapless.model_assign FROM PUBLIC;
 
 -- With the caller's rights, so that the table's own code sees its role and search_path. The rows are found by their
 -- places, which only this transaction can have changed; that they have no number is hidden from the planner, since an
--- index of all numbers is no way to them. Each expression costs a session some 13 kB for each table, so they are few.
+-- index of all numbers is no way to them. The links of a chain follow in the order in which the rows are assigned: so
+-- these are the outer side of a nested loop. Each expression costs a session some 13 kB for each table, so they are few.
 CREATE OR REPLACE FUNCTION gapless.model_number(
     assigned text -- by model_assign or model_single
 ) RETURNS void
@@ -4757,11 +4933,13 @@ DECLARE
     before CONSTANT pg_catalog.text[] := ARRAY[ -- in whose UPDATE a trigger has inserted these rows
         pg_catalog.current_setting('gapless.commit_column', true), pg_catalog.current_setting('gapless.commit_known', true),
         pg_catalog.current_setting('gapless.commit_value', true), pg_catalog.current_setting('enable_seqscan')
+        , pg_catalog.current_setting('enable_hashjoin'), pg_catalog.current_setting('enable_mergejoin') -- if chain
     ];
     known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
         WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
             AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') -- unless partitioned
             AND false -- if partitioned
+            AND false -- if chain
         THEN '0' /*attachment*/
         ELSE ''
     END;
@@ -4771,6 +4949,7 @@ BEGIN
         pg_catalog.set_config('gapless.commit_column', '0' /*attachment*/, true),
         pg_catalog.set_config('gapless.commit_known', known, true),
         pg_catalog.set_config('enable_seqscan', 'off', true)
+        , pg_catalog.set_config('enable_hashjoin', 'off', true), pg_catalog.set_config('enable_mergejoin', 'off', true) -- if chain
     );
     IF given IS NULL THEN -- unless partitioned
         UPDATE gapless.model AS r -- unless partitioned
@@ -4800,6 +4979,7 @@ BEGIN
         pg_catalog.set_config('gapless.commit_known', coalesce(before[2], ''), true),
         pg_catalog.set_config('gapless.commit_value', coalesce(before[3], ''), true),
         pg_catalog.set_config('enable_seqscan', before[4], true)
+        , pg_catalog.set_config('enable_hashjoin', before[5], true), pg_catalog.set_config('enable_mergejoin', before[6], true) -- if chain
     );
 END;
 $function$;
@@ -5045,15 +5225,18 @@ BEGIN
                 RETURN QUERY EXECUTE replace(
                     $query$
                     SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
+                        , r.hash, r.previous, gapless.model_chain(r.number, r.input) -- unless format if links
                     FROM relation AS r -- unless format
                     WHERE r.number IS NOT NULL -- unless format
                     SELECT k.series, k.value, k.number, k.dated -- if format
+                        , k.hash, k.previous, k.chain -- if format if links
                     FROM ( -- if format
                         SELECT -- if format
                             s.series, -- if format
                             coalesce(i.value, v.value) AS value, -- if format
                             r.number::text AS number, -- if format
                             gapless.model_dated(r.input) AS dated, -- if format
+                            r.hash AS hash, r.previous AS previous, gapless.model_chain(r.number, r.input) AS chain, -- if format if links
                             i.name IS NOT NULL AS known -- if format
                         FROM relation AS r -- if format
                         CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
@@ -5076,7 +5259,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_rows IS
-'Private, a model for attach_gapless. The numbers that the table has, for the audit.';
+'Private, a model for attach_gapless. The numbers that the table has, for the audit; and, of a column with chain, their hashes.';
 
 REVOKE ALL ON FUNCTION gapless.model_rows FROM PUBLIC;
 
@@ -5501,6 +5684,71 @@ COMMENT ON FUNCTION gapless.column_predicates IS
 
 REVOKE ALL ON FUNCTION gapless.column_predicates FROM PUBLIC;
 
+-- It is long because it is the list of what the two columns may not be, each with its message.
+CREATE OR REPLACE FUNCTION gapless.column_check_chain(
+    target          regclass,
+    target_column   name,
+    hash_column     name,
+    previous_column name,
+    later           boolean -- rows may be without a number for a while
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    given record;
+    fault text;
+    hint  text;
+BEGIN
+    FOR given IN
+        SELECT v.parameter, v.name, a.attnum, a.atttypid::regtype AS type, a.attnotnull, a.atthasdef OR a.attgenerated <> '' AS made
+        FROM (VALUES ('hash_column', hash_column), ('previous_column', previous_column)) AS v (parameter, name)
+        LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = v.name AND a.attnum > 0 AND NOT a.attisdropped
+    LOOP
+        IF given.attnum IS NULL THEN
+            RAISE EXCEPTION 'table % has no column "%" for its chain', target, given.name
+                USING ERRCODE = 'undefined_column', HINT = format('ALTER TABLE %s ADD COLUMN %I bytea; or name another one, as %s.', target, given.name, given.parameter),
+                    SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                    TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = given.name;
+        END IF;
+        CASE
+            WHEN given.type <> 'bytea'::regtype THEN
+                fault := format('it is of type %s', given.type);
+                hint := 'It has to be bytea.';
+            WHEN given.made THEN
+                fault := 'it has a default, or is generated';
+                hint := format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT;', target, given.name);
+            WHEN given.attnotnull AND (later OR given.parameter = 'previous_column') THEN
+                fault := 'it is NOT NULL, and rows would be without it';
+                hint := format('ALTER TABLE %s ALTER COLUMN %I DROP NOT NULL;', target, given.name);
+            WHEN hash_column = previous_column THEN
+                fault := 'it is to have both hashes';
+                hint := 'Name two columns: hash_column and previous_column.';
+            WHEN EXISTS (
+                SELECT
+                FROM gapless.guard AS g
+                JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+                    AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = target
+                WHERE g.relation = target AND g.column_name <> target_column AND d.refobjsubid = given.attnum
+            ) THEN
+                fault := 'another column that numbers itself reads it';
+                hint := 'Each chain has two columns of its own.';
+            ELSE
+                CONTINUE;
+        END CASE;
+        RAISE EXCEPTION 'column "%" of table % cannot be of the chain: %', given.name, target, fault
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = hint,
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = given.name, CONSTRAINT = 'attach_chain';
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_chain IS
+'Private, for attach_gapless. Raises 42703 and 55000 for columns that cannot have the hashes of a chain.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_chain FROM PUBLIC;
+
 -- No number twice in a sequence, by an index, too: what it has beside the number is part of the name. (A partitioned
 -- table's index has to have the partition key, which need not be; there, the journal alone sees to it.)
 CREATE OR REPLACE FUNCTION gapless.column_check_index(
@@ -5765,6 +6013,9 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
     format        text,
     condition     text,
     chronology    text,
+    chain         text,
+    hash_column     name, -- of a chain; or NULL
+    previous_column name,
     OUT inputs       smallint[], -- the columns that they read
     OUT name_columns smallint[], -- and those of name
     OUT spelled      smallint[], -- of them, those whose spelling it tells
@@ -5777,6 +6028,8 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     attnum       CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column);
+    hash       CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = hash_column);
+    previous   CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = previous_column);
     parameter  text;
     expression text;
     checked    record;
@@ -5787,7 +6040,7 @@ BEGIN
     pinned := '{}'::text[];
     FOR parameter, expression IN
         SELECT v.*
-        FROM (VALUES ('name', column_check_expressions.name), ('format', format), ('condition', condition), ('chronology', chronology)) AS v (parameter, expression)
+        FROM (VALUES ('name', column_check_expressions.name), ('format', format), ('condition', condition), ('chronology', chronology), ('chain', chain)) AS v (parameter, expression)
         WHERE v.expression IS NOT NULL
     LOOP
         IF btrim(expression, e' \n\r\t') = '' THEN
@@ -5797,7 +6050,10 @@ BEGIN
         checked := gapless.column_check_expression(target, path, parameter, expression);
         fault := CASE
             WHEN parameter = 'format' AND expression !~* '\mvalue\M' THEN 'it does not contain value, the number'
-            WHEN attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
+            WHEN attnum = ANY (checked.columns) AND parameter <> 'chain' THEN 'it reads the numbered column itself'
+            WHEN hash = ANY (checked.columns) OR previous = ANY (checked.columns) AND parameter <> 'chain' THEN 'it reads a hash that the row does not have yet'
+            WHEN parameter = 'chain' AND (previous = ANY (checked.columns)) IS NOT TRUE THEN format('it does not read NEW.%I, the hash of the row before', previous_column)
+            WHEN parameter = 'chain' AND checked.type <> 'bytea'::regtype THEN format('it is of type %s, and has to be bytea', checked.type)
             WHEN parameter = 'condition' AND checked.type <> 'boolean'::regtype THEN format('it is of type %s, and has to be boolean', checked.type)
             WHEN parameter = 'chronology' AND checked.type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
                 THEN format('it is of type %s, and has to be a date or a timestamp', checked.type)
@@ -5820,7 +6076,7 @@ BEGIN
             dated_type := checked.type;
         END IF;
     END LOOP;
-    inputs := ARRAY(SELECT DISTINCT u.i FROM unnest(inputs) AS u (i) ORDER BY u.i);
+    inputs := ARRAY(SELECT DISTINCT u.i FROM unnest(inputs || hash) AS u (i) WHERE u.i <> attnum ORDER BY u.i);
 END;
 $function$;
 
@@ -6203,12 +6459,15 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
     condition  text,
     chronology text,
     dated_type regtype,
-    format_columns smallint[] -- that format reads
+    format_columns smallint[], -- that format reads
+    chain         text,
+    target_column name
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    number_type CONSTANT text := CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END;
     params text;
     types  text;
     given  text; -- what format reads of them, where the number is first
@@ -6239,8 +6498,10 @@ BEGIN
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
                 END),
                 ('_text', format, 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
-                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'))
+                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value')),
+                ('_chain', chain, pg_catalog.format('%I %s', target_column, number_type), number_type, 'bytea', e'(\n' || chain || e'\n)')
         ) AS v (suffix, given, first, first_type, type, body)
+        WHERE v.body IS NOT NULL
     LOOP
         made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
         BEGIN
@@ -6252,8 +6513,8 @@ BEGIN
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN (
                 SELECT s.result FROM (SELECT %s) AS new CROSS JOIN LATERAL (SELECT %s AS result%s) AS s)',
                 schema, coalesce(made.first_type || types, pg_catalog.ltrim(params, ', ')), made.type,
-                CASE WHEN made.first IS NULL THEN one_row ELSE two_row END, made.body,
-                CASE WHEN made.first IS NOT NULL THEN ' FROM (SELECT $1 AS value) AS number' ELSE '' END);
+                CASE WHEN made.first IS NULL THEN one_row WHEN made.suffix = '_chain' THEN concat_ws(', ', pg_catalog.format('$1 AS %I', target_column), two_row) ELSE two_row END, made.body,
+                CASE WHEN made.suffix = '_text' THEN ' FROM (SELECT $1 AS value) AS number' ELSE '' END);
         END;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXECUTE pg_catalog.format('ALTER FUNCTION %I.new(%s) RENAME TO %I',
@@ -6316,18 +6577,20 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     stem          text,       -- what the names of its functions begin with
     attachment    bigint,
     initial       bigint,
-    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, whole
+    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, whole, chain
     unnumbered    text,
     check_from    bigint,     -- from which value on a text may be there already; or NULL
     repeat_from   bigint,     -- from which value on the format may repeat itself; or NULL
     inputs        smallint[], -- the columns that the expressions read
-    pins          text        -- SET clauses
+    pins          text,       -- SET clauses
+    hash_column     name,     -- of a column with chain; or NULL
+    previous_column name
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text,single,assign,rest,number,finish}'::text[];
+    words       CONSTANT text[] := '{series,due,dated,text,chain,read,enter,check_text,single,assign,rest,number,finish}'::text[];
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
@@ -6393,6 +6656,8 @@ BEGIN
                 (', ' || r.name || '.input', given.list),
                 (r.name || '.input', substr(given.list, 3)),
                 (r.name || '.number', format('%s.%I', r.name, target_column)),
+                (r.name || '.hash', format('%s.%I', r.name, coalesce(hash_column, 'hash'))),
+                (r.name || '.previous', format('%s.%I', r.name, coalesce(previous_column, 'previous'))),
                 ('gapless.model_written(' || r.name || '.number)',
                     CASE WHEN unnumbered IS NULL THEN format('%s.%I', r.name, target_column) ELSE format('nullif(%s.%I, %L)', r.name, target_column, unnumbered) END)
         ) AS v
@@ -6456,8 +6721,9 @@ BEGIN
                 (13, 'model_commit', '_commit', '', 'trigger', late),
                 (14, 'model_confirm', '_confirm', '', 'trigger', late),
                 (15, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
-                (16, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
-                (17, 'model_survey', '_survey',
+                (16, 'model_rows', '_links', '', 'SETOF record STABLE', 'chain' = ANY (options)),
+                (17, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
+                (18, 'model_survey', '_survey',
                     'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text',
                     'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
@@ -6467,14 +6733,14 @@ BEGIN
         SELECT coalesce(string_agg(', $' || k + CASE model.suffix WHEN '_enter' THEN 2 ELSE 3 END, '' ORDER BY k), '')
         INTO positional
         FROM generate_series(1, cardinality(inputs)) AS k;
-        body := gapless.column_copy(model.name::name, options, places || ARRAY[', input', 'input'], instead || ARRAY[positional, substr(positional, 3)]);
+        body := gapless.column_copy(model.name::name, options || CASE WHEN model.suffix = '_links' THEN '{links}'::text[] END, places || ARRAY[', input', 'input'], instead || ARRAY[positional, substr(positional, 3)]);
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
             WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
-                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
-                || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
             body || CASE WHEN model.suffix = '_assign' THEN '-- ' || key_is || e'\n' ELSE '' END);
     END LOOP;
@@ -6520,7 +6786,7 @@ BEGIN
         LOOP
             EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', made.signature, given);
         END LOOP;
-        IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text']) THEN -- whose comments are the expressions
+        IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text', stem || '_chain']) THEN -- whose comments are the expressions
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
                 WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
                 ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
@@ -6528,7 +6794,7 @@ BEGIN
         END IF;
         IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made.signature); -- with the caller's rights; and what anybody may make happen sooner
-        ELSIF made.proname = stem || '_rows' THEN
+        ELSIF made.proname IN (stem || '_rows', stem || '_links') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's
         END IF;
     END LOOP;
@@ -6826,6 +7092,7 @@ AS $function$
 DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
+    each        CONSTANT boolean := partitioned OR 'chain' = ANY (options); -- rows that wait are numbered one by one
     deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
     noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%7$s'', true) OPERATOR(pg_catalog.<>) ''''';
     read        text;
@@ -6848,9 +7115,9 @@ BEGIN
             VALUES
                 ('insert', '', partitioned OR NOT late, 'BEFORE INSERT ON %s FOR EACH ROW'),
                 ('insert', '', late AND NOT partitioned, 'BEFORE INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
-                ('draft', '_update', NOT late OR partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL)'),
+                ('draft', '_update', NOT late OR each, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL)'),
                 -- Who can make triggers needs no leave of another one; _finish looks at what was written.
-                ('draft', '_update', late AND NOT partitioned, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL AND (
+                ('draft', '_update', late AND NOT each, 'BEFORE UPDATE ON %s FOR EACH ROW WHEN (%s IS NULL AND (
                     pg_catalog.current_setting(''gapless.commit_known'', true) OPERATOR(pg_catalog.=) ''%7$s''
                     AND pg_catalog.has_table_privilege(OLD.tableoid, ''TRIGGER'')
                 ) IS NOT TRUE)'),
@@ -6858,8 +7125,8 @@ BEGIN
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
-                ('issue', '_issue', partitioned OR NOT late, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(%2$s), ROW(%3$s)))'),
-                ('issue', '_issue', late AND NOT partitioned,
+                ('issue', '_issue', NOT late OR each, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(%2$s), ROW(%3$s)))'),
+                ('issue', '_issue', late AND NOT each,
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
                 ('note', '_note', late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),
@@ -6909,7 +7176,7 @@ BEGIN
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
         AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
-            FROM unnest('{series,due,dated,text,read,keep,check_text,enter,update,arrive,issue,note,single,assign,rest,number,finish,commit,confirm,rows}'::text[]) AS w (word)
+            FROM unnest('{series,due,dated,text,chain,read,keep,check_text,enter,update,arrive,issue,note,single,assign,rest,number,finish,commit,confirm,rows,links}'::text[]) AS w (word)
         )));
 END;
 $function$;
@@ -6981,7 +7248,10 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     chronology    text    DEFAULT NULL,
     at_commit     boolean DEFAULT false,
     unnumbered    text    DEFAULT NULL,
-    make_index    boolean DEFAULT false
+    make_index    boolean DEFAULT false,
+    chain         text    DEFAULT NULL,
+    hash_column   name    DEFAULT 'hash',
+    previous_column name  DEFAULT 'previous_hash'
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET standard_conforming_strings = on -- how texts are read
@@ -7009,6 +7279,8 @@ BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
     at_commit := coalesce(at_commit, false);
+    hash_column := CASE WHEN chain IS NOT NULL THEN coalesce(hash_column, 'hash') END;
+    previous_column := CASE WHEN chain IS NOT NULL THEN coalesce(previous_column, 'previous_hash') END;
     IF target IS NULL OR target_column IS NULL OR attach_gapless.name IS NULL THEN
         RAISE EXCEPTION 'the table, the column and the expression for the name must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
@@ -7036,8 +7308,9 @@ BEGIN
     END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
-    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L, at_commit => %s, initial => %s, unnumbered => %L',
-        attach_gapless.name, format, condition, chronology, at_commit::pg_catalog.text, initial, unnumbered); -- the view gapless.attachment reads it
+    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L%s, at_commit => %s, initial => %s, unnumbered => %L%s',
+        attach_gapless.name, format, condition, chronology, CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', chain => %L', chain) END, at_commit::pg_catalog.text, initial, unnumbered,
+        CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', hash_column => %L, previous_column => %L', hash_column, previous_column) END); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN %s MODE', target, CASE WHEN make_index THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END);
@@ -7052,24 +7325,25 @@ BEGIN
     PERFORM gapless.column_check_owner(target, target_column);
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
-    checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology);
+    PERFORM gapless.column_check_chain(target, target_column, hash_column, previous_column, at_commit OR condition IS NOT NULL) WHERE chain IS NOT NULL;
+    checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology, chain, hash_column, previous_column);
     PERFORM gapless.column_check_others(target, target_column, checked.inputs);
     PERFORM gapless.column_check_spelling(target, target_column, checked.spelled);
     PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
 
     options := array_remove(ARRAY[
         CASE WHEN format IS NOT NULL THEN 'format' END, CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN chronology IS NOT NULL THEN 'chronology' END,
-        CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END,
+        CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN chain IS NOT NULL THEN 'chain' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END,
         CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);
-    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns);
+    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns, chain, target_column);
     pins := gapless.column_pins(path, checked.pinned);
-    PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins);
+    PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins, hash_column, previous_column);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
     texts := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs);
     IF texts.check_from IS NOT NULL THEN
-        PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins);
+        PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins, hash_column, previous_column);
     END IF;
     PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
     PERFORM set_config('search_path', caller_path, true);
@@ -7077,7 +7351,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition and chronology are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. make_index lets unique indexes leave out rows without a number. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 
@@ -7200,6 +7474,7 @@ REVOKE ALL ON FUNCTION gapless.guard_new_partitions FROM PUBLIC;
 --     double        first_value is there more than once
 --     unreadable    the text of a number gives no value
 --     misdated      the row of first_value has another date than the journal
+--     broken        the row of first_value does not fit into its chain
 --     failed        the column could not be read, so nothing else is said of it
 --     detached      nor could it, since it was detached after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
@@ -7243,6 +7518,9 @@ BEGIN
                 JOIN pg_catalog.pg_proc AS q ON q.oid = k.tgfoid AND q.pronamespace = f.pronamespace AND q.proname = f.proname || '_keep'
                 WHERE k.tgname = ('~gapless_kept_delete_' || m.name)::pg_catalog.name
             ) || c.oid AS relations,
+            l.oid AS links_oid,
+            l.proowner = c.relowner AS links_owned,
+            CASE WHEN l.oid IS NOT NULL THEN format('%I.%I', n.nspname, l.proname) END AS links,
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
@@ -7256,6 +7534,10 @@ BEGIN
             AND p.prosecdef
             AND p.proowner = c.relowner
         JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+        LEFT JOIN pg_catalog.pg_proc AS l
+            ON l.pronamespace = f.pronamespace
+            AND l.proname = f.proname || '_links'
+            AND l.pronargs = 0
         WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
             AND t.tgparentid = 0
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
@@ -7345,6 +7627,39 @@ BEGIN
                 ) USING audit_numbers.name, attached.column_name;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
+            IF attached.links_oid IS NOT NULL THEN
+                IF NOT attached.links_owned OR NOT starts_with(pg_get_functiondef(attached.links_oid), replace(made, attached.function || '()', attached.links || '()')) THEN
+                    RAISE EXCEPTION '%', replace(refusal, attached.function, attached.links) USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
+                END IF;
+                RETURN QUERY EXECUTE format(
+                    $query$
+                    WITH link AS MATERIALIZED (
+                        SELECT l.name, l.value, l.hash, lag(l.hash) OVER chain AS previous, first_value(l.value) OVER chain AS first
+                        FROM gapless.link AS l
+                        JOIN gapless.sequence AS s ON s.name = l.name
+                        WHERE s.target = $3 AND s.target_column = $4 AND ($1 IS NULL OR l.name = $1 COLLATE "C")
+                        WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
+                    ), start AS (
+                        SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
+                    )
+                    SELECT r.series, $2, 'broken', r.value, r.value, CASE
+                        WHEN l.hash IS NULL THEN 'the chain has no link of it'
+                        WHEN r.hash IS DISTINCT FROM l.hash THEN 'the row has another hash than when it was issued'
+                        WHEN r.previous IS DISTINCT FROM l.previous THEN 'the row has another hash of the row before than that one''s'
+                        ELSE 'the row was changed since it was hashed'
+                    END
+                    FROM %1$s() AS r (series text, value bigint, number text, dated timestamp, hash bytea, previous bytea, chain bytea)
+                    LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
+                    WHERE ($1 IS NULL OR r.series = $1 COLLATE "C")
+                        AND CASE
+                            WHEN l.hash IS NOT NULL THEN r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
+                            ELSE r.hash IS NOT NULL AND EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                        END
+                    $query$,
+                    attached.links
+                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column;
+                PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+            END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
             PERFORM gapless.check_not_rewritten(attached.relations || ARRAY(SELECT p.relid::oid FROM unnest(attached.relations) AS u (relation), pg_partition_tree(u.relation) AS p));
             done := true;
@@ -7398,7 +7713,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_numbers IS
-'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal, columns that cannot be read.';
+'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal or that do not fit into their chain, columns that cannot be read.';
 
 REVOKE ALL ON FUNCTION gapless.audit_numbers FROM PUBLIC;
 
@@ -7454,6 +7769,7 @@ BEGIN
     DELETE FROM gapless.journal AS j WHERE j.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.known_text AS k WHERE k.name = go_live_gapless.name COLLATE "C" AND k.value IS NOT NULL;
     DELETE FROM gapless.void AS v WHERE v.name = go_live_gapless.name COLLATE "C";
+    DELETE FROM gapless.link AS l WHERE l.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C";
     UPDATE gapless.sequence AS s
     SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
@@ -7465,7 +7781,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.go_live_gapless IS
-'Drops the test numbers of a sequence, with its journal, its voids and what was decided about it, marks it as live, and notes why: it begins again, with its first number. Its last test number, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is live already, where the attached column has its numbers or cannot be read, and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
+'Drops the test numbers of a sequence, with its journal, its voids, its chain and what was decided about it, marks it as live, and notes why: it begins again, with its first number. Its last test number, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is live already, where the attached column has its numbers or cannot be read, and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.go_live_gapless FROM PUBLIC;
 
@@ -7475,7 +7791,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, void; closed, opened, start, live, archived
+    kind            text,    -- hole, double, never issued, changed after issue, broken, void; closed, opened, start, live, archived
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
     explained       boolean, -- void, adopted, forwarded, or detached meanwhile; and what was decided
@@ -7650,6 +7966,9 @@ BEGIN
         UNION ALL
         SELECT n.name, n.attached_column, 'changed after issue', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'misdated'
+        UNION ALL
+        SELECT n.name, n.attached_column, 'broken', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
+        FROM number AS n WHERE n.finding = 'broken'
     ), lacking AS MATERIALIZED (
         SELECT p.attached_column, range_agg(p.part) AS parts FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL AND p.attached_column IS NOT NULL GROUP BY p.attached_column
     ), single AS (
@@ -7766,7 +8085,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued or was changed after issue, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
 

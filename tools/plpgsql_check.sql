@@ -10,20 +10,22 @@ DROP SCHEMA IF EXISTS checked CASCADE;
 CREATE SCHEMA checked;
 SET search_path = checked, public;
 \o /dev/null
-CREATE TABLE plain (id bigint PRIMARY KEY, d date, due boolean, value bigint UNIQUE, number text UNIQUE);
+CREATE TABLE plain (id bigint PRIMARY KEY, d date, due boolean, value bigint UNIQUE, number text UNIQUE, sealed text UNIQUE, hash bytea, previous_hash bytea);
 CREATE TABLE late (LIKE plain INCLUDING ALL);
 CREATE TABLE parted (
-    id bigint PRIMARY KEY, d date, due boolean, value bigint, number text, UNIQUE (id, value), UNIQUE (id, number)
+    id bigint PRIMARY KEY, d date, due boolean, value bigint, number text, sealed text, hash bytea, previous_hash bytea,
+    UNIQUE (id, value), UNIQUE (id, number), UNIQUE (id, sealed)
 ) PARTITION BY RANGE (id);
 CREATE TABLE late_parted (LIKE parted INCLUDING ALL) PARTITION BY RANGE (id);
 SELECT gapless.attach_gapless(
         t.name::regclass, c.name, name => format($$ '%s %s ' || date_part('year', NEW.d) $$, t.name, c.name),
-        format => CASE c.name WHEN 'number' THEN $$ 'N' || value $$ END, at_commit => t.late,
+        format => CASE WHEN c.name <> 'value' THEN $$ 'N' || value $$ END, at_commit => t.late,
         condition => CASE c.name WHEN 'number' THEN 'NEW.due' END, chronology => CASE c.name WHEN 'number' THEN 'NEW.d' END,
-        unnumbered => CASE c.name WHEN 'number' THEN '/' END
+        unnumbered => CASE c.name WHEN 'number' THEN '/' END,
+        chain => CASE c.name WHEN 'sealed' THEN $$ sha256(convert_to(concat_ws('|', NEW.sealed, NEW.d, encode(NEW.previous_hash, 'hex')), 'UTF8')) $$ END
     )
 FROM (VALUES ('plain', false), ('late', true), ('parted', false), ('late_parted', true)) AS t (name, late)
-CROSS JOIN (VALUES ('value'), ('number')) AS c (name);
+CROSS JOIN (VALUES ('value'), ('number'), ('sealed')) AS c (name);
 RESET search_path;
 \o
 

@@ -115,6 +115,9 @@ type column struct {
 	Condition   string   `json:"condition,omitempty"`
 	Chronology  string   `json:"chronology,omitempty"`
 	AtCommit    bool     `json:"at_commit"`
+	Chain       string   `json:"chain,omitempty"`
+	HashColumn  string   `json:"hash_column,omitempty"`
+	Previous    string   `json:"previous_column,omitempty"`
 	Unnumbered  *string  `json:"unnumbered,omitempty"`
 	Partitioned bool     `json:"partitioned"`
 	Guarded     bool     `json:"guarded"`
@@ -137,7 +140,7 @@ wrong with the triggers and functions that guard the numbers, a line each.`,
 		for _, c := range found {
 			line := column{
 				Table: c.TableName, Column: c.ColumnName, Name: c.Name, Initial: c.Initial, Format: c.Format, Condition: c.Condition,
-				Chronology: c.Chronology, AtCommit: c.AtCommit, Partitioned: c.Partitioned, Guarded: c.Guarded, Faults: c.Faults,
+				Chronology: c.Chronology, AtCommit: c.AtCommit, Chain: c.Chain, HashColumn: c.HashColumn, Previous: c.PreviousColumn, Partitioned: c.Partitioned, Guarded: c.Guarded, Faults: c.Faults,
 			}
 			if c.HasUnnumbered {
 				line.Unnumbered = &c.Unnumbered

@@ -60,6 +60,8 @@ func TestColumnsSaysHowTheyAreAttachedAndWhatIsWrong(t *testing.T) {
 	_, err := d.Conn(t).Exec(t.Context(), `
 		CREATE TABLE bills (id int, number text UNIQUE);
 		CREATE TABLE notes (id int PRIMARY KEY, number bigint UNIQUE);
+		CREATE TABLE seals (number bigint UNIQUE, hash bytea, before bytea);
+		SELECT gapless.attach_gapless('seals', 'number', name => $$ 'seal' $$, chain => 'sha256(NEW.before)', previous_column => 'before');
 		SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$, format => $$ 'B' || value $$, unnumbered => '');
 		SELECT gapless.attach_gapless('notes', 'number', name => $$ 'note' $$, initial => 5, at_commit => true);
 		ALTER TABLE notes DISABLE TRIGGER "~gapless_issue_number";
@@ -69,6 +71,7 @@ func TestColumnsSaysHowTheyAreAttachedAndWhatIsWrong(t *testing.T) {
 public.bills  number  'bill'  at once    -
 public.notes  number  'note'  at commit  disabled on table public.notes: trigger ~gapless_issue_number
                                          missing on table public.notes: trigger ~gapless_update_number
+public.seals  number  'seal'  at once    -
 `), on(t, d, "columns"))
 	empty := ""
 	require.Equal(t, []column{
@@ -76,6 +79,7 @@ public.notes  number  'note'  at commit  disabled on table public.notes: trigger
 		{Table: "public.notes", Column: "number", Name: " 'note' ", Initial: 5, AtCommit: true, Faults: []string{
 			"disabled on table public.notes: trigger ~gapless_issue_number", "missing on table public.notes: trigger ~gapless_update_number",
 		}},
+		{Table: "public.seals", Column: "number", Name: " 'seal' ", Initial: 1, Chain: "sha256(NEW.before)", HashColumn: "hash", Previous: "before", Guarded: true, Faults: []string{}},
 	}, parsed[[]column](t, on(t, d, "columns", "--json")))
 }
 

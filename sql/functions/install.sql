@@ -24,6 +24,7 @@
 {{ template "allocate/peek_gapless.sql" . }}
 {{ template "manage/check_not_live.sql" . }}
 {{ template "manage/delete_gapless.sql" . }}
+{{ template "manage/drop_links.sql" . }}
 {{ template "manage/move_forward.sql" . }}
 {{ template "manage/decide.sql" . }}
 {{ template "manage/forget_note.sql" . }}
@@ -50,6 +51,8 @@
 {{ template "column/column_enter_rows.sql" . }}
 {{ template "column/column_enter.sql" . }}
 {{ template "column/column_enter_row.sql" . }}
+{{ template "column/column_previous.sql" . }}
+{{ template "column/column_link.sql" . }}
 {{ template "column/column_entered.sql" . }}
 {{ template "column/column_former_values.sql" . }}
 {{ template "column/column_given.sql" . }}
@@ -105,6 +108,7 @@
 {{ template "column/column_check_table.sql" . }}
 {{ template "column/column_check_column.sql" . }}
 {{ template "column/column_predicates.sql" . }}
+{{ template "column/column_check_chain.sql" . }}
 {{ template "column/column_check_index.sql" . }}
 {{ template "column/column_check_expression.sql" . }}
 {{ template "column/column_check_expressions.sql" . }}

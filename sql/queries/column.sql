@@ -9,7 +9,10 @@ SELECT gapless.attach_gapless(
     condition => sqlc.narg('condition')::text,
     chronology => sqlc.narg('chronology')::text,
     at_commit => @at_commit,
-    make_index => @make_index
+    make_index => @make_index,
+    chain => sqlc.narg('chain')::text,
+    hash_column => sqlc.narg('hash_column')::text,
+    previous_column => sqlc.narg('previous_column')::text
 );
 
 -- name: DetachGapless :exec

@@ -42,6 +42,9 @@ SELECT
     at_commit::boolean AS at_commit,
     (unnumbered IS NOT NULL)::boolean AS has_unnumbered,
     coalesce(unnumbered, '')::text AS unnumbered,
+    coalesce(chain, '')::text AS chain,
+    coalesce(hash_column, '')::text AS hash_column,
+    coalesce(previous_column, '')::text AS previous_column,
     partitioned::boolean AS partitioned,
     guarded::boolean AS guarded,
     faults::text[] AS faults

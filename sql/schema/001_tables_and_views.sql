@@ -181,6 +181,22 @@ COMMENT ON COLUMN gapless.decision.numbers IS 'Which numbers rows had when they 
 COMMENT ON CONSTRAINT decision_pkey ON gapless.decision IS 'In their order within a name.';
 COMMENT ON CONSTRAINT decision_kind ON gapless.decision IS 'There are no others.';
 
+CREATE TABLE gapless.link (
+    name  text   COLLATE "C" NOT NULL,
+    value bigint NOT NULL,
+    hash  bytea  NOT NULL,
+    CONSTRAINT link_pkey PRIMARY KEY (name, value)
+);
+
+REVOKE ALL ON TABLE gapless.link FROM PUBLIC;
+
+COMMENT ON TABLE gapless.link IS
+'The chains of attached columns with chain: one row a number, with its document''s hash. A link above the newest number is of a row that did not arrive; the next one that gets the number replaces it. prune_gapless leaves them.';
+COMMENT ON COLUMN gapless.link.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.link.value IS 'The number.';
+COMMENT ON COLUMN gapless.link.hash IS 'What the expression chain of attach_gapless gave for the row, as it stands there.';
+COMMENT ON CONSTRAINT link_pkey ON gapless.link IS 'Read backwards it gives the predecessor of a number.';
+
 CREATE TABLE gapless.known_text (
     name          text COLLATE "C" NOT NULL,
     number        text COLLATE "C" NOT NULL,
@@ -261,9 +277,11 @@ COMMENT ON COLUMN gapless.moving.depth IS 'How deep in other triggers the statem
 COMMENT ON CONSTRAINT moving_pkey ON gapless.moving IS 'A number moves once at a time.';
 
 CREATE TABLE gapless.model (
-    key    bigint PRIMARY KEY,
-    input  text,
-    number text UNIQUE
+    key      bigint PRIMARY KEY,
+    input    text,
+    number   text UNIQUE,
+    hash     bytea,
+    previous bytea
 );
 
 REVOKE ALL ON TABLE gapless.model FROM PUBLIC;
@@ -273,6 +291,8 @@ COMMENT ON TABLE gapless.model IS
 COMMENT ON COLUMN gapless.model.key IS 'Stands for the primary key.';
 COMMENT ON COLUMN gapless.model.input IS 'Stands for the columns that the expressions read.';
 COMMENT ON COLUMN gapless.model.number IS 'Stands for the column that numbers itself.';
+COMMENT ON COLUMN gapless.model.hash IS 'Stands for the column that has a row''s hash, of a column with chain.';
+COMMENT ON COLUMN gapless.model.previous IS 'Stands for the column that has the hash of the row before it.';
 COMMENT ON CONSTRAINT model_pkey ON gapless.model IS 'Stands for the table''s.';
 COMMENT ON CONSTRAINT model_number_key ON gapless.model IS 'Stands for the unique index that a column which numbers itself has.';
 
@@ -383,19 +403,22 @@ SELECT
     CASE
         WHEN starts_with(n.literal, 'E') THEN replace(replace(substring(n.literal FROM '^E''(.*)''$'), '''''', ''''), $$\\$$, $$\$$)
         ELSE replace(substring(n.literal FROM '^''(.*)''$'), '''''', '''')
-    END AS unnumbered
+    END AS unnumbered,
+    replace(substring(n.chain FROM ', hash_column => ''((?:[^'']|'''')*)'''), '''''', '''') AS hash_column,
+    replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column
 FROM attached AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
 LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
 LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
 LEFT JOIN LATERAL (
-    -- ..., at_commit => false, initial => 1, unnumbered => NULL)
+    -- ..., at_commit => false, initial => 1, unnumbered => NULL), or with , hash_column => 'hash', previous_column => 'previous_hash'
     SELECT
         d.noted,
         substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
         t.tail,
-        substring(t.tail FROM ', unnumbered => (.*)[)]$') AS literal
+        substring(t.tail FROM ', unnumbered => (NULL|E?''(?:[^'']|'''')*'')(?:, hash_column => .*)?[)]$') AS literal,
+        substring(t.tail FROM '(, hash_column => ''(?:[^'']|'''')*'', previous_column => ''(?:[^'']|'''')*'')[)]$') AS chain
     FROM pg_catalog.pg_proc AS p
     CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (noted)
     CROSS JOIN LATERAL split_part(d.noted, ', at_commit => ', -1) AS t (tail)
@@ -420,6 +443,8 @@ COMMENT ON COLUMN gapless.attachment.partitioned IS 'Whether the table is.';
 COMMENT ON COLUMN gapless.attachment.at_commit IS 'The argument of attach_gapless.';
 COMMENT ON COLUMN gapless.attachment.initial IS 'The argument of attach_gapless; NULL where that is gone.';
 COMMENT ON COLUMN gapless.attachment.unnumbered IS 'The argument of attach_gapless, or NULL.';
+COMMENT ON COLUMN gapless.attachment.hash_column IS 'The argument of attach_gapless; NULL without chain.';
+COMMENT ON COLUMN gapless.attachment.previous_column IS 'The argument of attach_gapless; NULL without chain.';
 
 CREATE VIEW gapless.fault AS
 WITH RECURSIVE attachment AS MATERIALIZED (
@@ -454,6 +479,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
             ('_enter', NOT a.at_commit, true), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
             ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
             ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit, true),
+            ('_chain', a.hash_column IS NOT NULL, false), ('_links', a.hash_column IS NOT NULL, true),
             ('_check_text', r.prorettype = 'text'::regtype, true), ('_read', r.prorettype = 'text'::regtype, false),
             ('_series', true, false), ('_due', true, false), ('_dated', true, false), ('_text', true, false)
     ) AS w (suffix, wanted, definer)
@@ -609,6 +635,9 @@ SELECT
     e.chronology,
     a.at_commit,
     a.unnumbered,
+    e.chain,
+    a.hash_column,
+    a.previous_column,
     a.partitioned,
     f.faults IS NULL AS guarded,
     coalesce(f.faults, '{}') AS faults
@@ -618,9 +647,10 @@ LEFT JOIN LATERAL (
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_series') AS name,
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_text') AS format,
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_due') AS condition,
-        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_dated') AS chronology
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_dated') AS chronology,
+        max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_chain') AS chain
     FROM pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = a.schema AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated')
+    WHERE p.pronamespace = a.schema AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated', a.stem || '_chain')
 ) AS e ON true
 LEFT JOIN (
     SELECT f.relation, f.column_name, array_agg(f.fault ORDER BY f.fault) AS faults
@@ -641,6 +671,9 @@ COMMENT ON COLUMN gapless.columns.condition IS 'The expression that says whether
 COMMENT ON COLUMN gapless.columns.chronology IS 'The expression for a row''s date, or NULL.';
 COMMENT ON COLUMN gapless.columns.at_commit IS 'Whether rows are numbered when their transaction commits.';
 COMMENT ON COLUMN gapless.columns.unnumbered IS 'The text that means that a row has no number yet, or NULL.';
+COMMENT ON COLUMN gapless.columns.chain IS 'The expression for a row''s hash, or NULL.';
+COMMENT ON COLUMN gapless.columns.hash_column IS 'The column that gets a row''s hash; NULL without chain.';
+COMMENT ON COLUMN gapless.columns.previous_column IS 'The column that gets the hash of the row before it; NULL without chain.';
 COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partitioned.';
 COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
 COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';

@@ -80,6 +80,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"INSERT INTO gapless.decision (name, ordinal, kind, reason) VALUES ('a', 1, 'opened', 'because')",
 		"SELECT gapless.audit_gapless()",
 		"SELECT gapless.audit_numbers('a')",
+		"SELECT gapless.drop_links('a')",
 		"SELECT * FROM gapless.void",
 		"INSERT INTO gapless.void (name, value, ordinal, reason) VALUES ('a', 1, 1, 'because')",
 		"SELECT * FROM gapless.guard",
@@ -89,6 +90,8 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"DELETE FROM gapless.waiting",
 		"SELECT * FROM gapless.known_text",
 		"INSERT INTO gapless.known_text (name, number) VALUES ('a', '1')",
+		"SELECT * FROM gapless.link",
+		"INSERT INTO gapless.link VALUES ('a', 1, '')",
 		"SELECT * FROM gapless.model",
 		"INSERT INTO gapless.model VALUES (1)",
 		"CREATE TRIGGER t BEFORE INSERT ON gapless.model EXECUTE FUNCTION gapless.model_keep()",
@@ -246,7 +249,7 @@ func TestEveryObjectHasAComment(t *testing.T) {
 	// The exceptions: one takes the caller's for its expressions; some run with the rights and the path of the trigger function that calls
 	// them; and two with the rights of the schema's owner, and three inlined into those and others, qualify even their operators. What is stored parsed
 	// looks for no name.
-	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_leave", "column_noted", "column_settle_note", "model_commit", "model_confirm", "model_number", "model_single", "newest_run", "last_run", "value_after"}, sqltest.Texts(s, `
+	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_leave", "column_link", "column_noted", "column_previous", "column_settle_note", "model_commit", "model_confirm", "model_number", "model_single", "newest_run", "last_run", "value_after"}, sqltest.Texts(s, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosqlbody IS NULL
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`))
 	require.Empty(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proisstrict`))
@@ -256,7 +259,7 @@ func TestEveryObjectHasAComment(t *testing.T) {
 		sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
 			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
 			OR proname IN ('column_adopt', 'column_adopt_voids', 'column_keep_void', 'column_voids', 'column_check_others', 'column_date_floor', 'column_enter', 'column_enter_row', 'column_enter_rows', 'column_entered', 'column_assign', 'column_commits', 'column_end_wait',
-				'column_check_former', 'column_faults', 'column_former_values', 'column_given', 'column_has_void_texts', 'column_is_void', 'column_issued', 'column_lock_waiting', 'column_take', 'column_follow_move', 'column_first_number', 'column_first_number_general',
+				'column_check_chain', 'column_check_former', 'column_faults', 'column_former_values', 'column_given', 'column_has_void_texts', 'column_is_void', 'column_issued', 'column_link', 'column_lock_waiting', 'column_previous', 'column_take', 'column_follow_move', 'column_first_number', 'column_first_number_general',
 				'column_refuse_text', 'column_release_sequences', 'column_reserve', 'column_values', 'column_adopt_voids', 'column_callees', 'column_check_series', 'column_check_others', 'column_keep_void', 'column_voids', 'refuse_waiting')
 			OR proname ~ '^model_' AND prosqlbody IS NULL AND proname NOT IN ('model_commit', 'model_number') -- whose copies have the table's owner's
 			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")

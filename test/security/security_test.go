@@ -273,18 +273,19 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const allObjects = `	table: decision, journal, known_text, model, moving, sequence, void, waiting
+const allObjects = `	table: decision, journal, known_text, link, model, moving, sequence, void, waiting
 	view: attachment, columns, fault, guard, holders, sequences
 	type: journal_kind
-	index: decision_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
+	index: decision_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
 	trigger: waiting_numbered on waiting
 	table constraint: waiting_numbered on waiting
 	table constraint: decision_pkey on decision, decision_kind on decision, journal_pkey on journal, moving_pkey on moving, sequence_name_length on sequence
-	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, model_pkey on model, model_number_key on model
+	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_check_former, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
+	function: column_check_chain, column_link, column_previous, drop_links, model_chain
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
 	function: column_dismantle, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_is_archived, column_value, column_issued, column_lock_waiting
 	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
@@ -619,6 +620,7 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 	owner.Do("CREATE SCHEMA evil AUTHORIZATION " + quoted)
 	owner.Do("GRANT USAGE ON SCHEMA evil TO PUBLIC; GRANT USAGE ON TYPE gapless.journal_kind TO " + quoted)
 	hostile.Do(makeEvil)
+	hostile.Do("CREATE TABLE h.c (number bigint, hash bytea, previous_hash bytea)")
 	attachment := strconv.FormatInt(owner.Number("SELECT max(attachment) FROM gapless.journal WHERE name = 'ha'"), 10)
 	calls := map[string][]string{
 		"column_first_number": {
@@ -628,6 +630,8 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_enter_row": {
 			"SELECT gapless.column_enter_row($a, 'ha', 2, 'two', '2026-01-02', 'x')",
 		},
+		"column_link":              {"SELECT gapless.column_link('h.a', 'number', 'ha', 2, 'two')", "SELECT gapless.column_link('h.a', 'number', 'ha', 2, 'again')"},
+		"column_previous":          {"SELECT gapless.column_previous('ha', 2), gapless.column_previous('none', 2)"},
 		"column_enter":             {"SELECT gapless.column_enter('h.a', 'number', 1, $a, 'ha', 2, 'two', '2026-01-01')"},
 		"column_enter_rows":        {"SELECT gapless.column_enter_rows('h.a', 'number', 1, $a, '{ha,ha}', '{2,3}', '{two,three}', '{2026-01-01,2026-01-02}')"},
 		"column_values":            {"SELECT gapless.column_values('h.a', 'number', 1, '{ha}')"},
@@ -657,6 +661,7 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_keep_void":         {"SELECT gapless.column_keep_void('h.a', 'number', 'ha', '1', NULL, '{}')"},
 		"column_voids":             {"SELECT gapless.column_voids('h.a', 'number')"},
 		"column_adopt_voids":       {"SELECT gapless.column_adopt_voids('h.a', 'number', '{ha}', '{ha}', '{1}')"},
+		"column_check_chain":       {"SELECT gapless.column_check_chain('h.c', 'number', 'hash', 'previous_hash', true)"},
 		"column_check_others":      {"SELECT gapless.column_check_others('h.a', 'number', '{}')"},
 	}
 	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
@@ -677,6 +682,25 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 			}
 			s.Do("DISCARD TEMP")
 		}
+	}
+}
+
+// TestTheReaderOfAChainNeverRunsAsTheAuditor has it replaced by the table's owner. Where it is not one that attach made, it is not called.
+func TestTheReaderOfAChainNeverRunsAsTheAuditor(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	owner, hostile, _ := newHostile(t, database)
+	me := *sqltest.Value[string](owner, "SELECT current_user::text")
+	hostile.Do("CREATE TABLE h.c (number bigint UNIQUE, hash bytea, previous_hash bytea)")
+	hostile.Do("SELECT gapless.attach_gapless('h.c', 'number', '''hc''', chain => 'sha256(coalesce(NEW.previous_hash, ''''))')")
+	hostile.Do("INSERT INTO h.c DEFAULT VALUES")
+	for rights, finding := range map[string]int64{"SECURITY DEFINER": 0, "SECURITY INVOKER": 1} {
+		hostile.Do("CREATE OR REPLACE FUNCTION h.c_number_gapless_links() RETURNS SETOF record LANGUAGE plpgsql STABLE " + rights +
+			" AS $$ BEGIN PERFORM public.ran(), set_config('search_path', 'h, pg_catalog', false); END $$")
+		auditor := sqltest.Connect(t, database)
+		require.Equal(t, finding, auditor.Number("SELECT count(*) FROM gapless.audit_gapless('hc') WHERE explanation LIKE '%function h.c_number_gapless_links() is not the one%'"), rights)
+		require.NotEqual(t, "h, pg_catalog", *sqltest.Value[string](auditor, "SHOW search_path"))
+		require.NotContains(t, whoRan(owner, auditor), me, rights)
 	}
 }
 
@@ -908,41 +932,44 @@ func TestWhoAttachesTheTableOfAnotherRunsNothingOfIts(t *testing.T) {
 
 // textArguments has each argument of a public function that is a text of some kind; ~ is what it is given. Tables bills and texts are there.
 var textArguments = map[string]string{
-	"next_gapless name":            "SELECT gapless.next_gapless(~)",
-	"next_gapless_batch name":      "SELECT gapless.next_gapless_batch(~, 2)",
-	"last_gapless name":            "SELECT gapless.last_gapless(~)",
-	"peek_gapless name":            "SELECT gapless.peek_gapless(~)",
-	"delete_gapless name":          "SELECT gapless.delete_gapless(~)",
-	"adopt_gapless name":           "SELECT gapless.adopt_gapless(~, 7)",
-	"void_gapless name":            "SELECT gapless.void_gapless(~, 1, 'because')",
-	"void_gapless reason":          "SELECT gapless.void_gapless('known', 1, ~)",
-	"void_gapless number":          "SELECT gapless.void_gapless('known', NULL, 'because', ~)",
-	"void_gapless_batch name":      "SELECT gapless.void_gapless_batch(~, 1, 1, 'because')",
-	"void_gapless_batch reason":    "SELECT gapless.void_gapless_batch('known', 1, 1, ~)",
-	"close_gapless name":           "SELECT gapless.close_gapless(~, 'because')",
-	"close_gapless reason":         "SELECT gapless.close_gapless('known', ~)",
-	"open_gapless name":            "SELECT gapless.open_gapless(~, 'because')",
-	"open_gapless reason":          "SELECT gapless.open_gapless('closed', ~)",
-	"forward_gapless name":         "SELECT gapless.forward_gapless(~, 7, 'because')",
-	"go_live_gapless name":         "SELECT gapless.go_live_gapless(~, 'because')",
-	"go_live_gapless reason":       "SELECT gapless.go_live_gapless('known', ~)",
-	"archive_gapless name":         "SELECT gapless.archive_gapless(~, 1, 'because')",
-	"archive_gapless reason":       "SELECT gapless.archive_gapless('known', 1, ~)",
-	"forward_gapless reason":       "SELECT gapless.forward_gapless('known', 7, ~)",
-	"audit_gapless name":           "SELECT gapless.audit_gapless(~)",
-	"prune_gapless name":           "SELECT gapless.prune_gapless(~, 'infinity')",
-	"grant_gapless role":           "SELECT gapless.grant_gapless((~)::text::name)",
-	"revoke_gapless role":          "SELECT gapless.revoke_gapless((~)::text::name)",
-	"attach_gapless target":        "SELECT gapless.attach_gapless((~)::text::regclass, 'number', 'NEW.tenant')",
-	"attach_gapless target_column": "SELECT gapless.attach_gapless('texts', (~)::text::name, 'NEW.tenant')",
-	"attach_gapless name":          "SELECT gapless.attach_gapless('texts', 'number', name => ~, format => 'value')",
-	"attach_gapless format":        "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => ~)",
-	"attach_gapless condition":     "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', condition => ~)",
-	"attach_gapless chronology":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chronology => ~)",
-	"attach_gapless unnumbered":    "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', unnumbered => ~)",
-	"detach_gapless target":        "SELECT gapless.detach_gapless((~)::text::regclass, 'number')",
-	"guard_partitions target":      "SELECT gapless.guard_partitions((~)::text::regclass)",
-	"detach_gapless target_column": "SELECT gapless.detach_gapless('bills', (~)::text::name)",
+	"next_gapless name":              "SELECT gapless.next_gapless(~)",
+	"next_gapless_batch name":        "SELECT gapless.next_gapless_batch(~, 2)",
+	"last_gapless name":              "SELECT gapless.last_gapless(~)",
+	"peek_gapless name":              "SELECT gapless.peek_gapless(~)",
+	"delete_gapless name":            "SELECT gapless.delete_gapless(~)",
+	"adopt_gapless name":             "SELECT gapless.adopt_gapless(~, 7)",
+	"void_gapless name":              "SELECT gapless.void_gapless(~, 1, 'because')",
+	"void_gapless reason":            "SELECT gapless.void_gapless('known', 1, ~)",
+	"void_gapless number":            "SELECT gapless.void_gapless('known', NULL, 'because', ~)",
+	"void_gapless_batch name":        "SELECT gapless.void_gapless_batch(~, 1, 1, 'because')",
+	"void_gapless_batch reason":      "SELECT gapless.void_gapless_batch('known', 1, 1, ~)",
+	"close_gapless name":             "SELECT gapless.close_gapless(~, 'because')",
+	"close_gapless reason":           "SELECT gapless.close_gapless('known', ~)",
+	"open_gapless name":              "SELECT gapless.open_gapless(~, 'because')",
+	"open_gapless reason":            "SELECT gapless.open_gapless('closed', ~)",
+	"forward_gapless name":           "SELECT gapless.forward_gapless(~, 7, 'because')",
+	"go_live_gapless name":           "SELECT gapless.go_live_gapless(~, 'because')",
+	"go_live_gapless reason":         "SELECT gapless.go_live_gapless('known', ~)",
+	"archive_gapless name":           "SELECT gapless.archive_gapless(~, 1, 'because')",
+	"archive_gapless reason":         "SELECT gapless.archive_gapless('known', 1, ~)",
+	"forward_gapless reason":         "SELECT gapless.forward_gapless('known', 7, ~)",
+	"audit_gapless name":             "SELECT gapless.audit_gapless(~)",
+	"prune_gapless name":             "SELECT gapless.prune_gapless(~, 'infinity')",
+	"grant_gapless role":             "SELECT gapless.grant_gapless((~)::text::name)",
+	"revoke_gapless role":            "SELECT gapless.revoke_gapless((~)::text::name)",
+	"attach_gapless target":          "SELECT gapless.attach_gapless((~)::text::regclass, 'number', 'NEW.tenant')",
+	"attach_gapless target_column":   "SELECT gapless.attach_gapless('texts', (~)::text::name, 'NEW.tenant')",
+	"attach_gapless name":            "SELECT gapless.attach_gapless('texts', 'number', name => ~, format => 'value')",
+	"attach_gapless format":          "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => ~)",
+	"attach_gapless condition":       "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', condition => ~)",
+	"attach_gapless chronology":      "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chronology => ~)",
+	"attach_gapless unnumbered":      "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', unnumbered => ~)",
+	"detach_gapless target":          "SELECT gapless.detach_gapless((~)::text::regclass, 'number')",
+	"guard_partitions target":        "SELECT gapless.guard_partitions((~)::text::regclass)",
+	"detach_gapless target_column":   "SELECT gapless.detach_gapless('bills', (~)::text::name)",
+	"attach_gapless chain":           "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chain => ~)",
+	"attach_gapless hash_column":     "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chain => 'NEW.previous_hash', hash_column => ~)",
+	"attach_gapless previous_column": "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chain => 'NEW.previous_hash', previous_column => ~)",
 }
 
 // TestNoTextIsRunAsSQL gives every text argument of every public function what would be SQL, were it put into a statement.
@@ -953,7 +980,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE TABLE canary (alive integer); INSERT INTO canary VALUES (1)")
 	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
-	s.Do("CREATE TABLE texts (tenant text, d date, number text, UNIQUE (tenant, number))")
+	s.Do("CREATE TABLE texts (tenant text, d date, number text, hash bytea, previous_hash bytea, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because')")
 
@@ -1010,7 +1037,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 	s := sqltest.Connect(t, pgtest.New(t))
 	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
 	s.Do("CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant text, number bigint, UNIQUE (number))")
-	s.Do("CREATE TABLE texts (tenant text, d date, number text, UNIQUE (tenant, number))")
+	s.Do("CREATE TABLE texts (tenant text, d date, number text, hash bytea, previous_hash bytea, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("SELECT gapless.attach_gapless('late', 'number', 'NEW.tenant', at_commit => true)")
 	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because')")
@@ -1029,7 +1056,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 			}
 			var pgErr *pgconn.PgError
 			require.ErrorAs(t, err, &pgErr, argument)
-			if slices.Contains([]string{"name", "format", "condition", "chronology"}, strings.TrimPrefix(argument, "attach_gapless ")) {
+			if slices.Contains([]string{"name", "format", "condition", "chronology", "chain"}, strings.TrimPrefix(argument, "attach_gapless ")) {
 				continue
 			}
 			said := pgErr.Message + pgErr.Detail + pgErr.Hint + pgErr.Where + pgErr.InternalQuery

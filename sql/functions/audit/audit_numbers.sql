@@ -4,6 +4,7 @@
 --     double        first_value is there more than once
 --     unreadable    the text of a number gives no value
 --     misdated      the row of first_value has another date than the journal
+--     broken        the row of first_value does not fit into its chain
 --     failed        the column could not be read, so nothing else is said of it
 --     detached      nor could it, since it was detached after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
@@ -47,6 +48,9 @@ BEGIN
                 JOIN pg_catalog.pg_proc AS q ON q.oid = k.tgfoid AND q.pronamespace = f.pronamespace AND q.proname = f.proname || '_keep'
                 WHERE k.tgname = ('~gapless_kept_delete_' || m.name)::pg_catalog.name
             ) || c.oid AS relations,
+            l.oid AS links_oid,
+            l.proowner = c.relowner AS links_owned,
+            CASE WHEN l.oid IS NOT NULL THEN format('%I.%I', n.nspname, l.proname) END AS links,
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
         JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
@@ -60,6 +64,10 @@ BEGIN
             AND p.prosecdef
             AND p.proowner = c.relowner
         JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+        LEFT JOIN pg_catalog.pg_proc AS l
+            ON l.pronamespace = f.pronamespace
+            AND l.proname = f.proname || '_links'
+            AND l.pronargs = 0
         WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
             AND t.tgparentid = 0
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
@@ -149,6 +157,39 @@ BEGIN
                 ) USING audit_numbers.name, attached.column_name;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
+            IF attached.links_oid IS NOT NULL THEN
+                IF NOT attached.links_owned OR NOT starts_with(pg_get_functiondef(attached.links_oid), replace(made, attached.function || '()', attached.links || '()')) THEN
+                    RAISE EXCEPTION '%', replace(refusal, attached.function, attached.links) USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
+                END IF;
+                RETURN QUERY EXECUTE format(
+                    $query$
+                    WITH link AS MATERIALIZED (
+                        SELECT l.name, l.value, l.hash, lag(l.hash) OVER chain AS previous, first_value(l.value) OVER chain AS first
+                        FROM gapless.link AS l
+                        JOIN gapless.sequence AS s ON s.name = l.name
+                        WHERE s.target = $3 AND s.target_column = $4 AND ($1 IS NULL OR l.name = $1 COLLATE "C")
+                        WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
+                    ), start AS (
+                        SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
+                    )
+                    SELECT r.series, $2, 'broken', r.value, r.value, CASE
+                        WHEN l.hash IS NULL THEN 'the chain has no link of it'
+                        WHEN r.hash IS DISTINCT FROM l.hash THEN 'the row has another hash than when it was issued'
+                        WHEN r.previous IS DISTINCT FROM l.previous THEN 'the row has another hash of the row before than that one''s'
+                        ELSE 'the row was changed since it was hashed'
+                    END
+                    FROM %1$s() AS r (series text, value bigint, number text, dated timestamp, hash bytea, previous bytea, chain bytea)
+                    LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
+                    WHERE ($1 IS NULL OR r.series = $1 COLLATE "C")
+                        AND CASE
+                            WHEN l.hash IS NOT NULL THEN r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
+                            ELSE r.hash IS NOT NULL AND EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                        END
+                    $query$,
+                    attached.links
+                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column;
+                PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+            END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
             PERFORM gapless.check_not_rewritten(attached.relations || ARRAY(SELECT p.relid::oid FROM unnest(attached.relations) AS u (relation), pg_partition_tree(u.relation) AS p));
             done := true;
@@ -202,6 +243,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_numbers IS
-'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal, columns that cannot be read.';
+'Private, for audit_gapless. The numbers that the attached columns have, of one sequence or of all: runs without a hole, doubles, texts that cannot be read back, rows with another date than the journal or that do not fit into their chain, columns that cannot be read.';
 
 REVOKE ALL ON FUNCTION gapless.audit_numbers FROM PUBLIC;

@@ -21,7 +21,7 @@ BEGIN
         WITH RECURSIVE caller AS (
             SELECT e.oid, NULL::text COLLATE "C" AS callee
             FROM pg_catalog.pg_proc AS e
-            WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text')
+            WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text', f.proname || '_chain')
             UNION
             SELECT p.oid, (p.proname || ' ' || p.prosrc) COLLATE "C"
             FROM caller AS e

@@ -6,6 +6,9 @@ CREATE OR REPLACE FUNCTION gapless.column_check_expressions(
     format        text,
     condition     text,
     chronology    text,
+    chain         text,
+    hash_column     name, -- of a chain; or NULL
+    previous_column name,
     OUT inputs       smallint[], -- the columns that they read
     OUT name_columns smallint[], -- and those of name
     OUT spelled      smallint[], -- of them, those whose spelling it tells
@@ -18,6 +21,8 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     attnum       CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column);
+    hash       CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = hash_column);
+    previous   CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = previous_column);
     parameter  text;
     expression text;
     checked    record;
@@ -28,7 +33,7 @@ BEGIN
     pinned := '{}'::text[];
     FOR parameter, expression IN
         SELECT v.*
-        FROM (VALUES ('name', column_check_expressions.name), ('format', format), ('condition', condition), ('chronology', chronology)) AS v (parameter, expression)
+        FROM (VALUES ('name', column_check_expressions.name), ('format', format), ('condition', condition), ('chronology', chronology), ('chain', chain)) AS v (parameter, expression)
         WHERE v.expression IS NOT NULL
     LOOP
         IF btrim(expression, e' \n\r\t') = '' THEN
@@ -38,7 +43,10 @@ BEGIN
         checked := gapless.column_check_expression(target, path, parameter, expression);
         fault := CASE
             WHEN parameter = 'format' AND expression !~* '\mvalue\M' THEN 'it does not contain value, the number'
-            WHEN attnum = ANY (checked.columns) THEN 'it reads the numbered column itself'
+            WHEN attnum = ANY (checked.columns) AND parameter <> 'chain' THEN 'it reads the numbered column itself'
+            WHEN hash = ANY (checked.columns) OR previous = ANY (checked.columns) AND parameter <> 'chain' THEN 'it reads a hash that the row does not have yet'
+            WHEN parameter = 'chain' AND (previous = ANY (checked.columns)) IS NOT TRUE THEN format('it does not read NEW.%I, the hash of the row before', previous_column)
+            WHEN parameter = 'chain' AND checked.type <> 'bytea'::regtype THEN format('it is of type %s, and has to be bytea', checked.type)
             WHEN parameter = 'condition' AND checked.type <> 'boolean'::regtype THEN format('it is of type %s, and has to be boolean', checked.type)
             WHEN parameter = 'chronology' AND checked.type NOT IN ('date'::regtype, 'timestamp'::regtype, 'timestamptz'::regtype)
                 THEN format('it is of type %s, and has to be a date or a timestamp', checked.type)
@@ -61,7 +69,7 @@ BEGIN
             dated_type := checked.type;
         END IF;
     END LOOP;
-    inputs := ARRAY(SELECT DISTINCT u.i FROM unnest(inputs) AS u (i) ORDER BY u.i);
+    inputs := ARRAY(SELECT DISTINCT u.i FROM unnest(inputs || hash) AS u (i) WHERE u.i <> attnum ORDER BY u.i);
 END;
 $function$;
 

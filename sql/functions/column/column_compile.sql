@@ -7,18 +7,20 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     stem          text,       -- what the names of its functions begin with
     attachment    bigint,
     initial       bigint,
-    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, whole
+    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, whole, chain
     unnumbered    text,
     check_from    bigint,     -- from which value on a text may be there already; or NULL
     repeat_from   bigint,     -- from which value on the format may repeat itself; or NULL
     inputs        smallint[], -- the columns that the expressions read
-    pins          text        -- SET clauses
+    pins          text,       -- SET clauses
+    hash_column     name,     -- of a column with chain; or NULL
+    previous_column name
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    words       CONSTANT text[] := '{series,due,dated,text,read,enter,check_text,single,assign,rest,number,finish}'::text[];
+    words       CONSTANT text[] := '{series,due,dated,text,chain,read,enter,check_text,single,assign,rest,number,finish}'::text[];
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
@@ -84,6 +86,8 @@ BEGIN
                 (', ' || r.name || '.input', given.list),
                 (r.name || '.input', substr(given.list, 3)),
                 (r.name || '.number', format('%s.%I', r.name, target_column)),
+                (r.name || '.hash', format('%s.%I', r.name, coalesce(hash_column, 'hash'))),
+                (r.name || '.previous', format('%s.%I', r.name, coalesce(previous_column, 'previous'))),
                 ('gapless.model_written(' || r.name || '.number)',
                     CASE WHEN unnumbered IS NULL THEN format('%s.%I', r.name, target_column) ELSE format('nullif(%s.%I, %L)', r.name, target_column, unnumbered) END)
         ) AS v
@@ -147,8 +151,9 @@ BEGIN
                 (13, 'model_commit', '_commit', '', 'trigger', late),
                 (14, 'model_confirm', '_confirm', '', 'trigger', late),
                 (15, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
-                (16, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
-                (17, 'model_survey', '_survey',
+                (16, 'model_rows', '_links', '', 'SETOF record STABLE', 'chain' = ANY (options)),
+                (17, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
+                (18, 'model_survey', '_survey',
                     'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text',
                     'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
@@ -158,14 +163,14 @@ BEGIN
         SELECT coalesce(string_agg(', $' || k + CASE model.suffix WHEN '_enter' THEN 2 ELSE 3 END, '' ORDER BY k), '')
         INTO positional
         FROM generate_series(1, cardinality(inputs)) AS k;
-        body := gapless.column_copy(model.name::name, options, places || ARRAY[', input', 'input'], instead || ARRAY[positional, substr(positional, 3)]);
+        body := gapless.column_copy(model.name::name, options || CASE WHEN model.suffix = '_links' THEN '{links}'::text[] END, places || ARRAY[', input', 'input'], instead || ARRAY[positional, substr(positional, 3)]);
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
             WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
-                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
-                || CASE WHEN model.suffix IN ('_keep', '_rows', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
             body || CASE WHEN model.suffix = '_assign' THEN '-- ' || key_is || e'\n' ELSE '' END);
     END LOOP;

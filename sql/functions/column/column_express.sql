@@ -11,12 +11,15 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
     condition  text,
     chronology text,
     dated_type regtype,
-    format_columns smallint[] -- that format reads
+    format_columns smallint[], -- that format reads
+    chain         text,
+    target_column name
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
+    number_type CONSTANT text := CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END;
     params text;
     types  text;
     given  text; -- what format reads of them, where the number is first
@@ -47,8 +50,10 @@ BEGIN
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
                 END),
                 ('_text', format, 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
-                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value'))
+                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value')),
+                ('_chain', chain, pg_catalog.format('%I %s', target_column, number_type), number_type, 'bytea', e'(\n' || chain || e'\n)')
         ) AS v (suffix, given, first, first_type, type, body)
+        WHERE v.body IS NOT NULL
     LOOP
         made.type := CASE made.type WHEN 'bigint' THEN 'int8' WHEN 'boolean' THEN 'bool' ELSE made.type END;
         BEGIN
@@ -60,8 +65,8 @@ BEGIN
             EXECUTE pg_catalog.format('CREATE FUNCTION %I.new(%s) RETURNS pg_catalog.%I LANGUAGE sql STABLE RETURN (
                 SELECT s.result FROM (SELECT %s) AS new CROSS JOIN LATERAL (SELECT %s AS result%s) AS s)',
                 schema, coalesce(made.first_type || types, pg_catalog.ltrim(params, ', ')), made.type,
-                CASE WHEN made.first IS NULL THEN one_row ELSE two_row END, made.body,
-                CASE WHEN made.first IS NOT NULL THEN ' FROM (SELECT $1 AS value) AS number' ELSE '' END);
+                CASE WHEN made.first IS NULL THEN one_row WHEN made.suffix = '_chain' THEN concat_ws(', ', pg_catalog.format('$1 AS %I', target_column), two_row) ELSE two_row END, made.body,
+                CASE WHEN made.suffix = '_text' THEN ' FROM (SELECT $1 AS value) AS number' ELSE '' END);
         END;
         PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
         EXECUTE pg_catalog.format('ALTER FUNCTION %I.new(%s) RENAME TO %I',

@@ -36,6 +36,22 @@ BEGIN
             code := 'restrict_violation';
             message := format('%s: an update cannot take %s from sequence "%s"', what, detail, name);
             hint := 'What the sequence, the text or the date of a number is made of stays as it is. Void the number with gapless.void_gapless, and insert a new row.';
+        WHEN 'chained' THEN
+            code := 'generated_always';
+            message := format('%s: the hash of %s of sequence "%s", and that of its predecessor, cannot be changed', what, detail, name);
+            hint := 'Leave these two columns as they are.';
+        WHEN 'hashed' THEN
+            code := 'restrict_violation';
+            message := format('%s: an update cannot change what the hash of %s of sequence "%s" is made of', what, detail, name);
+            hint := 'The next row has that hash. Void the number with gapless.void_gapless, and insert a new row.';
+        WHEN 'unhashed' THEN
+            code := 'null_value_not_allowed';
+            message := format('a row of table "%s" has no hash, which %s of sequence "%s" needs', table_name, detail, name);
+            hint := 'The expression chain of gapless.attach_gapless gave NULL for it. The first row of a series has no previous hash: concat_ws leaves out what is NULL.';
+        WHEN 'unchained' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s: the row of %s of sequence "%s" arrived with other values than those that its hash is made of', what, detail, name);
+            hint := 'A BEFORE trigger whose name sorts after ~gapless_ has changed it. Give that trigger another name: triggers fire in the order of their names.';
         WHEN 'reseried' THEN
             code := 'object_not_in_prerequisite_state';
             message := format('%s: %s was not issued by sequence "%s", which the expression name gives for its row now', what, detail, name);

@@ -16,6 +16,7 @@ BEGIN
         SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
         FROM gapless.sequence AS s
         WHERE k.name = s.name AND k.value IS NULL AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
+        PERFORM gapless.drop_links(s.name) FROM gapless.sequence AS s WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
         UPDATE gapless.sequence AS s
         SET target = NULL, target_column = NULL
         WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;

@@ -31,6 +31,9 @@ BEGIN
         AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", ending) -- unless format
         AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", ending) -- if format
     THEN
+        PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
+        FROM inserted AS r -- if chain
+        WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
         IF ending IS NULL THEN
             PERFORM gapless.column_settle_note('0' /*attachment*/);
         END IF;
@@ -62,6 +65,9 @@ BEGIN
             END LOOP;
         END IF;
     END IF;
+    PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
+    FROM inserted AS r -- if chain
+    WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
     PERFORM gapless.column_settle_note('0' /*attachment*/);
     RETURN NULL;
 END;

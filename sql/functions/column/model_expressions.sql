@@ -37,6 +37,15 @@ COMMENT ON FUNCTION gapless.model_text IS
 
 REVOKE ALL ON FUNCTION gapless.model_text FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.model_chain(number text, input text) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+RETURN NULL::bytea;
+
+COMMENT ON FUNCTION gapless.model_chain IS
+'Private, a model for attach_gapless with chain. The hash of a row.';
+
+REVOKE ALL ON FUNCTION gapless.model_chain FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.model_written(number text) RETURNS text
 LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
 RETURN number;

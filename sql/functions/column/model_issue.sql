@@ -32,6 +32,8 @@ BEGIN
     ) THEN -- unless at_commit
         PERFORM gapless.model_enter(0 /*target*/, NEW.number, NEW.input); -- unless at_commit
     END IF; -- unless at_commit
+    PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text) -- if chain
+    WHERE NEW.hash IS DISTINCT FROM gapless.model_chain(NEW.number, NEW.input); -- if chain
     PERFORM gapless.column_follow_move('stay', gapless.model_series(NEW.input), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE'; -- if partitioned
     PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
     RETURN NULL;

@@ -58,6 +58,10 @@ BEGIN
             OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if partitioned
         THEN -- if partitioned
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
+        ELSIF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous), ROW(OLD.hash, OLD.previous)) THEN -- if partitioned if chain
+            PERFORM gapless.column_refuse('chained', TG_RELID, 'number', series, OLD.number::text); -- if partitioned if chain
+        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number, OLD.input) THEN -- if partitioned if chain
+            PERFORM gapless.column_refuse('hashed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned if chain
         END IF; -- if partitioned
         RETURN NEW; -- if partitioned
     ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned

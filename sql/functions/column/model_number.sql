@@ -1,6 +1,7 @@
 -- With the caller's rights, so that the table's own code sees its role and search_path. The rows are found by their
 -- places, which only this transaction can have changed; that they have no number is hidden from the planner, since an
--- index of all numbers is no way to them. Each expression costs a session some 13 kB for each table, so they are few.
+-- index of all numbers is no way to them. The links of a chain follow in the order in which the rows are assigned: so
+-- these are the outer side of a nested loop. Each expression costs a session some 13 kB for each table, so they are few.
 CREATE OR REPLACE FUNCTION gapless.model_number(
     assigned text -- by model_assign or model_single
 ) RETURNS void
@@ -12,11 +13,13 @@ DECLARE
     before CONSTANT pg_catalog.text[] := ARRAY[ -- in whose UPDATE a trigger has inserted these rows
         pg_catalog.current_setting('gapless.commit_column', true), pg_catalog.current_setting('gapless.commit_known', true),
         pg_catalog.current_setting('gapless.commit_value', true), pg_catalog.current_setting('enable_seqscan')
+        , pg_catalog.current_setting('enable_hashjoin'), pg_catalog.current_setting('enable_mergejoin') -- if chain
     ];
     known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
         WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
             AND pg_catalog.has_table_privilege('gapless.model'::pg_catalog.regclass, 'TRIGGER') -- unless partitioned
             AND false -- if partitioned
+            AND false -- if chain
         THEN '0' /*attachment*/
         ELSE ''
     END;
@@ -26,6 +29,7 @@ BEGIN
         pg_catalog.set_config('gapless.commit_column', '0' /*attachment*/, true),
         pg_catalog.set_config('gapless.commit_known', known, true),
         pg_catalog.set_config('enable_seqscan', 'off', true)
+        , pg_catalog.set_config('enable_hashjoin', 'off', true), pg_catalog.set_config('enable_mergejoin', 'off', true) -- if chain
     );
     IF given IS NULL THEN -- unless partitioned
         UPDATE gapless.model AS r -- unless partitioned
@@ -55,6 +59,7 @@ BEGIN
         pg_catalog.set_config('gapless.commit_known', coalesce(before[2], ''), true),
         pg_catalog.set_config('gapless.commit_value', coalesce(before[3], ''), true),
         pg_catalog.set_config('enable_seqscan', before[4], true)
+        , pg_catalog.set_config('enable_hashjoin', before[5], true), pg_catalog.set_config('enable_mergejoin', before[6], true) -- if chain
     );
 END;
 $function$;

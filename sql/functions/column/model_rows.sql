@@ -48,15 +48,18 @@ BEGIN
                 RETURN QUERY EXECUTE replace(
                     $query$
                     SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
+                        , r.hash, r.previous, gapless.model_chain(r.number, r.input) -- unless format if links
                     FROM relation AS r -- unless format
                     WHERE r.number IS NOT NULL -- unless format
                     SELECT k.series, k.value, k.number, k.dated -- if format
+                        , k.hash, k.previous, k.chain -- if format if links
                     FROM ( -- if format
                         SELECT -- if format
                             s.series, -- if format
                             coalesce(i.value, v.value) AS value, -- if format
                             r.number::text AS number, -- if format
                             gapless.model_dated(r.input) AS dated, -- if format
+                            r.hash AS hash, r.previous AS previous, gapless.model_chain(r.number, r.input) AS chain, -- if format if links
                             i.name IS NOT NULL AS known -- if format
                         FROM relation AS r -- if format
                         CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
@@ -79,6 +82,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_rows IS
-'Private, a model for attach_gapless. The numbers that the table has, for the audit.';
+'Private, a model for attach_gapless. The numbers that the table has, for the audit; and, of a column with chain, their hashes.';
 
 REVOKE ALL ON FUNCTION gapless.model_rows FROM PUBLIC;

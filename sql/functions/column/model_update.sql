@@ -19,6 +19,8 @@ BEGIN
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
                 NEW.number := OLD.number; -- unless at_commit
+                NEW.hash := OLD.hash; -- unless at_commit if chain
+                NEW.previous := OLD.previous; -- unless at_commit if chain
             ELSE -- unless at_commit
                 PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', series, OLD.number::text);
             END IF; -- unless at_commit
@@ -33,6 +35,11 @@ BEGIN
         THEN
             PERFORM gapless.column_refuse('moved', 0 /*target*/, 'number', series, OLD.number::text);
         END IF;
+        IF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous), ROW(OLD.hash, OLD.previous)) THEN -- if chain
+            PERFORM gapless.column_refuse('chained', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
+        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number, OLD.input) THEN -- if chain
+            PERFORM gapless.column_refuse('hashed', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
+        END IF; -- if chain
         RETURN NEW;
     END IF;
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
@@ -49,6 +56,9 @@ BEGIN
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
         IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
+            NEW.previous := gapless.column_previous(gapless.model_series(NEW.input), value); -- if chain if at_commit
+            NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain if at_commit
+            PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain if at_commit
             PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
             RETURN NEW; -- if at_commit
         END IF; -- if at_commit
@@ -94,6 +104,9 @@ BEGIN
     END IF; -- if format
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
+    NEW.previous := gapless.column_previous(series, value); -- if chain
+    NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
+    PERFORM gapless.column_link(0 /*target*/, 'number', series, value, NEW.hash); -- if chain
     IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format
         PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input)); -- if at_commit unless format
     END IF; -- if at_commit unless format

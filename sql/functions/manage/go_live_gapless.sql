@@ -50,6 +50,7 @@ BEGIN
     DELETE FROM gapless.journal AS j WHERE j.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.known_text AS k WHERE k.name = go_live_gapless.name COLLATE "C" AND k.value IS NOT NULL;
     DELETE FROM gapless.void AS v WHERE v.name = go_live_gapless.name COLLATE "C";
+    DELETE FROM gapless.link AS l WHERE l.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C";
     UPDATE gapless.sequence AS s
     SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
@@ -61,6 +62,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.go_live_gapless IS
-'Drops the test numbers of a sequence, with its journal, its voids and what was decided about it, marks it as live, and notes why: it begins again, with its first number. Its last test number, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is live already, where the attached column has its numbers or cannot be read, and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
+'Drops the test numbers of a sequence, with its journal, its voids, its chain and what was decided about it, marks it as live, and notes why: it begins again, with its first number. Its last test number, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is live already, where the attached column has its numbers or cannot be read, and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.go_live_gapless FROM PUBLIC;

@@ -38,6 +38,7 @@ BEGIN
     END IF;
     moved := (move_forward.last = former) IS NOT TRUE;
     IF moved THEN
+        PERFORM gapless.drop_links(move_forward.name);
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
         VALUES (move_forward.name, coalesce(newest.next_ordinal, 1), move_forward.last, move_forward.last, 'adopted', gapless.column_date_floor(move_forward.name))
         ON CONFLICT DO NOTHING;

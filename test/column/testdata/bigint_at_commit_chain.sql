@@ -1,0 +1,747 @@
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF NEW.number IS NOT NULL THEN
+        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text);
+    END IF;
+    RETURN NEW;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_assign(target regclass, own text[])
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    noted  record;
+    rest   text;
+    places tid[];
+    keys   text[];
+    series text[];
+    dates  timestamp[];
+    taken  bigint[];
+    texts  text[];
+BEGIN
+    IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    ELSIF gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_check_names(target, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
+    END IF;
+    SELECT
+        bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 1234567890) AS assigned,
+        max(cardinality(w.names)) > 1 OR min(w.names[1]) <> max(w.names[1]) AS several
+    INTO noted
+    FROM gapless.waiting AS w
+    WHERE w.txid = txid_current();
+    IF own IS NULL AND noted.assigned IS NOT TRUE THEN
+        RETURN '';
+    END IF;
+    IF noted.assigned THEN
+        rest := public.invoices_number_gapless_rest(target);
+        IF rest <> '' THEN
+            RETURN rest;
+        END IF;
+        PERFORM gapless.column_end_wait(1234567890);
+        IF own IS NULL THEN
+            RETURN '';
+        END IF;
+    ELSIF noted.several THEN
+        PERFORM gapless.column_lock_waiting();
+    END IF;
+    SELECT array_agg(r."~place"), array_agg(r."~series"), ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text]
+    INTO places, series, keys
+    FROM (
+        SELECT u.*
+        FROM (
+            SELECT DISTINCT ON (r."~place", r."~part")
+                r."~place", r."~part", n."~n", given."~i", given.id, given.tenant, public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) AS "~series", public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash) AS "~dated"
+            FROM (
+                SELECT w.keys, w.cmin::text::bigint AS "~n" FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = 1234567890
+                UNION ALL
+                SELECT own, -1
+            ) AS n
+            CROSS JOIN LATERAL unnest(n.keys[1]::bigint[], n.keys[2]::text[]) WITH ORDINALITY AS given (id, tenant, "~i")
+            CROSS JOIN LATERAL (SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part", r.xmin AS "~writer" FROM ONLY public.invoices AS r WHERE r.id OPERATOR(pg_catalog.=) given.id AND r.tenant OPERATOR(pg_catalog.=) given.tenant OFFSET 0) AS r
+            WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant, r.hash, r.previous_hash) AND age(r."~writer") <= 0
+            ORDER BY r."~place", r."~part", n."~n" DESC
+        ) AS u
+        ORDER BY u."~dated", u."~n", u."~i"
+    ) AS r;
+    IF places IS NULL THEN
+        RETURN '';
+    ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
+        taken := gapless.column_take(target, 'number', 1, series);
+        IF NOT gapless.column_enter_rows(target, 'number', 1, 1234567890, series, taken, texts, dates) THEN
+            PERFORM gapless.column_enter(target, 'number', 1, 1234567890, u.series, u.value, u.number, u.dated) -- says what is wrong
+            FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
+        END IF;
+        PERFORM gapless.column_assign(1234567890, keys, taken
+            , taken
+        );
+    END IF;
+    RETURN jsonb_build_array(places::text, taken::text
+        , taken::text
+    )::text;
+END;
+-- ["id pg_catalog int8 -1", "tenant pg_catalog text -1"]
+$function$;
+
+invoices_number_gapless_chain(bigint,text,bytea,bytea) RETURNS bytea;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_commit()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    assigned pg_catalog.text;
+    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890'; -- a trigger of a row that is being numbered has inserted it
+BEGIN
+    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
+        OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
+        OR NOT (
+            pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
+            OR pg_catalog.has_column_privilege(TG_RELID, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(TG_RELID, 'ctid', 'SELECT')
+        )
+    THEN
+        RETURN NULL;
+    END IF;
+    IF pg_catalog.current_setting('gapless.commit_expected', true) OPERATOR(pg_catalog.~~) ('1234567890' OPERATOR(pg_catalog.||) '=_%') THEN
+        alone := pg_catalog.set_config('gapless.commit_expected', '', true) OPERATOR(pg_catalog.=) ''; -- what triggers insert now waits for its own turn
+    END IF;
+    IF alone THEN
+        assigned := public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID);
+    ELSE
+        assigned := public.invoices_number_gapless_assign(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    END IF;
+    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(TG_RELID) THEN
+        BEGIN
+            PERFORM public.invoices_number_gapless_number(assigned);
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL; -- a policy
+        END;
+    ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM public.invoices_number_gapless_number(assigned);
+    END IF;
+    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
+        PERFORM public.invoices_number_gapless_finish(TG_RELID, NULL); -- what was assigned
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_confirm()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+AS $function$
+#variable_conflict use_variable
+BEGIN
+    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid
+        AND pg_catalog.currtid2('public.invoices', NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid
+    THEN
+        RETURN NULL;
+    ELSIF public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
+        PERFORM public.invoices_number_gapless_finish(TG_RELID, NULL);
+        RETURN NULL;
+    END IF;
+    PERFORM public.invoices_number_gapless_finish(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    IF public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.column_refuse('unkeyed', TG_RELID, 'number', NULL, NULL);
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+invoices_number_gapless_dated(text,bytea,bytea) RETURNS timestamp without time zone;
+
+invoices_number_gapless_due(text,bytea,bytea) RETURNS boolean;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_finish(target regclass, own text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    assigned text;
+BEGIN
+    FOR attempt IN 1..3 LOOP
+        assigned := public.invoices_number_gapless_assign(target, own);
+        EXIT WHEN assigned = '';
+        IF attempt = 3 THEN
+            PERFORM gapless.column_refuse('unnumbered', target, 'number', NULL, NULL);
+        END IF;
+        PERFORM public.invoices_number_gapless_number(assigned);
+    END LOOP;
+    PERFORM gapless.column_end_wait(1234567890);
+    assigned := set_config('gapless.commit_done_1234567890', 'on', true);
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_issue()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+BEGIN
+    -- A trigger that fires after those that number can have changed a number.
+    IF TG_OP = 'UPDATE' AND OLD.number IS NOT NULL THEN
+        PERFORM gapless.column_refuse('changed', TG_RELID, 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.hash, OLD.previous_hash), OLD.number::text);
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text);
+    END IF;
+    PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text)
+    WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
+    RETURN NULL;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_keep()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series text;
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
+        PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID, 'number', NULL);
+        RETURN NULL;
+    END IF;
+    BEGIN
+        series := CASE WHEN num_nonnulls(OLD.number, OLD.tenant, OLD.hash, OLD.previous_hash) >= 0 THEN public.invoices_number_gapless_series(OLD.tenant, OLD.hash, OLD.previous_hash) END;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
+        RAISE;
+    END;
+    PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
+    PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+        , OLD.number
+    ) WHERE series IS NOT NULL;
+    IF NOT gapless.column_is_void(
+        series
+        , NULL, OLD.number
+    ) AND NOT gapless.column_is_archived(
+        series
+        , NULL, OLD.number
+    ) THEN
+        PERFORM gapless.column_refuse('deleted', TG_RELID, 'number', series, OLD.number::text, OLD.number);
+    END IF;
+    PERFORM gapless.column_keep_void(
+        TG_RELID, 'number', series
+        , NULL, OLD.number
+        , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant,hash,previous_hash}'::pg_catalog.name[]))
+    );
+    RETURN NULL;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_links()
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    target   regclass;
+    relation regclass;
+    name     text;
+BEGIN
+    -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'public.invoices'::regclass)
+    INTO target;
+    -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
+    -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
+    -- whole table sees of it, with the same snapshot.
+    FOR relation IN
+        SELECT target
+        UNION ALL
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
+            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+        UNION ALL
+        SELECT c.oid::regclass
+        FROM (
+            WITH RECURSIVE heir (oid) AS (
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
+                UNION
+                SELECT i.inhrelid FROM heir AS h JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid
+            )
+            SELECT h.oid FROM heir AS h
+        ) AS h
+        JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
+    LOOP
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $q1234567890$
+                    SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash)
+                        , r.hash, r.previous_hash, public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash)
+                    FROM relation AS r
+                    WHERE r.number IS NOT NULL
+                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
+    END LOOP;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_note()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    expected text := current_setting('gapless.commit_expected', true);
+    noted    record;
+BEGIN
+    BEGIN
+        IF gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
+        END IF;
+        SELECT
+            count(*) AS rows,
+            min(r."~series") AS first,
+            max(r."~series") AS last,
+            bool_and(
+                (octet_length(r."~series") BETWEEN 1 AND 255) IS TRUE
+            ) AS sound,
+            bool_or(r."~series" IS NULL) AS unnamed,
+            min(r."~series") FILTER (WHERE octet_length(r."~series") NOT BETWEEN 1 AND 255) AS misnamed,
+            min(r."~series") FILTER (WHERE r."~dated" IS NULL) AS undated,
+            ARRAY[pg_catalog.array_agg(r.id)::pg_catalog.text, pg_catalog.array_agg(r.tenant)::pg_catalog.text] AS keys,
+            '' AS done
+        INTO noted
+        FROM (
+            SELECT r.id, r.tenant, public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) COLLATE "C" AS "~series", public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash) AS "~dated"
+            FROM inserted AS r
+            WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant, r.hash, r.previous_hash)
+        ) AS r;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
+        PERFORM gapless.column_refuse('misnamed', TG_RELID, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
+        RAISE;
+    END;
+    IF noted.rows = 1 AND noted.sound AND (expected <> '') IS NOT TRUE THEN
+        expected := concat(set_config('gapless.commit_expected', '1234567890' || '=' || noted.first, true), set_config('gapless.commit_first', noted.keys::text, true));
+        RETURN NULL;
+    END IF;
+    IF noted.rows = 0 THEN
+        RETURN NULL;
+    ELSIF noted.unnamed THEN
+        PERFORM gapless.column_refuse('unnamed', TG_RELID, 'number', NULL, NULL);
+    ELSIF noted.misnamed IS NOT NULL THEN
+        PERFORM gapless.check_name(noted.misnamed);
+    END IF;
+    PERFORM gapless.column_note_first() WHERE expected <> '0=';
+    noted.done := set_config('gapless.commit_done_1234567890', '', true);
+    noted.done := set_config('gapless.commit_at_once', '', true);
+    INSERT INTO gapless.waiting (attachment, names, keys)
+    SELECT 1234567890, CASE
+        WHEN noted.first = noted.last THEN ARRAY[noted.first]
+        ELSE ARRAY(SELECT DISTINCT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) COLLATE "C" FROM inserted AS r WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant, r.hash, r.previous_hash))
+    END, noted.keys;
+    noted.done := set_config('gapless.commit_expected', '0=', true);
+    IF current_setting('gapless.commit_at_once') = 'on' AND (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
+        PERFORM public.invoices_number_gapless_finish(TG_RELID, noted.keys);
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_number(assigned text)
+ RETURNS void
+ LANGUAGE plpgsql
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    given CONSTANT pg_catalog.jsonb := CASE WHEN assigned OPERATOR(pg_catalog.~~) '[%' THEN assigned::pg_catalog.jsonb END;
+    before CONSTANT pg_catalog.text[] := ARRAY[ -- in whose UPDATE a trigger has inserted these rows
+        pg_catalog.current_setting('gapless.commit_column', true), pg_catalog.current_setting('gapless.commit_known', true),
+        pg_catalog.current_setting('gapless.commit_value', true), pg_catalog.current_setting('enable_seqscan')
+        , pg_catalog.current_setting('enable_hashjoin'), pg_catalog.current_setting('enable_mergejoin')
+    ];
+    known CONSTANT pg_catalog.text := CASE -- where model_update needs no proof
+        WHEN given OPERATOR(pg_catalog.->>) 1 IS NOT NULL
+            AND pg_catalog.has_table_privilege('public.invoices'::pg_catalog.regclass, 'TRIGGER')
+            AND false
+        THEN '1234567890'
+        ELSE ''
+    END;
+    noted pg_catalog.text;
+BEGIN
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', '1234567890', true),
+        pg_catalog.set_config('gapless.commit_known', known, true),
+        pg_catalog.set_config('enable_seqscan', 'off', true)
+        , pg_catalog.set_config('enable_hashjoin', 'off', true), pg_catalog.set_config('enable_mergejoin', 'off', true)
+    );
+    IF given IS NULL THEN
+        UPDATE ONLY public.invoices AS r
+        SET number = r.number
+        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN r.number IS NULL THEN true END
+        RETURNING CASE WHEN r.number IS NOT NULL THEN pg_catalog.set_config('gapless.commit_done_1234567890', 'on', true) END INTO noted;
+    ELSE
+    UPDATE ONLY public.invoices AS r
+    SET number = CASE
+        WHEN known OPERATOR(pg_catalog.<>) '' OR pg_catalog.set_config('gapless.commit_value', coalesce(given.value::pg_catalog.text, ''), true) IS NOT NULL
+            THEN coalesce(given.number, r.number)
+    END
+    FROM ROWS FROM (
+        pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 0)::pg_catalog.tid[]),
+        pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 1)::pg_catalog.int8[]),
+        pg_catalog.unnest((given OPERATOR(pg_catalog.->>) 2)::pg_catalog.int8[])
+    ) AS given (place, value, number
+    )
+    WHERE r.ctid OPERATOR(pg_catalog.=) given.place
+        AND CASE WHEN r.number IS NULL THEN true END;
+    END IF;
+    noted := pg_catalog.concat(
+        pg_catalog.set_config('gapless.commit_column', coalesce(before[1], ''), true),
+        pg_catalog.set_config('gapless.commit_known', coalesce(before[2], ''), true),
+        pg_catalog.set_config('gapless.commit_value', coalesce(before[3], ''), true),
+        pg_catalog.set_config('enable_seqscan', before[4], true)
+        , pg_catalog.set_config('enable_hashjoin', before[5], true), pg_catalog.set_config('enable_mergejoin', before[6], true)
+    );
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_rest(target regclass)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    rest record;
+BEGIN
+    SELECT
+        jsonb_build_array(
+            array_agg(r."~place")::text, array_agg(given."~value")::text, array_agg(given."~number")::text
+        )::text AS given,
+        count(r."~place") AS rows,
+        bool_or(r."~place" IS NULL OR r.number IS NOT NULL) AS torn
+    INTO rest
+    FROM gapless.waiting AS n
+    CROSS JOIN LATERAL unnest(n.keys[1]::bigint[], n.keys[2]::text[], n.taken, n.numbers::pg_catalog.int8[]) AS given (id, tenant, "~value", "~number")
+    LEFT JOIN LATERAL (
+        SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part" FROM ONLY public.invoices AS r WHERE r.id OPERATOR(pg_catalog.=) given.id AND r.tenant OPERATOR(pg_catalog.=) given.tenant OFFSET 0
+    ) AS r ON true
+    WHERE n.txid = txid_current() AND n.attachment = 1234567890 AND n.numbers IS NOT NULL AND r.number IS DISTINCT FROM given."~number";
+    IF rest.torn THEN
+        PERFORM gapless.column_refuse('torn', target, 'number', NULL, NULL);
+    END IF;
+    RETURN CASE WHEN rest.rows > 0 THEN rest.given ELSE '' END;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_rows()
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    target   regclass;
+    relation regclass;
+    name     text;
+BEGIN
+    -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'public.invoices'::regclass)
+    INTO target;
+    -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
+    -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
+    -- whole table sees of it, with the same snapshot.
+    FOR relation IN
+        SELECT target
+        UNION ALL
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
+            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+        UNION ALL
+        SELECT c.oid::regclass
+        FROM (
+            WITH RECURSIVE heir (oid) AS (
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
+                UNION
+                SELECT i.inhrelid FROM heir AS h JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid
+            )
+            SELECT h.oid FROM heir AS h
+        ) AS h
+        JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
+    LOOP
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $q1234567890$
+                    SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash)
+                    FROM relation AS r
+                    WHERE r.number IS NOT NULL
+                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
+    END LOOP;
+END;
+$function$;
+
+invoices_number_gapless_series(text,bytea,bytea) RETURNS text;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_single(target regclass, own text[], place tid, part oid)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
+    noted pg_catalog.text;
+    standing pg_catalog.text;
+BEGIN
+    IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    ELSIF (gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
+        PERFORM gapless.column_check_names(target, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
+    END IF;
+    IF pg_catalog.row_security_active(target) THEN
+        RETURN NULL;
+    END IF;
+    noted := pg_catalog.set_config('enable_seqscan', 'off', true);
+    SELECT r.ctid::pg_catalog.text
+    INTO standing
+    FROM ONLY public.invoices AS r
+    WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
+        AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant, r.hash, r.previous_hash) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    IF standing IS NULL THEN
+        SELECT r.ctid::pg_catalog.text
+        INTO standing
+        FROM ONLY public.invoices AS r
+        WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND r.number IS NULL AND public.invoices_number_gapless_due(r.tenant, r.hash, r.previous_hash) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+    END IF;
+    noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    RETURN coalesce(standing, '');
+END;
+$function$;
+
+invoices_number_gapless_text(bigint,text,bytea,bytea) RETURNS bigint;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series  text;
+    value   bigint;
+    expected text;
+BEGIN
+    IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
+        series := public.invoices_number_gapless_series(OLD.tenant, OLD.hash, OLD.previous_hash);
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+            -- An upsert gives the number that the row would have had, had it been new.
+                PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
+        END IF;
+        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+            , OLD.number
+        ) WHERE series IS NOT NULL;
+        IF public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
+        THEN
+            PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
+        END IF;
+        IF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous_hash), ROW(OLD.hash, OLD.previous_hash)) THEN
+            PERFORM gapless.column_refuse('chained', TG_RELID, 'number', series, OLD.number::text);
+        ELSIF OLD.hash IS NOT NULL AND public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_chain(OLD.number, OLD.tenant, OLD.hash, OLD.previous_hash) THEN
+            PERFORM gapless.column_refuse('hashed', TG_RELID, 'number', series, OLD.number::text);
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
+        END;
+    END IF;
+    IF NEW.number IS NOT NULL THEN
+        value := nullif(current_setting('gapless.commit_value', true), '')::bigint;
+        IF NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_commits(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value) THEN
+            NEW.previous_hash := gapless.column_previous(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
+            NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
+            PERFORM gapless.column_link(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value, NEW.hash);
+            RETURN NEW;
+        END IF;
+            PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text);
+    END IF;
+    series := public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash);
+    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
+        PERFORM gapless.column_refuse('unnamed', TG_RELID, 'number', NULL, NULL) WHERE series IS NULL;
+        expected := current_setting('gapless.commit_expected', true);
+        IF expected <> '' THEN
+            PERFORM gapless.column_note_first() WHERE expected <> '0=';
+            INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1234567890, ARRAY[series], ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+            expected := set_config('gapless.commit_done_1234567890', '', true);
+        ELSE
+            expected := set_config('gapless.commit_expected', '1234567890' || '=' || series, true);
+            expected := set_config('gapless.commit_first', ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]::text, true);
+        END IF;
+        RETURN NEW;
+    END IF;
+    value := gapless.column_first_number(TG_RELID, 'number', series, 1, NULL, NULL);
+    NEW.number := value;
+    NEW.previous_hash := gapless.column_previous(series, value);
+    NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
+    PERFORM gapless.column_link(TG_RELID, 'number', series, value, NEW.hash);
+    IF NOT gapless.column_enter_row(1234567890, series, value, NULL, public.invoices_number_gapless_dated(NEW.tenant, NEW.hash, NEW.previous_hash), NULL) THEN
+        PERFORM gapless.column_enter(TG_RELID, 'number', 1, 1234567890, series, value, NULL, public.invoices_number_gapless_dated(NEW.tenant, NEW.hash, NEW.previous_hash));
+    END IF;
+    RETURN NEW;
+END;
+$function$;
+
+CREATE CONSTRAINT TRIGGER "~gapless_commit_number" AFTER INSERT OR UPDATE ON public.invoices DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.number IS NULL)) EXECUTE FUNCTION invoices_number_gapless_commit('commit');
+CREATE CONSTRAINT TRIGGER "~gapless_confirm_number" AFTER INSERT OR UPDATE ON public.invoices DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN ((new.number IS NULL)) EXECUTE FUNCTION invoices_number_gapless_confirm('confirm');
+CREATE TRIGGER "~gapless_delete_number" AFTER DELETE ON public.invoices FOR EACH ROW WHEN ((old.number IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_keep('delete');
+CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN ((old.number IS NULL)) EXECUTE FUNCTION invoices_number_gapless_update('draft');
+CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW WHEN ((new.number IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless('insert');
+CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
+CREATE TRIGGER "~gapless_note_number" AFTER INSERT ON public.invoices REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_note('note');
+CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
+CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.hash, old.previous_hash, old.number), ROW(new.tenant, new.hash, new.previous_hash, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

@@ -1,0 +1,605 @@
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    value   bigint;
+    written text;
+BEGIN
+    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
+        END;
+    END IF;
+    IF nullif(NEW.number, '/') IS NOT NULL THEN
+        -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
+            PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
+        RETURN NEW;
+    END IF;
+    IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS TRUE THEN
+        IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
+            PERFORM gapless.column_settle_note('1234567890');
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS NULL THEN
+        PERFORM gapless.column_refuse('undated', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL);
+    END IF;
+    IF current_setting('gapless.column_note_1234567890', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(TG_RELID, 'number', 1, '1234567890', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash));
+    ELSE
+        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), 1, '1234567890', TG_RELID);
+    END IF;
+    written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
+        PERFORM public.invoices_number_gapless_check_text(TG_RELID, value, written, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    END IF;
+    NEW.number := written;
+    NEW.previous_hash := gapless.column_previous(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value);
+    NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    PERFORM gapless.column_link(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value, NEW.hash);
+    RETURN NEW;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_arrive()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '1234567890' END; -- the note
+    row    record;
+    other  record;
+    value  bigint;
+    series text[];
+    texts  text[];
+    dates  timestamp[];
+    names  text[];
+    taken  bigint[];
+BEGIN
+    value := gapless.column_noted('1234567890', false);
+    SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS "~series", r.number, public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
+        , value IS NOT NULL AND public.invoices_number_gapless_text(value, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = r.number AS "~expected"
+    INTO row
+    FROM inserted AS r
+    WHERE nullif(r.number, '/') IS NOT NULL
+    LIMIT 1;
+    IF current_setting('gapless.column_written_1234567890', true) <> '' THEN
+        FOR other IN SELECT r.number, public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written_1234567890', true), '')::text[]) LOOP
+            PERFORM gapless.column_refuse('written', TG_RELID, 'number', other."~series", other.number::text);
+        END LOOP;
+        PERFORM set_config('gapless.column_written_1234567890', '', true);
+    ELSIF NOT row."~more"
+        AND row."~expected" AND gapless.column_enter_row(1234567890, row."~series", value, row.number, row."~dated", ending)
+    THEN
+        PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash), r.number::text)
+        FROM inserted AS r
+        WHERE nullif(r.number, '/') IS NOT NULL AND r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash);
+        IF ending IS NULL THEN
+            PERFORM gapless.column_settle_note('1234567890');
+        END IF;
+        RETURN NULL;
+    END IF;
+    SELECT array_agg(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash))
+        , array_agg(DISTINCT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) COLLATE "C"), array_agg(r.number)
+        , array_agg(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash))
+    INTO series
+        , names, texts
+        , dates
+    FROM inserted AS r
+    WHERE nullif(r.number, '/') IS NOT NULL;
+    IF series IS NOT NULL THEN
+        taken := gapless.column_spread(series, names, gapless.column_values(TG_RELID, 'number', 1, names));
+        -- Or rows of another statement stand between them, which this one runs in or which runs in it.
+        IF NOT (
+            NOT EXISTS (
+                SELECT
+                FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE nullif(r.number, '/') IS NOT NULL) AS r
+                WHERE r.number IS DISTINCT FROM public.invoices_number_gapless_text(taken[r."~i"], r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash)
+            ) AND
+            gapless.column_enter_rows(TG_RELID, 'number', 1, 1234567890, series, taken, texts, dates)
+        ) THEN
+            FOR other IN SELECT r.* FROM inserted AS r WHERE nullif(r.number, '/') IS NOT NULL LOOP
+                PERFORM public.invoices_number_gapless_enter(TG_RELID, other.number, other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash);
+            END LOOP;
+        END IF;
+    END IF;
+    PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash), r.number::text)
+    FROM inserted AS r
+    WHERE nullif(r.number, '/') IS NOT NULL AND r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash);
+    PERFORM gapless.column_settle_note('1234567890');
+    RETURN NULL;
+END;
+$function$;
+
+invoices_number_gapless_chain(text,text,date,boolean,bytea,bytea) RETURNS bytea;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_check_text(target regclass, value bigint, written text, text, date, boolean, bytea, bytea)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    fault text := CASE
+        WHEN written IS NULL THEN 'textless'
+        WHEN length(written) > NULL::integer THEN 'cut'
+        WHEN written LIKE '%##%' AND public.invoices_number_gapless_text(1, $4, $5, $6, $7, $8) NOT LIKE '%##%' THEN 'overflown' -- by to_char
+        WHEN EXISTS (
+            SELECT FROM ONLY public.invoices AS r
+            WHERE r.number = written AND public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = public.invoices_number_gapless_series($4, $5, $6, $7, $8) COLLATE "C"
+        ) OR gapless.column_given(
+            target, 'number', public.invoices_number_gapless_series($4, $5, $6, $7, $8), written, (value >= 10000::bigint) IS TRUE
+            , false
+        ) THEN 'repeated'
+    END;
+BEGIN
+    IF fault IS NOT NULL THEN
+        PERFORM gapless.column_refuse_text(fault, target, 'number', public.invoices_number_gapless_series($4, $5, $6, $7, $8), value, written);
+    END IF;
+END;
+$function$;
+
+invoices_number_gapless_dated(text,date,boolean,bytea,bytea) RETURNS timestamp without time zone;
+
+invoices_number_gapless_due(text,date,boolean,bytea,bytea) RETURNS boolean;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_enter(target regclass, number text, text, date, boolean, bytea, bytea)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series CONSTANT text := public.invoices_number_gapless_series($3, $4, $5, $6, $7);
+    next   bigint;
+    value  bigint;
+    rows   bigint;
+    before text;
+    dated  timestamp;
+BEGIN
+    IF gapless.column_entered(
+        series
+        , number, NULL
+    ) IS NOT NULL THEN
+        IF (SELECT count(*) FROM ONLY public.invoices AS r WHERE r.number = number AND public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = series COLLATE "C") > 1 THEN
+            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        END IF;
+        RETURN;
+    END IF;
+    next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
+    SELECT v
+    INTO value
+    FROM generate_series(next, least(next::numeric + pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807)::bigint) AS v
+    WHERE public.invoices_number_gapless_text(v, $3, $4, $5, $6, $7) = number
+    LIMIT 1;
+    IF (value >= next) IS NOT TRUE THEN
+        PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
+    ELSIF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
+        PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
+    END IF;
+    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
+    WHILE next < value LOOP
+        SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash))
+            , min(r.number)
+        INTO rows, dated
+            , before
+        FROM ONLY public.invoices AS r
+        WHERE public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(next, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash);
+        IF rows <> 1 THEN
+            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        END IF;
+        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, before, dated);
+        next := next + 1;
+    END LOOP;
+    PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, number, public.invoices_number_gapless_dated($3, $4, $5, $6, $7));
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_issue()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    value bigint;
+BEGIN
+    -- A trigger that fires after those that number can have changed a number.
+    IF TG_OP = 'UPDATE' AND nullif(OLD.number, '/') IS NOT NULL THEN
+        PERFORM gapless.column_refuse('changed', TG_RELID, 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash), OLD.number::text);
+    END IF;
+    value := (gapless.column_values(TG_RELID, 'number', 1, ARRAY[public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash)]))[1];
+    IF NOT (
+        public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS NOT DISTINCT FROM NEW.number AND
+        gapless.column_enter_row(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value
+            , NEW.number
+            , public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL)
+    ) THEN
+        PERFORM public.invoices_number_gapless_enter(TG_RELID, NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    END IF;
+    PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text)
+    WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    PERFORM gapless.column_settle_note('1234567890');
+    RETURN NULL;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_keep()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series text;
+BEGIN
+    IF TG_ARGV[0] = 'leave' THEN
+        PERFORM gapless.column_settle_note('1234567890');
+        RETURN OLD;
+    END IF;
+    IF TG_OP = 'TRUNCATE' THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
+        PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID, 'number', '/');
+        RETURN NULL;
+    END IF;
+    BEGIN
+        series := CASE WHEN num_nonnulls(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) >= 0 THEN public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) END;
+    EXCEPTION WHEN undefined_column THEN
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
+        RAISE;
+    END;
+    PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
+    PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+        , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+    ) WHERE series IS NOT NULL;
+    IF NOT gapless.column_is_void(
+        series
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+    ) AND NOT gapless.column_is_archived(
+        series
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+    ) THEN
+        PERFORM gapless.column_refuse('deleted', TG_RELID, 'number', series, OLD.number::text, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value)));
+    END IF;
+    PERFORM gapless.column_keep_void(
+        TG_RELID, 'number', series
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+        , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]))
+    );
+    RETURN NULL;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_links()
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    target   regclass;
+    relation regclass;
+    name     text;
+BEGIN
+    -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'public.invoices'::regclass)
+    INTO target;
+    -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
+    -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
+    -- whole table sees of it, with the same snapshot.
+    FOR relation IN
+        SELECT target
+        UNION ALL
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
+            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+        UNION ALL
+        SELECT c.oid::regclass
+        FROM (
+            WITH RECURSIVE heir (oid) AS (
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
+                UNION
+                SELECT i.inhrelid FROM heir AS h JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid
+            )
+            SELECT h.oid FROM heir AS h
+        ) AS h
+        JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
+    LOOP
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $q1234567890$
+                    SELECT k.series, k.value, k.number, k.dated
+                        , k.hash, k.previous, k.chain
+                    FROM (
+                        SELECT
+                            s.series,
+                            coalesce(i.value, v.value) AS value,
+                            r.number::text AS number,
+                            public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS dated,
+                            r.hash AS hash, r.previous_hash AS previous, public.invoices_number_gapless_chain(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS chain,
+                            i.name IS NOT NULL AS known
+                        FROM relation AS r
+                        CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) COLLATE "C" AS series OFFSET 0) AS s
+                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
+                        CROSS JOIN LATERAL public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)
+                        WHERE nullif(r.number, '/') IS NOT NULL
+                    ) AS k
+                    WHERE NOT k.known OR k.value IS NOT NULL
+                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
+    END LOOP;
+END;
+$function$;
+
+invoices_number_gapless_read(text,text,date,boolean,bytea,bytea) RETURNS bigint;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_rows()
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    target   regclass;
+    relation regclass;
+    name     text;
+BEGIN
+    -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'public.invoices'::regclass)
+    INTO target;
+    -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
+    -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
+    -- whole table sees of it, with the same snapshot.
+    FOR relation IN
+        SELECT target
+        UNION ALL
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
+            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+        UNION ALL
+        SELECT c.oid::regclass
+        FROM (
+            WITH RECURSIVE heir (oid) AS (
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
+                UNION
+                SELECT i.inhrelid FROM heir AS h JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid
+            )
+            SELECT h.oid FROM heir AS h
+        ) AS h
+        JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
+    LOOP
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            BEGIN
+                RETURN QUERY EXECUTE replace(
+                    $q1234567890$
+                    SELECT k.series, k.value, k.number, k.dated
+                    FROM (
+                        SELECT
+                            s.series,
+                            coalesce(i.value, v.value) AS value,
+                            r.number::text AS number,
+                            public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS dated,
+                            i.name IS NOT NULL AS known
+                        FROM relation AS r
+                        CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) COLLATE "C" AS series OFFSET 0) AS s
+                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
+                        CROSS JOIN LATERAL public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)
+                        WHERE nullif(r.number, '/') IS NOT NULL
+                    ) AS k
+                    WHERE NOT k.known OR k.value IS NOT NULL
+                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
+                ) USING target;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
+    END LOOP;
+END;
+$function$;
+
+invoices_number_gapless_series(text,date,boolean,bytea,bytea) RETURNS text;
+
+invoices_number_gapless_text(bigint,text,date,boolean,bytea,bytea) RETURNS text;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_update()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    series  text;
+    value   bigint;
+    written text;
+BEGIN
+    IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
+        series := public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash);
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+            value := gapless.column_noted('1234567890', true);
+            -- An upsert gives the number that the row would have had, had it been new.
+            IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
+                NEW.number := OLD.number;
+                NEW.hash := OLD.hash;
+                NEW.previous_hash := OLD.previous_hash;
+            ELSE
+                PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
+            END IF;
+        END IF;
+        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+        ) WHERE series IS NOT NULL;
+        IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
+            OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
+            OR public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
+        THEN
+            PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
+        END IF;
+        IF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous_hash), ROW(OLD.hash, OLD.previous_hash)) THEN
+            PERFORM gapless.column_refuse('chained', TG_RELID, 'number', series, OLD.number::text);
+        ELSIF OLD.hash IS NOT NULL AND public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_chain(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) THEN
+            PERFORM gapless.column_refuse('hashed', TG_RELID, 'number', series, OLD.number::text);
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
+        BEGIN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
+            END IF;
+        EXCEPTION WHEN undefined_column THEN
+            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
+        END;
+    END IF;
+    IF nullif(NEW.number, '/') IS NOT NULL THEN
+        value := gapless.column_noted('1234567890', true);
+        -- As above: an upsert of a draft, which is numbered here if it is due.
+        IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
+            NEW.number := OLD.number;
+        ELSE
+            PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
+        END IF;
+    END IF;
+    IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS TRUE THEN
+        IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
+            PERFORM gapless.column_settle_note('1234567890');
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS NULL THEN
+        PERFORM gapless.column_refuse('undated', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL);
+    END IF;
+    series := public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    value := gapless.column_next_number(TG_RELID, 'number', 1, '1234567890', 0, series);
+    written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
+        PERFORM public.invoices_number_gapless_check_text(TG_RELID, value, written, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    END IF;
+    NEW.number := written;
+    NEW.previous_hash := gapless.column_previous(series, value);
+    NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    PERFORM gapless.column_link(TG_RELID, 'number', series, value, NEW.hash);
+    RETURN NEW;
+END;
+$function$;
+
+CREATE TRIGGER "~gapless_delete_number" AFTER DELETE ON public.invoices FOR EACH ROW WHEN ((NULLIF(old.number, '/'::text) IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_keep('delete');
+CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN ((NULLIF(old.number, '/'::text) IS NULL)) EXECUTE FUNCTION invoices_number_gapless_update('draft');
+CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_arrive('enter');
+CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
+CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(NULLIF(old.number, '/'::text)), ROW(NULLIF(new.number, '/'::text)))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_1234567890'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
+CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.issued_on, old.issued, old.hash, old.previous_hash, old.number), ROW(new.tenant, new.issued_on, new.issued, new.hash, new.previous_hash, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');
