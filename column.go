@@ -56,11 +56,13 @@ func Attach(ctx context.Context, conn db.DBTX, column Column) error {
 	return nil
 }
 
-func optional(text string) *string {
-	if text == "" {
+// optional is NULL for the zero value.
+func optional[T comparable](value T) *T {
+	var zero T
+	if value == zero {
 		return nil
 	}
-	return &text
+	return &value
 }
 
 // Detach ends what [Attach] began. The numbers stay, and [Sequence.Next] may take from the column's sequences again.

@@ -19,7 +19,7 @@ var (
 	// that was not issued or is void already.
 	ErrInvalid = client.ErrInvalid
 
-	// ErrExhausted (2200H): the next value would pass 2^63-1.
+	// ErrExhausted (2200H): the next value would pass 2^63-1, or the last of the sequence's ranges ([Sequence.Range]).
 	ErrExhausted = client.ErrExhausted
 
 	// ErrAttached (2BP01, 55000): a column numbers itself from the sequence, so it can be neither taken from by hand

@@ -339,6 +339,45 @@ func ExampleSequence_Forward() {
 	// 2 99 true <nil>
 }
 
+func ExampleSequence_Range() {
+	ctx := context.Background()
+	receipts := gapless.NewSequence("example: receipt by grant")
+	inExampleTx(func(tx pgx.Tx) error {
+		if _, err := receipts.Range(ctx, tx, 101, 102, "grant 1520", gapless.Limits{WarnPercent: 50}); err != nil {
+			return err
+		}
+		left, err := receipts.Range(ctx, tx, 501, 600, "grant 1588", gapless.Limits{ValidUntil: "2099-12-31", TimeZone: "America/Santo_Domingo", WarnLeft: 10})
+		if err != nil {
+			return err
+		}
+		numbers, err := receipts.NextBatch(ctx, tx, 3)
+		fmt.Println(left, numbers)
+		return err
+	})
+	// Output: 102 [101 102 501]
+}
+
+func ExampleSequence_Withdraw() {
+	ctx := context.Background()
+	receipts := gapless.NewSequence("example: receipt without a grant")
+	inExampleTx(func(tx pgx.Tx) error {
+		if _, err := receipts.Range(ctx, tx, 1, 100, "grant 1520", gapless.Limits{}); err != nil {
+			return err
+		}
+		if _, err := receipts.Next(ctx, tx); err != nil {
+			return err
+		}
+		unused, err := receipts.Withdraw(ctx, tx, 1, "cancelled by the authority")
+		fmt.Println(unused)
+		return err
+	})
+	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error { _, err := receipts.Next(ctx, tx); return err })
+	fmt.Println(errors.Is(err, gapless.ErrExhausted))
+	// Output:
+	// 99
+	// true
+}
+
 func ExampleSequence_Name() {
 	fmt.Println(gapless.NewSequence("case").Name())
 	// Output: case

@@ -202,3 +202,40 @@ func (s Sequence) Forward(ctx context.Context, tx pgx.Tx, last int64, reason str
 	err := db.New(tx).ForwardGapless(ctx, db.ForwardGaplessParams{Name: s.args.Name, Last: last, Reason: reason})
 	return client.Wrap(s.args.Name, err)
 }
+
+// Limits are what a range has besides its numbers; see [Sequence.Range]. The zero value of each is SQL's default.
+type Limits struct {
+	ValidUntil  string  // the last day on which its numbers may be issued, as 2026-12-31; defaults to no such day
+	TimeZone    string  // of that day, as America/Tegucigalpa; defaults to the connection's TimeZone
+	WarnLeft    int64   // warn when so many numbers are left
+	WarnPercent float64 // warn when so many per cent of the range are left, where that is more
+	WarnDays    int32   // warn so many days before the last day has ended
+}
+
+// Range gives the sequence the numbers from first to last, and notes why: the authority's reference. From then on only
+// numbers of its ranges are issued, in their order, until the end of their days; the next range follows by itself. Given
+// with the first number of a range that the sequence has, it changes that range. It returns how many numbers the
+// sequence may issue then. It blocks as [Sequence.Next] does.
+//
+// Numbers that were given out or are another range's, a day that is over and an empty reason are [ErrInvalid]; a closed
+// sequence is [ErrSequenceClosed]. Where no range is left, [Sequence.Next] returns [ErrExhausted]; [ErrInvalid] where
+// it has expired.
+//
+// It needs EXECUTE on gapless.range_gapless, which grant_gapless does not give.
+func (s Sequence) Range(ctx context.Context, tx pgx.Tx, first, last int64, reason string, limits Limits) (left int64, err error) {
+	left, err = db.New(tx).RangeGapless(ctx, db.RangeGaplessParams{
+		Name: s.args.Name, First: first, Last: last, Reason: reason, ValidUntil: optional(limits.ValidUntil), TimeZone: optional(limits.TimeZone),
+		WarnLeft: optional(limits.WarnLeft), WarnPercent: optional(limits.WarnPercent), WarnDays: optional(limits.WarnDays),
+	})
+	return left, client.Wrap(s.args.Name, err)
+}
+
+// Withdraw withdraws what was not issued of the sequence's range that begins with first, and notes why: the next range
+// follows. It returns how many numbers that is. It blocks as [Sequence.Next] does. A range that there is none of, or that
+// is over, and an empty reason are [ErrInvalid].
+//
+// It needs EXECUTE on gapless.withdraw_gapless, which grant_gapless does not give.
+func (s Sequence) Withdraw(ctx context.Context, tx pgx.Tx, first int64, reason string) (unused int64, err error) {
+	unused, err = db.New(tx).WithdrawGapless(ctx, db.WithdrawGaplessParams{Name: s.args.Name, First: first, Reason: reason})
+	return unused, client.Wrap(s.args.Name, err)
+}

@@ -57,15 +57,21 @@ type Querier interface {
 	PeekGapless(ctx context.Context, arg PeekGaplessParams) (int64, error)
 	// Drops journal rows from before a time; how many were dropped.
 	PruneGapless(ctx context.Context, arg PruneGaplessParams) (int64, error)
+	// Gives a sequence a range of numbers, and notes why; how many it may issue then.
+	RangeGapless(ctx context.Context, arg RangeGaplessParams) (int64, error)
+	// Every range that a sequence was given, by name and number; of every sequence, or of the one that is asked for.
+	Ranges(ctx context.Context, name *string) ([]RangesRow, error)
 	// Takes back what GrantGapless gives.
 	RevokeGapless(ctx context.Context, role string) error
-	// Every sequence, by name, or the one that is asked for. One that was closed before it had a value is unused: its last
-	// value is 0 then, and the time Go's zero.
+	// Every sequence, by name, or the one that is asked for. One that was closed, or given a range, before it had a value is
+	// unused: its last value is 0 then, and the time Go's zero. One that has ranges is bounded.
 	Sequences(ctx context.Context, name *string) ([]SequencesRow, error)
 	// Notes that an issued number was cancelled, and why.
 	VoidGapless(ctx context.Context, arg VoidGaplessParams) error
 	// VoidGapless for each number from first to last, all or none; how many.
 	VoidGaplessBatch(ctx context.Context, arg VoidGaplessBatchParams) (int64, error)
+	// Withdraws what was not issued of a sequence's range, and notes why; how many numbers that is.
+	WithdrawGapless(ctx context.Context, arg WithdrawGaplessParams) (int64, error)
 }
 
 var _ Querier = (*Queries)(nil)

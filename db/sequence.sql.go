@@ -252,6 +252,43 @@ func (q *Queries) PruneGapless(ctx context.Context, arg PruneGaplessParams) (int
 	return dropped, err
 }
 
+const rangeGapless = `-- name: RangeGapless :one
+SELECT gapless.range_gapless(
+    name => $1, first => $2, last => $3, reason => $4, valid_until => $5::text::date, time_zone => $6::text,
+    warn_left => $7::bigint, warn_percent => $8::float8::numeric, warn_days => $9::integer
+)::bigint AS numbers_left
+`
+
+type RangeGaplessParams struct {
+	Name        string
+	First       int64
+	Last        int64
+	Reason      string
+	ValidUntil  *string
+	TimeZone    *string
+	WarnLeft    *int64
+	WarnPercent *float64
+	WarnDays    *int32
+}
+
+// Gives a sequence a range of numbers, and notes why; how many it may issue then.
+func (q *Queries) RangeGapless(ctx context.Context, arg RangeGaplessParams) (int64, error) {
+	row := q.db.QueryRow(ctx, rangeGapless,
+		arg.Name,
+		arg.First,
+		arg.Last,
+		arg.Reason,
+		arg.ValidUntil,
+		arg.TimeZone,
+		arg.WarnLeft,
+		arg.WarnPercent,
+		arg.WarnDays,
+	)
+	var numbers_left int64
+	err := row.Scan(&numbers_left)
+	return numbers_left, err
+}
+
 const revokeGapless = `-- name: RevokeGapless :exec
 SELECT gapless.revoke_gapless(role => $1)
 `
@@ -300,4 +337,22 @@ func (q *Queries) VoidGaplessBatch(ctx context.Context, arg VoidGaplessBatchPara
 	var voided int64
 	err := row.Scan(&voided)
 	return voided, err
+}
+
+const withdrawGapless = `-- name: WithdrawGapless :one
+SELECT gapless.withdraw_gapless(name => $1, first => $2, reason => $3)::bigint AS withdrawn
+`
+
+type WithdrawGaplessParams struct {
+	Name   string
+	First  int64
+	Reason string
+}
+
+// Withdraws what was not issued of a sequence's range, and notes why; how many numbers that is.
+func (q *Queries) WithdrawGapless(ctx context.Context, arg WithdrawGaplessParams) (int64, error) {
+	row := q.db.QueryRow(ctx, withdrawGapless, arg.Name, arg.First, arg.Reason)
+	var withdrawn int64
+	err := row.Scan(&withdrawn)
+	return withdrawn, err
 }

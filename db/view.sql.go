@@ -135,6 +135,65 @@ func (q *Queries) Holders(ctx context.Context, name *string) ([]Holder, error) {
 	return items, nil
 }
 
+const ranges = `-- name: Ranges :many
+SELECT
+    name,
+    first_value::bigint AS first_value,
+    last_value::bigint AS last_value,
+    coalesce(to_char(valid_until, 'YYYY-MM-DD'), '')::text AS valid_until,
+    coalesce(time_zone, '')::text AS time_zone,
+    state::text AS state,
+    numbers_left::bigint AS numbers_left,
+    unused::bigint AS unused,
+    reason::text AS reason
+FROM gapless.ranges
+WHERE $1::text IS NULL OR name = $1::text COLLATE "C"
+ORDER BY name, first_value
+`
+
+type RangesRow struct {
+	Name        string
+	FirstValue  int64
+	LastValue   int64
+	ValidUntil  string
+	TimeZone    string
+	State       string
+	NumbersLeft int64
+	Unused      int64
+	Reason      string
+}
+
+// Every range that a sequence was given, by name and number; of every sequence, or of the one that is asked for.
+func (q *Queries) Ranges(ctx context.Context, name *string) ([]RangesRow, error) {
+	rows, err := q.db.Query(ctx, ranges, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RangesRow
+	for rows.Next() {
+		var i RangesRow
+		if err := rows.Scan(
+			&i.Name,
+			&i.FirstValue,
+			&i.LastValue,
+			&i.ValidUntil,
+			&i.TimeZone,
+			&i.State,
+			&i.NumbersLeft,
+			&i.Unused,
+			&i.Reason,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sequences = `-- name: Sequences :many
 SELECT
     name,
@@ -143,7 +202,11 @@ SELECT
     coalesce(pg_catalog.to_json(last_allocated_at), '"0001-01-01T00:00:00Z"')::json AS last_allocated_at, -- whose text no DateStyle changes
     coalesce(attached_column, '')::text AS attached_column,
     closed::boolean AS closed,
-    (last_value IS NULL)::boolean AS unused
+    (last_value IS NULL)::boolean AS unused,
+    (numbers_left IS NOT NULL)::boolean AS bounded,
+    coalesce(numbers_left, 0)::bigint AS numbers_left,
+    coalesce(to_char(valid_until, 'YYYY-MM-DD'), '')::text AS valid_until,
+    coalesce(warning, false)::boolean AS warning
 FROM gapless.sequences
 WHERE $1::text IS NULL OR name = $1::text COLLATE "C"
 ORDER BY name
@@ -157,10 +220,14 @@ type SequencesRow struct {
 	AttachedColumn  string
 	Closed          bool
 	Unused          bool
+	Bounded         bool
+	NumbersLeft     int64
+	ValidUntil      string
+	Warning         bool
 }
 
-// Every sequence, by name, or the one that is asked for. One that was closed before it had a value is unused: its last
-// value is 0 then, and the time Go's zero.
+// Every sequence, by name, or the one that is asked for. One that was closed, or given a range, before it had a value is
+// unused: its last value is 0 then, and the time Go's zero. One that has ranges is bounded.
 func (q *Queries) Sequences(ctx context.Context, name *string) ([]SequencesRow, error) {
 	rows, err := q.db.Query(ctx, sequences, name)
 	if err != nil {
@@ -178,6 +245,10 @@ func (q *Queries) Sequences(ctx context.Context, name *string) ([]SequencesRow, 
 			&i.AttachedColumn,
 			&i.Closed,
 			&i.Unused,
+			&i.Bounded,
+			&i.NumbersLeft,
+			&i.ValidUntil,
+			&i.Warning,
 		); err != nil {
 			return nil, err
 		}

@@ -74,6 +74,7 @@ CREATE TABLE gapless.sequence (
     target        regclass,
     target_column name,
     initial       bigint,
+    bounded       boolean NOT NULL DEFAULT false,
     CONSTRAINT sequence_pkey PRIMARY KEY (name),
     CONSTRAINT sequence_name_length CHECK (octet_length(name) BETWEEN 1 AND 255)
 );
@@ -85,13 +86,16 @@ COMMENT ON TABLE gapless.sequence IS
 COMMENT ON COLUMN gapless.sequence.name IS
 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
 COMMENT ON COLUMN gapless.sequence.adoptions IS
-'How many rows of kind ''adopted'' the journal has had, by adopt_gapless, attach_gapless or forward_gapless. Each of them counts once in journal.ordinal, though it issued nothing.';
+'How many rows of kind ''adopted'' the journal has had, by adopt_gapless, attach_gapless or forward_gapless, or where a range follows another. Each of them counts once in journal.ordinal, though it issued nothing.';
 COMMENT ON COLUMN gapless.sequence.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
 COMMENT ON COLUMN gapless.sequence.target_column IS
 'The column of target, or NULL.';
 COMMENT ON COLUMN gapless.sequence.initial IS
 'What the column''s first number from it will be, where attach_gapless made it before any row; else NULL.';
+
+COMMENT ON COLUMN gapless.sequence.bounded IS
+'Whether it has ranges (range_gapless): only numbers of these are issued then.';
 
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
@@ -147,7 +151,7 @@ COMMENT ON COLUMN gapless.journal.token IS
 COMMENT ON COLUMN gapless.journal.dated IS
 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
 COMMENT ON COLUMN gapless.journal.attachment IS
-'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone.';
+'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone. Negative where the sequence has ranges, which tell its next number, too.';
 
 COMMENT ON COLUMN gapless.journal.texts IS
 'What an attached column with a format wrote for the values, in their order, as it stands in the rows; else NULL.';
@@ -212,18 +216,18 @@ CREATE TABLE gapless.decision (
     decided_as  text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
     numbers     nummultirange,
     CONSTRAINT decision_pkey PRIMARY KEY (name, ordinal),
-    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live', 'archived'))
+    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live', 'archived', 'range', 'withdrawn', 'passed'))
 );
 
 REVOKE ALL ON TABLE gapless.decision FROM PUBLIC;
 
 COMMENT ON TABLE gapless.decision IS
-'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless. prune_gapless leaves it as it is.';
+'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless; and what came of a range. prune_gapless leaves it as it is.';
 COMMENT ON COLUMN gapless.decision.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.decision.ordinal IS 'The running count, from 1, within the name.';
-COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests; ''archived'': rows may leave.';
-COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, was a test, or is archived; of a start NULL, since none was. Else the newest number then, or NULL.';
-COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, was a test, or is archived; of a start the one before the first. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests; ''archived'': rows may leave; ''range'': given to it, or changed; ''withdrawn'': taken from it; ''passed'': passed over where a range followed, as whoever took its first number then.';
+COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, was a test, is archived, is the range''s, or was withdrawn; of a start NULL, since none was. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, was a test, is archived, is the range''s, or was withdrawn; of a start the one before the first. Else the newest number then, or NULL.';
 COMMENT ON COLUMN gapless.decision.reason IS 'Why, for the auditor.';
 COMMENT ON COLUMN gapless.decision.decided_at IS 'The server''s clock when it was decided.';
 COMMENT ON COLUMN gapless.decision.txid IS 'The top-level transaction.';
@@ -248,6 +252,36 @@ COMMENT ON COLUMN gapless.link.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.link.value IS 'The number.';
 COMMENT ON COLUMN gapless.link.hash IS 'What the expression chain of attach_gapless gave for the row, as it stands there.';
 COMMENT ON CONSTRAINT link_pkey ON gapless.link IS 'Read backwards it gives the predecessor of a number.';
+
+CREATE TABLE gapless.range (
+    name        text        COLLATE "C" NOT NULL,
+    first_value bigint      NOT NULL,
+    last_value  bigint      NOT NULL,
+    reason      text        NOT NULL,
+    valid_until date,
+    time_zone   text,
+    expires     timestamptz,
+    warns       timestamptz,
+    warn_left   bigint      NOT NULL DEFAULT 0,
+    unused      bigint,
+    CONSTRAINT range_pkey PRIMARY KEY (name, first_value)
+);
+
+REVOKE ALL ON TABLE gapless.range FROM PUBLIC;
+
+COMMENT ON TABLE gapless.range IS
+'The ranges whose numbers a sequence may issue, in their order, as range_gapless gave them; gapless.decision has what was said of them over time. No two of a sequence overlap.';
+COMMENT ON COLUMN gapless.range.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.range.first_value IS 'Its first number.';
+COMMENT ON COLUMN gapless.range.last_value IS 'Its last number; of one that was withdrawn the last that had been issued.';
+COMMENT ON COLUMN gapless.range.reason IS 'Why the sequence has it: the authority''s reference.';
+COMMENT ON COLUMN gapless.range.valid_until IS 'The last day on which its numbers may be issued, or NULL.';
+COMMENT ON COLUMN gapless.range.time_zone IS 'The time zone of that day, or NULL.';
+COMMENT ON COLUMN gapless.range.expires IS 'When that day has ended: the first instant at which it has expired, or NULL.';
+COMMENT ON COLUMN gapless.range.warns IS 'From when on to warn of that, or NULL.';
+COMMENT ON COLUMN gapless.range.warn_left IS 'With how many numbers left to warn.';
+COMMENT ON COLUMN gapless.range.unused IS 'How many of its numbers were passed over, since it had expired; NULL where none was.';
+COMMENT ON CONSTRAINT range_pkey ON gapless.range IS 'In their order within a name.';
 
 CREATE TABLE gapless.known_text (
     name          text COLLATE "C" NOT NULL,
@@ -356,15 +390,18 @@ SELECT
     coalesce(newest.ordinal + (newest.last_value - newest.first_value), former.ordinal + (former.last_value - former.first_value), 0)::bigint - s.adoptions AS issued,
     CASE WHEN newest.kind = 'closed' THEN former.allocated_at ELSE newest.allocated_at END AS last_allocated_at,
     attached.column_name AS attached_column,
-    newest.kind = 'closed' AS closed
+    (newest.kind = 'closed') IS TRUE AS closed,
+    ranges.numbers_left,
+    ranges.valid_until,
+    ranges.warning
 FROM gapless.sequence AS s
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at, j.kind
     FROM gapless.journal AS j
     WHERE j.name = s.name
     ORDER BY j.ordinal DESC
     LIMIT 1
-) AS newest
+) AS newest ON true
 LEFT JOIN LATERAL (
     SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at
     FROM gapless.journal AS j
@@ -378,18 +415,91 @@ LEFT JOIN LATERAL (
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE t.tgrelid = s.target AND t.tgname = ('~gapless_insert_' || s.target_column)::name
-) AS attached ON true;
+) AS attached ON true
+LEFT JOIN LATERAL (
+    -- The last of those that it may still issue from says until when, and when to warn.
+    SELECT
+        least(coalesce(sum(u.numbers), 0), 9223372036854775807)::bigint AS numbers_left,
+        (array_agg(u.valid_until ORDER BY u.first_value DESC))[1] AS valid_until,
+        coalesce(sum(u.numbers) <= (array_agg(u.warn_left ORDER BY u.first_value DESC))[1]
+            OR (array_agg(u.warns ORDER BY u.first_value DESC))[1] <= statement_timestamp(), sum(u.numbers) IS NULL) AS warning
+    FROM (
+        SELECT r.first_value, r.last_value::numeric - greatest(r.first_value, coalesce(newest.last_value, former.last_value)::numeric + 1) + 1 AS numbers, r.valid_until, r.warn_left, r.warns
+        FROM gapless.range AS r
+        WHERE r.name = s.name
+            AND (r.expires <= statement_timestamp()) IS NOT TRUE
+            AND (r.last_value <= coalesce(newest.last_value, former.last_value)) IS NOT TRUE
+    ) AS u
+    WHERE s.bounded
+) AS ranges ON s.bounded
+WHERE newest.ordinal IS NOT NULL OR s.bounded;
 
 REVOKE ALL ON TABLE gapless.sequences FROM PUBLIC;
 
 COMMENT ON VIEW gapless.sequences IS
 'One row a sequence, as the caller''s snapshot has it. Takes no lock.';
 COMMENT ON COLUMN gapless.sequences.name IS 'The sequence.';
-COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value; NULL where it was closed before it had one.';
+COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value; NULL where it was closed, or given a range, before it had one.';
 COMMENT ON COLUMN gapless.sequences.issued IS 'How many values gapless has issued, in all cycles. Adopted numbers do not count.';
 COMMENT ON COLUMN gapless.sequences.last_allocated_at IS 'When the newest value was allocated or adopted.';
 COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers itself from it (attach_gapless), as schema.table.column; NULL if none does.';
 COMMENT ON COLUMN gapless.sequences.closed IS 'Whether it is closed (close_gapless): nothing is issued in it.';
+COMMENT ON COLUMN gapless.sequences.numbers_left IS 'How many numbers its ranges still have, of those that have not expired; NULL where it has no range (range_gapless).';
+COMMENT ON COLUMN gapless.sequences.valid_until IS 'The last day on which numbers of the last of these ranges may be issued, or NULL.';
+COMMENT ON COLUMN gapless.sequences.warning IS 'Whether a new range is due: as few numbers are left, or days, as the last of these ranges has been told, or none; NULL where it has no range.';
+
+CREATE VIEW gapless.ranges AS
+SELECT
+    r.name,
+    r.first_value,
+    r.last_value,
+    r.valid_until,
+    r.time_zone,
+    w.state,
+    CASE WHEN w.state IN ('current', 'queued') THEN least(r.last_value::numeric - greatest(r.first_value, newest.last_value::numeric + 1) + 1, 9223372036854775807)::bigint ELSE 0 END AS numbers_left,
+    coalesce(r.unused, CASE
+        WHEN w.state = 'expired' THEN least(greatest(r.last_value::numeric - greatest(r.first_value, newest.last_value::numeric + 1) + 1, 0), 9223372036854775807)::bigint
+        ELSE 0
+    END) AS unused,
+    r.reason
+FROM gapless.range AS r
+LEFT JOIN LATERAL (
+    SELECT j.last_value
+    FROM gapless.journal AS j
+    WHERE j.name = r.name AND j.last_value IS NOT NULL
+    ORDER BY j.ordinal DESC
+    LIMIT 1
+) AS newest ON true
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN r.unused IS NOT NULL THEN 'expired'
+        WHEN r.last_value <= newest.last_value THEN 'used up'
+        WHEN r.expires <= statement_timestamp() THEN 'expired'
+        WHEN EXISTS (
+            SELECT
+            FROM gapless.range AS b
+            WHERE b.name = r.name
+                AND b.first_value < r.first_value
+                AND (b.expires <= statement_timestamp()) IS NOT TRUE
+                AND (b.last_value <= newest.last_value) IS NOT TRUE
+        ) THEN 'queued'
+        ELSE 'current'
+    END AS state
+) AS w;
+
+REVOKE ALL ON TABLE gapless.ranges FROM PUBLIC;
+
+COMMENT ON VIEW gapless.ranges IS
+'One row a range (range_gapless), as the caller''s snapshot has it. Takes no lock.';
+COMMENT ON COLUMN gapless.ranges.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.ranges.first_value IS 'Its first number.';
+COMMENT ON COLUMN gapless.ranges.last_value IS 'Its last number.';
+COMMENT ON COLUMN gapless.ranges.valid_until IS 'The last day on which its numbers may be issued, or NULL.';
+COMMENT ON COLUMN gapless.ranges.time_zone IS 'The time zone of that day, or NULL.';
+COMMENT ON COLUMN gapless.ranges.state IS '''current'': the next number is of it; ''queued'': it follows; ''used up''; ''expired'': it had numbers left.';
+COMMENT ON COLUMN gapless.ranges.numbers_left IS 'How many of its numbers may still be issued.';
+COMMENT ON COLUMN gapless.ranges.unused IS 'How many of its numbers were not issued when it expired.';
+COMMENT ON COLUMN gapless.ranges.reason IS 'Why the sequence has it: the authority''s reference.';
 
 -- What attach_gapless has made tells what is attached: triggers and functions by their names, arguments by the comments of
 -- functions. So a dump has it all. A comment is its owner's to change: nothing is cast that may not be what it was.
@@ -896,7 +1006,7 @@ BEGIN
     SELECT c.oid::regclass
     INTO rewritten
     FROM pg_catalog.pg_class AS c
-    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
+    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'table % was rewritten since this transaction''s snapshot, which may have none of its rows', rewritten
@@ -1113,7 +1223,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.range LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten();
     UPDATE gapless.sequence AS s
     SET adoptions = s.adoptions
@@ -1218,6 +1328,141 @@ COMMENT ON FUNCTION gapless.lock_or_make_sequence IS
 
 REVOKE ALL ON FUNCTION gapless.lock_or_make_sequence FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.check_unreset(
+    name  text,
+    reset bigint
+) RETURNS void
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF reset IS NOT NULL THEN
+        RAISE EXCEPTION 'sequence "%" has ranges, so it cannot begin anew at reset', check_unreset.name
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave reset out: the next range follows by itself.',
+                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_reset';
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.check_unreset IS
+'Private, for sequences with ranges. Raises 22023 unless reset is NULL.';
+
+REVOKE ALL ON FUNCTION gapless.check_unreset FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.range_left(
+    name text
+) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest bigint;
+BEGIN
+    SELECT n.last_value INTO newest FROM gapless.last_run(range_left.name) AS n;
+    RETURN (
+        SELECT least(coalesce(sum(r.last_value::numeric - greatest(r.first_value, newest::numeric + 1) + 1), 0), 9223372036854775807)::bigint
+        FROM gapless.range AS r
+        WHERE r.name = range_left.name COLLATE "C"
+            AND (r.expires <= statement_timestamp()) IS NOT TRUE
+            AND (r.last_value <= newest) IS NOT TRUE
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.range_left IS
+'Private. How many numbers a sequence with ranges may still issue.';
+
+REVOKE ALL ON FUNCTION gapless.range_left FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.raise_range(
+    name text
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    remedy CONSTANT text := format('Ask for the next range, and give it to the sequence: SELECT gapless.range_gapless(%L, first, last, ''the authority''''s reference''); then try again.', raise_range.name);
+    rest   CONSTANT bigint := gapless.range_left(raise_range.name);
+    newest bigint;
+    ended  gapless.range;
+BEGIN
+    PERFORM gapless.check_not_rewritten();
+    IF rest > 0 THEN
+        RAISE EXCEPTION 'sequence "%": its ranges have % number(s) left, which are too few', raise_range.name, rest
+            USING ERRCODE = 'sequence_generator_limit_exceeded', HINT = remedy, DETAIL = 'The view gapless.ranges shows them.',
+                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_end';
+    END IF;
+    SELECT n.last_value INTO newest FROM gapless.last_run(raise_range.name) AS n;
+    SELECT r.*
+    INTO ended
+    FROM gapless.range AS r
+    WHERE r.name = raise_range.name COLLATE "C" AND (r.last_value <= newest) IS NOT TRUE AND r.expires <= statement_timestamp()
+    ORDER BY r.first_value DESC
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'sequence "%": its range % to % was valid until % in %', raise_range.name, ended.first_value, ended.last_value, ended.valid_until, ended.time_zone
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Its reason: %s', ended.reason), HINT = remedy,
+                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_date';
+    END IF;
+    SELECT r.* INTO ended FROM gapless.range AS r WHERE r.name = raise_range.name COLLATE "C" ORDER BY r.first_value DESC LIMIT 1;
+    RAISE EXCEPTION 'sequence "%": no number is left in its ranges', raise_range.name
+        USING ERRCODE = 'sequence_generator_limit_exceeded', HINT = remedy,
+            DETAIL = CASE WHEN FOUND THEN format('The last was %s to %s: %s', ended.first_value, ended.last_value, ended.reason) ELSE 'All were withdrawn.' END,
+            SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_end';
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.raise_range IS
+'Private. Raises 2200H for a sequence whose ranges have no number left, or too few; 22023 where they have expired, with what is to be done.';
+
+REVOKE ALL ON FUNCTION gapless.raise_range FROM PUBLIC;
+
+-- Which numbers a sequence with ranges may issue, and in which order: the one place that knows. The clock is the
+-- client's statement's, so that all rows of a statement are of one day. The caller has locked the sequence.
+CREATE OR REPLACE FUNCTION gapless.column_step(
+    name  text,
+    value bigint, -- NULL: from the first on
+    steps bigint,
+    raise boolean DEFAULT false -- where there is none
+) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the tables are small must stay right when they are large
+AS $function$
+DECLARE
+    remaining numeric := steps::numeric;
+    usable    record;
+BEGIN
+    IF EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = column_step.name COLLATE "C" AND NOT s.bounded) THEN
+        RETURN CASE WHEN value <= 9223372036854775807 - steps THEN value + steps END;
+    END IF;
+    FOR usable IN
+        SELECT greatest(r.first_value, column_step.value) AS first_value, r.last_value
+        FROM gapless.range AS r
+        WHERE r.name = column_step.name COLLATE "C"
+            AND (r.expires <= statement_timestamp()) IS NOT TRUE
+            AND (r.last_value < column_step.value) IS NOT TRUE
+        ORDER BY r.first_value
+    LOOP
+        IF remaining <= usable.last_value::numeric - usable.first_value THEN
+            RETURN (usable.first_value + remaining)::bigint;
+        END IF;
+        remaining := remaining - (usable.last_value::numeric - usable.first_value + 1);
+    END LOOP;
+    IF column_step.raise THEN
+        PERFORM gapless.raise_range(column_step.name);
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_step IS
+'Private, for the triggers of attach_gapless, too. The number that is so many steps after the first one from value on, in the ranges of a sequence that have not expired; NULL if there is none, or 2200H or 22023. Of a sequence without ranges, their sum.';
+
+REVOKE ALL ON FUNCTION gapless.column_step FROM PUBLIC;
+
 -- pg_trigger is the registry. A table that is gone counts as detached, whatever an older snapshot shows of its catalog
 -- rows.
 CREATE OR REPLACE FUNCTION gapless.attached_column(
@@ -1274,6 +1519,141 @@ COMMENT ON FUNCTION gapless.check_not_attached IS
 
 REVOKE ALL ON FUNCTION gapless.check_not_attached FROM PUBLIC;
 
+-- The caller has locked the sequence by writing it, so that ordinals do not collide.
+CREATE OR REPLACE FUNCTION gapless.decide(
+    name        text,
+    kind        text,
+    first_value bigint,
+    last_value  bigint,
+    reason      text,
+    numbers     nummultirange DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    INSERT INTO gapless.decision (name, ordinal, kind, first_value, last_value, reason, numbers)
+    SELECT decide.name, coalesce(max(d.ordinal), 0) + 1, decide.kind, decide.first_value, decide.last_value, decide.reason, decide.numbers
+    FROM gapless.decision AS d
+    WHERE d.name = decide.name COLLATE "C";
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.decide IS
+'Private. Notes what was decided about a sequence, and why.';
+
+REVOKE ALL ON FUNCTION gapless.decide FROM PUBLIC;
+
+-- Before the first number of a range is entered, what lies between it and the newest number is noted as passed over: an
+-- 'adopted' row of the journal, as forward_gapless writes it, and why. The caller has locked the sequence.
+CREATE OR REPLACE FUNCTION gapless.range_pass(
+    name        text,
+    OUT value   bigint, -- the next number
+    OUT ordinal bigint, -- and its
+    OUT last    bigint  -- the last number of its range
+) RETURNS record
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest bigint;
+    place  bigint; -- the first number that is passed over and not noted yet
+    before gapless.range;
+BEGIN
+    SELECT n.last_value, n.next_ordinal INTO newest, ordinal FROM gapless.newest_run(range_pass.name) AS n;
+    IF ordinal IS NULL THEN
+        ordinal := gapless.begin_at(range_pass.name, 1); -- raises where it is closed
+    END IF;
+    IF (newest = 9223372036854775807) IS NOT TRUE THEN
+        place := newest + 1;
+        value := gapless.column_step(range_pass.name, place, 0);
+    END IF;
+    IF value IS NULL THEN
+        PERFORM gapless.raise_range(range_pass.name);
+    ELSIF place IS NULL THEN
+        SELECT r.first_value INTO place FROM gapless.range AS r WHERE r.name = range_pass.name COLLATE "C" ORDER BY r.first_value LIMIT 1;
+    END IF;
+    SELECT r.last_value INTO last FROM gapless.range AS r WHERE r.name = range_pass.name COLLATE "C" AND r.first_value <= value ORDER BY r.first_value DESC LIMIT 1;
+    IF value = place THEN
+        RETURN;
+    END IF;
+
+    FOR before IN
+        SELECT r.*
+        FROM gapless.range AS r
+        WHERE r.name = range_pass.name COLLATE "C" AND r.last_value >= place AND r.first_value <= value
+        ORDER BY r.first_value
+    LOOP
+        IF before.first_value > place THEN
+            PERFORM gapless.decide(range_pass.name, 'passed', place, before.first_value - 1, format('no range has them, and range %s to %s follows: %s', before.first_value, before.last_value, before.reason));
+            place := before.first_value;
+        END IF;
+        EXIT WHEN before.first_value = value;
+        PERFORM gapless.decide(range_pass.name, 'passed', place, before.last_value, format(
+            'unused, since range %s to %s was valid until %s in %s: %s', before.first_value, before.last_value, before.valid_until, before.time_zone, before.reason
+        ));
+        UPDATE gapless.range AS r
+        SET unused = before.last_value - place + 1
+        WHERE r.name = range_pass.name COLLATE "C" AND r.first_value = before.first_value;
+        place := before.last_value + 1;
+    END LOOP;
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, kind, dated)
+    VALUES (range_pass.name, ordinal, value - 1, value - 1, 'adopted', gapless.column_date_floor(range_pass.name))
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM gapless.raise_stale(range_pass.name);
+    END IF;
+    UPDATE gapless.sequence AS s SET adoptions = s.adoptions + 1 WHERE s.name = range_pass.name COLLATE "C";
+    ordinal := ordinal + 1;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.range_pass IS
+'Private. The next number of a sequence with ranges; what lies before it is noted as passed over. Raises 2200H or 22023 where there is none, 55000 where the sequence is closed, 40001.';
+
+REVOKE ALL ON FUNCTION gapless.range_pass FROM PUBLIC;
+
+-- Writes one journal row for each range.
+CREATE OR REPLACE FUNCTION gapless.range_take(
+    name  text,
+    size  bigint,
+    reset bigint
+) RETURNS SETOF bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    remaining bigint := size;
+    next      record;
+    last      bigint;
+BEGIN
+    PERFORM gapless.check_unreset(range_take.name, range_take.reset);
+    IF size > 1 AND gapless.range_left(range_take.name) < size THEN -- all or none
+        PERFORM gapless.begin_at(range_take.name, 1); -- raises where it is closed
+        PERFORM gapless.raise_range(range_take.name);
+    END IF;
+    WHILE remaining > 0 LOOP
+        next := gapless.range_pass(range_take.name);
+        last := least(next.last, next.value::numeric + remaining - 1)::bigint;
+        INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
+        VALUES (range_take.name, next.ordinal, next.value, last)
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            PERFORM gapless.raise_stale(range_take.name);
+        END IF;
+        RETURN QUERY SELECT generate_series(next.value, last);
+        remaining := remaining - (last - next.value) - 1;
+    END LOOP;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.range_take IS
+'Private, for next_gapless_batch. The next size values of a sequence with ranges, which the caller has locked. Raises 22023 for reset; and as range_pass.';
+
+REVOKE ALL ON FUNCTION gapless.range_take FROM PUBLIC;
+
 -- Writes one journal row for each run of consecutive values: one, and one more each time reset is reached.
 CREATE OR REPLACE FUNCTION gapless.next_gapless_batch(
     name    text,
@@ -1289,6 +1669,7 @@ AS $function$
 DECLARE
     start     bigint := coalesce(next_gapless_batch.initial, 1);
     remaining bigint := next_gapless_batch.size;
+    bounded   boolean;
     ordinal   bigint;
     value     bigint; -- the run's first
     last      bigint; -- the run's last
@@ -1313,9 +1694,15 @@ BEGIN
     IF NOT gapless.lock_or_make_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
         PERFORM gapless.check_not_attached(next_gapless_batch.name);
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
-        SELECT n.next_ordinal, n.next_value
-        INTO ordinal, value
-        FROM gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n;
+        SELECT s.bounded, n.next_ordinal, n.next_value
+        INTO bounded, ordinal, value
+        FROM gapless.sequence AS s
+        LEFT JOIN LATERAL gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n ON true
+        WHERE s.name = next_gapless_batch.name COLLATE "C";
+    END IF;
+    IF bounded THEN
+        RETURN QUERY SELECT v FROM gapless.range_take(next_gapless_batch.name, next_gapless_batch.size, next_gapless_batch.reset) AS v;
+        RETURN;
     END IF;
     IF ordinal IS NULL THEN -- a new one, one that only rows of a column that did not arrive have opened, or a closed one
         ordinal := 1;
@@ -1367,14 +1754,14 @@ DECLARE
     value bigint;
 BEGIN
     -- The hot path: every statement here costs all who wait. What it cannot do is left to next_gapless_batch,
-    -- below: the first value, nowait, what is to be refused, the end of the range, and the isolation levels
+    -- below: the first value, nowait, what is to be refused, ranges, 2^63-1, and the isolation levels
     -- at which INSERT needs ON CONFLICT, which costs it a second WAL record and 3 of some 25 microseconds.
     IF current_setting('transaction_isolation') = 'read committed'
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
         -- trap: the lock is a statement of its own
         PERFORM FROM gapless.sequence AS s
-        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL -- trap: a name of any collation
+        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL AND NOT s.bounded -- trap: a name of any collation
         FOR NO KEY UPDATE;
         IF FOUND THEN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
@@ -1400,7 +1787,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.next_gapless IS
-'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it, or it is closed; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
+'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it, or it is closed; 22004, 22023 for arguments; 2200H past 2^63-1 or the last range (range_gapless), 22023 where that has expired; 40001 and 40P01, for which the transaction is to be retried.';
 
 REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;
 
@@ -1443,6 +1830,13 @@ DECLARE
 BEGIN
     PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
     PERFORM gapless.begin_at(peek_gapless.name, start); -- raises where it is closed
+    IF (SELECT s.bounded FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C") THEN
+        PERFORM gapless.check_unreset(peek_gapless.name, peek_gapless.reset);
+        IF last = 9223372036854775807 THEN
+            PERFORM gapless.raise_range(peek_gapless.name);
+        END IF;
+        RETURN gapless.column_step(peek_gapless.name, last + 1, 0, true);
+    END IF;
     IF last IS NULL THEN
         SELECT s.initial INTO value FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL;
         PERFORM gapless.check_not_rewritten();
@@ -1501,7 +1895,7 @@ DECLARE
     attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten(); -- trap: a table that was rewritten is not empty
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
         RETURN false;
@@ -1536,12 +1930,13 @@ BEGIN
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.link AS l WHERE l.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.range AS r WHERE r.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.delete_gapless IS
-'Forgets a sequence, its journal, its voids, its chain and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed, and where it is live; 22004, 22023 for the name; 40001.';
+'Forgets a sequence, its journal, its voids, its chain, its ranges and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed, and where it is live; 22004, 22023 for the name; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;
 
@@ -1624,31 +2019,6 @@ COMMENT ON FUNCTION gapless.move_forward IS
 
 REVOKE ALL ON FUNCTION gapless.move_forward FROM PUBLIC;
 
--- The caller has locked the sequence by writing it, so that ordinals do not collide.
-CREATE OR REPLACE FUNCTION gapless.decide(
-    name        text,
-    kind        text,
-    first_value bigint,
-    last_value  bigint,
-    reason      text,
-    numbers     nummultirange DEFAULT NULL
-) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    INSERT INTO gapless.decision (name, ordinal, kind, first_value, last_value, reason, numbers)
-    SELECT decide.name, coalesce(max(d.ordinal), 0) + 1, decide.kind, decide.first_value, decide.last_value, decide.reason, decide.numbers
-    FROM gapless.decision AS d
-    WHERE d.name = decide.name COLLATE "C";
-END;
-$function$;
-
-COMMENT ON FUNCTION gapless.decide IS
-'Private. Notes what was decided about a sequence, and why.';
-
-REVOKE ALL ON FUNCTION gapless.decide FROM PUBLIC;
-
 -- The number of the attachment stands nowhere but in its functions and in what the journal has of it.
 CREATE OR REPLACE FUNCTION gapless.forget_note(
     name text
@@ -1678,7 +2048,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.forget_note IS
-'Private, for forward_gapless. Forgets what the transaction has noted of the next number of a sequence.';
+'Private, for forward_gapless and range_gapless. Forgets what the transaction has noted of the next number of a sequence.';
 
 REVOKE ALL ON FUNCTION gapless.forget_note FROM PUBLIC;
 
@@ -1816,6 +2186,148 @@ COMMENT ON FUNCTION gapless.open_gapless IS
 'Opens a sequence that close_gapless has closed, and notes why: it goes on after its newest value. Locks it until the transaction ends, and no table. Raises 55000 where it is not closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.open_gapless FROM PUBLIC;
+
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows. The newest
+-- journal row is marked, so that column_enter_row leaves the sequence alone. It is long because what is refused comes
+-- before what is written.
+CREATE OR REPLACE FUNCTION gapless.range_gapless(
+    name         text,
+    first        bigint,
+    last         bigint,
+    reason       text,
+    valid_until  date    DEFAULT NULL,
+    time_zone    text    DEFAULT NULL,
+    warn_left    bigint  DEFAULT NULL,
+    warn_percent numeric DEFAULT NULL,
+    warn_days    integer DEFAULT NULL
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    zone    CONSTANT text := CASE WHEN valid_until IS NOT NULL THEN coalesce(time_zone, current_setting('TimeZone')) END; -- the owner's, once
+    expires CONSTANT timestamptz := (valid_until + 1)::timestamp AT TIME ZONE zone;
+    fault   CONSTANT text := CASE
+        WHEN first > last THEN format('the first number (%s) must not be above the last (%s)', first, last)
+        WHEN NOT isfinite(valid_until) OR valid_until > '9999-12-31' THEN 'the last day must be one before the year 10000'
+        WHEN expires <= statement_timestamp() THEN format('its last day, %s in %s, is over', valid_until, zone)
+        WHEN warn_left < 0 OR warn_days < 0 OR NOT warn_percent BETWEEN 0 AND 100 THEN 'what is to be left at the warning must not be negative, nor above 100 per cent'
+        WHEN warn_days IS NOT NULL AND valid_until IS NULL THEN 'a warning some days before needs the last day'
+    END;
+    newest  bigint;
+    former  gapless.range; -- with the same first number
+    other   gapless.range; -- with some of its numbers
+BEGIN
+    PERFORM gapless.check_name(range_gapless.name);
+    PERFORM gapless.check_reason(range_gapless.name, range_gapless.reason);
+    IF first IS NULL OR last IS NULL THEN
+        RAISE EXCEPTION 'sequence "%": the first and the last number of a range must not be NULL', range_gapless.name
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'Say which numbers may be issued.',
+                SCHEMA = 'gapless', TABLE = 'range', COLUMN = CASE WHEN first IS NULL THEN 'first_value' ELSE 'last_value' END;
+    ELSIF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'sequence "%": %', range_gapless.name, 'the range cannot be given to it: ' || fault
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the range as the authority''s grant has it.',
+                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range';
+    END IF;
+
+    IF NOT gapless.lock_or_make_sequence(range_gapless.name, false) THEN
+        PERFORM gapless.lock_sequence_by_writing(range_gapless.name);
+    END IF;
+    PERFORM gapless.begin_at(range_gapless.name, 1); -- raises where it is closed
+    SELECT n.last_value INTO newest FROM gapless.last_run(range_gapless.name) AS n;
+    SELECT r.* INTO former FROM gapless.range AS r WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value = first;
+    SELECT r.*
+    INTO other
+    FROM gapless.range AS r
+    WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value <> first AND r.first_value <= last AND r.last_value >= first
+    ORDER BY r.first_value
+    LIMIT 1;
+    IF former.unused IS NOT NULL OR former.last_value < newest THEN
+        RAISE EXCEPTION 'sequence "%": range % to % is over', range_gapless.name, former.first_value, former.last_value
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'The view gapless.ranges shows what became of it. Give a range of numbers that follow.',
+                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_over';
+    ELSIF other.name IS NOT NULL THEN
+        RAISE EXCEPTION 'sequence "%": range % to % overlaps range % to %, which it has', range_gapless.name, first, last, other.first_value, other.last_value
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Begin with the same first number to change that range; or withdraw what was not issued of it, with gapless.withdraw_gapless.',
+                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_overlap';
+    ELSIF last <= newest THEN
+        RAISE EXCEPTION 'sequence "%" is at %, so range % to % has no number for it', range_gapless.name, newest, first, last
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'A sequence never goes back. Numbers that begin anew need a sequence of another name.',
+                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_forward';
+    END IF;
+
+    INSERT INTO gapless.range (name, first_value, last_value, reason, valid_until, time_zone, expires, warns, warn_left)
+    VALUES (
+        range_gapless.name, first, last, range_gapless.reason, range_gapless.valid_until, zone, expires,
+        (range_gapless.valid_until + 1 - warn_days)::timestamp AT TIME ZONE zone,
+        greatest(range_gapless.warn_left, floor((last::numeric - first + 1) * warn_percent / 100), 0)
+    )
+    ON CONFLICT ON CONSTRAINT range_pkey DO UPDATE
+    SET last_value = EXCLUDED.last_value, reason = EXCLUDED.reason, valid_until = EXCLUDED.valid_until, time_zone = EXCLUDED.time_zone,
+        expires = EXCLUDED.expires, warns = EXCLUDED.warns, warn_left = EXCLUDED.warn_left;
+    UPDATE gapless.sequence AS s SET bounded = true WHERE s.name = range_gapless.name COLLATE "C";
+    UPDATE gapless.journal AS j
+    SET attachment = -j.attachment
+    WHERE j.name = range_gapless.name COLLATE "C"
+        AND j.attachment > 0
+        AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = range_gapless.name COLLATE "C" AND n.kind <> 'closed');
+    PERFORM gapless.decide(
+        range_gapless.name, 'range', first, last,
+        range_gapless.reason || CASE WHEN valid_until IS NOT NULL THEN format(', valid until %s in %s', valid_until, zone) ELSE '' END
+    );
+    PERFORM gapless.forget_note(range_gapless.name);
+    RETURN gapless.range_left(range_gapless.name);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.range_gapless IS
+'Gives a sequence the range of numbers from first to last, until the end of a day, and notes why: from then on only numbers of its ranges are issued, in their order. Begun with the first number of a range that it has, changes that one, as long as it is not over. Returns how many numbers it may issue then. Locks the sequence until the transaction ends, and no table. Raises 22004, 22023 for arguments; 55000 for numbers that were given out or are another range''s, and where it is closed; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.range_gapless FROM PUBLIC;
+
+-- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
+CREATE OR REPLACE FUNCTION gapless.withdraw_gapless(
+    name   text,
+    first  bigint,
+    reason text
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest bigint;
+    former gapless.range;
+BEGIN
+    PERFORM gapless.check_name(withdraw_gapless.name);
+    PERFORM gapless.check_reason(withdraw_gapless.name, withdraw_gapless.reason);
+    PERFORM gapless.lock_sequence_by_writing(withdraw_gapless.name);
+    SELECT n.last_value INTO newest FROM gapless.last_run(withdraw_gapless.name) AS n;
+    SELECT r.*
+    INTO former
+    FROM gapless.range AS r
+    WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
+    IF former.name IS NULL OR former.unused IS NOT NULL OR former.last_value <= newest THEN
+        RAISE EXCEPTION 'sequence "%" has no range from % that is not over', withdraw_gapless.name, coalesce(first::text, 'NULL')
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'The view gapless.ranges shows those that it has, and what became of them.',
+                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_over';
+    END IF;
+    IF newest >= first THEN
+        UPDATE gapless.range AS r SET last_value = newest WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
+    ELSE
+        DELETE FROM gapless.range AS r WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
+    END IF;
+    PERFORM gapless.decide(withdraw_gapless.name, 'withdrawn', greatest(newest + 1, first), former.last_value, withdraw_gapless.reason);
+    RETURN least(former.last_value::numeric - greatest(newest + 1, first) + 1, 9223372036854775807)::bigint;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.withdraw_gapless IS
+'Withdraws what was not issued of a sequence''s range, by its first number, and notes why: the next range follows. Returns how many of its numbers were not issued. Locks the sequence until the transaction ends, and no table. Raises 55000 where it has no such range, or it is over; 22004, 22023 for the name and the reason; 55P03 after lock_timeout; 40001.';
+
+REVOKE ALL ON FUNCTION gapless.withdraw_gapless FROM PUBLIC;
 
 -- Its lock is a write (lock_sequence_by_writing). It waits for the holder, as long as lock_timeout allows.
 CREATE OR REPLACE FUNCTION gapless.prune_gapless(
@@ -2269,6 +2781,7 @@ DECLARE
     owner     gapless.sequence;
     following bigint; -- the ordinal
     value     bigint;
+    used      boolean;
 BEGIN
     IF column_first_number_general.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
@@ -2286,11 +2799,18 @@ BEGIN
     SELECT n.next_ordinal, n.next_value
     INTO following, value
     FROM gapless.newest_run(column_first_number_general.name) AS n;
-    IF following IS NULL THEN
+    used := following IS NOT NULL;
+    IF NOT used THEN
         following := 1;
         value := gapless.begin_at(column_first_number_general.name, initial);
     END IF;
-    IF value IS NULL THEN
+    IF owner.bounded THEN
+        IF value IS NULL THEN
+            PERFORM gapless.raise_range(column_first_number_general.name);
+        END IF;
+        value := gapless.column_step(column_first_number_general.name, CASE WHEN used THEN value END, 0, true);
+        PERFORM set_config('gapless.column_bounded', 'on', true);
+    ELSIF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_first_number_general.name, 1);
     END IF;
     IF note IS NOT NULL THEN
@@ -2322,7 +2842,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_first_number_general IS
-'Private, for column_first_number, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, the end of the range. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column or is closed, 22004 and 22023 for its name, 2200H, 40001.';
+'Private, for column_first_number, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, ranges, 2^63-1. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column or is closed, 22004 and 22023 for its name, 2200H past the last number or range, 22023 where that has expired, 40001.';
 
 REVOKE ALL ON FUNCTION gapless.column_first_number_general FROM PUBLIC;
 
@@ -2351,6 +2871,7 @@ BEGIN
     WHERE s.name OPERATOR(pg_catalog.=) column_first_number.name COLLATE pg_catalog."C"
         AND s.target OPERATOR(pg_catalog.=) column_first_number.target
         AND s.target_column OPERATOR(pg_catalog.=) column_first_number.target_column -- trap: = of names is pg_catalog's
+        AND NOT s.bounded
     FOR NO KEY UPDATE;
     -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
     SELECT
@@ -2394,6 +2915,10 @@ BEGIN
             WHEN place[5] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
             ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
         END;
+        IF following > 1::bigint AND current_setting('gapless.column_bounded', true) = 'on' THEN -- the last one's may be of another range than the first's
+            place[3] := gapless.column_step(substr(noted, strpos(noted, '}') + 1), place[3], following - 1::bigint);
+            following := 1::bigint;
+        END IF;
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
         noted := set_config('gapless.column_note_' || note, '{0,0' || coalesce(',' || place[3]::text, '') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
@@ -2417,6 +2942,9 @@ DECLARE
     place bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
 BEGIN
     RETURN CASE
+        WHEN counted AND place[1] <> 0::bigint AND current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(
+            substr(noted, strpos(noted, '}') + 1), place[3], pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
+        )
         WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2])
         ELSE place[3]
     END;
@@ -2490,7 +3018,9 @@ BEGIN
         AND (place[5] IS NULL OR place[5] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
         arrived := pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation) - place[2]; -- trap: the rows that arrived count
-        IF place[3] > 9223372036854775807 - arrived THEN
+        IF current_setting('gapless.column_bounded', true) = 'on' THEN
+            RETURN gapless.column_step(name, place[3], arrived, true);
+        ELSIF place[3] > 9223372036854775807 - arrived THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
         RETURN place[3] + arrived;
@@ -2522,6 +3052,9 @@ BEGIN
     IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
         value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
     END IF;
+    IF current_setting('gapless.column_bounded', true) = 'on' THEN
+        value := gapless.column_step(name, value, 0::bigint, true); -- the next one may be of another range
+    END IF;
     following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE '-' END;
     slot := set_config(slot, concat(entries, entry, following, ';'), true);
     IF (place[4] = 1::bigint) IS NOT TRUE THEN
@@ -2549,11 +3082,21 @@ CREATE OR REPLACE FUNCTION gapless.column_spread(
     names  text[], -- each once
     firsts bigint[]
 ) RETURNS bigint[]
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
-    IF cardinality(names) = 1 AND firsts[1] <= 9223372036854775807 - cardinality(series) THEN
+    IF current_setting('gapless.column_bounded', true) = 'on' THEN -- set by whoever has found the next numbers
+        RETURN ARRAY(
+            SELECT gapless.column_step(r.name, f.first, r.place - 1, true)
+            FROM (
+                SELECT u.i, u.name COLLATE "C" AS name, row_number() OVER (PARTITION BY u.name COLLATE "C" ORDER BY u.i) AS place
+                FROM unnest(series) WITH ORDINALITY AS u (name, i)
+            ) AS r
+            JOIN unnest(names, firsts) AS f (name, first) ON f.name = r.name
+            ORDER BY r.i
+        );
+    ELSIF cardinality(names) = 1 AND firsts[1] <= 9223372036854775807 - cardinality(series) THEN
         RETURN ARRAY(SELECT firsts[1] + i FROM generate_series(0, cardinality(series) - 1) AS i);
     END IF;
     RETURN ARRAY(
@@ -2569,7 +3112,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_spread IS
-'Private, for the triggers of attach_gapless. The number of each row, from the next number of each sequence, in the order of the rows; NULL past 2^63-1.';
+'Private, for the triggers of attach_gapless. The number of each row, from the next number of each sequence, in the order of the rows; NULL past 2^63-1. Raises 2200H past the last range.';
 
 REVOKE ALL ON FUNCTION gapless.column_spread FROM PUBLIC;
 
@@ -2584,20 +3127,29 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    locked bigint;
+    locked  bigint;
+    bounded boolean;
 BEGIN
     -- The rows' BEFORE triggers have the locks already, unless somebody wrote the numbers by hand.
-    PERFORM FROM gapless.sequence AS s
-    WHERE s.name = ANY (names) AND s.target = column_values.target AND s.target_column = column_values.target_column
-    ORDER BY s.name
-    FOR NO KEY UPDATE;
-    GET DIAGNOSTICS locked = ROW_COUNT;
+    SELECT count(*), bool_or(l.bounded)
+    INTO locked, bounded
+    FROM (
+        SELECT s.bounded
+        FROM gapless.sequence AS s
+        WHERE s.name = ANY (names) AND s.target = column_values.target AND s.target_column = column_values.target_column
+        ORDER BY s.name
+        FOR NO KEY UPDATE
+    ) AS l;
     IF locked < cardinality(names) THEN
         PERFORM gapless.column_refuse('written', target, target_column, u.name, NULL)
         FROM unnest(names) AS u (name)
         WHERE NOT EXISTS (
             SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C" AND s.target = column_values.target AND s.target_column = column_values.target_column
         );
+    END IF;
+    IF bounded THEN
+        PERFORM set_config('gapless.column_bounded', 'on', true);
+        RETURN ARRAY(SELECT gapless.column_first_number(target, target_column, u.name, initial, NULL, NULL) FROM unnest(names) WITH ORDINALITY AS u (name, i) ORDER BY u.i);
     END IF;
     RETURN ARRAY(
         SELECT CASE WHEN n.last_value IS NULL THEN gapless.begin_at(u.name, column_values.initial) ELSE n.next_value END
@@ -2650,13 +3202,74 @@ COMMENT ON FUNCTION gapless.column_date_floor IS
 
 REVOKE ALL ON FUNCTION gapless.column_date_floor FROM PUBLIC;
 
--- A run for each date, so that a void leaves the date of what was before. All or none, so that who is told no can enter
--- the rows one by one.
-CREATE OR REPLACE FUNCTION gapless.column_enter_rows(
+CREATE OR REPLACE FUNCTION gapless.column_enter(
     target        regclass,
     target_column name,
     initial       bigint,
     attachment    bigint,
+    name          text,
+    value         bigint,
+    number        text,     -- as it stands in the row; NULL without a format
+    dated         timestamp -- for chronology; or NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    newest  record;
+    bounded boolean;
+    next    bigint;
+    floor   timestamp;
+BEGIN
+    SELECT s.bounded
+    INTO bounded
+    FROM gapless.sequence AS s
+    WHERE s.name = column_enter.name COLLATE "C" AND s.target = column_enter.target AND s.target_column = column_enter.target_column
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        PERFORM gapless.column_refuse('written', target, target_column, column_enter.name, coalesce(number, value::text));
+    END IF;
+    IF bounded THEN
+        next := (gapless.range_pass(column_enter.name)).value;
+    END IF;
+    SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
+    INTO newest
+    FROM gapless.newest_run(column_enter.name) AS n;
+    IF value IS DISTINCT FROM (CASE WHEN bounded THEN next WHEN newest.last_value IS NULL THEN gapless.begin_at(column_enter.name, initial) ELSE newest.next_value END) THEN
+        PERFORM gapless.column_refuse('torn', target, target_column, column_enter.name, NULL);
+    END IF;
+    IF newest.dated > column_enter.dated THEN
+        floor := gapless.column_date_floor(column_enter.name);
+        IF floor > column_enter.dated THEN
+            PERFORM gapless.column_refuse('chronology', target, target_column, column_enter.name, format('%s after %s', column_enter.dated, floor));
+        END IF;
+    END IF;
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
+    VALUES (
+        column_enter.name,
+        coalesce(newest.next_ordinal, 1),
+        value,
+        value,
+        column_enter.dated,
+        CASE WHEN bounded THEN -column_enter.attachment ELSE column_enter.attachment END,
+        CASE WHEN number IS NOT NULL THEN ARRAY[number] END
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_enter IS
+'Private, for the triggers of attach_gapless. Enters the number of one row into the journal, as the sequence''s next one. The caller has the lock, by column_values or column_first_number. Raises 23514 for a date before the predecessor''s, 40001 for another value than the next.';
+
+REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;
+
+-- A run for each date, so that a void leaves the date of what was before. All or none, so that who is told no can enter
+-- the rows one by one; but for rows of sequences with ranges, of which those before a refused one may be entered.
+CREATE OR REPLACE FUNCTION gapless.column_enter_rows(
+    target        regclass,
+    target_column name,
+    initial       bigint,
+    attachment    bigint,      -- negative for rows of one range, which are the next ones
     series        text[],      -- of each row
     taken         bigint[],    -- its number
     texts         text[],      -- as they stand in the rows; or NULL
@@ -2666,14 +3279,30 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
+DECLARE
+    part record;
 BEGIN
+    IF cardinality(series) = 1 AND EXISTS (
+        SELECT FROM gapless.sequence AS s
+        WHERE s.name = series[1] COLLATE "C" AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column AND s.bounded
+    ) THEN
+        IF (gapless.range_pass(series[1])).value = taken[1] THEN
+            PERFORM gapless.column_enter(target, target_column, initial, attachment, series[1], taken[1], texts[1], dates[1]);
+            RETURN true;
+        END IF;
+        RETURN false;
+    END IF;
     WITH run AS MATERIALIZED (
         SELECT
             g.*,
             n.next_ordinal,
             min(g.first) OVER sequence AS start,
-            s.name IS NOT NULL
-                AND min(g.first) OVER sequence = CASE WHEN n.last_value IS NULL THEN gapless.begin_at(g.name, column_enter_rows.initial) ELSE n.next_value END
+            s.bounded = (column_enter_rows.attachment < 0)
+                AND min(g.first) OVER sequence = CASE
+                    WHEN n.last_value IS NOT NULL THEN n.next_value
+                    WHEN s.bounded THEN gapless.column_step(g.name, NULL, 0)
+                    ELSE gapless.begin_at(g.name, column_enter_rows.initial)
+                END
                 AND g.last - g.first = g.rows - 1
                 AND g.first - min(g.first) OVER sequence = sum(g.rows) OVER (sequence ORDER BY g.dated) - g.rows
                 AND CASE WHEN n.dated > g.dated THEN gapless.column_date_floor(g.name) <= g.dated ELSE true END AS right
@@ -2695,7 +3324,25 @@ BEGIN
     SELECT r.name, coalesce(r.next_ordinal, 1) + (r.first - r.start), r.first, r.last, r.dated, column_enter_rows.attachment, r.texts
     FROM run AS r
     WHERE (SELECT bool_and(r.right IS TRUE) AND sum(r.rows) = cardinality(series) FROM run AS r);
-    RETURN FOUND;
+    IF FOUND OR attachment < 0 OR NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = ANY (series) AND s.bounded) THEN
+        RETURN FOUND;
+    END IF;
+
+    FOR part IN
+        SELECT u.name, s.bounded, array_agg(u.name ORDER BY u.value) AS series, array_agg(u.value ORDER BY u.value) AS taken,
+            array_agg(u.number ORDER BY u.value) FILTER (WHERE texts IS NOT NULL) AS texts, array_agg(u.dated ORDER BY u.value) FILTER (WHERE dates IS NOT NULL) AS dates
+        FROM unnest(series, taken, texts, dates) AS u (name, value, number, dated)
+        JOIN gapless.sequence AS s ON s.name = u.name COLLATE "C"
+        LEFT JOIN gapless.range AS r ON r.name = s.name AND r.first_value <= u.value AND r.last_value >= u.value
+        GROUP BY u.name, s.bounded, r.first_value
+        ORDER BY u.name COLLATE "C", min(u.value)
+    LOOP
+        PERFORM gapless.range_pass(part.name) WHERE part.bounded;
+        IF NOT gapless.column_enter_rows(target, target_column, initial, CASE WHEN part.bounded AND cardinality(part.series) > 1 THEN -attachment ELSE attachment END, part.series, part.taken, part.texts, part.dates) THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN true;
 END;
 $function$;
 
@@ -2703,60 +3350,6 @@ COMMENT ON FUNCTION gapless.column_enter_rows IS
 'Private, for the triggers of attach_gapless. Enters the numbers of all rows of a statement into the journal, a run for each sequence and date, if they are the next ones in the order of the dates, and returns whether it has.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_rows FROM PUBLIC;
-
-CREATE OR REPLACE FUNCTION gapless.column_enter(
-    target        regclass,
-    target_column name,
-    initial       bigint,
-    attachment    bigint,
-    name          text,
-    value         bigint,
-    number        text,     -- as it stands in the row; NULL without a format
-    dated         timestamp -- for chronology; or NULL
-) RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
-AS $function$
-DECLARE
-    newest record;
-    floor  timestamp;
-BEGIN
-    PERFORM FROM gapless.sequence AS s
-    WHERE s.name = column_enter.name COLLATE "C" AND s.target = column_enter.target AND s.target_column = column_enter.target_column
-    FOR NO KEY UPDATE;
-    IF NOT FOUND THEN
-        PERFORM gapless.column_refuse('written', target, target_column, column_enter.name, coalesce(number, value::text));
-    END IF;
-    SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
-    INTO newest
-    FROM gapless.newest_run(column_enter.name) AS n;
-    IF value IS DISTINCT FROM (CASE WHEN newest.last_value IS NULL THEN gapless.begin_at(column_enter.name, initial) ELSE newest.next_value END) THEN
-        PERFORM gapless.column_refuse('torn', target, target_column, column_enter.name, NULL);
-    END IF;
-    IF newest.dated > column_enter.dated THEN
-        floor := gapless.column_date_floor(column_enter.name);
-        IF floor > column_enter.dated THEN
-            PERFORM gapless.column_refuse('chronology', target, target_column, column_enter.name, format('%s after %s', column_enter.dated, floor));
-        END IF;
-    END IF;
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
-    VALUES (
-        column_enter.name,
-        coalesce(newest.next_ordinal, 1),
-        value,
-        value,
-        column_enter.dated,
-        column_enter.attachment,
-        CASE WHEN number IS NOT NULL THEN ARRAY[number] END
-    );
-END;
-$function$;
-
-COMMENT ON FUNCTION gapless.column_enter IS
-'Private, for the triggers of attach_gapless. Enters the number of one row into the journal, as the sequence''s next one. The caller has the lock, by column_values or column_first_number. Raises 23514 for a date before the predecessor''s, 40001 for another value than the next.';
-
-REVOKE ALL ON FUNCTION gapless.column_enter FROM PUBLIC;
 
 -- The hot path, before column_enter_rows, which does what this cannot. The newest row has to be the same attachment's,
 -- so that the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the
@@ -3402,8 +3995,8 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 BEGIN
     RETURN EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_commits.attachment AND w.numbers IS NOT NULL)
-        AND (
-            SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND j.attachment = column_commits.attachment
+        AND ((
+            SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND abs(j.attachment) = column_commits.attachment
             FROM (
                 SELECT r.ordinal, r.first_value
                 FROM gapless.journal AS r
@@ -3414,7 +4007,18 @@ BEGIN
             JOIN gapless.journal AS j ON j.name = column_commits.name COLLATE "C" AND j.ordinal <= newest.ordinal + (column_commits.value - newest.first_value)
             ORDER BY j.ordinal DESC
             LIMIT 1
-        );
+        ) IS TRUE
+        OR ( -- where a range has followed another meanwhile
+            SELECT true
+            FROM gapless.journal AS j
+            WHERE j.name = column_commits.name COLLATE "C"
+                AND (SELECT s.bounded FROM gapless.sequence AS s WHERE s.name = column_commits.name COLLATE "C")
+                AND j.txid = txid_current()
+                AND -j.attachment = column_commits.attachment
+                AND column_commits.value BETWEEN j.first_value AND j.last_value
+            ORDER BY j.ordinal DESC
+            LIMIT 1
+        ) IS TRUE);
 END;
 $function$;
 
@@ -4242,10 +4846,11 @@ BEGIN
         RETURN;
     END IF;
     next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
-    SELECT v -- if format
+    SELECT v.value -- if format
     INTO value -- if format
-    FROM generate_series(next, least(next::numeric + pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807)::bigint) AS v -- if format
-    WHERE gapless.model_text(v, input) = number -- if format
+    FROM generate_series(0::bigint, least(pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807 - greatest(next, 0))) AS i -- if format
+    CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v -- if format
+    WHERE gapless.model_text(v.value, input) = number -- if format
     LIMIT 1; -- if format
     value := number; -- unless format
     IF (value >= next) IS NOT TRUE THEN
@@ -4266,7 +4871,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, before, dated); -- if format
         PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, NULL, dated); -- unless format
-        next := next + 1;
+        next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
     END LOOP;
     PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, number, gapless.model_dated(input)); -- if format
     PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(input)); -- unless format
@@ -7770,7 +8375,8 @@ BEGIN
     DELETE FROM gapless.known_text AS k WHERE k.name = go_live_gapless.name COLLATE "C" AND k.value IS NOT NULL;
     DELETE FROM gapless.void AS v WHERE v.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.link AS l WHERE l.name = go_live_gapless.name COLLATE "C";
-    DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C";
+    DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C" AND d.kind <> 'range'; -- its ranges stay
+    UPDATE gapless.range AS r SET unused = NULL WHERE r.name = go_live_gapless.name COLLATE "C" AND r.unused IS NOT NULL;
     UPDATE gapless.sequence AS s
     SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
     WHERE s.name = go_live_gapless.name COLLATE "C";
@@ -7781,7 +8387,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.go_live_gapless IS
-'Drops the test numbers of a sequence, with its journal, its voids, its chain and what was decided about it, marks it as live, and notes why: it begins again, with its first number. Its last test number, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is live already, where the attached column has its numbers or cannot be read, and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
+'Drops the test numbers of a sequence, with its journal, its voids, its chain and what was decided about it but for its ranges, marks it as live, and notes why: it begins again, with its first number. Its last test number, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is live already, where the attached column has its numbers or cannot be read, and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.go_live_gapless FROM PUBLIC;
 
@@ -7791,10 +8397,10 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, broken, void; closed, opened, start, live, archived
+    kind            text,    -- hole, double, never issued, changed after issue, broken, void; closed, opened, start, live, archived, range, withdrawn
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, forwarded, or detached meanwhile; and what was decided
+    explained       boolean, -- void, adopted, forwarded or passed over, or detached meanwhile; and what was decided
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated, or it was decided; NULL where nobody knows
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
@@ -7885,6 +8491,7 @@ BEGIN
             coalesce(v.voids, '{}') AS voids,
             coalesce(d.forwarded, '{}') AS forwarded,
             coalesce(h.numbers, '{}') AS archived,
+            coalesce(d.passed, '{}') AS passed,
             coalesce(p.numbers, '{}') AS numbers
         FROM owned AS s
         FULL JOIN present AS p ON p.name = s.name AND p.attached_column = s.attached_column
@@ -7916,9 +8523,10 @@ BEGIN
             GROUP BY v.name
         ) AS v ON v.name = s.name
         LEFT JOIN (
-            SELECT d.name, range_agg(numrange(d.first_value, d.last_value::numeric + 1)) AS forwarded -- from anywhere, of a start
+            SELECT d.name, range_agg(numrange(d.first_value, d.last_value::numeric + 1)) AS forwarded, -- from anywhere, of a start
+                range_agg(numrange(d.first_value, d.last_value::numeric + 1)) FILTER (WHERE d.kind <> 'started') AS passed
             FROM gapless.decision AS d
-            WHERE d.kind IN ('forwarded', 'started')
+            WHERE d.kind IN ('forwarded', 'started', 'passed')
             GROUP BY d.name
         ) AS d ON d.name = s.name
         LEFT JOIN archived AS h ON h.name = s.name
@@ -7938,7 +8546,7 @@ BEGIN
         WHERE s.attached_column IS NOT NULL
             AND NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = s.name AND k.value IS NULL AND k.reason IS NULL) -- which may be of any of them
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest(s.adopted * s.forwarded - s.numbers - s.voids - s.archived)
+        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest(s.passed - s.numbers - s.voids - s.archived)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
         SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.pruned - s.adopted - s.numbers - s.voids - s.archived)
@@ -7959,7 +8567,7 @@ BEGIN
         -- Of others only the journal is known.
         SELECT s.name, NULL, 'hole', NULL, unnest(s.lost) FROM sequence AS s WHERE s.attached_column IS NULL
         UNION ALL
-        SELECT s.name, NULL, 'hole', 'forwarded', unnest(s.forwarded - s.voids) FROM sequence AS s WHERE s.attached_column IS NULL
+        SELECT s.name, NULL, 'hole', 'forwarded', unnest(s.passed - s.voids) FROM sequence AS s WHERE s.attached_column IS NULL
         UNION ALL
         SELECT n.name, n.attached_column, 'double', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'double'
@@ -8057,18 +8665,18 @@ BEGIN
     GROUP BY i.name, i.reason, i.voided_by, i.voided_at, i.allocated_by, i.allocated_as, i.txid, i.island
     UNION ALL
     -- What was decided, each with its reason.
-    SELECT p.name::text, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('forwarded: %s (%s, %s)', d.reason, d.decided_by, d.decided_at),
+    SELECT p.name::text, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('%s: %s (%s, %s)', d.kind, d.reason, d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM piece AS p
-    JOIN gapless.decision AS d ON d.name = p.name AND d.kind = 'forwarded'
+    JOIN gapless.decision AS d ON d.name = p.name AND d.kind IN ('forwarded', 'passed')
     CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
     WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
     UNION ALL
-    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind IN ('live', 'archived') THEN d.first_value ELSE w.value END, w.value, true,
+    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind IN ('live', 'archived', 'range', 'withdrawn') THEN d.first_value ELSE w.value END, w.value, true,
         format('%s: %s (%s%s, %s)', w.kind, d.reason, (SELECT format('%s numbers, ', sum(upper(u.part) - lower(u.part))) FROM unnest(d.numbers) AS u (part) HAVING count(*) > 0), d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
-    JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
+    JOIN gapless.decision AS d ON d.name = o.name AND d.kind NOT IN ('forwarded', 'passed')
     CROSS JOIN LATERAL (
         SELECT
             CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind,
@@ -8085,7 +8693,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
 
@@ -8338,7 +8946,7 @@ BEGIN
         'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless TO %I',
         grant_gapless.role
     );
-    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders, gapless.columns TO %I', grant_gapless.role);
+    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.ranges, gapless.holders, gapless.columns TO %I', grant_gapless.role);
 END;
 $function$;
 
@@ -8363,7 +8971,7 @@ BEGIN
         'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless FROM %I',
         revoke_gapless.role
     );
-    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders, gapless.columns FROM %I', revoke_gapless.role);
+    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.ranges, gapless.holders, gapless.columns FROM %I', revoke_gapless.role);
 END;
 $function$;
 

@@ -145,6 +145,25 @@ func (s Sequence) Forward(ctx context.Context, tx *sql.Tx, last int64, reason st
 	return client.Wrap(s.args.Name, err)
 }
 
+// Range gives the sequence the numbers from first to last; see [gapless.Sequence.Range].
+func (s Sequence) Range(ctx context.Context, tx *sql.Tx, first, last int64, reason string, limits gapless.Limits) (left int64, err error) {
+	left, err = db.New(tx).RangeGapless(ctx, db.RangeGaplessParams{
+		Name: s.args.Name, First: first, Last: last, Reason: reason,
+		ValidUntil:  sql.NullString{String: limits.ValidUntil, Valid: limits.ValidUntil != ""},
+		TimeZone:    sql.NullString{String: limits.TimeZone, Valid: limits.TimeZone != ""},
+		WarnLeft:    sql.NullInt64{Int64: limits.WarnLeft, Valid: limits.WarnLeft != 0},
+		WarnPercent: sql.NullFloat64{Float64: limits.WarnPercent, Valid: limits.WarnPercent != 0},
+		WarnDays:    sql.NullInt32{Int32: limits.WarnDays, Valid: limits.WarnDays != 0},
+	})
+	return left, client.Wrap(s.args.Name, err)
+}
+
+// Withdraw withdraws what was not issued of a range; see [gapless.Sequence.Withdraw].
+func (s Sequence) Withdraw(ctx context.Context, tx *sql.Tx, first int64, reason string) (unused int64, err error) {
+	unused, err = db.New(tx).WithdrawGapless(ctx, db.WithdrawGaplessParams{Name: s.args.Name, First: first, Reason: reason})
+	return unused, client.Wrap(s.args.Name, err)
+}
+
 // VoidBatch notes that the numbers from first to last were cancelled; see [gapless.Sequence.VoidBatch].
 func (s Sequence) VoidBatch(ctx context.Context, tx *sql.Tx, first, last int64, reason string) error {
 	_, err := db.New(tx).VoidGaplessBatch(ctx, db.VoidGaplessBatchParams{Name: s.args.Name, First: first, Last: last, Reason: reason})

@@ -21,7 +21,7 @@ const (
 
 // decided says of a finding that it tells what the owner decided, and is no place among the numbers.
 func decided(f gapless.Finding) bool {
-	return f.Kind == "closed" || f.Kind == "opened" || f.Kind == "start" || f.Kind == "live" || f.Kind == "archived"
+	return f.Kind == "closed" || f.Kind == "opened" || f.Kind == "start" || f.Kind == "live" || f.Kind == "archived" || f.Kind == "range" || f.Kind == "withdrawn"
 }
 
 func decidedAll(findings []gapless.Finding) bool {

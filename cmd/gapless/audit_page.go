@@ -119,7 +119,7 @@ func newSeries(s db.SequencesRow, findings []gapless.Finding) *series {
 	}
 	return &series{
 		Name: s.Name, Column: s.AttachedColumn, Issued: strconv.FormatInt(s.Issued, 10), Last: strconv.FormatInt(s.LastValue, 10),
-		Unused: s.Unused, Start: how, Findings: findings, Bar: newBar(first, s.LastValue, false, how != startKnown, findings),
+		Unused: s.Unused && s.Closed, New: s.Unused && !s.Closed, Start: how, Findings: findings, Bar: newBar(first, s.LastValue, false, how != startKnown, findings),
 	}
 }
 

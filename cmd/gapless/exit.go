@@ -69,8 +69,8 @@ func explain(err error) *failure {
 	if sequence, ok := errors.AsType[*client.Error](err); ok && pgErr.SchemaName != "gapless" {
 		f.message = fmt.Sprintf("sequence %q: %s", sequence.Sequence, f.message) // PostgreSQL's own do not name it
 	}
-	if errors.Is(err, gapless.ErrSequenceClosed) {
-		f.message += ": " + oneLine(pgErr.Detail) // who closed it, when and why
+	if errors.Is(err, gapless.ErrSequenceClosed) || pgErr.SchemaName == "gapless" && pgErr.TableName == "range" && pgErr.Detail != "" {
+		f.message += ": " + oneLine(pgErr.Detail) // who closed it, when and why; which range it is about
 	}
 	switch pgErr.Code {
 	case "3F000", "42883", "42P01": // invalid_schema_name, undefined_function, undefined_table

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,7 +75,11 @@ type sequence struct {
 	LastAllocatedAt time.Time `json:"last_allocated_at"`
 	AttachedColumn  string    `json:"attached_column,omitempty"`
 	Closed          bool      `json:"closed"`
-	Unused          bool      `json:"unused,omitempty"` // it has no value
+	Unused          bool      `json:"unused,omitempty"`  // it has no value
+	Bounded         bool      `json:"bounded,omitempty"` // it has ranges, of which the rest tells
+	NumbersLeft     int64     `json:"numbers_left"`
+	ValidUntil      string    `json:"valid_until,omitempty"`
+	Warning         bool      `json:"warning,omitempty"`
 }
 
 func (a *app) newList() *cobra.Command {
@@ -82,7 +87,8 @@ func (a *app) newList() *cobra.Command {
 		Use:   "list",
 		Short: "List the sequences",
 		Long: `List the sequences: the newest value of each, how many it has issued in all cycles, when it last did,
-the column that numbers itself from it, and whether it is closed.`,
+the column that numbers itself from it, and whether it is closed. Of those that have ranges also how many
+numbers are left, until when, and whether a new range is due.`,
 	}, nil, func(ctx context.Context, _ []string) error {
 		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.SequencesRow, error) { return db.New(tx).Sequences(ctx, nil) })
 		if err != nil {
@@ -90,6 +96,10 @@ the column that numbers itself from it, and whether it is closed.`,
 		}
 		result := make([]sequence, 0, len(found))
 		rows := [][]string{{"NAME", "LAST", "ISSUED", "LAST ALLOCATED", "CLOSED", "ATTACHED TO"}}
+		bounded := slices.ContainsFunc(found, func(s db.SequencesRow) bool { return s.Bounded })
+		if bounded {
+			rows[0] = append(rows[0], "LEFT", "VALID UNTIL", "WARNING")
+		}
 		for _, s := range found {
 			result = append(result, sequence(s))
 			row := []string{
@@ -98,6 +108,11 @@ the column that numbers itself from it, and whether it is closed.`,
 			}
 			if s.Unused {
 				row[1], row[3] = "-", "-"
+			}
+			if s.Bounded {
+				row = append(row, strconv.FormatInt(s.NumbersLeft, 10), optional(&s.ValidUntil), yesNo(s.Warning))
+			} else if bounded {
+				row = append(row, "-", "-", "-")
 			}
 			rows = append(rows, row)
 		}

@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
 
 	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/db"
 )
 
 // decision is what `close --json`, `open --json`, `go-live --json` and `forward --json` print.
@@ -176,4 +178,129 @@ there. It never goes back. A negative LAST goes after "--".`,
 	addReason(cmd, &reason)
 	p.addLockTimeout(cmd)
 	return a.jsonFlag(cmd)
+}
+
+// grant is what `range --json` and `withdraw --json` print.
+type grant struct {
+	Name   string `json:"name"`
+	First  int64  `json:"first"`
+	Last   *int64 `json:"last,omitempty"`
+	Left   *int64 `json:"numbers_left,omitempty"`
+	Unused *int64 `json:"unused,omitempty"`
+	Reason string `json:"reason"`
+}
+
+func (a *app) newRange() *cobra.Command {
+	var p patience
+	var reason string
+	var limits gapless.Limits
+	cmd := a.command(&cobra.Command{
+		Use:   "range",
+		Short: "Give a sequence a range of numbers, with an end",
+		Long: `Give a sequence the numbers from FIRST to LAST, and note why: from then on only numbers of its ranges are
+issued, and the next range follows by itself at the end of the one before, or when that has expired. With
+the first number of a range that it has, change that range. Negative numbers go after "--".`,
+		Example: "  gapless range receipt 5001 6000 --reason 'CAI 254F-8A' --valid-until 2026-12-31 --time-zone America/Tegucigalpa --warn-left 100",
+	}, []string{"NAME", "FIRST", "LAST"}, func(ctx context.Context, args []string) error {
+		name := args[0]
+		first, err := wholeNumber("FIRST", args[1])
+		if err != nil {
+			return err
+		}
+		last, err := wholeNumber("LAST", args[2])
+		if err != nil {
+			return err
+		}
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			var left int64
+			err := p.inTx(ctx, conn, func(tx pgx.Tx) (err error) {
+				left, err = gapless.NewSequence(name).Range(ctx, tx, first, last, reason, limits)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return a.printDone(grant{Name: name, First: first, Last: &last, Left: &left, Reason: reason},
+				fmt.Sprintf("sequence %q has range %d to %d; numbers left: %d", name, first, last, left))
+		})
+	})
+	negativeAfterDashes(cmd, "FIRST and LAST")
+	addReason(cmd, &reason)
+	cmd.Flags().StringVar(&limits.ValidUntil, "valid-until", "", "the last `day`, as 2026-12-31")
+	cmd.Flags().StringVar(&limits.TimeZone, "time-zone", "", "the `zone` of that day (default: the connection's)")
+	cmd.Flags().Int64Var(&limits.WarnLeft, "warn-left", 0, "warn when so many `numbers` are left")
+	cmd.Flags().Float64Var(&limits.WarnPercent, "warn-percent", 0, "warn when so many `per cent` of it are left")
+	cmd.Flags().Int32Var(&limits.WarnDays, "warn-days", 0, "warn so many `days` before the last day has ended")
+	p.addLockTimeout(cmd)
+	return a.jsonFlag(cmd)
+}
+
+func (a *app) newWithdraw() *cobra.Command {
+	var p patience
+	var reason string
+	cmd := a.command(&cobra.Command{
+		Use:   "withdraw",
+		Short: "Withdraw what is left of a range",
+		Long: `Withdraw what was not issued of the range of a sequence that begins with FIRST, and note why: the next
+range follows. A negative FIRST goes after "--".`,
+		Example: "  gapless withdraw receipt 5001 --reason 'cancelled by the authority'",
+	}, []string{"NAME", "FIRST"}, func(ctx context.Context, args []string) error {
+		name := args[0]
+		first, err := wholeNumber("FIRST", args[1])
+		if err != nil {
+			return err
+		}
+		return a.withConn(ctx, func(conn *pgx.Conn) error {
+			var unused int64
+			err := p.inTx(ctx, conn, func(tx pgx.Tx) (err error) {
+				unused, err = gapless.NewSequence(name).Withdraw(ctx, tx, first, reason)
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			return a.printDone(grant{Name: name, First: first, Unused: &unused, Reason: reason},
+				fmt.Sprintf("sequence %q: the range from %d is withdrawn; numbers that were not issued: %d", name, first, unused))
+		})
+	})
+	negativeAfterDashes(cmd, "FIRST")
+	addReason(cmd, &reason)
+	p.addLockTimeout(cmd)
+	return a.jsonFlag(cmd)
+}
+
+func (a *app) newRanges() *cobra.Command {
+	return a.jsonFlag(a.command(&cobra.Command{
+		Use:   "ranges",
+		Short: "List the ranges of sequences, and how many numbers are left",
+		Long:  "List the ranges that sequences were given, what became of them, and how many numbers are left.",
+	}, nil, func(ctx context.Context, _ []string) error {
+		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.RangesRow, error) { return db.New(tx).Ranges(ctx, nil) })
+		if err != nil {
+			return err
+		}
+		result := make([]numberRange, 0, len(found))
+		rows := [][]string{{"NAME", "FIRST", "LAST", "STATE", "LEFT", "UNUSED", "VALID UNTIL", "REASON"}}
+		for _, r := range found {
+			result = append(result, numberRange(r))
+			rows = append(rows, []string{
+				cell(r.Name), strconv.FormatInt(r.FirstValue, 10), strconv.FormatInt(r.LastValue, 10), r.State,
+				strconv.FormatInt(r.NumbersLeft, 10), strconv.FormatInt(r.Unused, 10), optional(&r.ValidUntil), cell(r.Reason),
+			})
+		}
+		return a.printTable(result, []int{1, 2, 4, 5}, rows, "no sequence has a range")
+	}))
+}
+
+// numberRange is a line of `ranges`.
+type numberRange struct {
+	Name        string `json:"name"`
+	FirstValue  int64  `json:"first_value"`
+	LastValue   int64  `json:"last_value"`
+	ValidUntil  string `json:"valid_until,omitempty"`
+	TimeZone    string `json:"time_zone,omitempty"`
+	State       string `json:"state"`
+	NumbersLeft int64  `json:"numbers_left"`
+	Unused      int64  `json:"unused"`
+	Reason      string `json:"reason"`
 }

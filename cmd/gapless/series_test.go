@@ -84,3 +84,42 @@ func TestRowsOfAColumnAreArchived(t *testing.T) {
 	require.Contains(t, string(text), "<dt>archived</dt>")
 	require.Equal(t, exitUsage, on(t, d, "archive", "other", "3", "--reason", "r").code)
 }
+
+func TestASeriesIsGivenRangesAndListed(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	require.Equal(t, "no sequence has a range\n", on(t, d, "ranges").stderr)
+	require.Zero(t, on(t, d, "next", "other").code)
+	require.Equal(t, prints("sequence \"ncf\" has range 1 to 10; numbers left: 10\n"), on(t, d, "range", "ncf", "1", "10", "--reason", "grant 1", "--warn-percent", "20"))
+	require.Zero(t, on(t, d, "next", "ncf", "--count", "8").code)
+	require.Regexp(t, `(?m)^NAME +LAST +ISSUED +LAST ALLOCATED +CLOSED +ATTACHED TO +LEFT +VALID UNTIL +WARNING
+ncf +8 +8 +\S+ \S+ \S+ +no +- +2 +- +yes
+other +1 +1 +\S+ \S+ \S+ +no +- +- +- +-
+$`, on(t, d, "list").stdout)
+	require.Equal(t, object{"name": "ncf", "first": 101.0, "last": 200.0, "numbers_left": 102.0, "reason": "grant 2"},
+		parsed[object](t, on(t, d, "range", "ncf", "101", "200", "--reason", "grant 2", "--valid-until", "2099-12-31", "--time-zone", "Asia/Tokyo", "--warn-left", "5", "--warn-days", "30", "--json")))
+	require.Equal(t, prints("9\n10\n101\n"), on(t, d, "next", "ncf", "--count", "3"))
+	require.Regexp(t, `(?m)^NAME +FIRST +LAST +STATE +LEFT +UNUSED +VALID UNTIL +REASON
+ncf +1 +10 +used up +0 +0 +- +grant 1
+ncf +101 +200 +current +99 +0 +2099-12-31 +grant 2
+$`, on(t, d, "ranges").stdout)
+	require.Regexp(t, `(?m)^ncf .* 99 +2099-12-31 +no$`, on(t, d, "list").stdout)
+	require.Equal(t, []object{
+		{"name": "ncf", "first_value": 1.0, "last_value": 10.0, "state": "used up", "numbers_left": 0.0, "unused": 0.0, "reason": "grant 1"},
+		{"name": "ncf", "first_value": 101.0, "last_value": 200.0, "valid_until": "2099-12-31", "time_zone": "Asia/Tokyo", "state": "current", "numbers_left": 99.0, "unused": 0.0, "reason": "grant 2"},
+	}, parsed[[]object](t, on(t, d, "ranges", "--json")))
+	require.Equal(t, prints("sequence \"ncf\": the range from 101 is withdrawn; numbers that were not issued: 99\n"), on(t, d, "withdraw", "ncf", "101", "--reason", "cancelled"))
+	o := on(t, d, "next", "ncf")
+	require.Equal(t, exitFailure, o.code)
+	require.Regexp(t, `^gapless: sequence "ncf": no number is left in its ranges: The last was 101 to 101: grant 2\n`, o.stderr)
+	require.Equal(t, object{"name": "new", "first": 1.0, "unused": 5.0, "reason": "r"}, func() object {
+		require.Zero(t, on(t, d, "range", "new", "1", "5", "--reason", "r").code)
+		return parsed[object](t, on(t, d, "withdraw", "new", "1", "--reason", "r", "--json"))
+	}())
+	page := filepath.Join(t.TempDir(), "audit.html")
+	require.Zero(t, on(t, d, "audit", "--html", page).code)
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	require.Contains(t, string(text), "<dt>range, withdrawn</dt>")
+	require.Equal(t, exitUsage, on(t, d, "range", "ncf", "1", "5").code)
+}

@@ -68,3 +68,14 @@ SELECT gapless.archive_gapless(name => @name, last => @last, reason => @reason):
 -- name: ForwardGapless :exec
 -- Passes over the numbers up to last, and notes why.
 SELECT gapless.forward_gapless(name => @name, last => @last, reason => @reason);
+
+-- name: RangeGapless :one
+-- Gives a sequence a range of numbers, and notes why; how many it may issue then.
+SELECT gapless.range_gapless(
+    name => @name, first => @first, last => @last, reason => @reason, valid_until => sqlc.narg('valid_until')::text::date, time_zone => sqlc.narg('time_zone')::text,
+    warn_left => sqlc.narg('warn_left')::bigint, warn_percent => sqlc.narg('warn_percent')::float8::numeric, warn_days => sqlc.narg('warn_days')::integer
+)::bigint AS numbers_left;
+
+-- name: WithdrawGapless :one
+-- Withdraws what was not issued of a sequence's range, and notes why; how many numbers that is.
+SELECT gapless.withdraw_gapless(name => @name, first => @first, reason => @reason)::bigint AS withdrawn;

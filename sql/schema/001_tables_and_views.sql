@@ -22,6 +22,7 @@ CREATE TABLE gapless.sequence (
     target        regclass,
     target_column name,
     initial       bigint,
+    bounded       boolean NOT NULL DEFAULT false,
     CONSTRAINT sequence_pkey PRIMARY KEY (name),
     CONSTRAINT sequence_name_length CHECK (octet_length(name) BETWEEN 1 AND 255)
 );
@@ -33,13 +34,16 @@ COMMENT ON TABLE gapless.sequence IS
 COMMENT ON COLUMN gapless.sequence.name IS
 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
 COMMENT ON COLUMN gapless.sequence.adoptions IS
-'How many rows of kind ''adopted'' the journal has had, by adopt_gapless, attach_gapless or forward_gapless. Each of them counts once in journal.ordinal, though it issued nothing.';
+'How many rows of kind ''adopted'' the journal has had, by adopt_gapless, attach_gapless or forward_gapless, or where a range follows another. Each of them counts once in journal.ordinal, though it issued nothing.';
 COMMENT ON COLUMN gapless.sequence.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
 COMMENT ON COLUMN gapless.sequence.target_column IS
 'The column of target, or NULL.';
 COMMENT ON COLUMN gapless.sequence.initial IS
 'What the column''s first number from it will be, where attach_gapless made it before any row; else NULL.';
+
+COMMENT ON COLUMN gapless.sequence.bounded IS
+'Whether it has ranges (range_gapless): only numbers of these are issued then.';
 
 COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
 COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
@@ -95,7 +99,7 @@ COMMENT ON COLUMN gapless.journal.token IS
 COMMENT ON COLUMN gapless.journal.dated IS
 'What the expression chronology of attach_gapless gave for the row that has last_value (a timestamptz in UTC); NULL where it was not asked for.';
 COMMENT ON COLUMN gapless.journal.attachment IS
-'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone.';
+'The number of the attachment (attach_gapless draws one each time) whose INSERTs the values are of, or NULL. A column whose own is in the newest row owns the sequence: to verify its next number takes that row alone. Negative where the sequence has ranges, which tell its next number, too.';
 
 COMMENT ON COLUMN gapless.journal.texts IS
 'What an attached column with a format wrote for the values, in their order, as it stands in the rows; else NULL.';
@@ -160,18 +164,18 @@ CREATE TABLE gapless.decision (
     decided_as  text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
     numbers     nummultirange,
     CONSTRAINT decision_pkey PRIMARY KEY (name, ordinal),
-    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live', 'archived'))
+    CONSTRAINT decision_kind CHECK (kind IN ('closed', 'opened', 'forwarded', 'started', 'live', 'archived', 'range', 'withdrawn', 'passed'))
 );
 
 REVOKE ALL ON TABLE gapless.decision FROM PUBLIC;
 
 COMMENT ON TABLE gapless.decision IS
-'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless. prune_gapless leaves it as it is.';
+'What was decided about sequences, and why: close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless; and what came of a range. prune_gapless leaves it as it is.';
 COMMENT ON COLUMN gapless.decision.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.decision.ordinal IS 'The running count, from 1, within the name.';
-COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests; ''archived'': rows may leave.';
-COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, was a test, or is archived; of a start NULL, since none was. Else the newest number then, or NULL.';
-COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, was a test, or is archived; of a start the one before the first. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.kind IS '''closed'', ''opened'', ''forwarded''; ''started'': forwarded before its first number; ''live'': begun again after tests; ''archived'': rows may leave; ''range'': given to it, or changed; ''withdrawn'': taken from it; ''passed'': passed over where a range followed, as whoever took its first number then.';
+COMMENT ON COLUMN gapless.decision.first_value IS 'The first number that was passed over, was a test, is archived, is the range''s, or was withdrawn; of a start NULL, since none was. Else the newest number then, or NULL.';
+COMMENT ON COLUMN gapless.decision.last_value IS 'The last number that was passed over, was a test, is archived, is the range''s, or was withdrawn; of a start the one before the first. Else the newest number then, or NULL.';
 COMMENT ON COLUMN gapless.decision.reason IS 'Why, for the auditor.';
 COMMENT ON COLUMN gapless.decision.decided_at IS 'The server''s clock when it was decided.';
 COMMENT ON COLUMN gapless.decision.txid IS 'The top-level transaction.';
@@ -196,6 +200,36 @@ COMMENT ON COLUMN gapless.link.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.link.value IS 'The number.';
 COMMENT ON COLUMN gapless.link.hash IS 'What the expression chain of attach_gapless gave for the row, as it stands there.';
 COMMENT ON CONSTRAINT link_pkey ON gapless.link IS 'Read backwards it gives the predecessor of a number.';
+
+CREATE TABLE gapless.range (
+    name        text        COLLATE "C" NOT NULL,
+    first_value bigint      NOT NULL,
+    last_value  bigint      NOT NULL,
+    reason      text        NOT NULL,
+    valid_until date,
+    time_zone   text,
+    expires     timestamptz,
+    warns       timestamptz,
+    warn_left   bigint      NOT NULL DEFAULT 0,
+    unused      bigint,
+    CONSTRAINT range_pkey PRIMARY KEY (name, first_value)
+);
+
+REVOKE ALL ON TABLE gapless.range FROM PUBLIC;
+
+COMMENT ON TABLE gapless.range IS
+'The ranges whose numbers a sequence may issue, in their order, as range_gapless gave them; gapless.decision has what was said of them over time. No two of a sequence overlap.';
+COMMENT ON COLUMN gapless.range.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.range.first_value IS 'Its first number.';
+COMMENT ON COLUMN gapless.range.last_value IS 'Its last number; of one that was withdrawn the last that had been issued.';
+COMMENT ON COLUMN gapless.range.reason IS 'Why the sequence has it: the authority''s reference.';
+COMMENT ON COLUMN gapless.range.valid_until IS 'The last day on which its numbers may be issued, or NULL.';
+COMMENT ON COLUMN gapless.range.time_zone IS 'The time zone of that day, or NULL.';
+COMMENT ON COLUMN gapless.range.expires IS 'When that day has ended: the first instant at which it has expired, or NULL.';
+COMMENT ON COLUMN gapless.range.warns IS 'From when on to warn of that, or NULL.';
+COMMENT ON COLUMN gapless.range.warn_left IS 'With how many numbers left to warn.';
+COMMENT ON COLUMN gapless.range.unused IS 'How many of its numbers were passed over, since it had expired; NULL where none was.';
+COMMENT ON CONSTRAINT range_pkey ON gapless.range IS 'In their order within a name.';
 
 CREATE TABLE gapless.known_text (
     name          text COLLATE "C" NOT NULL,
@@ -304,15 +338,18 @@ SELECT
     coalesce(newest.ordinal + (newest.last_value - newest.first_value), former.ordinal + (former.last_value - former.first_value), 0)::bigint - s.adoptions AS issued,
     CASE WHEN newest.kind = 'closed' THEN former.allocated_at ELSE newest.allocated_at END AS last_allocated_at,
     attached.column_name AS attached_column,
-    newest.kind = 'closed' AS closed
+    (newest.kind = 'closed') IS TRUE AS closed,
+    ranges.numbers_left,
+    ranges.valid_until,
+    ranges.warning
 FROM gapless.sequence AS s
-CROSS JOIN LATERAL (
+LEFT JOIN LATERAL (
     SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at, j.kind
     FROM gapless.journal AS j
     WHERE j.name = s.name
     ORDER BY j.ordinal DESC
     LIMIT 1
-) AS newest
+) AS newest ON true
 LEFT JOIN LATERAL (
     SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at
     FROM gapless.journal AS j
@@ -326,18 +363,91 @@ LEFT JOIN LATERAL (
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE t.tgrelid = s.target AND t.tgname = ('~gapless_insert_' || s.target_column)::name
-) AS attached ON true;
+) AS attached ON true
+LEFT JOIN LATERAL (
+    -- The last of those that it may still issue from says until when, and when to warn.
+    SELECT
+        least(coalesce(sum(u.numbers), 0), 9223372036854775807)::bigint AS numbers_left,
+        (array_agg(u.valid_until ORDER BY u.first_value DESC))[1] AS valid_until,
+        coalesce(sum(u.numbers) <= (array_agg(u.warn_left ORDER BY u.first_value DESC))[1]
+            OR (array_agg(u.warns ORDER BY u.first_value DESC))[1] <= statement_timestamp(), sum(u.numbers) IS NULL) AS warning
+    FROM (
+        SELECT r.first_value, r.last_value::numeric - greatest(r.first_value, coalesce(newest.last_value, former.last_value)::numeric + 1) + 1 AS numbers, r.valid_until, r.warn_left, r.warns
+        FROM gapless.range AS r
+        WHERE r.name = s.name
+            AND (r.expires <= statement_timestamp()) IS NOT TRUE
+            AND (r.last_value <= coalesce(newest.last_value, former.last_value)) IS NOT TRUE
+    ) AS u
+    WHERE s.bounded
+) AS ranges ON s.bounded
+WHERE newest.ordinal IS NOT NULL OR s.bounded;
 
 REVOKE ALL ON TABLE gapless.sequences FROM PUBLIC;
 
 COMMENT ON VIEW gapless.sequences IS
 'One row a sequence, as the caller''s snapshot has it. Takes no lock.';
 COMMENT ON COLUMN gapless.sequences.name IS 'The sequence.';
-COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value; NULL where it was closed before it had one.';
+COMMENT ON COLUMN gapless.sequences.last_value IS 'Its newest value; NULL where it was closed, or given a range, before it had one.';
 COMMENT ON COLUMN gapless.sequences.issued IS 'How many values gapless has issued, in all cycles. Adopted numbers do not count.';
 COMMENT ON COLUMN gapless.sequences.last_allocated_at IS 'When the newest value was allocated or adopted.';
 COMMENT ON COLUMN gapless.sequences.attached_column IS 'The column that numbers itself from it (attach_gapless), as schema.table.column; NULL if none does.';
 COMMENT ON COLUMN gapless.sequences.closed IS 'Whether it is closed (close_gapless): nothing is issued in it.';
+COMMENT ON COLUMN gapless.sequences.numbers_left IS 'How many numbers its ranges still have, of those that have not expired; NULL where it has no range (range_gapless).';
+COMMENT ON COLUMN gapless.sequences.valid_until IS 'The last day on which numbers of the last of these ranges may be issued, or NULL.';
+COMMENT ON COLUMN gapless.sequences.warning IS 'Whether a new range is due: as few numbers are left, or days, as the last of these ranges has been told, or none; NULL where it has no range.';
+
+CREATE VIEW gapless.ranges AS
+SELECT
+    r.name,
+    r.first_value,
+    r.last_value,
+    r.valid_until,
+    r.time_zone,
+    w.state,
+    CASE WHEN w.state IN ('current', 'queued') THEN least(r.last_value::numeric - greatest(r.first_value, newest.last_value::numeric + 1) + 1, 9223372036854775807)::bigint ELSE 0 END AS numbers_left,
+    coalesce(r.unused, CASE
+        WHEN w.state = 'expired' THEN least(greatest(r.last_value::numeric - greatest(r.first_value, newest.last_value::numeric + 1) + 1, 0), 9223372036854775807)::bigint
+        ELSE 0
+    END) AS unused,
+    r.reason
+FROM gapless.range AS r
+LEFT JOIN LATERAL (
+    SELECT j.last_value
+    FROM gapless.journal AS j
+    WHERE j.name = r.name AND j.last_value IS NOT NULL
+    ORDER BY j.ordinal DESC
+    LIMIT 1
+) AS newest ON true
+CROSS JOIN LATERAL (
+    SELECT CASE
+        WHEN r.unused IS NOT NULL THEN 'expired'
+        WHEN r.last_value <= newest.last_value THEN 'used up'
+        WHEN r.expires <= statement_timestamp() THEN 'expired'
+        WHEN EXISTS (
+            SELECT
+            FROM gapless.range AS b
+            WHERE b.name = r.name
+                AND b.first_value < r.first_value
+                AND (b.expires <= statement_timestamp()) IS NOT TRUE
+                AND (b.last_value <= newest.last_value) IS NOT TRUE
+        ) THEN 'queued'
+        ELSE 'current'
+    END AS state
+) AS w;
+
+REVOKE ALL ON TABLE gapless.ranges FROM PUBLIC;
+
+COMMENT ON VIEW gapless.ranges IS
+'One row a range (range_gapless), as the caller''s snapshot has it. Takes no lock.';
+COMMENT ON COLUMN gapless.ranges.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.ranges.first_value IS 'Its first number.';
+COMMENT ON COLUMN gapless.ranges.last_value IS 'Its last number.';
+COMMENT ON COLUMN gapless.ranges.valid_until IS 'The last day on which its numbers may be issued, or NULL.';
+COMMENT ON COLUMN gapless.ranges.time_zone IS 'The time zone of that day, or NULL.';
+COMMENT ON COLUMN gapless.ranges.state IS '''current'': the next number is of it; ''queued'': it follows; ''used up''; ''expired'': it had numbers left.';
+COMMENT ON COLUMN gapless.ranges.numbers_left IS 'How many of its numbers may still be issued.';
+COMMENT ON COLUMN gapless.ranges.unused IS 'How many of its numbers were not issued when it expired.';
+COMMENT ON COLUMN gapless.ranges.reason IS 'Why the sequence has it: the authority''s reference.';
 
 -- What attach_gapless has made tells what is attached: triggers and functions by their names, arguments by the comments of
 -- functions. So a dump has it all. A comment is its owner's to change: nothing is cast that may not be what it was.

@@ -46,6 +46,12 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 		"SELECT gapless.go_live_gapless('b', 'why')",
 		"SELECT gapless.close_gapless('a', 'why')",
 		"SELECT gapless.open_gapless('a', 'why')",
+		"SELECT gapless.range_gapless('a', 20, 29, 'why')",
+		"SELECT gapless.next_gapless('a')",
+		"SELECT gapless.withdraw_gapless('a', 20, 'why')",
+		"SELECT gapless.range_gapless('a', 30, 30, 'why')",
+		"SELECT gapless.next_gapless('a')",
+		"DO $$ BEGIN PERFORM gapless.next_gapless('a'); EXCEPTION WHEN sequence_generator_limit_exceeded THEN NULL; END $$",
 		"SELECT gapless.delete_gapless('a')",
 
 		"CREATE TABLE b (number bigint UNIQUE)",

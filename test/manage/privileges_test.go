@@ -33,6 +33,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.outcome_gapless('00000000-0000-0000-0000-000000000001', 3)",
 		"SELECT gapless.flush_gapless()",
 		"SELECT * FROM gapless.sequences",
+		"SELECT * FROM gapless.ranges",
 		"SELECT * FROM gapless.holders",
 		"SELECT * FROM gapless.columns",
 	}
@@ -65,6 +66,16 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.close_gapless('a', 'because')",
 		"SELECT gapless.open_gapless('a', 'because')",
 		"SELECT gapless.forward_gapless('a', 1000, 'because')",
+		"SELECT gapless.range_gapless('a', 1000, 2000, 'because')",
+		"SELECT gapless.withdraw_gapless('a', 1000, 'because')",
+		"SELECT gapless.range_pass('a')",
+		"SELECT gapless.range_take('a', 1, NULL)",
+		"SELECT gapless.range_left('a')",
+		"SELECT gapless.raise_range('a')",
+		"SELECT gapless.check_unreset('a', 1)",
+		"SELECT gapless.column_step('a', 1, 1)",
+		"SELECT * FROM gapless.range",
+		"INSERT INTO gapless.range (name, first_value, last_value, reason) VALUES ('a', 1, 9, 'because')",
 		"SELECT gapless.check_reason('a', 'because')",
 		"SELECT gapless.decide('a', 'closed', 1, 1, 'because')",
 		"SELECT gapless.move_forward('a', 1000, true)",
@@ -260,7 +271,7 @@ func TestEveryObjectHasAComment(t *testing.T) {
 			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless')
 			OR proname IN ('column_adopt', 'column_adopt_voids', 'column_keep_void', 'column_voids', 'column_check_others', 'column_date_floor', 'column_enter', 'column_enter_row', 'column_enter_rows', 'column_entered', 'column_assign', 'column_commits', 'column_end_wait',
 				'column_check_chain', 'column_check_former', 'column_faults', 'column_former_values', 'column_given', 'column_has_void_texts', 'column_is_void', 'column_issued', 'column_link', 'column_lock_waiting', 'column_previous', 'column_take', 'column_follow_move', 'column_first_number', 'column_first_number_general',
-				'column_refuse_text', 'column_release_sequences', 'column_reserve', 'column_values', 'column_adopt_voids', 'column_callees', 'column_check_series', 'column_check_others', 'column_keep_void', 'column_voids', 'refuse_waiting')
+				'column_refuse_text', 'column_release_sequences', 'column_reserve', 'column_step', 'column_values', 'column_adopt_voids', 'column_callees', 'column_check_series', 'column_check_others', 'column_keep_void', 'column_voids', 'refuse_waiting')
 			OR proname ~ '^model_' AND prosqlbody IS NULL AND proname NOT IN ('model_commit', 'model_number') -- whose copies have the table's owner's
 			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")
 }

@@ -208,3 +208,21 @@ func stderr(err error) []byte {
 	}
 	return nil
 }
+
+// A series that has ranges goes on in the copy where it was, over the border to the next one.
+func TestRangesAreDumpedAndRestored(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewCopy(t)
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE bills (id int PRIMARY KEY, number bigint UNIQUE)")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$)")
+	s.Do("SELECT gapless.range_gapless('bill', 1, 3, 'grant 1'), gapless.range_gapless('bill', 11, 12, 'grant 2', '2099-12-31', 'Asia/Tokyo', warn_days => 9)")
+	s.Do("INSERT INTO bills VALUES (1), (2)")
+	const shown = "SELECT r::text FROM gapless.ranges AS r UNION ALL SELECT s::text FROM gapless.sequences AS s ORDER BY 1"
+	restored := sqltest.Connect(t, dumpAndRestore(t, database, func() {}))
+	require.Equal(t, sqltest.Texts(s, shown), sqltest.Texts(restored, shown))
+	restored.Do("INSERT INTO bills VALUES (3), (4), (5)")
+	require.Equal(t, []string{"1", "2", "3", "11", "12"}, sqltest.Texts(restored, "SELECT number::text FROM bills ORDER BY id"))
+	restored.Refuse("2200H", "INSERT INTO bills VALUES (6)")
+	require.Equal(t, []string{"bill range 1-3 explained", "bill hole 4-10 explained", "bill range 11-12 explained"}, sqltest.Findings(restored))
+}

@@ -178,7 +178,7 @@ const makeOtherKinds = `
 func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 	t.Parallel()
 	allocates := []string{"use row type gapless.*", "call gapless.next_gapless", "call gapless.next_gapless_batch", "call gapless.last_gapless", "call gapless.peek_gapless",
-		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.columns",
+		"call gapless.mark_gapless", "call gapless.outcome_gapless", "call gapless.flush_gapless", "SELECT gapless.sequences", "SELECT gapless.ranges", "SELECT gapless.holders", "SELECT gapless.columns",
 		"SELECT gapless.waiting", "INSERT gapless.waiting"} // only his own transaction's notes, and no number
 	for name, actor := range map[string]struct {
 		grant   string // ~me~ is the role
@@ -199,9 +199,9 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 		"a manager": {
 			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
 				gapless.adopt_gapless, gapless.delete_gapless, gapless.prune_gapless, gapless.void_gapless, gapless.audit_gapless,
-				gapless.close_gapless, gapless.open_gapless, gapless.forward_gapless, gapless.go_live_gapless, gapless.archive_gapless, gapless.void_gapless_batch TO ~me~`,
+				gapless.close_gapless, gapless.open_gapless, gapless.forward_gapless, gapless.go_live_gapless, gapless.archive_gapless, gapless.range_gapless, gapless.withdraw_gapless, gapless.void_gapless_batch TO ~me~`,
 			allowed: append(slices.Clone(allocates), "call gapless.adopt_gapless", "call gapless.delete_gapless", "call gapless.prune_gapless",
-				"call gapless.void_gapless", "call gapless.audit_gapless", "call gapless.close_gapless", "call gapless.open_gapless", "call gapless.forward_gapless", "call gapless.go_live_gapless", "call gapless.archive_gapless", "call gapless.void_gapless_batch"),
+				"call gapless.void_gapless", "call gapless.audit_gapless", "call gapless.close_gapless", "call gapless.open_gapless", "call gapless.forward_gapless", "call gapless.go_live_gapless", "call gapless.archive_gapless", "call gapless.range_gapless", "call gapless.withdraw_gapless", "call gapless.void_gapless_batch"),
 		},
 		"the owner of another table": {
 			grant:   "GRANT ~tableowner~ TO ~me~",
@@ -273,15 +273,15 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const allObjects = `	table: decision, journal, known_text, link, model, moving, sequence, void, waiting
-	view: attachment, columns, fault, guard, holders, sequences
+const allObjects = `	table: decision, journal, known_text, link, model, moving, range, sequence, void, waiting
+	view: attachment, columns, fault, guard, holders, ranges, sequences
 	type: journal_kind
-	index: decision_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
+	index: decision_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
 	trigger: waiting_numbered on waiting
 	table constraint: waiting_numbered on waiting
-	table constraint: decision_pkey on decision, decision_kind on decision, journal_pkey on journal, moving_pkey on moving, sequence_name_length on sequence
+	table constraint: decision_pkey on decision, decision_kind on decision, journal_pkey on journal, moving_pkey on moving, range_pkey on range, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
-	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_role
+	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_check_former, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
@@ -291,11 +291,12 @@ const allObjects = `	table: decision, journal, known_text, link, model, moving, 
 	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_predicates, column_refuse, column_refuse_text
-	function: column_leave, column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_spread, column_stem, column_take_over, column_unique_key, column_values
+	function: column_leave, column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_spread, column_step, column_stem, column_take_over, column_unique_key, column_values
 	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
 	function: model_keep, model_read, model_rows, model_series, model_survey, model_text, model_trial, model_update, model_wait, model_written
 	function: decide, delete_gapless, detach_gapless, flush_gapless, forget_note, forward_gapless, go_live_gapless, archive_gapless, check_not_live, move_forward, grant_gapless, guard_partitions, guard_new_partitions
 	function: last_gapless, last_run, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
+	function: range_gapless, range_left, range_pass, range_take, raise_range, withdraw_gapless
 	function: open_gapless, prune_gapless, raise_closed, raise_exhausted, raise_locked, raise_stale, raise_void, revoke_gapless, value_after, void_gapless, void_gapless_batch`
 
 // TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone reads every catalog that has a schema's objects, and those of what belongs to a
@@ -493,6 +494,8 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"close_gapless":      {"SELECT gapless.close_gapless('$p forward', 'because')"},
 		"open_gapless":       {"SELECT gapless.open_gapless('$p forward', 'because')"},
 		"go_live_gapless":    {"SELECT gapless.go_live_gapless('$p forward', 'because')"},
+		"range_gapless":      {"SELECT gapless.range_gapless('$p range', 1, 3, 'because', '2099-12-31', warn_percent => 5, warn_days => 3)", "SELECT gapless.next_gapless_batch('$p range', 2)", "SELECT gapless.range_gapless('$p range', 11, 13, 'because')", "SELECT gapless.next_gapless_batch('$p range', 2)"},
+		"withdraw_gapless":   {"SELECT gapless.withdraw_gapless('$p range', 11, 'because')"},
 		"prune_gapless":      {"SELECT gapless.prune_gapless('$p', 'infinity')"},
 		"audit_gapless":      {"SELECT gapless.audit_gapless()", "SELECT gapless.audit_gapless('$p')"},
 		"attach_gapless":     {"SELECT gapless.attach_gapless('public.attached', 'number', 'NEW.tenant')", "INSERT INTO public.attached VALUES ('$p attached'), ('$p attached')"},
@@ -506,7 +509,7 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"delete_gapless":  {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
 	}
 	order := []string{"next_gapless", "next_gapless_batch", "last_gapless", "peek_gapless", "mark_gapless", "outcome_gapless", "flush_gapless", "adopt_gapless",
-		"void_gapless", "void_gapless_batch", "forward_gapless", "close_gapless", "open_gapless", "go_live_gapless", "prune_gapless", "attach_gapless", "archive_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
+		"void_gapless", "void_gapless_batch", "forward_gapless", "close_gapless", "open_gapless", "go_live_gapless", "range_gapless", "withdraw_gapless", "prune_gapless", "attach_gapless", "archive_gapless", "audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
 	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$|^guard_'"))
 
 	for i, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
@@ -642,6 +645,7 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_given":             {"SELECT gapless.column_given('h.a', 'number', 'ha', '1', true, true)"},
 		"column_has_void_texts":    {"SELECT gapless.column_has_void_texts('h.a', 'number')"},
 		"column_reserve":           {"SELECT gapless.column_reserve('h.a', 'number', 'new', 1)"},
+		"column_step":              {"SELECT gapless.column_step('ha', 1, 1, true)"},
 		"column_refuse_text":       {"DO $do$ BEGIN PERFORM gapless.column_refuse_text('cut', 'h.a', 'number', 'ha', 1, 'one'); EXCEPTION WHEN invalid_parameter_value THEN NULL; END $do$"},
 		"column_follow_move":       {"SELECT gapless.column_follow_move('leave', 'ha', '1', NULL), gapless.column_follow_move('arrive', 'ha', '1', NULL), gapless.column_follow_move('arrived', 'ha', '1', NULL)"},
 		"column_lock_waiting":      {"INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1, '{new,ha}', '{}')", "SELECT gapless.column_lock_waiting()", "SELECT gapless.column_end_wait(1)"},
@@ -970,6 +974,11 @@ var textArguments = map[string]string{
 	"attach_gapless chain":           "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chain => ~)",
 	"attach_gapless hash_column":     "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chain => 'NEW.previous_hash', hash_column => ~)",
 	"attach_gapless previous_column": "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chain => 'NEW.previous_hash', previous_column => ~)",
+	"range_gapless name":             "SELECT gapless.range_gapless(~, 7, 9, 'because')",
+	"range_gapless reason":           "SELECT gapless.range_gapless('known', 7, 9, ~)",
+	"range_gapless time_zone":        "SELECT gapless.range_gapless('known', 7, 9, 'because', '2099-12-31', ~)",
+	"withdraw_gapless name":          "SELECT gapless.withdraw_gapless(~, 7, 'because')",
+	"withdraw_gapless reason":        "SELECT gapless.withdraw_gapless('bounded', 7, ~)",
 }
 
 // TestNoTextIsRunAsSQL gives every text argument of every public function what would be SQL, were it put into a statement.
@@ -982,7 +991,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE (tenant, number))")
 	s.Do("CREATE TABLE texts (tenant text, d date, number text, hash bytea, previous_hash bytea, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
-	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because')")
+	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because'), gapless.range_gapless('bounded', 7, 9, 'because')")
 
 	var known []string
 	for argument := range textArguments {
@@ -993,7 +1002,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 		FROM pg_proc AS p
 		CROSS JOIN LATERAL unnest(p.proargtypes::regtype[]) WITH ORDINALITY AS u (type, i)
 		WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname ~ '_gapless(_batch)?$|^guard_'
-			AND u.type NOT IN ('bigint'::regtype, 'boolean'::regtype, 'uuid'::regtype, 'timestamptz'::regtype)`), "an argument that is not tried")
+			AND u.type NOT IN ('bigint'::regtype, 'integer'::regtype, 'numeric'::regtype, 'date'::regtype, 'boolean'::regtype, 'uuid'::regtype, 'timestamptz'::regtype)`), "an argument that is not tried")
 
 	codes := map[string]int{}
 	for argument, statement := range textArguments {
@@ -1015,7 +1024,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 				require.EqualValues(t, 1, s.Number("SELECT alive FROM canary"), "%s: %.80q", argument, payload)
 				switch argument {
 				case "next_gapless name", "next_gapless_batch name", "adopt_gapless name", "forward_gapless name", "close_gapless name":
-					require.Equal(t, []string{payload}, sqltest.Texts(s, "SELECT name FROM gapless.sequences WHERE name NOT IN ('known', 'closed', $1) OR name = $1", payload))
+					require.Equal(t, []string{payload}, sqltest.Texts(s, "SELECT name FROM gapless.sequences WHERE name NOT IN ('known', 'closed', 'bounded', $1) OR name = $1", payload))
 				case "void_gapless reason", "void_gapless_batch reason", "close_gapless reason", "forward_gapless reason", "go_live_gapless reason":
 					require.Contains(t, sqltest.Texts(s, "SELECT explanation FROM gapless.audit_gapless('known')")[0], payload)
 				}
@@ -1040,7 +1049,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 	s.Do("CREATE TABLE texts (tenant text, d date, number text, hash bytea, previous_hash bytea, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("SELECT gapless.attach_gapless('late', 'number', 'NEW.tenant', at_commit => true)")
-	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because')")
+	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because'), gapless.range_gapless('bounded', 7, 9, 'because')")
 	statements := maps.Clone(textArguments)
 	statements["a row's name"] = "INSERT INTO bills (tenant) VALUES (~)"
 	statements["a row's name at commit"] = "INSERT INTO late (tenant) VALUES (~)"
@@ -1068,7 +1077,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, []string{"closed", "known"}, sqltest.Texts(s, "SELECT name FROM gapless.sequence ORDER BY 1"))
+	require.Equal(t, []string{"bounded", "closed", "known"}, sqltest.Texts(s, "SELECT name FROM gapless.sequence ORDER BY 1"))
 }
 
 // TestATextInARowIsOnlyAText has the payloads in the columns that a column's expressions read: whoever may INSERT chooses them.

@@ -15,14 +15,14 @@ DECLARE
     value bigint;
 BEGIN
     -- The hot path: every statement here costs all who wait. What it cannot do is left to next_gapless_batch,
-    -- below: the first value, nowait, what is to be refused, the end of the range, and the isolation levels
+    -- below: the first value, nowait, what is to be refused, ranges, 2^63-1, and the isolation levels
     -- at which INSERT needs ON CONFLICT, which costs it a second WAL record and 3 of some 25 microseconds.
     IF current_setting('transaction_isolation') = 'read committed'
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
         -- trap: the lock is a statement of its own
         PERFORM FROM gapless.sequence AS s
-        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL -- trap: a name of any collation
+        WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL AND NOT s.bounded -- trap: a name of any collation
         FOR NO KEY UPDATE;
         IF FOUND THEN
             -- A statement of its own, so that it reads what the lock's last holder wrote. The column defaults
@@ -48,6 +48,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.next_gapless IS
-'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it, or it is closed; 22004, 22023 for arguments; 2200H past 2^63-1; 40001 and 40P01, for which the transaction is to be retried.';
+'The next value of a sequence, in the caller''s transaction: 1, 2, 3, without a hole. The first call gives initial; a value that would reach reset becomes initial. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 55000 where a column numbers itself from it, or it is closed; 22004, 22023 for arguments; 2200H past 2^63-1 or the last range (range_gapless), 22023 where that has expired; 40001 and 40P01, for which the transaction is to be retried.';
 
 REVOKE ALL ON FUNCTION gapless.next_gapless FROM PUBLIC;

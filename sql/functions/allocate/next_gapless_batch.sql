@@ -13,6 +13,7 @@ AS $function$
 DECLARE
     start     bigint := coalesce(next_gapless_batch.initial, 1);
     remaining bigint := next_gapless_batch.size;
+    bounded   boolean;
     ordinal   bigint;
     value     bigint; -- the run's first
     last      bigint; -- the run's last
@@ -37,9 +38,15 @@ BEGIN
     IF NOT gapless.lock_or_make_sequence(next_gapless_batch.name, coalesce(next_gapless_batch.nowait, false)) THEN
         PERFORM gapless.check_not_attached(next_gapless_batch.name);
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
-        SELECT n.next_ordinal, n.next_value
-        INTO ordinal, value
-        FROM gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n;
+        SELECT s.bounded, n.next_ordinal, n.next_value
+        INTO bounded, ordinal, value
+        FROM gapless.sequence AS s
+        LEFT JOIN LATERAL gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n ON true
+        WHERE s.name = next_gapless_batch.name COLLATE "C";
+    END IF;
+    IF bounded THEN
+        RETURN QUERY SELECT v FROM gapless.range_take(next_gapless_batch.name, next_gapless_batch.size, next_gapless_batch.reset) AS v;
+        RETURN;
     END IF;
     IF ordinal IS NULL THEN -- a new one, one that only rows of a column that did not arrive have opened, or a closed one
         ordinal := 1;

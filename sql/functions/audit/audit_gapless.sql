@@ -4,10 +4,10 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, broken, void; closed, opened, start, live, archived
+    kind            text,    -- hole, double, never issued, changed after issue, broken, void; closed, opened, start, live, archived, range, withdrawn
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
-    explained       boolean, -- void, adopted, forwarded, or detached meanwhile; and what was decided
+    explained       boolean, -- void, adopted, forwarded or passed over, or detached meanwhile; and what was decided
     explanation     text,    -- why it is explained, or what is wrong
     allocated_by    text,    -- who had logged in when the numbers were allocated, or it was decided; NULL where nobody knows
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
@@ -98,6 +98,7 @@ BEGIN
             coalesce(v.voids, '{}') AS voids,
             coalesce(d.forwarded, '{}') AS forwarded,
             coalesce(h.numbers, '{}') AS archived,
+            coalesce(d.passed, '{}') AS passed,
             coalesce(p.numbers, '{}') AS numbers
         FROM owned AS s
         FULL JOIN present AS p ON p.name = s.name AND p.attached_column = s.attached_column
@@ -129,9 +130,10 @@ BEGIN
             GROUP BY v.name
         ) AS v ON v.name = s.name
         LEFT JOIN (
-            SELECT d.name, range_agg(numrange(d.first_value, d.last_value::numeric + 1)) AS forwarded -- from anywhere, of a start
+            SELECT d.name, range_agg(numrange(d.first_value, d.last_value::numeric + 1)) AS forwarded, -- from anywhere, of a start
+                range_agg(numrange(d.first_value, d.last_value::numeric + 1)) FILTER (WHERE d.kind <> 'started') AS passed
             FROM gapless.decision AS d
-            WHERE d.kind IN ('forwarded', 'started')
+            WHERE d.kind IN ('forwarded', 'started', 'passed')
             GROUP BY d.name
         ) AS d ON d.name = s.name
         LEFT JOIN archived AS h ON h.name = s.name
@@ -151,7 +153,7 @@ BEGIN
         WHERE s.attached_column IS NOT NULL
             AND NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = s.name AND k.value IS NULL AND k.reason IS NULL) -- which may be of any of them
         UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest(s.adopted * s.forwarded - s.numbers - s.voids - s.archived)
+        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest(s.passed - s.numbers - s.voids - s.archived)
         FROM sequence AS s WHERE s.attached_column IS NOT NULL
         UNION ALL
         SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.pruned - s.adopted - s.numbers - s.voids - s.archived)
@@ -172,7 +174,7 @@ BEGIN
         -- Of others only the journal is known.
         SELECT s.name, NULL, 'hole', NULL, unnest(s.lost) FROM sequence AS s WHERE s.attached_column IS NULL
         UNION ALL
-        SELECT s.name, NULL, 'hole', 'forwarded', unnest(s.forwarded - s.voids) FROM sequence AS s WHERE s.attached_column IS NULL
+        SELECT s.name, NULL, 'hole', 'forwarded', unnest(s.passed - s.voids) FROM sequence AS s WHERE s.attached_column IS NULL
         UNION ALL
         SELECT n.name, n.attached_column, 'double', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'double'
@@ -270,18 +272,18 @@ BEGIN
     GROUP BY i.name, i.reason, i.voided_by, i.voided_at, i.allocated_by, i.allocated_as, i.txid, i.island
     UNION ALL
     -- What was decided, each with its reason.
-    SELECT p.name::text, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('forwarded: %s (%s, %s)', d.reason, d.decided_by, d.decided_at),
+    SELECT p.name::text, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('%s: %s (%s, %s)', d.kind, d.reason, d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM piece AS p
-    JOIN gapless.decision AS d ON d.name = p.name AND d.kind = 'forwarded'
+    JOIN gapless.decision AS d ON d.name = p.name AND d.kind IN ('forwarded', 'passed')
     CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
     WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
     UNION ALL
-    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind IN ('live', 'archived') THEN d.first_value ELSE w.value END, w.value, true,
+    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind IN ('live', 'archived', 'range', 'withdrawn') THEN d.first_value ELSE w.value END, w.value, true,
         format('%s: %s (%s%s, %s)', w.kind, d.reason, (SELECT format('%s numbers, ', sum(upper(u.part) - lower(u.part))) FROM unnest(d.numbers) AS u (part) HAVING count(*) > 0), d.decided_by, d.decided_at),
         d.decided_by, d.decided_as, d.decided_at, d.txid
     FROM owned AS o
-    JOIN gapless.decision AS d ON d.name = o.name AND d.kind <> 'forwarded'
+    JOIN gapless.decision AS d ON d.name = o.name AND d.kind NOT IN ('forwarded', 'passed')
     CROSS JOIN LATERAL (
         SELECT
             CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind,
@@ -298,6 +300,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;

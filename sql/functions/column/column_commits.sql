@@ -9,8 +9,8 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 BEGIN
     RETURN EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_commits.attachment AND w.numbers IS NOT NULL)
-        AND (
-            SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND j.attachment = column_commits.attachment
+        AND ((
+            SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND abs(j.attachment) = column_commits.attachment
             FROM (
                 SELECT r.ordinal, r.first_value
                 FROM gapless.journal AS r
@@ -21,7 +21,18 @@ BEGIN
             JOIN gapless.journal AS j ON j.name = column_commits.name COLLATE "C" AND j.ordinal <= newest.ordinal + (column_commits.value - newest.first_value)
             ORDER BY j.ordinal DESC
             LIMIT 1
-        );
+        ) IS TRUE
+        OR ( -- where a range has followed another meanwhile
+            SELECT true
+            FROM gapless.journal AS j
+            WHERE j.name = column_commits.name COLLATE "C"
+                AND (SELECT s.bounded FROM gapless.sequence AS s WHERE s.name = column_commits.name COLLATE "C")
+                AND j.txid = txid_current()
+                AND -j.attachment = column_commits.attachment
+                AND column_commits.value BETWEEN j.first_value AND j.last_value
+            ORDER BY j.ordinal DESC
+            LIMIT 1
+        ) IS TRUE);
 END;
 $function$;
 

@@ -13,19 +13,26 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    newest record;
-    floor  timestamp;
+    newest  record;
+    bounded boolean;
+    next    bigint;
+    floor   timestamp;
 BEGIN
-    PERFORM FROM gapless.sequence AS s
+    SELECT s.bounded
+    INTO bounded
+    FROM gapless.sequence AS s
     WHERE s.name = column_enter.name COLLATE "C" AND s.target = column_enter.target AND s.target_column = column_enter.target_column
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM gapless.column_refuse('written', target, target_column, column_enter.name, coalesce(number, value::text));
     END IF;
+    IF bounded THEN
+        next := (gapless.range_pass(column_enter.name)).value;
+    END IF;
     SELECT n.last_value, n.dated, n.next_ordinal, n.next_value
     INTO newest
     FROM gapless.newest_run(column_enter.name) AS n;
-    IF value IS DISTINCT FROM (CASE WHEN newest.last_value IS NULL THEN gapless.begin_at(column_enter.name, initial) ELSE newest.next_value END) THEN
+    IF value IS DISTINCT FROM (CASE WHEN bounded THEN next WHEN newest.last_value IS NULL THEN gapless.begin_at(column_enter.name, initial) ELSE newest.next_value END) THEN
         PERFORM gapless.column_refuse('torn', target, target_column, column_enter.name, NULL);
     END IF;
     IF newest.dated > column_enter.dated THEN
@@ -41,7 +48,7 @@ BEGIN
         value,
         value,
         column_enter.dated,
-        column_enter.attachment,
+        CASE WHEN bounded THEN -column_enter.attachment ELSE column_enter.attachment END,
         CASE WHEN number IS NOT NULL THEN ARRAY[number] END
     );
 END;

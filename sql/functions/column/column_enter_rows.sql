@@ -1,10 +1,10 @@
 -- A run for each date, so that a void leaves the date of what was before. All or none, so that who is told no can enter
--- the rows one by one.
+-- the rows one by one; but for rows of sequences with ranges, of which those before a refused one may be entered.
 CREATE OR REPLACE FUNCTION gapless.column_enter_rows(
     target        regclass,
     target_column name,
     initial       bigint,
-    attachment    bigint,
+    attachment    bigint,      -- negative for rows of one range, which are the next ones
     series        text[],      -- of each row
     taken         bigint[],    -- its number
     texts         text[],      -- as they stand in the rows; or NULL
@@ -14,14 +14,30 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
+DECLARE
+    part record;
 BEGIN
+    IF cardinality(series) = 1 AND EXISTS (
+        SELECT FROM gapless.sequence AS s
+        WHERE s.name = series[1] COLLATE "C" AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column AND s.bounded
+    ) THEN
+        IF (gapless.range_pass(series[1])).value = taken[1] THEN
+            PERFORM gapless.column_enter(target, target_column, initial, attachment, series[1], taken[1], texts[1], dates[1]);
+            RETURN true;
+        END IF;
+        RETURN false;
+    END IF;
     WITH run AS MATERIALIZED (
         SELECT
             g.*,
             n.next_ordinal,
             min(g.first) OVER sequence AS start,
-            s.name IS NOT NULL
-                AND min(g.first) OVER sequence = CASE WHEN n.last_value IS NULL THEN gapless.begin_at(g.name, column_enter_rows.initial) ELSE n.next_value END
+            s.bounded = (column_enter_rows.attachment < 0)
+                AND min(g.first) OVER sequence = CASE
+                    WHEN n.last_value IS NOT NULL THEN n.next_value
+                    WHEN s.bounded THEN gapless.column_step(g.name, NULL, 0)
+                    ELSE gapless.begin_at(g.name, column_enter_rows.initial)
+                END
                 AND g.last - g.first = g.rows - 1
                 AND g.first - min(g.first) OVER sequence = sum(g.rows) OVER (sequence ORDER BY g.dated) - g.rows
                 AND CASE WHEN n.dated > g.dated THEN gapless.column_date_floor(g.name) <= g.dated ELSE true END AS right
@@ -43,7 +59,25 @@ BEGIN
     SELECT r.name, coalesce(r.next_ordinal, 1) + (r.first - r.start), r.first, r.last, r.dated, column_enter_rows.attachment, r.texts
     FROM run AS r
     WHERE (SELECT bool_and(r.right IS TRUE) AND sum(r.rows) = cardinality(series) FROM run AS r);
-    RETURN FOUND;
+    IF FOUND OR attachment < 0 OR NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = ANY (series) AND s.bounded) THEN
+        RETURN FOUND;
+    END IF;
+
+    FOR part IN
+        SELECT u.name, s.bounded, array_agg(u.name ORDER BY u.value) AS series, array_agg(u.value ORDER BY u.value) AS taken,
+            array_agg(u.number ORDER BY u.value) FILTER (WHERE texts IS NOT NULL) AS texts, array_agg(u.dated ORDER BY u.value) FILTER (WHERE dates IS NOT NULL) AS dates
+        FROM unnest(series, taken, texts, dates) AS u (name, value, number, dated)
+        JOIN gapless.sequence AS s ON s.name = u.name COLLATE "C"
+        LEFT JOIN gapless.range AS r ON r.name = s.name AND r.first_value <= u.value AND r.last_value >= u.value
+        GROUP BY u.name, s.bounded, r.first_value
+        ORDER BY u.name COLLATE "C", min(u.value)
+    LOOP
+        PERFORM gapless.range_pass(part.name) WHERE part.bounded;
+        IF NOT gapless.column_enter_rows(target, target_column, initial, CASE WHEN part.bounded AND cardinality(part.series) > 1 THEN -attachment ELSE attachment END, part.series, part.taken, part.texts, part.dates) THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN true;
 END;
 $function$;
 

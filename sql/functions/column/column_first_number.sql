@@ -23,6 +23,7 @@ BEGIN
     WHERE s.name OPERATOR(pg_catalog.=) column_first_number.name COLLATE pg_catalog."C"
         AND s.target OPERATOR(pg_catalog.=) column_first_number.target
         AND s.target_column OPERATOR(pg_catalog.=) column_first_number.target_column -- trap: = of names is pg_catalog's
+        AND NOT s.bounded
     FOR NO KEY UPDATE;
     -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
     SELECT

@@ -14,6 +14,7 @@ DECLARE
     owner     gapless.sequence;
     following bigint; -- the ordinal
     value     bigint;
+    used      boolean;
 BEGIN
     IF column_first_number_general.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
@@ -31,11 +32,18 @@ BEGIN
     SELECT n.next_ordinal, n.next_value
     INTO following, value
     FROM gapless.newest_run(column_first_number_general.name) AS n;
-    IF following IS NULL THEN
+    used := following IS NOT NULL;
+    IF NOT used THEN
         following := 1;
         value := gapless.begin_at(column_first_number_general.name, initial);
     END IF;
-    IF value IS NULL THEN
+    IF owner.bounded THEN
+        IF value IS NULL THEN
+            PERFORM gapless.raise_range(column_first_number_general.name);
+        END IF;
+        value := gapless.column_step(column_first_number_general.name, CASE WHEN used THEN value END, 0, true);
+        PERFORM set_config('gapless.column_bounded', 'on', true);
+    ELSIF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_first_number_general.name, 1);
     END IF;
     IF note IS NOT NULL THEN
@@ -67,6 +75,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_first_number_general IS
-'Private, for column_first_number, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, the end of the range. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column or is closed, 22004 and 22023 for its name, 2200H, 40001.';
+'Private, for column_first_number, which calls it where it has no plain next number: the column''s first use of a sequence, REPEATABLE READ and above, ranges, 2^63-1. Locks the sequence, making it if there is none. Raises 55000 where the sequence belongs to another column or is closed, 22004 and 22023 for its name, 2200H past the last number or range, 22023 where that has expired, 40001.';
 
 REVOKE ALL ON FUNCTION gapless.column_first_number_general FROM PUBLIC;

@@ -36,7 +36,9 @@ BEGIN
         AND (place[5] IS NULL OR place[5] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
         arrived := pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation) - place[2]; -- trap: the rows that arrived count
-        IF place[3] > 9223372036854775807 - arrived THEN
+        IF current_setting('gapless.column_bounded', true) = 'on' THEN
+            RETURN gapless.column_step(name, place[3], arrived, true);
+        ELSIF place[3] > 9223372036854775807 - arrived THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
         RETURN place[3] + arrived;
@@ -67,6 +69,9 @@ BEGIN
     -- At a statement's first row the journal may know more: REFRESH MATERIALIZED VIEW, which may insert, sets settings back.
     IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
         value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
+    END IF;
+    IF current_setting('gapless.column_bounded', true) = 'on' THEN
+        value := gapless.column_step(name, value, 0::bigint, true); -- the next one may be of another range
     END IF;
     following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE '-' END;
     slot := set_config(slot, concat(entries, entry, following, ';'), true);

@@ -9,6 +9,9 @@ DECLARE
     place bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
 BEGIN
     RETURN CASE
+        WHEN counted AND place[1] <> 0::bigint AND current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(
+            substr(noted, strpos(noted, '}') + 1), place[3], pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
+        )
         WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2])
         ELSE place[3]
     END;

@@ -14,6 +14,10 @@ BEGIN
             WHEN place[5] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
             ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
         END;
+        IF following > 1::bigint AND current_setting('gapless.column_bounded', true) = 'on' THEN -- the last one's may be of another range than the first's
+            place[3] := gapless.column_step(substr(noted, strpos(noted, '}') + 1), place[3], following - 1::bigint);
+            following := 1::bigint;
+        END IF;
         place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
         noted := set_config('gapless.column_note_' || note, '{0,0' || coalesce(',' || place[3]::text, '') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;

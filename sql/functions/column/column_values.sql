@@ -9,20 +9,29 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    locked bigint;
+    locked  bigint;
+    bounded boolean;
 BEGIN
     -- The rows' BEFORE triggers have the locks already, unless somebody wrote the numbers by hand.
-    PERFORM FROM gapless.sequence AS s
-    WHERE s.name = ANY (names) AND s.target = column_values.target AND s.target_column = column_values.target_column
-    ORDER BY s.name
-    FOR NO KEY UPDATE;
-    GET DIAGNOSTICS locked = ROW_COUNT;
+    SELECT count(*), bool_or(l.bounded)
+    INTO locked, bounded
+    FROM (
+        SELECT s.bounded
+        FROM gapless.sequence AS s
+        WHERE s.name = ANY (names) AND s.target = column_values.target AND s.target_column = column_values.target_column
+        ORDER BY s.name
+        FOR NO KEY UPDATE
+    ) AS l;
     IF locked < cardinality(names) THEN
         PERFORM gapless.column_refuse('written', target, target_column, u.name, NULL)
         FROM unnest(names) AS u (name)
         WHERE NOT EXISTS (
             SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C" AND s.target = column_values.target AND s.target_column = column_values.target_column
         );
+    END IF;
+    IF bounded THEN
+        PERFORM set_config('gapless.column_bounded', 'on', true);
+        RETURN ARRAY(SELECT gapless.column_first_number(target, target_column, u.name, initial, NULL, NULL) FROM unnest(names) WITH ORDINALITY AS u (name, i) ORDER BY u.i);
     END IF;
     RETURN ARRAY(
         SELECT CASE WHEN n.last_value IS NULL THEN gapless.begin_at(u.name, column_values.initial) ELSE n.next_value END

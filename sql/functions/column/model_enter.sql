@@ -27,10 +27,11 @@ BEGIN
         RETURN;
     END IF;
     next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
-    SELECT v -- if format
+    SELECT v.value -- if format
     INTO value -- if format
-    FROM generate_series(next, least(next::numeric + pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807)::bigint) AS v -- if format
-    WHERE gapless.model_text(v, input) = number -- if format
+    FROM generate_series(0::bigint, least(pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807 - greatest(next, 0))) AS i -- if format
+    CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v -- if format
+    WHERE gapless.model_text(v.value, input) = number -- if format
     LIMIT 1; -- if format
     value := number; -- unless format
     IF (value >= next) IS NOT TRUE THEN
@@ -51,7 +52,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, before, dated); -- if format
         PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, NULL, dated); -- unless format
-        next := next + 1;
+        next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
     END LOOP;
     PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, number, gapless.model_dated(input)); -- if format
     PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(input)); -- unless format

@@ -12,7 +12,7 @@ DECLARE
     attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten(); -- trap: a table that was rewritten is not empty
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
         RETURN false;
@@ -47,11 +47,12 @@ BEGIN
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.link AS l WHERE l.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.range AS r WHERE r.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.delete_gapless IS
-'Forgets a sequence, its journal, its voids, its chain and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed, and where it is live; 22004, 22023 for the name; 40001.';
+'Forgets a sequence, its journal, its voids, its chain, its ranges and what was decided about it; true if it existed. The next call of next_gapless begins anew, so numbers already used come again. Locks the sequence until the transaction ends. Raises 55P03 when it is busy and nowait is set, or after lock_timeout; 2BP01 while a column numbers itself from it; 55000 while it is closed, and where it is live; 22004, 22023 for the name; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.delete_gapless FROM PUBLIC;

@@ -27,6 +27,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.forget_note IS
-'Private, for forward_gapless. Forgets what the transaction has noted of the next number of a sequence.';
+'Private, for forward_gapless and range_gapless. Forgets what the transaction has noted of the next number of a sequence.';
 
 REVOKE ALL ON FUNCTION gapless.forget_note FROM PUBLIC;

@@ -51,7 +51,8 @@ BEGIN
     DELETE FROM gapless.known_text AS k WHERE k.name = go_live_gapless.name COLLATE "C" AND k.value IS NOT NULL;
     DELETE FROM gapless.void AS v WHERE v.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.link AS l WHERE l.name = go_live_gapless.name COLLATE "C";
-    DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C";
+    DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C" AND d.kind <> 'range'; -- its ranges stay
+    UPDATE gapless.range AS r SET unused = NULL WHERE r.name = go_live_gapless.name COLLATE "C" AND r.unused IS NOT NULL;
     UPDATE gapless.sequence AS s
     SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
     WHERE s.name = go_live_gapless.name COLLATE "C";
@@ -62,6 +63,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.go_live_gapless IS
-'Drops the test numbers of a sequence, with its journal, its voids, its chain and what was decided about it, marks it as live, and notes why: it begins again, with its first number. Its last test number, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is live already, where the attached column has its numbers or cannot be read, and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
+'Drops the test numbers of a sequence, with its journal, its voids, its chain and what was decided about it but for its ranges, marks it as live, and notes why: it begins again, with its first number. Its last test number, or NULL; a sequence that there is none of is made. Locks it until the transaction ends, and no table. Raises 55000 where it is live already, where the attached column has its numbers or cannot be read, and where it is closed; 22004, 22023 for arguments; 55P03 after lock_timeout; 40001.';
 
 REVOKE ALL ON FUNCTION gapless.go_live_gapless FROM PUBLIC;

@@ -14,7 +14,7 @@ BEGIN
         'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless TO %I',
         grant_gapless.role
     );
-    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.holders, gapless.columns TO %I', grant_gapless.role);
+    EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.ranges, gapless.holders, gapless.columns TO %I', grant_gapless.role);
 END;
 $function$;
 

@@ -14,7 +14,7 @@ BEGIN
         'gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless FROM %I',
         revoke_gapless.role
     );
-    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.holders, gapless.columns FROM %I', revoke_gapless.role);
+    EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.ranges, gapless.holders, gapless.columns FROM %I', revoke_gapless.role);
 END;
 $function$;
 

@@ -44,12 +44,16 @@ type Querier interface {
 	PeekGapless(ctx context.Context, arg PeekGaplessParams) (int64, error)
 	// Drops journal rows from before a time; how many were dropped.
 	PruneGapless(ctx context.Context, arg PruneGaplessParams) (int64, error)
+	// Gives a sequence a range of numbers, and notes why; how many it may issue then.
+	RangeGapless(ctx context.Context, arg RangeGaplessParams) (int64, error)
 	// Takes back what GrantGapless gives.
 	RevokeGapless(ctx context.Context, role string) error
 	// Notes that an issued number was cancelled, and why.
 	VoidGapless(ctx context.Context, arg VoidGaplessParams) error
 	// VoidGapless for each number from first to last, all or none; how many.
 	VoidGaplessBatch(ctx context.Context, arg VoidGaplessBatchParams) (int64, error)
+	// Withdraws what was not issued of a sequence's range, and notes why; how many numbers that is.
+	WithdrawGapless(ctx context.Context, arg WithdrawGaplessParams) (int64, error)
 }
 
 var _ Querier = (*Queries)(nil)

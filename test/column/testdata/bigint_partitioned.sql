@@ -85,7 +85,7 @@ BEGIN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, NULL, dated);
-        next := next + 1;
+        next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
     END LOOP;
     PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, NULL, public.invoices_number_gapless_dated($3));
 END;

@@ -119,10 +119,11 @@ BEGIN
         RETURN;
     END IF;
     next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
-    SELECT v
+    SELECT v.value
     INTO value
-    FROM generate_series(next, least(next::numeric + pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807)::bigint) AS v
-    WHERE public.invoices_number_gapless_text(v, $3, $4, $5) = number
+    FROM generate_series(0::bigint, least(pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807 - greatest(next, 0))) AS i
+    CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v
+    WHERE public.invoices_number_gapless_text(v.value, $3, $4, $5) = number
     LIMIT 1;
     IF (value >= next) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
@@ -141,7 +142,7 @@ BEGIN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, before, dated);
-        next := next + 1;
+        next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
     END LOOP;
     PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, number, public.invoices_number_gapless_dated($3, $4, $5));
 END;
