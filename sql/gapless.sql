@@ -1223,7 +1223,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.range LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten();
     UPDATE gapless.sequence AS s
     SET adoptions = s.adoptions
@@ -2266,6 +2266,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT range_pkey DO UPDATE
     SET last_value = EXCLUDED.last_value, reason = EXCLUDED.reason, valid_until = EXCLUDED.valid_until, time_zone = EXCLUDED.time_zone,
         expires = EXCLUDED.expires, warns = EXCLUDED.warns, warn_left = EXCLUDED.warn_left;
+    PERFORM gapless.drop_links(range_gapless.name);
     UPDATE gapless.sequence AS s SET bounded = true WHERE s.name = range_gapless.name COLLATE "C";
     UPDATE gapless.journal AS j
     SET attachment = -j.attachment
@@ -2314,6 +2315,7 @@ BEGIN
                 HINT = 'The view gapless.ranges shows those that it has, and what became of them.',
                 SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_over';
     END IF;
+    PERFORM gapless.drop_links(withdraw_gapless.name);
     IF newest >= first THEN
         UPDATE gapless.range AS r SET last_value = newest WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
     ELSE
@@ -2782,6 +2784,8 @@ DECLARE
     following bigint; -- the ordinal
     value     bigint;
     used      boolean;
+    next      bigint;
+    raw       bigint; -- the one after the newest, in its range or not
 BEGIN
     IF column_first_number_general.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
@@ -2808,7 +2812,12 @@ BEGIN
         IF value IS NULL THEN
             PERFORM gapless.raise_range(column_first_number_general.name);
         END IF;
-        value := gapless.column_step(column_first_number_general.name, CASE WHEN used THEN value END, 0, true);
+        raw := CASE WHEN used THEN value END;
+        next := gapless.column_step(column_first_number_general.name, raw, 0, true);
+        IF (next = raw) IS NOT TRUE THEN -- rows that did not arrive have left links
+            DELETE FROM gapless.link AS l WHERE l.name = column_first_number_general.name COLLATE "C" AND (l.value < raw) IS NOT TRUE AND l.value < next;
+        END IF;
+        value := next;
         PERFORM set_config('gapless.column_bounded', 'on', true);
     ELSIF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_first_number_general.name, 1);

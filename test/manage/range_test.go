@@ -587,3 +587,27 @@ func TestATransactionThatGivesARangeNumbersByIt(t *testing.T) {
 		})
 	}
 }
+
+// A row that does not arrive leaves its link, which is no predecessor of the next range's first number.
+func TestAChainGoesOnInTheNextRange(t *testing.T) {
+	t.Parallel()
+	for name, prepare := range map[string]string{"expired": "SELECT", "withdrawn": "SELECT gapless.withdraw_gapless('sealed', 1, 'why')", "used up": "INSERT INTO sealed VALUES (4), (5)"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := sqltest.Connect(t, pgtest.New(t))
+			s.Do("CREATE TABLE sealed (id int PRIMARY KEY, number bigint UNIQUE, previous_hash bytea, hash bytea)")
+			s.Do("SELECT gapless.attach_gapless('sealed', 'number', $$ 'sealed' $$, chain => $$ sha256(convert_to(concat_ws('|', NEW.number, encode(NEW.previous_hash, 'hex')), 'UTF8')) $$)")
+			s.Do("SELECT gapless.range_gapless('sealed', 1, 5, 'grant 1'), gapless.range_gapless('sealed', 11, 12, 'grant 2'), gapless.range_gapless('sealed', 21, 29, 'grant 3')")
+			s.Do("INSERT INTO sealed VALUES (1), (2), (3)")
+			s.Do("INSERT INTO sealed VALUES (1), (2) ON CONFLICT DO NOTHING")
+			s.Do(prepare)
+			if name == "expired" {
+				expire(s, "sealed", 1)
+			}
+			s.Do("INSERT INTO sealed VALUES (1), (6), (2), (7), (8), (3), (9) ON CONFLICT DO NOTHING")
+			require.Equal(t, "11 12 21 22", strings.Join(sqltest.Texts(s, "SELECT number::text FROM sealed WHERE id > 5 ORDER BY id"), " "))
+			require.Zero(t, s.Number("SELECT count(*) FROM (SELECT previous_hash, lag(hash) OVER (ORDER BY number) AS before FROM sealed) AS n WHERE previous_hash IS DISTINCT FROM before"))
+			sqltest.RequireSound(s)
+		})
+	}
+}

@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.range LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten();
     UPDATE gapless.sequence AS s
     SET adoptions = s.adoptions

@@ -15,6 +15,8 @@ DECLARE
     following bigint; -- the ordinal
     value     bigint;
     used      boolean;
+    next      bigint;
+    raw       bigint; -- the one after the newest, in its range or not
 BEGIN
     IF column_first_number_general.name IS NULL THEN
         PERFORM gapless.column_refuse('unnamed', target, target_column, NULL, NULL);
@@ -41,7 +43,12 @@ BEGIN
         IF value IS NULL THEN
             PERFORM gapless.raise_range(column_first_number_general.name);
         END IF;
-        value := gapless.column_step(column_first_number_general.name, CASE WHEN used THEN value END, 0, true);
+        raw := CASE WHEN used THEN value END;
+        next := gapless.column_step(column_first_number_general.name, raw, 0, true);
+        IF (next = raw) IS NOT TRUE THEN -- rows that did not arrive have left links
+            DELETE FROM gapless.link AS l WHERE l.name = column_first_number_general.name COLLATE "C" AND (l.value < raw) IS NOT TRUE AND l.value < next;
+        END IF;
+        value := next;
         PERFORM set_config('gapless.column_bounded', 'on', true);
     ELSIF value IS NULL THEN
         PERFORM gapless.raise_exhausted(column_first_number_general.name, 1);

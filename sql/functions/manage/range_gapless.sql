@@ -77,6 +77,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT range_pkey DO UPDATE
     SET last_value = EXCLUDED.last_value, reason = EXCLUDED.reason, valid_until = EXCLUDED.valid_until, time_zone = EXCLUDED.time_zone,
         expires = EXCLUDED.expires, warns = EXCLUDED.warns, warn_left = EXCLUDED.warn_left;
+    PERFORM gapless.drop_links(range_gapless.name);
     UPDATE gapless.sequence AS s SET bounded = true WHERE s.name = range_gapless.name COLLATE "C";
     UPDATE gapless.journal AS j
     SET attachment = -j.attachment

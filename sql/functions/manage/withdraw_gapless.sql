@@ -26,6 +26,7 @@ BEGIN
                 HINT = 'The view gapless.ranges shows those that it has, and what became of them.',
                 SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_over';
     END IF;
+    PERFORM gapless.drop_links(withdraw_gapless.name);
     IF newest >= first THEN
         UPDATE gapless.range AS r SET last_value = newest WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
     ELSE
