@@ -60,6 +60,7 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 		"INSERT INTO b DEFAULT VALUES",
 		"INSERT INTO b SELECT FROM generate_series(1, 2)",
 		"SELECT gapless.column_check_series('b', 'number', 'b', NULL, 1), gapless.column_check_series('b', 'number', 'other', NULL, 1000)",
+		"SELECT gapless.archive_gapless('b', 1, 'why')",
 		"SELECT gapless.detach_gapless('b', 'number')",
 		"SELECT gapless.attach_gapless('b', 'number', '''b''')",
 
