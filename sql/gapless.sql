@@ -247,7 +247,7 @@ CREATE TABLE gapless.link (
 REVOKE ALL ON TABLE gapless.link FROM PUBLIC;
 
 COMMENT ON TABLE gapless.link IS
-'The chains of attached columns with chain: one row a number, with its document''s hash. A link above the newest number is of a row that did not arrive; the next one that gets the number replaces it. prune_gapless leaves them.';
+'The chains of attached columns with chain: one row a number, with its document''s hash. A link above the newest number is of a row that did not arrive; it goes when the number is given again. prune_gapless leaves them.';
 COMMENT ON COLUMN gapless.link.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.link.value IS 'The number.';
 COMMENT ON COLUMN gapless.link.hash IS 'What the expression chain of attach_gapless gave for the row, as it stands there.';
@@ -3392,37 +3392,60 @@ COMMENT ON FUNCTION gapless.column_enter_row IS
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
 
--- Of a row before it in the same statement, too, which the journal does not have yet. Runs under its caller's settings,
--- as column_first_number does, and is as careful.
+-- Of a row before it in the same statement, too, which the journal does not have yet. What a row that did not arrive has
+-- left goes here, so that column_link's INSERT, on the hot path, has nothing to look after. Runs under its caller's
+-- settings, as column_first_number does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_previous(
-    name  text,
-    value bigint
+    target        regclass,
+    target_column name,
+    name          text,
+    value         bigint
 ) RETURNS bytea
-LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
 DECLARE
-    previous pg_catalog.bytea;
+    newest pg_catalog.record;
 BEGIN
-    SELECT l.hash
-    INTO previous
+    SELECT l.value, l.hash
+    INTO newest
     FROM gapless.link AS l
-    WHERE l.name OPERATOR(pg_catalog.=) column_previous.name COLLATE pg_catalog."C" AND l.value OPERATOR(pg_catalog.<) column_previous.value
+    WHERE l.name OPERATOR(pg_catalog.=) column_previous.name COLLATE pg_catalog."C"
     ORDER BY l.value DESC
     LIMIT 1;
-    IF NOT FOUND THEN
+    IF newest.value OPERATOR(pg_catalog.<) column_previous.value THEN
+        RETURN newest.hash;
+    ELSIF newest.value IS NULL THEN
         PERFORM gapless.check_not_rewritten('{gapless.link}'::pg_catalog.regclass[]);
+        RETURN NULL;
     END IF;
-    RETURN previous;
+    IF newest.value OPERATOR(pg_catalog.<=) (
+        SELECT j.last_value
+        FROM gapless.journal AS j
+        WHERE j.name OPERATOR(pg_catalog.=) column_previous.name COLLATE pg_catalog."C"
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ) THEN
+        PERFORM gapless.column_refuse('torn', target, target_column, column_previous.name, NULL);
+    END IF;
+    DELETE FROM gapless.link AS l
+    WHERE l.name OPERATOR(pg_catalog.=) column_previous.name COLLATE pg_catalog."C" AND l.value OPERATOR(pg_catalog.>=) column_previous.value;
+    RETURN (
+        SELECT l.hash
+        FROM gapless.link AS l
+        WHERE l.name OPERATOR(pg_catalog.=) column_previous.name COLLATE pg_catalog."C"
+        ORDER BY l.value DESC
+        LIMIT 1
+    );
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_previous IS
-'Private, for the triggers of attach_gapless with chain. The hash of a number''s predecessor in the chain; NULL if there is none. Runs under the caller''s search_path, for speed.';
+'Private, for the triggers of attach_gapless with chain. The hash of a number''s predecessor in the chain; NULL if there is none. Drops the links of rows that did not arrive. The caller has the lock, by column_first_number. Runs under the caller''s search_path, for speed. Raises 40001 for a number that was issued before.';
 
 REVOKE ALL ON FUNCTION gapless.column_previous FROM PUBLIC;
 
--- Before its row has arrived: a row that does not leaves its link to the next one that gets the number. The link of a
--- number that was issued stays. Runs under its caller's settings, as column_first_number does, and is as careful.
+-- Before its row has arrived: column_previous drops it, if it does not. Runs under its caller's settings, as
+-- column_first_number does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_link(
     target        regclass,
     target_column name,
@@ -3435,26 +3458,20 @@ AS $function$
 BEGIN
     IF hash IS NULL THEN
         PERFORM gapless.column_refuse('unhashed', target, target_column, column_link.name, column_link.value::pg_catalog.text);
-    END IF;
-    INSERT INTO gapless.link AS l (name, value, hash)
-    VALUES (column_link.name, column_link.value, column_link.hash)
-    ON CONFLICT ON CONSTRAINT link_pkey DO UPDATE
-    SET hash = excluded.hash
-    WHERE coalesce((
-        SELECT j.last_value OPERATOR(pg_catalog.<) l.value OR j.txid OPERATOR(pg_catalog.=) pg_catalog.txid_current() AND l.value OPERATOR(pg_catalog.>=) j.first_value
-        FROM gapless.journal AS j
-        WHERE j.name OPERATOR(pg_catalog.=) l.name
-        ORDER BY j.ordinal DESC
-        LIMIT 1
-    ), true);
-    IF NOT FOUND THEN
-        PERFORM gapless.column_refuse('torn', target, target_column, column_link.name, NULL);
+    ELSIF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read committed' THEN
+        INSERT INTO gapless.link (name, value, hash) VALUES (column_link.name, column_link.value, column_link.hash);
+    ELSE
+        -- A link of a row that did not arrive may be newer than the snapshot: PostgreSQL raises 40001 for it.
+        INSERT INTO gapless.link (name, value, hash) VALUES (column_link.name, column_link.value, column_link.hash) ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            PERFORM gapless.raise_stale(column_link.name);
+        END IF;
     END IF;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_link IS
-'Private, for the triggers of attach_gapless with chain. Notes the hash of a number that a row is given. The caller has the lock, by column_first_number. Runs under the caller''s search_path, for speed. Raises 22004 for a hash that is NULL, 40001 for a number that was issued before.';
+'Private, for the triggers of attach_gapless with chain. Notes the hash of a number that a row is given. The caller has the lock, by column_first_number, and has called column_previous. Runs under the caller''s search_path, for speed. Raises 22004 for a hash that is NULL, 40001.';
 
 REVOKE ALL ON FUNCTION gapless.column_link FROM PUBLIC;
 
@@ -4942,7 +4959,7 @@ BEGIN
     END IF; -- if format
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
-    NEW.previous := gapless.column_previous(gapless.model_series(NEW.input), value); -- if chain
+    NEW.previous := gapless.column_previous(0 /*target*/, 'number', gapless.model_series(NEW.input), value); -- if chain
     NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
     PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain
     RETURN NEW;
@@ -5012,7 +5029,7 @@ BEGIN
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
         IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
-            NEW.previous := gapless.column_previous(gapless.model_series(NEW.input), value); -- if chain if at_commit
+            NEW.previous := gapless.column_previous(0 /*target*/, 'number', gapless.model_series(NEW.input), value); -- if chain if at_commit
             NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain if at_commit
             PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain if at_commit
             PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
@@ -5060,7 +5077,7 @@ BEGIN
     END IF; -- if format
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
-    NEW.previous := gapless.column_previous(series, value); -- if chain
+    NEW.previous := gapless.column_previous(0 /*target*/, 'number', series, value); -- if chain
     NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
     PERFORM gapless.column_link(0 /*target*/, 'number', series, value, NEW.hash); -- if chain
     IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format

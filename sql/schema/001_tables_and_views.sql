@@ -195,7 +195,7 @@ CREATE TABLE gapless.link (
 REVOKE ALL ON TABLE gapless.link FROM PUBLIC;
 
 COMMENT ON TABLE gapless.link IS
-'The chains of attached columns with chain: one row a number, with its document''s hash. A link above the newest number is of a row that did not arrive; the next one that gets the number replaces it. prune_gapless leaves them.';
+'The chains of attached columns with chain: one row a number, with its document''s hash. A link above the newest number is of a row that did not arrive; it goes when the number is given again. prune_gapless leaves them.';
 COMMENT ON COLUMN gapless.link.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.link.value IS 'The number.';
 COMMENT ON COLUMN gapless.link.hash IS 'What the expression chain of attach_gapless gave for the row, as it stands there.';

@@ -633,8 +633,11 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_enter_row": {
 			"SELECT gapless.column_enter_row($a, 'ha', 2, 'two', '2026-01-02', 'x')",
 		},
-		"column_link":              {"SELECT gapless.column_link('h.a', 'number', 'ha', 2, 'two')", "SELECT gapless.column_link('h.a', 'number', 'ha', 2, 'again')"},
-		"column_previous":          {"SELECT gapless.column_previous('ha', 2), gapless.column_previous('none', 2)"},
+		"column_link":              {"SELECT gapless.column_link('h.a', 'number', 'ha', 2, 'two')"},
+		"column_previous":          {
+			"SELECT gapless.column_previous('h.a', 'number', 'ha', 2), gapless.column_previous('h.a', 'number', 'none', 2)",
+			"SELECT gapless.column_link('h.a', 'number', 'ha', 2, 'two'), gapless.column_previous('h.a', 'number', 'ha', 2)",
+		},
 		"column_enter":             {"SELECT gapless.column_enter('h.a', 'number', 1, $a, 'ha', 2, 'two', '2026-01-01')"},
 		"column_enter_rows":        {"SELECT gapless.column_enter_rows('h.a', 'number', 1, $a, '{ha,ha}', '{2,3}', '{two,three}', '{2026-01-01,2026-01-02}')"},
 		"column_values":            {"SELECT gapless.column_values('h.a', 'number', 1, '{ha}')"},

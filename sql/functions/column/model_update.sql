@@ -56,7 +56,7 @@ BEGIN
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
         IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
-            NEW.previous := gapless.column_previous(gapless.model_series(NEW.input), value); -- if chain if at_commit
+            NEW.previous := gapless.column_previous(0 /*target*/, 'number', gapless.model_series(NEW.input), value); -- if chain if at_commit
             NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain if at_commit
             PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain if at_commit
             PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
@@ -104,7 +104,7 @@ BEGIN
     END IF; -- if format
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
-    NEW.previous := gapless.column_previous(series, value); -- if chain
+    NEW.previous := gapless.column_previous(0 /*target*/, 'number', series, value); -- if chain
     NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
     PERFORM gapless.column_link(0 /*target*/, 'number', series, value, NEW.hash); -- if chain
     IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format

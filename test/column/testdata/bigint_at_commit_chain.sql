@@ -703,7 +703,7 @@ BEGIN
     IF NEW.number IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint;
         IF NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_commits(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value) THEN
-            NEW.previous_hash := gapless.column_previous(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
+            NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
             NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
             PERFORM gapless.column_link(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value, NEW.hash);
             RETURN NEW;
@@ -726,7 +726,7 @@ BEGIN
     END IF;
     value := gapless.column_first_number(TG_RELID, 'number', series, 1, NULL, NULL);
     NEW.number := value;
-    NEW.previous_hash := gapless.column_previous(series, value);
+    NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', series, value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_link(TG_RELID, 'number', series, value, NEW.hash);
     IF NOT gapless.column_enter_row(1234567890, series, value, NULL, public.invoices_number_gapless_dated(NEW.tenant, NEW.hash, NEW.previous_hash), NULL) THEN

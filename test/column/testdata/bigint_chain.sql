@@ -35,7 +35,7 @@ BEGIN
         value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '1234567890', TG_RELID);
     END IF;
     NEW.number := value;
-    NEW.previous_hash := gapless.column_previous(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
+    NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_link(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value, NEW.hash);
     RETURN NEW;
@@ -476,7 +476,7 @@ BEGIN
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash);
     value := gapless.column_next_number(TG_RELID, 'number', 1, '1234567890', 0, series);
     NEW.number := value;
-    NEW.previous_hash := gapless.column_previous(series, value);
+    NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', series, value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_link(TG_RELID, 'number', series, value, NEW.hash);
     RETURN NEW;

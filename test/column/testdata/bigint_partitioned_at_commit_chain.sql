@@ -761,7 +761,7 @@ BEGIN
     IF NEW.number IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint;
         IF NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_commits(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value) THEN
-            NEW.previous_hash := gapless.column_previous(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
+            NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
             NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
             PERFORM gapless.column_link(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value, NEW.hash);
             PERFORM gapless.column_follow_move('take', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.hash, NEW.previous_hash));
@@ -783,7 +783,7 @@ BEGIN
     END IF;
     value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, 1, NULL, NULL);
     NEW.number := value;
-    NEW.previous_hash := gapless.column_previous(series, value);
+    NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_link(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, value, NEW.hash);
     IF NOT gapless.column_enter_row(1234567890, series, value, NULL, public.invoices_number_gapless_dated(NEW.tenant, NEW.hash, NEW.previous_hash), NULL) THEN

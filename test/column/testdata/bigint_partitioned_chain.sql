@@ -41,7 +41,7 @@ BEGIN
         value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '1234567890', TG_RELID);
     END IF;
     NEW.number := value;
-    NEW.previous_hash := gapless.column_previous(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
+    NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_link(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value, NEW.hash);
     RETURN NEW;
@@ -461,7 +461,7 @@ BEGIN
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash);
     value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '1234567890', 0, series);
     NEW.number := value;
-    NEW.previous_hash := gapless.column_previous(series, value);
+    NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_link(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, value, NEW.hash);
     PERFORM gapless.column_follow_move('issue', series, NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.hash, NEW.previous_hash));

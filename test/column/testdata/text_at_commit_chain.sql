@@ -782,7 +782,7 @@ BEGIN
     IF nullif(NEW.number, '/') IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint;
         IF NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) AND gapless.column_commits(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value) THEN
-            NEW.previous_hash := gapless.column_previous(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value);
+            NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value);
             NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
             PERFORM gapless.column_link(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value, NEW.hash);
             RETURN NEW;
@@ -818,7 +818,7 @@ BEGIN
         PERFORM public.invoices_number_gapless_check_text(TG_RELID, value, written, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     END IF;
     NEW.number := written;
-    NEW.previous_hash := gapless.column_previous(series, value);
+    NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', series, value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_link(TG_RELID, 'number', series, value, NEW.hash);
     PERFORM gapless.column_enter(TG_RELID, 'number', 1, 1234567890, series, value, NEW.number, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash));

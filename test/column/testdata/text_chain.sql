@@ -49,7 +49,7 @@ BEGIN
         PERFORM public.invoices_number_gapless_check_text(TG_RELID, value, written, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     END IF;
     NEW.number := written;
-    NEW.previous_hash := gapless.column_previous(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value);
+    NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_link(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value, NEW.hash);
     RETURN NEW;
@@ -589,7 +589,7 @@ BEGIN
         PERFORM public.invoices_number_gapless_check_text(TG_RELID, value, written, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     END IF;
     NEW.number := written;
-    NEW.previous_hash := gapless.column_previous(series, value);
+    NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', series, value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_link(TG_RELID, 'number', series, value, NEW.hash);
     RETURN NEW;
