@@ -34,6 +34,10 @@ type Column struct {
 	Chain          string
 	HashColumn     string // gets the hash; "" is hash
 	PreviousColumn string // gets that of the row before; "" is previous_hash
+
+	// Moves lets an UPDATE take a row to another sequence, by what Name reads and number = DEFAULT: it is numbered there, and
+	// its number is void here.
+	Moves bool
 }
 
 // Attach lets a column number itself. From then on an INSERT is all that is needed, from any stack, and its RETURNING
@@ -47,7 +51,7 @@ func Attach(ctx context.Context, conn db.DBTX, column Column) error {
 	err := db.New(conn).AttachGapless(ctx, db.AttachGaplessParams{
 		Target: column.Table, TargetColumn: column.Column, Name: column.Name, Initial: column.Initial,
 		Format: optional(column.Format), Condition: optional(column.Condition), Chronology: optional(column.Chronology),
-		AtCommit: column.AtCommit, MakeIndex: column.MakeIndex,
+		AtCommit: column.AtCommit, MakeIndex: column.MakeIndex, Moves: column.Moves,
 		Chain: optional(column.Chain), HashColumn: optional(column.HashColumn), PreviousColumn: optional(column.PreviousColumn),
 	})
 	if err != nil {

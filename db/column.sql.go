@@ -23,7 +23,8 @@ SELECT gapless.attach_gapless(
     make_index => $9,
     chain => $10::text,
     hash_column => $11::text,
-    previous_column => $12::text
+    previous_column => $12::text,
+    moves => $13
 )
 `
 
@@ -40,6 +41,7 @@ type AttachGaplessParams struct {
 	Chain          *string
 	HashColumn     *string
 	PreviousColumn *string
+	Moves          bool
 }
 
 // Lets a column number itself.
@@ -57,6 +59,7 @@ func (q *Queries) AttachGapless(ctx context.Context, arg AttachGaplessParams) er
 		arg.Chain,
 		arg.HashColumn,
 		arg.PreviousColumn,
+		arg.Moves,
 	)
 	return err
 }

@@ -541,7 +541,7 @@ WITH guard AS MATERIALIZED (
     JOIN pg_catalog.pg_proc AS p ON p.oid = g.function
     ORDER BY g.relation, g.column_name, g.purpose <> 'insert', g.trigger
 ), place AS (
-    SELECT g.relation, g.column_name, min(d.refobjsubid)::smallint AS attnum
+    SELECT g.relation, g.column_name, coalesce(min(d.refobjsubid) FILTER (WHERE g.purpose <> 'issue'), min(d.refobjsubid))::smallint AS attnum -- with moves, issue reads others
     FROM guard AS g
     JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation AND d.refobjsubid > 0
@@ -558,6 +558,7 @@ SELECT
     m.stem,
     n.noted,
     c.relkind = 'p' AS partitioned,
+    right(n.head, 15) = ', moves => true' AS moves,
     CASE WHEN n.noted IS NOT NULL THEN starts_with(n.tail, 'true') ELSE EXISTS (
         SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proname = m.stem || '_commit'
     ) END AS at_commit,
@@ -579,6 +580,7 @@ LEFT JOIN LATERAL (
         d.noted,
         substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
         t.tail,
+        left(d.noted, -length(', at_commit => ' || t.tail)) AS head,
         substring(t.tail FROM ', unnumbered => (NULL|E?''(?:[^'']|'''')*'')(?:, hash_column => .*)?[)]$') AS literal,
         substring(t.tail FROM '(, hash_column => ''(?:[^'']|'''')*'', previous_column => ''(?:[^'']|'''')*'')[)]$') AS chain
     FROM pg_catalog.pg_proc AS p
@@ -602,6 +604,7 @@ COMMENT ON COLUMN gapless.attachment.schema IS 'Where the column''s functions ar
 COMMENT ON COLUMN gapless.attachment.stem IS 'What their names begin with; NULL where there is no trigger that tells.';
 COMMENT ON COLUMN gapless.attachment.noted IS 'The arguments of attach_gapless, as it noted them; NULL where that is gone.';
 COMMENT ON COLUMN gapless.attachment.partitioned IS 'Whether the table is.';
+COMMENT ON COLUMN gapless.attachment.moves IS 'The argument of attach_gapless; NULL where that is gone.';
 COMMENT ON COLUMN gapless.attachment.at_commit IS 'The argument of attach_gapless.';
 COMMENT ON COLUMN gapless.attachment.initial IS 'The argument of attach_gapless; NULL where that is gone.';
 COMMENT ON COLUMN gapless.attachment.unnumbered IS 'The argument of attach_gapless, or NULL.';
@@ -802,7 +805,8 @@ SELECT
     a.previous_column,
     a.partitioned,
     f.faults IS NULL AS guarded,
-    coalesce(f.faults, '{}') AS faults
+    coalesce(f.faults, '{}') AS faults,
+    a.moves IS TRUE AS moves
 FROM gapless.attachment AS a
 LEFT JOIN LATERAL (
     SELECT
@@ -838,6 +842,7 @@ COMMENT ON COLUMN gapless.columns.hash_column IS 'The column that gets a row''s 
 COMMENT ON COLUMN gapless.columns.previous_column IS 'The column that gets the hash of the row before it; NULL without chain.';
 COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partitioned.';
 COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
+COMMENT ON COLUMN gapless.columns.moves IS 'Whether an UPDATE may take a row to another sequence.';
 COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
@@ -3754,6 +3759,27 @@ COMMENT ON FUNCTION gapless.column_is_archived IS
 
 REVOKE ALL ON FUNCTION gapless.column_is_archived FROM PUBLIC;
 
+-- In the order of their names, so that two rows that change places do not wait for each other. The lock on the one that
+-- the number leaves is a write, as void_gapless needs it; a sequence that is new nobody waits for.
+CREATE OR REPLACE FUNCTION gapless.column_lock_move(
+    origin text,
+    goal   text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
+AS $function$
+BEGIN
+    PERFORM FROM gapless.sequence AS s WHERE s.name = goal COLLATE "C" AND s.name < origin COLLATE "C" FOR NO KEY UPDATE;
+    PERFORM gapless.lock_sequence_by_writing(origin);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_lock_move IS
+'Private, for the triggers of attach_gapless. Locks the sequence that a row leaves, and before it the one that it comes to, if that has the lesser name. Raises 40001.';
+
+REVOKE ALL ON FUNCTION gapless.column_lock_move FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.column_keep_void(
     target        regclass,
     target_column name,
@@ -3777,6 +3803,39 @@ COMMENT ON FUNCTION gapless.column_keep_void IS
 'Private, for the triggers of attach_gapless. Keeps, of the row of a void number that is deleted, what tells its series, so that the number is not issued again by another name.';
 
 REVOKE ALL ON FUNCTION gapless.column_keep_void FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_void_moved(
+    target        regclass,
+    target_column name,
+    name          text,   -- of the sequence that the row leaves
+    number        text,   -- as for column_is_void
+    value         bigint,
+    inputs        jsonb,
+    goal          text,
+    moved         text    -- the number that the row has there
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    reason CONSTANT text := format('moved to %s, as %s', goal, moved);
+BEGIN
+    IF number IS NOT NULL THEN
+        value := gapless.column_value(name, number, value);
+    END IF;
+    IF value IS NULL THEN
+        PERFORM gapless.void_gapless(name, NULL, reason, number);
+    ELSE
+        PERFORM gapless.void_gapless(name, value, reason);
+    END IF;
+    PERFORM gapless.column_keep_void(target, target_column, name, number, value, inputs);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_void_moved IS
+'Private, for the triggers of attach_gapless with moves. Voids the number of a row that moves to another sequence, and says where it went. Raises as void_gapless.';
+
+REVOKE ALL ON FUNCTION gapless.column_void_moved FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_refuse_text(
     fault         text,
@@ -4980,6 +5039,7 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     series  text;
+    origin  text; -- if moves
     value   bigint;
     written text; -- if format
     expected text; -- if at_commit
@@ -4987,7 +5047,13 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         series := gapless.model_series(OLD.input);
-        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+        IF gapless.model_written(NEW.number) IS NULL AND gapless.model_series(NEW.input) COLLATE "C" <> series AND gapless.model_due(NEW.input) THEN -- if moves
+            origin := series; -- if moves
+            PERFORM gapless.column_lock_move(origin, gapless.model_series(NEW.input)); -- if moves
+        END IF; -- if moves
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
+            AND origin IS NULL -- if moves
+        THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
@@ -5002,6 +5068,7 @@ BEGIN
             , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
             , OLD.number -- unless format
         ) WHERE series IS NOT NULL;
+        IF origin IS NULL THEN -- if moves
         IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
             OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if format
             OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if chronology
@@ -5014,6 +5081,7 @@ BEGIN
             PERFORM gapless.column_refuse('hashed', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
         END IF; -- if chain
         RETURN NEW;
+        END IF; -- if moves
     END IF;
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
     IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
@@ -5056,7 +5124,9 @@ BEGIN
         PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
     END IF; -- if chronology
     series := gapless.model_series(NEW.input);
-    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
+    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE -- if at_commit
+        AND origin IS NULL -- if at_commit if moves
+    THEN -- if at_commit
         PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL) WHERE series IS NULL; -- if at_commit
         expected := current_setting('gapless.commit_expected', true); -- if at_commit
         IF expected <> '' THEN -- if at_commit unless partitioned
@@ -5086,6 +5156,15 @@ BEGIN
     PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NEW.number, gapless.model_dated(NEW.input)); -- if at_commit if format
     PERFORM gapless.column_follow_move('take', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned if at_commit
     PERFORM gapless.column_follow_move('issue', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned unless at_commit
+    IF origin IS NOT NULL THEN -- if moves
+        PERFORM gapless.column_void_moved( -- if moves
+            0 /*target*/, 'number', origin -- if moves
+            , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if moves if format
+            , NULL, OLD.number -- if moves unless format
+            , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{}'::name[] /*inputs*/)) -- if moves
+            , series, NEW.number::text -- if moves
+        ); -- if moves
+    END IF; -- if moves
     RETURN NEW;
 END;
 $function$;
@@ -5184,8 +5263,26 @@ AS $function$
 DECLARE
     value bigint; -- unless at_commit
 BEGIN
+    IF TG_OP = 'UPDATE' AND ( -- if moves
+        gapless.model_written(OLD.number) IS NULL AND gapless.model_written(NEW.number) IS NULL -- if moves
+        OR NOT pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) AND gapless.model_series(NEW.input) COLLATE "C" IS NOT DISTINCT FROM gapless.model_series(OLD.input) -- if moves
+    ) THEN -- if moves
+        RETURN NULL; -- if moves
+    END IF; -- if moves
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND gapless.model_written(OLD.number) IS NOT NULL THEN
+    IF TG_OP = 'UPDATE' AND gapless.model_written(OLD.number) IS NOT NULL
+        AND ( -- if moves
+            gapless.model_series(NEW.input) COLLATE "C" <> gapless.model_series(OLD.input) -- if moves
+            AND gapless.column_entered(gapless.model_series(NEW.input) -- if moves if at_commit
+                , NEW.number, NULL -- if moves if at_commit if format
+                , NULL, NEW.number -- if moves if at_commit unless format
+            ) IS NOT NULL -- if moves if at_commit
+            AND gapless.column_is_void(gapless.model_series(OLD.input) -- if moves
+                , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if moves if format
+                , NULL, OLD.number -- if moves unless format
+            ) -- if moves
+        ) IS NOT TRUE -- if moves
+    THEN
         PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', gapless.model_series(OLD.input), OLD.number::text);
     END IF;
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned
@@ -7208,7 +7305,7 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     stem          text,       -- what the names of its functions begin with
     attachment    bigint,
     initial       bigint,
-    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, whole, chain
+    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, whole, chain, moves
     unnumbered    text,
     check_from    bigint,     -- from which value on a text may be there already; or NULL
     repeat_from   bigint,     -- from which value on the format may repeat itself; or NULL
@@ -7724,6 +7821,7 @@ DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     each        CONSTANT boolean := partitioned OR 'chain' = ANY (options); -- rows that wait are numbered one by one
+    moves       CONSTANT boolean := 'moves' = ANY (options);
     deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
     noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%7$s'', true) OPERATOR(pg_catalog.<>) ''''';
     read        text;
@@ -7756,8 +7854,12 @@ BEGIN
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
-                ('issue', '_issue', NOT late OR each, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(%2$s), ROW(%3$s)))'),
-                ('issue', '_issue', late AND NOT each,
+                ('issue', '_issue', (NOT late OR each) AND NOT moves, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(%2$s), ROW(%3$s)))'),
+                -- A number may be the same in both sequences.
+                ('issue', '_issue', (NOT late OR each) AND moves, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                ('issue', '_issue', late AND NOT each AND moves,
+                    'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                ('issue', '_issue', late AND NOT each AND NOT moves,
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
                 ('note', '_note', late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),
@@ -7882,7 +7984,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     make_index    boolean DEFAULT false,
     chain         text    DEFAULT NULL,
     hash_column   name    DEFAULT 'hash',
-    previous_column name  DEFAULT 'previous_hash'
+    previous_column name  DEFAULT 'previous_hash',
+    moves         boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET standard_conforming_strings = on -- how texts are read
@@ -7910,6 +8013,7 @@ BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
     at_commit := coalesce(at_commit, false);
+    moves := coalesce(moves, false);
     hash_column := CASE WHEN chain IS NOT NULL THEN coalesce(hash_column, 'hash') END;
     previous_column := CASE WHEN chain IS NOT NULL THEN coalesce(previous_column, 'previous_hash') END;
     IF target IS NULL OR target_column IS NULL OR attach_gapless.name IS NULL THEN
@@ -7917,6 +8021,9 @@ BEGIN
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Such as gapless.attach_gapless(''invoices'', ''number'', name => $$ ''invoice/'' || NEW.tenant_id $$).',
                 SCHEMA = 'gapless';
+    ELSIF moves AND chain IS NOT NULL THEN
+        RAISE EXCEPTION 'rows of a chain cannot move: their hashes hold them'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give either chain or moves.', SCHEMA = 'gapless';
     ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'a column cannot be attached in a transaction that may not see all of the table''s rows'
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'attach_snapshot';
@@ -7939,8 +8046,8 @@ BEGIN
     END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
-    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L%s, at_commit => %s, initial => %s, unnumbered => %L%s',
-        attach_gapless.name, format, condition, chronology, CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', chain => %L', chain) END, at_commit::pg_catalog.text, initial, unnumbered,
+    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L%s%s, at_commit => %s, initial => %s, unnumbered => %L%s',
+        attach_gapless.name, format, condition, chronology, CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', chain => %L', chain) END, CASE WHEN moves THEN ', moves => true' END, at_commit::pg_catalog.text, initial, unnumbered,
         CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', hash_column => %L, previous_column => %L', hash_column, previous_column) END); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
@@ -7964,7 +8071,7 @@ BEGIN
 
     options := array_remove(ARRAY[
         CASE WHEN format IS NOT NULL THEN 'format' END, CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN chronology IS NOT NULL THEN 'chronology' END,
-        CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN chain IS NOT NULL THEN 'chain' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END,
+        CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN chain IS NOT NULL THEN 'chain' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END, CASE WHEN moves THEN 'moves' END,
         CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);
@@ -7982,7 +8089,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 

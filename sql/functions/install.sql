@@ -69,7 +69,9 @@
 {{ template "column/column_is_void.sql" . }}
 {{ template "column/column_value.sql" . }}
 {{ template "column/column_is_archived.sql" . }}
+{{ template "column/column_lock_move.sql" . }}
 {{ template "column/column_keep_void.sql" . }}
+{{ template "column/column_void_moved.sql" . }}
 {{ template "column/column_refuse_text.sql" . }}
 {{ template "column/refuse_waiting.sql" . }}
 {{ template "column/column_lock_waiting.sql" . }}

@@ -12,7 +12,8 @@ SELECT gapless.attach_gapless(
     make_index => @make_index,
     chain => sqlc.narg('chain')::text,
     hash_column => sqlc.narg('hash_column')::text,
-    previous_column => sqlc.narg('previous_column')::text
+    previous_column => sqlc.narg('previous_column')::text,
+    moves => @moves
 );
 
 -- name: DetachGapless :exec

@@ -489,7 +489,7 @@ WITH guard AS MATERIALIZED (
     JOIN pg_catalog.pg_proc AS p ON p.oid = g.function
     ORDER BY g.relation, g.column_name, g.purpose <> 'insert', g.trigger
 ), place AS (
-    SELECT g.relation, g.column_name, min(d.refobjsubid)::smallint AS attnum
+    SELECT g.relation, g.column_name, coalesce(min(d.refobjsubid) FILTER (WHERE g.purpose <> 'issue'), min(d.refobjsubid))::smallint AS attnum -- with moves, issue reads others
     FROM guard AS g
     JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
         AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation AND d.refobjsubid > 0
@@ -506,6 +506,7 @@ SELECT
     m.stem,
     n.noted,
     c.relkind = 'p' AS partitioned,
+    right(n.head, 15) = ', moves => true' AS moves,
     CASE WHEN n.noted IS NOT NULL THEN starts_with(n.tail, 'true') ELSE EXISTS (
         SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proname = m.stem || '_commit'
     ) END AS at_commit,
@@ -527,6 +528,7 @@ LEFT JOIN LATERAL (
         d.noted,
         substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
         t.tail,
+        left(d.noted, -length(', at_commit => ' || t.tail)) AS head,
         substring(t.tail FROM ', unnumbered => (NULL|E?''(?:[^'']|'''')*'')(?:, hash_column => .*)?[)]$') AS literal,
         substring(t.tail FROM '(, hash_column => ''(?:[^'']|'''')*'', previous_column => ''(?:[^'']|'''')*'')[)]$') AS chain
     FROM pg_catalog.pg_proc AS p
@@ -550,6 +552,7 @@ COMMENT ON COLUMN gapless.attachment.schema IS 'Where the column''s functions ar
 COMMENT ON COLUMN gapless.attachment.stem IS 'What their names begin with; NULL where there is no trigger that tells.';
 COMMENT ON COLUMN gapless.attachment.noted IS 'The arguments of attach_gapless, as it noted them; NULL where that is gone.';
 COMMENT ON COLUMN gapless.attachment.partitioned IS 'Whether the table is.';
+COMMENT ON COLUMN gapless.attachment.moves IS 'The argument of attach_gapless; NULL where that is gone.';
 COMMENT ON COLUMN gapless.attachment.at_commit IS 'The argument of attach_gapless.';
 COMMENT ON COLUMN gapless.attachment.initial IS 'The argument of attach_gapless; NULL where that is gone.';
 COMMENT ON COLUMN gapless.attachment.unnumbered IS 'The argument of attach_gapless, or NULL.';
@@ -750,7 +753,8 @@ SELECT
     a.previous_column,
     a.partitioned,
     f.faults IS NULL AS guarded,
-    coalesce(f.faults, '{}') AS faults
+    coalesce(f.faults, '{}') AS faults,
+    a.moves IS TRUE AS moves
 FROM gapless.attachment AS a
 LEFT JOIN LATERAL (
     SELECT
@@ -786,6 +790,7 @@ COMMENT ON COLUMN gapless.columns.hash_column IS 'The column that gets a row''s 
 COMMENT ON COLUMN gapless.columns.previous_column IS 'The column that gets the hash of the row before it; NULL without chain.';
 COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partitioned.';
 COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
+COMMENT ON COLUMN gapless.columns.moves IS 'Whether an UPDATE may take a row to another sequence.';
 COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock

@@ -287,7 +287,7 @@ const allObjects = `	table: decision, journal, known_text, link, model, moving, 
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_check_chain, column_link, column_previous, drop_links, model_chain
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
-	function: column_dismantle, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_is_archived, column_value, column_issued, column_lock_waiting
+	function: column_dismantle, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_is_archived, column_value, column_lock_move, column_void_moved, column_issued, column_lock_waiting
 	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_predicates, column_refuse, column_refuse_text
@@ -655,6 +655,8 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_end_wait":          {"SELECT gapless.column_end_wait($a)"},
 		"column_value":             {"SELECT gapless.column_value('ha', 'one', 1), gapless.column_value('ha', 'two', NULL)"},
 		"column_is_archived":       {"SELECT gapless.column_is_archived('ha', 'one', 1), gapless.column_is_archived('ha', NULL, 2)"},
+		"column_lock_move":         {"SELECT gapless.column_lock_move('ha', 'new'), gapless.column_lock_move('new', 'ha')"},
+		"column_void_moved":        {"SELECT gapless.column_void_moved('h.a', 'number', 'ha', 'one', 1, '{}', 'new', 'one')"},
 		"column_take":              {"SELECT gapless.column_take('h.a', 'number', 1, '{ha,ha}')"},
 		"column_assign":            {"SELECT gapless.column_assign($a, '{}', '{1}', '{1}'::bigint[]), gapless.column_end_wait($a)"},
 		"column_commits":           {"SELECT gapless.column_commits($a, 'ha', 1)"},

@@ -15,7 +15,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     make_index    boolean DEFAULT false,
     chain         text    DEFAULT NULL,
     hash_column   name    DEFAULT 'hash',
-    previous_column name  DEFAULT 'previous_hash'
+    previous_column name  DEFAULT 'previous_hash',
+    moves         boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET standard_conforming_strings = on -- how texts are read
@@ -43,6 +44,7 @@ BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
     at_commit := coalesce(at_commit, false);
+    moves := coalesce(moves, false);
     hash_column := CASE WHEN chain IS NOT NULL THEN coalesce(hash_column, 'hash') END;
     previous_column := CASE WHEN chain IS NOT NULL THEN coalesce(previous_column, 'previous_hash') END;
     IF target IS NULL OR target_column IS NULL OR attach_gapless.name IS NULL THEN
@@ -50,6 +52,9 @@ BEGIN
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Such as gapless.attach_gapless(''invoices'', ''number'', name => $$ ''invoice/'' || NEW.tenant_id $$).',
                 SCHEMA = 'gapless';
+    ELSIF moves AND chain IS NOT NULL THEN
+        RAISE EXCEPTION 'rows of a chain cannot move: their hashes hold them'
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give either chain or moves.', SCHEMA = 'gapless';
     ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'a column cannot be attached in a transaction that may not see all of the table''s rows'
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'attach_snapshot';
@@ -72,8 +77,8 @@ BEGIN
     END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
-    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L%s, at_commit => %s, initial => %s, unnumbered => %L%s',
-        attach_gapless.name, format, condition, chronology, CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', chain => %L', chain) END, at_commit::pg_catalog.text, initial, unnumbered,
+    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L%s%s, at_commit => %s, initial => %s, unnumbered => %L%s',
+        attach_gapless.name, format, condition, chronology, CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', chain => %L', chain) END, CASE WHEN moves THEN ', moves => true' END, at_commit::pg_catalog.text, initial, unnumbered,
         CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', hash_column => %L, previous_column => %L', hash_column, previous_column) END); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
@@ -97,7 +102,7 @@ BEGIN
 
     options := array_remove(ARRAY[
         CASE WHEN format IS NOT NULL THEN 'format' END, CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN chronology IS NOT NULL THEN 'chronology' END,
-        CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN chain IS NOT NULL THEN 'chain' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END,
+        CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN chain IS NOT NULL THEN 'chain' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END, CASE WHEN moves THEN 'moves' END,
         CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);
@@ -115,6 +120,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;

@@ -16,6 +16,7 @@ DECLARE
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
     each        CONSTANT boolean := partitioned OR 'chain' = ANY (options); -- rows that wait are numbered one by one
+    moves       CONSTANT boolean := 'moves' = ANY (options);
     deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
     noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%7$s'', true) OPERATOR(pg_catalog.<>) ''''';
     read        text;
@@ -48,8 +49,12 @@ BEGIN
                 ('enter', '_arrive', NOT late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('enter', '_issue', partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NOT NULL)'),
                 ('settle', '_keep', partitioned, 'AFTER INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT'),
-                ('issue', '_issue', NOT late OR each, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(%2$s), ROW(%3$s)))'),
-                ('issue', '_issue', late AND NOT each,
+                ('issue', '_issue', (NOT late OR each) AND NOT moves, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(%2$s), ROW(%3$s)))'),
+                -- A number may be the same in both sequences.
+                ('issue', '_issue', (NOT late OR each) AND moves, 'AFTER UPDATE ON %s FOR EACH ROW WHEN (pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                ('issue', '_issue', late AND NOT each AND moves,
+                    'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(%4$s), ROW(%6$s)))'),
+                ('issue', '_issue', late AND NOT each AND NOT moves,
                     'AFTER UPDATE ON %s FOR EACH ROW WHEN (%2$s IS NOT NULL AND pg_catalog.record_image_ne(ROW(OLD.%5$I), ROW(NEW.%5$I)))'),
                 ('note', '_note', late AND NOT partitioned, 'AFTER INSERT ON %s REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT'),
                 ('note', '_note', late AND partitioned, 'AFTER INSERT ON %s FOR EACH ROW WHEN (%3$s IS NULL)'),

@@ -7,8 +7,26 @@ AS $function$
 DECLARE
     value bigint; -- unless at_commit
 BEGIN
+    IF TG_OP = 'UPDATE' AND ( -- if moves
+        gapless.model_written(OLD.number) IS NULL AND gapless.model_written(NEW.number) IS NULL -- if moves
+        OR NOT pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) AND gapless.model_series(NEW.input) COLLATE "C" IS NOT DISTINCT FROM gapless.model_series(OLD.input) -- if moves
+    ) THEN -- if moves
+        RETURN NULL; -- if moves
+    END IF; -- if moves
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND gapless.model_written(OLD.number) IS NOT NULL THEN
+    IF TG_OP = 'UPDATE' AND gapless.model_written(OLD.number) IS NOT NULL
+        AND ( -- if moves
+            gapless.model_series(NEW.input) COLLATE "C" <> gapless.model_series(OLD.input) -- if moves
+            AND gapless.column_entered(gapless.model_series(NEW.input) -- if moves if at_commit
+                , NEW.number, NULL -- if moves if at_commit if format
+                , NULL, NEW.number -- if moves if at_commit unless format
+            ) IS NOT NULL -- if moves if at_commit
+            AND gapless.column_is_void(gapless.model_series(OLD.input) -- if moves
+                , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if moves if format
+                , NULL, OLD.number -- if moves unless format
+            ) -- if moves
+        ) IS NOT TRUE -- if moves
+    THEN
         PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', gapless.model_series(OLD.input), OLD.number::text);
     END IF;
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned

@@ -7,6 +7,7 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     series  text;
+    origin  text; -- if moves
     value   bigint;
     written text; -- if format
     expected text; -- if at_commit
@@ -14,7 +15,13 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         series := gapless.model_series(OLD.input);
-        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+        IF gapless.model_written(NEW.number) IS NULL AND gapless.model_series(NEW.input) COLLATE "C" <> series AND gapless.model_due(NEW.input) THEN -- if moves
+            origin := series; -- if moves
+            PERFORM gapless.column_lock_move(origin, gapless.model_series(NEW.input)); -- if moves
+        END IF; -- if moves
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
+            AND origin IS NULL -- if moves
+        THEN
             value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
@@ -29,6 +36,7 @@ BEGIN
             , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
             , OLD.number -- unless format
         ) WHERE series IS NOT NULL;
+        IF origin IS NULL THEN -- if moves
         IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
             OR gapless.model_text(1 /*initial*/, NEW.input) COLLATE "C" IS DISTINCT FROM gapless.model_text(1 /*initial*/, OLD.input) -- if format
             OR gapless.model_dated(NEW.input) IS DISTINCT FROM gapless.model_dated(OLD.input) -- if chronology
@@ -41,6 +49,7 @@ BEGIN
             PERFORM gapless.column_refuse('hashed', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
         END IF; -- if chain
         RETURN NEW;
+        END IF; -- if moves
     END IF;
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- unless at_commit
     IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
@@ -83,7 +92,9 @@ BEGIN
         PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
     END IF; -- if chronology
     series := gapless.model_series(NEW.input);
-    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
+    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE -- if at_commit
+        AND origin IS NULL -- if at_commit if moves
+    THEN -- if at_commit
         PERFORM gapless.column_refuse('unnamed', 0 /*target*/, 'number', NULL, NULL) WHERE series IS NULL; -- if at_commit
         expected := current_setting('gapless.commit_expected', true); -- if at_commit
         IF expected <> '' THEN -- if at_commit unless partitioned
@@ -113,6 +124,15 @@ BEGIN
     PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NEW.number, gapless.model_dated(NEW.input)); -- if at_commit if format
     PERFORM gapless.column_follow_move('take', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned if at_commit
     PERFORM gapless.column_follow_move('issue', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned unless at_commit
+    IF origin IS NOT NULL THEN -- if moves
+        PERFORM gapless.column_void_moved( -- if moves
+            0 /*target*/, 'number', origin -- if moves
+            , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if moves if format
+            , NULL, OLD.number -- if moves unless format
+            , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{}'::name[] /*inputs*/)) -- if moves
+            , series, NEW.number::text -- if moves
+        ); -- if moves
+    END IF; -- if moves
     RETURN NEW;
 END;
 $function$;

@@ -153,7 +153,8 @@ DECLARE
     value bigint;
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND OLD.number IS NOT NULL THEN
+    IF TG_OP = 'UPDATE' AND OLD.number IS NOT NULL
+    THEN
         PERFORM gapless.column_refuse('changed', TG_RELID, 'number', public.invoices_number_gapless_series(OLD.tenant), OLD.number::text);
     END IF;
     value := NEW.number;
@@ -302,7 +303,8 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         series := public.invoices_number_gapless_series(OLD.tenant);
-        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
+        THEN
             value := gapless.column_noted('1234567890', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant), NULL, value) IS NULL THEN

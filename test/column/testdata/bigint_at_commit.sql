@@ -203,7 +203,8 @@ AS $function$
 DECLARE
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND OLD.number IS NOT NULL THEN
+    IF TG_OP = 'UPDATE' AND OLD.number IS NOT NULL
+    THEN
         PERFORM gapless.column_refuse('changed', TG_RELID, 'number', public.invoices_number_gapless_series(OLD.tenant), OLD.number::text);
     END IF;
     IF TG_OP = 'INSERT' THEN
@@ -530,7 +531,8 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         series := public.invoices_number_gapless_series(OLD.tenant);
-        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
+        THEN
             -- An upsert gives the number that the row would have had, had it been new.
                 PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
         END IF;
@@ -560,7 +562,8 @@ BEGIN
             PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant);
-    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
+    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE
+    THEN
         PERFORM gapless.column_refuse('unnamed', TG_RELID, 'number', NULL, NULL) WHERE series IS NULL;
         expected := current_setting('gapless.commit_expected', true);
         IF expected <> '' THEN

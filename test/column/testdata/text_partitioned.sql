@@ -162,7 +162,8 @@ DECLARE
     value bigint;
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND nullif(OLD.number, '/') IS NOT NULL THEN
+    IF TG_OP = 'UPDATE' AND nullif(OLD.number, '/') IS NOT NULL
+    THEN
         PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued), OLD.number::text);
     END IF;
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, NULL) THEN
@@ -377,7 +378,8 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued);
-        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
+        THEN
             value := gapless.column_noted('1234567890', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN

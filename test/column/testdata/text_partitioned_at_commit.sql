@@ -272,7 +272,8 @@ AS $function$
 DECLARE
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND nullif(OLD.number, '/') IS NOT NULL THEN
+    IF TG_OP = 'UPDATE' AND nullif(OLD.number, '/') IS NOT NULL
+    THEN
         PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued), OLD.number::text);
     END IF;
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, NULL) THEN
@@ -672,7 +673,8 @@ BEGIN
     IF TG_ARGV[0] = 'update' THEN -- not 'draft': the row has a number
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued);
-        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
+        IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
+        THEN
             -- An upsert gives the number that the row would have had, had it been new.
                 PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
         END IF;
@@ -717,7 +719,8 @@ BEGIN
         PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued);
-    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
+    IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE
+    THEN
         PERFORM gapless.column_refuse('unnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL) WHERE series IS NULL;
         expected := current_setting('gapless.commit_expected', true);
             PERFORM gapless.column_note_first() WHERE expected <> '0=';
