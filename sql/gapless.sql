@@ -6053,7 +6053,8 @@ REVOKE ALL ON FUNCTION gapless.model_trial FROM PUBLIC;
 
 -- One pass over the rows. A second one for numbers that a series has twice, where the unique index does not rule them
 -- out: where it has more columns than the number, and a series has rows that differ in those. And one for the texts that
--- tell no number, if there are any; of which the series may have issued some by another format.
+-- tell no number, if there are any; of which the series may have issued some by another format. A format that reads
+-- columns may give one number two texts.
 CREATE OR REPLACE FUNCTION gapless.model_survey(
     OUT numbers bigint,
     OUT series  text[],
@@ -6084,12 +6085,16 @@ BEGIN
         WHERE gapless.model_written(r.number) IS NOT NULL
         OFFSET 0 -- so that each is read once
     ), part AS (
-        SELECT l.series, l.key, count(*) AS numbers, count(l.value) AS told, max(l.value) AS last
+        SELECT l.series, l.key, count(*) AS numbers, count(l.value) AS told,
+            count(DISTINCT l.value) AS different, -- if varied
+            max(l.value) AS last
         FROM line AS l
         GROUP BY l.series, l.key
     ), whole AS (
         SELECT p.series, sum(p.numbers) AS numbers, sum(p.told) AS told, max(p.last) AS last,
-            p.series IS NULL OR count(*) > 1 OR bool_or(NOT p.key IS NOT NULL) AS unsure
+            p.series IS NULL OR count(*) > 1 OR bool_or(NOT p.key IS NOT NULL)
+                OR bool_or(p.different < p.told) -- if varied
+                AS unsure
         FROM part AS p
         GROUP BY p.series
     ), newest AS ( -- if chronology
@@ -6129,8 +6134,8 @@ BEGIN
             LIMIT 20
         ) AS w;
     END IF;
-    told := series; -- if format
-    IF untold AND fault IS NULL AND EXISTS (SELECT FROM gapless.column_former_values(series)) THEN -- if format
+    told := CASE WHEN untold THEN series END; -- if format
+    IF fault IS NULL AND (unsure OR untold AND EXISTS (SELECT FROM gapless.column_former_values(series))) THEN -- if format
         SELECT string_agg(w.fault, '; ' ORDER BY w.fault) -- if format
         INTO fault -- if format
         FROM ( -- if format
@@ -6141,7 +6146,7 @@ BEGIN
             LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
             WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
             GROUP BY s.series, coalesce(f.value, v.value) -- if format
-            HAVING count(*) > 1 AND bool_or(f.value IS NOT NULL) -- if format
+            HAVING count(*) > 1 -- if format
             LIMIT 20 -- if format
         ) AS w; -- if format
     END IF; -- if format
@@ -6483,13 +6488,15 @@ CREATE OR REPLACE FUNCTION gapless.column_check_index(
     target        regclass,
     target_column name,
     unnumbered    text,
-    name_columns  smallint[] -- that the expression name reads
+    name_columns  smallint[], -- that the expression name reads
+    later         boolean     -- whether rows are without a number for a while
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     relation  record;
+    equal     text; -- an index of which two rows without a number are equal
     number_attnum CONSTANT smallint := (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column);
 BEGIN
     SELECT c.relkind, c.relname, n.nspname
@@ -6523,11 +6530,25 @@ BEGIN
                 HINT = format('A unique index has to contain %I, and beside it only columns that the expression name reads.', target_column),
                 SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
     END IF;
+    SELECT i.indexrelid::regclass
+    INTO equal
+    FROM pg_catalog.pg_index AS i
+    WHERE later AND i.indrelid = target AND i.indisunique AND i.indpred IS NULL
+        AND number_attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+        AND (i.indkey::smallint[])[0:i.indnkeyatts - 1] <@ (name_columns || number_attnum)
+        AND (to_jsonb(i) ->> 'indnullsnotdistinct')::boolean -- since PostgreSQL 15
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: its unique index "%" takes two rows without a number for equal', target_column, target, equal
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Let it leave such rows out, by attach with make_index => true; or make it anew without NULLS NOT DISTINCT.',
+                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
+    END IF;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_check_index IS
-'Private, for attach_gapless. Raises 55000 where no unique index keeps a number from being in a sequence twice.';
+'Private, for attach_gapless. Raises 55000 where no unique index keeps a number from being in a sequence twice, or one keeps two rows from being without a number.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_index FROM PUBLIC;
 
@@ -6875,7 +6896,7 @@ COMMENT ON FUNCTION gapless.column_check_owner IS
 REVOKE ALL ON FUNCTION gapless.column_check_owner FROM PUBLIC;
 
 -- What an index takes for equal, as a collation that is not deterministic does, and citext, may be names of two series: the
--- numbers of the one then keep out those of the other.
+-- numbers of the one then keep out those of the other. It is long because a column's type may be made of others.
 CREATE OR REPLACE FUNCTION gapless.column_check_spelling(
     target        regclass,
     target_column name,
@@ -6900,14 +6921,34 @@ BEGIN
     JOIN pg_catalog.pg_opclass AS o ON o.oid = k.class
     JOIN pg_catalog.pg_type AS t ON t.oid = o.opcintype
     LEFT JOIN LATERAL (
-        SELECT b.oid IN ('numeric'::regtype, 'jsonb'::regtype) -- the others' texts come from settings, too
-        FROM pg_catalog.pg_attribute AS c
-        JOIN pg_catalog.pg_type AS y ON y.oid = c.atttypid
-        JOIN pg_catalog.pg_type AS b ON b.oid = CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.oid END
-        LEFT JOIN pg_catalog.pg_range AS r ON r.rngtypid = b.oid
-        WHERE c.attrelid = target AND c.attnum = k.attnum AND k.attnum = ANY (spelled)
-            AND coalesce(r.rngsubtype, nullif(b.typelem, 0), b.oid) IN ('numeric'::regtype, 'jsonb'::regtype, 'float4'::regtype, 'float8'::regtype, 'interval'::regtype)
-            AND NOT (coalesce(nullif(b.typelem, 0), b.oid) = 'numeric'::regtype AND greatest(c.atttypmod, y.typtypmod) >= 0) -- of one scale
+        WITH RECURSIVE part (type, modifier, compared, whole) AS ( -- what the column is made of
+            SELECT c.atttypid, c.atttypmod, 0::oid, true
+            FROM pg_catalog.pg_attribute AS c
+            WHERE c.attrelid = target AND c.attnum = k.attnum AND k.attnum = ANY (spelled)
+            UNION
+            SELECT s.type, s.modifier, s.compared, p.whole AND y.typtype = 'd'
+            FROM part AS p
+            JOIN pg_catalog.pg_type AS y ON y.oid = p.type
+            CROSS JOIN LATERAL (
+                SELECT y.typbasetype, greatest(p.modifier, y.typtypmod), p.compared WHERE y.typtype = 'd'
+                UNION ALL
+                SELECT y.typelem, p.modifier, p.compared WHERE y.typcategory = 'A'
+                UNION ALL
+                SELECT CASE y.typtype WHEN 'r' THEN r.rngsubtype ELSE r.rngtypid END, -1, r.rngcollation FROM pg_catalog.pg_range AS r WHERE y.oid IN (r.rngtypid, r.rngmultitypid)
+                UNION ALL
+                SELECT e.atttypid, e.atttypmod, e.attcollation FROM pg_catalog.pg_attribute AS e WHERE y.typtype = 'c' AND e.attrelid = y.typrelid AND e.attnum > 0 AND NOT e.attisdropped
+            ) AS s (type, modifier, compared)
+        )
+        SELECT bool_and(p.whole AND p.type IN ('numeric'::regtype, 'jsonb'::regtype)) -- the others' texts come from settings, too
+        FROM part AS p
+        JOIN pg_catalog.pg_type AS y ON y.oid = p.type
+        WHERE p.type IN ('jsonb'::regtype, 'float4'::regtype, 'float8'::regtype, 'interval'::regtype)
+            OR p.type = 'numeric'::regtype AND p.modifier < 0 -- else it is of one scale
+            OR NOT p.whole AND (
+                y.typcategory = 'S' AND y.typtype = 'b' AND y.typnamespace <> 'pg_catalog'::regnamespace -- citext
+                OR EXISTS (SELECT FROM pg_catalog.pg_collation AS l WHERE l.oid = p.compared AND NOT l.collisdeterministic)
+            )
+        HAVING count(*) > 0
     ) AS coarse (printable) ON true -- 1.0 is 1.00, 0 is -0, and a day is 24 hours
     LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
     WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
@@ -7305,7 +7346,7 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     stem          text,       -- what the names of its functions begin with
     attachment    bigint,
     initial       bigint,
-    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, whole, chain, moves
+    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, varied, whole, chain, moves
     unnumbered    text,
     check_from    bigint,     -- from which value on a text may be there already; or NULL
     repeat_from   bigint,     -- from which value on the format may repeat itself; or NULL
@@ -7697,7 +7738,7 @@ BEGIN
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % has numbers that cannot be taken over', target_column, target
             USING ERRCODE = 'check_violation', DETAIL = fault,
-                HINT = 'Mend these rows (20 at most are named), or set the number to NULL, and attach the column then.',
+                HINT = 'Mend these rows (20 at most are named), set the number to NULL, or let the expression name tell their series apart; then attach the column.',
                 SCHEMA = schema, TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_rows';
     END IF;
     IF wrong IS NOT NULL THEN
@@ -8067,11 +8108,12 @@ BEGIN
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology, chain, hash_column, previous_column);
     PERFORM gapless.column_check_others(target, target_column, checked.inputs);
     PERFORM gapless.column_check_spelling(target, target_column, checked.spelled);
-    PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
+    PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns, at_commit OR condition IS NOT NULL);
 
     options := array_remove(ARRAY[
         CASE WHEN format IS NOT NULL THEN 'format' END, CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN chronology IS NOT NULL THEN 'chronology' END,
         CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN chain IS NOT NULL THEN 'chain' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END, CASE WHEN moves THEN 'moves' END,
+        CASE WHEN checked.format_columns <> '{}' THEN 'varied' END,
         CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);

@@ -66,13 +66,20 @@ func TestAttachRefusesAUniqueIndexThatTakesNamesOfTwoSeriesForOne(t *testing.T) 
 func TestAttachRefusesAUniqueIndexThatTakesValuesOfDifferentTextsForOne(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
-	s.Do("CREATE DOMAIN amount AS numeric; CREATE DOMAIN price AS numeric(10, 2)")
+	s.Do("CREATE DOMAIN amount AS numeric; CREATE DOMAIN price AS numeric(10, 2); CREATE TYPE measure AS (unit text, x amount); CREATE TYPE cost AS (x numeric(10, 2))")
 	for _, c := range []struct{ column, name, one, another string }{
 		{"numeric", "NEW.x", "1.0", "1.00"}, {"numeric", "'t/' || NEW.x", "1.0", "1.00"}, {"numeric", "concat('t/', NEW.x)", "1.0", "1.00"},
 		{"numeric", "'t/' || CASE WHEN NEW.x::int > 5 THEN NEW.x END", "7.0", "7.00"},
 		{"amount", "NEW.x", "1.0", "1.00"}, {"numeric[]", "NEW.x", "{1.0}", "{1.00}"}, {"numrange", "NEW.x", "[1.0,2)", "[1.00,2)"},
 		{"float8", "NEW.x", "0", "-0"}, {"float4", "NEW.x", "0", "-0"}, {"interval", "NEW.x", "1 day", "24:00:00"}, {"jsonb", "NEW.x", `{"a": 1.0}`, `{"a": 1.00}`},
+		{"measure", "NEW.x", "(m,1.0)", "(m,1.00)"}, {"measure[]", "NEW.x", `{"(m,1.0)"}`, `{"(m,1.00)"}`}, {"nummultirange", "NEW.x", "{[1.0,2)}", "{[1.00,2)}"}, {"citext[]", "NEW.x", "{a}", "{A}"},
 	} {
+		if c.column == "citext[]" {
+			if s.Number("SELECT count(*) FROM pg_available_extensions WHERE name = 'citext'") == 0 {
+				continue
+			}
+			s.Do("CREATE EXTENSION citext")
+		}
 		for _, options := range []string{"", ", at_commit => true"} {
 			about := c.column + " " + c.name + options
 			s.Do("CREATE TABLE bills (id int PRIMARY KEY, x " + c.column + ", number bigint, CONSTRAINT twice UNIQUE (x, number))")
@@ -97,12 +104,36 @@ func TestAttachRefusesAUniqueIndexThatTakesValuesOfDifferentTextsForOne(t *testi
 	// Where equal values have one text, or the name reads what is one.
 	for _, c := range []struct{ column, name string }{
 		{"numeric(10, 2)", "NEW.x"}, {"price", "NEW.x"}, {"numeric(10, 2)[]", "NEW.x"}, {"numeric", "NEW.x::int"}, {"numeric", "'t/' || NEW.x::bigint"}, {"numeric", "trunc(NEW.x)"}, {"float8", "NEW.x::int"},
-		{"bigint[]", "NEW.x"}, {"uuid", "NEW.x"}, {"text[]", "NEW.x"}, {"timestamptz", "NEW.x"}, {"date", "to_char(NEW.x, 'YYYY')"}, {"inet", "NEW.x"}, {"char(5)", "NEW.x"},
+		{"bigint[]", "NEW.x"}, {"uuid", "NEW.x"}, {"text[]", "NEW.x"}, {"timestamptz", "NEW.x"}, {"date", "to_char(NEW.x, 'YYYY')"}, {"inet", "NEW.x"}, {"char(5)", "NEW.x"}, {"cost", "NEW.x"}, {"int4multirange", "NEW.x"},
 	} {
 		s.Do("CREATE TABLE bills (x " + c.column + ", number bigint, UNIQUE (x, number))")
 		s.Do("SELECT gapless.attach_gapless('bills', 'number', $$ " + c.name + " $$)")
 		s.Do("SELECT gapless.detach_gapless('bills', 'number'); DROP TABLE bills")
 	}
+}
+
+// TestAttachRefusesAUniqueIndexOfWhichRowsWithoutANumberAreEqual: of two drafts, the second would fail.
+func TestAttachRefusesAUniqueIndexOfWhichRowsWithoutANumberAreEqual(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	if s.Number("SELECT current_setting('server_version_num')::bigint") < 150000 {
+		t.Skip("NULLS NOT DISTINCT came with PostgreSQL 15")
+	}
+	for _, options := range []string{"condition => 'NEW.due'", "at_commit => true"} {
+		s.Do("CREATE TABLE bills (id int PRIMARY KEY, tenant text, due boolean, number bigint, CONSTRAINT once UNIQUE NULLS NOT DISTINCT (tenant, number))")
+		attach := "SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant', " + options + "%s)"
+		refused := s.Refuse("55000", fmt.Sprintf(attach, ""))
+		require.Equal(t, "attach_column", refused.ConstraintName)
+		require.Contains(t, refused.Message, `unique index "public.once" takes two rows without a number for equal`)
+		require.Contains(t, refused.Hint, "make_index => true")
+		s.Do(fmt.Sprintf(attach, ", make_index => true"))
+		s.Do("INSERT INTO bills VALUES (1, 'a', false), (2, 'a', false), (3, 'a', true), (4, 'a', true)")
+		sqltest.RequireSound(s)
+		s.Do("DROP TABLE bills; SELECT gapless.delete_gapless(name) FROM gapless.sequences")
+	}
+	s.Do("CREATE TABLE bills (tenant text, number bigint, UNIQUE NULLS NOT DISTINCT (tenant, number))")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')") // no row is ever without a number
+	s.Do("INSERT INTO bills VALUES ('a'), ('a')")
 }
 
 func TestAnExpressionCannotReadAnotherAttachedColumn(t *testing.T) {

@@ -3,6 +3,7 @@ package column_test
 // Texts that were issued, and that no row has any more.
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -108,4 +109,20 @@ func TestTheJournalHasTheTextsOfSeveralSeriesInTheOrderOfTheirNumbers(t *testing
 			CROSS JOIN LATERAL (SELECT j.first_value + u.i - 1 AS value, u.number) AS v
 			WHERE v.number <> substr(j.name, 7) || ' ' || v.value`))
 	}
+}
+
+// TestAttachRefusesNumbersThatASeriesHasTwiceWhateverTheirTextsAre: a format that reads columns may give one number two texts.
+func TestAttachRefusesNumbersThatASeriesHasTwiceWhateverTheirTextsAre(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE TABLE bills (id int PRIMARY KEY, year int NOT NULL, number text NOT NULL UNIQUE)")
+	s.Do("INSERT INTO bills VALUES (1, 2025, '2025-1'), (2, 2026, '2026-1'), (3, 2025, '2025-2'), (4, 2026, '2026-4')")
+	const attach = "SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' %s $$, format => $$ NEW.year || '-' || value $$)"
+	refused := s.Refuse("23514", fmt.Sprintf(attach, ""))
+	require.Equal(t, "attach_rows", refused.ConstraintName)
+	require.Equal(t, `2025-1, 2026-1: 2 rows of "bill" have 1`, refused.Detail)
+	require.Contains(t, refused.Hint, "let the expression name tell their series apart")
+	s.Do(fmt.Sprintf(attach, "|| NEW.year"))
+	require.Equal(t, []string{"2025-3", "2026-5"}, sqltest.Texts(s, "INSERT INTO bills VALUES (5, 2025), (6, 2026) RETURNING number"))
+	require.Equal(t, []string{"bill2026 2 3"}, sqltest.Texts(s, "SELECT concat_ws(' ', sequence, first_value, last_value) FROM gapless.audit_gapless() WHERE kind = 'hole'"))
 }

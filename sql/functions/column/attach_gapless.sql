@@ -98,11 +98,12 @@ BEGIN
     checked := gapless.column_check_expressions(target, target_column, path, attach_gapless.name, format, condition, chronology, chain, hash_column, previous_column);
     PERFORM gapless.column_check_others(target, target_column, checked.inputs);
     PERFORM gapless.column_check_spelling(target, target_column, checked.spelled);
-    PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns);
+    PERFORM gapless.column_check_index(target, target_column, unnumbered, checked.name_columns, at_commit OR condition IS NOT NULL);
 
     options := array_remove(ARRAY[
         CASE WHEN format IS NOT NULL THEN 'format' END, CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN chronology IS NOT NULL THEN 'chronology' END,
         CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN chain IS NOT NULL THEN 'chain' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END, CASE WHEN moves THEN 'moves' END,
+        CASE WHEN checked.format_columns <> '{}' THEN 'varied' END,
         CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);

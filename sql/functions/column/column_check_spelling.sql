@@ -1,5 +1,5 @@
 -- What an index takes for equal, as a collation that is not deterministic does, and citext, may be names of two series: the
--- numbers of the one then keep out those of the other.
+-- numbers of the one then keep out those of the other. It is long because a column's type may be made of others.
 CREATE OR REPLACE FUNCTION gapless.column_check_spelling(
     target        regclass,
     target_column name,
@@ -24,14 +24,34 @@ BEGIN
     JOIN pg_catalog.pg_opclass AS o ON o.oid = k.class
     JOIN pg_catalog.pg_type AS t ON t.oid = o.opcintype
     LEFT JOIN LATERAL (
-        SELECT b.oid IN ('numeric'::regtype, 'jsonb'::regtype) -- the others' texts come from settings, too
-        FROM pg_catalog.pg_attribute AS c
-        JOIN pg_catalog.pg_type AS y ON y.oid = c.atttypid
-        JOIN pg_catalog.pg_type AS b ON b.oid = CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.oid END
-        LEFT JOIN pg_catalog.pg_range AS r ON r.rngtypid = b.oid
-        WHERE c.attrelid = target AND c.attnum = k.attnum AND k.attnum = ANY (spelled)
-            AND coalesce(r.rngsubtype, nullif(b.typelem, 0), b.oid) IN ('numeric'::regtype, 'jsonb'::regtype, 'float4'::regtype, 'float8'::regtype, 'interval'::regtype)
-            AND NOT (coalesce(nullif(b.typelem, 0), b.oid) = 'numeric'::regtype AND greatest(c.atttypmod, y.typtypmod) >= 0) -- of one scale
+        WITH RECURSIVE part (type, modifier, compared, whole) AS ( -- what the column is made of
+            SELECT c.atttypid, c.atttypmod, 0::oid, true
+            FROM pg_catalog.pg_attribute AS c
+            WHERE c.attrelid = target AND c.attnum = k.attnum AND k.attnum = ANY (spelled)
+            UNION
+            SELECT s.type, s.modifier, s.compared, p.whole AND y.typtype = 'd'
+            FROM part AS p
+            JOIN pg_catalog.pg_type AS y ON y.oid = p.type
+            CROSS JOIN LATERAL (
+                SELECT y.typbasetype, greatest(p.modifier, y.typtypmod), p.compared WHERE y.typtype = 'd'
+                UNION ALL
+                SELECT y.typelem, p.modifier, p.compared WHERE y.typcategory = 'A'
+                UNION ALL
+                SELECT CASE y.typtype WHEN 'r' THEN r.rngsubtype ELSE r.rngtypid END, -1, r.rngcollation FROM pg_catalog.pg_range AS r WHERE y.oid IN (r.rngtypid, r.rngmultitypid)
+                UNION ALL
+                SELECT e.atttypid, e.atttypmod, e.attcollation FROM pg_catalog.pg_attribute AS e WHERE y.typtype = 'c' AND e.attrelid = y.typrelid AND e.attnum > 0 AND NOT e.attisdropped
+            ) AS s (type, modifier, compared)
+        )
+        SELECT bool_and(p.whole AND p.type IN ('numeric'::regtype, 'jsonb'::regtype)) -- the others' texts come from settings, too
+        FROM part AS p
+        JOIN pg_catalog.pg_type AS y ON y.oid = p.type
+        WHERE p.type IN ('jsonb'::regtype, 'float4'::regtype, 'float8'::regtype, 'interval'::regtype)
+            OR p.type = 'numeric'::regtype AND p.modifier < 0 -- else it is of one scale
+            OR NOT p.whole AND (
+                y.typcategory = 'S' AND y.typtype = 'b' AND y.typnamespace <> 'pg_catalog'::regnamespace -- citext
+                OR EXISTS (SELECT FROM pg_catalog.pg_collation AS l WHERE l.oid = p.compared AND NOT l.collisdeterministic)
+            )
+        HAVING count(*) > 0
     ) AS coarse (printable) ON true -- 1.0 is 1.00, 0 is -0, and a day is 24 hours
     LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
     WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])

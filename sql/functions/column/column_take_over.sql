@@ -69,7 +69,7 @@ BEGIN
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % has numbers that cannot be taken over', target_column, target
             USING ERRCODE = 'check_violation', DETAIL = fault,
-                HINT = 'Mend these rows (20 at most are named), or set the number to NULL, and attach the column then.',
+                HINT = 'Mend these rows (20 at most are named), set the number to NULL, or let the expression name tell their series apart; then attach the column.',
                 SCHEMA = schema, TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column, CONSTRAINT = 'attach_rows';
     END IF;
     IF wrong IS NOT NULL THEN

@@ -1,6 +1,7 @@
 -- One pass over the rows. A second one for numbers that a series has twice, where the unique index does not rule them
 -- out: where it has more columns than the number, and a series has rows that differ in those. And one for the texts that
--- tell no number, if there are any; of which the series may have issued some by another format.
+-- tell no number, if there are any; of which the series may have issued some by another format. A format that reads
+-- columns may give one number two texts.
 CREATE OR REPLACE FUNCTION gapless.model_survey(
     OUT numbers bigint,
     OUT series  text[],
@@ -31,12 +32,16 @@ BEGIN
         WHERE gapless.model_written(r.number) IS NOT NULL
         OFFSET 0 -- so that each is read once
     ), part AS (
-        SELECT l.series, l.key, count(*) AS numbers, count(l.value) AS told, max(l.value) AS last
+        SELECT l.series, l.key, count(*) AS numbers, count(l.value) AS told,
+            count(DISTINCT l.value) AS different, -- if varied
+            max(l.value) AS last
         FROM line AS l
         GROUP BY l.series, l.key
     ), whole AS (
         SELECT p.series, sum(p.numbers) AS numbers, sum(p.told) AS told, max(p.last) AS last,
-            p.series IS NULL OR count(*) > 1 OR bool_or(NOT p.key IS NOT NULL) AS unsure
+            p.series IS NULL OR count(*) > 1 OR bool_or(NOT p.key IS NOT NULL)
+                OR bool_or(p.different < p.told) -- if varied
+                AS unsure
         FROM part AS p
         GROUP BY p.series
     ), newest AS ( -- if chronology
@@ -76,8 +81,8 @@ BEGIN
             LIMIT 20
         ) AS w;
     END IF;
-    told := series; -- if format
-    IF untold AND fault IS NULL AND EXISTS (SELECT FROM gapless.column_former_values(series)) THEN -- if format
+    told := CASE WHEN untold THEN series END; -- if format
+    IF fault IS NULL AND (unsure OR untold AND EXISTS (SELECT FROM gapless.column_former_values(series))) THEN -- if format
         SELECT string_agg(w.fault, '; ' ORDER BY w.fault) -- if format
         INTO fault -- if format
         FROM ( -- if format
@@ -88,7 +93,7 @@ BEGIN
             LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
             WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
             GROUP BY s.series, coalesce(f.value, v.value) -- if format
-            HAVING count(*) > 1 AND bool_or(f.value IS NOT NULL) -- if format
+            HAVING count(*) > 1 -- if format
             LIMIT 20 -- if format
         ) AS w; -- if format
     END IF; -- if format
