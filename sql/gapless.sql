@@ -3858,7 +3858,7 @@ BEGIN
     WHERE i.name = column_refuse_text.name COLLATE "C" AND i.number = column_refuse_text.number COLLATE "C"
     LIMIT 1;
     RAISE EXCEPTION '%', CASE fault
-            WHEN 'textless' THEN format('%s gives NULL for %s of sequence "%s"', what, value, name)
+            WHEN 'textless' THEN format('%s gives no text for %s of sequence "%s"', what, value, name)
             WHEN 'cut' THEN format('%s gives %L for %s of sequence "%s", which does not fit into the column', what, number, value, name)
             WHEN 'overflown' THEN format('%s gives %L for %s of sequence "%s", since its pattern has no room', what, number, value, name)
             WHEN 'repeated' THEN format('%s gives %L for %s of sequence "%s", which %s has already', what, number, value, name,
@@ -3866,7 +3866,7 @@ BEGIN
         END
         USING ERRCODE = 'invalid_parameter_value',
             HINT = CASE fault
-                WHEN 'textless' THEN 'Something that the format reads is missing in the row.'
+                WHEN 'textless' THEN 'Something that the format reads is missing in the row, so that it gives NULL; or it gives what unnumbered is.'
                 ELSE 'Attach the column with a format that has room for larger numbers, or with a name that begins a new sequence.'
             END,
             SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
@@ -3876,7 +3876,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_refuse_text IS
-'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or was given before, and says for which value.';
+'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL or unnumbered, does not fit into the column or its pattern, or was given before, and says for which value.';
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_text FROM PUBLIC;
 
@@ -4898,7 +4898,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_check_text IS
-'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or is there already.';
+'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL or unnumbered, does not fit into the column or its pattern, or is there already.';
 
 REVOKE ALL ON FUNCTION gapless.model_check_text FROM PUBLIC;
 
@@ -6384,6 +6384,24 @@ BEGIN
         fault := format('rows of %s, which inherits from it, would not be numbered', other);
         hint := format('ALTER TABLE ... NO INHERIT %s; or partition the table; or attach the column of what inherits first, with sequences of its own.', target);
     END IF;
+    IF fault IS NULL THEN
+        SELECT format('its partition %s has %s', p.relid::regclass, w.clause), format('ALTER TABLE %s ALTER COLUMN %I DROP %s;', p.relid::regclass, target_column, w.name)
+        INTO fault, hint
+        FROM pg_catalog.pg_partition_tree(target) AS p
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.relid AND a.attname = target_column
+        CROSS JOIN LATERAL (
+            SELECT 'an expression that generates it', 'EXPRESSION' WHERE a.attgenerated <> ''
+            UNION ALL
+            SELECT 'a default for it', 'DEFAULT'
+            FROM pg_catalog.pg_attrdef AS d
+            WHERE d.adrelid = p.relid AND d.adnum = a.attnum AND a.attgenerated = ''
+                AND (unnumbered IS NULL OR NOT starts_with(pg_get_expr(d.adbin, d.adrelid), '''' || replace(unnumbered, '''', '''''') || '''::'))
+            UNION ALL
+            SELECT 'NOT NULL for it', 'NOT NULL' WHERE a.attnotnull AND later AND unnumbered IS NULL
+        ) AS w (clause, name)
+        WHERE p.relid <> target
+        LIMIT 1;
+    END IF;
     IF fault IS NOT NULL THEN
         RAISE EXCEPTION 'column "%" of table % cannot number itself: %', target_column, target, fault
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = hint,
@@ -7230,7 +7248,8 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
     dated_type regtype,
     format_columns smallint[], -- that format reads
     chain         text,
-    target_column name
+    target_column name,
+    unnumbered    text -- what the format must not give
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -7267,7 +7286,11 @@ BEGIN
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
                 END),
                 ('_text', format, 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
-                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value')),
+                    CASE
+                        WHEN format IS NULL THEN 'value'
+                        WHEN unnumbered IS NULL THEN e'(\n' || format || e'\n)::pg_catalog.text'
+                        ELSE pg_catalog.format(e'nullif((\n%s\n)::pg_catalog.text, %L)', format, unnumbered)
+                    END),
                 ('_chain', chain, pg_catalog.format('%I %s', target_column, number_type), number_type, 'bytea', e'(\n' || chain || e'\n)')
         ) AS v (suffix, given, first, first_type, type, body)
         WHERE v.body IS NOT NULL
@@ -8117,7 +8140,7 @@ BEGIN
         CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);
-    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns, chain, target_column);
+    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns, chain, target_column, unnumbered);
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins, hash_column, previous_column);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);

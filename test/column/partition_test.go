@@ -265,6 +265,39 @@ func TestAPartitionThatGoesOverToAnotherTableIsGuardedByThatOneAlone(t *testing.
 	require.Equal(t, []string{"old/2024 hole 1 2"}, sqltest.Texts(s, "SELECT concat_ws(' ', sequence, kind, first_value, last_value) FROM gapless.audit_gapless() WHERE NOT explained"))
 }
 
+// TestAttachRefusesPartitionsWhoseColumnIsAnother: a partition's column need not be as its table's is.
+func TestAttachRefusesPartitionsWhoseColumnIsAnother(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	for _, c := range []struct{ partition, options, says string }{
+		{"CREATE TABLE part PARTITION OF bills (number DEFAULT 7) DEFAULT", "", "its partition public.part has a default for it"},
+		{"CREATE TABLE part PARTITION OF bills (number NOT NULL) DEFAULT", ", condition => 'NEW.due'", "its partition public.part has NOT NULL for it"},
+		{"CREATE TABLE part PARTITION OF bills (number NOT NULL) DEFAULT", ", at_commit => true", "its partition public.part has NOT NULL for it"},
+		{"CREATE TABLE part (year int NOT NULL, due boolean, number bigint GENERATED ALWAYS AS (5) STORED, PRIMARY KEY (year)); ALTER TABLE bills ATTACH PARTITION part DEFAULT", "", "its partition public.part has an expression that generates it"},
+	} {
+		if strings.Contains(c.partition, "GENERATED") && s.Number("SELECT current_setting('server_version_num')::bigint") >= 160000 {
+			continue // PostgreSQL refuses it since 16
+		}
+		s.Do("CREATE TABLE bills (year int PRIMARY KEY, due boolean, number bigint, UNIQUE (year, number)) PARTITION BY LIST (year)")
+		s.Do(c.partition)
+		attach := "SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$" + c.options + ")"
+		refused := s.Refuse("55000", attach)
+		require.Contains(t, refused.Message, c.says)
+		if strings.Contains(c.partition, "GENERATED") {
+			require.Equal(t, "Make the partition anew without it.", refused.Hint)
+			s.Do("DROP TABLE part; CREATE TABLE part PARTITION OF bills DEFAULT")
+		} else {
+			s.Do(refused.Hint)
+		}
+		s.Do(attach)
+		s.Do("INSERT INTO bills VALUES (1, true), (2, true)")
+		require.Equal(t, []int64{1, 2}, s.Numbers("SELECT number FROM bills ORDER BY 1"))
+		s.Do("DROP TABLE bills; SELECT gapless.delete_gapless('bill')")
+	}
+	s.Do("CREATE TABLE bills (year int PRIMARY KEY, number bigint, UNIQUE (year, number)) PARTITION BY LIST (year); CREATE TABLE part PARTITION OF bills (number NOT NULL) DEFAULT")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$)") // no row is ever without a number
+}
+
 func TestPartitionsOfPartitionsNumber(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))

@@ -126,3 +126,31 @@ func TestAttachRefusesNumbersThatASeriesHasTwiceWhateverTheirTextsAre(t *testing
 	require.Equal(t, []string{"2025-3", "2026-5"}, sqltest.Texts(s, "INSERT INTO bills VALUES (5, 2025), (6, 2026) RETURNING number"))
 	require.Equal(t, []string{"bill2026 2 3"}, sqltest.Texts(s, "SELECT concat_ws(' ', sequence, first_value, last_value) FROM gapless.audit_gapless() WHERE kind = 'hole'"))
 }
+
+// TestATextThatMeansNoNumberIsNoNumber: whose row could go, though its number was issued.
+func TestATextThatMeansNoNumberIsNoNumber(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	for _, atCommit := range []bool{false, true} {
+		s.Do("CREATE TABLE bills (id int PRIMARY KEY, due boolean, own boolean, number text NOT NULL DEFAULT '')")
+		s.Do("CREATE UNIQUE INDEX ON bills (number) WHERE number <> ''")
+		s.Do(fmt.Sprintf("SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$, format => $$ CASE WHEN NEW.own THEN '' ELSE 'B' || value END $$, condition => 'NEW.due', unnumbered => '', at_commit => %t)", atCommit))
+		s.Do("INSERT INTO bills VALUES (1, true)")
+		for _, statement := range []string{"INSERT INTO bills VALUES (2, true, true)", "INSERT INTO bills VALUES (3, true, false), (4, true, true)"} {
+			s.Do("BEGIN")
+			if atCommit {
+				s.Do(statement)
+				statement = "COMMIT"
+			}
+			refused := s.Refuse("22023", statement)
+			require.Equal(t, "gapless_textless", refused.ConstraintName)
+			require.Contains(t, refused.Hint, "what unnumbered is")
+			s.Do("ROLLBACK")
+		}
+		s.Do("INSERT INTO bills VALUES (5, false, true), (6, true, false)")
+		s.Do("UPDATE bills SET due = true, own = false WHERE id = 5")
+		require.Equal(t, []string{"B1", "B3", "B2"}, sqltest.Texts(s, "SELECT number FROM bills ORDER BY id"))
+		sqltest.RequireSound(s)
+		s.Do("DROP TABLE bills; SELECT gapless.delete_gapless('bill')")
+	}
+}

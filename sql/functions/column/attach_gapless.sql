@@ -107,7 +107,7 @@ BEGIN
         CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);
-    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns, chain, target_column);
+    PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns, chain, target_column, unnumbered);
     pins := gapless.column_pins(path, checked.pinned);
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins, hash_column, previous_column);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);

@@ -13,7 +13,8 @@ CREATE OR REPLACE FUNCTION gapless.column_express(
     dated_type regtype,
     format_columns smallint[], -- that format reads
     chain         text,
-    target_column name
+    target_column name,
+    unnumbered    text -- what the format must not give
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -50,7 +51,11 @@ BEGIN
                     ELSE e'(\n' || chronology || e'\n)::pg_catalog.timestamp'
                 END),
                 ('_text', format, 'value bigint', 'bigint', CASE WHEN format IS NULL THEN 'bigint' ELSE 'text' END,
-                    coalesce(e'(\n' || format || e'\n)::pg_catalog.text', 'value')),
+                    CASE
+                        WHEN format IS NULL THEN 'value'
+                        WHEN unnumbered IS NULL THEN e'(\n' || format || e'\n)::pg_catalog.text'
+                        ELSE pg_catalog.format(e'nullif((\n%s\n)::pg_catalog.text, %L)', format, unnumbered)
+                    END),
                 ('_chain', chain, pg_catalog.format('%I %s', target_column, number_type), number_type, 'bytea', e'(\n' || chain || e'\n)')
         ) AS v (suffix, given, first, first_type, type, body)
         WHERE v.body IS NOT NULL

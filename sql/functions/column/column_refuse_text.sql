@@ -19,7 +19,7 @@ BEGIN
     WHERE i.name = column_refuse_text.name COLLATE "C" AND i.number = column_refuse_text.number COLLATE "C"
     LIMIT 1;
     RAISE EXCEPTION '%', CASE fault
-            WHEN 'textless' THEN format('%s gives NULL for %s of sequence "%s"', what, value, name)
+            WHEN 'textless' THEN format('%s gives no text for %s of sequence "%s"', what, value, name)
             WHEN 'cut' THEN format('%s gives %L for %s of sequence "%s", which does not fit into the column', what, number, value, name)
             WHEN 'overflown' THEN format('%s gives %L for %s of sequence "%s", since its pattern has no room', what, number, value, name)
             WHEN 'repeated' THEN format('%s gives %L for %s of sequence "%s", which %s has already', what, number, value, name,
@@ -27,7 +27,7 @@ BEGIN
         END
         USING ERRCODE = 'invalid_parameter_value',
             HINT = CASE fault
-                WHEN 'textless' THEN 'Something that the format reads is missing in the row.'
+                WHEN 'textless' THEN 'Something that the format reads is missing in the row, so that it gives NULL; or it gives what unnumbered is.'
                 ELSE 'Attach the column with a format that has room for larger numbers, or with a name that begins a new sequence.'
             END,
             SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
@@ -37,6 +37,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_refuse_text IS
-'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or was given before, and says for which value.';
+'Private, for the triggers of attach_gapless. Raises 22023 for the text of a number that is NULL or unnumbered, does not fit into the column or its pattern, or was given before, and says for which value.';
 
 REVOKE ALL ON FUNCTION gapless.column_refuse_text FROM PUBLIC;

@@ -31,6 +31,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_check_text IS
-'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL, does not fit into the column or its pattern, or is there already.';
+'Private, a model for attach_gapless. Raises 22023 for the text of a number that is NULL or unnumbered, does not fit into the column or its pattern, or is there already.';
 
 REVOKE ALL ON FUNCTION gapless.model_check_text FROM PUBLIC;
