@@ -6385,20 +6385,20 @@ BEGIN
         hint := format('ALTER TABLE ... NO INHERIT %s; or partition the table; or attach the column of what inherits first, with sequences of its own.', target);
     END IF;
     IF fault IS NULL THEN
-        SELECT format('its partition %s has %s', p.relid::regclass, w.clause), format('ALTER TABLE %s ALTER COLUMN %I DROP %s;', p.relid::regclass, target_column, w.name)
+        SELECT format('its partition %s has %s', p.relid::regclass, w.clause), coalesce(format('ALTER TABLE %s ALTER COLUMN %I ' || w.cure, p.relid::regclass, target_column), 'Make the partition anew without it.')
         INTO fault, hint
         FROM pg_catalog.pg_partition_tree(target) AS p
         JOIN pg_catalog.pg_attribute AS a ON a.attrelid = p.relid AND a.attname = target_column
         CROSS JOIN LATERAL (
-            SELECT 'an expression that generates it', 'EXPRESSION' WHERE a.attgenerated <> ''
+            SELECT 'an expression that generates it', NULL WHERE a.attgenerated <> ''
             UNION ALL
-            SELECT 'a default for it', 'DEFAULT'
+            SELECT 'a default for it', 'DROP DEFAULT;'
             FROM pg_catalog.pg_attrdef AS d
             WHERE d.adrelid = p.relid AND d.adnum = a.attnum AND a.attgenerated = ''
                 AND (unnumbered IS NULL OR NOT starts_with(pg_get_expr(d.adbin, d.adrelid), '''' || replace(unnumbered, '''', '''''') || '''::'))
             UNION ALL
-            SELECT 'NOT NULL for it', 'NOT NULL' WHERE a.attnotnull AND later AND unnumbered IS NULL
-        ) AS w (clause, name)
+            SELECT 'NOT NULL for it', 'DROP NOT NULL;' WHERE a.attnotnull AND later AND unnumbered IS NULL
+        ) AS w (clause, cure)
         WHERE p.relid <> target
         LIMIT 1;
     END IF;
