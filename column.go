@@ -16,7 +16,8 @@ type Column struct {
 	Table  string // as SQL has it: invoices, or billing.invoices
 	Column string // a bigint; or a text, with Format
 
-	// Name gives the sequence's name: 'invoice/' || NEW.tenant_id. A constant is in quotes of its own: 'invoice'.
+	// Name gives the sequence's name: 'invoice/' || NEW.tenant_id. A constant is in quotes of its own: 'invoice'. An empty one
+	// is that of the column named by SeriesOf, or else the constant 'schema.table.column'.
 	Name string
 
 	Initial    *int64 // the first number of each sequence; nil is 1
@@ -38,6 +39,9 @@ type Column struct {
 	// Moves lets an UPDATE take a row to another sequence, by what Name reads and number = DEFAULT: it is numbered there, and
 	// its number is void here.
 	Moves bool
+
+	// SeriesOf is an attached column whose series this one shares, as SQL has it: invoices.number, or billing.invoices.number.
+	SeriesOf string
 }
 
 // Attach lets a column number itself. From then on an INSERT is all that is needed, from any stack, and its RETURNING
@@ -49,10 +53,10 @@ type Column struct {
 // is wrong, is a [*pgconn.PgError] that says what to do.
 func Attach(ctx context.Context, conn db.DBTX, column Column) error {
 	err := db.New(conn).AttachGapless(ctx, db.AttachGaplessParams{
-		Target: column.Table, TargetColumn: column.Column, Name: column.Name, Initial: column.Initial,
+		Target: column.Table, TargetColumn: column.Column, Name: optional(column.Name), Initial: column.Initial,
 		Format: optional(column.Format), Condition: optional(column.Condition), Chronology: optional(column.Chronology),
 		AtCommit: column.AtCommit, MakeIndex: column.MakeIndex, Moves: column.Moves,
-		Chain: optional(column.Chain), HashColumn: optional(column.HashColumn), PreviousColumn: optional(column.PreviousColumn),
+		Chain: optional(column.Chain), HashColumn: optional(column.HashColumn), PreviousColumn: optional(column.PreviousColumn), SeriesOf: optional(column.SeriesOf),
 	})
 	if err != nil {
 		return fmt.Errorf("gapless: attach %s.%s: %w", column.Table, column.Column, err)

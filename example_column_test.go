@@ -39,6 +39,39 @@ func ExampleAttach() {
 	// tenant 7 bill 2
 }
 
+// Sales and refunds have one series of numbers, in two tables.
+func ExampleAttach_series() {
+	ctx := context.Background()
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := tx.Exec(ctx, `
+			CREATE TABLE public.sale (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint NOT NULL UNIQUE);
+			CREATE TABLE public.refund (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint NOT NULL UNIQUE)`)
+		if err != nil {
+			return err
+		}
+		for _, column := range []gapless.Column{
+			{Table: "public.sale", Column: "number", Name: "'example: sales and refunds'"},
+			{Table: "public.refund", Column: "number", SeriesOf: "public.sale.number"},
+		} {
+			if err := gapless.Attach(ctx, tx, column); err != nil {
+				return err
+			}
+		}
+		for _, table := range []string{"sale", "refund", "sale"} {
+			var number int64
+			if err := tx.QueryRow(ctx, "INSERT INTO public."+table+" DEFAULT VALUES RETURNING number").Scan(&number); err != nil {
+				return err
+			}
+			fmt.Println(table, number)
+		}
+		return nil
+	})
+	// Output:
+	// sale 1
+	// refund 2
+	// sale 3
+}
+
 // Drafts have lines, which reference them. With MakeIndex the unique index leaves out drafts, so that a draft is issued
 // while others write lines of it.
 func ExampleAttach_lines() {

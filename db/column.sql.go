@@ -14,7 +14,7 @@ const attachGapless = `-- name: AttachGapless :exec
 SELECT gapless.attach_gapless(
     target => ($1::text)::regclass,
     target_column => $2,
-    name => $3,
+    name => $3::text,
     initial => $4::bigint,
     format => $5::text,
     condition => $6::text,
@@ -24,14 +24,15 @@ SELECT gapless.attach_gapless(
     chain => $10::text,
     hash_column => $11::text,
     previous_column => $12::text,
-    moves => $13
+    moves => $13,
+    series_of => $14::text
 )
 `
 
 type AttachGaplessParams struct {
 	Target         string
 	TargetColumn   string
-	Name           string
+	Name           *string
 	Initial        *int64
 	Format         *string
 	Condition      *string
@@ -42,6 +43,7 @@ type AttachGaplessParams struct {
 	HashColumn     *string
 	PreviousColumn *string
 	Moves          bool
+	SeriesOf       *string
 }
 
 // Lets a column number itself.
@@ -60,6 +62,7 @@ func (q *Queries) AttachGapless(ctx context.Context, arg AttachGaplessParams) er
 		arg.HashColumn,
 		arg.PreviousColumn,
 		arg.Moves,
+		arg.SeriesOf,
 	)
 	return err
 }

@@ -27,7 +27,8 @@ SELECT
     coalesce(previous_column, '')::text AS previous_column,
     partitioned::boolean AS partitioned,
     guarded::boolean AS guarded,
-    faults::text[] AS faults
+    faults::text[] AS faults,
+    coalesce(series_of, '')::text AS series_of
 FROM gapless.columns
 ORDER BY 1, 2
 `
@@ -49,6 +50,7 @@ type ColumnsRow struct {
 	Partitioned    bool
 	Guarded        bool
 	Faults         []string
+	SeriesOf       string
 }
 
 // Every attached column, by table and column. An option that it does not have is ”, and so is an expression that is not known
@@ -79,6 +81,7 @@ func (q *Queries) Columns(ctx context.Context) ([]ColumnsRow, error) {
 			&i.Partitioned,
 			&i.Guarded,
 			&i.Faults,
+			&i.SeriesOf,
 		); err != nil {
 			return nil, err
 		}

@@ -340,13 +340,14 @@ COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
+    member  bigint  NOT NULL DEFAULT 0,
     name    text    COLLATE "C" NOT NULL,
     number  text    COLLATE "C" NOT NULL,
     dated   timestamp,
     entered boolean NOT NULL,
     arrived boolean NOT NULL DEFAULT false,
     depth   integer NOT NULL,
-    CONSTRAINT moving_pkey PRIMARY KEY (txid, name, number)
+    CONSTRAINT moving_pkey PRIMARY KEY (txid, member, name, number)
 );
 
 REVOKE ALL ON TABLE gapless.moving FROM PUBLIC;
@@ -354,6 +355,7 @@ REVOKE ALL ON TABLE gapless.moving FROM PUBLIC;
 COMMENT ON TABLE gapless.moving IS
 'Numbered rows of partitioned tables that a statement in progress takes from one partition, perhaps to put them into another: PostgreSQL shows triggers such a move as a DELETE and an INSERT.';
 COMMENT ON COLUMN gapless.moving.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.moving.member IS 'The attachment of a column that shares another one''s series, as in gapless.journal; 0 of any other.';
 COMMENT ON COLUMN gapless.moving.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.moving.number IS 'The row''s number, as it stands there.';
 COMMENT ON COLUMN gapless.moving.dated IS 'The row''s date, for chronology.';
@@ -525,6 +527,30 @@ COMMENT ON COLUMN gapless.guard.purpose IS 'What the trigger is for.';
 COMMENT ON COLUMN gapless.guard.trigger IS 'The trigger.';
 COMMENT ON COLUMN gapless.guard.function IS 'Its function.';
 
+-- The function has the head's table as a constant, and its column as its comment: both outlive a dump and a rename.
+CREATE VIEW gapless.member AS
+SELECT
+    t.tgrelid AS relation,
+    substr(t.tgname, length('~gapless_insert_') + 1)::name AS column_name,
+    t.tgfoid AS function,
+    d.refobjid AS head,
+    obj_description(h.oid, 'pg_proc')::name AS head_column
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+JOIN pg_catalog.pg_proc AS h ON h.pronamespace = f.pronamespace AND h.proname = f.proname || '_head' AND h.pronargs = 0
+JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = h.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid = 0
+WHERE t.tgparentid = 0 AND starts_with(t.tgname, '~gapless_insert_');
+
+REVOKE ALL ON TABLE gapless.member FROM PUBLIC;
+
+COMMENT ON VIEW gapless.member IS
+'Private. One row a column that numbers itself from the series of another one (attach_gapless with series_of), which is the head.';
+COMMENT ON COLUMN gapless.member.relation IS 'The table.';
+COMMENT ON COLUMN gapless.member.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.member.function IS 'The function of its trigger for INSERT.';
+COMMENT ON COLUMN gapless.member.head IS 'The head''s table.';
+COMMENT ON COLUMN gapless.member.head_column IS 'The head''s column.';
+
 CREATE VIEW gapless.attachment AS
 WITH guard AS MATERIALIZED (
     SELECT * FROM gapless.guard
@@ -568,12 +594,15 @@ SELECT
         ELSE replace(substring(n.literal FROM '^''(.*)''$'), '''''', '''')
     END AS unnumbered,
     replace(substring(n.chain FROM ', hash_column => ''((?:[^'']|'''')*)'''), '''''', '''') AS hash_column,
-    replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column
+    replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column,
+    h.head,
+    h.head_column
 FROM attached AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
 LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
 LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
+LEFT JOIN gapless.member AS h ON h.relation = a.relation AND h.column_name = a.column_name
 LEFT JOIN LATERAL (
     -- ..., at_commit => false, initial => 1, unnumbered => NULL), or with , hash_column => 'hash', previous_column => 'previous_hash'
     SELECT
@@ -610,6 +639,8 @@ COMMENT ON COLUMN gapless.attachment.initial IS 'The argument of attach_gapless;
 COMMENT ON COLUMN gapless.attachment.unnumbered IS 'The argument of attach_gapless, or NULL.';
 COMMENT ON COLUMN gapless.attachment.hash_column IS 'The argument of attach_gapless; NULL without chain.';
 COMMENT ON COLUMN gapless.attachment.previous_column IS 'The argument of attach_gapless; NULL without chain.';
+COMMENT ON COLUMN gapless.attachment.head IS 'The table of the column whose series it shares, or NULL.';
+COMMENT ON COLUMN gapless.attachment.head_column IS 'The column of head, or NULL.';
 
 CREATE VIEW gapless.fault AS
 WITH RECURSIVE attachment AS MATERIALIZED (
@@ -641,7 +672,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     CROSS JOIN LATERAL (
         VALUES
             ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true),
-            ('_enter', NOT a.at_commit, true), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
+            ('_enter', NOT a.at_commit, true), ('_pending', NOT a.at_commit, true), ('_head', a.noted ~ ', series_of => E?''(?:[^'']|'''')*'', at_commit => (?:true|false), initial => [^,'']*, unnumbered => ', false), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
             ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
             ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit, true),
             ('_chain', a.hash_column IS NOT NULL, false), ('_links', a.hash_column IS NOT NULL, true),
@@ -767,6 +798,10 @@ WHERE n.attname <> a.column_name OR NOT EXISTS (
     SELECT FROM pg_catalog.pg_attribute AS o WHERE o.attrelid = a.relation AND o.attname = a.column_name AND o.attnum > 0 AND NOT o.attisdropped
 )
 UNION ALL
+SELECT a.relation, a.column_name, format('column %I of table %s, whose series it shares, is not attached', a.head_column, a.head::regclass)
+FROM attachment AS a
+WHERE a.head IS NOT NULL AND NOT EXISTS (SELECT FROM attachment AS h WHERE h.relation = a.head AND h.column_name = a.head_column AND h.stem IS NOT NULL)
+UNION ALL
 -- The function of the name has the columns that are read as its parameters.
 SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname)
 FROM attachment AS a
@@ -806,7 +841,13 @@ SELECT
     a.partitioned,
     f.faults IS NULL AS guarded,
     coalesce(f.faults, '{}') AS faults,
-    a.moves IS TRUE AS moves
+    a.moves IS TRUE AS moves,
+    (
+        SELECT format('%I.%I.%I', n.nspname, c.relname, a.head_column)
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = a.head
+    ) AS series_of
 FROM gapless.attachment AS a
 LEFT JOIN LATERAL (
     SELECT
@@ -844,6 +885,7 @@ COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partition
 COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
 COMMENT ON COLUMN gapless.columns.moves IS 'Whether an UPDATE may take a row to another sequence.';
 COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
+COMMENT ON COLUMN gapless.columns.series_of IS 'The attached column whose series it shares, as schema.table.column, or NULL.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.
@@ -1498,7 +1540,8 @@ REVOKE ALL ON FUNCTION gapless.attached_column FROM PUBLIC;
 
 -- The caller has locked the sequence.
 CREATE OR REPLACE FUNCTION gapless.check_not_attached(
-    name text
+    name       text,
+    for_column boolean DEFAULT false -- whether a column is to number itself from it
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -1513,7 +1556,10 @@ BEGIN
     IF attached IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%" belongs to column %, which numbers itself from it', check_not_attached.name, attached
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'Insert a row, and read its number by RETURNING; or take from a sequence of another name.',
+                HINT = CASE
+                    WHEN for_column THEN format('To number both tables from one series, attach this one with series_of => %L. To keep them apart, let the expression name give another name; for a schema per tenant, attach it with name => quote_literal(current_schema() || %L).', attached, '/' || check_not_attached.name)
+                    ELSE 'Insert a row, and read its number by RETURNING; or take from a sequence of another name.'
+                END,
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
     END IF;
 END;
@@ -2651,7 +2697,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 BEGIN
-    PERFORM gapless.check_not_attached(column_claim_sequence.name);
+    PERFORM gapless.check_not_attached(column_claim_sequence.name, true);
     IF EXISTS (
         SELECT
         FROM (
@@ -2733,7 +2779,9 @@ CREATE OR REPLACE FUNCTION gapless.column_check_series(
     target_column name,
     name          text,  -- that the expression gives now
     number        text,  -- as it stands in the row
-    value         bigint -- NULL where the text does not tell
+    value         bigint, -- NULL where the text does not tell
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -2759,7 +2807,7 @@ BEGIN
         SELECT
         FROM gapless.sequence AS s
         CROSS JOIN LATERAL gapless.newest_run(s.name) AS n
-        WHERE s.target = column_check_series.target AND s.target_column = column_check_series.target_column
+        WHERE s.target = coalesce(head, column_check_series.target) AND s.target_column = coalesce(head_column, column_check_series.target_column)
             AND s.name <> column_check_series.name COLLATE "C" AND (n.last_value < column_check_series.value) IS NOT TRUE
     ) THEN
         PERFORM gapless.column_refuse('reseried', target, target_column, column_check_series.name, column_check_series.number);
@@ -2778,7 +2826,9 @@ CREATE OR REPLACE FUNCTION gapless.column_first_number_general(
     name          text,
     initial       bigint,
     note          text, -- the setting gapless.column_note_..., which column_next_number will read; NULL for none
-    relation      oid
+    relation      oid,
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -2798,11 +2848,11 @@ BEGIN
     PERFORM gapless.check_name(column_first_number_general.name);
     PERFORM gapless.lock_or_make_sequence(column_first_number_general.name, false);
     SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_first_number_general.name COLLATE "C";
-    IF (owner.target, owner.target_column) IS DISTINCT FROM (column_first_number_general.target, column_first_number_general.target_column) THEN
+    IF (owner.target, owner.target_column) IS DISTINCT FROM (coalesce(head, column_first_number_general.target), coalesce(head_column, column_first_number_general.target_column)) THEN
         PERFORM gapless.column_refuse('changed_name', target, target_column, column_first_number_general.name, NULL)
         FROM gapless.column_callees(target, target_column) AS c
         WHERE c.digest <> c.noted;
-        PERFORM gapless.column_claim_sequence(target, target_column, column_first_number_general.name);
+        PERFORM gapless.column_claim_sequence(coalesce(head, target), coalesce(head_column, target_column), column_first_number_general.name);
     END IF;
 
     SELECT n.next_ordinal, n.next_value
@@ -2869,7 +2919,9 @@ CREATE OR REPLACE FUNCTION gapless.column_first_number(
     name          text,
     initial       bigint,
     note          text, -- the setting gapless.column_note_..., which column_next_number will read; NULL for none
-    relation      oid
+    relation      oid,
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
@@ -2883,8 +2935,8 @@ BEGIN
     INTO locked
     FROM gapless.sequence AS s
     WHERE s.name OPERATOR(pg_catalog.=) column_first_number.name COLLATE pg_catalog."C"
-        AND s.target OPERATOR(pg_catalog.=) column_first_number.target
-        AND s.target_column OPERATOR(pg_catalog.=) column_first_number.target_column -- trap: = of names is pg_catalog's
+        AND s.target OPERATOR(pg_catalog.=) coalesce(column_first_number.head, column_first_number.target)
+        AND s.target_column OPERATOR(pg_catalog.=) coalesce(column_first_number.head_column, column_first_number.target_column) -- trap: = of names is pg_catalog's
         AND NOT s.bounded
     FOR NO KEY UPDATE;
     -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
@@ -2904,7 +2956,7 @@ BEGIN
     IF locked AND value IS NOT NULL AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read committed' THEN
         RETURN value;
     END IF;
-    RETURN gapless.column_first_number_general(target, target_column, column_first_number.name, initial, note, relation);
+    RETURN gapless.column_first_number_general(target, target_column, column_first_number.name, initial, note, relation, head, head_column);
 END;
 $function$;
 
@@ -3010,7 +3062,9 @@ CREATE OR REPLACE FUNCTION gapless.column_next_number(
     initial       bigint,
     note          text, -- the setting gapless.column_note_...
     relation      oid,  -- the table or partition that gets the row; 0 for an UPDATE, whose row is there
-    name          text
+    name          text,
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
@@ -3064,7 +3118,7 @@ BEGIN
     END IF;
     -- At a statement's first row the journal may know more: REFRESH MATERIALIZED VIEW, which may insert, sets settings back.
     IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
-        value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
+        value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation, head, head_column));
     END IF;
     IF current_setting('gapless.column_bounded', true) = 'on' THEN
         value := gapless.column_step(name, value, 0::bigint, true); -- the next one may be of another range
@@ -3134,7 +3188,9 @@ CREATE OR REPLACE FUNCTION gapless.column_values(
     target        regclass,
     target_column name,
     initial       bigint,
-    names         text[] -- each once
+    names         text[], -- each once
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3150,7 +3206,7 @@ BEGIN
     FROM (
         SELECT s.bounded
         FROM gapless.sequence AS s
-        WHERE s.name = ANY (names) AND s.target = column_values.target AND s.target_column = column_values.target_column
+        WHERE s.name = ANY (names) AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
         ORDER BY s.name
         FOR NO KEY UPDATE
     ) AS l;
@@ -3158,7 +3214,7 @@ BEGIN
         PERFORM gapless.column_refuse('written', target, target_column, u.name, NULL)
         FROM unnest(names) AS u (name)
         WHERE NOT EXISTS (
-            SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C" AND s.target = column_values.target AND s.target_column = column_values.target_column
+            SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C" AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
         );
     END IF;
     IF bounded THEN
@@ -3224,7 +3280,9 @@ CREATE OR REPLACE FUNCTION gapless.column_enter(
     name          text,
     value         bigint,
     number        text,     -- as it stands in the row; NULL without a format
-    dated         timestamp -- for chronology; or NULL
+    dated         timestamp, -- for chronology; or NULL
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3239,7 +3297,7 @@ BEGIN
     SELECT s.bounded
     INTO bounded
     FROM gapless.sequence AS s
-    WHERE s.name = column_enter.name COLLATE "C" AND s.target = column_enter.target AND s.target_column = column_enter.target_column
+    WHERE s.name = column_enter.name COLLATE "C" AND s.target = coalesce(head, column_enter.target) AND s.target_column = coalesce(head_column, column_enter.target_column)
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM gapless.column_refuse('written', target, target_column, column_enter.name, coalesce(number, value::text));
@@ -3287,7 +3345,9 @@ CREATE OR REPLACE FUNCTION gapless.column_enter_rows(
     series        text[],      -- of each row
     taken         bigint[],    -- its number
     texts         text[],      -- as they stand in the rows; or NULL
-    dates         timestamp[]  -- for chronology; or NULL
+    dates         timestamp[], -- for chronology; or NULL
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3298,7 +3358,7 @@ DECLARE
 BEGIN
     IF cardinality(series) = 1 AND EXISTS (
         SELECT FROM gapless.sequence AS s
-        WHERE s.name = series[1] COLLATE "C" AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column AND s.bounded
+        WHERE s.name = series[1] COLLATE "C" AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column) AND s.bounded
     ) THEN
         IF (gapless.range_pass(series[1])).value = taken[1] THEN
             PERFORM gapless.column_enter(target, target_column, initial, attachment, series[1], taken[1], texts[1], dates[1]);
@@ -3330,7 +3390,7 @@ BEGIN
             GROUP BY u.name, u.dated
         ) AS g
         LEFT JOIN gapless.sequence AS s
-            ON s.name = g.name AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column
+            ON s.name = g.name AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column)
         LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
         WINDOW sequence AS (PARTITION BY g.name)
     )
@@ -3352,7 +3412,7 @@ BEGIN
         ORDER BY u.name COLLATE "C", min(u.value)
     LOOP
         PERFORM gapless.range_pass(part.name) WHERE part.bounded;
-        IF NOT gapless.column_enter_rows(target, target_column, initial, CASE WHEN part.bounded AND cardinality(part.series) > 1 THEN -attachment ELSE attachment END, part.series, part.taken, part.texts, part.dates) THEN
+        IF NOT gapless.column_enter_rows(target, target_column, initial, CASE WHEN part.bounded AND cardinality(part.series) > 1 THEN -attachment ELSE attachment END, part.series, part.taken, part.texts, part.dates, head, head_column) THEN
             RETURN false;
         END IF;
     END LOOP;
@@ -3366,7 +3426,8 @@ COMMENT ON FUNCTION gapless.column_enter_rows IS
 REVOKE ALL ON FUNCTION gapless.column_enter_rows FROM PUBLIC;
 
 -- The hot path, before column_enter_rows, which does what this cannot. The newest row has to be the same attachment's,
--- so that the sequence is the column's own. Without the lock, by a forged note, the snapshot may be too old to show the
+-- or that of a column with which it shares its series: their numbers differ in the last 16 bits alone. So the sequence is
+-- the column's own. Without the lock, by a forged note, the snapshot may be too old to show the
 -- newest row; the insert then fails on the journal's primary key. Runs under its caller's settings, as
 -- column_first_number does, and is as careful.
 CREATE OR REPLACE FUNCTION gapless.column_enter_row(
@@ -3382,18 +3443,18 @@ AS $function$
 BEGIN
     INSERT INTO gapless.journal (name, ordinal, first_value, last_value, dated, attachment, texts)
     SELECT
-        column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, n.attachment,
+        column_enter_row.name, n.next_ordinal, n.next_value, n.next_value, column_enter_row.dated, column_enter_row.attachment,
         CASE WHEN number IS NOT NULL THEN ARRAY[number] END
     FROM gapless.newest_run(column_enter_row.name) AS n
     WHERE n.next_value OPERATOR(pg_catalog.=) column_enter_row.value
-        AND n.attachment OPERATOR(pg_catalog.=) column_enter_row.attachment
+        AND n.attachment OPERATOR(pg_catalog.>>) 16 OPERATOR(pg_catalog.=) (column_enter_row.attachment OPERATOR(pg_catalog.>>) 16)
         AND (n.dated OPERATOR(pg_catalog.>) column_enter_row.dated) IS NOT TRUE;
     RETURN FOUND AND (note IS NULL OR pg_catalog.set_config(pg_catalog.concat('gapless.column_note_', note), '', true) OPERATOR(pg_catalog.=) ''); -- trap: the note ends with its row
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_enter_row IS
-'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, and returns whether it has. Locks nothing: column_first_number has the lock.';
+'Private, for the triggers of attach_gapless. Enters the number of one row that arrived into the journal, if it is the next one of a sequence whose newest number the same attachment has entered, or one that shares its series, and returns whether it has. Locks nothing: column_first_number has the lock.';
 
 REVOKE ALL ON FUNCTION gapless.column_enter_row FROM PUBLIC;
 
@@ -3483,7 +3544,8 @@ REVOKE ALL ON FUNCTION gapless.column_link FROM PUBLIC;
 CREATE OR REPLACE FUNCTION gapless.column_entered(
     name   text,
     number text,
-    value  bigint  -- NULL with a format
+    value  bigint, -- NULL with a format
+    attachment bigint DEFAULT NULL -- NULL: of any column that shares the series
 ) RETURNS bigint
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3496,7 +3558,11 @@ BEGIN
             SELECT coalesce(column_entered.value, j.first_value + (array_position(j.texts, column_entered.number) - 1)) AS value
             FROM gapless.journal AS j
             WHERE j.name = column_entered.name COLLATE "C"
+                AND j.ordinal > coalesce((
+                    SELECT p.ordinal FROM gapless.journal AS p WHERE p.name = column_entered.name COLLATE "C" AND p.txid <> txid_current() ORDER BY p.ordinal DESC LIMIT 1
+                ), 0) -- so that the journal is read no further back than to what others wrote, before this transaction had the lock
                 AND j.txid = txid_current()
+                AND (column_entered.attachment IS NULL OR abs(j.attachment) = column_entered.attachment) -- trap: not a number of another table's
                 AND j.kind = 'issued'
                 AND (column_entered.value BETWEEN j.first_value AND j.last_value OR column_entered.number = ANY (j.texts))
             ORDER BY j.ordinal DESC
@@ -3591,7 +3657,9 @@ REVOKE ALL ON FUNCTION gapless.column_given FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_has_void_texts(
     target        regclass,
-    target_column name
+    target_column name,
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -3605,7 +3673,7 @@ BEGIN
             SELECT v.name, v.target, v.target_column FROM gapless.void AS v WHERE v.written IS NOT NULL
         ) AS t
         LEFT JOIN gapless.sequence AS s ON s.name = t.name
-        WHERE s.target = column_has_void_texts.target AND s.target_column = column_has_void_texts.target_column
+        WHERE s.target = coalesce(head, column_has_void_texts.target) AND s.target_column = coalesce(head_column, column_has_void_texts.target_column)
             OR t.target = column_has_void_texts.target AND t.target_column = column_has_void_texts.target_column
     );
 END;
@@ -3626,26 +3694,128 @@ CREATE OR REPLACE FUNCTION gapless.column_issued(
 )
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = on -- which callers set off: it would be taken for an expensive query, and compiled
 AS $function$
+DECLARE
+    head record;
 BEGIN
+    SELECT coalesce(m.head, column_issued.target::oid) AS relation, coalesce(m.head_column, column_issued.target_column) AS column_name
+    INTO head
+    FROM (SELECT) AS o
+    LEFT JOIN gapless.member AS m ON m.relation = column_issued.target AND m.column_name = column_issued.target_column;
     RETURN QUERY
     SELECT j.name, u.number, j.first_value + (u.i - 1)
     FROM gapless.sequence AS s
     JOIN gapless.journal AS j ON j.name = s.name
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-    WHERE s.target = column_issued.target AND s.target_column = column_issued.target_column
+    WHERE s.target = head.relation AND s.target_column = head.column_name
     UNION ALL
     SELECT k.name, k.number, k.value
     FROM gapless.sequence AS s
     JOIN gapless.known_text AS k ON k.name = s.name
-    WHERE s.target = column_issued.target AND s.target_column = column_issued.target_column;
+    WHERE s.target = head.relation AND s.target_column = head.column_name;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_issued IS
-'Private, for the function that attach_gapless makes for the audit. The texts that the column has issued, and those that it had before.';
+'Private, for the function that attach_gapless makes for the audit. The texts that the column has issued, and those that it had before; and those of the columns that share its series.';
 
 REVOKE ALL ON FUNCTION gapless.column_issued FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_others(
+    target        regclass,
+    target_column name
+) RETURNS TABLE (
+    relation    regclass,
+    column_name name,
+    function    oid,    -- of its INSERT
+    is_head     boolean -- whether the series are its own
+)
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 2
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = on -- which callers set off: it would be taken for an expensive query, and compiled
+AS $function$
+DECLARE
+    head record;
+BEGIN
+    SELECT coalesce(m.head, column_others.target::oid) AS relation, coalesce(m.head_column, column_others.target_column) AS column_name
+    INTO head
+    FROM (SELECT) AS o
+    LEFT JOIN gapless.member AS m ON m.relation = column_others.target AND m.column_name = column_others.target_column;
+    RETURN QUERY
+    SELECT m.relation::regclass, m.column_name, m.function, false
+    FROM gapless.member AS m
+    WHERE m.head = head.relation AND m.head_column = head.column_name
+        AND (m.relation, m.column_name) <> (column_others.target::oid, column_others.target_column)
+    UNION ALL
+    SELECT t.tgrelid::regclass, head.column_name, t.tgfoid, true
+    FROM pg_catalog.pg_trigger AS t
+    WHERE t.tgrelid = head.relation AND t.tgname = ('~gapless_insert_' || head.column_name)::name
+        AND (head.relation, head.column_name) <> (column_others.target::oid, column_others.target_column);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_others IS
+'Private, for attach_gapless and its triggers. The columns that share the series of a column, without it.';
+
+REVOKE ALL ON FUNCTION gapless.column_others FROM PUBLIC;
+
+CREATE OR REPLACE FUNCTION gapless.column_inserted(
+    target        regclass,
+    target_column name
+) RETURNS bigint
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN pg_stat_get_xact_tuples_inserted(target) + (
+        SELECT coalesce(sum(pg_stat_get_xact_tuples_inserted(o.relation)), 0)::bigint
+        FROM gapless.column_others(target, target_column) AS o
+    );
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_inserted IS
+'Private, for the triggers of attach_gapless. How many rows the transaction has inserted into the tables that share the series of a column.';
+
+REVOKE ALL ON FUNCTION gapless.column_inserted FROM PUBLIC;
+
+-- It runs as the owner of target, and calls functions of that owner alone: another one's would have its rights.
+CREATE OR REPLACE FUNCTION gapless.column_enter_elsewhere(
+    target        regclass,
+    target_column name,
+    series        text,
+    value         bigint
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    other   record;
+    entered boolean;
+BEGIN
+    FOR other IN
+        SELECT o.relation, n.nspname, p.proname
+        FROM gapless.column_others(target, target_column) AS o
+        JOIN pg_catalog.pg_proc AS f ON f.oid = o.function
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
+        JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proname = f.proname || '_pending'
+        JOIN pg_catalog.pg_class AS c ON c.oid = target
+        WHERE p.proowner = c.relowner
+    LOOP
+        EXECUTE format('SELECT %I.%I($1, $2, $3)', other.nspname, other.proname) INTO entered USING other.relation, series, value;
+        IF entered THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    PERFORM gapless.column_refuse('torn', target, target_column, series, NULL);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_enter_elsewhere IS
+'Private, for the triggers of attach_gapless. Enters the next number of a series into the journal which a row of another table of the same owner has that shares the series. Raises 40001 where none has.';
+
+REVOKE ALL ON FUNCTION gapless.column_enter_elsewhere FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_is_void(
     name   text,
@@ -3992,7 +4162,9 @@ CREATE OR REPLACE FUNCTION gapless.column_take(
     target        regclass,
     target_column name,
     initial       bigint,
-    series        text[] -- of each row
+    series        text[], -- of each row
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -4006,11 +4178,11 @@ BEGIN
     IF cardinality(names) > 1 AND current_setting('transaction_isolation') = 'read committed' AND cardinality(names) = (
         SELECT count(*)
         FROM gapless.sequence AS s
-        WHERE s.name = ANY (names) AND s.target = column_take.target AND s.target_column = column_take.target_column
+        WHERE s.name = ANY (names) AND s.target = coalesce(head, column_take.target) AND s.target_column = coalesce(head_column, column_take.target_column)
     ) THEN
-        firsts := gapless.column_values(target, target_column, initial, names);
+        firsts := gapless.column_values(target, target_column, initial, names, head, head_column);
     ELSE
-        firsts := ARRAY(SELECT gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL) FROM unnest(names) AS n (name));
+        firsts := ARRAY(SELECT gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL, head, head_column) FROM unnest(names) AS n (name));
     END IF;
     taken := gapless.column_spread(series, names, firsts);
     IF array_position(taken, NULL) IS NOT NULL THEN
@@ -4126,7 +4298,8 @@ CREATE OR REPLACE FUNCTION gapless.column_follow_move(
     step  text,
     name  text,
     number text,
-    dated timestamp
+    dated timestamp,
+    member bigint DEFAULT 0 -- the attachment of a column that shares another one's series: a row does not move between their tables
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -4136,14 +4309,15 @@ DECLARE
 BEGIN
     CASE step
         WHEN 'leave', 'issue', 'take' THEN
-            INSERT INTO gapless.moving (txid, name, number, dated, entered, depth)
-            VALUES (txid_current(), column_follow_move.name, column_follow_move.number, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
+            INSERT INTO gapless.moving (txid, member, name, number, dated, entered, depth)
+            VALUES (txid_current(), column_follow_move.member, column_follow_move.name, column_follow_move.number, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
             ON CONFLICT ON CONSTRAINT moving_pkey
             DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
             UPDATE gapless.moving AS m
             SET arrived = true
             WHERE m.txid = txid_current()
+                AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"
                 AND m.number = column_follow_move.number
                 AND m.dated IS NOT DISTINCT FROM column_follow_move.dated
@@ -4151,12 +4325,14 @@ BEGIN
         WHEN 'left' THEN
             PERFORM FROM gapless.moving AS m
             WHERE m.txid = txid_current()
+                AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"
                 AND m.number = column_follow_move.number
                 AND m.arrived;
         WHEN 'arrived' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
+                AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"
                 AND m.number = column_follow_move.number
                 AND m.arrived
@@ -4166,6 +4342,7 @@ BEGIN
         WHEN 'stay' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
+                AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"
                 AND m.number = column_follow_move.number;
         WHEN 'lost', 'kept' THEN
@@ -4363,7 +4540,9 @@ CREATE OR REPLACE FUNCTION gapless.column_adopt(
     lasts         bigint[],
     dates         timestamp[], -- NULL without chronology
     before        text[], -- the sequences of texts that give no value
-    texts         text[]  -- and they
+    texts         text[], -- and they
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -4376,7 +4555,7 @@ BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
         INSERT INTO gapless.sequence (name, adoptions, target, target_column)
-        SELECT u.name, CASE WHEN u.last IS NULL THEN 0 ELSE 1 END, column_adopt.target, column_adopt.target_column
+        SELECT u.name, CASE WHEN u.last IS NULL THEN 0 ELSE 1 END, coalesce(head, column_adopt.target), coalesce(head_column, column_adopt.target_column)
         FROM unnest(names, lasts) AS u (name, last)
         ORDER BY u.name COLLATE "C"
         ON CONFLICT DO NOTHING
@@ -4409,13 +4588,16 @@ BEGIN
         ORDER BY u.name COLLATE "C"
     LOOP
         PERFORM gapless.lock_or_make_sequence(series.name, false);
-        PERFORM gapless.check_not_attached(series.name);
+        PERFORM gapless.check_not_attached(series.name, true)
+        WHERE NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = series.name COLLATE "C" AND s.target = head AND s.target_column = head_column);
     END LOOP;
     FOR series IN
-        SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated
+        SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated,
+            coalesce(q.target = head AND q.target_column = head_column, false) AS shared -- with columns whose numbers are the journal's
         FROM unnest(names, lasts, dates) AS u (name, last, dated)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
         LEFT JOIN LATERAL gapless.last_run(u.name) AS newest ON true
+        LEFT JOIN gapless.sequence AS q ON q.name = u.name COLLATE "C"
         CROSS JOIN LATERAL (
             SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
             FROM (
@@ -4431,24 +4613,25 @@ BEGIN
             PERFORM gapless.column_claim_sequence(target, target_column, series.name); -- raises
         END IF;
         UPDATE gapless.sequence AS s
-        SET target = column_adopt.target,
-            target_column = column_adopt.target_column,
+        SET target = coalesce(head, column_adopt.target),
+            target_column = coalesce(head_column, column_adopt.target_column),
             adoptions = s.adoptions + CASE WHEN series.last_value >= series.last OR series.last IS NULL THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
         -- Dates of an earlier chronology may be of another kind.
-        IF series.was_dated THEN
+        IF series.was_dated AND NOT series.shared THEN
             UPDATE gapless.journal AS j
             SET dated = NULL
             WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
         END IF;
-        IF series.last_value > series.last THEN
+        IF series.last_value > series.last AND NOT series.shared THEN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
                 series.name, series.last_value, target_column, target, series.last;
         END IF;
         IF series.last_value >= series.last AND series.dated IS NOT NULL THEN
             UPDATE gapless.journal AS j
             SET dated = series.dated
-            WHERE j.name = series.name COLLATE "C"
+            WHERE NOT series.shared
+                AND j.name = series.name COLLATE "C"
                 AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C" AND n.kind <> 'closed');
         ELSIF series.last_value IS NULL OR series.last_value < series.last THEN
             PERFORM gapless.begin_at(series.name, 1) WHERE series.last IS NOT NULL; -- raises where it is closed
@@ -4750,7 +4933,9 @@ CREATE OR REPLACE FUNCTION gapless.column_reserve(
     target        regclass,
     target_column name,
     name          text,
-    initial       bigint
+    initial       bigint,
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -4758,7 +4943,10 @@ AS $function$
 BEGIN
     PERFORM gapless.check_name(column_reserve.name);
     PERFORM gapless.lock_or_make_sequence(column_reserve.name, false);
-    PERFORM gapless.column_claim_sequence(target, target_column, column_reserve.name);
+    IF EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = column_reserve.name COLLATE "C" AND s.target = head AND s.target_column = head_column) THEN
+        RETURN;
+    END IF;
+    PERFORM gapless.column_claim_sequence(coalesce(head, target), coalesce(head_column, target_column), column_reserve.name);
     UPDATE gapless.sequence AS s SET initial = column_reserve.initial WHERE s.name = column_reserve.name COLLATE "C";
 END;
 $function$;
@@ -4902,6 +5090,42 @@ COMMENT ON FUNCTION gapless.model_check_text IS
 
 REVOKE ALL ON FUNCTION gapless.model_check_text FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.model_pending(
+    target regclass,
+    series text,
+    value  bigint
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    rows   bigint;
+    before text; -- if format
+    dated  timestamp;
+BEGIN
+    SELECT count(*), min(gapless.model_dated(r.input))
+        , min(r.number) -- if format
+    INTO rows, dated
+        , before -- if format
+    FROM gapless.model AS r
+    WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(value, r.input);
+    IF rows = 1 THEN
+        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, before, dated, NULL /*head*/); -- if format
+        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, dated, NULL /*head*/); -- unless format
+    ELSIF rows > 1 THEN
+        PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+    END IF;
+    RETURN rows = 1;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_pending IS
+'Private, a model for attach_gapless. Enters the next number of a series into the journal, if a row has it, and returns whether one has. Raises 40001 where more have it.';
+
+REVOKE ALL ON FUNCTION gapless.model_pending FROM PUBLIC;
+
 CREATE OR REPLACE FUNCTION gapless.model_enter(
     target regclass,
     number text,
@@ -4916,50 +5140,49 @@ DECLARE
     series CONSTANT text := gapless.model_series(input);
     next   bigint;
     value  bigint;
-    rows   bigint;
-    before text; -- if format
-    dated  timestamp;
 BEGIN
     IF gapless.column_entered(
         series
         , number, NULL -- if format
         , NULL, number -- unless format
+        , 0 /*attachment*/
     ) IS NOT NULL THEN
         IF (SELECT count(*) FROM gapless.model AS r WHERE r.number = number AND gapless.model_series(r.input) = series COLLATE "C") > 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         RETURN;
     END IF;
-    next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
+    next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series], NULL /*head*/))[1];
     SELECT v.value -- if format
     INTO value -- if format
     FROM generate_series(0::bigint, least(pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807 - greatest(next, 0))) AS i -- if format
     CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v -- if format
     WHERE gapless.model_text(v.value, input) = number -- if format
     LIMIT 1; -- if format
+    IF value IS NULL THEN -- if format
+        SELECT v.value -- if format
+        INTO value -- if format
+        FROM generate_series(0::bigint, least(gapless.column_inserted(target, 'number') + 64, 9223372036854775807 - greatest(next, 0))) AS i -- if format
+        CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v -- if format
+        WHERE gapless.model_text(v.value, input) = number -- if format
+        LIMIT 1; -- if format
+    END IF; -- if format
     value := number; -- unless format
     IF (value >= next) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
     ELSIF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     END IF;
-    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
+    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one, perhaps in a table that
+    -- shares the series.
     WHILE next < value LOOP
-        SELECT count(*), min(gapless.model_dated(r.input))
-            , min(r.number) -- if format
-        INTO rows, dated
-            , before -- if format
-        FROM gapless.model AS r
-        WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(next, r.input);
-        IF rows <> 1 THEN
-            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        IF NOT gapless.model_pending(target, series, next) THEN
+            PERFORM gapless.column_enter_elsewhere(target, 'number', series, next);
         END IF;
-        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, before, dated); -- if format
-        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, NULL, dated); -- unless format
-        next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
+        next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series], NULL /*head*/))[1];
     END LOOP;
-    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, number, gapless.model_dated(input)); -- if format
-    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(input)); -- unless format
+    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, number, gapless.model_dated(input), NULL /*head*/); -- if format
+    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(input), NULL /*head*/); -- unless format
 END;
 $function$;
 
@@ -4991,16 +5214,16 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
-        PERFORM gapless.column_settle_note('0' /*attachment*/); -- if partitioned
+        PERFORM gapless.column_settle_note('0' /*note*/); -- if partitioned
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
-        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
+        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
             PERFORM set_config('gapless.column_written_0' /*written*/, array_append(nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[], NEW.number::text)::text, true);
         END IF; -- if partitioned
         RETURN NEW;
     END IF;
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
         IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
-            PERFORM gapless.column_settle_note('0' /*attachment*/); -- if condition
+            PERFORM gapless.column_settle_note('0' /*note*/); -- if condition
         END IF; -- if condition
         RETURN NEW; -- if condition
     END IF; -- if condition
@@ -5008,9 +5231,9 @@ BEGIN
         PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
     END IF; -- if chronology
     IF current_setting('gapless.column_note_0' /*note*/, true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*attachment*/, TG_RELID, gapless.model_series(NEW.input));
+        value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*note*/, TG_RELID, gapless.model_series(NEW.input), NULL /*head*/);
     ELSE
-        value := gapless.column_first_number(0 /*target*/, 'number', gapless.model_series(NEW.input), 1 /*initial*/, '0' /*attachment*/, TG_RELID);
+        value := gapless.column_first_number(0 /*target*/, 'number', gapless.model_series(NEW.input), 1 /*initial*/, '0' /*note*/, TG_RELID, NULL /*head*/);
     END IF;
     written := gapless.model_text(value, NEW.input); -- if format
     IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format
@@ -5054,7 +5277,7 @@ BEGIN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
             AND origin IS NULL -- if moves
         THEN
-            value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
+            value := gapless.column_noted('0' /*note*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
                 NEW.number := OLD.number; -- unless at_commit
@@ -5067,6 +5290,7 @@ BEGIN
         PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
             , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
             , OLD.number -- unless format
+            , NULL /*head*/
         ) WHERE series IS NOT NULL;
         IF origin IS NULL THEN -- if moves
         IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
@@ -5100,10 +5324,10 @@ BEGIN
             NEW.previous := gapless.column_previous(0 /*target*/, 'number', gapless.model_series(NEW.input), value); -- if chain if at_commit
             NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain if at_commit
             PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain if at_commit
-            PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
+            PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/); -- if at_commit if partitioned
             RETURN NEW; -- if at_commit
         END IF; -- if at_commit
-        value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
+        value := gapless.column_noted('0' /*note*/, true); -- unless at_commit
         -- As above: an upsert of a draft, which is numbered here if it is due. -- unless at_commit
         IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
             NEW.number := OLD.number; -- unless at_commit
@@ -5116,7 +5340,7 @@ BEGIN
     END IF; -- if partitioned
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
         IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
-            PERFORM gapless.column_settle_note('0' /*attachment*/); -- if condition
+            PERFORM gapless.column_settle_note('0' /*note*/); -- if condition
         END IF; -- if condition
         RETURN NEW; -- if condition
     END IF; -- if condition
@@ -5139,8 +5363,8 @@ BEGIN
         END IF; -- if at_commit unless partitioned
         RETURN NEW; -- if at_commit
     END IF; -- if at_commit
-    value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL); -- if at_commit
-    value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*attachment*/, 0, series); -- unless at_commit
+    value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL, NULL /*head*/); -- if at_commit
+    value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*note*/, 0, series, NULL /*head*/); -- unless at_commit
     written := gapless.model_text(value, NEW.input); -- if format
     IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format
         PERFORM gapless.model_check_text(0 /*target*/, value, written, NEW.input); -- if format
@@ -5151,11 +5375,11 @@ BEGIN
     NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
     PERFORM gapless.column_link(0 /*target*/, 'number', series, value, NEW.hash); -- if chain
     IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format
-        PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input)); -- if at_commit unless format
+        PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL /*head*/); -- if at_commit unless format
     END IF; -- if at_commit unless format
-    PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NEW.number, gapless.model_dated(NEW.input)); -- if at_commit if format
-    PERFORM gapless.column_follow_move('take', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned if at_commit
-    PERFORM gapless.column_follow_move('issue', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned unless at_commit
+    PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NEW.number, gapless.model_dated(NEW.input), NULL /*head*/); -- if at_commit if format
+    PERFORM gapless.column_follow_move('take', series, NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/); -- if partitioned if at_commit
+    PERFORM gapless.column_follow_move('issue', series, NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/); -- if partitioned unless at_commit
     IF origin IS NOT NULL THEN -- if moves
         PERFORM gapless.column_void_moved( -- if moves
             0 /*target*/, 'number', origin -- if moves
@@ -5181,7 +5405,7 @@ SET enable_seqscan = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '0' /*attachment*/ END; -- the note
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '0' /*note*/ END;
     row    record;
     other  record;
     value  bigint; -- if format
@@ -5191,7 +5415,7 @@ DECLARE
     names  text[]; -- if format
     taken  bigint[];
 BEGIN
-    value := gapless.column_noted('0' /*attachment*/, false); -- if format
+    value := gapless.column_noted('0' /*note*/, false); -- if format
     SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
         , value IS NOT NULL AND gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
     INTO row
@@ -5211,7 +5435,7 @@ BEGIN
         FROM inserted AS r -- if chain
         WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
         IF ending IS NULL THEN
-            PERFORM gapless.column_settle_note('0' /*attachment*/);
+            PERFORM gapless.column_settle_note('0' /*note*/);
         END IF;
         RETURN NULL;
     END IF;
@@ -5226,7 +5450,7 @@ BEGIN
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL;
     IF series IS NOT NULL THEN
-        taken := gapless.column_spread(series, names, gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, names)); -- if format
+        taken := gapless.column_spread(series, names, gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, names, NULL /*head*/)); -- if format
         -- Or rows of another statement stand between them, which this one runs in or which runs in it.
         IF NOT (
             NOT EXISTS ( -- if format
@@ -5234,7 +5458,7 @@ BEGIN
                 FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r -- if format
                 WHERE r.number IS DISTINCT FROM gapless.model_text(taken[r."~i"], r.input) -- if format
             ) AND -- if format
-            gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates)
+            gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates, NULL /*head*/)
         ) THEN
             FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
                 PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
@@ -5244,7 +5468,7 @@ BEGIN
     PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
     FROM inserted AS r -- if chain
     WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
-    PERFORM gapless.column_settle_note('0' /*attachment*/);
+    PERFORM gapless.column_settle_note('0' /*note*/);
     RETURN NULL;
 END;
 $function$;
@@ -5285,7 +5509,7 @@ BEGIN
     THEN
         PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', gapless.model_series(OLD.input), OLD.number::text);
     END IF;
-    IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned
+    IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL, 0 /*member*/) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
     IF current_setting('gapless.column_written_0' /*written*/, true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) THEN -- if partitioned
@@ -5295,7 +5519,7 @@ BEGIN
     IF TG_OP = 'INSERT' THEN -- if at_commit
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if at_commit
     END IF; -- if at_commit
-    value := (gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, ARRAY[gapless.model_series(NEW.input)]))[1]; -- if format unless at_commit
+    value := (gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, ARRAY[gapless.model_series(NEW.input)], NULL /*head*/))[1]; -- if format unless at_commit
     value := NEW.number; -- unless format unless at_commit
     IF NOT ( -- unless at_commit
         gapless.model_text(value, NEW.input) IS NOT DISTINCT FROM NEW.number AND -- if format unless at_commit
@@ -5308,8 +5532,8 @@ BEGIN
     END IF; -- unless at_commit
     PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text) -- if chain
     WHERE NEW.hash IS DISTINCT FROM gapless.model_chain(NEW.number, NEW.input); -- if chain
-    PERFORM gapless.column_follow_move('stay', gapless.model_series(NEW.input), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE'; -- if partitioned
-    PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
+    PERFORM gapless.column_follow_move('stay', gapless.model_series(NEW.input), NEW.number::text, NULL, 0 /*member*/) WHERE TG_OP = 'UPDATE'; -- if partitioned
+    PERFORM gapless.column_settle_note('0' /*note*/); -- unless at_commit
     RETURN NULL;
 END;
 $function$;
@@ -5329,7 +5553,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN -- unless at_commit
-        PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
+        PERFORM gapless.column_settle_note('0' /*note*/); -- unless at_commit
         RETURN OLD; -- unless at_commit unless partitioned
     END IF; -- unless at_commit
     IF TG_OP = 'TRUNCATE' THEN
@@ -5340,7 +5564,7 @@ BEGIN
         IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN -- if partitioned
             PERFORM gapless.column_refuse('suppressed', 0 /*target*/, 'number', NULL, NULL); -- if partitioned
         END IF; -- if partitioned
-        PERFORM gapless.column_settle_note('0' /*attachment*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
+        PERFORM gapless.column_settle_note('0' /*note*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
         RETURN NULL; -- if partitioned
     ELSIF TG_ARGV[0] = 'kept_commit' THEN -- if partitioned if at_commit
         IF pg_partition_root(TG_RELID) IS DISTINCT FROM to_regclass('gapless.model') -- if partitioned if at_commit
@@ -5387,16 +5611,17 @@ BEGIN
         RETURN NEW; -- if partitioned
     ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/) WHERE series IS NULL OR gapless.model_written(OLD.number) IS NULL; -- if partitioned
-        PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input)); -- if partitioned
+        PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input), 0 /*member*/); -- if partitioned
         RETURN OLD; -- if partitioned
-    ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN -- if partitioned
+    ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL, 0 /*member*/) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
-    PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
+    PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL, 0 /*member*/); -- if partitioned
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
     PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
         , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
         , OLD.number -- unless format
+        , NULL /*head*/
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -5442,7 +5667,7 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
-        IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
+        IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
             RETURN NEW; -- if partitioned
         END IF; -- if partitioned
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
@@ -5612,7 +5837,7 @@ BEGIN
     IF places IS NULL THEN
         RETURN '';
     ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
-        taken := gapless.column_take(target, 'number', 1 /*initial*/, series);
+        taken := gapless.column_take(target, 'number', 1 /*initial*/, series, NULL /*head*/);
         SELECT array_agg(gapless.model_text(u.value, r.input) ORDER BY u.i) -- if format
         INTO texts -- if format
         FROM unnest(places, taken) WITH ORDINALITY AS u (place, value, i) -- if format
@@ -5624,8 +5849,8 @@ BEGIN
         JOIN gapless.model AS r ON r.ctid = u.place -- if format
             AND r.tableoid = parts[u.i] -- if format if partitioned
         WHERE u.number IS NULL OR length(u.number) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= u.value; -- if format
-        IF NOT gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates) THEN
-            PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, u.series, u.value, u.number, u.dated) -- says what is wrong
+        IF NOT gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates, NULL /*head*/) THEN
+            PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, u.series, u.value, u.number, u.dated, NULL /*head*/) -- says what is wrong
             FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
         END IF;
         PERFORM gapless.column_assign(0 /*attachment*/, keys, taken
@@ -7376,15 +7601,18 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     inputs        smallint[], -- the columns that the expressions read
     pins          text,       -- SET clauses
     hash_column     name,     -- of a column with chain; or NULL
-    previous_column name
+    previous_column name,
+    head          regclass,   -- the column whose series it shares; NULL: its own
+    head_column   name
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    words       CONSTANT text[] := '{series,due,dated,text,chain,read,enter,check_text,single,assign,rest,number,finish}'::text[];
+    words       CONSTANT text[] := '{series,due,dated,text,chain,read,enter,pending,check_text,single,assign,rest,number,finish}'::text[];
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
+    note        CONSTANT bigint := attachment | 65535; -- the same for all columns that share a series
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
     model       record;
     names       name[] := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs) ORDER BY a.attnum);
@@ -7478,7 +7706,10 @@ BEGIN
             ('1 /*initial*/', initial::text),
             ('0 /*attachment*/', attachment::text),
             ($$'0' /*attachment*/$$, quote_literal(attachment)),
-            ($$'gapless.column_note_0' /*note*/$$, quote_literal('gapless.column_note_' || attachment)),
+            ($$'0' /*note*/$$, quote_literal(note)),
+            ($$'gapless.column_note_0' /*note*/$$, quote_literal('gapless.column_note_' || note)),
+            (', NULL /*head*/', CASE WHEN head IS NULL THEN '' ELSE format(', %I.%I(), %L', schema, stem || '_head', head_column) END),
+            (', 0 /*member*/', CASE WHEN head IS NULL THEN '' ELSE ', ' || attachment END),
             ($$'gapless.column_written_0' /*written*/$$, quote_literal('gapless.column_written_' || attachment)),
             ($$'gapless.commit_done_0' /*done*/$$, quote_literal('gapless.commit_done_' || attachment)),
             ('NULL::bigint /*check_from*/', coalesce(check_from::text || '::bigint', 'NULL::bigint')),
@@ -7493,12 +7724,17 @@ BEGIN
             ('$query$', '$q' || attachment || '$') -- a tag that no name of a column has
     ) AS p (place, instead);
 
+    IF head IS NOT NULL THEN -- parsed, so that it follows when the table is renamed, and keeps it from being dropped
+        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I() RETURNS pg_catalog.regclass LANGUAGE sql IMMUTABLE RETURN %L::pg_catalog.regclass', schema, stem || '_head', head);
+        EXECUTE format('COMMENT ON FUNCTION %I.%I() IS %L', schema, stem || '_head', head_column);
+    END IF;
     FOR model IN
         SELECT *
         FROM (
             VALUES
                 (1, 'model_keep', '_keep', '', 'trigger', true),
                 (2, 'model_check_text', '_check_text', 'target regclass, value bigint, written text' || declared, 'void STABLE', 'format' = ANY (options)),
+                (3, 'model_pending', '_pending', 'target regclass, series text, value bigint', 'boolean', NOT late),
                 (3, 'model_enter', '_enter', 'target regclass, number ' || type || declared, 'void', NOT late),
                 (4, CASE WHEN late THEN 'model_wait' ELSE 'model_insert' END, '', '', 'trigger', true),
                 (5, 'model_update', '_update', '', 'trigger', true),
@@ -7531,7 +7767,7 @@ BEGIN
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
             WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
-                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_pending', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
             body || CASE WHEN model.suffix = '_assign' THEN '-- ' || key_is || e'\n' ELSE '' END);
@@ -7578,7 +7814,7 @@ BEGIN
         LOOP
             EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', made.signature, given);
         END LOOP;
-        IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text', stem || '_chain']) THEN -- whose comments are the expressions
+        IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text', stem || '_chain', stem || '_head']) THEN -- whose comments are the expressions
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
                 WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
                 ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
@@ -7703,6 +7939,9 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
     initial       bigint,
     name_columns  smallint[],
     inputs        smallint[],
+    head          regclass, -- the column whose series it shares; NULL: its own
+    head_column   name,
+    OUT numbers     bigint, -- how many there are
     OUT check_from  bigint, -- from which value on a text may be there already; or NULL
     OUT repeat_from bigint  -- from which value on the format may repeat itself; or NULL
 ) RETURNS record
@@ -7711,7 +7950,6 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off -- compiling takes longer than it saves
 AS $function$
 DECLARE
-    numbers  bigint;
     series   text[];
     lasts    bigint[];
     dates    timestamp[];
@@ -7775,7 +8013,7 @@ BEGIN
         SELECT w.name, max(w.value) AS last FROM unnest(voids.names, voids.numbers) AS w (name, value) WHERE w.value >= initial GROUP BY w.name
     ) AS v ON v.name COLLATE "C" = u.name COLLATE "C";
     IF cardinality(series) > 0 THEN
-        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts, head, head_column);
         PERFORM gapless.column_adopt_voids(target, target_column, voids.names, voids.formers, voids.numbers);
     END IF;
     IF numbers > 0 THEN
@@ -7783,7 +8021,7 @@ BEGIN
             target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
     IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
-        PERFORM gapless.column_reserve(target, target_column, constant, initial);
+        PERFORM gapless.column_reserve(target, target_column, constant, initial, head, head_column);
     END IF;
     EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_survey');
     IF 'format' = ANY (options) THEN
@@ -7795,7 +8033,7 @@ BEGIN
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
         WHERE d.value < wrong[CASE wrong[1] WHEN 'repeated' THEN 3 ELSE 2 END]::bigint
     )) END;
-    check_from := CASE WHEN 'format' = ANY (options) AND (texts IS NOT NULL OR gapless.column_has_void_texts(target, target_column)) THEN initial ELSE repeat_from END;
+    check_from := CASE WHEN 'format' = ANY (options) AND (texts IS NOT NULL OR gapless.column_has_void_texts(target, target_column, head, head_column)) THEN initial ELSE repeat_from END;
 END;
 $function$;
 
@@ -7887,7 +8125,7 @@ DECLARE
     each        CONSTANT boolean := partitioned OR 'chain' = ANY (options); -- rows that wait are numbered one by one
     moves       CONSTANT boolean := 'moves' = ANY (options);
     deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
-    noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%7$s'', true) OPERATOR(pg_catalog.<>) ''''';
+    noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%8$s'', true) OPERATOR(pg_catalog.<>) ''''';
     read        text;
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
@@ -7903,7 +8141,7 @@ BEGIN
             SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('NEW.%I', target_column)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = target AND a.attnum = ANY (inputs)
-        ), attachment) AS event
+        ), attachment, attachment | 65535) AS event
         FROM (
             VALUES
                 ('insert', '', partitioned OR NOT late, 'BEFORE INSERT ON %s FOR EACH ROW'),
@@ -7973,7 +8211,7 @@ BEGIN
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
         AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
-            FROM unnest('{series,due,dated,text,chain,read,keep,check_text,enter,update,arrive,issue,note,single,assign,rest,number,finish,commit,confirm,rows,links}'::text[]) AS w (word)
+            FROM unnest('{series,due,dated,text,chain,read,keep,check_text,enter,pending,head,update,arrive,issue,note,single,assign,rest,number,finish,commit,confirm,rows,links}'::text[]) AS w (word)
         )));
 END;
 $function$;
@@ -8031,6 +8269,220 @@ COMMENT ON FUNCTION gapless.column_dismantle IS
 
 REVOKE ALL ON FUNCTION gapless.column_dismantle FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.column_lock_head(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM pg_advisory_xact_lock(hashtextextended('gapless.attach_gapless ' || target::oid || ' ' || target_column, 0));
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_lock_head IS
+'Private, for attach_gapless and detach_gapless. Locks, until the transaction ends, which columns share the series of a column.';
+
+REVOKE ALL ON FUNCTION gapless.column_lock_head FROM PUBLIC;
+
+-- Held until the transaction ends: nobody detaches the head meanwhile. The lock is no table's, since the caller may have
+-- no right to lock the head's.
+CREATE OR REPLACE FUNCTION gapless.column_head(
+    target        regclass,
+    target_column name,
+    series_of     text,   -- a column, as schema.table.column
+    schemas       name[], -- where it is looked for without its schema
+    initial       bigint,
+    dated         boolean,
+    at_commit     boolean,
+    chained       boolean,
+    OUT relation    regclass, -- the head: that column, or the one whose series it shares
+    OUT column_name name,
+    OUT label       text,     -- its name, as schema.table.column
+    OUT name        text      -- its expression; NULL where the table is another owner's
+) RETURNS record
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    parts    text[];
+    owner    CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c WHERE c.oid = target);
+    attached record;
+    fault    text;
+    hint     text := 'The view gapless.columns shows the columns that are attached.';
+    code     text := 'object_not_in_prerequisite_state';
+BEGIN
+    BEGIN
+        parts := parse_ident(series_of);
+    EXCEPTION WHEN invalid_parameter_value THEN
+        parts := '{}';
+    END;
+    SELECT c.oid::regclass, parts[cardinality(parts)]::name
+    INTO relation, column_name
+    FROM unnest(CASE cardinality(parts) WHEN 2 THEN schemas WHEN 3 THEN ARRAY[parts[1]]::name[] END) WITH ORDINALITY AS s (name, i)
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.name
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = parts[cardinality(parts) - 1]
+    ORDER BY s.i
+    LIMIT 1;
+    SELECT m.head::regclass, m.head_column INTO relation, column_name
+    FROM (SELECT relation AS oid, column_name) AS o
+    LEFT JOIN gapless.member AS f ON f.relation = o.oid AND f.column_name = o.column_name
+    CROSS JOIN LATERAL (SELECT coalesce(f.head, o.oid) AS head, coalesce(f.head_column, o.column_name) AS head_column) AS m;
+    PERFORM gapless.column_lock_head(relation, column_name) WHERE relation IS NOT NULL;
+    SELECT t.*, EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proname = t.stem || '_dated' AND obj_description(p.oid, 'pg_proc') <> ''
+    ) AS dated, (
+        SELECT obj_description(p.oid, 'pg_proc') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proname = t.stem || '_series' LIMIT 1
+    ) AS name
+    INTO attached
+    FROM gapless.attachment AS t
+    WHERE t.relation = column_head.relation AND t.column_name = column_head.column_name AND t.stem IS NOT NULL;
+    IF NOT FOUND THEN
+        code := 'undefined_object';
+        fault := format('%s is no column that is attached', series_of);
+        hint := 'Give an attached column as schema.table.column. ' || hint;
+    ELSIF relation = target OR EXISTS (
+        SELECT FROM gapless.column_others(relation, column_name) AS o WHERE o.relation = target AND o.column_name <> target_column
+    ) THEN
+        code := 'invalid_parameter_value';
+        fault := 'it is a column of that table, or shared by one: a row has one number of a series';
+        hint := 'Leave series_of out, and let the expression name give another name.';
+    ELSIF NOT has_column_privilege(owner, relation, column_name, 'REFERENCES') THEN
+        code := 'insufficient_privilege';
+        fault := format('role %I, which owns the table, has no right to %s', owner, series_of);
+        hint := format('As the owner of that table: GRANT REFERENCES (%I) ON %s TO %I', column_name, relation, owner);
+    ELSIF attached.at_commit <> at_commit THEN
+        fault := format('%s numbers its rows %s: in one transaction they would wait for each other', series_of, CASE WHEN attached.at_commit THEN 'at commit' ELSE 'early' END);
+        hint := format('Attach it with at_commit => %s, too.', attached.at_commit);
+    ELSIF attached.initial <> initial THEN
+        fault := format('%s begins with %s', series_of, attached.initial);
+        hint := format('Attach it with initial => %s, too.', attached.initial);
+    ELSIF attached.dated <> dated THEN
+        fault := format('%s has %s chronology', series_of, CASE WHEN attached.dated THEN 'a' ELSE 'no' END);
+        hint := 'Give chronology for all columns that share a series, or for none.';
+    ELSIF chained OR attached.hash_column IS NOT NULL THEN
+        fault := 'a chain is of one table';
+        hint := 'Leave chain out, of both columns.';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself from the series of %', target_column, target, series_of
+            USING ERRCODE = code, DETAIL = upper(left(fault, 1)) || substr(fault, 2) || '.', HINT = hint, CONSTRAINT = 'attach_series_of', COLUMN = target_column,
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target);
+    END IF;
+    label := attached.table_name || '.' || quote_ident(column_name);
+    name := CASE WHEN pg_get_userbyid(attached.owner) = owner THEN attached.name END; -- trap: another owner's expression would run with this one's rights
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_head IS
+'Private, for attach_gapless. The attached column whose series another one is to share. Locks it, by an advisory lock, until the transaction ends. Raises 42704 where it is not attached, 42501 where the table''s owner has no REFERENCES on it, 55000 where it numbers otherwise, 22023 where it is a column of the same table.';
+
+REVOKE ALL ON FUNCTION gapless.column_head FROM PUBLIC;
+
+-- A column that shares its series differs from the others in the last 16 bits alone, by which the hot path knows them:
+-- column_enter_row.
+CREATE OR REPLACE FUNCTION gapless.column_draw(
+    target        regclass,
+    target_column name,
+    head          regclass, -- the column whose series it shares; NULL: its own
+    head_column   name
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    drawn  bigint;
+    shared bigint; -- one that the others have
+BEGIN
+    SELECT substring(p.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint
+    INTO shared
+    FROM (
+        SELECT o.function FROM gapless.column_others(coalesce(head, target), coalesce(head_column, target_column)) AS o
+        UNION ALL
+        SELECT t.tgfoid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = head AND t.tgname = ('~gapless_insert_' || head_column)::name
+    ) AS o
+    JOIN pg_catalog.pg_proc AS f ON f.oid = o.function
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proname = f.proname || '_update'
+    LIMIT 1;
+    LOOP
+        drawn := hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807;
+        IF shared IS NOT NULL THEN
+            drawn := drawn & 65535 | (shared >> 16 << 16);
+        END IF;
+        EXIT WHEN drawn & 65535 <> 65535 AND NOT EXISTS (
+            SELECT
+            FROM gapless.column_others(coalesce(head, target), coalesce(head_column, target_column)) AS o
+            JOIN pg_catalog.pg_proc AS f ON f.oid = o.function
+            JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proname IN (f.proname || '_enter', f.proname || '_assign')
+            WHERE strpos(p.prosrc, drawn::text) > 0
+        );
+    END LOOP;
+    RETURN drawn;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_draw IS
+'Private, for attach_gapless. A new number of an attachment.';
+
+REVOKE ALL ON FUNCTION gapless.column_draw FROM PUBLIC;
+
+-- The rows are read by the audit's readers, with care.
+CREATE OR REPLACE FUNCTION gapless.column_check_shared(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+AS $function$
+DECLARE
+    fault text;
+BEGIN
+    WITH own AS (
+        SELECT m.relation, m.column_name, m.head, m.head_column FROM gapless.member AS m WHERE m.relation = target AND m.column_name = target_column
+    ), number AS MATERIALIZED (
+        SELECT n.*, n.attached_column = format('%I.%I.%I', s.nspname, c.relname, o.column_name) AS own
+        FROM own AS o
+        JOIN pg_catalog.pg_class AS c ON c.oid = o.relation
+        JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
+        CROSS JOIN LATERAL gapless.audit_numbers(NULL, o.head::regclass, o.head_column) AS n
+    ), present AS (
+        SELECT n.series COLLATE "C" AS series, n.attached_column, n.own, range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers
+        FROM number AS n
+        WHERE n.finding IS NULL
+        GROUP BY 1, 2, 3
+    )
+    SELECT string_agg(w.fault, '; ' ORDER BY w.fault)
+    INTO fault
+    FROM (
+        SELECT format('%s: %s has it, too, in sequence "%s"', CASE WHEN upper(p.part) - 1 > lower(p.part) THEN lower(p.part) || ' to ' || upper(p.part) - 1 ELSE lower(p.part)::text END, p.attached_column, p.series) AS fault
+        FROM (
+            SELECT o.series, o.attached_column, unnest(m.numbers * o.numbers) AS part
+            FROM present AS m
+            JOIN present AS o ON o.series = m.series AND NOT o.own AND o.numbers && m.numbers
+            WHERE m.own
+        ) AS p
+        UNION ALL
+        SELECT format('%s: %s', n.attached_column, n.detail) FROM number AS n WHERE n.finding IN ('failed', 'detached')
+        LIMIT 20
+    ) AS w;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % has numbers that cannot be taken over', target_column, target
+            USING ERRCODE = 'check_violation', DETAIL = fault,
+                HINT = 'Mend these rows (20 at most are named), or set the number to NULL, and attach the column then.', CONSTRAINT = 'attach_rows', COLUMN = target_column,
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target);
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_shared IS
+'Private, for attach_gapless. Raises 23514 where a column that shares its series has a number that another one has, too.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_shared FROM PUBLIC;
+
 -- Runs with the caller's rights. The functions that it makes belong to the table's owner. Locks the table (SHARE ROW
 -- EXCLUSIVE), then the sequences of its rows, in the order of their names. Sets no search_path of its own, since the
 -- expressions are understood under the caller's. That is put aside at once; until then every name is qualified, those
@@ -8038,7 +8490,7 @@ REVOKE ALL ON FUNCTION gapless.column_dismantle FROM PUBLIC;
 CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     target        regclass,
     target_column name,
-    name          text,
+    name          text    DEFAULT NULL,
     initial       bigint  DEFAULT 1,
     format        text    DEFAULT NULL,
     condition     text    DEFAULT NULL,
@@ -8049,7 +8501,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     chain         text    DEFAULT NULL,
     hash_column   name    DEFAULT 'hash',
     previous_column name  DEFAULT 'previous_hash',
-    moves         boolean DEFAULT false
+    moves         boolean DEFAULT false,
+    series_of     text    DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET standard_conforming_strings = on -- how texts are read
@@ -8070,7 +8523,8 @@ DECLARE
     checked        pg_catalog.record;
     options        pg_catalog.text[];
     stem           pg_catalog.text;
-    attachment     CONSTANT bigint := pg_catalog.hashtextextended(pg_catalog.gen_random_uuid()::pg_catalog.text, 0) OPERATOR(pg_catalog.&) 9223372036854775807;
+    attachment     bigint;
+    head           pg_catalog.record; -- the column whose series it shares
     pins           pg_catalog.text;
     texts          pg_catalog.record;
 BEGIN
@@ -8080,8 +8534,8 @@ BEGIN
     moves := coalesce(moves, false);
     hash_column := CASE WHEN chain IS NOT NULL THEN coalesce(hash_column, 'hash') END;
     previous_column := CASE WHEN chain IS NOT NULL THEN coalesce(previous_column, 'previous_hash') END;
-    IF target IS NULL OR target_column IS NULL OR attach_gapless.name IS NULL THEN
-        RAISE EXCEPTION 'the table, the column and the expression for the name must not be NULL'
+    IF target IS NULL OR target_column IS NULL THEN
+        RAISE EXCEPTION 'the table and the column must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Such as gapless.attach_gapless(''invoices'', ''number'', name => $$ ''invoice/'' || NEW.tenant_id $$).',
                 SCHEMA = 'gapless';
@@ -8110,12 +8564,22 @@ BEGIN
     END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
-    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L%s%s, at_commit => %s, initial => %s, unnumbered => %L%s',
-        attach_gapless.name, format, condition, chronology, CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', chain => %L', chain) END, CASE WHEN moves THEN ', moves => true' END, at_commit::pg_catalog.text, initial, unnumbered,
-        CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', hash_column => %L, previous_column => %L', hash_column, previous_column) END); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN %s MODE', target, CASE WHEN make_index THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END);
+    SELECT NULL::regclass AS relation, NULL::name AS column_name, NULL::text AS label, NULL::text AS name INTO head;
+    IF series_of IS NOT NULL THEN
+        head := gapless.column_head(target, target_column, series_of, caller_schemas, initial, chronology IS NOT NULL, at_commit, chain IS NOT NULL);
+    END IF;
+    IF head.relation IS NOT NULL AND head.name IS NULL AND attach_gapless.name IS NULL THEN
+        RAISE EXCEPTION 'the expression for the name must not be NULL: table % is another owner''s', head.relation
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'The view gapless.columns has that of the column named by series_of.', SCHEMA = 'gapless';
+    END IF;
+    attach_gapless.name := coalesce(attach_gapless.name, head.name, quote_literal(pg_catalog.format('%I.%I.%I', relation.nspname, relation.relname, target_column)));
+    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L%s%s%s, at_commit => %s, initial => %s, unnumbered => %L%s',
+        attach_gapless.name, format, condition, chronology, CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', chain => %L', chain) END, CASE WHEN moves THEN ', moves => true' END,
+        ', series_of => ' || quote_literal(head.label), at_commit::pg_catalog.text, initial, unnumbered,
+        CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', hash_column => %L, previous_column => %L', hash_column, previous_column) END); -- the view gapless.attachment reads it
     PERFORM gapless.column_guard_partitions(target); -- those that were made since it was attached
     PERFORM gapless.column_make_index(target, target_column, unnumbered, make_index IS TRUE) WHERE at_commit OR condition IS NOT NULL;
     IF gapless.column_is_attached(target, target_column, definition) THEN
@@ -8125,6 +8589,7 @@ BEGIN
     -- Guards that are not whole are made anew.
     PERFORM gapless.column_check_former(target, target_column);
     PERFORM gapless.column_check_owner(target, target_column);
+    attachment := gapless.column_draw(target, target_column, head.relation, head.column_name);
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     PERFORM gapless.column_check_chain(target, target_column, hash_column, previous_column, at_commit OR condition IS NOT NULL) WHERE chain IS NOT NULL;
@@ -8142,19 +8607,20 @@ BEGIN
     stem := gapless.column_stem(target, target_column);
     PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns, chain, target_column, unnumbered);
     pins := gapless.column_pins(path, checked.pinned);
-    PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins, hash_column, previous_column);
+    PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
-    texts := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs);
+    texts := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs, head.relation, head.column_name);
     IF texts.check_from IS NOT NULL THEN
-        PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins, hash_column, previous_column);
+        PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     END IF;
     PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
+    PERFORM gapless.column_check_shared(target, target_column) WHERE texts.numbers > 0 AND head.relation IS NOT NULL;
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. series_of names, as schema.table.column, an attached column whose series it shares. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 
@@ -8166,6 +8632,8 @@ CREATE OR REPLACE FUNCTION gapless.detach_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    members text;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -8177,10 +8645,18 @@ BEGIN
         RAISE EXCEPTION 'column "%" of table % cannot be detached in a transaction that may not see all of its sequences', target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'detach_snapshot';
     END IF;
+    PERFORM gapless.column_lock_head(target, target_column);
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
     IF NOT gapless.column_check_owner(target, target_column) THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
             USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows the columns that are, by the names under which they were attached.', SCHEMA = 'gapless';
+    END IF;
+    SELECT CASE WHEN NOT bool_or(o.is_head) THEN string_agg(format('SELECT gapless.detach_gapless(%L, %L);', o.relation, o.column_name), ' ' ORDER BY o.relation::text, o.column_name) END
+    INTO members
+    FROM gapless.column_others(target, target_column) AS o;
+    IF members IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot be detached: others number themselves from its series', target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Detach them first: ' || members, SCHEMA = 'gapless', CONSTRAINT = 'detach_series_of';
     END IF;
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
@@ -8188,7 +8664,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.detach_gapless IS
-'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED and where the table has another owner than the functions.';
+'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED where the table has another owner than the functions, and while others share its series.';
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
 
@@ -8281,14 +8757,17 @@ REVOKE ALL ON FUNCTION gapless.guard_new_partitions FROM PUBLIC;
 --     failed        the column could not be read, so nothing else is said of it
 --     detached      nor could it, since it was detached after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
-    name text
+    name        text,
+    head        regclass DEFAULT NULL, -- only that column, and those that share its series; NULL: all
+    head_column name     DEFAULT NULL
 ) RETURNS TABLE (
     series          text,
     attached_column text,
     finding         text,
     first_value     bigint,
     last_value      bigint,
-    detail          text
+    detail          text,
+    head_of_series  text -- the column whose series they are: attached_column, or that whose series it shares
 )
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER -- trap: one snapshot for all columns
 SET search_path = pg_catalog, pg_temp
@@ -8313,6 +8792,14 @@ BEGIN
             p.proname,
             c.oid AS target,
             m.name AS target_column,
+            coalesce(o.head, c.oid) AS head,
+            coalesce(o.head_column, m.name) AS head_column,
+            coalesce((
+                SELECT format('%I.%I.%I', hs.nspname, hc.relname, o.head_column)
+                FROM pg_catalog.pg_class AS hc
+                JOIN pg_catalog.pg_namespace AS hs ON hs.oid = hc.relnamespace
+                WHERE hc.oid = o.head
+            ), format('%I.%I.%I', s.nspname, c.relname, m.name)) AS head_name,
             (SELECT coalesce(s.proargnames, '{}') FROM pg_catalog.pg_proc AS s WHERE s.pronamespace = f.pronamespace AND s.proname = f.proname || '_series' LIMIT 1)::name[] AS inputs,
             ARRAY( -- and partitions that were detached
                 SELECT k.tgrelid
@@ -8341,15 +8828,17 @@ BEGIN
             ON l.pronamespace = f.pronamespace
             AND l.proname = f.proname || '_links'
             AND l.pronargs = 0
+        LEFT JOIN gapless.member AS o ON o.relation = t.tgrelid AND o.function = t.tgfoid
         WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
             AND t.tgparentid = 0
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
             AND (audit_numbers.name IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence AS s
-                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = m.name
+                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = coalesce(o.head, c.oid) AND s.target_column = coalesce(o.head_column, m.name)
             ) OR NOT EXISTS (
                 SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
             ))
+            AND (audit_numbers.head IS NULL OR (coalesce(o.head, c.oid), coalesce(o.head_column, m.name)) = (audit_numbers.head::oid, audit_numbers.head_column))
     LOOP
         audited := audited || (attached.target || ' ' || attached.target_column);
         -- trap: others commit between two columns
@@ -8394,40 +8883,40 @@ BEGIN
                     FROM edge AS e
                     WHERE e.value IS NOT NULL AND (e.after IS NULL OR e.after - 1 > e.value)
                 )
-                SELECT b.series, $2, NULL::text, b.value, e.value, NULL::text
+                SELECT b.series, $2, NULL::text, b.value, e.value, NULL::text, $3
                 FROM start AS b
                 JOIN stop AS e USING (i)
                 UNION ALL
-                SELECT e.series, $2, 'double', e.value, e.value, pg_catalog.format('%%s rows have it', count(*) + 1)
+                SELECT e.series, $2, 'double', e.value, e.value, pg_catalog.format('%%s rows have it', count(*) + 1), $3
                 FROM edge AS e
                 WHERE e.value = e.before
                 GROUP BY e.series, e.value
                 UNION ALL
-                SELECT e.series, $2, 'unreadable', NULL, NULL, pg_catalog.format('%%s cannot be read back', e.number)
+                SELECT e.series, $2, 'unreadable', NULL, NULL, pg_catalog.format('%%s cannot be read back', e.number), $3
                 FROM edge AS e
                 WHERE e.value IS NULL
                 $query$,
                 attached.function
-            ) USING audit_numbers.name, attached.column_name;
+            ) USING audit_numbers.name, attached.column_name, attached.head_name;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- what was called may have put its own first
 
             IF EXISTS (
                 SELECT FROM gapless.sequence AS s
                 JOIN gapless.journal AS a ON a.name = s.name
-                WHERE s.target = attached.target AND s.target_column = attached.target_column AND a.dated IS NOT NULL
+                WHERE s.target = attached.head AND s.target_column = attached.head_column AND a.dated IS NOT NULL
             ) THEN
                 IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
                     RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
                 END IF;
                 RETURN QUERY EXECUTE format(
                     $query$
-                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
+                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated), $3
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
                     JOIN gapless.journal AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value AND a.kind <> 'pruned'
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated IS DISTINCT FROM r.dated AND a.dated IS NOT NULL
                     $query$,
                     attached.function
-                ) USING audit_numbers.name, attached.column_name;
+                ) USING audit_numbers.name, attached.column_name, attached.head_name;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             IF attached.links_oid IS NOT NULL THEN
@@ -8450,7 +8939,7 @@ BEGIN
                         WHEN r.hash IS DISTINCT FROM l.hash THEN 'the row has another hash than when it was issued'
                         WHEN r.previous IS DISTINCT FROM l.previous THEN 'the row has another hash of the row before than that one''s'
                         ELSE 'the row was changed since it was hashed'
-                    END
+                    END, $5
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp, hash bytea, previous bytea, chain bytea)
                     LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C")
@@ -8460,7 +8949,7 @@ BEGIN
                         END
                     $query$,
                     attached.links
-                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column;
+                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column, attached.head_name;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
@@ -8470,7 +8959,7 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             -- One table that was renamed, say, does not keep the others from being audited.
             IF NOT done AND pg_get_triggerdef(attached.trigger_oid) IS NULL THEN -- past the snapshot
-                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction';
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction', attached.head_name;
             ELSIF NOT done THEN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM
                     || CASE
@@ -8478,7 +8967,7 @@ BEGIN
                         WHEN SQLSTATE = '40001' THEN '. Audit it in a new transaction'
                         WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
                         ELSE ''
-                    END;
+                    END, attached.head_name;
             END IF;
         END;
     END LOOP;
@@ -8498,11 +8987,21 @@ BEGIN
             'role %I, which owns its table, has no right to number it any more. Grant it what attach_gapless asks for.', pg_get_userbyid(c.relowner)
         )
         ELSE 'its functions are not those that gapless.attach_gapless made. ' || remedy
-    END
+    END, s.head_name
     FROM (
-        SELECT DISTINCT s.target, s.target_column
-        FROM gapless.sequence AS s
-        WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
+        WITH owner AS (
+            SELECT DISTINCT s.target, s.target_column, format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS head_name
+            FROM gapless.sequence AS s
+            JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
+                AND (audit_numbers.head IS NULL OR s.target = audit_numbers.head AND s.target_column = audit_numbers.head_column)
+        )
+        SELECT o.target, o.target_column, o.head_name FROM owner AS o
+        UNION ALL
+        SELECT m.relation::regclass, m.column_name, o.head_name
+        FROM owner AS o
+        JOIN gapless.member AS m ON m.head = o.target AND m.head_column = o.target_column
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
     JOIN pg_catalog.pg_namespace AS r ON r.oid = c.relnamespace
@@ -8617,7 +9116,7 @@ BEGIN
     -- trap: others commit while the audit runs
     RETURN QUERY
     WITH number AS MATERIALIZED (
-        SELECT n.series COLLATE "C" AS name, n.attached_column, n.finding, n.first_value, n.last_value, n.detail
+        SELECT n.series COLLATE "C" AS name, n.attached_column, n.finding, n.first_value, n.last_value, n.detail, n.head_of_series
         FROM gapless.audit_numbers(audit_gapless.name) AS n
     ), edge AS MATERIALIZED (
         -- The journal, of which only the rows stay where a run of issued values begins or ends.
@@ -8652,22 +9151,28 @@ BEGIN
         FROM start AS b
         JOIN stop AS e USING (i)
     ), present AS (
+        -- Of all columns that share a series, by the one whose series it is; or nothing, where one cannot be read.
         SELECT
             n.name,
-            n.attached_column,
+            n.head_of_series AS attached_column,
             range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers,
             min(n.first_value) AS lowest
         FROM number AS n
         WHERE n.finding IS NULL
-            AND NOT EXISTS (SELECT FROM number AS f WHERE f.finding IN ('failed', 'detached') AND f.attached_column = n.attached_column)
-        GROUP BY n.name, n.attached_column
+            AND NOT EXISTS (SELECT FROM number AS f WHERE f.finding IN ('failed', 'detached') AND f.head_of_series = n.head_of_series)
+        GROUP BY n.name, n.head_of_series
+    ), share AS MATERIALIZED (
+        SELECT n.name, n.head_of_series, n.attached_column, range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers
+        FROM number AS n
+        WHERE n.finding IS NULL AND n.head_of_series IN (SELECT m.head_of_series FROM number AS m WHERE m.attached_column <> m.head_of_series)
+        GROUP BY n.name, n.head_of_series, n.attached_column
     ), owned AS MATERIALIZED (
         SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column
         FROM gapless.sequence AS s
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
             AND NOT EXISTS (
                 SELECT FROM number AS n
-                WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
+                WHERE n.finding IN ('failed', 'detached') AND n.head_of_series = gapless.attached_column(s.target, s.target_column)
             )
     ), lowest_void AS (
         SELECT v.name, min(v.value) AS value FROM gapless.void AS v GROUP BY v.name
@@ -8767,6 +9272,10 @@ BEGIN
         UNION ALL
         SELECT s.name, NULL, 'hole', 'forwarded', unnest(s.passed - s.voids) FROM sequence AS s WHERE s.attached_column IS NULL
         UNION ALL
+        SELECT b.name, b.attached_column, 'double', format('column %s has it, too', a.attached_column), unnest(a.numbers * b.numbers)
+        FROM share AS a
+        JOIN share AS b ON b.name = a.name AND b.head_of_series = a.head_of_series AND b.attached_column > a.attached_column AND b.numbers && a.numbers
+        UNION ALL
         SELECT n.name, n.attached_column, 'double', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'double'
         UNION ALL
@@ -8800,7 +9309,11 @@ BEGIN
     )
     SELECT
         coalesce(p.name, '')::text,
-        p.attached_column,
+        coalesce(CASE WHEN p.kind = 'never issued' THEN (
+            SELECT string_agg(h.attached_column, ', ' ORDER BY h.attached_column)
+            FROM share AS h
+            WHERE h.name = p.name AND h.head_of_series = p.attached_column AND h.numbers && p.part::nummultirange
+        ) END, p.attached_column),
         p.kind,
         greatest(lower(p.part), min(j.first_value))::bigint,
         least(upper(p.part) - 1, max(j.last_value))::bigint,

@@ -26,6 +26,14 @@ SELECT gapless.attach_gapless(
     )
 FROM (VALUES ('plain', false), ('late', true), ('parted', false), ('late_parted', true)) AS t (name, late)
 CROSS JOIN (VALUES ('value'), ('number'), ('sealed')) AS c (name);
+CREATE TABLE plain_member (LIKE plain INCLUDING ALL);
+CREATE TABLE late_member (LIKE plain INCLUDING ALL);
+SELECT gapless.attach_gapless(
+        t.name::regclass, c.name, series_of => format('%s.%s', t.head, c.name), at_commit => t.late, format => CASE c.name WHEN 'number' THEN $$ 'M' || value $$ END,
+        chronology => CASE c.name WHEN 'number' THEN 'NEW.d' END
+    )
+FROM (VALUES ('plain_member', 'plain', false), ('late_member', 'late', true)) AS t (name, head, late)
+CROSS JOIN (VALUES ('value'), ('number')) AS c (name);
 RESET search_path;
 \o
 
@@ -44,7 +52,7 @@ WHERE (p.pronamespace = 'gapless'::regnamespace AND p.proname NOT LIKE 'model\_%
     -- It takes functions that only raise for constants. Planning must not call them.
     AND c.message NOT LIKE 'routine is marked as %, should be IMMUTABLE'
     -- The same of those that have to see what the transaction has just written.
-    AND NOT ((p.proname = 'column_own' OR p.proname LIKE '%\_gapless\_rest') AND c.message = 'routine is marked as VOLATILE, should be STABLE')
+    AND NOT ((p.proname = 'column_own' OR p.proname LIKE '%\_gapless\_rest' OR p.proname = 'column_enter_elsewhere') AND c.message = 'routine is marked as VOLATILE, should be STABLE')
     -- SQL is an argument of these: the expressions of the table's owner, with whose rights they run.
     AND NOT (p.proname IN (
         'attach_gapless', 'column_check_expression', 'column_compile', 'column_express', 'column_express_read', 'column_guard_partitions', 'column_make_index', 'column_make_triggers', 'column_own',

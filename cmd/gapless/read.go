@@ -137,6 +137,7 @@ type column struct {
 	Partitioned bool     `json:"partitioned"`
 	Guarded     bool     `json:"guarded"`
 	Faults      []string `json:"faults"`
+	SeriesOf    string   `json:"series_of,omitempty"`
 }
 
 func (a *app) newColumns() *cobra.Command {
@@ -155,7 +156,7 @@ wrong with the triggers and functions that guard the numbers, a line each.`,
 		for _, c := range found {
 			line := column{
 				Table: c.TableName, Column: c.ColumnName, Name: c.Name, Initial: c.Initial, Format: c.Format, Condition: c.Condition,
-				Chronology: c.Chronology, AtCommit: c.AtCommit, Chain: c.Chain, HashColumn: c.HashColumn, Previous: c.PreviousColumn, Partitioned: c.Partitioned, Guarded: c.Guarded, Faults: c.Faults,
+				Chronology: c.Chronology, AtCommit: c.AtCommit, Chain: c.Chain, HashColumn: c.HashColumn, Previous: c.PreviousColumn, Partitioned: c.Partitioned, Guarded: c.Guarded, Faults: c.Faults, SeriesOf: c.SeriesOf,
 			}
 			if c.HasUnnumbered {
 				line.Unnumbered = &c.Unnumbered

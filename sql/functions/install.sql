@@ -66,6 +66,9 @@
 {{ template "column/column_given.sql" . }}
 {{ template "column/column_has_void_texts.sql" . }}
 {{ template "column/column_issued.sql" . }}
+{{ template "column/column_others.sql" . }}
+{{ template "column/column_inserted.sql" . }}
+{{ template "column/column_enter_elsewhere.sql" . }}
 {{ template "column/column_is_void.sql" . }}
 {{ template "column/column_value.sql" . }}
 {{ template "column/column_is_archived.sql" . }}
@@ -96,6 +99,7 @@
 {{ template "column/column_release_sequences.sql" . }}
 {{ template "column/model_expressions.sql" . }}
 {{ template "column/model_check_text.sql" . }}
+{{ template "column/model_pending.sql" . }}
 {{ template "column/model_enter.sql" . }}
 {{ template "column/model_insert.sql" . }}
 {{ template "column/model_update.sql" . }}
@@ -142,6 +146,10 @@
 {{ template "column/column_make_triggers.sql" . }}
 {{ template "column/column_functions.sql" . }}
 {{ template "column/column_dismantle.sql" . }}
+{{ template "column/column_lock_head.sql" . }}
+{{ template "column/column_head.sql" . }}
+{{ template "column/column_draw.sql" . }}
+{{ template "column/column_check_shared.sql" . }}
 {{ template "column/attach_gapless.sql" . }}
 {{ template "column/detach_gapless.sql" . }}
 {{ template "column/guard_partitions.sql" . }}

@@ -3,7 +3,7 @@
 SELECT gapless.attach_gapless(
     target => (@target::text)::regclass,
     target_column => @target_column,
-    name => @name,
+    name => sqlc.narg('name')::text,
     initial => sqlc.narg('initial')::bigint,
     format => sqlc.narg('format')::text,
     condition => sqlc.narg('condition')::text,
@@ -13,7 +13,8 @@ SELECT gapless.attach_gapless(
     chain => sqlc.narg('chain')::text,
     hash_column => sqlc.narg('hash_column')::text,
     previous_column => sqlc.narg('previous_column')::text,
-    moves => @moves
+    moves => @moves,
+    series_of => sqlc.narg('series_of')::text
 );
 
 -- name: DetachGapless :exec

@@ -67,6 +67,7 @@ SELECT
     coalesce(previous_column, '')::text AS previous_column,
     partitioned::boolean AS partitioned,
     guarded::boolean AS guarded,
-    faults::text[] AS faults
+    faults::text[] AS faults,
+    coalesce(series_of, '')::text AS series_of
 FROM gapless.columns
 ORDER BY 1, 2;

@@ -288,13 +288,14 @@ COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
+    member  bigint  NOT NULL DEFAULT 0,
     name    text    COLLATE "C" NOT NULL,
     number  text    COLLATE "C" NOT NULL,
     dated   timestamp,
     entered boolean NOT NULL,
     arrived boolean NOT NULL DEFAULT false,
     depth   integer NOT NULL,
-    CONSTRAINT moving_pkey PRIMARY KEY (txid, name, number)
+    CONSTRAINT moving_pkey PRIMARY KEY (txid, member, name, number)
 );
 
 REVOKE ALL ON TABLE gapless.moving FROM PUBLIC;
@@ -302,6 +303,7 @@ REVOKE ALL ON TABLE gapless.moving FROM PUBLIC;
 COMMENT ON TABLE gapless.moving IS
 'Numbered rows of partitioned tables that a statement in progress takes from one partition, perhaps to put them into another: PostgreSQL shows triggers such a move as a DELETE and an INSERT.';
 COMMENT ON COLUMN gapless.moving.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.moving.member IS 'The attachment of a column that shares another one''s series, as in gapless.journal; 0 of any other.';
 COMMENT ON COLUMN gapless.moving.name IS 'The sequence.';
 COMMENT ON COLUMN gapless.moving.number IS 'The row''s number, as it stands there.';
 COMMENT ON COLUMN gapless.moving.dated IS 'The row''s date, for chronology.';
@@ -473,6 +475,30 @@ COMMENT ON COLUMN gapless.guard.purpose IS 'What the trigger is for.';
 COMMENT ON COLUMN gapless.guard.trigger IS 'The trigger.';
 COMMENT ON COLUMN gapless.guard.function IS 'Its function.';
 
+-- The function has the head's table as a constant, and its column as its comment: both outlive a dump and a rename.
+CREATE VIEW gapless.member AS
+SELECT
+    t.tgrelid AS relation,
+    substr(t.tgname, length('~gapless_insert_') + 1)::name AS column_name,
+    t.tgfoid AS function,
+    d.refobjid AS head,
+    obj_description(h.oid, 'pg_proc')::name AS head_column
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+JOIN pg_catalog.pg_proc AS h ON h.pronamespace = f.pronamespace AND h.proname = f.proname || '_head' AND h.pronargs = 0
+JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = h.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid = 0
+WHERE t.tgparentid = 0 AND starts_with(t.tgname, '~gapless_insert_');
+
+REVOKE ALL ON TABLE gapless.member FROM PUBLIC;
+
+COMMENT ON VIEW gapless.member IS
+'Private. One row a column that numbers itself from the series of another one (attach_gapless with series_of), which is the head.';
+COMMENT ON COLUMN gapless.member.relation IS 'The table.';
+COMMENT ON COLUMN gapless.member.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.member.function IS 'The function of its trigger for INSERT.';
+COMMENT ON COLUMN gapless.member.head IS 'The head''s table.';
+COMMENT ON COLUMN gapless.member.head_column IS 'The head''s column.';
+
 CREATE VIEW gapless.attachment AS
 WITH guard AS MATERIALIZED (
     SELECT * FROM gapless.guard
@@ -516,12 +542,15 @@ SELECT
         ELSE replace(substring(n.literal FROM '^''(.*)''$'), '''''', '''')
     END AS unnumbered,
     replace(substring(n.chain FROM ', hash_column => ''((?:[^'']|'''')*)'''), '''''', '''') AS hash_column,
-    replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column
+    replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column,
+    h.head,
+    h.head_column
 FROM attached AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
 LEFT JOIN made AS m ON m.relation = a.relation AND m.column_name = a.column_name
 LEFT JOIN place AS p ON p.relation = a.relation AND p.column_name = a.column_name
+LEFT JOIN gapless.member AS h ON h.relation = a.relation AND h.column_name = a.column_name
 LEFT JOIN LATERAL (
     -- ..., at_commit => false, initial => 1, unnumbered => NULL), or with , hash_column => 'hash', previous_column => 'previous_hash'
     SELECT
@@ -558,6 +587,8 @@ COMMENT ON COLUMN gapless.attachment.initial IS 'The argument of attach_gapless;
 COMMENT ON COLUMN gapless.attachment.unnumbered IS 'The argument of attach_gapless, or NULL.';
 COMMENT ON COLUMN gapless.attachment.hash_column IS 'The argument of attach_gapless; NULL without chain.';
 COMMENT ON COLUMN gapless.attachment.previous_column IS 'The argument of attach_gapless; NULL without chain.';
+COMMENT ON COLUMN gapless.attachment.head IS 'The table of the column whose series it shares, or NULL.';
+COMMENT ON COLUMN gapless.attachment.head_column IS 'The column of head, or NULL.';
 
 CREATE VIEW gapless.fault AS
 WITH RECURSIVE attachment AS MATERIALIZED (
@@ -589,7 +620,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     CROSS JOIN LATERAL (
         VALUES
             ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true),
-            ('_enter', NOT a.at_commit, true), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
+            ('_enter', NOT a.at_commit, true), ('_pending', NOT a.at_commit, true), ('_head', a.noted ~ ', series_of => E?''(?:[^'']|'''')*'', at_commit => (?:true|false), initial => [^,'']*, unnumbered => ', false), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
             ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
             ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit, true),
             ('_chain', a.hash_column IS NOT NULL, false), ('_links', a.hash_column IS NOT NULL, true),
@@ -715,6 +746,10 @@ WHERE n.attname <> a.column_name OR NOT EXISTS (
     SELECT FROM pg_catalog.pg_attribute AS o WHERE o.attrelid = a.relation AND o.attname = a.column_name AND o.attnum > 0 AND NOT o.attisdropped
 )
 UNION ALL
+SELECT a.relation, a.column_name, format('column %I of table %s, whose series it shares, is not attached', a.head_column, a.head::regclass)
+FROM attachment AS a
+WHERE a.head IS NOT NULL AND NOT EXISTS (SELECT FROM attachment AS h WHERE h.relation = a.head AND h.column_name = a.head_column AND h.stem IS NOT NULL)
+UNION ALL
 -- The function of the name has the columns that are read as its parameters.
 SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname)
 FROM attachment AS a
@@ -754,7 +789,13 @@ SELECT
     a.partitioned,
     f.faults IS NULL AS guarded,
     coalesce(f.faults, '{}') AS faults,
-    a.moves IS TRUE AS moves
+    a.moves IS TRUE AS moves,
+    (
+        SELECT format('%I.%I.%I', n.nspname, c.relname, a.head_column)
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE c.oid = a.head
+    ) AS series_of
 FROM gapless.attachment AS a
 LEFT JOIN LATERAL (
     SELECT
@@ -792,6 +833,7 @@ COMMENT ON COLUMN gapless.columns.partitioned IS 'Whether the table is partition
 COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and enabled, and still fit the table: there are no faults.';
 COMMENT ON COLUMN gapless.columns.moves IS 'Whether an UPDATE may take a row to another sequence.';
 COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
+COMMENT ON COLUMN gapless.columns.series_of IS 'The attached column whose series it shares, as schema.table.column, or NULL.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.

@@ -587,7 +587,7 @@ func TestAttachRefusesAColumnThatCannotNumberItself(t *testing.T) {
 	}
 
 	s.Do(good)
-	for _, arguments := range []string{"NULL, 'number', 'a'", "'docs', NULL, 'a'", "'docs', 'number', NULL"} {
+	for _, arguments := range []string{"NULL, 'number', 'a'", "'docs', NULL, 'a'"} {
 		pg.RequireHelpful(t, s.Refuse("22004", "SELECT gapless.attach_gapless("+arguments+")"))
 	}
 	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {

@@ -27,38 +27,85 @@ import (
 
 // The tables that random transactions write to: numbered early and at commit, with a partitioned one and one whose numbers
 // are texts. All have the same columns.
-var randomTables = []struct {
-	name, create, attach string
-}{
-	{"early", "CREATE TABLE early (%s, number bigint, PRIMARY KEY (id), UNIQUE (key), UNIQUE (tenant, number))", ""},
-	{"late", "CREATE TABLE late (%s, number bigint, PRIMARY KEY (id), UNIQUE (key), UNIQUE (tenant, number))", ", at_commit => true"},
-	{"texts", "CREATE TABLE texts (%s, number text, PRIMARY KEY (id), UNIQUE (key), UNIQUE (tenant, number))",
+type randomTable struct {
+	name, series, create, attach string
+}
+
+var randomTables = []randomTable{
+	{"early", "early", "CREATE TABLE early (%s, number bigint, PRIMARY KEY (id), UNIQUE (key), UNIQUE (tenant, number))", ""},
+	{"late", "late", "CREATE TABLE late (%s, number bigint, PRIMARY KEY (id), UNIQUE (key), UNIQUE (tenant, number))", ", at_commit => true"},
+	{"texts", "texts", "CREATE TABLE texts (%s, number text, PRIMARY KEY (id), UNIQUE (key), UNIQUE (tenant, number))",
 		", format => $$ 'T' || NEW.tenant || value || '7' $$"},
-	{"parts", `CREATE TABLE parts (%s, number bigint, PRIMARY KEY (id, key), UNIQUE (key), UNIQUE (tenant, number, key)) PARTITION BY RANGE (key);
+	{"parts", "parts", `CREATE TABLE parts (%s, number bigint, PRIMARY KEY (id, key), UNIQUE (key), UNIQUE (tenant, number, key)) PARTITION BY RANGE (key);
 		CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (MINVALUE) TO (500);
 		CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (500) TO (MAXVALUE)`, ""},
 }
+
+func (t randomTable) texts() bool { return strings.HasSuffix(t.name, "texts") }
 
 // randomValue is the value of a text such as Ta17 of texts: what is between the tenant and the last digit.
 const randomValue = "substr(number, 2 + length(tenant), length(number) - length(tenant) - 2)::bigint"
 
 const randomColumns = `id bigint GENERATED ALWAYS AS IDENTITY, tenant text NOT NULL, key int, draft boolean NOT NULL DEFAULT false, note text`
 
+// sharedTables are the same, of which those that number at the same time share their series; and one more, at commit.
+func sharedTables() []randomTable {
+	shared := slices.Clone(randomTables)
+	for i := range shared {
+		switch shared[i].name {
+		case "texts", "parts":
+			shared[i].series = "early"
+			shared[i].attach += ", series_of => 'early.number'"
+		}
+	}
+	return append(shared, randomTable{"late_texts", "late", strings.ReplaceAll(shared[2].create, "TABLE texts", "TABLE late_texts"),
+		randomTables[2].attach + ", at_commit => true, series_of => 'late.number'"})
+}
+
 // TestPropertyEverySeriesIsContiguousWhateverHappens lets sessions do at random all that transactions do.
 func TestPropertyEverySeriesIsContiguousWhateverHappens(t *testing.T) {
 	t.Parallel()
-	const sessions, each = 6, 40
 	database := pgtest.New(t)
-	s := sqltest.Connect(t, database)
-	for _, table := range randomTables {
-		s.Do(fmt.Sprintf(table.create, randomColumns))
-		s.Do(fmt.Sprintf(`SELECT gapless.attach_gapless('%[1]s', 'number', name => $$ '%[1]s/' || NEW.tenant $$, condition => 'NOT NEW.draft'%[2]s)`, table.name, table.attach))
+	writeAtRandom(t, database, createRandom(t, database, randomTables), randomTables)
+}
+
+// TestPropertySeriesThatTablesShareAreContiguousWhateverHappens has a trigger, too, which inserts into one of them while a
+// statement numbers rows of another.
+func TestPropertySeriesThatTablesShareAreContiguousWhateverHappens(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := createRandom(t, database, sharedTables())
+	for _, inserts := range [][2]string{{"early", "texts"}, {"late", "late_texts"}} {
+		s.Do(fmt.Sprintf(`CREATE FUNCTION also_%[1]s() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN
+				INSERT INTO %[2]s (tenant, note) VALUES (NEW.tenant, TG_WHEN || NEW.id);
+				RETURN NEW;
+			END $f$;
+			CREATE TRIGGER also AFTER INSERT ON %[1]s FOR EACH ROW WHEN (NEW.key %% 5 = 0) EXECUTE FUNCTION also_%[1]s();
+			CREATE TRIGGER before BEFORE INSERT ON %[1]s FOR EACH ROW WHEN (NEW.key %% 7 = 0) EXECUTE FUNCTION also_%[1]s()`, inserts[0], inserts[1]))
 	}
+	writeAtRandom(t, database, s, sharedTables())
+	require.Positive(t, s.Number("SELECT count(*) FROM texts WHERE number IS NOT NULL AND note LIKE 'AFTER%'"))
+	require.Positive(t, s.Number("SELECT count(*) FROM texts WHERE number IS NOT NULL AND note LIKE 'BEFORE%'"))
+}
+
+func createRandom(t *testing.T, database *pgtest.Database, tables []randomTable) sqltest.Session {
+	t.Helper()
+	s := sqltest.Connect(t, database)
+	for _, table := range tables {
+		s.Do(fmt.Sprintf(table.create, randomColumns))
+		s.Do(fmt.Sprintf(`SELECT gapless.attach_gapless('%s', 'number', name => $$ '%s/' || NEW.tenant $$, condition => 'NOT NEW.draft'%s)`, table.name, table.series, table.attach))
+	}
+	return s
+}
+
+func writeAtRandom(t *testing.T, database *pgtest.Database, s sqltest.Session, tables []randomTable) {
+	t.Helper()
+	const sessions, each = 6, 40
 	seed := sqltest.NewSeed(t)
 	counts := counters{}
 	var done sync.WaitGroup
 	for i := range sessions {
-		w := &writer{t: t, database: database, random: rand.New(rand.NewPCG(seed, uint64(i))), counts: &counts}
+		w := &writer{t: t, database: database, tables: tables, random: rand.New(rand.NewPCG(seed, uint64(i))), counts: &counts}
 		done.Go(func() {
 			ctx := t.Context()
 			defer w.disconnect()
@@ -72,7 +119,7 @@ func TestPropertyEverySeriesIsContiguousWhateverHappens(t *testing.T) {
 	}
 	done.Wait()
 	t.Log(counts.String())
-	requireContiguous(s)
+	requireContiguous(s, tables)
 	sqltest.RequireSound(s)
 	for _, what := range []string{"COMMIT", "ROLLBACK", "terminated", "void", "delete", "issue", "insert", "insert many", "on conflict", "savepoint rolled back"} {
 		require.Positive(t, counts.of(what), what)
@@ -81,15 +128,15 @@ func TestPropertyEverySeriesIsContiguousWhateverHappens(t *testing.T) {
 
 // requireContiguous checks, of every series, that numbers and deleted void ones are 1 to some number, each once, and that the
 // journal says the same.
-func requireContiguous(s sqltest.Session) {
+func requireContiguous(s sqltest.Session, tables []randomTable) {
 	s.T.Helper()
 	var union []string
-	for _, table := range randomTables {
+	for _, table := range tables {
 		number := "number"
-		if table.name == "texts" {
+		if table.texts() {
 			number = randomValue
 		}
-		union = append(union, fmt.Sprintf("SELECT '%[1]s/' || tenant AS series, %[2]s AS number, draft FROM %[1]s", table.name, number))
+		union = append(union, fmt.Sprintf("SELECT '%s/' || tenant AS series, %s AS number, draft FROM %s", table.series, number, table.name))
 	}
 	s.Do("CREATE TEMPORARY VIEW numbers AS " + strings.Join(union, " UNION ALL "))
 	require.Empty(s.T, sqltest.Texts(s, "SELECT series || ': a row without a number' FROM numbers WHERE NOT draft AND number IS NULL"))
@@ -117,6 +164,7 @@ type writer struct {
 	t        *testing.T
 	database *pgtest.Database
 	conn     *pgx.Conn
+	tables   []randomTable
 	random   *rand.Rand
 	counts   *counters
 	seen     map[string]string // the numbers that RETURNING gave in this transaction
@@ -263,7 +311,8 @@ func (w *writer) killed(ctx context.Context) error {
 
 // write runs one statement that writes.
 func (w *writer) write(ctx context.Context) error {
-	table := randomTables[w.random.IntN(len(randomTables))].name
+	of := w.tables[w.random.IntN(len(w.tables))]
+	table := of.name
 	tenant := func() string { return string(rune('a' + w.random.IntN(3))) }
 	key := func() int { return w.random.IntN(1000) }
 	switch w.random.IntN(12) {
@@ -300,19 +349,19 @@ func (w *writer) write(ctx context.Context) error {
 	default:
 		w.counts.add("void")
 		number := "number"
-		if table == "texts" {
+		if of.texts() {
 			number = randomValue
 		}
-		err := w.exec(ctx, fmt.Sprintf(`SELECT gapless.void_gapless('%[1]s/' || v.tenant, v.value, 'at random')
+		err := w.exec(ctx, fmt.Sprintf(`SELECT gapless.void_gapless('%[3]s/' || v.tenant, v.value, 'at random')
 			FROM (SELECT tenant, %[2]s AS value FROM %[1]s WHERE number IS NOT NULL ORDER BY random() LIMIT 1 FOR UPDATE SKIP LOCKED) AS v
-			WHERE NOT EXISTS (SELECT FROM gapless.void AS o WHERE o.name = '%[1]s/' || v.tenant AND o.value = v.value)`, table, number))
+			WHERE NOT EXISTS (SELECT FROM gapless.void AS o WHERE o.name = '%[3]s/' || v.tenant AND o.value = v.value)`, table, number, of.series))
 		if err != nil || w.random.IntN(3) == 0 {
 			return err
 		}
 		w.counts.add("delete")
 		return w.exec(ctx, fmt.Sprintf(`DELETE FROM %[1]s AS x USING gapless.void AS v
-			WHERE v.name = '%[1]s/' || x.tenant AND v.value = %[2]s AND x.number IS NOT NULL
-				AND x.id IN (SELECT id FROM %[1]s FOR UPDATE SKIP LOCKED)`, table, number))
+			WHERE v.name = '%[3]s/' || x.tenant AND v.value = %[2]s AND x.number IS NOT NULL
+				AND x.id IN (SELECT id FROM %[1]s FOR UPDATE SKIP LOCKED)`, table, number, of.series))
 	}
 }
 

@@ -69,7 +69,7 @@ func raisedMessages(text string) (all []raisedMessage) {
 		switch {
 		case strings.HasPrefix(message, "what was "): // caught again, where the rest is undone
 		case message == "…": // made up elsewhere
-		case m[2] == "SQLSTATE":
+		case m[2] == "SQLSTATE", m[2] == "code":
 			all = append(all, raisedMessage{"", message})
 		default:
 			all = append(all, raisedMessage{m[2], message})

@@ -274,7 +274,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
 const allObjects = `	table: decision, journal, known_text, link, model, moving, range, sequence, void, waiting
-	view: attachment, columns, fault, guard, holders, ranges, sequences
+	view: attachment, columns, fault, guard, holders, member, ranges, sequences
 	type: journal_kind
 	index: decision_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
 	trigger: waiting_numbered on waiting
@@ -291,8 +291,9 @@ const allObjects = `	table: decision, journal, known_text, link, model, moving, 
 	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_predicates, column_refuse, column_refuse_text
+	function: column_check_shared, column_draw, column_enter_elsewhere, column_head, column_inserted, column_lock_head, column_others
 	function: column_leave, column_refuse_truncate, column_release_sequences, column_reserve, column_settle_note, column_spread, column_step, column_stem, column_take_over, column_unique_key, column_values
-	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_issue
+	function: column_warn_format, model_arrive, model_check_text, model_commit, model_dated, model_due, model_enter, model_insert, model_pending, model_issue
 	function: model_keep, model_read, model_rows, model_series, model_survey, model_text, model_trial, model_update, model_wait, model_written
 	function: decide, delete_gapless, detach_gapless, flush_gapless, forget_note, forward_gapless, go_live_gapless, archive_gapless, check_not_live, move_forward, grant_gapless, guard_partitions, guard_new_partitions
 	function: last_gapless, last_run, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
@@ -672,6 +673,11 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_adopt_voids":       {"SELECT gapless.column_adopt_voids('h.a', 'number', '{ha}', '{ha}', '{1}')"},
 		"column_check_chain":       {"SELECT gapless.column_check_chain('h.c', 'number', 'hash', 'previous_hash', true)"},
 		"column_check_others":      {"SELECT gapless.column_check_others('h.a', 'number', '{}')"},
+		"column_check_shared":      {"SELECT gapless.column_check_shared('h.a', 'number')"},
+		"column_draw":              {"SELECT gapless.column_draw('h.b', 'number', 'h.a', 'number')"},
+		"column_head":              {"SELECT gapless.column_head('h.b', 'other', 'h.a.number', '{h}', 1, true, false, false)"},
+		"column_inserted":          {"SELECT gapless.column_inserted('h.a', 'number')"},
+		"column_others":            {"SELECT gapless.column_others('h.a', 'number')"},
 	}
 	require.ElementsMatch(t, slices.Collect(maps.Keys(calls)),
 		sqltest.Texts(owner, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname LIKE 'column\_%' AND prosecdef`))
@@ -973,6 +979,7 @@ var textArguments = map[string]string{
 	"attach_gapless condition":       "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', condition => ~)",
 	"attach_gapless chronology":      "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', chronology => ~)",
 	"attach_gapless unnumbered":      "SELECT gapless.attach_gapless('texts', 'number', name => 'NEW.tenant', format => 'value', unnumbered => ~)",
+	"attach_gapless series_of":       "SELECT gapless.attach_gapless('texts', 'number', format => 'value', series_of => ~)",
 	"detach_gapless target":          "SELECT gapless.detach_gapless((~)::text::regclass, 'number')",
 	"guard_partitions target":        "SELECT gapless.guard_partitions((~)::text::regclass)",
 	"detach_gapless target_column":   "SELECT gapless.detach_gapless('bills', (~)::text::name)",

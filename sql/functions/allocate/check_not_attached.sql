@@ -1,6 +1,7 @@
 -- The caller has locked the sequence.
 CREATE OR REPLACE FUNCTION gapless.check_not_attached(
-    name text
+    name       text,
+    for_column boolean DEFAULT false -- whether a column is to number itself from it
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -15,7 +16,10 @@ BEGIN
     IF attached IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%" belongs to column %, which numbers itself from it', check_not_attached.name, attached
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'Insert a row, and read its number by RETURNING; or take from a sequence of another name.',
+                HINT = CASE
+                    WHEN for_column THEN format('To number both tables from one series, attach this one with series_of => %L. To keep them apart, let the expression name give another name; for a schema per tenant, attach it with name => quote_literal(current_schema() || %L).', attached, '/' || check_not_attached.name)
+                    ELSE 'Insert a row, and read its number by RETURNING; or take from a sequence of another name.'
+                END,
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
     END IF;
 END;

@@ -26,7 +26,7 @@ BEGIN
     -- trap: others commit while the audit runs
     RETURN QUERY
     WITH number AS MATERIALIZED (
-        SELECT n.series COLLATE "C" AS name, n.attached_column, n.finding, n.first_value, n.last_value, n.detail
+        SELECT n.series COLLATE "C" AS name, n.attached_column, n.finding, n.first_value, n.last_value, n.detail, n.head_of_series
         FROM gapless.audit_numbers(audit_gapless.name) AS n
     ), edge AS MATERIALIZED (
         -- The journal, of which only the rows stay where a run of issued values begins or ends.
@@ -61,22 +61,28 @@ BEGIN
         FROM start AS b
         JOIN stop AS e USING (i)
     ), present AS (
+        -- Of all columns that share a series, by the one whose series it is; or nothing, where one cannot be read.
         SELECT
             n.name,
-            n.attached_column,
+            n.head_of_series AS attached_column,
             range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers,
             min(n.first_value) AS lowest
         FROM number AS n
         WHERE n.finding IS NULL
-            AND NOT EXISTS (SELECT FROM number AS f WHERE f.finding IN ('failed', 'detached') AND f.attached_column = n.attached_column)
-        GROUP BY n.name, n.attached_column
+            AND NOT EXISTS (SELECT FROM number AS f WHERE f.finding IN ('failed', 'detached') AND f.head_of_series = n.head_of_series)
+        GROUP BY n.name, n.head_of_series
+    ), share AS MATERIALIZED (
+        SELECT n.name, n.head_of_series, n.attached_column, range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers
+        FROM number AS n
+        WHERE n.finding IS NULL AND n.head_of_series IN (SELECT m.head_of_series FROM number AS m WHERE m.attached_column <> m.head_of_series)
+        GROUP BY n.name, n.head_of_series, n.attached_column
     ), owned AS MATERIALIZED (
         SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column
         FROM gapless.sequence AS s
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
             AND NOT EXISTS (
                 SELECT FROM number AS n
-                WHERE n.finding IN ('failed', 'detached') AND n.attached_column = gapless.attached_column(s.target, s.target_column)
+                WHERE n.finding IN ('failed', 'detached') AND n.head_of_series = gapless.attached_column(s.target, s.target_column)
             )
     ), lowest_void AS (
         SELECT v.name, min(v.value) AS value FROM gapless.void AS v GROUP BY v.name
@@ -176,6 +182,10 @@ BEGIN
         UNION ALL
         SELECT s.name, NULL, 'hole', 'forwarded', unnest(s.passed - s.voids) FROM sequence AS s WHERE s.attached_column IS NULL
         UNION ALL
+        SELECT b.name, b.attached_column, 'double', format('column %s has it, too', a.attached_column), unnest(a.numbers * b.numbers)
+        FROM share AS a
+        JOIN share AS b ON b.name = a.name AND b.head_of_series = a.head_of_series AND b.attached_column > a.attached_column AND b.numbers && a.numbers
+        UNION ALL
         SELECT n.name, n.attached_column, 'double', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
         FROM number AS n WHERE n.finding = 'double'
         UNION ALL
@@ -209,7 +219,11 @@ BEGIN
     )
     SELECT
         coalesce(p.name, '')::text,
-        p.attached_column,
+        coalesce(CASE WHEN p.kind = 'never issued' THEN (
+            SELECT string_agg(h.attached_column, ', ' ORDER BY h.attached_column)
+            FROM share AS h
+            WHERE h.name = p.name AND h.head_of_series = p.attached_column AND h.numbers && p.part::nummultirange
+        ) END, p.attached_column),
         p.kind,
         greatest(lower(p.part), min(j.first_value))::bigint,
         least(upper(p.part) - 1, max(j.last_value))::bigint,

@@ -8,14 +8,17 @@
 --     failed        the column could not be read, so nothing else is said of it
 --     detached      nor could it, since it was detached after the snapshot
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
-    name text
+    name        text,
+    head        regclass DEFAULT NULL, -- only that column, and those that share its series; NULL: all
+    head_column name     DEFAULT NULL
 ) RETURNS TABLE (
     series          text,
     attached_column text,
     finding         text,
     first_value     bigint,
     last_value      bigint,
-    detail          text
+    detail          text,
+    head_of_series  text -- the column whose series they are: attached_column, or that whose series it shares
 )
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER -- trap: one snapshot for all columns
 SET search_path = pg_catalog, pg_temp
@@ -40,6 +43,14 @@ BEGIN
             p.proname,
             c.oid AS target,
             m.name AS target_column,
+            coalesce(o.head, c.oid) AS head,
+            coalesce(o.head_column, m.name) AS head_column,
+            coalesce((
+                SELECT format('%I.%I.%I', hs.nspname, hc.relname, o.head_column)
+                FROM pg_catalog.pg_class AS hc
+                JOIN pg_catalog.pg_namespace AS hs ON hs.oid = hc.relnamespace
+                WHERE hc.oid = o.head
+            ), format('%I.%I.%I', s.nspname, c.relname, m.name)) AS head_name,
             (SELECT coalesce(s.proargnames, '{}') FROM pg_catalog.pg_proc AS s WHERE s.pronamespace = f.pronamespace AND s.proname = f.proname || '_series' LIMIT 1)::name[] AS inputs,
             ARRAY( -- and partitions that were detached
                 SELECT k.tgrelid
@@ -68,15 +79,17 @@ BEGIN
             ON l.pronamespace = f.pronamespace
             AND l.proname = f.proname || '_links'
             AND l.pronargs = 0
+        LEFT JOIN gapless.member AS o ON o.relation = t.tgrelid AND o.function = t.tgfoid
         WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
             AND t.tgparentid = 0
             AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
             AND (audit_numbers.name IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence AS s
-                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = c.oid AND s.target_column = m.name
+                WHERE s.name = audit_numbers.name COLLATE "C" AND s.target = coalesce(o.head, c.oid) AND s.target_column = coalesce(o.head_column, m.name)
             ) OR NOT EXISTS (
                 SELECT FROM gapless.sequence AS s WHERE s.name = audit_numbers.name COLLATE "C"
             ))
+            AND (audit_numbers.head IS NULL OR (coalesce(o.head, c.oid), coalesce(o.head_column, m.name)) = (audit_numbers.head::oid, audit_numbers.head_column))
     LOOP
         audited := audited || (attached.target || ' ' || attached.target_column);
         -- trap: others commit between two columns
@@ -121,40 +134,40 @@ BEGIN
                     FROM edge AS e
                     WHERE e.value IS NOT NULL AND (e.after IS NULL OR e.after - 1 > e.value)
                 )
-                SELECT b.series, $2, NULL::text, b.value, e.value, NULL::text
+                SELECT b.series, $2, NULL::text, b.value, e.value, NULL::text, $3
                 FROM start AS b
                 JOIN stop AS e USING (i)
                 UNION ALL
-                SELECT e.series, $2, 'double', e.value, e.value, pg_catalog.format('%%s rows have it', count(*) + 1)
+                SELECT e.series, $2, 'double', e.value, e.value, pg_catalog.format('%%s rows have it', count(*) + 1), $3
                 FROM edge AS e
                 WHERE e.value = e.before
                 GROUP BY e.series, e.value
                 UNION ALL
-                SELECT e.series, $2, 'unreadable', NULL, NULL, pg_catalog.format('%%s cannot be read back', e.number)
+                SELECT e.series, $2, 'unreadable', NULL, NULL, pg_catalog.format('%%s cannot be read back', e.number), $3
                 FROM edge AS e
                 WHERE e.value IS NULL
                 $query$,
                 attached.function
-            ) USING audit_numbers.name, attached.column_name;
+            ) USING audit_numbers.name, attached.column_name, attached.head_name;
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- what was called may have put its own first
 
             IF EXISTS (
                 SELECT FROM gapless.sequence AS s
                 JOIN gapless.journal AS a ON a.name = s.name
-                WHERE s.target = attached.target AND s.target_column = attached.target_column AND a.dated IS NOT NULL
+                WHERE s.target = attached.head AND s.target_column = attached.head_column AND a.dated IS NOT NULL
             ) THEN
                 IF NOT starts_with(pg_get_functiondef(attached.function_oid), made) THEN
                     RAISE EXCEPTION '%', refusal USING ERRCODE = 'insufficient_privilege', HINT = remedy, SCHEMA = 'gapless';
                 END IF;
                 RETURN QUERY EXECUTE format(
                     $query$
-                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated)
+                    SELECT r.series, $2, 'misdated', r.value, r.value, pg_catalog.format('dated %%s, and %%s when it was issued', coalesce(r.dated::text, 'nothing'), a.dated), $3
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp)
                     JOIN gapless.journal AS a ON a.name = r.series COLLATE "C" AND a.last_value = r.value AND a.kind <> 'pruned'
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C") AND a.dated IS DISTINCT FROM r.dated AND a.dated IS NOT NULL
                     $query$,
                     attached.function
-                ) USING audit_numbers.name, attached.column_name;
+                ) USING audit_numbers.name, attached.column_name, attached.head_name;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             IF attached.links_oid IS NOT NULL THEN
@@ -177,7 +190,7 @@ BEGIN
                         WHEN r.hash IS DISTINCT FROM l.hash THEN 'the row has another hash than when it was issued'
                         WHEN r.previous IS DISTINCT FROM l.previous THEN 'the row has another hash of the row before than that one''s'
                         ELSE 'the row was changed since it was hashed'
-                    END
+                    END, $5
                     FROM %1$s() AS r (series text, value bigint, number text, dated timestamp, hash bytea, previous bytea, chain bytea)
                     LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C")
@@ -187,7 +200,7 @@ BEGIN
                         END
                     $query$,
                     attached.links
-                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column;
+                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column, attached.head_name;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
@@ -197,7 +210,7 @@ BEGIN
         EXCEPTION WHEN OTHERS THEN
             -- One table that was renamed, say, does not keep the others from being audited.
             IF NOT done AND pg_get_triggerdef(attached.trigger_oid) IS NULL THEN -- past the snapshot
-                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction';
+                RETURN QUERY SELECT NULL::text, attached.column_name, 'detached', NULL::bigint, NULL::bigint, 'detached or dropped meanwhile: audit it in a new transaction', attached.head_name;
             ELSIF NOT done THEN
                 RETURN QUERY SELECT NULL::text, attached.column_name, 'failed', NULL::bigint, NULL::bigint, 'the column cannot be read: ' || SQLERRM
                     || CASE
@@ -205,7 +218,7 @@ BEGIN
                         WHEN SQLSTATE = '40001' THEN '. Audit it in a new transaction'
                         WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
                         ELSE ''
-                    END;
+                    END, attached.head_name;
             END IF;
         END;
     END LOOP;
@@ -225,11 +238,21 @@ BEGIN
             'role %I, which owns its table, has no right to number it any more. Grant it what attach_gapless asks for.', pg_get_userbyid(c.relowner)
         )
         ELSE 'its functions are not those that gapless.attach_gapless made. ' || remedy
-    END
+    END, s.head_name
     FROM (
-        SELECT DISTINCT s.target, s.target_column
-        FROM gapless.sequence AS s
-        WHERE s.target IS NOT NULL AND (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
+        WITH owner AS (
+            SELECT DISTINCT s.target, s.target_column, format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS head_name
+            FROM gapless.sequence AS s
+            JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE (audit_numbers.name IS NULL OR s.name = audit_numbers.name COLLATE "C")
+                AND (audit_numbers.head IS NULL OR s.target = audit_numbers.head AND s.target_column = audit_numbers.head_column)
+        )
+        SELECT o.target, o.target_column, o.head_name FROM owner AS o
+        UNION ALL
+        SELECT m.relation::regclass, m.column_name, o.head_name
+        FROM owner AS o
+        JOIN gapless.member AS m ON m.head = o.target AND m.head_column = o.target_column
     ) AS s
     JOIN pg_catalog.pg_class AS c ON c.oid = s.target
     JOIN pg_catalog.pg_namespace AS r ON r.oid = c.relnamespace

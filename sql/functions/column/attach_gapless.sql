@@ -5,7 +5,7 @@
 CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     target        regclass,
     target_column name,
-    name          text,
+    name          text    DEFAULT NULL,
     initial       bigint  DEFAULT 1,
     format        text    DEFAULT NULL,
     condition     text    DEFAULT NULL,
@@ -16,7 +16,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     chain         text    DEFAULT NULL,
     hash_column   name    DEFAULT 'hash',
     previous_column name  DEFAULT 'previous_hash',
-    moves         boolean DEFAULT false
+    moves         boolean DEFAULT false,
+    series_of     text    DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET standard_conforming_strings = on -- how texts are read
@@ -37,7 +38,8 @@ DECLARE
     checked        pg_catalog.record;
     options        pg_catalog.text[];
     stem           pg_catalog.text;
-    attachment     CONSTANT bigint := pg_catalog.hashtextextended(pg_catalog.gen_random_uuid()::pg_catalog.text, 0) OPERATOR(pg_catalog.&) 9223372036854775807;
+    attachment     bigint;
+    head           pg_catalog.record; -- the column whose series it shares
     pins           pg_catalog.text;
     texts          pg_catalog.record;
 BEGIN
@@ -47,8 +49,8 @@ BEGIN
     moves := coalesce(moves, false);
     hash_column := CASE WHEN chain IS NOT NULL THEN coalesce(hash_column, 'hash') END;
     previous_column := CASE WHEN chain IS NOT NULL THEN coalesce(previous_column, 'previous_hash') END;
-    IF target IS NULL OR target_column IS NULL OR attach_gapless.name IS NULL THEN
-        RAISE EXCEPTION 'the table, the column and the expression for the name must not be NULL'
+    IF target IS NULL OR target_column IS NULL THEN
+        RAISE EXCEPTION 'the table and the column must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Such as gapless.attach_gapless(''invoices'', ''number'', name => $$ ''invoice/'' || NEW.tenant_id $$).',
                 SCHEMA = 'gapless';
@@ -77,12 +79,22 @@ BEGIN
     END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
-    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L%s%s, at_commit => %s, initial => %s, unnumbered => %L%s',
-        attach_gapless.name, format, condition, chronology, CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', chain => %L', chain) END, CASE WHEN moves THEN ', moves => true' END, at_commit::pg_catalog.text, initial, unnumbered,
-        CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', hash_column => %L, previous_column => %L', hash_column, previous_column) END); -- the view gapless.attachment reads it
 
     -- Nobody writes from here on, and the statements below see every row.
     EXECUTE pg_catalog.format('LOCK TABLE %s IN %s MODE', target, CASE WHEN make_index THEN 'ACCESS EXCLUSIVE' ELSE 'SHARE ROW EXCLUSIVE' END);
+    SELECT NULL::regclass AS relation, NULL::name AS column_name, NULL::text AS label, NULL::text AS name INTO head;
+    IF series_of IS NOT NULL THEN
+        head := gapless.column_head(target, target_column, series_of, caller_schemas, initial, chronology IS NOT NULL, at_commit, chain IS NOT NULL);
+    END IF;
+    IF head.relation IS NOT NULL AND head.name IS NULL AND attach_gapless.name IS NULL THEN
+        RAISE EXCEPTION 'the expression for the name must not be NULL: table % is another owner''s', head.relation
+            USING ERRCODE = 'null_value_not_allowed', HINT = 'The view gapless.columns has that of the column named by series_of.', SCHEMA = 'gapless';
+    END IF;
+    attach_gapless.name := coalesce(attach_gapless.name, head.name, quote_literal(pg_catalog.format('%I.%I.%I', relation.nspname, relation.relname, target_column)));
+    definition := pg_catalog.format('name => %L, format => %L, condition => %L, chronology => %L%s%s%s, at_commit => %s, initial => %s, unnumbered => %L%s',
+        attach_gapless.name, format, condition, chronology, CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', chain => %L', chain) END, CASE WHEN moves THEN ', moves => true' END,
+        ', series_of => ' || quote_literal(head.label), at_commit::pg_catalog.text, initial, unnumbered,
+        CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', hash_column => %L, previous_column => %L', hash_column, previous_column) END); -- the view gapless.attachment reads it
     PERFORM gapless.column_guard_partitions(target); -- those that were made since it was attached
     PERFORM gapless.column_make_index(target, target_column, unnumbered, make_index IS TRUE) WHERE at_commit OR condition IS NOT NULL;
     IF gapless.column_is_attached(target, target_column, definition) THEN
@@ -92,6 +104,7 @@ BEGIN
     -- Guards that are not whole are made anew.
     PERFORM gapless.column_check_former(target, target_column);
     PERFORM gapless.column_check_owner(target, target_column);
+    attachment := gapless.column_draw(target, target_column, head.relation, head.column_name);
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     PERFORM gapless.column_check_chain(target, target_column, hash_column, previous_column, at_commit OR condition IS NOT NULL) WHERE chain IS NOT NULL;
@@ -109,18 +122,19 @@ BEGIN
     stem := gapless.column_stem(target, target_column);
     PERFORM gapless.column_express(target, relation.nspname, stem, path, checked.inputs, attach_gapless.name, format, condition, chronology, checked.dated_type, checked.format_columns, chain, target_column, unnumbered);
     pins := gapless.column_pins(path, checked.pinned);
-    PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins, hash_column, previous_column);
+    PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
-    texts := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs);
+    texts := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs, head.relation, head.column_name);
     IF texts.check_from IS NOT NULL THEN
-        PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins, hash_column, previous_column);
+        PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     END IF;
     PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
+    PERFORM gapless.column_check_shared(target, target_column) WHERE texts.numbers > 0 AND head.relation IS NOT NULL;
     PERFORM set_config('search_path', caller_path, true);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. series_of names, as schema.table.column, an attached column whose series it shares. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;

@@ -6,7 +6,9 @@ CREATE OR REPLACE FUNCTION gapless.column_adopt(
     lasts         bigint[],
     dates         timestamp[], -- NULL without chronology
     before        text[], -- the sequences of texts that give no value
-    texts         text[]  -- and they
+    texts         text[], -- and they
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -19,7 +21,7 @@ BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
         INSERT INTO gapless.sequence (name, adoptions, target, target_column)
-        SELECT u.name, CASE WHEN u.last IS NULL THEN 0 ELSE 1 END, column_adopt.target, column_adopt.target_column
+        SELECT u.name, CASE WHEN u.last IS NULL THEN 0 ELSE 1 END, coalesce(head, column_adopt.target), coalesce(head_column, column_adopt.target_column)
         FROM unnest(names, lasts) AS u (name, last)
         ORDER BY u.name COLLATE "C"
         ON CONFLICT DO NOTHING
@@ -52,13 +54,16 @@ BEGIN
         ORDER BY u.name COLLATE "C"
     LOOP
         PERFORM gapless.lock_or_make_sequence(series.name, false);
-        PERFORM gapless.check_not_attached(series.name);
+        PERFORM gapless.check_not_attached(series.name, true)
+        WHERE NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = series.name COLLATE "C" AND s.target = head AND s.target_column = head_column);
     END LOOP;
     FOR series IN
-        SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated
+        SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated,
+            coalesce(q.target = head AND q.target_column = head_column, false) AS shared -- with columns whose numbers are the journal's
         FROM unnest(names, lasts, dates) AS u (name, last, dated)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
         LEFT JOIN LATERAL gapless.last_run(u.name) AS newest ON true
+        LEFT JOIN gapless.sequence AS q ON q.name = u.name COLLATE "C"
         CROSS JOIN LATERAL (
             SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
             FROM (
@@ -74,24 +79,25 @@ BEGIN
             PERFORM gapless.column_claim_sequence(target, target_column, series.name); -- raises
         END IF;
         UPDATE gapless.sequence AS s
-        SET target = column_adopt.target,
-            target_column = column_adopt.target_column,
+        SET target = coalesce(head, column_adopt.target),
+            target_column = coalesce(head_column, column_adopt.target_column),
             adoptions = s.adoptions + CASE WHEN series.last_value >= series.last OR series.last IS NULL THEN 0 ELSE 1 END
         WHERE s.name = series.name COLLATE "C";
         -- Dates of an earlier chronology may be of another kind.
-        IF series.was_dated THEN
+        IF series.was_dated AND NOT series.shared THEN
             UPDATE gapless.journal AS j
             SET dated = NULL
             WHERE j.name = series.name COLLATE "C" AND j.dated IS NOT NULL;
         END IF;
-        IF series.last_value > series.last THEN
+        IF series.last_value > series.last AND NOT series.shared THEN
             RAISE WARNING 'sequence "%" is at %, but the newest row of column "%" of table % has %: the audit will show the rest as a hole',
                 series.name, series.last_value, target_column, target, series.last;
         END IF;
         IF series.last_value >= series.last AND series.dated IS NOT NULL THEN
             UPDATE gapless.journal AS j
             SET dated = series.dated
-            WHERE j.name = series.name COLLATE "C"
+            WHERE NOT series.shared
+                AND j.name = series.name COLLATE "C"
                 AND j.ordinal = (SELECT max(n.ordinal) FROM gapless.journal AS n WHERE n.name = series.name COLLATE "C" AND n.kind <> 'closed');
         ELSIF series.last_value IS NULL OR series.last_value < series.last THEN
             PERFORM gapless.begin_at(series.name, 1) WHERE series.last IS NOT NULL; -- raises where it is closed

@@ -4,7 +4,9 @@ CREATE OR REPLACE FUNCTION gapless.column_check_series(
     target_column name,
     name          text,  -- that the expression gives now
     number        text,  -- as it stands in the row
-    value         bigint -- NULL where the text does not tell
+    value         bigint, -- NULL where the text does not tell
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -30,7 +32,7 @@ BEGIN
         SELECT
         FROM gapless.sequence AS s
         CROSS JOIN LATERAL gapless.newest_run(s.name) AS n
-        WHERE s.target = column_check_series.target AND s.target_column = column_check_series.target_column
+        WHERE s.target = coalesce(head, column_check_series.target) AND s.target_column = coalesce(head_column, column_check_series.target_column)
             AND s.name <> column_check_series.name COLLATE "C" AND (n.last_value < column_check_series.value) IS NOT TRUE
     ) THEN
         PERFORM gapless.column_refuse('reseried', target, target_column, column_check_series.name, column_check_series.number);

@@ -10,7 +10,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 BEGIN
-    PERFORM gapless.check_not_attached(column_claim_sequence.name);
+    PERFORM gapless.check_not_attached(column_claim_sequence.name, true);
     IF EXISTS (
         SELECT
         FROM (

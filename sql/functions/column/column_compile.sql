@@ -14,15 +14,18 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     inputs        smallint[], -- the columns that the expressions read
     pins          text,       -- SET clauses
     hash_column     name,     -- of a column with chain; or NULL
-    previous_column name
+    previous_column name,
+    head          regclass,   -- the column whose series it shares; NULL: its own
+    head_column   name
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    words       CONSTANT text[] := '{series,due,dated,text,chain,read,enter,check_text,single,assign,rest,number,finish}'::text[];
+    words       CONSTANT text[] := '{series,due,dated,text,chain,read,enter,pending,check_text,single,assign,rest,number,finish}'::text[];
     late        CONSTANT boolean := 'at_commit' = ANY (options);
     partitioned CONSTANT boolean := 'partitioned' = ANY (options);
+    note        CONSTANT bigint := attachment | 65535; -- the same for all columns that share a series
     type        CONSTANT text := CASE WHEN 'format' = ANY (options) THEN 'text' ELSE 'bigint' END;
     model       record;
     names       name[] := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (inputs) ORDER BY a.attnum);
@@ -116,7 +119,10 @@ BEGIN
             ('1 /*initial*/', initial::text),
             ('0 /*attachment*/', attachment::text),
             ($$'0' /*attachment*/$$, quote_literal(attachment)),
-            ($$'gapless.column_note_0' /*note*/$$, quote_literal('gapless.column_note_' || attachment)),
+            ($$'0' /*note*/$$, quote_literal(note)),
+            ($$'gapless.column_note_0' /*note*/$$, quote_literal('gapless.column_note_' || note)),
+            (', NULL /*head*/', CASE WHEN head IS NULL THEN '' ELSE format(', %I.%I(), %L', schema, stem || '_head', head_column) END),
+            (', 0 /*member*/', CASE WHEN head IS NULL THEN '' ELSE ', ' || attachment END),
             ($$'gapless.column_written_0' /*written*/$$, quote_literal('gapless.column_written_' || attachment)),
             ($$'gapless.commit_done_0' /*done*/$$, quote_literal('gapless.commit_done_' || attachment)),
             ('NULL::bigint /*check_from*/', coalesce(check_from::text || '::bigint', 'NULL::bigint')),
@@ -131,12 +137,17 @@ BEGIN
             ('$query$', '$q' || attachment || '$') -- a tag that no name of a column has
     ) AS p (place, instead);
 
+    IF head IS NOT NULL THEN -- parsed, so that it follows when the table is renamed, and keeps it from being dropped
+        EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I() RETURNS pg_catalog.regclass LANGUAGE sql IMMUTABLE RETURN %L::pg_catalog.regclass', schema, stem || '_head', head);
+        EXECUTE format('COMMENT ON FUNCTION %I.%I() IS %L', schema, stem || '_head', head_column);
+    END IF;
     FOR model IN
         SELECT *
         FROM (
             VALUES
                 (1, 'model_keep', '_keep', '', 'trigger', true),
                 (2, 'model_check_text', '_check_text', 'target regclass, value bigint, written text' || declared, 'void STABLE', 'format' = ANY (options)),
+                (3, 'model_pending', '_pending', 'target regclass, series text, value bigint', 'boolean', NOT late),
                 (3, 'model_enter', '_enter', 'target regclass, number ' || type || declared, 'void', NOT late),
                 (4, CASE WHEN late THEN 'model_wait' ELSE 'model_insert' END, '', '', 'trigger', true),
                 (5, 'model_update', '_update', '', 'trigger', true),
@@ -169,7 +180,7 @@ BEGIN
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
             WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
-                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_pending', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
             body || CASE WHEN model.suffix = '_assign' THEN '-- ' || key_is || e'\n' ELSE '' END);

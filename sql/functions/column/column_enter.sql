@@ -6,7 +6,9 @@ CREATE OR REPLACE FUNCTION gapless.column_enter(
     name          text,
     value         bigint,
     number        text,     -- as it stands in the row; NULL without a format
-    dated         timestamp -- for chronology; or NULL
+    dated         timestamp, -- for chronology; or NULL
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -21,7 +23,7 @@ BEGIN
     SELECT s.bounded
     INTO bounded
     FROM gapless.sequence AS s
-    WHERE s.name = column_enter.name COLLATE "C" AND s.target = column_enter.target AND s.target_column = column_enter.target_column
+    WHERE s.name = column_enter.name COLLATE "C" AND s.target = coalesce(head, column_enter.target) AND s.target_column = coalesce(head_column, column_enter.target_column)
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         PERFORM gapless.column_refuse('written', target, target_column, column_enter.name, coalesce(number, value::text));

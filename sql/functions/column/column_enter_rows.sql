@@ -8,7 +8,9 @@ CREATE OR REPLACE FUNCTION gapless.column_enter_rows(
     series        text[],      -- of each row
     taken         bigint[],    -- its number
     texts         text[],      -- as they stand in the rows; or NULL
-    dates         timestamp[]  -- for chronology; or NULL
+    dates         timestamp[], -- for chronology; or NULL
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -19,7 +21,7 @@ DECLARE
 BEGIN
     IF cardinality(series) = 1 AND EXISTS (
         SELECT FROM gapless.sequence AS s
-        WHERE s.name = series[1] COLLATE "C" AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column AND s.bounded
+        WHERE s.name = series[1] COLLATE "C" AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column) AND s.bounded
     ) THEN
         IF (gapless.range_pass(series[1])).value = taken[1] THEN
             PERFORM gapless.column_enter(target, target_column, initial, attachment, series[1], taken[1], texts[1], dates[1]);
@@ -51,7 +53,7 @@ BEGIN
             GROUP BY u.name, u.dated
         ) AS g
         LEFT JOIN gapless.sequence AS s
-            ON s.name = g.name AND s.target = column_enter_rows.target AND s.target_column = column_enter_rows.target_column
+            ON s.name = g.name AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column)
         LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
         WINDOW sequence AS (PARTITION BY g.name)
     )
@@ -73,7 +75,7 @@ BEGIN
         ORDER BY u.name COLLATE "C", min(u.value)
     LOOP
         PERFORM gapless.range_pass(part.name) WHERE part.bounded;
-        IF NOT gapless.column_enter_rows(target, target_column, initial, CASE WHEN part.bounded AND cardinality(part.series) > 1 THEN -attachment ELSE attachment END, part.series, part.taken, part.texts, part.dates) THEN
+        IF NOT gapless.column_enter_rows(target, target_column, initial, CASE WHEN part.bounded AND cardinality(part.series) > 1 THEN -attachment ELSE attachment END, part.series, part.taken, part.texts, part.dates, head, head_column) THEN
             RETURN false;
         END IF;
     END LOOP;

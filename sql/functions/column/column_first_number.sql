@@ -7,7 +7,9 @@ CREATE OR REPLACE FUNCTION gapless.column_first_number(
     name          text,
     initial       bigint,
     note          text, -- the setting gapless.column_note_..., which column_next_number will read; NULL for none
-    relation      oid
+    relation      oid,
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 AS $function$
@@ -21,8 +23,8 @@ BEGIN
     INTO locked
     FROM gapless.sequence AS s
     WHERE s.name OPERATOR(pg_catalog.=) column_first_number.name COLLATE pg_catalog."C"
-        AND s.target OPERATOR(pg_catalog.=) column_first_number.target
-        AND s.target_column OPERATOR(pg_catalog.=) column_first_number.target_column -- trap: = of names is pg_catalog's
+        AND s.target OPERATOR(pg_catalog.=) coalesce(column_first_number.head, column_first_number.target)
+        AND s.target_column OPERATOR(pg_catalog.=) coalesce(column_first_number.head_column, column_first_number.target_column) -- trap: = of names is pg_catalog's
         AND NOT s.bounded
     FOR NO KEY UPDATE;
     -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
@@ -42,7 +44,7 @@ BEGIN
     IF locked AND value IS NOT NULL AND pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.=) 'read committed' THEN
         RETURN value;
     END IF;
-    RETURN gapless.column_first_number_general(target, target_column, column_first_number.name, initial, note, relation);
+    RETURN gapless.column_first_number_general(target, target_column, column_first_number.name, initial, note, relation, head, head_column);
 END;
 $function$;
 

@@ -4,7 +4,9 @@ CREATE OR REPLACE FUNCTION gapless.column_first_number_general(
     name          text,
     initial       bigint,
     note          text, -- the setting gapless.column_note_..., which column_next_number will read; NULL for none
-    relation      oid
+    relation      oid,
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -24,11 +26,11 @@ BEGIN
     PERFORM gapless.check_name(column_first_number_general.name);
     PERFORM gapless.lock_or_make_sequence(column_first_number_general.name, false);
     SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_first_number_general.name COLLATE "C";
-    IF (owner.target, owner.target_column) IS DISTINCT FROM (column_first_number_general.target, column_first_number_general.target_column) THEN
+    IF (owner.target, owner.target_column) IS DISTINCT FROM (coalesce(head, column_first_number_general.target), coalesce(head_column, column_first_number_general.target_column)) THEN
         PERFORM gapless.column_refuse('changed_name', target, target_column, column_first_number_general.name, NULL)
         FROM gapless.column_callees(target, target_column) AS c
         WHERE c.digest <> c.noted;
-        PERFORM gapless.column_claim_sequence(target, target_column, column_first_number_general.name);
+        PERFORM gapless.column_claim_sequence(coalesce(head, target), coalesce(head_column, target_column), column_first_number_general.name);
     END IF;
 
     SELECT n.next_ordinal, n.next_value

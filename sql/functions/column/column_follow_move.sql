@@ -12,7 +12,8 @@ CREATE OR REPLACE FUNCTION gapless.column_follow_move(
     step  text,
     name  text,
     number text,
-    dated timestamp
+    dated timestamp,
+    member bigint DEFAULT 0 -- the attachment of a column that shares another one's series: a row does not move between their tables
 ) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -22,14 +23,15 @@ DECLARE
 BEGIN
     CASE step
         WHEN 'leave', 'issue', 'take' THEN
-            INSERT INTO gapless.moving (txid, name, number, dated, entered, depth)
-            VALUES (txid_current(), column_follow_move.name, column_follow_move.number, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
+            INSERT INTO gapless.moving (txid, member, name, number, dated, entered, depth)
+            VALUES (txid_current(), column_follow_move.member, column_follow_move.name, column_follow_move.number, column_follow_move.dated, step <> 'issue', pg_trigger_depth())
             ON CONFLICT ON CONSTRAINT moving_pkey
             DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
             UPDATE gapless.moving AS m
             SET arrived = true
             WHERE m.txid = txid_current()
+                AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"
                 AND m.number = column_follow_move.number
                 AND m.dated IS NOT DISTINCT FROM column_follow_move.dated
@@ -37,12 +39,14 @@ BEGIN
         WHEN 'left' THEN
             PERFORM FROM gapless.moving AS m
             WHERE m.txid = txid_current()
+                AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"
                 AND m.number = column_follow_move.number
                 AND m.arrived;
         WHEN 'arrived' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
+                AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"
                 AND m.number = column_follow_move.number
                 AND m.arrived
@@ -52,6 +56,7 @@ BEGIN
         WHEN 'stay' THEN
             DELETE FROM gapless.moving AS m
             WHERE m.txid = txid_current()
+                AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"
                 AND m.number = column_follow_move.number;
         WHEN 'lost', 'kept' THEN

@@ -1,6 +1,8 @@
 CREATE OR REPLACE FUNCTION gapless.column_has_void_texts(
     target        regclass,
-    target_column name
+    target_column name,
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -14,7 +16,7 @@ BEGIN
             SELECT v.name, v.target, v.target_column FROM gapless.void AS v WHERE v.written IS NOT NULL
         ) AS t
         LEFT JOIN gapless.sequence AS s ON s.name = t.name
-        WHERE s.target = column_has_void_texts.target AND s.target_column = column_has_void_texts.target_column
+        WHERE s.target = coalesce(head, column_has_void_texts.target) AND s.target_column = coalesce(head_column, column_has_void_texts.target_column)
             OR t.target = column_has_void_texts.target AND t.target_column = column_has_void_texts.target_column
     );
 END;

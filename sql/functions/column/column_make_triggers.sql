@@ -18,7 +18,7 @@ DECLARE
     each        CONSTANT boolean := partitioned OR 'chain' = ANY (options); -- rows that wait are numbered one by one
     moves       CONSTANT boolean := 'moves' = ANY (options);
     deferred    CONSTANT text := 'AFTER INSERT OR UPDATE ON %s DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (%3$s IS NULL)';
-    noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%7$s'', true) OPERATOR(pg_catalog.<>) ''''';
+    noting      CONSTANT text := 'pg_catalog.current_setting(''gapless.column_note_%8$s'', true) OPERATOR(pg_catalog.<>) ''''';
     read        text;
     old_written text := CASE WHEN unnumbered IS NULL THEN format('OLD.%I', target_column) ELSE format('NULLIF(OLD.%I, %L)', target_column, unnumbered) END;
     new_written text;
@@ -34,7 +34,7 @@ BEGIN
             SELECT coalesce(string_agg(format('NEW.%I, ', a.attname), '' ORDER BY a.attnum), '') || format('NEW.%I', target_column)
             FROM pg_catalog.pg_attribute AS a
             WHERE a.attrelid = target AND a.attnum = ANY (inputs)
-        ), attachment) AS event
+        ), attachment, attachment | 65535) AS event
         FROM (
             VALUES
                 ('insert', '', partitioned OR NOT late, 'BEFORE INSERT ON %s FOR EACH ROW'),

@@ -14,7 +14,9 @@ CREATE OR REPLACE FUNCTION gapless.column_next_number(
     initial       bigint,
     note          text, -- the setting gapless.column_note_...
     relation      oid,  -- the table or partition that gets the row; 0 for an UPDATE, whose row is there
-    name          text
+    name          text,
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
@@ -68,7 +70,7 @@ BEGIN
     END IF;
     -- At a statement's first row the journal may know more: REFRESH MATERIALIZED VIEW, which may insert, sets settings back.
     IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
-        value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation));
+        value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation, head, head_column));
     END IF;
     IF current_setting('gapless.column_bounded', true) = 'on' THEN
         value := gapless.column_step(name, value, 0::bigint, true); -- the next one may be of another range

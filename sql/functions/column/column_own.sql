@@ -32,7 +32,7 @@ BEGIN
         LOOP
             EXECUTE format('REVOKE ALL ON FUNCTION %s FROM %s', made.signature, given);
         END LOOP;
-        IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text', stem || '_chain']) THEN -- whose comments are the expressions
+        IF made.proname <> ALL (ARRAY[stem || '_series', stem || '_due', stem || '_dated', stem || '_text', stem || '_chain', stem || '_head']) THEN -- whose comments are the expressions
             EXECUTE format('COMMENT ON FUNCTION %s IS %L', made.signature, CASE made.proname
                 WHEN stem THEN format('Numbers %s.%I. Made by: SELECT gapless.attach_gapless(%L, %L, %s)', target, target_column, target, target_column, definition)
                 ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)

@@ -2,7 +2,9 @@ CREATE OR REPLACE FUNCTION gapless.column_take(
     target        regclass,
     target_column name,
     initial       bigint,
-    series        text[] -- of each row
+    series        text[], -- of each row
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -16,11 +18,11 @@ BEGIN
     IF cardinality(names) > 1 AND current_setting('transaction_isolation') = 'read committed' AND cardinality(names) = (
         SELECT count(*)
         FROM gapless.sequence AS s
-        WHERE s.name = ANY (names) AND s.target = column_take.target AND s.target_column = column_take.target_column
+        WHERE s.name = ANY (names) AND s.target = coalesce(head, column_take.target) AND s.target_column = coalesce(head_column, column_take.target_column)
     ) THEN
-        firsts := gapless.column_values(target, target_column, initial, names);
+        firsts := gapless.column_values(target, target_column, initial, names, head, head_column);
     ELSE
-        firsts := ARRAY(SELECT gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL) FROM unnest(names) AS n (name));
+        firsts := ARRAY(SELECT gapless.column_first_number(target, target_column, n.name, initial, NULL, NULL, head, head_column) FROM unnest(names) AS n (name));
     END IF;
     taken := gapless.column_spread(series, names, firsts);
     IF array_position(taken, NULL) IS NOT NULL THEN

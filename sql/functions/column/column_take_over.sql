@@ -11,6 +11,9 @@ CREATE OR REPLACE FUNCTION gapless.column_take_over(
     initial       bigint,
     name_columns  smallint[],
     inputs        smallint[],
+    head          regclass, -- the column whose series it shares; NULL: its own
+    head_column   name,
+    OUT numbers     bigint, -- how many there are
     OUT check_from  bigint, -- from which value on a text may be there already; or NULL
     OUT repeat_from bigint  -- from which value on the format may repeat itself; or NULL
 ) RETURNS record
@@ -19,7 +22,6 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off -- compiling takes longer than it saves
 AS $function$
 DECLARE
-    numbers  bigint;
     series   text[];
     lasts    bigint[];
     dates    timestamp[];
@@ -83,7 +85,7 @@ BEGIN
         SELECT w.name, max(w.value) AS last FROM unnest(voids.names, voids.numbers) AS w (name, value) WHERE w.value >= initial GROUP BY w.name
     ) AS v ON v.name COLLATE "C" = u.name COLLATE "C";
     IF cardinality(series) > 0 THEN
-        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts);
+        PERFORM gapless.column_adopt(target, target_column, series, lasts, dates, before, texts, head, head_column);
         PERFORM gapless.column_adopt_voids(target, target_column, voids.names, voids.formers, voids.numbers);
     END IF;
     IF numbers > 0 THEN
@@ -91,7 +93,7 @@ BEGIN
             target_column, target, numbers - coalesce(cardinality(texts), 0), cardinality(series), coalesce(cardinality(texts), 0);
     END IF;
     IF constant IS NOT NULL AND (constant = ANY (series)) IS NOT TRUE THEN
-        PERFORM gapless.column_reserve(target, target_column, constant, initial);
+        PERFORM gapless.column_reserve(target, target_column, constant, initial, head, head_column);
     END IF;
     EXECUTE format('DROP FUNCTION %I.%I', schema, stem || '_survey');
     IF 'format' = ANY (options) THEN
@@ -103,7 +105,7 @@ BEGIN
         FROM (SELECT (10::numeric ^ e + k)::bigint AS value FROM generate_series(0, 18) AS e CROSS JOIN generate_series(-1, 1) AS k) AS d
         WHERE d.value < wrong[CASE wrong[1] WHEN 'repeated' THEN 3 ELSE 2 END]::bigint
     )) END;
-    check_from := CASE WHEN 'format' = ANY (options) AND (texts IS NOT NULL OR gapless.column_has_void_texts(target, target_column)) THEN initial ELSE repeat_from END;
+    check_from := CASE WHEN 'format' = ANY (options) AND (texts IS NOT NULL OR gapless.column_has_void_texts(target, target_column, head, head_column)) THEN initial ELSE repeat_from END;
 END;
 $function$;
 

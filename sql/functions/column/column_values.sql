@@ -2,7 +2,9 @@ CREATE OR REPLACE FUNCTION gapless.column_values(
     target        regclass,
     target_column name,
     initial       bigint,
-    names         text[] -- each once
+    names         text[], -- each once
+    head          regclass DEFAULT NULL, -- the column whose series it shares; NULL: its own
+    head_column   name     DEFAULT NULL
 ) RETURNS bigint[]
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -18,7 +20,7 @@ BEGIN
     FROM (
         SELECT s.bounded
         FROM gapless.sequence AS s
-        WHERE s.name = ANY (names) AND s.target = column_values.target AND s.target_column = column_values.target_column
+        WHERE s.name = ANY (names) AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
         ORDER BY s.name
         FOR NO KEY UPDATE
     ) AS l;
@@ -26,7 +28,7 @@ BEGIN
         PERFORM gapless.column_refuse('written', target, target_column, u.name, NULL)
         FROM unnest(names) AS u (name)
         WHERE NOT EXISTS (
-            SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C" AND s.target = column_values.target AND s.target_column = column_values.target_column
+            SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C" AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
         );
     END IF;
     IF bounded THEN

@@ -6,6 +6,8 @@ CREATE OR REPLACE FUNCTION gapless.detach_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    members text;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -17,10 +19,18 @@ BEGIN
         RAISE EXCEPTION 'column "%" of table % cannot be detached in a transaction that may not see all of its sequences', target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'detach_snapshot';
     END IF;
+    PERFORM gapless.column_lock_head(target, target_column);
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
     IF NOT gapless.column_check_owner(target, target_column) THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
             USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows the columns that are, by the names under which they were attached.', SCHEMA = 'gapless';
+    END IF;
+    SELECT CASE WHEN NOT bool_or(o.is_head) THEN string_agg(format('SELECT gapless.detach_gapless(%L, %L);', o.relation, o.column_name), ' ' ORDER BY o.relation::text, o.column_name) END
+    INTO members
+    FROM gapless.column_others(target, target_column) AS o;
+    IF members IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot be detached: others number themselves from its series', target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Detach them first: ' || members, SCHEMA = 'gapless', CONSTRAINT = 'detach_series_of';
     END IF;
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
@@ -28,6 +38,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.detach_gapless IS
-'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED and where the table has another owner than the functions.';
+'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED where the table has another owner than the functions, and while others share its series.';
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;

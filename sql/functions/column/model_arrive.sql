@@ -5,7 +5,7 @@ SET enable_seqscan = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '0' /*attachment*/ END; -- the note
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '0' /*note*/ END;
     row    record;
     other  record;
     value  bigint; -- if format
@@ -15,7 +15,7 @@ DECLARE
     names  text[]; -- if format
     taken  bigint[];
 BEGIN
-    value := gapless.column_noted('0' /*attachment*/, false); -- if format
+    value := gapless.column_noted('0' /*note*/, false); -- if format
     SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
         , value IS NOT NULL AND gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
     INTO row
@@ -35,7 +35,7 @@ BEGIN
         FROM inserted AS r -- if chain
         WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
         IF ending IS NULL THEN
-            PERFORM gapless.column_settle_note('0' /*attachment*/);
+            PERFORM gapless.column_settle_note('0' /*note*/);
         END IF;
         RETURN NULL;
     END IF;
@@ -50,7 +50,7 @@ BEGIN
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL;
     IF series IS NOT NULL THEN
-        taken := gapless.column_spread(series, names, gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, names)); -- if format
+        taken := gapless.column_spread(series, names, gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, names, NULL /*head*/)); -- if format
         -- Or rows of another statement stand between them, which this one runs in or which runs in it.
         IF NOT (
             NOT EXISTS ( -- if format
@@ -58,7 +58,7 @@ BEGIN
                 FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r -- if format
                 WHERE r.number IS DISTINCT FROM gapless.model_text(taken[r."~i"], r.input) -- if format
             ) AND -- if format
-            gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates)
+            gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates, NULL /*head*/)
         ) THEN
             FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
                 PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
@@ -68,7 +68,7 @@ BEGIN
     PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
     FROM inserted AS r -- if chain
     WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
-    PERFORM gapless.column_settle_note('0' /*attachment*/);
+    PERFORM gapless.column_settle_note('0' /*note*/);
     RETURN NULL;
 END;
 $function$;

@@ -72,7 +72,7 @@ BEGIN
     IF places IS NULL THEN
         RETURN '';
     ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
-        taken := gapless.column_take(target, 'number', 1 /*initial*/, series);
+        taken := gapless.column_take(target, 'number', 1 /*initial*/, series, NULL /*head*/);
         SELECT array_agg(gapless.model_text(u.value, r.input) ORDER BY u.i) -- if format
         INTO texts -- if format
         FROM unnest(places, taken) WITH ORDINALITY AS u (place, value, i) -- if format
@@ -84,8 +84,8 @@ BEGIN
         JOIN gapless.model AS r ON r.ctid = u.place -- if format
             AND r.tableoid = parts[u.i] -- if format if partitioned
         WHERE u.number IS NULL OR length(u.number) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= u.value; -- if format
-        IF NOT gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates) THEN
-            PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, u.series, u.value, u.number, u.dated) -- says what is wrong
+        IF NOT gapless.column_enter_rows(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates, NULL /*head*/) THEN
+            PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, u.series, u.value, u.number, u.dated, NULL /*head*/) -- says what is wrong
             FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
         END IF;
         PERFORM gapless.column_assign(0 /*attachment*/, keys, taken

@@ -12,50 +12,49 @@ DECLARE
     series CONSTANT text := gapless.model_series(input);
     next   bigint;
     value  bigint;
-    rows   bigint;
-    before text; -- if format
-    dated  timestamp;
 BEGIN
     IF gapless.column_entered(
         series
         , number, NULL -- if format
         , NULL, number -- unless format
+        , 0 /*attachment*/
     ) IS NOT NULL THEN
         IF (SELECT count(*) FROM gapless.model AS r WHERE r.number = number AND gapless.model_series(r.input) = series COLLATE "C") > 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
         END IF;
         RETURN;
     END IF;
-    next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
+    next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series], NULL /*head*/))[1];
     SELECT v.value -- if format
     INTO value -- if format
     FROM generate_series(0::bigint, least(pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807 - greatest(next, 0))) AS i -- if format
     CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v -- if format
     WHERE gapless.model_text(v.value, input) = number -- if format
     LIMIT 1; -- if format
+    IF value IS NULL THEN -- if format
+        SELECT v.value -- if format
+        INTO value -- if format
+        FROM generate_series(0::bigint, least(gapless.column_inserted(target, 'number') + 64, 9223372036854775807 - greatest(next, 0))) AS i -- if format
+        CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v -- if format
+        WHERE gapless.model_text(v.value, input) = number -- if format
+        LIMIT 1; -- if format
+    END IF; -- if format
     value := number; -- unless format
     IF (value >= next) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
     ELSIF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     END IF;
-    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
+    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one, perhaps in a table that
+    -- shares the series.
     WHILE next < value LOOP
-        SELECT count(*), min(gapless.model_dated(r.input))
-            , min(r.number) -- if format
-        INTO rows, dated
-            , before -- if format
-        FROM gapless.model AS r
-        WHERE gapless.model_series(r.input) = series COLLATE "C" AND r.number = gapless.model_text(next, r.input);
-        IF rows <> 1 THEN
-            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        IF NOT gapless.model_pending(target, series, next) THEN
+            PERFORM gapless.column_enter_elsewhere(target, 'number', series, next);
         END IF;
-        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, before, dated); -- if format
-        PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, next, NULL, dated); -- unless format
-        next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series]))[1];
+        next := (gapless.column_values(target, 'number', 1 /*initial*/, ARRAY[series], NULL /*head*/))[1];
     END LOOP;
-    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, number, gapless.model_dated(input)); -- if format
-    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(input)); -- unless format
+    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, number, gapless.model_dated(input), NULL /*head*/); -- if format
+    PERFORM gapless.column_enter(target, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(input), NULL /*head*/); -- unless format
 END;
 $function$;
 

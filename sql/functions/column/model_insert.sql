@@ -21,16 +21,16 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
-        PERFORM gapless.column_settle_note('0' /*attachment*/); -- if partitioned
+        PERFORM gapless.column_settle_note('0' /*note*/); -- if partitioned
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
-        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
+        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
             PERFORM set_config('gapless.column_written_0' /*written*/, array_append(nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[], NEW.number::text)::text, true);
         END IF; -- if partitioned
         RETURN NEW;
     END IF;
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
         IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
-            PERFORM gapless.column_settle_note('0' /*attachment*/); -- if condition
+            PERFORM gapless.column_settle_note('0' /*note*/); -- if condition
         END IF; -- if condition
         RETURN NEW; -- if condition
     END IF; -- if condition
@@ -38,9 +38,9 @@ BEGIN
         PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
     END IF; -- if chronology
     IF current_setting('gapless.column_note_0' /*note*/, true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*attachment*/, TG_RELID, gapless.model_series(NEW.input));
+        value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*note*/, TG_RELID, gapless.model_series(NEW.input), NULL /*head*/);
     ELSE
-        value := gapless.column_first_number(0 /*target*/, 'number', gapless.model_series(NEW.input), 1 /*initial*/, '0' /*attachment*/, TG_RELID);
+        value := gapless.column_first_number(0 /*target*/, 'number', gapless.model_series(NEW.input), 1 /*initial*/, '0' /*note*/, TG_RELID, NULL /*head*/);
     END IF;
     written := gapless.model_text(value, NEW.input); -- if format
     IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format

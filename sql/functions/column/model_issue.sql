@@ -29,7 +29,7 @@ BEGIN
     THEN
         PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', gapless.model_series(OLD.input), OLD.number::text);
     END IF;
-    IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL) THEN -- if partitioned
+    IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL, 0 /*member*/) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
     IF current_setting('gapless.column_written_0' /*written*/, true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) THEN -- if partitioned
@@ -39,7 +39,7 @@ BEGIN
     IF TG_OP = 'INSERT' THEN -- if at_commit
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if at_commit
     END IF; -- if at_commit
-    value := (gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, ARRAY[gapless.model_series(NEW.input)]))[1]; -- if format unless at_commit
+    value := (gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, ARRAY[gapless.model_series(NEW.input)], NULL /*head*/))[1]; -- if format unless at_commit
     value := NEW.number; -- unless format unless at_commit
     IF NOT ( -- unless at_commit
         gapless.model_text(value, NEW.input) IS NOT DISTINCT FROM NEW.number AND -- if format unless at_commit
@@ -52,8 +52,8 @@ BEGIN
     END IF; -- unless at_commit
     PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text) -- if chain
     WHERE NEW.hash IS DISTINCT FROM gapless.model_chain(NEW.number, NEW.input); -- if chain
-    PERFORM gapless.column_follow_move('stay', gapless.model_series(NEW.input), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE'; -- if partitioned
-    PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
+    PERFORM gapless.column_follow_move('stay', gapless.model_series(NEW.input), NEW.number::text, NULL, 0 /*member*/) WHERE TG_OP = 'UPDATE'; -- if partitioned
+    PERFORM gapless.column_settle_note('0' /*note*/); -- unless at_commit
     RETURN NULL;
 END;
 $function$;

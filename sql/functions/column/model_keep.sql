@@ -8,7 +8,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN -- unless at_commit
-        PERFORM gapless.column_settle_note('0' /*attachment*/); -- unless at_commit
+        PERFORM gapless.column_settle_note('0' /*note*/); -- unless at_commit
         RETURN OLD; -- unless at_commit unless partitioned
     END IF; -- unless at_commit
     IF TG_OP = 'TRUNCATE' THEN
@@ -19,7 +19,7 @@ BEGIN
         IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN -- if partitioned
             PERFORM gapless.column_refuse('suppressed', 0 /*target*/, 'number', NULL, NULL); -- if partitioned
         END IF; -- if partitioned
-        PERFORM gapless.column_settle_note('0' /*attachment*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
+        PERFORM gapless.column_settle_note('0' /*note*/) WHERE TG_OP = 'INSERT'; -- if partitioned unless at_commit
         RETURN NULL; -- if partitioned
     ELSIF TG_ARGV[0] = 'kept_commit' THEN -- if partitioned if at_commit
         IF pg_partition_root(TG_RELID) IS DISTINCT FROM to_regclass('gapless.model') -- if partitioned if at_commit
@@ -66,16 +66,17 @@ BEGIN
         RETURN NEW; -- if partitioned
     ELSIF TG_WHEN = 'BEFORE' THEN -- if partitioned
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/) WHERE series IS NULL OR gapless.model_written(OLD.number) IS NULL; -- if partitioned
-        PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input)); -- if partitioned
+        PERFORM gapless.column_follow_move('leave', series, OLD.number::text, gapless.model_dated(OLD.input), 0 /*member*/); -- if partitioned
         RETURN OLD; -- if partitioned
-    ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN -- if partitioned
+    ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL, 0 /*member*/) THEN -- if partitioned
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
-    PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL); -- if partitioned
+    PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL, 0 /*member*/); -- if partitioned
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
     PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
         , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
         , OLD.number -- unless format
+        , NULL /*head*/
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series

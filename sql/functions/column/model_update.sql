@@ -22,7 +22,7 @@ BEGIN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
             AND origin IS NULL -- if moves
         THEN
-            value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
+            value := gapless.column_noted('0' /*note*/, true); -- unless at_commit
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
                 NEW.number := OLD.number; -- unless at_commit
@@ -35,6 +35,7 @@ BEGIN
         PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
             , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
             , OLD.number -- unless format
+            , NULL /*head*/
         ) WHERE series IS NOT NULL;
         IF origin IS NULL THEN -- if moves
         IF gapless.model_series(NEW.input) COLLATE "C" IS DISTINCT FROM series
@@ -68,10 +69,10 @@ BEGIN
             NEW.previous := gapless.column_previous(0 /*target*/, 'number', gapless.model_series(NEW.input), value); -- if chain if at_commit
             NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain if at_commit
             PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain if at_commit
-            PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)); -- if at_commit if partitioned
+            PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/); -- if at_commit if partitioned
             RETURN NEW; -- if at_commit
         END IF; -- if at_commit
-        value := gapless.column_noted('0' /*attachment*/, true); -- unless at_commit
+        value := gapless.column_noted('0' /*note*/, true); -- unless at_commit
         -- As above: an upsert of a draft, which is numbered here if it is due. -- unless at_commit
         IF value IS NOT NULL AND NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_entered(gapless.model_series(NEW.input), NULL, value) IS NULL THEN -- unless at_commit
             NEW.number := OLD.number; -- unless at_commit
@@ -84,7 +85,7 @@ BEGIN
     END IF; -- if partitioned
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
         IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
-            PERFORM gapless.column_settle_note('0' /*attachment*/); -- if condition
+            PERFORM gapless.column_settle_note('0' /*note*/); -- if condition
         END IF; -- if condition
         RETURN NEW; -- if condition
     END IF; -- if condition
@@ -107,8 +108,8 @@ BEGIN
         END IF; -- if at_commit unless partitioned
         RETURN NEW; -- if at_commit
     END IF; -- if at_commit
-    value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL); -- if at_commit
-    value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*attachment*/, 0, series); -- unless at_commit
+    value := gapless.column_first_number(0 /*target*/, 'number', series, 1 /*initial*/, NULL, NULL, NULL /*head*/); -- if at_commit
+    value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*note*/, 0, series, NULL /*head*/); -- unless at_commit
     written := gapless.model_text(value, NEW.input); -- if format
     IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format
         PERFORM gapless.model_check_text(0 /*target*/, value, written, NEW.input); -- if format
@@ -119,11 +120,11 @@ BEGIN
     NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
     PERFORM gapless.column_link(0 /*target*/, 'number', series, value, NEW.hash); -- if chain
     IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format
-        PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input)); -- if at_commit unless format
+        PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL /*head*/); -- if at_commit unless format
     END IF; -- if at_commit unless format
-    PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NEW.number, gapless.model_dated(NEW.input)); -- if at_commit if format
-    PERFORM gapless.column_follow_move('take', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned if at_commit
-    PERFORM gapless.column_follow_move('issue', series, NEW.number::text, gapless.model_dated(NEW.input)); -- if partitioned unless at_commit
+    PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NEW.number, gapless.model_dated(NEW.input), NULL /*head*/); -- if at_commit if format
+    PERFORM gapless.column_follow_move('take', series, NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/); -- if partitioned if at_commit
+    PERFORM gapless.column_follow_move('issue', series, NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/); -- if partitioned unless at_commit
     IF origin IS NOT NULL THEN -- if moves
         PERFORM gapless.column_void_moved( -- if moves
             0 /*target*/, 'number', origin -- if moves

@@ -15,7 +15,7 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
-        IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input)) THEN -- if partitioned
+        IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
             RETURN NEW; -- if partitioned
         END IF; -- if partitioned
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);

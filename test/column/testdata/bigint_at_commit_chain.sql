@@ -273,6 +273,7 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
     PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
         , OLD.number
+        
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -681,6 +682,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
             , OLD.number
+            
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
         THEN

@@ -15,7 +15,7 @@ AS $function$
 DECLARE
     value   bigint;
 BEGIN
-    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_2110262426910392319', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
@@ -29,10 +29,10 @@ BEGIN
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
         RETURN NEW;
     END IF;
-    IF current_setting('gapless.column_note_1234567890', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(TG_RELID, 'number', 1, '1234567890', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash));
+    IF current_setting('gapless.column_note_2110262426910392319', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(TG_RELID, 'number', 1, '2110262426910392319', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash));
     ELSE
-        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '1234567890', TG_RELID);
+        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '2110262426910392319', TG_RELID);
     END IF;
     NEW.number := value;
     NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
@@ -57,7 +57,7 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_arrive()
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '1234567890' END; -- the note
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '2110262426910392319' END;
     row    record;
     other  record;
     series text[];
@@ -82,7 +82,7 @@ BEGIN
         FROM inserted AS r
         WHERE r.number IS NOT NULL AND r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash);
         IF ending IS NULL THEN
-            PERFORM gapless.column_settle_note('1234567890');
+            PERFORM gapless.column_settle_note('2110262426910392319');
         END IF;
         RETURN NULL;
     END IF;
@@ -105,7 +105,7 @@ BEGIN
     PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number::text)
     FROM inserted AS r
     WHERE r.number IS NOT NULL AND r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash);
-    PERFORM gapless.column_settle_note('1234567890');
+    PERFORM gapless.column_settle_note('2110262426910392319');
     RETURN NULL;
 END;
 $function$;
@@ -135,12 +135,11 @@ DECLARE
     series CONSTANT text := public.invoices_number_gapless_series($3, $4, $5);
     next   bigint;
     value  bigint;
-    rows   bigint;
-    dated  timestamp;
 BEGIN
     IF gapless.column_entered(
         series
         , NULL, number
+        , 1234567890
     ) IS NOT NULL THEN
         IF (SELECT count(*) FROM ONLY public.invoices AS r WHERE r.number = number AND public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) = series COLLATE "C") > 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
@@ -154,16 +153,12 @@ BEGIN
     ELSIF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     END IF;
-    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
+    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one, perhaps in a table that
+    -- shares the series.
     WHILE next < value LOOP
-        SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash))
-        INTO rows, dated
-        FROM ONLY public.invoices AS r
-        WHERE public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(next, r.tenant, r.hash, r.previous_hash);
-        IF rows <> 1 THEN
-            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        IF NOT public.invoices_number_gapless_pending(target, series, next) THEN
+            PERFORM gapless.column_enter_elsewhere(target, 'number', series, next);
         END IF;
-        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, NULL, dated);
         next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
     END LOOP;
     PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, NULL, public.invoices_number_gapless_dated($3, $4, $5));
@@ -202,7 +197,7 @@ BEGIN
     END IF;
     PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text)
     WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
-    PERFORM gapless.column_settle_note('1234567890');
+    PERFORM gapless.column_settle_note('2110262426910392319');
     RETURN NULL;
 END;
 $function$;
@@ -225,7 +220,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
-        PERFORM gapless.column_settle_note('1234567890');
+        PERFORM gapless.column_settle_note('2110262426910392319');
         RETURN OLD;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
@@ -242,6 +237,7 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
     PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
         , OLD.number
+        
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -331,6 +327,38 @@ BEGIN
             END;
         END LOOP;
     END LOOP;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_pending(target regclass, series text, value bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    rows   bigint;
+    dated  timestamp;
+BEGIN
+    SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash))
+    INTO rows, dated
+    FROM ONLY public.invoices AS r
+    WHERE public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(value, r.tenant, r.hash, r.previous_hash);
+    IF rows = 1 THEN
+        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, NULL, dated);
+    ELSIF rows > 1 THEN
+        PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+    END IF;
+    RETURN rows = 1;
 END;
 $function$;
 
@@ -433,7 +461,7 @@ BEGIN
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.hash, OLD.previous_hash);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
-            value := gapless.column_noted('1234567890', true);
+            value := gapless.column_noted('2110262426910392319', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
@@ -445,6 +473,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
             , OLD.number
+            
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
         THEN
@@ -457,7 +486,7 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
+    IF (current_setting('gapless.column_note_2110262426910392319', true) <> '') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
@@ -467,7 +496,7 @@ BEGIN
         END;
     END IF;
     IF NEW.number IS NOT NULL THEN
-        value := gapless.column_noted('1234567890', true);
+        value := gapless.column_noted('2110262426910392319', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
@@ -476,7 +505,7 @@ BEGIN
         END IF;
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash);
-    value := gapless.column_next_number(TG_RELID, 'number', 1, '1234567890', 0, series);
+    value := gapless.column_next_number(TG_RELID, 'number', 1, '2110262426910392319', 0, series);
     NEW.number := value;
     NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', series, value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
@@ -490,6 +519,6 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_arrive('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_1234567890'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_2110262426910392319'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.hash, old.previous_hash, old.number), ROW(new.tenant, new.hash, new.previous_hash, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

@@ -302,6 +302,7 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
     PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
         , OLD.number
+        
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -592,6 +593,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
             , OLD.number
+            
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant) COLLATE "C" IS DISTINCT FROM series
         THEN

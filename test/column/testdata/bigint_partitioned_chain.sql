@@ -15,7 +15,7 @@ AS $function$
 DECLARE
     value   bigint;
 BEGIN
-    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_8772015399382089727', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
@@ -28,17 +28,17 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NEW.number IS NOT NULL THEN
-        PERFORM gapless.column_settle_note('1234567890');
+        PERFORM gapless.column_settle_note('8772015399382089727');
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.hash, NEW.previous_hash)) THEN
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
         END IF;
         RETURN NEW;
     END IF;
-    IF current_setting('gapless.column_note_1234567890', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '1234567890', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash));
+    IF current_setting('gapless.column_note_8772015399382089727', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '8772015399382089727', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash));
     ELSE
-        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '1234567890', TG_RELID);
+        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '8772015399382089727', TG_RELID);
     END IF;
     NEW.number := value;
     NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
@@ -73,12 +73,11 @@ DECLARE
     series CONSTANT text := public.invoices_number_gapless_series($3, $4, $5);
     next   bigint;
     value  bigint;
-    rows   bigint;
-    dated  timestamp;
 BEGIN
     IF gapless.column_entered(
         series
         , NULL, number
+        , 1234567890
     ) IS NOT NULL THEN
         IF (SELECT count(*) FROM public.invoices AS r WHERE r.number = number AND public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) = series COLLATE "C") > 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
@@ -92,16 +91,12 @@ BEGIN
     ELSIF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     END IF;
-    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
+    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one, perhaps in a table that
+    -- shares the series.
     WHILE next < value LOOP
-        SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash))
-        INTO rows, dated
-        FROM public.invoices AS r
-        WHERE public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(next, r.tenant, r.hash, r.previous_hash);
-        IF rows <> 1 THEN
-            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        IF NOT public.invoices_number_gapless_pending(target, series, next) THEN
+            PERFORM gapless.column_enter_elsewhere(target, 'number', series, next);
         END IF;
-        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, NULL, dated);
         next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
     END LOOP;
     PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, NULL, public.invoices_number_gapless_dated($3, $4, $5));
@@ -148,7 +143,7 @@ BEGIN
     PERFORM gapless.column_refuse('unchained', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text)
     WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_follow_move('stay', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE';
-    PERFORM gapless.column_settle_note('1234567890');
+    PERFORM gapless.column_settle_note('8772015399382089727');
     RETURN NULL;
 END;
 $function$;
@@ -171,7 +166,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
-        PERFORM gapless.column_settle_note('1234567890');
+        PERFORM gapless.column_settle_note('8772015399382089727');
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
@@ -181,7 +176,7 @@ BEGIN
         IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN
             PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
         END IF;
-        PERFORM gapless.column_settle_note('1234567890') WHERE TG_OP = 'INSERT';
+        PERFORM gapless.column_settle_note('8772015399382089727') WHERE TG_OP = 'INSERT';
         RETURN NULL;
     END IF;
     -- A partition's own triggers are for what may happen to it after it was detached.
@@ -224,6 +219,7 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
     PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
         , OLD.number
+        
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -313,6 +309,38 @@ BEGIN
             END;
         END LOOP;
     END LOOP;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_pending(target regclass, series text, value bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    rows   bigint;
+    dated  timestamp;
+BEGIN
+    SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash))
+    INTO rows, dated
+    FROM public.invoices AS r
+    WHERE public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(value, r.tenant, r.hash, r.previous_hash);
+    IF rows = 1 THEN
+        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, NULL, dated);
+    ELSIF rows > 1 THEN
+        PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+    END IF;
+    RETURN rows = 1;
 END;
 $function$;
 
@@ -415,7 +443,7 @@ BEGIN
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.hash, OLD.previous_hash);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
-            value := gapless.column_noted('1234567890', true);
+            value := gapless.column_noted('8772015399382089727', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
@@ -427,6 +455,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
             , OLD.number
+            
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
         THEN
@@ -439,7 +468,7 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
+    IF (current_setting('gapless.column_note_8772015399382089727', true) <> '') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
@@ -449,7 +478,7 @@ BEGIN
         END;
     END IF;
     IF NEW.number IS NOT NULL THEN
-        value := gapless.column_noted('1234567890', true);
+        value := gapless.column_noted('8772015399382089727', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
@@ -461,7 +490,7 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash);
-    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '1234567890', 0, series);
+    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '8772015399382089727', 0, series);
     NEW.number := value;
     NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
@@ -476,7 +505,7 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices FOR EACH ROW WHEN ((new.number IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_issue('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) OR (current_setting('gapless.column_note_1234567890'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) OR (current_setting('gapless.column_note_8772015399382089727'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_settle_number" AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('settle');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.hash, old.previous_hash, old.number), ROW(new.tenant, new.hash, new.previous_hash, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

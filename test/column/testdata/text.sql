@@ -12,7 +12,7 @@ DECLARE
     value   bigint;
     written text;
 BEGIN
-    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_5447671728895033343', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
@@ -27,18 +27,18 @@ BEGIN
         RETURN NEW;
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
-            PERFORM gapless.column_settle_note('1234567890');
+        IF current_setting('gapless.column_note_5447671728895033343', true) <> '' THEN
+            PERFORM gapless.column_settle_note('5447671728895033343');
         END IF;
         RETURN NEW;
     END IF;
     IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS NULL THEN
         PERFORM gapless.column_refuse('undated', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
-    IF current_setting('gapless.column_note_1234567890', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(TG_RELID, 'number', 1, '1234567890', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued));
+    IF current_setting('gapless.column_note_5447671728895033343', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(TG_RELID, 'number', 1, '5447671728895033343', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued));
     ELSE
-        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), 1, '1234567890', TG_RELID);
+        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), 1, '5447671728895033343', TG_RELID);
     END IF;
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_arrive()
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '1234567890' END; -- the note
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '5447671728895033343' END;
     row    record;
     other  record;
     value  bigint;
@@ -70,7 +70,7 @@ DECLARE
     names  text[];
     taken  bigint[];
 BEGIN
-    value := gapless.column_noted('1234567890', false);
+    value := gapless.column_noted('5447671728895033343', false);
     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) AS "~series", r.number, public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
         , value IS NOT NULL AND public.invoices_number_gapless_text(value, r.tenant, r.issued_on, r.issued) = r.number AS "~expected"
     INTO row
@@ -86,7 +86,7 @@ BEGIN
         AND row."~expected" AND gapless.column_enter_row(1234567890, row."~series", value, row.number, row."~dated", ending)
     THEN
         IF ending IS NULL THEN
-            PERFORM gapless.column_settle_note('1234567890');
+            PERFORM gapless.column_settle_note('5447671728895033343');
         END IF;
         RETURN NULL;
     END IF;
@@ -114,7 +114,7 @@ BEGIN
             END LOOP;
         END IF;
     END IF;
-    PERFORM gapless.column_settle_note('1234567890');
+    PERFORM gapless.column_settle_note('5447671728895033343');
     RETURN NULL;
 END;
 $function$;
@@ -169,13 +169,11 @@ DECLARE
     series CONSTANT text := public.invoices_number_gapless_series($3, $4, $5);
     next   bigint;
     value  bigint;
-    rows   bigint;
-    before text;
-    dated  timestamp;
 BEGIN
     IF gapless.column_entered(
         series
         , number, NULL
+        , 1234567890
     ) IS NOT NULL THEN
         IF (SELECT count(*) FROM ONLY public.invoices AS r WHERE r.number = number AND public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) = series COLLATE "C") > 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
@@ -189,23 +187,25 @@ BEGIN
     CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v
     WHERE public.invoices_number_gapless_text(v.value, $3, $4, $5) = number
     LIMIT 1;
+    IF value IS NULL THEN
+        SELECT v.value
+        INTO value
+        FROM generate_series(0::bigint, least(gapless.column_inserted(target, 'number') + 64, 9223372036854775807 - greatest(next, 0))) AS i
+        CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v
+        WHERE public.invoices_number_gapless_text(v.value, $3, $4, $5) = number
+        LIMIT 1;
+    END IF;
     IF (value >= next) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
     ELSIF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     END IF;
-    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
+    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one, perhaps in a table that
+    -- shares the series.
     WHILE next < value LOOP
-        SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
-            , min(r.number)
-        INTO rows, dated
-            , before
-        FROM ONLY public.invoices AS r
-        WHERE public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(next, r.tenant, r.issued_on, r.issued);
-        IF rows <> 1 THEN
-            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        IF NOT public.invoices_number_gapless_pending(target, series, next) THEN
+            PERFORM gapless.column_enter_elsewhere(target, 'number', series, next);
         END IF;
-        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, before, dated);
         next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
     END LOOP;
     PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, number, public.invoices_number_gapless_dated($3, $4, $5));
@@ -239,7 +239,7 @@ BEGIN
     ) THEN
         PERFORM public.invoices_number_gapless_enter(TG_RELID, NEW.number, NEW.tenant, NEW.issued_on, NEW.issued);
     END IF;
-    PERFORM gapless.column_settle_note('1234567890');
+    PERFORM gapless.column_settle_note('5447671728895033343');
     RETURN NULL;
 END;
 $function$;
@@ -258,7 +258,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
-        PERFORM gapless.column_settle_note('1234567890');
+        PERFORM gapless.column_settle_note('5447671728895033343');
         RETURN OLD;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
@@ -275,6 +275,7 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
         , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -291,6 +292,37 @@ BEGIN
         , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant,issued_on,issued}'::pg_catalog.name[]))
     );
     RETURN NULL;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_pending(target regclass, series text, value bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "TimeZone" TO 'UTC'
+ SET row_security TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    rows   bigint;
+    before text;
+    dated  timestamp;
+BEGIN
+    SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
+        , min(r.number)
+    INTO rows, dated
+        , before
+    FROM ONLY public.invoices AS r
+    WHERE public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(value, r.tenant, r.issued_on, r.issued);
+    IF rows = 1 THEN
+        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, before, dated);
+    ELSIF rows > 1 THEN
+        PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+    END IF;
+    RETURN rows = 1;
 END;
 $function$;
 
@@ -400,7 +432,7 @@ BEGIN
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
-            value := gapless.column_noted('1234567890', true);
+            value := gapless.column_noted('5447671728895033343', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
@@ -410,6 +442,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
             , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+            
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM series
             OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued)
@@ -419,7 +452,7 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
+    IF (current_setting('gapless.column_note_5447671728895033343', true) <> '') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
@@ -429,7 +462,7 @@ BEGIN
         END;
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
-        value := gapless.column_noted('1234567890', true);
+        value := gapless.column_noted('5447671728895033343', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
@@ -438,8 +471,8 @@ BEGIN
         END IF;
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
-            PERFORM gapless.column_settle_note('1234567890');
+        IF current_setting('gapless.column_note_5447671728895033343', true) <> '' THEN
+            PERFORM gapless.column_settle_note('5447671728895033343');
         END IF;
         RETURN NEW;
     END IF;
@@ -447,7 +480,7 @@ BEGIN
         PERFORM gapless.column_refuse('undated', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued);
-    value := gapless.column_next_number(TG_RELID, 'number', 1, '1234567890', 0, series);
+    value := gapless.column_next_number(TG_RELID, 'number', 1, '5447671728895033343', 0, series);
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
         PERFORM public.invoices_number_gapless_check_text(TG_RELID, value, written, NEW.tenant, NEW.issued_on, NEW.issued);
@@ -462,6 +495,6 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_arrive('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(NULLIF(old.number, '/'::text)), ROW(NULLIF(new.number, '/'::text)))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_1234567890'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_5447671728895033343'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.issued_on, old.issued, old.number), ROW(new.tenant, new.issued_on, new.issued, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

@@ -319,6 +319,7 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
     PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
         , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+        
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -758,6 +759,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
             , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+            
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
             OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
@@ -792,8 +794,8 @@ BEGIN
             PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS TRUE THEN
-        IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
-            PERFORM gapless.column_settle_note('1234567890');
+        IF current_setting('gapless.column_note_5788997572733304831', true) <> '' THEN
+            PERFORM gapless.column_settle_note('5788997572733304831');
         END IF;
         RETURN NEW;
     END IF;

@@ -360,6 +360,7 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
         , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -680,6 +681,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
             , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+            
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM series
             OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued)
@@ -710,8 +712,8 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
-            PERFORM gapless.column_settle_note('1234567890');
+        IF current_setting('gapless.column_note_6904833558257401855', true) <> '' THEN
+            PERFORM gapless.column_settle_note('6904833558257401855');
         END IF;
         RETURN NEW;
     END IF;

@@ -392,6 +392,7 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
     PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
         , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+        
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -822,6 +823,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
             , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+            
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
             OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
@@ -860,8 +862,8 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS TRUE THEN
-        IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
-            PERFORM gapless.column_settle_note('1234567890');
+        IF current_setting('gapless.column_note_5722045426991497215', true) <> '' THEN
+            PERFORM gapless.column_settle_note('5722045426991497215');
         END IF;
         RETURN NEW;
     END IF;

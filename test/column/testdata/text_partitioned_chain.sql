@@ -16,7 +16,7 @@ DECLARE
     value   bigint;
     written text;
 BEGIN
-    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_4204816575369379839', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
@@ -29,7 +29,7 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
-        PERFORM gapless.column_settle_note('1234567890');
+        PERFORM gapless.column_settle_note('4204816575369379839');
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash)) THEN
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
@@ -37,18 +37,18 @@ BEGIN
         RETURN NEW;
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS TRUE THEN
-        IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
-            PERFORM gapless.column_settle_note('1234567890');
+        IF current_setting('gapless.column_note_4204816575369379839', true) <> '' THEN
+            PERFORM gapless.column_settle_note('4204816575369379839');
         END IF;
         RETURN NEW;
     END IF;
     IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS NULL THEN
         PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL);
     END IF;
-    IF current_setting('gapless.column_note_1234567890', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '1234567890', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash));
+    IF current_setting('gapless.column_note_4204816575369379839', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '4204816575369379839', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash));
     ELSE
-        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), 1, '1234567890', TG_RELID);
+        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), 1, '4204816575369379839', TG_RELID);
     END IF;
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
@@ -122,13 +122,11 @@ DECLARE
     series CONSTANT text := public.invoices_number_gapless_series($3, $4, $5, $6, $7);
     next   bigint;
     value  bigint;
-    rows   bigint;
-    before text;
-    dated  timestamp;
 BEGIN
     IF gapless.column_entered(
         series
         , number, NULL
+        , 1234567890
     ) IS NOT NULL THEN
         IF (SELECT count(*) FROM public.invoices AS r WHERE r.number = number AND public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = series COLLATE "C") > 1 THEN
             PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
@@ -142,23 +140,25 @@ BEGIN
     CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v
     WHERE public.invoices_number_gapless_text(v.value, $3, $4, $5, $6, $7) = number
     LIMIT 1;
+    IF value IS NULL THEN
+        SELECT v.value
+        INTO value
+        FROM generate_series(0::bigint, least(gapless.column_inserted(target, 'number') + 64, 9223372036854775807 - greatest(next, 0))) AS i
+        CROSS JOIN LATERAL (SELECT CASE WHEN current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(series, next, i) ELSE next + i END AS value) AS v
+        WHERE public.invoices_number_gapless_text(v.value, $3, $4, $5, $6, $7) = number
+        LIMIT 1;
+    END IF;
     IF (value >= next) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
     ELSIF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     END IF;
-    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one.
+    -- Other rows of the query come before: an UPDATE's, or those of a statement around this one, perhaps in a table that
+    -- shares the series.
     WHILE next < value LOOP
-        SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash))
-            , min(r.number)
-        INTO rows, dated
-            , before
-        FROM public.invoices AS r
-        WHERE public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(next, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash);
-        IF rows <> 1 THEN
-            PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+        IF NOT public.invoices_number_gapless_pending(target, series, next) THEN
+            PERFORM gapless.column_enter_elsewhere(target, 'number', series, next);
         END IF;
-        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, next, before, dated);
         next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
     END LOOP;
     PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, number, public.invoices_number_gapless_dated($3, $4, $5, $6, $7));
@@ -206,7 +206,7 @@ BEGIN
     PERFORM gapless.column_refuse('unchained', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text)
     WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     PERFORM gapless.column_follow_move('stay', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE';
-    PERFORM gapless.column_settle_note('1234567890');
+    PERFORM gapless.column_settle_note('4204816575369379839');
     RETURN NULL;
 END;
 $function$;
@@ -229,7 +229,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
-        PERFORM gapless.column_settle_note('1234567890');
+        PERFORM gapless.column_settle_note('4204816575369379839');
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
@@ -239,7 +239,7 @@ BEGIN
         IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN
             PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
         END IF;
-        PERFORM gapless.column_settle_note('1234567890') WHERE TG_OP = 'INSERT';
+        PERFORM gapless.column_settle_note('4204816575369379839') WHERE TG_OP = 'INSERT';
         RETURN NULL;
     END IF;
     -- A partition's own triggers are for what may happen to it after it was detached.
@@ -286,6 +286,7 @@ BEGIN
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
     PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
         , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+        
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
@@ -388,6 +389,41 @@ BEGIN
             END;
         END LOOP;
     END LOOP;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_pending(target regclass, series text, value bigint)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+ SET enable_seqscan TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    rows   bigint;
+    before text;
+    dated  timestamp;
+BEGIN
+    SELECT count(*), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash))
+        , min(r.number)
+    INTO rows, dated
+        , before
+    FROM public.invoices AS r
+    WHERE public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(value, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash);
+    IF rows = 1 THEN
+        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, before, dated);
+    ELSIF rows > 1 THEN
+        PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
+    END IF;
+    RETURN rows = 1;
 END;
 $function$;
 
@@ -505,7 +541,7 @@ BEGIN
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
-            value := gapless.column_noted('1234567890', true);
+            value := gapless.column_noted('4204816575369379839', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
@@ -517,6 +553,7 @@ BEGIN
         END IF;
         PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
             , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+            
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
             OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
@@ -531,7 +568,7 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (current_setting('gapless.column_note_1234567890', true) <> '') IS NOT TRUE THEN
+    IF (current_setting('gapless.column_note_4204816575369379839', true) <> '') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
@@ -541,7 +578,7 @@ BEGIN
         END;
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
-        value := gapless.column_noted('1234567890', true);
+        value := gapless.column_noted('4204816575369379839', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
@@ -553,8 +590,8 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS TRUE THEN
-        IF current_setting('gapless.column_note_1234567890', true) <> '' THEN
-            PERFORM gapless.column_settle_note('1234567890');
+        IF current_setting('gapless.column_note_4204816575369379839', true) <> '' THEN
+            PERFORM gapless.column_settle_note('4204816575369379839');
         END IF;
         RETURN NEW;
     END IF;
@@ -562,7 +599,7 @@ BEGIN
         PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
-    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '1234567890', 0, series);
+    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '4204816575369379839', 0, series);
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
         PERFORM public.invoices_number_gapless_check_text(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), value, written, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
@@ -581,7 +618,7 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices FOR EACH ROW WHEN ((NULLIF(new.number, '/'::text) IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_issue('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(NULLIF(old.number, '/'::text)), ROW(NULLIF(new.number, '/'::text)))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) OR (current_setting('gapless.column_note_1234567890'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) OR (current_setting('gapless.column_note_4204816575369379839'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_settle_number" AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('settle');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.issued_on, old.issued, old.hash, old.previous_hash, old.number), ROW(new.tenant, new.issued_on, new.issued, new.hash, new.previous_hash, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');
