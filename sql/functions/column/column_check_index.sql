@@ -46,7 +46,7 @@ BEGIN
                 HINT = format('A unique index has to contain %I, and beside it only columns that the expression name reads.', target_column),
                 SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_column';
     END IF;
-    SELECT i.indexrelid::regclass
+    SELECT i.indexrelid::regclass::text
     INTO equal
     FROM pg_catalog.pg_index AS i
     WHERE later AND i.indrelid = target AND i.indisunique AND i.indpred IS NULL
