@@ -31,6 +31,9 @@ func TestAttachWritesWhatIsInTestdata(t *testing.T) {
 					words = append(words, "at commit")
 				}
 				for _, chained := range []bool{false, true} {
+					if chained && (text != late || late != partitioned) {
+						continue // the least and the most have all that a chain adds
+					}
 					if chained {
 						words = append(words, "chain")
 					}
