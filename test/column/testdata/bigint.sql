@@ -9,7 +9,7 @@ AS $function$
 DECLARE
     value   bigint;
 BEGIN
-    IF (current_setting('gapless.column_note_3611471413082324991', true) <> '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
@@ -23,10 +23,10 @@ BEGIN
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
         RETURN NEW;
     END IF;
-    IF current_setting('gapless.column_note_3611471413082324991', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(TG_RELID, 'number', 1, '3611471413082324991', TG_RELID, public.invoices_number_gapless_series(NEW.tenant));
+    IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant));
     ELSE
-        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), 1, '3611471413082324991', TG_RELID);
+        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), 1, '2345678901', TG_RELID);
     END IF;
     NEW.number := value;
     RETURN NEW;
@@ -42,7 +42,7 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_arrive()
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '3611471413082324991' END;
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '2345678901' END;
     row    record;
     other  record;
     series text[];
@@ -64,7 +64,7 @@ BEGIN
         AND gapless.column_enter_row(1234567890, row."~series", row.number, NULL, row."~dated", ending)
     THEN
         IF ending IS NULL THEN
-            PERFORM gapless.column_settle_note('3611471413082324991');
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NULL;
     END IF;
@@ -84,7 +84,7 @@ BEGIN
             END LOOP;
         END IF;
     END IF;
-    PERFORM gapless.column_settle_note('3611471413082324991');
+    PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
 $function$;
@@ -160,7 +160,7 @@ BEGIN
     ) THEN
         PERFORM public.invoices_number_gapless_enter(TG_RELID, NEW.number, NEW.tenant);
     END IF;
-    PERFORM gapless.column_settle_note('3611471413082324991');
+    PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
 $function$;
@@ -177,7 +177,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
-        PERFORM gapless.column_settle_note('3611471413082324991');
+        PERFORM gapless.column_settle_note('2345678901');
         RETURN OLD;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
@@ -327,7 +327,7 @@ BEGIN
         series := public.invoices_number_gapless_series(OLD.tenant);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
-            value := gapless.column_noted('3611471413082324991', true);
+            value := gapless.column_noted('2345678901', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
@@ -345,7 +345,7 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (current_setting('gapless.column_note_3611471413082324991', true) <> '') IS NOT TRUE THEN
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
@@ -355,7 +355,7 @@ BEGIN
         END;
     END IF;
     IF NEW.number IS NOT NULL THEN
-        value := gapless.column_noted('3611471413082324991', true);
+        value := gapless.column_noted('2345678901', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
@@ -364,7 +364,7 @@ BEGIN
         END IF;
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant);
-    value := gapless.column_next_number(TG_RELID, 'number', 1, '3611471413082324991', 0, series);
+    value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', 0, series);
     NEW.number := value;
     RETURN NEW;
 END;
@@ -375,6 +375,6 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_arrive('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_3611471413082324991'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_2345678901'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.number), ROW(new.tenant, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

@@ -15,7 +15,7 @@ AS $function$
 DECLARE
     value   bigint;
 BEGIN
-    IF (current_setting('gapless.column_note_2110262426910392319', true) <> '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
@@ -29,10 +29,10 @@ BEGIN
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
         RETURN NEW;
     END IF;
-    IF current_setting('gapless.column_note_2110262426910392319', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(TG_RELID, 'number', 1, '2110262426910392319', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash));
+    IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash));
     ELSE
-        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '2110262426910392319', TG_RELID);
+        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '2345678901', TG_RELID);
     END IF;
     NEW.number := value;
     NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
@@ -57,7 +57,7 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_arrive()
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '2110262426910392319' END;
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '2345678901' END;
     row    record;
     other  record;
     series text[];
@@ -82,7 +82,7 @@ BEGIN
         FROM inserted AS r
         WHERE r.number IS NOT NULL AND r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash);
         IF ending IS NULL THEN
-            PERFORM gapless.column_settle_note('2110262426910392319');
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NULL;
     END IF;
@@ -105,7 +105,7 @@ BEGIN
     PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number::text)
     FROM inserted AS r
     WHERE r.number IS NOT NULL AND r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash);
-    PERFORM gapless.column_settle_note('2110262426910392319');
+    PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
 $function$;
@@ -197,7 +197,7 @@ BEGIN
     END IF;
     PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text)
     WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
-    PERFORM gapless.column_settle_note('2110262426910392319');
+    PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
 $function$;
@@ -220,7 +220,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
-        PERFORM gapless.column_settle_note('2110262426910392319');
+        PERFORM gapless.column_settle_note('2345678901');
         RETURN OLD;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
@@ -461,7 +461,7 @@ BEGIN
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.hash, OLD.previous_hash);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
-            value := gapless.column_noted('2110262426910392319', true);
+            value := gapless.column_noted('2345678901', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
@@ -486,7 +486,7 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (current_setting('gapless.column_note_2110262426910392319', true) <> '') IS NOT TRUE THEN
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
@@ -496,7 +496,7 @@ BEGIN
         END;
     END IF;
     IF NEW.number IS NOT NULL THEN
-        value := gapless.column_noted('2110262426910392319', true);
+        value := gapless.column_noted('2345678901', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
@@ -505,7 +505,7 @@ BEGIN
         END IF;
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash);
-    value := gapless.column_next_number(TG_RELID, 'number', 1, '2110262426910392319', 0, series);
+    value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', 0, series);
     NEW.number := value;
     NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', series, value);
     NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
@@ -519,6 +519,6 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_arrive('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_2110262426910392319'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_2345678901'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.hash, old.previous_hash, old.number), ROW(new.tenant, new.hash, new.previous_hash, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

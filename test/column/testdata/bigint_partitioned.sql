@@ -9,7 +9,7 @@ AS $function$
 DECLARE
     value   bigint;
 BEGIN
-    IF (current_setting('gapless.column_note_7026341815190159359', true) <> '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
@@ -22,17 +22,17 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NEW.number IS NOT NULL THEN
-        PERFORM gapless.column_settle_note('7026341815190159359');
+        PERFORM gapless.column_settle_note('2345678901');
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant)) THEN
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
         END IF;
         RETURN NEW;
     END IF;
-    IF current_setting('gapless.column_note_7026341815190159359', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '7026341815190159359', TG_RELID, public.invoices_number_gapless_series(NEW.tenant));
+    IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant));
     ELSE
-        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), 1, '7026341815190159359', TG_RELID);
+        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), 1, '2345678901', TG_RELID);
     END IF;
     NEW.number := value;
     RETURN NEW;
@@ -118,7 +118,7 @@ BEGIN
         PERFORM public.invoices_number_gapless_enter(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NEW.number, NEW.tenant);
     END IF;
     PERFORM gapless.column_follow_move('stay', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE';
-    PERFORM gapless.column_settle_note('7026341815190159359');
+    PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
 $function$;
@@ -135,7 +135,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
-        PERFORM gapless.column_settle_note('7026341815190159359');
+        PERFORM gapless.column_settle_note('2345678901');
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
@@ -145,7 +145,7 @@ BEGIN
         IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN
             PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
         END IF;
-        PERFORM gapless.column_settle_note('7026341815190159359') WHERE TG_OP = 'INSERT';
+        PERFORM gapless.column_settle_note('2345678901') WHERE TG_OP = 'INSERT';
         RETURN NULL;
     END IF;
     -- A partition's own triggers are for what may happen to it after it was detached.
@@ -317,7 +317,7 @@ BEGIN
         series := public.invoices_number_gapless_series(OLD.tenant);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
-            value := gapless.column_noted('7026341815190159359', true);
+            value := gapless.column_noted('2345678901', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
@@ -335,7 +335,7 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (current_setting('gapless.column_note_7026341815190159359', true) <> '') IS NOT TRUE THEN
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
@@ -345,7 +345,7 @@ BEGIN
         END;
     END IF;
     IF NEW.number IS NOT NULL THEN
-        value := gapless.column_noted('7026341815190159359', true);
+        value := gapless.column_noted('2345678901', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
@@ -357,7 +357,7 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant);
-    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '7026341815190159359', 0, series);
+    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '2345678901', 0, series);
     NEW.number := value;
     PERFORM gapless.column_follow_move('issue', series, NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant));
     RETURN NEW;
@@ -369,7 +369,7 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices FOR EACH ROW WHEN ((new.number IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_issue('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(old.number), ROW(new.number))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) OR (current_setting('gapless.column_note_7026341815190159359'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) OR (current_setting('gapless.column_note_2345678901'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_settle_number" AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('settle');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((old.number IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.number), ROW(new.tenant, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

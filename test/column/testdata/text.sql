@@ -12,7 +12,7 @@ DECLARE
     value   bigint;
     written text;
 BEGIN
-    IF (current_setting('gapless.column_note_5447671728895033343', true) <> '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
@@ -27,18 +27,18 @@ BEGIN
         RETURN NEW;
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF current_setting('gapless.column_note_5447671728895033343', true) <> '' THEN
-            PERFORM gapless.column_settle_note('5447671728895033343');
+        IF current_setting('gapless.column_note_2345678901', true) <> '' THEN
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NEW;
     END IF;
     IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS NULL THEN
         PERFORM gapless.column_refuse('undated', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
-    IF current_setting('gapless.column_note_5447671728895033343', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(TG_RELID, 'number', 1, '5447671728895033343', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued));
+    IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued));
     ELSE
-        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), 1, '5447671728895033343', TG_RELID);
+        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), 1, '2345678901', TG_RELID);
     END IF;
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
@@ -60,7 +60,7 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless_arrive()
 AS $function$
 #variable_conflict use_variable
 DECLARE
-    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '5447671728895033343' END;
+    ending CONSTANT text := CASE WHEN current_setting('gapless.column_switched', true) = 'on' THEN NULL ELSE '2345678901' END;
     row    record;
     other  record;
     value  bigint;
@@ -70,7 +70,7 @@ DECLARE
     names  text[];
     taken  bigint[];
 BEGIN
-    value := gapless.column_noted('5447671728895033343', false);
+    value := gapless.column_noted('2345678901', false);
     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) AS "~series", r.number, public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
         , value IS NOT NULL AND public.invoices_number_gapless_text(value, r.tenant, r.issued_on, r.issued) = r.number AS "~expected"
     INTO row
@@ -86,7 +86,7 @@ BEGIN
         AND row."~expected" AND gapless.column_enter_row(1234567890, row."~series", value, row.number, row."~dated", ending)
     THEN
         IF ending IS NULL THEN
-            PERFORM gapless.column_settle_note('5447671728895033343');
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NULL;
     END IF;
@@ -114,7 +114,7 @@ BEGIN
             END LOOP;
         END IF;
     END IF;
-    PERFORM gapless.column_settle_note('5447671728895033343');
+    PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
 $function$;
@@ -239,7 +239,7 @@ BEGIN
     ) THEN
         PERFORM public.invoices_number_gapless_enter(TG_RELID, NEW.number, NEW.tenant, NEW.issued_on, NEW.issued);
     END IF;
-    PERFORM gapless.column_settle_note('5447671728895033343');
+    PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
 $function$;
@@ -258,7 +258,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
-        PERFORM gapless.column_settle_note('5447671728895033343');
+        PERFORM gapless.column_settle_note('2345678901');
         RETURN OLD;
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
@@ -432,7 +432,7 @@ BEGIN
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
-            value := gapless.column_noted('5447671728895033343', true);
+            value := gapless.column_noted('2345678901', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
@@ -452,7 +452,7 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (current_setting('gapless.column_note_5447671728895033343', true) <> '') IS NOT TRUE THEN
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
@@ -462,7 +462,7 @@ BEGIN
         END;
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
-        value := gapless.column_noted('5447671728895033343', true);
+        value := gapless.column_noted('2345678901', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
@@ -471,8 +471,8 @@ BEGIN
         END IF;
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF current_setting('gapless.column_note_5447671728895033343', true) <> '' THEN
-            PERFORM gapless.column_settle_note('5447671728895033343');
+        IF current_setting('gapless.column_note_2345678901', true) <> '' THEN
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NEW;
     END IF;
@@ -480,7 +480,7 @@ BEGIN
         PERFORM gapless.column_refuse('undated', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued);
-    value := gapless.column_next_number(TG_RELID, 'number', 1, '5447671728895033343', 0, series);
+    value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', 0, series);
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
         PERFORM public.invoices_number_gapless_check_text(TG_RELID, value, written, NEW.tenant, NEW.issued_on, NEW.issued);
@@ -495,6 +495,6 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_arrive('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(NULLIF(old.number, '/'::text)), ROW(NULLIF(new.number, '/'::text)))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_5447671728895033343'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN ((current_setting('gapless.column_note_2345678901'::text, true) <> ''::text)) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.issued_on, old.issued, old.number), ROW(new.tenant, new.issued_on, new.issued, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

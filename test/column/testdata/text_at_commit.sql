@@ -648,8 +648,8 @@ BEGIN
             PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF current_setting('gapless.column_note_9078169407339233279', true) <> '' THEN
-            PERFORM gapless.column_settle_note('9078169407339233279');
+        IF current_setting('gapless.column_note_2345678901', true) <> '' THEN
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NEW;
     END IF;

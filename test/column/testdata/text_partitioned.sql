@@ -12,7 +12,7 @@ DECLARE
     value   bigint;
     written text;
 BEGIN
-    IF (current_setting('gapless.column_note_5905038670894727167', true) <> '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
@@ -25,7 +25,7 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
-        PERFORM gapless.column_settle_note('5905038670894727167');
+        PERFORM gapless.column_settle_note('2345678901');
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued)) THEN
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
@@ -33,18 +33,18 @@ BEGIN
         RETURN NEW;
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF current_setting('gapless.column_note_5905038670894727167', true) <> '' THEN
-            PERFORM gapless.column_settle_note('5905038670894727167');
+        IF current_setting('gapless.column_note_2345678901', true) <> '' THEN
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NEW;
     END IF;
     IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS NULL THEN
         PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
-    IF current_setting('gapless.column_note_5905038670894727167', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '5905038670894727167', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued));
+    IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
+        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued));
     ELSE
-        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), 1, '5905038670894727167', TG_RELID);
+        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), 1, '2345678901', TG_RELID);
     END IF;
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
@@ -183,7 +183,7 @@ BEGIN
         PERFORM public.invoices_number_gapless_enter(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NEW.number, NEW.tenant, NEW.issued_on, NEW.issued);
     END IF;
     PERFORM gapless.column_follow_move('stay', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE';
-    PERFORM gapless.column_settle_note('5905038670894727167');
+    PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
 $function$;
@@ -202,7 +202,7 @@ DECLARE
     series text;
 BEGIN
     IF TG_ARGV[0] = 'leave' THEN
-        PERFORM gapless.column_settle_note('5905038670894727167');
+        PERFORM gapless.column_settle_note('2345678901');
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
@@ -212,7 +212,7 @@ BEGIN
         IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN
             PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
         END IF;
-        PERFORM gapless.column_settle_note('5905038670894727167') WHERE TG_OP = 'INSERT';
+        PERFORM gapless.column_settle_note('2345678901') WHERE TG_OP = 'INSERT';
         RETURN NULL;
     END IF;
     -- A partition's own triggers are for what may happen to it after it was detached.
@@ -412,7 +412,7 @@ BEGIN
         series := public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued);
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
-            value := gapless.column_noted('5905038670894727167', true);
+            value := gapless.column_noted('2345678901', true);
             -- An upsert gives the number that the row would have had, had it been new.
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
@@ -432,7 +432,7 @@ BEGIN
         END IF;
         RETURN NEW;
     END IF;
-    IF (current_setting('gapless.column_note_5905038670894727167', true) <> '') IS NOT TRUE THEN
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
@@ -442,7 +442,7 @@ BEGIN
         END;
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
-        value := gapless.column_noted('5905038670894727167', true);
+        value := gapless.column_noted('2345678901', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
@@ -454,8 +454,8 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF current_setting('gapless.column_note_5905038670894727167', true) <> '' THEN
-            PERFORM gapless.column_settle_note('5905038670894727167');
+        IF current_setting('gapless.column_note_2345678901', true) <> '' THEN
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NEW;
     END IF;
@@ -463,7 +463,7 @@ BEGIN
         PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued);
-    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '5905038670894727167', 0, series);
+    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '2345678901', 0, series);
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
         PERFORM public.invoices_number_gapless_check_text(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), value, written, NEW.tenant, NEW.issued_on, NEW.issued);
@@ -479,7 +479,7 @@ CREATE TRIGGER "~gapless_draft_number" BEFORE UPDATE ON public.invoices FOR EACH
 CREATE TRIGGER "~gapless_enter_number" AFTER INSERT ON public.invoices FOR EACH ROW WHEN ((NULLIF(new.number, '/'::text) IS NOT NULL)) EXECUTE FUNCTION invoices_number_gapless_issue('enter');
 CREATE TRIGGER "~gapless_insert_number" BEFORE INSERT ON public.invoices FOR EACH ROW EXECUTE FUNCTION invoices_number_gapless('insert');
 CREATE TRIGGER "~gapless_issue_number" AFTER UPDATE ON public.invoices FOR EACH ROW WHEN (record_image_ne(ROW(NULLIF(old.number, '/'::text)), ROW(NULLIF(new.number, '/'::text)))) EXECUTE FUNCTION invoices_number_gapless_issue('issue');
-CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) OR (current_setting('gapless.column_note_5905038670894727167'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
+CREATE TRIGGER "~gapless_leave_number" BEFORE DELETE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) OR (current_setting('gapless.column_note_2345678901'::text, true) <> ''::text))) EXECUTE FUNCTION invoices_number_gapless_keep('leave');
 CREATE TRIGGER "~gapless_settle_number" AFTER INSERT OR DELETE OR UPDATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('settle');
 CREATE TRIGGER "~gapless_truncate_number" BEFORE TRUNCATE ON public.invoices FOR EACH STATEMENT EXECUTE FUNCTION invoices_number_gapless_keep('truncate');
 CREATE TRIGGER "~gapless_update_number" BEFORE UPDATE ON public.invoices FOR EACH ROW WHEN (((NULLIF(old.number, '/'::text) IS NOT NULL) AND record_image_ne(ROW(old.tenant, old.issued_on, old.issued, old.number), ROW(new.tenant, new.issued_on, new.issued, new.number)))) EXECUTE FUNCTION invoices_number_gapless_update('update');

@@ -712,8 +712,8 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF current_setting('gapless.column_note_6904833558257401855', true) <> '' THEN
-            PERFORM gapless.column_settle_note('6904833558257401855');
+        IF current_setting('gapless.column_note_2345678901', true) <> '' THEN
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NEW;
     END IF;

@@ -862,8 +862,8 @@ BEGIN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS TRUE THEN
-        IF current_setting('gapless.column_note_5722045426991497215', true) <> '' THEN
-            PERFORM gapless.column_settle_note('5722045426991497215');
+        IF current_setting('gapless.column_note_2345678901', true) <> '' THEN
+            PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NEW;
     END IF;
