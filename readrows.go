@@ -1,6 +1,9 @@
 package gapless
 
 import (
+	"cmp"
+	"errors"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
@@ -57,8 +60,15 @@ func (r *readRows) CommandTag() pgconn.CommandTag { return r.tag }
 // FieldDescriptions is pgx.Rows's.
 func (r *readRows) FieldDescriptions() []pgconn.FieldDescription { return r.fields }
 
-// RawValues is pgx.Rows's.
-func (r *readRows) RawValues() [][]byte { return r.rows[r.at-1] }
+// RawValues is pgx.Rows's: nil where there is no current row.
+func (r *readRows) RawValues() [][]byte {
+	if !r.onRow() {
+		return nil
+	}
+	return r.rows[r.at-1]
+}
+
+func (r *readRows) onRow() bool { return r.at >= 1 && r.at <= len(r.rows) }
 
 // Conn is pgx.Rows's.
 func (r *readRows) Conn() *pgx.Conn { return nil }
@@ -72,18 +82,29 @@ func (r *readRows) Next() bool {
 	return r.at <= len(r.rows)
 }
 
+// errNoRow is a mistake that a callback makes: pgx says the same of it, less clearly.
+var errNoRow = errors.New("gapless: there is no current row: Next was not called, or has returned false")
+
 // Scan is pgx.Rows's.
 func (r *readRows) Scan(dest ...any) (err error) {
-	if whole := wholeRow(dest); whole != nil {
+	switch whole := wholeRow(dest); {
+	case !r.onRow():
+		err = errNoRow
+	case whole != nil:
 		err = whole.ScanRow(r)
-	} else {
+	default:
 		err = pgx.ScanRow(r.types, r.fields, r.RawValues(), dest...)
 	}
+	return r.fail(err)
+}
+
+// fail ends the rows, if there is an error. The first one stays.
+func (r *readRows) fail(err error) error {
 	if err != nil {
-		r.err = err
+		r.err = cmp.Or(r.err, err)
 		r.Close()
 	}
-	return r.err
+	return err
 }
 
 // wholeRow is the only destination, if it scans the row itself.
@@ -97,6 +118,9 @@ func wholeRow(dest []any) pgx.RowScanner {
 
 // Values is pgx.Rows's.
 func (r *readRows) Values() ([]any, error) {
+	if !r.onRow() {
+		return nil, r.fail(errNoRow)
+	}
 	values := make([]any, len(r.fields))
 	for i, field := range r.fields {
 		value := r.RawValues()[i]
@@ -106,7 +130,7 @@ func (r *readRows) Values() ([]any, error) {
 		case ok:
 			var err error
 			if values[i], err = known.Codec.DecodeValue(r.types, field.DataTypeOID, field.Format, value); err != nil {
-				return nil, err
+				return nil, r.fail(err)
 			}
 		case field.Format == pgtype.TextFormatCode:
 			values[i] = string(value)
