@@ -138,7 +138,7 @@ func (b *sharedBatch) callBack() (err error) {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, err)
+		return fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, retry.Foreign(err))
 	}
 	return nil
 }

@@ -1,10 +1,13 @@
 package gapless_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -84,4 +87,69 @@ func TestCloseInAFunctionOfInTxReturns(t *testing.T) {
 	require.NoError(t, (<-done).Err)
 	requireOneTo(t, s, 1)
 	s.Await("SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'gapless flusher' AND datname = current_database())")
+}
+
+// TestWhatIsTrueOfAnotherTransactionIsNotSaidOfTheOwn has the outcome of another transaction be why this one is rolled back, or why a
+// callback of it fails, or its context ends.
+func TestWhatIsTrueOfAnotherTransactionIsNotSaidOfTheOwn(t *testing.T) {
+	t.Parallel()
+	s, committer, database := newInvoices(t, 2)
+	pool := database.Pool(t, sqltest.HostilePath)
+	mine := errors.New("mine")
+	failing := func(because error) error {
+		batch, query := batchOf("SELECT gapless.next_gapless('another')")
+		query.QueryRow(func(pgx.Row) error { return because })
+		return committer.Send(t.Context(), batch)
+	}
+	others := int64(0)
+	for name, inTx := range map[string]func(ctx context.Context, fn func(tx pgx.Tx) error) error{
+		"one by one": func(ctx context.Context, fn func(tx pgx.Tx) error) error { return gapless.InTx(ctx, pool, fn) },
+		"in groups":  func(ctx context.Context, fn func(tx pgx.Tx) error) error { return committer.InTx(ctx, fn) },
+	} {
+		// A nested one committed. It is not to be repeated, whatever its callback's error looks like.
+		runs := 0
+		err := inTx(t.Context(), func(tx pgx.Tx) error {
+			runs++
+			if _, err := tx.Exec(t.Context(), issueInvoice, "a"); err != nil {
+				return err
+			}
+			return failing(errors.Join(mine, &pgconn.PgError{Code: "40001"}))
+		})
+		others++
+		require.NotErrorIs(t, err, gapless.ErrCommitted, name)
+		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown, name)
+		require.ErrorIs(t, err, mine, name)
+		sqltest.RequireCode(t, "40001", err)
+		require.ErrorContains(t, err, gapless.ErrCommitted.Error(), name)
+		require.ErrorContains(t, err, "rolled back", name)
+		require.Equal(t, 1, runs, name)
+		require.Zero(t, s.Number("SELECT count(*) FROM invoices"), name)
+		require.Equal(t, others, s.Number("SELECT gapless.last_gapless('another')"), name)
+
+		// A nested one's outcome is unknown.
+		unknown := fmt.Errorf("%w: %w", gapless.ErrOutcomeUnknown, mine)
+		err = inTx(t.Context(), func(pgx.Tx) error { return inTx(t.Context(), func(pgx.Tx) error { return unknown }) })
+		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown, name)
+		require.ErrorIs(t, err, mine, name)
+		require.ErrorIs(t, err, unknown, name)
+
+		// A callback's error is about another one.
+		err = inTx(t.Context(), func(tx pgx.Tx) error {
+			gapless.CommitBatch(tx).Queue("SELECT 1").QueryRow(func(pgx.Row) error { return unknown })
+			return nil
+		})
+		require.ErrorIs(t, err, gapless.ErrCommitted, name)
+		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown, name)
+		require.ErrorIs(t, err, mine, name)
+
+		// Its context ended for another one, as that of an errgroup does.
+		ctx, cancel := context.WithCancelCause(t.Context())
+		err = inTx(ctx, func(pgx.Tx) error { cancel(unknown); return nil })
+		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown, name)
+		require.ErrorIs(t, err, context.Canceled, name)
+		require.ErrorIs(t, err, mine, name)
+	}
+	err := failing(gapless.ErrOutcomeUnknown)
+	require.ErrorIs(t, err, gapless.ErrCommitted)
+	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
 }

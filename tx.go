@@ -105,7 +105,7 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flushe
 		within(from.pool, func() { err = fn(t) })
 	}
 	if err != nil {
-		return nil, err
+		return nil, retry.RolledBack(err)
 	}
 	err = t.commit(ctx)
 	switch {

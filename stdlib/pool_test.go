@@ -181,3 +181,16 @@ func (c badConn) BeginTx(context.Context, driver.TxOptions) (driver.Tx, error) {
 	c.of.begun.Add(1)
 	return nil, driver.ErrBadConn
 }
+
+// TestWhatIsTrueOfAnotherTransactionIsNotSaidOfTheOwn has the outcome of another transaction be why this one is rolled back.
+func TestWhatIsTrueOfAnotherTransactionIsNotSaidOfTheOwn(t *testing.T) {
+	t.Parallel()
+	db, ctx := open(t), t.Context()
+	mine := errors.New("mine")
+	for _, outcome := range []error{gapless.ErrCommitted, gapless.ErrOutcomeUnknown} {
+		err := stdlib.InTx(ctx, db, func(*sql.Tx) error { return fmt.Errorf("%w: %w", outcome, mine) })
+		require.NotErrorIs(t, err, outcome)
+		require.ErrorIs(t, err, mine)
+		require.ErrorContains(t, err, outcome.Error())
+	}
+}

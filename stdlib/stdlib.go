@@ -219,7 +219,7 @@ func (from source) run(ctx context.Context, isolation sql.IsolationLevel, fn fun
 	}
 
 	if err := fn(tx); err != nil {
-		return err
+		return retry.RolledBack(err)
 	}
 	// Here it is certain that COMMIT is not sent; of the same error from Commit it is not.
 	if err := retry.Ended(ctx); err != nil {

@@ -59,9 +59,39 @@ func Run(ctx context.Context, options Options, attempt func() error) error {
 	}
 }
 
+// Foreign is an error that others gave us, of which [ErrCommitted] and [client.ErrOutcomeUnknown] are not true here: they are about
+// another transaction. It keeps its text, and all else that it is. It is not retried, since that one perhaps has committed.
+func Foreign(err error) error {
+	if errors.Is(err, ErrCommitted) || errors.Is(err, client.ErrOutcomeUnknown) {
+		return foreign{err}
+	}
+	return err
+}
+
+// foreign does not unwrap, so that errors.Is asks it alone.
+type foreign struct{ err error }
+
+func (e foreign) Error() string { return e.err.Error() }
+
+// Is is asked by errors.Is.
+func (e foreign) Is(target error) bool {
+	return target != ErrCommitted && target != client.ErrOutcomeUnknown && errors.Is(e.err, target)
+}
+
+// As is asked by errors.As.
+func (e foreign) As(target any) bool { return errors.As(e.err, target) }
+
+// RolledBack is the error of a function whose transaction was rolled back for that.
+func RolledBack(err error) error {
+	if own := Foreign(err); errors.As(own, new(foreign)) {
+		return fmt.Errorf("gapless: rolled back, for an error about another transaction: %w", own)
+	}
+	return err
+}
+
 // Ended is why ctx has ended, nil if it has not: its error, and with it the cause that its owner gave.
 func Ended(ctx context.Context) error {
-	err, cause := ctx.Err(), context.Cause(ctx)
+	err, cause := ctx.Err(), Foreign(context.Cause(ctx))
 	if err == nil || errors.Is(cause, err) {
 		return cause
 	}
@@ -75,6 +105,8 @@ func backoff(made int) time.Duration {
 func (o Options) retries(err error) bool {
 	var pg *pgconn.PgError
 	switch {
+	case errors.As(err, new(foreign)):
+		return false
 	case errors.Is(err, ErrLost):
 		return true
 	case errors.Is(err, ErrCommitted), errors.Is(err, client.ErrOutcomeUnknown), !errors.As(err, &pg):
