@@ -105,8 +105,7 @@ func (b *sharedBatch) queueInto(all *pgx.Batch, types *pgtype.Map) {
 			continue
 		}
 		if own == nil {
-			own = types.Copy()
-			own.TryWrapScanPlanFuncs = types.TryWrapScanPlanFuncs
+			own = ownTypes(types)
 		}
 		b.unread++
 		queued.Query(func(rows pgx.Rows) error {
