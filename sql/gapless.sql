@@ -5681,6 +5681,27 @@ COMMENT ON FUNCTION gapless.model_wait IS
 
 REVOKE ALL ON FUNCTION gapless.model_wait FROM PUBLIC;
 
+-- Made only where a setting decides what the text of a key's type is: others cast their keys in place, which costs less.
+-- Each of these texts is read alike under every setting.
+CREATE OR REPLACE FUNCTION gapless.model_key(
+    keys anyarray
+) RETURNS text
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET extra_float_digits = 1
+SET DateStyle = 'ISO, MDY'
+SET IntervalStyle = iso_8601
+AS $function$
+BEGIN
+    RETURN keys::text;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.model_key IS
+'Private, a model for attach_gapless with at_commit. The keys of rows as a text, which no setting changes.';
+
+REVOKE ALL ON FUNCTION gapless.model_key FROM PUBLIC;
+
 -- On the hot path: it sets nothing by a clause, which costs more than the rest, and qualifies every operator.
 CREATE OR REPLACE FUNCTION gapless.model_single(
     target regclass,
@@ -6586,6 +6607,20 @@ BEGIN
             FROM pg_catalog.pg_constraint AS k
             WHERE k.conrelid = target AND k.contype = 'p'
         );
+    END IF;
+    SELECT format('column "%s" of the primary key is of type %s, by which at_commit does not find a row', a.attname, format_type(a.atttypid, a.atttypmod))
+    INTO other
+    FROM pg_catalog.pg_index AS i
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) AS k (attnum, class)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
+    WHERE i.indrelid = target AND i.indisprimary
+        AND (t.typcategory = 'C' OR c.opcintype = 'anyarray'::regtype OR EXISTS (SELECT FROM pg_catalog.pg_type AS e WHERE e.typarray = c.opcintype))
+    LIMIT 1;
+    IF fault IS NULL AND at_commit AND other IS NOT NULL THEN
+        fault := other;
+        hint := 'Let the table have another primary key, of types that are neither arrays nor composite; or number at the INSERT.';
     END IF;
     SELECT t.tgname::text
     INTO other
@@ -7628,6 +7663,7 @@ DECLARE
     own_key     text; -- written into one
     row_keys    text;
     key_is      text; -- as the view gapless.fault has it
+    odd         boolean; -- whether settings decide what the text of a key is
     body        text;
 BEGIN
     SELECT coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
@@ -7647,16 +7683,30 @@ BEGIN
         string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format('%I.%I', (SELECT tn.nspname FROM pg_catalog.pg_namespace AS tn WHERE tn.oid = t.typnamespace), t.typname)), ' AND '),
         string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
         string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
-        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
-        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i),
-        to_jsonb(array_agg(concat_ws(' ', a.attname, s.nspname, t.typname, a.atttypmod) ORDER BY k.i))::text
-    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, key_is
+        string_agg(format(w.written, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
+        string_agg(format(w.written, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i),
+        to_jsonb(array_agg(concat_ws(' ', a.attname, s.nspname, t.typname, a.atttypmod) ORDER BY k.i))::text,
+        bool_or(y.odd)
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, key_is, odd
     FROM pg_catalog.pg_index AS i
     CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
+    JOIN pg_catalog.pg_type AS b ON b.oid = c.opcintype
+    CROSS JOIN LATERAL (
+        SELECT b.typnamespace <> 'pg_catalog'::regnamespace AND t.typcategory <> 'S'
+            OR b.oid IN ('float4'::regtype, 'float8'::regtype, 'interval'::regtype, 'anyrange'::regtype, 'anymultirange'::regtype)
+            OR b.oid = 'oid'::regtype AND t.oid <> b.oid AS odd -- regclass and its like
+    ) AS y
+    CROSS JOIN LATERAL (
+        SELECT CASE -- as no setting changes it
+            WHEN y.odd THEN replace(format('%I.%I', schema, stem || '_key'), '%', '%%') || '(%s)'
+            WHEN t.typcategory = 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')'
+            ELSE '%s::pg_catalog.text'
+        END AS written
+    ) AS w
     JOIN pg_catalog.pg_amop AS m
         ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
     JOIN pg_catalog.pg_operator AS o ON o.oid = m.amopopr
@@ -7740,6 +7790,7 @@ BEGIN
                 (5, 'model_update', '_update', '', 'trigger', true),
                 (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
                 (7, 'model_issue', '_issue', '', 'trigger', true),
+                (6, 'model_key', '_key', 'keys anyarray', 'text IMMUTABLE', late AND odd),
                 (7, 'model_single', '_single', 'target regclass, own text[], place tid, part oid', 'text STABLE', late),
                 (8, 'model_rest', '_rest', 'target regclass', 'text', late),
                 (9, 'model_assign', '_assign', 'target regclass, own text[]', 'text', late),
@@ -7764,6 +7815,7 @@ BEGIN
         body := gapless.column_copy(model.name::name, options || CASE WHEN model.suffix = '_links' THEN '{links}'::text[] END, places || ARRAY[', input', 'input'], instead || ARRAY[positional, substr(positional, 3)]);
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
+            WHEN model.suffix = '_key' THEN 'SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET DateStyle = ''ISO, MDY'' SET IntervalStyle = iso_8601'
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
             WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
@@ -7820,7 +7872,7 @@ BEGIN
                 ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
             END);
         END IF;
-        IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish') THEN
+        IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish', stem || '_key') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made.signature); -- with the caller's rights; and what anybody may make happen sooner
         ELSIF made.proname IN (stem || '_rows', stem || '_links') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's
@@ -8211,7 +8263,7 @@ BEGIN
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
         AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
-            FROM unnest('{series,due,dated,text,chain,read,keep,check_text,enter,pending,head,update,arrive,issue,note,single,assign,rest,number,finish,commit,confirm,rows,links}'::text[]) AS w (word)
+            FROM unnest('{series,due,dated,text,chain,read,keep,check_text,enter,pending,head,update,arrive,issue,note,key,single,assign,rest,number,finish,commit,confirm,rows,links}'::text[]) AS w (word)
         )));
 END;
 $function$;

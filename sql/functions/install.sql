@@ -107,6 +107,7 @@
 {{ template "column/model_issue.sql" . }}
 {{ template "column/model_keep.sql" . }}
 {{ template "column/model_wait.sql" . }}
+{{ template "column/model_key.sql" . }}
 {{ template "column/model_single.sql" . }}
 {{ template "column/model_rest.sql" . }}
 {{ template "column/model_assign.sql" . }}

@@ -106,6 +106,20 @@ BEGIN
             WHERE k.conrelid = target AND k.contype = 'p'
         );
     END IF;
+    SELECT format('column "%s" of the primary key is of type %s, by which at_commit does not find a row', a.attname, format_type(a.atttypid, a.atttypmod))
+    INTO other
+    FROM pg_catalog.pg_index AS i
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) AS k (attnum, class)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
+    JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
+    JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
+    WHERE i.indrelid = target AND i.indisprimary
+        AND (t.typcategory = 'C' OR c.opcintype = 'anyarray'::regtype OR EXISTS (SELECT FROM pg_catalog.pg_type AS e WHERE e.typarray = c.opcintype))
+    LIMIT 1;
+    IF fault IS NULL AND at_commit AND other IS NOT NULL THEN
+        fault := other;
+        hint := 'Let the table have another primary key, of types that are neither arrays nor composite; or number at the INSERT.';
+    END IF;
     SELECT t.tgname::text
     INTO other
     FROM pg_catalog.pg_trigger AS t

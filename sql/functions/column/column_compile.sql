@@ -41,6 +41,7 @@ DECLARE
     own_key     text; -- written into one
     row_keys    text;
     key_is      text; -- as the view gapless.fault has it
+    odd         boolean; -- whether settings decide what the text of a key is
     body        text;
 BEGIN
     SELECT coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
@@ -60,16 +61,30 @@ BEGIN
         string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format('%I.%I', (SELECT tn.nspname FROM pg_catalog.pg_namespace AS tn WHERE tn.oid = t.typnamespace), t.typname)), ' AND '),
         string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
         string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
-        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
-        string_agg(format(CASE t.typcategory WHEN 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')' ELSE '%s::pg_catalog.text' END, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i),
-        to_jsonb(array_agg(concat_ws(' ', a.attname, s.nspname, t.typname, a.atttypmod) ORDER BY k.i))::text
-    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, key_is
+        string_agg(format(w.written, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
+        string_agg(format(w.written, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i),
+        to_jsonb(array_agg(concat_ws(' ', a.attname, s.nspname, t.typname, a.atttypmod) ORDER BY k.i))::text,
+        bool_or(y.odd)
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, key_is, odd
     FROM pg_catalog.pg_index AS i
     CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
+    JOIN pg_catalog.pg_type AS b ON b.oid = c.opcintype
+    CROSS JOIN LATERAL (
+        SELECT b.typnamespace <> 'pg_catalog'::regnamespace AND t.typcategory <> 'S'
+            OR b.oid IN ('float4'::regtype, 'float8'::regtype, 'interval'::regtype, 'anyrange'::regtype, 'anymultirange'::regtype)
+            OR b.oid = 'oid'::regtype AND t.oid <> b.oid AS odd -- regclass and its like
+    ) AS y
+    CROSS JOIN LATERAL (
+        SELECT CASE -- as no setting changes it
+            WHEN y.odd THEN replace(format('%I.%I', schema, stem || '_key'), '%', '%%') || '(%s)'
+            WHEN t.typcategory = 'D' THEN 'pg_catalog.translate(pg_catalog.to_jsonb(%s)::pg_catalog.text, ''[]'', ''{}'')'
+            ELSE '%s::pg_catalog.text'
+        END AS written
+    ) AS w
     JOIN pg_catalog.pg_amop AS m
         ON m.amopfamily = c.opcfamily AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype AND m.amopstrategy = 3
     JOIN pg_catalog.pg_operator AS o ON o.oid = m.amopopr
@@ -153,6 +168,7 @@ BEGIN
                 (5, 'model_update', '_update', '', 'trigger', true),
                 (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
                 (7, 'model_issue', '_issue', '', 'trigger', true),
+                (6, 'model_key', '_key', 'keys anyarray', 'text IMMUTABLE', late AND odd),
                 (7, 'model_single', '_single', 'target regclass, own text[], place tid, part oid', 'text STABLE', late),
                 (8, 'model_rest', '_rest', 'target regclass', 'text', late),
                 (9, 'model_assign', '_assign', 'target regclass, own text[]', 'text', late),
@@ -177,6 +193,7 @@ BEGIN
         body := gapless.column_copy(model.name::name, options || CASE WHEN model.suffix = '_links' THEN '{links}'::text[] END, places || ARRAY[', input', 'input'], instead || ARRAY[positional, substr(positional, 3)]);
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
+            WHEN model.suffix = '_key' THEN 'SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET DateStyle = ''ISO, MDY'' SET IntervalStyle = iso_8601'
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
             WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins

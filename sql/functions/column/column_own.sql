@@ -38,7 +38,7 @@ BEGIN
                 ELSE format('Of %s.%I, by gapless.attach_gapless.', target, target_column)
             END);
         END IF;
-        IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish') THEN
+        IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish', stem || '_key') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made.signature); -- with the caller's rights; and what anybody may make happen sooner
         ELSIF made.proname IN (stem || '_rows', stem || '_links') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's
