@@ -99,3 +99,22 @@ func TestAFlusherIsNotEndedForBeingIdle(t *testing.T) {
 	}
 	require.Equal(t, before, sqltest.Texts(s, flushers))
 }
+
+// TestACommitIsDurableWhateverTheSessionsDefaultIs has commits of the database not wait for their flush.
+func TestACommitIsDurableWhateverTheSessionsDefaultIs(t *testing.T) {
+	t.Parallel()
+	for setting, own := range map[string]string{"off": "on", "local": "local", "on": "on"} {
+		database := pgtest.New(t)
+		s := sqltest.Connect(t, database)
+		s.Do("ALTER DATABASE " + pgx.Identifier{database.Name}.Sanitize() + " SET synchronous_commit = " + setting)
+		pool := database.Pool(t, func(config *pgxpool.Config) { config.MaxConns = 1 })
+		var shown, lsn string
+		require.NoError(t, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+			return tx.QueryRow(t.Context(), "SELECT current_setting('synchronous_commit'), pg_current_wal_insert_lsn() FROM gapless.next_gapless('a')").Scan(&shown, &lsn)
+		}))
+		require.Equal(t, own, shown)
+		require.True(t, *sqltest.Value[bool](s, "SELECT pg_current_wal_flush_lsn() > '"+lsn+"'"), setting)
+		require.NoError(t, pool.QueryRow(t.Context(), "SHOW synchronous_commit").Scan(&shown))
+		require.Equal(t, setting, shown)
+	}
+}

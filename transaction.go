@@ -106,7 +106,7 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 			gapless.mark_gapless($1),
 			`+serverStart+`,
 			pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '',
-			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) END`,
+			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+` END`,
 		t.token, asynchronous,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
 	results := conn.SendBatch(ctx, &batch)

@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/retry"
 )
 
 // client compares the Go client with the same messages through bare pgx: aim 7.
@@ -33,7 +34,7 @@ func client(ctx context.Context, b *bench) (err error) {
 		if err != nil {
 			return err
 		}
-		_, err = tx.Exec(ctx, c.insert(), customer, number)
+		_, err = tx.Exec(ctx, c.insert()+" RETURNING set_config('synchronous_commit', 'off', true)", customer, number) // InTx turned it on
 		return err
 	}
 	bare := func(c contender, begin func(context.Context, *pgxpool.Conn) (pgx.Tx, error)) func(context.Context) error {
@@ -124,7 +125,7 @@ func beginMarked(ctx context.Context, conn *pgxpool.Conn) (pgx.Tx, error) {
 			gapless.mark_gapless($1),
 			pg_catalog.pg_postmaster_start_time(),
 			pg_catalog.current_setting('synchronous_standby_names') <> '',
-			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) END`,
+			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+` END`,
 		uuid.New(), false,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&txid, &started, &replicated, nil) })
 	results := conn.SendBatch(ctx, &batch)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	pgxstdlib "github.com/jackc/pgx/v5/stdlib"
@@ -193,4 +194,44 @@ func TestWhatIsTrueOfAnotherTransactionIsNotSaidOfTheOwn(t *testing.T) {
 		require.ErrorIs(t, err, mine)
 		require.ErrorContains(t, err, outcome.Error())
 	}
+}
+
+// TestACommitIsDurableWhateverTheSessionsDefaultIs has commits of the database not wait for their flush.
+func TestACommitIsDurableWhateverTheSessionsDefaultIs(t *testing.T) {
+	t.Parallel()
+	for setting, own := range map[string]string{"off": "on", "local": "local", "on": "on"} {
+		database := pgtest.New(t)
+		s := sqltest.Connect(t, database)
+		s.Do("ALTER DATABASE " + pgx.Identifier{database.Name}.Sanitize() + " SET synchronous_commit = " + setting)
+		for _, mode := range []pgx.QueryExecMode{pgx.QueryExecModeCacheStatement, pgx.QueryExecModeSimpleProtocol} {
+			config, err := pgx.ParseConfig(database.URL)
+			require.NoError(t, err)
+			config.DefaultQueryExecMode = mode
+			db := pgxstdlib.OpenDB(*config)
+			var shown, lsn string
+			require.NoError(t, stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
+				return tx.QueryRowContext(t.Context(), "SELECT current_setting('synchronous_commit'), pg_current_wal_insert_lsn() FROM gapless.next_gapless('a')").Scan(&shown, &lsn)
+			}), "%s, %v", setting, mode)
+			require.Equal(t, own, shown)
+			require.True(t, *sqltest.Value[bool](s, "SELECT pg_current_wal_flush_lsn() > '"+lsn+"'"), setting)
+			require.NoError(t, db.Close())
+		}
+	}
+}
+
+// TestAFunctionThatHidesThatItsConnectionBrokeIsRunOnce has the end of a statement's context break the connection.
+func TestAFunctionThatHidesThatItsConnectionBrokeIsRunOnce(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	runs := 0
+	err := stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
+		runs++
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, _ = tx.ExecContext(ctx, "SELECT pg_sleep(60)")
+		return nil
+	})
+	require.ErrorContains(t, err, "the connection broke before, and fn did not return the error")
+	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+	require.Equal(t, 1, runs)
 }

@@ -213,8 +213,8 @@ func (from source) run(ctx context.Context, isolation sql.IsolationLevel, fn fun
 	// Also when fn panics. The error to return is the cause, never the rollback's.
 	defer tx.Rollback()
 	token := uuid.New()
-	txid, err := db.New(tx).MarkGapless(ctx, token)
-	if err != nil {
+	var txid int64
+	if err := tx.QueryRowContext(ctx, "SELECT gapless.mark_gapless($1), "+retry.Durable, token).Scan(&txid, new(any)); err != nil {
 		return fmt.Errorf("gapless: beginning the transaction: %w", from.orLost(ctx, on, err))
 	}
 
@@ -224,6 +224,9 @@ func (from source) run(ctx context.Context, isolation sql.IsolationLevel, fn fun
 	// Here it is certain that COMMIT is not sent; of the same error from Commit it is not.
 	if err := retry.Ended(ctx); err != nil {
 		return fmt.Errorf("gapless: not committed: %w", err)
+	}
+	if look(on, (*pgconn.PgConn).IsClosed) {
+		return errors.New("gapless: not committed: the connection broke before, and fn did not return the error")
 	}
 	if look(on, (*pgconn.PgConn).TxStatus) == 'I' {
 		return fmt.Errorf("gapless: fn ended the transaction itself, by COMMIT or ROLLBACK: %w", sql.ErrTxDone)

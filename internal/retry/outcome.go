@@ -43,6 +43,10 @@ const Asking = `SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ ONLY, NOT D
 	SELECT pg_catalog.set_config('transaction_timeout', '1min', true)
 	WHERE pg_catalog.current_setting('transaction_timeout', true) IS NOT NULL` // PostgreSQL 17
 
+// Durable is an SQL expression that has a transaction's COMMIT wait for its flush, where the session's would not by default.
+const Durable = `CASE WHEN pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'
+	THEN pg_catalog.set_config('synchronous_commit', 'on', true) END`
+
 // Resolve asks until there is an answer what became of a transaction whose COMMIT failed with cause. It returns nil (ask has
 // made sure that it is committed and durable), cause if that was the answer after all, an error that is [ErrLost], or one that is
 // [client.ErrOutcomeUnknown]. When ctx ends, which may be why the answer is missing, it goes on for a few seconds.
