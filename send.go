@@ -24,20 +24,27 @@ import (
 // When a statement of any batch fails, or the code of its arguments panics, that transaction is rolled back, and each
 // batch is run in one of its own. So a failure is its caller's alone. Likewise when ctx of one of the callers ends while
 // that transaction runs: it is cancelled, and the others run again without that batch. Otherwise a batch notices the others only in
-// this: now() and the transaction's id are common, rows of batches before are visible, and what lasts until the
-// transaction's end lasts for the batches after. So do not call functions that change the transaction, such as
-// pg_advisory_xact_lock or set_config.
+// this:
+//
+//   - now() and the transaction's id are common, and rows of batches before are visible.
+//   - What lasts until the transaction's end lasts for the batches after. So do not call functions that change the transaction,
+//     such as pg_advisory_xact_lock or set_config.
+//   - Locks are held together. So distinct sequences wait for each other, and other transactions for them. Give sequences that
+//     must not wait a GroupCommitter each, or use InTx for them.
+//   - Deferred constraints are checked at the common COMMIT, where another batch can have fulfilled them.
+//   - Of equal notifications, listeners get one.
 //
 // A batch shares only if each of its statements begins with SELECT, INSERT, UPDATE, DELETE, MERGE, VALUES, TABLE, WITH
 // or CALL. One with anything else (SET LOCAL, SAVEPOINT, COPY, the name of a prepared statement) has a transaction for
 // itself, and so has each on a connection with [pgx.QueryExecModeSimpleProtocol], where a text can be several statements.
-// A batch cannot end its transaction: COMMIT or ROLLBACK in it is an error, and nothing of it is committed.
+// A batch cannot end its transaction: COMMIT or ROLLBACK in it is an error, and nothing of it is committed. Nor can it CLOSE ALL.
 //
 // The callbacks of the batch are run once, by the goroutine that called Send, when the transaction is durable and its
 // connection is back in the pool. So they may call Send, InTx or Close, and a panic or [runtime.Goexit] in them is their
 // caller's. An error of a callback is an [ErrCommitted]. A batch must not be sent twice.
 //
-// The pool's hooks and tracers see the values of ctx, or of another caller's who shares the transaction, but not its end.
+// The pool's hooks and tracers see the values of ctx, or of another caller's who shares the transaction, but not its end. So a
+// hook must not give the session what is one caller's alone, such as a tenant: use [GroupCommitter.InTx] for that.
 //
 // The function that InTx runs may call Send, where the pool has another connection: see there. It must not send what waits for its
 // own transaction.

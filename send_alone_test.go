@@ -115,6 +115,7 @@ func aloneCases() map[string]struct {
 		"COPY FROM":                 {statements("COPY public.invoices (customer) FROM STDIN"), fails("COPY"), 0},
 		"COPY FROM, after another":  {statements("SELECT 1; COPY public.invoices (customer) FROM STDIN"), fails(""), 0},
 		"COPY TO":                   {statements("COPY public.invoices TO STDOUT"), succeeds, 1},
+		"CLOSE ALL":                 {statements("CLOSE ALL"), fails("nor close all cursors"), 0},
 		"a rewritten statement":     {func(batch *pgx.Batch) { issue(batch); batch.Queue("SELECT 1", rewriter("COMMIT")) }, fails(ends), 0},
 		"another rewriter after named arguments": {func(batch *pgx.Batch) {
 			issue(batch)
@@ -485,4 +486,44 @@ func TestAnArgumentOfAWrongTypeIsNotTriedAgain(t *testing.T) {
 			require.Zero(t, s.Number("SELECT count(*) FROM invoices WHERE customer NOT IN ('a wrong type', 'too few')"))
 		})
 	}
+}
+
+// TestWhatBatchesOfOneTransactionShare has what Send's documentation says that they share.
+func TestWhatBatchesOfOneTransactionShare(t *testing.T) {
+	t.Parallel()
+	s, committer, database := newInvoices(t, 1)
+	s.Do(`CREATE TABLE parents (id int PRIMARY KEY);
+		CREATE TABLE children (parent int REFERENCES parents DEFERRABLE INITIALLY DEFERRED);
+		LISTEN news`)
+	child, _ := batchOf("INSERT INTO public.children VALUES (1)")
+	sqltest.RequireCode(t, "23503", committer.Send(t.Context(), child))
+
+	holder := sqltest.Connect(t, database)
+	holder.Do("BEGIN")
+	holder.Do("SELECT gapless.next_gapless('b')")
+	queue := func(statements ...string) *pgx.Batch {
+		var batch pgx.Batch
+		for _, statement := range statements {
+			batch.Queue(statement)
+		}
+		return &batch
+	}
+	sent := sqltest.Later(func() ([]error, error) {
+		return together(t, committer, nil, func() {},
+			queue("SELECT gapless.next_gapless('a')", "INSERT INTO public.children VALUES (1)", "SELECT pg_notify('news', 'same')"),
+			queue("SELECT gapless.next_gapless('b')", "INSERT INTO public.parents VALUES (1)", "SELECT pg_notify('news', 'same')"),
+		), nil
+	})
+	s.Await("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database())")
+	s.Refuse("55P03", "SELECT gapless.next_gapless('a', nowait => true)")
+	holder.Do("COMMIT")
+	require.Equal(t, []error{nil, nil}, (<-sent).Value)
+	s.Do("NOTIFY news, 'last'")
+	var heard []string
+	for len(heard) == 0 || heard[len(heard)-1] != "last" {
+		notification, err := s.WaitForNotification(t.Context())
+		require.NoError(t, err)
+		heard = append(heard, notification.Payload)
+	}
+	require.Equal(t, []string{"same", "last"}, heard)
 }

@@ -38,7 +38,7 @@ import (
 // an ErrCommitted, too, where it finds out that a transaction has committed whose results were lost; no callback runs
 // then.
 //
-// The batch cannot end the transaction: COMMIT or ROLLBACK in it is an error, and nothing is committed.
+// The batch cannot end the transaction: COMMIT or ROLLBACK in it is an error, and nothing is committed. Nor can it CLOSE ALL.
 //
 // Where commits wait for a standby, the batch goes ahead of COMMIT, by one round trip, except in a [GroupCommitter].
 func CommitBatch(tx pgx.Tx) *pgx.Batch {
@@ -319,6 +319,8 @@ const (
 	guard = `DECLARE gapless_guard CURSOR WITH HOLD FOR
 	SELECT ('` + endsIt + `' || pg_catalog.random())::pg_catalog.int4`
 	endsIt = "a batch must not end its transaction"
+
+	endsItOrCloses = endsIt + ", nor close all cursors" // after CLOSE ALL it is not there either
 )
 
 // notSent is the error of a statement that was sent ahead of COMMIT, or together with it.
@@ -328,9 +330,9 @@ func (t *transaction) notSent(err error) error {
 	case !errors.As(err, &pg):
 	case pg.Code == "34000" && strings.Contains(pg.Message, "gapless_guard"):
 		if t.simple() || slices.ContainsFunc(t.sent(), func(b *sharedBatch) bool { return b.committed }) {
-			return fmt.Errorf("gapless: %w: %s: what came after that may have been committed: %w", client.ErrOutcomeUnknown, endsIt, err)
+			return fmt.Errorf("gapless: %w: %s: what came after that may have been committed: %w", client.ErrOutcomeUnknown, endsItOrCloses, err)
 		}
-		return errNotSent{fmt.Errorf("%s: %w", endsIt, err)}
+		return errNotSent{fmt.Errorf("%s: %w", endsItOrCloses, err)}
 	case strings.Contains(pg.Message, endedIt):
 		return errEnded
 	case strings.Contains(pg.Message, endsIt):

@@ -12,7 +12,8 @@ import (
 )
 
 // TxBeginner is where [InTx] begins its transactions: a [*pgxpool.Pool] (or what embeds one), a [*pgxpool.Conn] or a
-// [*pgx.Conn]. With a single connection, a transaction that was lost together with it is not run again.
+// [*pgx.Conn]. With a single connection, a transaction that was lost together with it is not run again. Of what embeds a pool,
+// InTx takes the pool's connections, and begins on them: not by a BeginTx of its own.
 type TxBeginner interface {
 	BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error)
 }
@@ -52,8 +53,12 @@ func WithRetryLocked() TxOption {
 //
 //	SELECT gapless.grant_gapless('app')
 //
-// The transaction is READ WRITE, whatever default_transaction_read_only says: who issues numbers writes. The other
+// The transaction is READ WRITE, whatever default_transaction_read_only says: who issues numbers writes. Its COMMIT waits for its
+// flush, also where synchronous_commit is off by default; only fn can turn that off (SET LOCAL). The other
 // defaults of the server, the role and the database hold for it. Whether its outcome is found does not depend on them.
+//
+// An [ErrCommitted] or [ErrOutcomeUnknown] that fn returns is about another transaction. So errors.Is does not find it in the
+// error of InTx, which has its text.
 //
 // A panic of fn comes out of InTx, and [runtime.Goexit] ends the caller's goroutine; both roll back. A call in fn,
 // of InTx or of [GroupCommitter.Send], needs another connection of the pool. Where all of them are those of functions that

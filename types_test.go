@@ -44,11 +44,11 @@ func TestCallbacksShareNoTypesWithAnybody(t *testing.T) {
 		}
 	})
 	maps := func(rows pgx.Rows) error { _, err := pgx.CollectRows(rows, pgx.RowToMap); return err }
-	into := func(new func() any) func(pgx.Rows) error {
+	into := func(target func() any) func(pgx.Rows) error {
 		return func(rows pgx.Rows) error {
 			rows.Next()
 			defer rows.Close()
-			return rows.Scan(new())
+			return rows.Scan(target())
 		}
 	}
 	kinds := map[string]struct {

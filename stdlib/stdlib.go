@@ -184,7 +184,8 @@ type TxBeginner interface {
 // Some things differ from there. A session that is read-only by default costs a round trip more, and is seen as such
 // only with pgx's own driver. Marking the transaction, so that its outcome can be found when the answer to COMMIT
 // is lost, costs a round trip of its own. database/sql hides the warning that a synchronous standby was not waited
-// for, and that fn ended the transaction by COMMIT AND CHAIN or ROLLBACK AND CHAIN. With a [*sql.Conn] there is no other
+// for, and that fn ended the transaction by SQL and began another, by COMMIT AND CHAIN or ROLLBACK AND CHAIN, or by a COMMIT or
+// ROLLBACK and a BEGIN: InTx returns nil then, though what fn did before may be rolled back. With a [*sql.Conn] there is no other
 // connection to ask on: a lost answer is [gapless.ErrOutcomeUnknown].
 //
 // Of what embeds a [*sql.DB], InTx uses the method Conn, and the transaction is begun on what that gives: not by a BeginTx of
