@@ -1,7 +1,8 @@
 -- One pass over the rows. A second one for numbers that a series has twice, where the unique index does not rule them
 -- out: where it has more columns than the number, and a series has rows that differ in those. And one for the texts that
 -- tell no number, if there are any; of which the series may have issued some by another format. A format that reads
--- columns may give one number two texts.
+-- columns may give one number two texts. And one where the series have issued texts before: what number a text has, and
+-- so which is the newest, the journal says, and not the format.
 CREATE OR REPLACE FUNCTION gapless.model_survey(
     OUT numbers bigint,
     OUT series  text[],
@@ -55,6 +56,23 @@ BEGIN
     FROM whole AS w
     LEFT JOIN newest AS n ON n.series = w.series -- if chronology
     ;
+    told := series; -- if format
+    IF EXISTS (SELECT FROM gapless.column_former_values(told)) THEN -- if format
+        SELECT array_agg(coalesce(n.last, u.last) ORDER BY u.i) -- if format
+            , array_agg(n.dated ORDER BY u.i) -- if format if chronology
+        INTO lasts -- if format
+            , dates -- if format if chronology
+        FROM unnest(told, lasts) WITH ORDINALITY AS u (name, last, i) -- if format
+        LEFT JOIN ( -- if format
+            SELECT DISTINCT ON (s.series) s.series, coalesce(f.value, v.value) AS last, gapless.model_dated(r.input) AS dated -- if format
+            FROM gapless.model AS r -- if format
+            CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
+            CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+            LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
+            WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
+            ORDER BY s.series, coalesce(f.value, v.value) DESC -- if format
+        ) AS n ON n.series = u.name COLLATE "C"; -- if format
+    END IF; -- if format
     IF untold THEN -- if format
         SELECT array_agg(gapless.model_series(r.input)), array_agg(r.number::text) -- if format
         INTO before, texts -- if format
