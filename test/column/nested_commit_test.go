@@ -73,3 +73,33 @@ func TestWhatATriggerInsertsAtCommitIsNumberedAsTheSession(t *testing.T) {
 		}
 	}
 }
+
+// TestADraftThatIsIssuedAfterAnotherTablesRowIsNumberedByImmediateConstraints: its note comes before its own triggers.
+func TestADraftThatIsIssuedAfterAnotherTablesRowIsNumberedByImmediateConstraints(t *testing.T) {
+	t.Parallel()
+	s := numberAtCommit(t, pgtest.New(t))
+	s.Do("CREATE TABLE slips (id int PRIMARY KEY, number bigint UNIQUE)")
+	s.Do("SELECT gapless.attach_gapless('slips', 'number', name => $$ 'slip' $$, at_commit => true)")
+	s.Do("INSERT INTO invoices (id, draft) VALUES (1, true), (2, true), (3, true)")
+	s.Do("BEGIN")
+	for id := range 3 {
+		s.Do("INSERT INTO slips VALUES ($1)", id+1)
+		s.Do("UPDATE invoices SET draft = false WHERE id = $1", id+1)
+		s.Do("INSERT INTO invoices (id) VALUES ($1)", id+10)
+		s.Do(setImmediate)
+		s.Do("SET CONSTRAINTS ALL DEFERRED")
+	}
+	s.Do("COMMIT")
+	require.Equal(t, []int64{1, 2, 3}, s.Numbers("SELECT number FROM slips ORDER BY number"))
+	require.Equal(t, []int64{1, 2, 3, 4, 5, 6}, s.Numbers("SELECT number FROM invoices ORDER BY number"))
+	requireNothingLeft(s)
+
+	// Without its triggers it is refused, as at the COMMIT.
+	s.Do("INSERT INTO invoices (id, draft) VALUES (20, true)")
+	s.Do(`ALTER TABLE invoices DISABLE TRIGGER "~gapless_commit_number", DISABLE TRIGGER "~gapless_confirm_number"`)
+	for _, end := range []string{setImmediate, "COMMIT"} {
+		s.Do("BEGIN; INSERT INTO slips VALUES (20); UPDATE invoices SET draft = false WHERE id = 20")
+		require.Equal(t, "gapless_waiting", s.Refuse("23001", end).ConstraintName)
+		s.Do("ROLLBACK")
+	}
+}
