@@ -966,7 +966,7 @@ var textArguments = map[string]string{
 	"go_live_gapless name":           "SELECT gapless.go_live_gapless(~, 'because')",
 	"go_live_gapless reason":         "SELECT gapless.go_live_gapless('known', ~)",
 	"archive_gapless name":           "SELECT gapless.archive_gapless(~, 1, 'because')",
-	"archive_gapless reason":         "SELECT gapless.archive_gapless('known', 1, ~)",
+	"archive_gapless reason":         "SELECT gapless.archive_gapless('archived', 1, ~)",
 	"forward_gapless reason":         "SELECT gapless.forward_gapless('known', 7, ~)",
 	"audit_gapless name":             "SELECT gapless.audit_gapless(~)",
 	"prune_gapless name":             "SELECT gapless.prune_gapless(~, 'infinity')",
@@ -1004,6 +1004,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 	s.Do("CREATE TABLE texts (tenant text, d date, number text, hash bytea, previous_hash bytea, UNIQUE (tenant, number))")
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because'), gapless.range_gapless('bounded', 7, 9, 'because')")
+	s.Do("INSERT INTO bills VALUES ('archived')")
 
 	var known []string
 	for argument := range textArguments {
@@ -1036,7 +1037,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 				require.EqualValues(t, 1, s.Number("SELECT alive FROM canary"), "%s: %.80q", argument, payload)
 				switch argument {
 				case "next_gapless name", "next_gapless_batch name", "adopt_gapless name", "forward_gapless name", "close_gapless name":
-					require.Equal(t, []string{payload}, sqltest.Texts(s, "SELECT name FROM gapless.sequences WHERE name NOT IN ('known', 'closed', 'bounded', $1) OR name = $1", payload))
+					require.Equal(t, []string{payload}, sqltest.Texts(s, "SELECT name FROM gapless.sequences WHERE name NOT IN ('known', 'closed', 'bounded', 'archived', $1) OR name = $1", payload))
 				case "void_gapless reason", "void_gapless_batch reason", "close_gapless reason", "forward_gapless reason", "go_live_gapless reason":
 					require.Contains(t, sqltest.Texts(s, "SELECT explanation FROM gapless.audit_gapless('known')")[0], payload)
 				}
@@ -1062,6 +1063,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 	s.Do("SELECT gapless.attach_gapless('bills', 'number', 'NEW.tenant')")
 	s.Do("SELECT gapless.attach_gapless('late', 'number', 'NEW.tenant', at_commit => true)")
 	s.Do("SELECT gapless.next_gapless('known'), gapless.close_gapless('closed', 'because'), gapless.range_gapless('bounded', 7, 9, 'because')")
+	s.Do("INSERT INTO bills VALUES ('archived')")
 	statements := maps.Clone(textArguments)
 	statements["a row's name"] = "INSERT INTO bills (tenant) VALUES (~)"
 	statements["a row's name at commit"] = "INSERT INTO late (tenant) VALUES (~)"
@@ -1089,7 +1091,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, []string{"bounded", "closed", "known"}, sqltest.Texts(s, "SELECT name FROM gapless.sequence ORDER BY 1"))
+	require.Equal(t, []string{"archived", "bounded", "closed", "known"}, sqltest.Texts(s, "SELECT name FROM gapless.sequence ORDER BY 1"))
 }
 
 // TestATextInARowIsOnlyAText has the payloads in the columns that a column's expressions read: whoever may INSERT chooses them.

@@ -19,6 +19,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     parts    text[];
+    shown    CONSTANT text := left(series_of, 100);
     owner    CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     attached record;
     fault    text;
@@ -52,7 +53,7 @@ BEGIN
     WHERE t.relation = column_head.relation AND t.column_name = column_head.column_name AND t.stem IS NOT NULL;
     IF NOT FOUND THEN
         code := 'undefined_object';
-        fault := format('%s is no column that is attached', series_of);
+        fault := format('%s is no column that is attached', shown);
         hint := 'Give an attached column as schema.table.column. ' || hint;
     ELSIF relation = target OR EXISTS (
         SELECT FROM gapless.column_others(relation, column_name) AS o WHERE o.relation = target AND o.column_name <> target_column
@@ -62,23 +63,23 @@ BEGIN
         hint := 'Leave series_of out, and let the expression name give another name.';
     ELSIF NOT has_column_privilege(owner, relation, column_name, 'REFERENCES') THEN
         code := 'insufficient_privilege';
-        fault := format('role %I, which owns the table, has no right to %s', owner, series_of);
+        fault := format('role %I, which owns the table, has no right to %s', owner, shown);
         hint := format('As the owner of that table: GRANT REFERENCES (%I) ON %s TO %I', column_name, relation, owner);
     ELSIF attached.at_commit <> at_commit THEN
-        fault := format('%s numbers its rows %s: in one transaction they would wait for each other', series_of, CASE WHEN attached.at_commit THEN 'at commit' ELSE 'early' END);
+        fault := format('%s numbers its rows %s: in one transaction they would wait for each other', shown, CASE WHEN attached.at_commit THEN 'at commit' ELSE 'early' END);
         hint := format('Attach it with at_commit => %s, too.', attached.at_commit);
     ELSIF attached.initial <> initial THEN
-        fault := format('%s begins with %s', series_of, attached.initial);
+        fault := format('%s begins with %s', shown, attached.initial);
         hint := format('Attach it with initial => %s, too.', attached.initial);
     ELSIF attached.dated <> dated THEN
-        fault := format('%s has %s chronology', series_of, CASE WHEN attached.dated THEN 'a' ELSE 'no' END);
+        fault := format('%s has %s chronology', shown, CASE WHEN attached.dated THEN 'a' ELSE 'no' END);
         hint := 'Give chronology for all columns that share a series, or for none.';
     ELSIF chained OR attached.hash_column IS NOT NULL THEN
         fault := 'a chain is of one table';
         hint := 'Leave chain out, of both columns.';
     END IF;
     IF fault IS NOT NULL THEN
-        RAISE EXCEPTION 'column "%" of table % cannot number itself from the series of %', target_column, target, series_of
+        RAISE EXCEPTION 'column "%" of table % cannot number itself from the series of %', target_column, target, shown
             USING ERRCODE = code, DETAIL = upper(left(fault, 1)) || substr(fault, 2) || '.', HINT = hint, CONSTRAINT = 'attach_series_of', COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target);
