@@ -3562,7 +3562,7 @@ BEGIN
                     SELECT p.ordinal FROM gapless.journal AS p WHERE p.name = column_entered.name COLLATE "C" AND p.txid <> txid_current() ORDER BY p.ordinal DESC LIMIT 1
                 ), 0) -- so that the journal is read no further back than to what others wrote, before this transaction had the lock
                 AND j.txid = txid_current()
-                AND (column_entered.attachment IS NULL OR abs(j.attachment) = column_entered.attachment) -- trap: not a number of another table's
+                AND (column_entered.attachment IS NULL OR abs(j.attachment) = column_entered.attachment) -- not a number of another table's
                 AND j.kind = 'issued'
                 AND (column_entered.value BETWEEN j.first_value AND j.last_value OR column_entered.number = ANY (j.texts))
             ORDER BY j.ordinal DESC
@@ -8452,7 +8452,7 @@ BEGIN
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     END IF;
     label := attached.table_name || '.' || quote_ident(column_name);
-    name := CASE WHEN pg_get_userbyid(attached.owner) = owner THEN attached.name END; -- trap: another owner's expression would run with this one's rights
+    name := CASE WHEN pg_get_userbyid(attached.owner) = owner THEN attached.name END; -- another owner's expression would run with this one's rights
 END;
 $function$;
 

@@ -19,7 +19,7 @@ BEGIN
                     SELECT p.ordinal FROM gapless.journal AS p WHERE p.name = column_entered.name COLLATE "C" AND p.txid <> txid_current() ORDER BY p.ordinal DESC LIMIT 1
                 ), 0) -- so that the journal is read no further back than to what others wrote, before this transaction had the lock
                 AND j.txid = txid_current()
-                AND (column_entered.attachment IS NULL OR abs(j.attachment) = column_entered.attachment) -- trap: not a number of another table's
+                AND (column_entered.attachment IS NULL OR abs(j.attachment) = column_entered.attachment) -- not a number of another table's
                 AND j.kind = 'issued'
                 AND (column_entered.value BETWEEN j.first_value AND j.last_value OR column_entered.number = ANY (j.texts))
             ORDER BY j.ordinal DESC

@@ -85,7 +85,7 @@ BEGIN
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     END IF;
     label := attached.table_name || '.' || quote_ident(column_name);
-    name := CASE WHEN pg_get_userbyid(attached.owner) = owner THEN attached.name END; -- trap: another owner's expression would run with this one's rights
+    name := CASE WHEN pg_get_userbyid(attached.owner) = owner THEN attached.name END; -- another owner's expression would run with this one's rights
 END;
 $function$;
 
