@@ -336,6 +336,10 @@ var badStates = map[string]badState{
 		w.owner.Do("CREATE TABLE imported_invoices () INHERITS (invoices)")
 		return nil
 	}, []string{"ALTER TABLE orders DETACH PARTITION orders_2026", "CREATE TABLE imported () INHERITS (invoices)"}},
+	"A range comes to its end": {"", "", func(w goodState) func() {
+		w.owner.Do("SELECT gapless.range_gapless('granted', 1, 100, 'a grant', warn_left => 100)")
+		return nil
+	}, nil},
 	"A sequence comes to its end": {"", "", func(w goodState) func() {
 		w.owner.Do("SELECT gapless.adopt_gapless('till', 9100000000000000000)")
 		return nil
