@@ -37,7 +37,7 @@ func TestRowsOfAnArchivedSeriesLeaveAndTheAuditSaysSo(t *testing.T) {
 				s.Do("CREATE TABLE archive AS SELECT * FROM bills WHERE false")
 				s.Refuse("23001", "DELETE FROM bills WHERE id = 1")
 				require.EqualValues(t, 6, s.Number("SELECT gapless.archive_gapless('bill/2025', 10, 'kept elsewhere')"))
-				archived := fmt.Sprintf("archived 1 10 archived: kept elsewhere (6 numbers, %s", s.Config().User)
+				archived := "archived 1 10 archived: kept elsewhere (6 numbers, " + s.Config().User
 				findings := func() []string {
 					return sqltest.Texts(s, "SELECT concat_ws(' ', kind, first_value, last_value, regexp_replace(explanation, ', [^,]*$', '')) FROM gapless.audit_gapless('bill/2025') WHERE kind = 'archived'")
 				}

@@ -634,8 +634,8 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_enter_row": {
 			"SELECT gapless.column_enter_row($a, 'ha', 2, 'two', '2026-01-02', 'x')",
 		},
-		"column_link":              {"SELECT gapless.column_link('h.a', 'number', 'ha', 2, 'two')"},
-		"column_previous":          {
+		"column_link": {"SELECT gapless.column_link('h.a', 'number', 'ha', 2, 'two')"},
+		"column_previous": {
 			"SELECT gapless.column_previous('h.a', 'number', 'ha', 2), gapless.column_previous('h.a', 'number', 'none', 2)",
 			"SELECT gapless.column_link('h.a', 'number', 'ha', 2, 'two'), gapless.column_previous('h.a', 'number', 'ha', 2)",
 		},
