@@ -272,3 +272,18 @@ func TestASeriesDoesNotChangeSilentlyWithWhatItsNameCalls(t *testing.T) {
 		}
 	}
 }
+
+// TestASeriesDoesNotChangeSilentlyWithACompositeType: its text is another one when it has another attribute.
+func TestASeriesDoesNotChangeSilentlyWithACompositeType(t *testing.T) {
+	t.Parallel()
+	for _, alter := range []string{"ADD ATTRIBUTE x int", "DROP ATTRIBUTE f"} {
+		s := sqltest.Connect(t, pgtest.New(t))
+		s.Do("CREATE TYPE place AS (e text, f int)")
+		s.Do("CREATE TABLE bills (id int PRIMARY KEY, p place, number bigint, UNIQUE (p, number))")
+		s.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill/' || NEW.p::text $$)")
+		s.Do("INSERT INTO bills (id, p.e, p.f) VALUES (1, 'a', 1), (2, 'a', 1)")
+		s.Do("ALTER TYPE place " + alter)
+		refused := s.Refuse("55000", "INSERT INTO bills (id, p.e) VALUES (3, 'new')")
+		require.Equal(t, "gapless_changed_name", refused.ConstraintName)
+	}
+}

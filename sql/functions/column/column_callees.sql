@@ -1,4 +1,4 @@
--- The bodies of functions, and the labels of enums. A function of BEGIN ATOMIC has no text that stays the same after a
+-- The bodies of functions, the labels of enums, and what composite types consist of. A function of BEGIN ATOMIC has no text that stays the same after a
 -- dump and an upgrade, and PostgreSQL knows what it calls in its turn. Of a body that is a text, it does not.
 CREATE OR REPLACE FUNCTION gapless.column_callees(
     target        regclass,
@@ -37,6 +37,15 @@ BEGIN
         JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_catalog.pg_type'::regclass
         JOIN pg_catalog.pg_type AS y ON y.oid = d.refobjid
         JOIN pg_catalog.pg_enum AS l ON l.enumtypid IN (y.oid, y.typbasetype, y.typelem)
+        UNION
+        SELECT y.typname || ' ' || string_agg(quote_ident(a.attname) || ' ' || format_type(a.atttypid, a.atttypmod), ', ' ORDER BY a.attnum)
+        FROM caller AS e
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_catalog.pg_type'::regclass
+        JOIN pg_catalog.pg_type AS y ON y.oid = d.refobjid
+        JOIN pg_catalog.pg_type AS r ON r.oid IN (y.oid, y.typbasetype, y.typelem)
+        JOIN pg_catalog.pg_class AS k ON k.oid = r.typrelid AND k.relkind = 'c'
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = k.oid AND a.attnum > 0 AND NOT a.attisdropped
+        GROUP BY y.oid, y.typname, r.oid
     ) AS c ON true
     WHERE t.tgrelid = column_callees.target AND t.tgname = ('~gapless_insert_' || column_callees.target_column)::name;
 END;

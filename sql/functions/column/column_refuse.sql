@@ -55,11 +55,11 @@ BEGIN
         WHEN 'reseried' THEN
             code := 'object_not_in_prerequisite_state';
             message := format('%s: %s was not issued by sequence "%s", which the expression name gives for its row now', what, detail, name);
-            hint := 'What the expressions call has changed, a function or the label of an enum: change it back. Or detach the column and attach it again, which takes the numbers over by their sequences of now.';
+            hint := 'What the expressions call has changed, a function, the label of an enum or a composite type: change it back. Or detach the column and attach it again, which takes the numbers over by their sequences of now.';
         WHEN 'changed_name' THEN
             code := 'object_not_in_prerequisite_state';
             message := format('%s: sequence "%s" would be new, and what the expressions call has changed since it was attached', what, name);
-            hint := 'A function, or the label of an enum. Change it back; or attach the column once more, by the same gapless.attach_gapless, which takes the numbers over by their sequences of now.';
+            hint := 'A function, the label of an enum, or a composite type. Change it back; or attach the column once more, by the same gapless.attach_gapless, which takes the numbers over by their sequences of now.';
         WHEN 'deleted' THEN
             code := 'restrict_violation';
             message := format('a numbered row of table "%s" cannot be deleted: %s of sequence "%s"', table_name, detail, name);
