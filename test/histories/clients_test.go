@@ -36,13 +36,17 @@ const (
 	);
 
 	-- An id of its own would be taken before the lock: there the value says what came first.
-	CREATE TABLE public.numbered (key text NOT NULL, value bigint UNIQUE);
+	CREATE TABLE public.numbered (key text NOT NULL, value bigint UNIQUE, hash bytea, previous_hash bytea);
 	CREATE TABLE public.numbered_as_text (key text NOT NULL, value text UNIQUE);
 	CREATE TABLE public.numbered_at_commit (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, value bigint UNIQUE);
-	SELECT gapless.attach_gapless('public.numbered', 'value', name => $$ 'rows' $$),
+	SELECT gapless.attach_gapless('public.numbered', 'value', name => $$ 'rows' $$, chain => $$ sha256(convert_to(concat_ws('|', NEW.value, NEW.key, NEW.previous_hash), 'UTF8')) $$),
 		gapless.attach_gapless('public.numbered_as_text', 'value', name => $$ 'rows as texts' $$,
 			format => $$ 'R24' || lpad(value::text, greatest(3, length(value::text)), '0') $$),
 		gapless.attach_gapless('public.numbered_at_commit', 'value', name => $$ 'rows at commit' $$, at_commit => true);
+	-- Granted in parts, of which one follows on another.
+	SELECT gapless.range_gapless(g.name, g.first, coalesce(lead(g.first) OVER (PARTITION BY g.name ORDER BY g.first) - 1, 1000000), 'a grant')
+	FROM (SELECT n.name, v.first FROM (VALUES ('rows'), ('rows at commit'), ('plain')) AS n (name), generate_series(1, 50, 7) AS v (first)) AS g
+	ORDER BY g.name, g.first;
 
 	-- Lines of whatever drafts there are keep nobody from issuing them.
 	CREATE TABLE public.draft (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text, value bigint);
