@@ -8309,6 +8309,31 @@ COMMENT ON FUNCTION gapless.column_functions IS
 
 REVOKE ALL ON FUNCTION gapless.column_functions FROM PUBLIC;
 
+-- Partitions that were detached have triggers named kept, settle and truncate, which obey the table's functions.
+CREATE OR REPLACE FUNCTION gapless.column_former_guards(
+    target        regclass,
+    target_column name
+) RETURNS TABLE (
+    partition  regclass,
+    definition text -- for format(), with the function's name to come
+)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT t.tgrelid::regclass, regexp_replace(replace(pg_get_triggerdef(t.oid), '%', '%%'), ' EXECUTE FUNCTION .*(\([^()]*\))$', ' EXECUTE FUNCTION %s\1')
+    FROM pg_catalog.pg_trigger AS own
+    JOIN pg_catalog.pg_trigger AS t ON t.tgfoid = own.tgfoid AND t.tgrelid <> own.tgrelid AND t.tgparentid = 0
+    WHERE own.tgrelid = target AND own.tgname = ('~gapless_delete_' || target_column)::name
+        AND t.tgname ~ '^~gapless_(kept_delete|kept_update|kept_commit|settle|truncate)_'
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+    ORDER BY t.tgrelid, t.tgname
+$function$;
+
+COMMENT ON FUNCTION gapless.column_former_guards IS
+'Private, for attach_gapless and detach_gapless. The triggers that guard what were partitions of a table with an attached column.';
+
+REVOKE ALL ON FUNCTION gapless.column_former_guards FROM PUBLIC;
+
 -- Runs with the caller's rights. Of the guards, some may be gone already.
 CREATE OR REPLACE FUNCTION gapless.column_dismantle(
     target        regclass,
@@ -8616,6 +8641,8 @@ DECLARE
     head           pg_catalog.record; -- the column whose series it shares
     pins           pg_catalog.text;
     texts          pg_catalog.record;
+    former         pg_catalog.text[]; -- guards of what were partitions
+    guard          pg_catalog.text;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
@@ -8679,6 +8706,7 @@ BEGIN
     PERFORM gapless.column_check_former(target, target_column);
     PERFORM gapless.column_check_owner(target, target_column);
     attachment := gapless.column_draw(target, target_column, head.relation, head.column_name);
+    former := ARRAY(SELECT g.definition FROM gapless.column_former_guards(target, target_column) AS g);
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     PERFORM gapless.column_check_chain(target, target_column, hash_column, previous_column, at_commit OR condition IS NOT NULL) WHERE chain IS NOT NULL;
@@ -8703,6 +8731,9 @@ BEGIN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     END IF;
     PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
+    FOREACH guard IN ARRAY former LOOP
+        EXECUTE pg_catalog.format(guard, pg_catalog.format('%I.%I', relation.nspname, stem || '_keep'));
+    END LOOP;
     PERFORM gapless.column_check_shared(target, target_column) WHERE texts.numbers > 0 AND head.relation IS NOT NULL;
     PERFORM set_config('search_path', caller_path, true);
 END;
@@ -8716,13 +8747,16 @@ REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 -- Runs with the caller's rights. Locks the table (ACCESS EXCLUSIVE), then the column's sequences.
 CREATE OR REPLACE FUNCTION gapless.detach_gapless(
     target        regclass,
-    target_column name
+    target_column name,
+    unguard       boolean DEFAULT false -- whether the rows of former partitions go without guards from then on, too
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     members text;
+    former  regclass; -- what was a partition
+    there   boolean;
 BEGIN
     IF target IS NULL OR target_column IS NULL THEN
         RAISE EXCEPTION 'the table and the column must not be NULL'
@@ -8747,13 +8781,22 @@ BEGIN
         RAISE EXCEPTION 'column "%" of table % cannot be detached: others number themselves from its series', target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Detach them first: ' || members, SCHEMA = 'gapless', CONSTRAINT = 'detach_series_of';
     END IF;
+    FOR former IN SELECT DISTINCT g.partition FROM gapless.column_former_guards(target, target_column) AS g WHERE unguard IS NOT TRUE ORDER BY g.partition LOOP
+        EXECUTE format('SELECT EXISTS (SELECT FROM ONLY %s AS r WHERE r.%I IS NOT NULL)', former, target_column) INTO there;
+        IF there THEN
+            RAISE EXCEPTION 'column "%" of table % cannot be detached: %, which was a partition of it, has numbers that it guards', target_column, target, former
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = format('ALTER TABLE %1$s ATTACH PARTITION %2$s ...; or archive its numbers, and leave them without guards: SELECT gapless.detach_gapless(%3$L, %4$L, unguard => true);', target, former, target, target_column),
+                    SCHEMA = 'gapless', CONSTRAINT = 'detach_former_partition';
+        END IF;
+    END LOOP;
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.detach_gapless IS
-'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED where the table has another owner than the functions, and while others share its series.';
+'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED where the table has another owner than the functions, while others share its series, and, without unguard, while a former partition has numbers.';
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
 

@@ -146,6 +146,7 @@
 {{ template "column/column_make_index.sql" . }}
 {{ template "column/column_make_triggers.sql" . }}
 {{ template "column/column_functions.sql" . }}
+{{ template "column/column_former_guards.sql" . }}
 {{ template "column/column_dismantle.sql" . }}
 {{ template "column/column_lock_head.sql" . }}
 {{ template "column/column_head.sql" . }}

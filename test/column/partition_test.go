@@ -239,6 +239,45 @@ func TestPartitionsThatAreDetachedKeepWhatTheirNamesAreMadeOf(t *testing.T) {
 	pg.RequireNumbered(s, "north")
 }
 
+// TestFormerPartitionsKeepTheirGuardsWhateverBecomesOfTheColumn: no attach, and no detach, leaves their rows unguarded.
+func TestFormerPartitionsKeepTheirGuardsWhateverBecomesOfTheColumn(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"", ", at_commit => true"} {
+		s := sqltest.Connect(t, pgtest.New(t))
+		s.Do(`CREATE TABLE bills (id int, year int, number bigint, PRIMARY KEY (year, id), UNIQUE (year, number)) PARTITION BY LIST (year);
+			CREATE TABLE "bills %2025" PARTITION OF bills FOR VALUES IN (2025);
+			CREATE TABLE rest PARTITION OF bills DEFAULT`)
+		attach := "SELECT gapless.attach_gapless('%s', 'number', $$ 'bill/' || NEW.year $$" + options + ")"
+		s.Do(fmt.Sprintf(attach, "bills"))
+		s.Do("INSERT INTO bills VALUES (1, 2025), (2, 2025), (3, 2026)")
+		s.Do(`ALTER TABLE bills DETACH PARTITION "bills %2025"`)
+		guards := sqltest.Texts(s, `SELECT tgname FROM pg_trigger WHERE tgrelid = '"bills %2025"'::regclass AND tgname LIKE '~gapless%' ORDER BY 1`)
+		require.NotEmpty(t, guards)
+
+		refused := s.Refuse("55000", "SELECT gapless.detach_gapless('bills', 'number')")
+		require.Equal(t, "detach_former_partition", refused.ConstraintName)
+
+		for _, c := range []struct{ broken, table string }{
+			{"ALTER TABLE bills DISABLE TRIGGER USER", "bills"}, {`DROP TRIGGER "~gapless_truncate_number" ON bills`, "bills"},
+			{"ALTER TABLE bills RENAME TO documents", "documents"}, {"ALTER TABLE documents RENAME TO bills", "bills"},
+		} {
+			s.Do(c.broken)
+			s.Do(fmt.Sprintf(attach, c.table))
+			require.Equal(t, guards, sqltest.Texts(s, `SELECT tgname FROM pg_trigger WHERE tgrelid = '"bills %2025"'::regclass AND tgname LIKE '~gapless%' AND tgenabled <> 'D' ORDER BY 1`), c.broken)
+			pg.RequireGuarded(s, `"bills %2025"`)
+			sqltest.RequireSound(s)
+		}
+
+		s.Do("SELECT gapless.archive_gapless('bill/2025', 2, 'kept in a table of its own')")
+		_, cure, _ := strings.Cut(refused.Hint, "without guards: ")
+		s.Do(cure)
+		require.Empty(t, sqltest.Texts(s, "SELECT tgname FROM pg_trigger WHERE tgname LIKE '~gapless%'"))
+		s.Do(fmt.Sprintf(attach, "bills"))
+		s.Do("INSERT INTO bills VALUES (4, 2026)")
+		sqltest.RequireSound(s)
+	}
+}
+
 // A partition that goes over to another table obeys that one alone: what it had of the table before would ask for its series.
 func TestAPartitionThatGoesOverToAnotherTableIsGuardedByThatOneAlone(t *testing.T) {
 	t.Parallel()
@@ -443,7 +482,7 @@ func TestPartitionedTablesLoseNothingWhenTheyAreDetached(t *testing.T) {
 	s.Do("CREATE TABLE late PARTITION OF orders FOR VALUES IN ('late')")
 	s.Do("INSERT INTO orders (region) VALUES ('north'), ('south'), ('late')")
 	s.Do("ALTER TABLE orders DETACH PARTITION south")
-	s.Do("SELECT gapless.detach_gapless('orders', 'number')")
+	s.Do("SELECT gapless.detach_gapless('orders', 'number', unguard => true)")
 	require.Empty(t, sqltest.Texts(s, "SELECT tgrelid::regclass || tgname FROM pg_trigger WHERE tgname LIKE '~gapless%'"), "also of what was detached")
 	s.Do("INSERT INTO orders (region, number) VALUES ('north', 4); UPDATE orders SET number = 5 WHERE number = 4; DELETE FROM orders WHERE number = 5")
 	s.Do("TRUNCATE south; INSERT INTO south (region, number, id) VALUES ('south', 2, 5)")

@@ -42,6 +42,8 @@ DECLARE
     head           pg_catalog.record; -- the column whose series it shares
     pins           pg_catalog.text;
     texts          pg_catalog.record;
+    former         pg_catalog.text[]; -- guards of what were partitions
+    guard          pg_catalog.text;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
@@ -105,6 +107,7 @@ BEGIN
     PERFORM gapless.column_check_former(target, target_column);
     PERFORM gapless.column_check_owner(target, target_column);
     attachment := gapless.column_draw(target, target_column, head.relation, head.column_name);
+    former := ARRAY(SELECT g.definition FROM gapless.column_former_guards(target, target_column) AS g);
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_check_column(target, target_column, initial, format IS NOT NULL, at_commit OR condition IS NOT NULL, at_commit, unnumbered);
     PERFORM gapless.column_check_chain(target, target_column, hash_column, previous_column, at_commit OR condition IS NOT NULL) WHERE chain IS NOT NULL;
@@ -129,6 +132,9 @@ BEGIN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     END IF;
     PERFORM gapless.column_make_triggers(target, target_column, relation.nspname, stem, attachment, options, unnumbered, checked.inputs);
+    FOREACH guard IN ARRAY former LOOP
+        EXECUTE pg_catalog.format(guard, pg_catalog.format('%I.%I', relation.nspname, stem || '_keep'));
+    END LOOP;
     PERFORM gapless.column_check_shared(target, target_column) WHERE texts.numbers > 0 AND head.relation IS NOT NULL;
     PERFORM set_config('search_path', caller_path, true);
 END;
