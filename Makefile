@@ -18,7 +18,7 @@ check: bin/golangci-lint ## what a change needs, in a minute: build, lint, and t
 	tools/check
 
 test: ## run the tests against a real PostgreSQL, which they find or start
-	go test work
+	go test -timeout 30m work
 
 race: ## the same with the race detector
 	go test -race -timeout 60m work
