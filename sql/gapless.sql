@@ -2591,10 +2591,6 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
             hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
-        WHEN 'unguarded' THEN
-            code := 'object_not_in_prerequisite_state';
-            message := format('%s has lost its guards', what);
-            hint := 'Attach it again, by the same definition: gapless.attach_gapless. The view gapless.columns says what it lacks.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
@@ -2648,9 +2644,7 @@ BEGIN
     WHERE t.tgrelid = relation AND t.tgname IN (SELECT ('~gapless_' || u.purpose || '_' || target_column)::name FROM unnest('{update,kept_delete,delete}'::text[]) AS u (purpose))
     ORDER BY t.tgname DESC -- that for UPDATE reads the inputs, too
     LIMIT 1;
-    IF guard.tgname IS NULL AND inputs IS NOT NULL THEN -- they went with the column, whose name another one has
-        PERFORM gapless.column_refuse('unguarded', relation, target_column, NULL, NULL);
-    ELSIF NOT (CASE
+    IF NOT (CASE
         WHEN starts_with(guard.tgname, '~gapless_update_') AND inputs IS NOT NULL
         THEN position(format('(ROW(%s), ', array_to_string(ARRAY(SELECT 'old.' || quote_ident(u.name) FROM unnest(inputs || target_column) AS u (name)), ', ')) IN guard.definition) > 0
         ELSE guard.definition ~ (e'old\\.' || regexp_replace(quote_ident(target_column), e'(\\W)', e'\\\\\\1', 'g') || '[ ,)]')
@@ -2661,7 +2655,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_check_names IS
-'Private, for the triggers of attach_gapless and the audit. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached; and, where inputs is not NULL, where the column has lost its guards.';
+'Private, for the triggers of attach_gapless and the audit. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_names FROM PUBLIC;
 
@@ -7356,7 +7350,6 @@ BEGIN
             SELECT coalesce(s.proargnames, '{}')
             FROM pg_catalog.pg_proc AS s
             WHERE s.pronamespace = t.schema AND s.proname = t.stem || '_series'
-                AND EXISTS (SELECT FROM gapless.guard AS g WHERE g.relation = target AND g.column_name = t.column_name AND g.purpose IN ('update', 'delete')) -- else it is to get them
             LIMIT 1
         )::name[] AS inputs
         FROM gapless.attachment AS t

@@ -129,23 +129,3 @@ func TestNobodyElseMayExecuteAColumnsFunctions(t *testing.T) {
 		}
 	}
 }
-
-// TestAColumnThatTakesADroppedOnesNameIsNotNumberedWithoutGuards: DROP COLUMN … CASCADE takes the guards, and not what numbers.
-func TestAColumnThatTakesADroppedOnesNameIsNotNumberedWithoutGuards(t *testing.T) {
-	t.Parallel()
-	for _, partitioned := range []string{"", " PARTITION BY LIST (year); CREATE TABLE rest PARTITION OF bills DEFAULT"} {
-		for _, options := range []string{"", ", condition => 'NEW.due'", ", at_commit => true"} {
-			s := sqltest.Connect(t, pgtest.New(t))
-			s.Do("CREATE TABLE bills (id int, year int, due boolean DEFAULT true, number bigint, PRIMARY KEY (year, id), UNIQUE (year, number))" + partitioned)
-			attach := "SELECT gapless.attach_gapless('bills', 'number', $$ 'bill/' || NEW.year $$" + options + ")"
-			s.Do(attach)
-			s.Do("INSERT INTO bills VALUES (1, 2026), (2, 2026)")
-			s.Do("ALTER TABLE bills DROP COLUMN number CASCADE; ALTER TABLE bills ADD COLUMN number bigint, ADD UNIQUE (year, number)")
-			require.Equal(t, "gapless_unguarded", s.Refuse("55000", "INSERT INTO bills VALUES (3, 2026)").ConstraintName, options)
-			s.Do(attach)
-			s.Do("INSERT INTO bills VALUES (3, 2026)")
-			require.Equal(t, []int64{3}, s.Numbers("SELECT number FROM bills WHERE number IS NOT NULL"))
-			s.Refuse("23001", "DELETE FROM bills WHERE number = 3")
-		}
-	}
-}

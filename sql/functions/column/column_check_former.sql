@@ -16,7 +16,6 @@ BEGIN
             SELECT coalesce(s.proargnames, '{}')
             FROM pg_catalog.pg_proc AS s
             WHERE s.pronamespace = t.schema AND s.proname = t.stem || '_series'
-                AND EXISTS (SELECT FROM gapless.guard AS g WHERE g.relation = target AND g.column_name = t.column_name AND g.purpose IN ('update', 'delete')) -- else it is to get them
             LIMIT 1
         )::name[] AS inputs
         FROM gapless.attachment AS t

@@ -18,9 +18,7 @@ BEGIN
     WHERE t.tgrelid = relation AND t.tgname IN (SELECT ('~gapless_' || u.purpose || '_' || target_column)::name FROM unnest('{update,kept_delete,delete}'::text[]) AS u (purpose))
     ORDER BY t.tgname DESC -- that for UPDATE reads the inputs, too
     LIMIT 1;
-    IF guard.tgname IS NULL AND inputs IS NOT NULL THEN -- they went with the column, whose name another one has
-        PERFORM gapless.column_refuse('unguarded', relation, target_column, NULL, NULL);
-    ELSIF NOT (CASE
+    IF NOT (CASE
         WHEN starts_with(guard.tgname, '~gapless_update_') AND inputs IS NOT NULL
         THEN position(format('(ROW(%s), ', array_to_string(ARRAY(SELECT 'old.' || quote_ident(u.name) FROM unnest(inputs || target_column) AS u (name)), ', ')) IN guard.definition) > 0
         ELSE guard.definition ~ (e'old\\.' || regexp_replace(quote_ident(target_column), e'(\\W)', e'\\\\\\1', 'g') || '[ ,)]')
@@ -31,6 +29,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_check_names IS
-'Private, for the triggers of attach_gapless and the audit. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached; and, where inputs is not NULL, where the column has lost its guards.';
+'Private, for the triggers of attach_gapless and the audit. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_names FROM PUBLIC;

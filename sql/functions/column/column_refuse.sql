@@ -107,10 +107,6 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
             hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
-        WHEN 'unguarded' THEN
-            code := 'object_not_in_prerequisite_state';
-            message := format('%s has lost its guards', what);
-            hint := 'Attach it again, by the same definition: gapless.attach_gapless. The view gapless.columns says what it lacks.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
