@@ -169,8 +169,8 @@ where it fails or waits itself.
 		fmt.Fprintf(&b, "| %s | `%s` |\n", o.name, o.sql)
 	}
 	b.WriteString(`
-Columns early.number, a text such as R24001, and late.number, which is numbered at commit, are attached to sequence a. Before
-outcome and flush, the first transaction has marked itself with the token.
+Columns early.number, a text such as R24001, and late.number, which is numbered at commit, are attached to sequence a.
+Before outcome and flush, the first transaction has marked itself with the token.
 
 What has no table:
 
