@@ -127,7 +127,7 @@ type Finding = db.AuditRow
 //
 // It needs EXECUTE on gapless.audit_gapless, which grant_gapless does not give.
 func Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
-	findings, err := db.New(conn).Audit(ctx, nil)
+	findings, err := db.New(conn).Audit(ctx, db.AuditParams{})
 	if err != nil {
 		return nil, fmt.Errorf("gapless: audit: %w", err)
 	}
@@ -136,6 +136,6 @@ func Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
 
 // Audit is [Audit] of one sequence.
 func (s Sequence) Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
-	findings, err := db.New(conn).Audit(ctx, &s.args.Name)
+	findings, err := db.New(conn).Audit(ctx, db.AuditParams{Name: &s.args.Name})
 	return findings, client.Wrap(s.args.Name, err)
 }

@@ -80,9 +80,26 @@ SELECT
     coalesce((f).allocated_by, '')::text AS allocated_by,
     coalesce((f).allocated_as, '')::text AS allocated_as,
     coalesce(pg_catalog.to_json((f).allocated_at), '"0001-01-01T00:00:00Z"')::json AS allocated_at, -- whose text no DateStyle changes
-    coalesce((f).txid, 0)::bigint AS txid
-FROM gapless.audit_gapless(name => $1::text) AS f
+    coalesce((f).txid, 0)::bigint AS txid,
+    coalesce((f).first_text, '')::text AS first_text,
+    coalesce((f).last_text, '')::text AS last_text,
+    coalesce((f).keys, '[]')::jsonb AS keys,
+    coalesce(pg_catalog.to_json((f).recorded_at), '"0001-01-01T00:00:00Z"')::json AS recorded_at,
+    coalesce((f).details, '{}')::jsonb AS details
+FROM gapless.audit_gapless(
+    name => $1::text, pattern => $2::text,
+    target => ($3::text)::regclass, target_column => $4::text,
+    with_series => $5::boolean
+) AS f
 `
+
+type AuditParams struct {
+	Name         *string
+	Pattern      *string
+	Target       *string
+	TargetColumn *string
+	WithSeries   bool
+}
 
 type AuditRow struct {
 	Sequence       string
@@ -97,12 +114,23 @@ type AuditRow struct {
 	AllocatedAs    string
 	AllocatedAt    time.Time
 	Txid           int64
+	FirstText      string
+	LastText       string
+	Keys           []byte
+	RecordedAt     time.Time
+	Details        []byte
 }
 
 // What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
 // SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
-func (q *Queries) Audit(ctx context.Context, name *string) ([]AuditRow, error) {
-	rows, err := q.db.Query(ctx, audit, name)
+func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]AuditRow, error) {
+	rows, err := q.db.Query(ctx, audit,
+		arg.Name,
+		arg.Pattern,
+		arg.Target,
+		arg.TargetColumn,
+		arg.WithSeries,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -123,6 +151,11 @@ func (q *Queries) Audit(ctx context.Context, name *string) ([]AuditRow, error) {
 			&i.AllocatedAs,
 			&i.AllocatedAt,
 			&i.Txid,
+			&i.FirstText,
+			&i.LastText,
+			&i.Keys,
+			&i.RecordedAt,
+			&i.Details,
 		); err != nil {
 			return nil, err
 		}

@@ -19,7 +19,7 @@ type Querier interface {
 	AttachGapless(ctx context.Context, arg AttachGaplessParams) error
 	// What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
 	// SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
-	Audit(ctx context.Context, name *string) ([]AuditRow, error)
+	Audit(ctx context.Context, arg AuditParams) ([]AuditRow, error)
 	// Closes a sequence, and notes why; its newest value, or NULL.
 	CloseGapless(ctx context.Context, arg CloseGaplessParams) (*int64, error)
 	// Every attached column, by table and column. An option that it does not have is '', and so is an expression that is not known

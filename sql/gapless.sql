@@ -9222,7 +9222,11 @@ REVOKE ALL ON FUNCTION gapless.go_live_gapless FROM PUBLIC;
 
 -- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes.
 CREATE OR REPLACE FUNCTION gapless.audit_gapless(
-    name text DEFAULT NULL
+    name          text     DEFAULT NULL,
+    pattern       text     DEFAULT NULL, -- of names, as LIKE has it
+    target        regclass DEFAULT NULL, -- a table: the series of its attached columns
+    target_column name     DEFAULT NULL, -- the series of one of them
+    with_series   boolean  DEFAULT false -- a row of kind 'series', too, for each series and column that was compared
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
@@ -9234,7 +9238,12 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     allocated_by    text,    -- who had logged in when the numbers were allocated, or it was decided; NULL where nobody knows
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
     allocated_at    timestamptz,
-    txid            bigint
+    txid            bigint,
+    first_text      text,    -- as printed: what the rows have, or were given, where a column with a format writes it
+    last_text       text,
+    keys            jsonb,   -- the primary keys of the rows that are meant, an array of objects; at most 20
+    recorded_at     timestamptz, -- when a recorded audit had the finding first; NULL: none has
+    details         jsonb    -- of kind 'series': documents, issued, void, adopted, archived, missing, allocated_from, allocated_until, dated_from, dated_until
 )
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER -- trap: one snapshot for the audit
 SET search_path = pg_catalog, pg_temp
@@ -9439,6 +9448,7 @@ BEGIN
         ) AS i
         GROUP BY i.name, i.attached_column, i.kind, i.part, i.reason, i.voided_by, i.voided_at, i.island
     )
+    SELECT f.*, NULL::text, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::jsonb FROM (
     SELECT
         coalesce(p.name, '')::text,
         coalesce(CASE WHEN p.kind = 'never issued' THEN (
@@ -9530,6 +9540,7 @@ BEGIN
         n.detail, NULL, NULL, NULL, NULL
     FROM number AS n
     WHERE n.finding IN ('unreadable', 'failed', 'detached')
+    ) AS f
     ORDER BY 1, 4, 3, 10;
     PERFORM gapless.check_not_rewritten();
 END;

@@ -36,8 +36,17 @@ SELECT
     coalesce((f).allocated_by, '')::text AS allocated_by,
     coalesce((f).allocated_as, '')::text AS allocated_as,
     coalesce(pg_catalog.to_json((f).allocated_at), '"0001-01-01T00:00:00Z"')::json AS allocated_at, -- whose text no DateStyle changes
-    coalesce((f).txid, 0)::bigint AS txid
-FROM gapless.audit_gapless(name => sqlc.narg('name')::text) AS f;
+    coalesce((f).txid, 0)::bigint AS txid,
+    coalesce((f).first_text, '')::text AS first_text,
+    coalesce((f).last_text, '')::text AS last_text,
+    coalesce((f).keys, '[]')::jsonb AS keys,
+    coalesce(pg_catalog.to_json((f).recorded_at), '"0001-01-01T00:00:00Z"')::json AS recorded_at,
+    coalesce((f).details, '{}')::jsonb AS details
+FROM gapless.audit_gapless(
+    name => sqlc.narg('name')::text, pattern => sqlc.narg('pattern')::text,
+    target => (sqlc.narg('target')::text)::regclass, target_column => sqlc.narg('target_column')::text,
+    with_series => @with_series::boolean
+) AS f;
 
 -- name: GuardPartitions :many
 -- Guards the partitions of a table, or of all of the caller's, that have no guards; returns them.
