@@ -66,6 +66,7 @@
 {{ template "column/column_given.sql" . }}
 {{ template "column/column_has_void_texts.sql" . }}
 {{ template "column/column_issued.sql" . }}
+{{ template "column/column_sought.sql" . }}
 {{ template "column/column_others.sql" . }}
 {{ template "column/column_inserted.sql" . }}
 {{ template "column/column_enter_elsewhere.sql" . }}
@@ -156,6 +157,8 @@
 {{ template "column/detach_gapless.sql" . }}
 {{ template "column/guard_partitions.sql" . }}
 {{ template "column/guard_new_partitions.sql" . }}
+{{ template "audit/audit_columns.sql" . }}
+{{ template "audit/audit_reader.sql" . }}
 {{ template "audit/audit_numbers.sql" . }}
 {{ template "manage/go_live_gapless.sql" . }}
 {{ template "audit/audit_gapless.sql" . }}

@@ -271,7 +271,7 @@ func TestNumberedRowsKeepTheirProtectionWhenAColumnIsRenamed(t *testing.T) {
 				require.Contains(t, sqltest.Texts(s, faults)[0], "was renamed to former", about)
 				found := sqltest.Texts(s, pg.Unexplained)
 				require.Len(t, found, 1, about)
-				require.Contains(t, found[0], "public."+table+".number changed after issue the column cannot be read: ", about)
+				require.Contains(t, found[0], "public."+table+".number not read the column cannot be read: ", about)
 				require.Contains(t, found[0], "Detach it by its old name, and attach it by the names of now", about)
 
 				// Attach mends nothing by taking one column for another.
@@ -434,8 +434,8 @@ func TestTheAuditCallsNothingAHoleWhenAColumnIsRenamed(t *testing.T) {
 	s.Do("ALTER TABLE notes RENAME COLUMN tenant TO former; ALTER TABLE notes ADD COLUMN tenant text DEFAULT 'z'")
 	found := sqltest.Texts(auditor, pg.Unexplained)
 	require.Len(t, found, 2)
-	require.Contains(t, found[0], "public.bills.number changed after issue "+failed)
-	require.Contains(t, found[1], "public.notes.number changed after issue "+failed)
+	require.Contains(t, found[0], "public.bills.number not read "+failed)
+	require.Contains(t, found[1], "public.notes.number not read "+failed)
 	auditor.Do("COMMIT")
 	s.Do("ALTER TABLE bills DROP COLUMN number; ALTER TABLE bills RENAME COLUMN former TO number")
 	s.Do("ALTER TABLE notes DROP COLUMN tenant; ALTER TABLE notes RENAME COLUMN former TO tenant")
@@ -453,7 +453,7 @@ func TestTheAuditCallsNothingAHoleWhenAColumnIsRenamed(t *testing.T) {
 		s.Do(change)
 		found := sqltest.Texts(s, pg.Unexplained)
 		require.Len(t, found, 1, change)
-		require.Contains(t, found[0], "public."+column+".number changed after issue the column cannot be ", change)
+		require.Contains(t, found[0], "public."+column+".number not read the column cannot be ", change)
 		s.Do("ROLLBACK")
 	}
 

@@ -710,7 +710,7 @@ func TestTheReaderOfAChainNeverRunsAsTheAuditor(t *testing.T) {
 	hostile.Do("SELECT gapless.attach_gapless('h.c', 'number', '''hc''', chain => 'sha256(coalesce(NEW.previous_hash, ''''))')")
 	hostile.Do("INSERT INTO h.c DEFAULT VALUES")
 	for rights, finding := range map[string]int64{"SECURITY DEFINER": 0, "SECURITY INVOKER": 1} {
-		hostile.Do("CREATE OR REPLACE FUNCTION h.c_number_gapless_links() RETURNS SETOF record LANGUAGE plpgsql STABLE " + rights +
+		hostile.Do("CREATE OR REPLACE FUNCTION h.c_number_gapless_links(names text[] DEFAULT NULL, keyed boolean DEFAULT false, seed bigint DEFAULT NULL) RETURNS SETOF record LANGUAGE plpgsql STABLE " + rights +
 			" AS $$ BEGIN PERFORM public.ran(), set_config('search_path', 'h, pg_catalog', false); END $$")
 		auditor := sqltest.Connect(t, database)
 		require.Equal(t, finding, auditor.Number("SELECT count(*) FROM gapless.audit_gapless('hc') WHERE explanation LIKE '%function h.c_number_gapless_links() is not the one%'"), rights)
@@ -725,7 +725,7 @@ func TestTheReaderOfAChainNeverRunsAsTheAuditor(t *testing.T) {
 func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
 	t.Parallel()
 	const (
-		replace = `CREATE OR REPLACE FUNCTION h.%s_number_gapless_rows() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+		replace = `CREATE OR REPLACE FUNCTION h.%s_number_gapless_rows(names text[] DEFAULT NULL, keyed boolean DEFAULT false, seed bigint DEFAULT NULL) RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 			BEGIN PERFORM h.%s(); RETURN QUERY SELECT 'h%[1]s'::text, 1::bigint, '1'::text, '2026-02-02'::timestamp; END $$`
 		control = "SELECT * FROM h.a_number_gapless_rows() AS r (series text, value bigint, number text, dated timestamp)"
 	)
@@ -733,8 +733,8 @@ func TestWhatAnAuditRunsOfATableOwnersIsUndone(t *testing.T) {
 		body   string
 		finish string // what makes use of it, after the function was called without an audit
 	}{
-		"it turns another function to its caller's rights":    {"ALTER FUNCTION h.b_number_gapless_rows() SECURITY INVOKER", strings.ReplaceAll(control, "h.a_", "h.b_")},
-		"it turns itself to its caller's rights":              {"ALTER FUNCTION h.a_number_gapless_rows() SECURITY INVOKER; PERFORM public.ran()", control},
+		"it turns another function to its caller's rights":    {"ALTER FUNCTION h.b_number_gapless_rows SECURITY INVOKER", strings.ReplaceAll(control, "h.a_", "h.b_")},
+		"it turns itself to its caller's rights":              {"ALTER FUNCTION h.a_number_gapless_rows SECURITY INVOKER; PERFORM public.ran()", control},
 		"it leaves a trigger for the end of the transaction":  {"INSERT INTO h.deferred VALUES (1)", ""},
 		"it leaves a cursor for the end of the transaction":   {"EXECUTE 'DECLARE left_behind CURSOR WITH HOLD FOR SELECT public.ran()'", ""},
 		"it leaves its schema on the session's search_path":   {"PERFORM set_config('search_path', 'h, pg_catalog', false)", "SELECT lower('X')"},
@@ -811,7 +811,7 @@ func TestAnAuditRunsNoFunctionThatWasAlteredMeanwhile(t *testing.T) {
 	gate := sqltest.Connect(t, database)
 	hostile.Do(`CREATE FUNCTION h.wait() RETURNS void LANGUAGE plpgsql VOLATILE AS $$ BEGIN PERFORM pg_advisory_lock_shared(1), pg_advisory_unlock_shared(1); END $$`)
 	for _, table := range []string{"a", "b"} {
-		hostile.Do(fmt.Sprintf(`CREATE OR REPLACE FUNCTION h.%s_number_gapless_rows() RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
+		hostile.Do(fmt.Sprintf(`CREATE OR REPLACE FUNCTION h.%s_number_gapless_rows(names text[] DEFAULT NULL, keyed boolean DEFAULT false, seed bigint DEFAULT NULL) RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER AS $$
 			BEGIN PERFORM h.wait(), public.ran(); RETURN QUERY SELECT 'h%[1]s'::text, 1::bigint, '1'::text, '2026-01-01'::timestamp; END $$`, table))
 	}
 	gate.Do("SELECT pg_advisory_lock(1)")
@@ -824,8 +824,8 @@ func TestAnAuditRunsNoFunctionThatWasAlteredMeanwhile(t *testing.T) {
 		return pgx.CollectRows(rows, pgx.RowTo[string])
 	})
 	sqltest.AwaitWaiter(t, owner, auditor.PID())
-	hostile.Do("ALTER FUNCTION h.a_number_gapless_rows() SECURITY INVOKER")
-	hostile.Do("ALTER FUNCTION h.b_number_gapless_rows() SECURITY INVOKER")
+	hostile.Do("ALTER FUNCTION h.a_number_gapless_rows SECURITY INVOKER")
+	hostile.Do("ALTER FUNCTION h.b_number_gapless_rows SECURITY INVOKER")
 	gate.Do("SELECT pg_advisory_unlock(1)")
 	r := <-done
 	require.NoError(t, r.Err)
@@ -895,7 +895,7 @@ func TestAHostileTableRunsNothingWithTheRightsOfWhoManages(t *testing.T) {
 func TestWhoAttachesTheTableOfAnotherRunsNothingOfIts(t *testing.T) {
 	t.Parallel()
 	for name, attack := range map[string]struct{ body, code string }{
-		"it turns the function to its caller's rights":       {"EXECUTE 'ALTER FUNCTION h.bills_number_gapless_rows() SECURITY INVOKER'", "25006"},
+		"it turns the function to its caller's rights":       {"EXECUTE 'ALTER FUNCTION h.bills_number_gapless_rows SECURITY INVOKER'", "25006"},
 		"it leaves a trigger for the end of the transaction": {"INSERT INTO h.deferred VALUES (1)", "25006"},
 		"it leaves its schema on the session's search_path":  {"PERFORM set_config('search_path', 'h, pg_catalog', false)", ""},
 		"it does nothing else":                               {"NULL", ""},

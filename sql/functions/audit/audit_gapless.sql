@@ -1,14 +1,18 @@
--- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes.
+-- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes. A series whose rows have
+-- as many numbers as the journal, and the same fingerprint, is sound: the exclusive or of 64-bit hashes, of a seed that
+-- each audit draws, as in Bellare and Micciancio, "A new paradigm for collision-free hashing" (1997), and so wrong once in
+-- 2^64. The numbers of the others are put in order, and swept: what was issued, is void, is there and so on are sets of
+-- intervals, and each piece between two of their ends is of one kind. It is long because it is one query.
 CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     name          text     DEFAULT NULL,
     pattern       text     DEFAULT NULL, -- of names, as LIKE has it
     target        regclass DEFAULT NULL, -- a table: the series of its attached columns
     target_column name     DEFAULT NULL, -- the series of one of them
-    with_series   boolean  DEFAULT false -- a row of kind 'series', too, for each series and column that was compared
+    with_series   boolean  DEFAULT false -- a row of kind 'series', too, for each that was compared
 ) RETURNS TABLE (
     sequence        text,
     attached_column text,    -- schema.table.column; NULL where none is attached, so that only the journal was looked at
-    kind            text,    -- hole, double, never issued, changed after issue, broken, void; closed, opened, start, live, archived, range, withdrawn
+    kind            text,    -- hole, double, never issued, changed after issue, broken, void, not read; closed, opened, start, live, archived, range, withdrawn; series
     first_value     bigint,  -- NULL where the number cannot be read
     last_value      bigint,
     explained       boolean, -- void, adopted, forwarded or passed over, or detached meanwhile; and what was decided
@@ -17,28 +21,74 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
     allocated_as    text,    -- the role chosen by SET ROLE then, or NULL
     allocated_at    timestamptz,
     txid            bigint,
-    first_text      text,    -- as printed: what the rows have, or were given, where a column with a format writes it
+    first_text      text,    -- as printed: what the rows have, or had, where a column with a format writes it
     last_text       text,
-    keys            jsonb,   -- the primary keys of the rows that are meant, an array of objects; at most 20
+    keys            jsonb,   -- the primary keys of the rows that are meant, an array of objects; of 20 at most
     recorded_at     timestamptz, -- when a recorded audit had the finding first; NULL: none has
     details         jsonb    -- of kind 'series': documents, issued, void, adopted, archived, missing, allocated_from, allocated_until, dated_from, dated_until
 )
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER -- trap: one snapshot for the audit
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- it costs more than it saves where there is little to compare
+SET enable_nestloop = off -- nobody knows beforehand how many findings there are
 AS $function$
 #variable_conflict use_column
+DECLARE
+    seed  CONSTANT bigint := hashtextextended(gen_random_uuid()::text, 0);
+    heads text[]; -- of the columns that are asked for
 BEGIN
     IF audit_gapless.name IS NOT NULL THEN
         PERFORM gapless.check_name(audit_gapless.name);
     END IF;
+    IF audit_gapless.target IS NOT NULL THEN
+        SELECT array_agg(DISTINCT h.title)
+        INTO heads
+        FROM (
+            SELECT c.head_title AS title, c.column_name FROM gapless.audit_columns() AS c WHERE c.relation = audit_gapless.target::oid
+            UNION ALL
+            SELECT format('%I.%I.%I', n.nspname, c.relname, s.target_column), s.target_column
+            FROM gapless.sequence AS s
+            JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE s.target = audit_gapless.target
+        ) AS h
+        WHERE audit_gapless.target_column IS NULL OR h.column_name = audit_gapless.target_column;
+        IF heads IS NULL THEN
+            RAISE EXCEPTION 'table % has no attached column%', audit_gapless.target, coalesce(format(' "%s"', audit_gapless.target_column), '')
+                USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows all that are.', SCHEMA = 'gapless';
+        END IF;
+    END IF;
     -- trap: others commit while the audit runs
     RETURN QUERY
-    WITH number AS MATERIALIZED (
-        SELECT n.series COLLATE "C" AS name, n.attached_column, n.finding, n.first_value, n.last_value, n.detail, n.head_of_series
-        FROM gapless.audit_numbers(audit_gapless.name) AS n
+    WITH fingerprint AS MATERIALIZED (
+        SELECT n.series COLLATE "C" AS name, n.*
+        FROM gapless.audit_numbers(heads => heads, seed => seed) AS n
+        WHERE audit_gapless.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding = 'failed')
+    ), owner AS MATERIALIZED (
+        SELECT s.target, s.target_column, gapless.attached_column(s.target, s.target_column) AS attached_column
+        FROM (SELECT DISTINCT s.target, s.target_column FROM gapless.sequence AS s WHERE s.target IS NOT NULL) AS s
+    ), owned AS MATERIALIZED (
+        SELECT s.name, o.attached_column
+        FROM gapless.sequence AS s
+        LEFT JOIN owner AS o ON o.target = s.target AND o.target_column = s.target_column
+        WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
+            AND (audit_gapless.pattern IS NULL OR s.name LIKE audit_gapless.pattern)
+            AND (heads IS NULL OR o.attached_column = ANY (heads))
+    ), period AS MATERIALIZED (
+        -- The journal: values that follow each other have ordinals that do. Where each row has one value, and their count
+        -- is right, they need no order.
+        SELECT a.name, min(a.ordinal) AS ordinal, min(a.first_value) AS first_value, max(a.last_value) AS last_value,
+            min(a.first_value) >= -4611686018427387904 AND bool_and(a.first_value = a.last_value)
+                AND min(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END) = max(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END)
+                AND max(a.last_value)::numeric - min(a.first_value) + 1 = count(*) AS whole,
+            bit_xor(CASE WHEN a.texts IS NULL THEN hashint8extended(a.first_value, seed) ELSE hashtextextended(a.texts[1], seed) END) AS print,
+            min(a.allocated_at) AS allocated_from, max(a.allocated_at) AS allocated_until
+        FROM gapless.journal AS a
+        WHERE a.kind = 'issued' AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
+            AND (audit_gapless.pattern IS NULL AND heads IS NULL OR a.name IN (SELECT o.name FROM owned AS o))
+        GROUP BY a.name
     ), edge AS MATERIALIZED (
-        -- The journal, of which only the rows stay where a run of issued values begins or ends.
+        -- Of the others only the rows stay where a run of issued values begins or ends.
         SELECT *
         FROM (
             SELECT
@@ -53,6 +103,7 @@ BEGIN
                 lead(a.kind) OVER journal AS kind_after
             FROM gapless.journal AS a
             WHERE a.kind <> 'closed' AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
+                AND a.name IN (SELECT d.name FROM period AS d WHERE NOT d.whole)
             WINDOW journal AS (PARTITION BY a.name ORDER BY a.ordinal)
         ) AS neighbour
         WHERE before IS NULL OR after IS NULL OR kind <> 'issued' OR kind_before <> 'issued' OR kind_after <> 'issued'
@@ -65,266 +116,490 @@ BEGIN
         SELECT e.last_value, row_number() OVER (ORDER BY e.name, e.ordinal) AS i
         FROM edge AS e
         WHERE e.after IS NULL OR e.kind <> 'issued' OR e.kind_after <> 'issued' OR e.after IS DISTINCT FROM gapless.value_after(e.last_value, 1, NULL)
-    ), segment AS (
-        SELECT b.name, b.kind, b.ordinal, b.before, b.first_value, e.last_value
-        FROM start AS b
-        JOIN stop AS e USING (i)
-    ), present AS (
-        -- Of all columns that share a series, by the one whose series it is; or nothing, where one cannot be read.
-        SELECT
-            n.name,
-            n.head_of_series AS attached_column,
-            range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers,
-            min(n.first_value) AS lowest
+    ), segment AS MATERIALIZED (
+        SELECT w.*, lag(w.last_value) OVER (PARTITION BY w.name ORDER BY w.ordinal) AS before
+        FROM (
+            SELECT b.name, b.kind, b.ordinal, b.first_value, e.last_value, NULL::bigint AS print
+            FROM start AS b
+            JOIN stop AS e USING (i)
+            UNION ALL
+            SELECT d.name, 'issued', d.ordinal, d.first_value, d.last_value, d.print
+            FROM period AS d
+            WHERE d.whole
+            UNION ALL
+            SELECT a.name, a.kind, a.ordinal, a.first_value, a.last_value, NULL
+            FROM gapless.journal AS a
+            WHERE a.kind IN ('adopted', 'pruned') AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
+                AND (audit_gapless.pattern IS NULL AND heads IS NULL OR a.name IN (SELECT o.name FROM owned AS o))
+                AND NOT EXISTS (SELECT FROM period AS d WHERE d.name = a.name AND NOT d.whole)
+        ) AS w
+    ), candidate AS MATERIALIZED (
+        -- One segment, and as many rows.
+        SELECT g.name, f.head_of_series, f.print, g.ordinal, g.first_value, g.last_value, g.own_print
+        FROM (
+            SELECT g.name, min(g.ordinal) AS ordinal, min(g.first_value) AS first_value, max(g.last_value) AS last_value, min(g.print) AS own_print
+            FROM segment AS g
+            GROUP BY g.name
+            HAVING count(*) = 1 AND bool_and(g.kind = 'issued') AND bool_and(g.first_value - g.ordinal < g.first_value)
+        ) AS g
+        JOIN (
+            SELECT f.name, f.head_of_series, bit_xor(f.print) AS print, sum(f.documents) AS documents
+            FROM fingerprint AS f
+            WHERE f.finding IS NULL
+            GROUP BY f.name, f.head_of_series
+        ) AS f ON f.name = g.name AND f.documents = g.last_value::numeric - g.first_value + 1
+        JOIN owned AS o ON o.name = g.name AND o.attached_column = f.head_of_series
+        WHERE g.ordinal = 1
+            AND NOT EXISTS (SELECT FROM gapless.void AS v WHERE v.name = g.name)
+            AND NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = g.name)
+            AND NOT EXISTS (SELECT FROM gapless.decision AS d WHERE d.name = g.name AND d.kind IN ('forwarded', 'passed', 'archived', 'started'))
+    ), sound AS MATERIALIZED (
+        SELECT c.name, c.head_of_series, c.first_value, c.last_value
+        FROM candidate AS c
+        WHERE c.print = c.own_print
+        UNION ALL
+        SELECT c.name, c.head_of_series, c.first_value, c.last_value
+        FROM candidate AS c
+        JOIN (
+            SELECT a.name, bit_xor(CASE WHEN a.texts IS NULL THEN hashint8extended(u.value, seed) ELSE hashtextextended(u.number, seed) END) AS print
+            FROM gapless.journal AS a
+            CROSS JOIN LATERAL (
+                SELECT NULL::bigint AS value, u.number FROM unnest(a.texts) AS u (number)
+                UNION ALL
+                SELECT u.value, NULL FROM generate_series(a.first_value, a.last_value) AS u (value) WHERE a.texts IS NULL
+            ) AS u
+            WHERE a.kind = 'issued' AND a.name IN (SELECT c.name FROM candidate AS c WHERE c.own_print IS NULL)
+            GROUP BY a.name
+        ) AS a ON a.name = c.name AND a.print = c.print
+        WHERE c.own_print IS NULL
+    ), number AS MATERIALIZED (
+        SELECT n.series COLLATE "C" AS name, n.*
+        FROM gapless.audit_numbers(
+            CASE
+                WHEN audit_gapless.name IS NOT NULL THEN ARRAY[audit_gapless.name]
+                WHEN EXISTS (SELECT FROM fingerprint AS f WHERE f.finding IS NULL AND f.name IS NULL OR f.finding = 'failed') THEN NULL
+                ELSE ARRAY(
+                    SELECT f.name FROM fingerprint AS f WHERE f.finding IS NULL
+                    UNION
+                    SELECT o.name FROM owned AS o
+                    EXCEPT
+                    SELECT s.name FROM sound AS s
+                )
+            END, heads, checks => audit_gapless.name IS NOT NULL
+        ) AS n
+        WHERE audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.series IS NULL
+        UNION ALL
+        SELECT f.* FROM fingerprint AS f WHERE f.finding IN ('misdated', 'broken')
+    ), unread AS MATERIALIZED (
+        SELECT DISTINCT n.head_of_series FROM number AS n WHERE n.finding IN ('failed', 'detached')
+    ), swept AS MATERIALIZED (
+        -- Each series that is not sound, with the column that it is of, or NULL.
+        SELECT coalesce(o.name, p.name) AS name, coalesce(o.attached_column, p.head_of_series) AS attached_column
+        FROM owned AS o
+        FULL JOIN (SELECT DISTINCT n.name, n.head_of_series FROM number AS n WHERE n.finding IS NULL) AS p ON p.name = o.name AND p.head_of_series = o.attached_column
+        WHERE NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = coalesce(o.attached_column, p.head_of_series))
+            AND NOT EXISTS (SELECT FROM sound AS s WHERE s.name = o.name)
+    ), lowest AS (
+        -- Nobody knows where adopted numbers began: after those before, or with the first that is there, or is void.
+        SELECT w.name, w.attached_column, min(w.value) AS value
+        FROM (
+            SELECT n.name, n.head_of_series AS attached_column, n.first_value AS value FROM number AS n WHERE n.finding IS NULL
+            UNION ALL
+            SELECT v.name, o.attached_column, v.value FROM gapless.void AS v JOIN owned AS o ON o.name = v.name WHERE (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
+            UNION ALL
+            SELECT d.name, o.attached_column, lower(u.part)::bigint
+            FROM gapless.decision AS d
+            JOIN owned AS o ON o.name = d.name
+            CROSS JOIN LATERAL unnest(d.numbers) AS u (part)
+            WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
+        ) AS w
+        GROUP BY w.name, w.attached_column
+    ), span AS MATERIALIZED (
+        SELECT n.name, n.head_of_series AS attached_column, 'present' AS source, n.first_value::numeric AS first, n.last_value::numeric + 1 AS after
         FROM number AS n
         WHERE n.finding IS NULL
-            AND NOT EXISTS (SELECT FROM number AS f WHERE f.finding IN ('failed', 'detached') AND f.head_of_series = n.head_of_series)
-        GROUP BY n.name, n.head_of_series
+        UNION ALL
+        SELECT g.name, o.attached_column, w.*
+        FROM segment AS g
+        JOIN owned AS o ON o.name = g.name
+        LEFT JOIN lowest AS l ON l.name = o.name AND l.attached_column = o.attached_column
+        CROSS JOIN LATERAL (
+            SELECT
+                g.kind::text,
+                CASE g.kind
+                    WHEN 'adopted' THEN least(coalesce(g.before::numeric + 1, l.value, g.last_value), g.last_value)
+                    WHEN 'pruned' THEN least(g.first_value, g.last_value)
+                    ELSE g.first_value
+                END,
+                greatest(g.first_value, g.last_value)::numeric + 1
+            UNION ALL
+            -- A row's ordinal counts the values before it.
+            SELECT 'lost', coalesce(g.before::numeric + 1, g.first_value::numeric - g.ordinal + 1), g.first_value
+            WHERE g.kind <> 'adopted' AND g.first_value::numeric > coalesce(g.before::numeric + 1, g.first_value::numeric - g.ordinal + 1)
+        ) AS w
+        UNION ALL
+        SELECT v.name, o.attached_column, 'void', v.value, v.value::numeric + 1
+        FROM (SELECT DISTINCT v.name, v.value FROM gapless.void AS v WHERE (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")) AS v
+        JOIN owned AS o ON o.name = v.name
+        UNION ALL
+        SELECT d.name, o.attached_column, CASE d.kind WHEN 'started' THEN 'started' ELSE 'passed' END, coalesce(d.first_value::numeric, '-Infinity'), d.last_value::numeric + 1 -- from anywhere, of a start
+        FROM gapless.decision AS d
+        JOIN owned AS o ON o.name = d.name
+        WHERE d.kind IN ('forwarded', 'started', 'passed') AND (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
+        UNION ALL
+        SELECT d.name, o.attached_column, 'archived', lower(u.part), upper(u.part)
+        FROM gapless.decision AS d
+        JOIN owned AS o ON o.name = d.name
+        CROSS JOIN LATERAL unnest(d.numbers) AS u (part)
+        WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
+    ), turn AS (
+        SELECT e.name, e.attached_column, e.at,
+            sum(e.step) FILTER (WHERE e.source = 'present') AS present,
+            sum(e.step) FILTER (WHERE e.source = 'issued') AS issued,
+            sum(e.step) FILTER (WHERE e.source = 'adopted') AS adopted,
+            sum(e.step) FILTER (WHERE e.source = 'pruned') AS pruned,
+            sum(e.step) FILTER (WHERE e.source = 'lost') AS lost,
+            sum(e.step) FILTER (WHERE e.source = 'void') AS void,
+            sum(e.step) FILTER (WHERE e.source = 'started') AS started,
+            sum(e.step) FILTER (WHERE e.source = 'passed') AS passed,
+            sum(e.step) FILTER (WHERE e.source = 'archived') AS archived,
+            bool_or(e.step > 0 AND e.source IN ('issued', 'pruned')) AS begins
+        FROM swept AS s
+        JOIN (
+            SELECT p.name, p.attached_column, p.source, w.* FROM span AS p CROSS JOIN LATERAL (VALUES (p.first, 1), (p.after, -1)) AS w (at, step)
+        ) AS e ON e.name = s.name AND e.attached_column IS NOT DISTINCT FROM s.attached_column
+        GROUP BY e.name, e.attached_column, e.at
+    ), stretch AS MATERIALIZED (
+        -- Between two turns: of which sets it is.
+        SELECT t.name, t.attached_column, t.begins, t.at AS first, lead(t.at) OVER series AS after,
+            sum(t.present) OVER series > 0 AS present,
+            sum(t.issued) OVER series > 0 AS issued,
+            sum(t.adopted) OVER series > 0 AS adopted,
+            sum(t.pruned) OVER series > 0 AS pruned,
+            sum(t.lost) OVER series > 0 AS lost,
+            sum(t.void) OVER series > 0 AS void,
+            sum(t.started) OVER series > 0 AS started,
+            sum(t.passed) OVER series > 0 AS passed,
+            sum(t.archived) OVER series > 0 AS archived
+        FROM turn AS t
+        WINDOW series AS (PARTITION BY t.name, t.attached_column ORDER BY t.at)
+    ), known AS (
+        SELECT s.name, s.attached_column, s.begins, s.first, s.after,
+            coalesce(s.present, false) AS present, coalesce(s.issued, false) AS issued, coalesce(s.adopted, false) AS adopted, coalesce(s.pruned, false) AS pruned,
+            coalesce(s.lost, false) AS lost, coalesce(s.void, false) AS void, coalesce(s.started, false) AS started, coalesce(s.passed, false) AS passed, coalesce(s.archived, false) AS archived
+        FROM stretch AS s
+        WHERE s.after IS NOT NULL AND s.first > '-Infinity'
+    ), piece AS MATERIALIZED (
+        -- Of columns: what was given out and is not there, and what is there and was not given out. Of others only the
+        -- journal is known. Pieces of one kind that meet are one, but for those of two segments of the journal.
+        SELECT i.name, i.attached_column, i.kind, i.cause, min(i.first) AS first, max(i.after) AS after
+        FROM (
+            SELECT j.*, count(*) FILTER (WHERE j.apart) OVER (PARTITION BY j.name, j.attached_column, j.kind, j.cause, j.way ORDER BY j.first) AS island
+            FROM (
+                SELECT k.name, k.attached_column, w.*, k.first, k.after,
+                    k.begins OR lag(k.after) OVER (PARTITION BY k.name, k.attached_column, w.kind, w.cause, w.way ORDER BY k.first) IS DISTINCT FROM k.first AS apart
+                FROM known AS k
+                CROSS JOIN LATERAL (
+                    SELECT 'void' AS kind, 'void' AS cause, k.issued::integer AS way WHERE k.attached_column IS NOT NULL AND k.void AND k.present
+                    UNION ALL
+                    SELECT 'hole', 'void', k.issued::integer WHERE k.attached_column IS NOT NULL AND k.void AND NOT k.present
+                    UNION ALL
+                    SELECT 'never issued', NULL, 0 WHERE k.attached_column IS NOT NULL AND k.present AND NOT (k.issued OR k.adopted OR k.pruned)
+                    UNION ALL
+                    SELECT 'hole', NULL, 0 WHERE k.attached_column IS NULL AND k.lost
+                    UNION ALL
+                    SELECT 'hole', 'forwarded', 0 WHERE k.passed AND NOT (k.present OR k.void OR k.archived)
+                    UNION ALL
+                    SELECT 'hole', w.cause, w.way
+                    FROM (
+                        SELECT NULL AS cause, 0 AS way WHERE (k.issued OR k.pruned) AND NOT k.adopted
+                        UNION ALL
+                        SELECT NULL, 1 WHERE k.lost AND NOT (k.issued OR k.pruned OR k.adopted)
+                        UNION ALL
+                        SELECT 'adopted', 0 WHERE k.adopted AND NOT (k.started OR k.passed)
+                    ) AS w
+                    WHERE k.attached_column IS NOT NULL AND NOT (k.present OR k.void OR k.archived)
+                ) AS w
+            ) AS j
+        ) AS i
+        WHERE i.cause IS DISTINCT FROM 'adopted'
+            OR NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = i.name AND k.value IS NULL AND k.reason IS NULL) -- which may be of any of them
+        GROUP BY i.name, i.attached_column, i.kind, i.cause, i.way, i.island
     ), share AS MATERIALIZED (
         SELECT n.name, n.head_of_series, n.attached_column, range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers
         FROM number AS n
         WHERE n.finding IS NULL AND n.head_of_series IN (SELECT m.head_of_series FROM number AS m WHERE m.attached_column <> m.head_of_series)
         GROUP BY n.name, n.head_of_series, n.attached_column
-    ), owned AS MATERIALIZED (
-        SELECT s.name, gapless.attached_column(s.target, s.target_column) AS attached_column
-        FROM gapless.sequence AS s
-        WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
-            AND NOT EXISTS (
-                SELECT FROM number AS n
-                WHERE n.finding IN ('failed', 'detached') AND n.head_of_series = gapless.attached_column(s.target, s.target_column)
-            )
-    ), lowest_void AS (
-        SELECT v.name, min(v.value) AS value FROM gapless.void AS v GROUP BY v.name
-    ), archived AS (
-        SELECT d.name, range_agg(u.part) AS numbers, min(lower(u.part))::bigint AS lowest
-        FROM gapless.decision AS d
-        CROSS JOIN LATERAL unnest(d.numbers) AS u (part)
-        GROUP BY d.name
-    ), sequence AS (
-        -- What is known of each: which numbers were issued, adopted, pruned from the journal, lost from it, voided,
-        -- and are there.
-        SELECT
-            coalesce(s.name, p.name) AS name,
-            coalesce(s.attached_column, p.attached_column) AS attached_column,
-            coalesce(j.issued, '{}') AS issued,
-            coalesce(j.adopted, '{}') AS adopted,
-            coalesce(j.pruned, '{}') AS pruned,
-            coalesce(j.lost, '{}') AS lost,
-            coalesce(v.voids, '{}') AS voids,
-            coalesce(d.forwarded, '{}') AS forwarded,
-            coalesce(h.numbers, '{}') AS archived,
-            coalesce(d.passed, '{}') AS passed,
-            coalesce(p.numbers, '{}') AS numbers
-        FROM owned AS s
-        FULL JOIN present AS p ON p.name = s.name AND p.attached_column = s.attached_column
-        LEFT JOIN (
-            SELECT
-                g.name,
-                range_agg(numrange(g.first_value, g.last_value::numeric + 1)) FILTER (WHERE g.kind = 'issued') AS issued,
-                range_agg(numrange(least(g.first_value, g.last_value), greatest(g.first_value, g.last_value)::numeric + 1)) FILTER (WHERE g.kind = 'pruned') AS pruned,
-                -- Nobody knows where adopted numbers began: after those before, or with the first that is there, or is void.
-                range_agg(numrange(
-                    least(coalesce(g.before::numeric + 1, q.lowest, g.last_value), g.last_value),
-                    g.last_value::numeric + 1
-                )) FILTER (WHERE g.kind = 'adopted') AS adopted,
-                -- A row's ordinal counts the values before it.
-                range_agg(numrange(coalesce(g.before::numeric + 1, g.first_value::numeric - g.ordinal + 1), g.first_value)) FILTER (
-                    WHERE g.kind <> 'adopted' AND g.first_value::numeric > coalesce(g.before::numeric + 1, g.first_value::numeric - g.ordinal + 1)
-                ) AS lost
-            FROM segment AS g
-            LEFT JOIN owned AS o ON o.name = g.name
-            LEFT JOIN present AS p ON p.name = g.name AND p.attached_column = o.attached_column
-            LEFT JOIN lowest_void AS v ON v.name = g.name
-            LEFT JOIN archived AS h ON h.name = g.name
-            CROSS JOIN LATERAL (SELECT least(p.lowest, v.value, h.lowest) AS lowest) AS q
-            GROUP BY g.name
-        ) AS j ON j.name = s.name
-        LEFT JOIN (
-            SELECT v.name, range_agg(numrange(v.value, v.value::numeric + 1)) AS voids
-            FROM gapless.void AS v
-            GROUP BY v.name
-        ) AS v ON v.name = s.name
-        LEFT JOIN (
-            SELECT d.name, range_agg(numrange(d.first_value, d.last_value::numeric + 1)) AS forwarded, -- from anywhere, of a start
-                range_agg(numrange(d.first_value, d.last_value::numeric + 1)) FILTER (WHERE d.kind <> 'started') AS passed
-            FROM gapless.decision AS d
-            WHERE d.kind IN ('forwarded', 'started', 'passed')
-            GROUP BY d.name
-        ) AS d ON d.name = s.name
-        LEFT JOIN archived AS h ON h.name = s.name
-    ), piece AS (
-        -- Of columns: what was given out and is not there, and what is there and was not given out.
-        SELECT s.name, s.attached_column, v.kind, 'void' AS cause, unnest(v.parts) AS part -- those that were issued have their rows in the journal
-        FROM sequence AS s
-        CROSS JOIN LATERAL (
-            VALUES
-                ('hole', (s.issued - s.numbers) * s.voids), ('hole', s.voids - s.issued - s.numbers),
-                ('void', s.issued * s.numbers * s.voids), ('void', s.numbers * s.voids - s.issued)
-        ) AS v (kind, parts)
-        WHERE s.attached_column IS NOT NULL
-        UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'adopted', unnest(s.adopted - s.forwarded - s.numbers - s.voids - s.archived)
-        FROM sequence AS s
-        WHERE s.attached_column IS NOT NULL
-            AND NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = s.name AND k.value IS NULL AND k.reason IS NULL) -- which may be of any of them
-        UNION ALL
-        SELECT s.name, s.attached_column, 'hole', 'forwarded', unnest(s.passed - s.numbers - s.voids - s.archived)
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
-        UNION ALL
-        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.issued + s.pruned - s.adopted - s.numbers - s.voids - s.archived)
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
-        UNION ALL
-        SELECT s.name, s.attached_column, 'hole', NULL, unnest(s.lost - s.issued - s.pruned - s.adopted - s.numbers - s.voids - s.archived)
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
-        UNION ALL
-        SELECT s.name, s.attached_column, 'never issued', NULL, unnest(s.numbers - s.issued - s.adopted - s.pruned)
-        FROM sequence AS s WHERE s.attached_column IS NOT NULL
+    ), fault AS MATERIALIZED (
+        SELECT p.name, p.attached_column, p.kind, p.cause, p.first, p.after, NULL AS void
+        FROM piece AS p
+        WHERE p.cause IS NULL OR p.cause = 'adopted'
         UNION ALL
         -- A column's sequence does not cycle.
-        SELECT o.name, o.attached_column, 'double', 'the journal has it twice', numrange(g.first_value, least(g.before, g.last_value)::numeric + 1)
+        SELECT o.name, o.attached_column, 'double', 'the journal has it twice', g.first_value, least(g.before, g.last_value)::numeric + 1, NULL
         FROM owned AS o
         JOIN segment AS g ON g.name = o.name AND g.first_value <= g.before AND g.kind = 'issued'
-        WHERE o.attached_column IS NOT NULL
+        WHERE o.attached_column IS NOT NULL AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column)
         UNION ALL
-        -- Of others only the journal is known.
-        SELECT s.name, NULL, 'hole', NULL, unnest(s.lost) FROM sequence AS s WHERE s.attached_column IS NULL
-        UNION ALL
-        SELECT s.name, NULL, 'hole', 'forwarded', unnest(s.passed - s.voids) FROM sequence AS s WHERE s.attached_column IS NULL
-        UNION ALL
-        SELECT b.name, b.attached_column, 'double', format('column %s has it, too', a.attached_column), unnest(a.numbers * b.numbers)
+        SELECT b.name, b.attached_column, 'double', format('column %s has it, too', a.attached_column), lower(u.part), upper(u.part), NULL
         FROM share AS a
         JOIN share AS b ON b.name = a.name AND b.head_of_series = a.head_of_series AND b.attached_column > a.attached_column AND b.numbers && a.numbers
+        CROSS JOIN LATERAL unnest(a.numbers * b.numbers) AS u (part)
         UNION ALL
-        SELECT n.name, n.attached_column, 'double', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
-        FROM number AS n WHERE n.finding = 'double'
+        SELECT n.name, n.attached_column, CASE n.finding WHEN 'misdated' THEN 'changed after issue' ELSE n.finding END, n.detail, n.first_value, n.first_value::numeric + 1, NULL
+        FROM number AS n
+        WHERE n.finding IN ('double', 'misdated', 'broken')
         UNION ALL
-        SELECT n.name, n.attached_column, 'changed after issue', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
-        FROM number AS n WHERE n.finding = 'misdated'
-        UNION ALL
-        SELECT n.name, n.attached_column, 'broken', n.detail, numrange(n.first_value, n.first_value::numeric + 1)
-        FROM number AS n WHERE n.finding = 'broken'
-    ), lacking AS MATERIALIZED (
-        SELECT p.attached_column, range_agg(p.part) AS parts FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL AND p.attached_column IS NOT NULL GROUP BY p.attached_column
-    ), single AS (
         -- Voids with their reasons: one by one, or as void_gapless_batch made them.
-        SELECT p.name, p.attached_column, p.kind, p.cause, p.part, NULL AS void
-        FROM piece AS p
-        WHERE (p.cause IN ('void', 'forwarded')) IS NOT TRUE
-        UNION ALL
-        SELECT i.name, i.attached_column, i.kind, 'void', numrange(min(i.value), max(i.value)::numeric + 1), format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at)
+        SELECT i.name, i.attached_column, i.kind, 'void', min(i.value), max(i.value)::numeric + 1, format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at)
         FROM (
-            SELECT p.name, p.attached_column, p.kind, p.part, v.value, v.reason, v.voided_by, v.voided_at,
-                v.value::numeric - row_number() OVER (PARTITION BY p.name, p.attached_column, p.kind, p.part, v.reason, v.voided_by, v.voided_at ORDER BY v.value) AS island
+            SELECT p.name, p.attached_column, p.kind, p.first, v.value, v.reason, v.voided_by, v.voided_at,
+                v.value::numeric - row_number() OVER (PARTITION BY p.name, p.attached_column, p.kind, p.first, v.reason, v.voided_by, v.voided_at ORDER BY v.value) AS island
             FROM piece AS p
             JOIN LATERAL (
                 SELECT DISTINCT ON (v.value) v.*
                 FROM gapless.void AS v
-                WHERE v.name = p.name AND v.value >= lower(p.part) AND v.value < upper(p.part)
+                WHERE v.name = p.name AND v.value >= p.first::bigint AND v.value <= (p.after - 1)::bigint
                 ORDER BY v.value, v.ordinal DESC
             ) AS v ON true
             WHERE p.cause = 'void'
         ) AS i
-        GROUP BY i.name, i.attached_column, i.kind, i.part, i.reason, i.voided_by, i.voided_at, i.island
+        GROUP BY i.name, i.attached_column, i.kind, i.first, i.reason, i.voided_by, i.voided_at, i.island
+    ), placed AS MATERIALIZED (
+        -- The segment of the journal that each begins in: the last one that begins at or before it.
+        SELECT w.name, w.attached_column, w.kind, w.cause, w.first, w.after, w.void, w.begin
+        FROM (
+            SELECT w.*, max(w.begins) OVER (PARTITION BY w.name ORDER BY w.first, w.begins IS NULL) AS begin
+            FROM (
+                SELECT f.*, NULL::bigint AS begins FROM fault AS f
+                UNION ALL
+                SELECT g.name, NULL, NULL, NULL, least(g.first_value, g.last_value), NULL, NULL, least(g.first_value, g.last_value)
+                FROM segment AS g
+                WHERE g.kind IN ('issued', 'pruned') AND g.name IN (SELECT f.name FROM fault AS f)
+            ) AS w
+        ) AS w
+        WHERE w.begins IS NULL
+    ), lacking AS MATERIALIZED (
+        SELECT p.attached_column, range_agg(numrange(p.first, p.after)) AS parts FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL AND p.attached_column IS NOT NULL GROUP BY p.attached_column
+    ), finding AS MATERIALIZED (
+        SELECT
+            p.name, p.attached_column AS head, p.attached_column, p.kind,
+            greatest(p.first, min(j.first_value))::bigint AS first_value,
+            least(p.after - 1, max(j.last_value))::bigint AS last_value,
+            p.cause IN ('void', 'adopted') IS TRUE AS explained,
+            CASE
+                WHEN p.cause = 'void' THEN p.void
+                WHEN p.cause = 'adopted' THEN 'adopted: given out by another system'
+                WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
+                WHEN p.cause IS NULL AND p.kind = 'hole' AND max(j.pruned_by) IS NOT NULL THEN format('the journal had it, until %s pruned that at %s, and no row has it', max(j.pruned_by), min(j.pruned_at))
+                WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
+                WHEN p.cause IS NULL AND EXISTS (SELECT FROM lacking AS l WHERE l.attached_column = p.attached_column AND l.parts && numrange(p.first, p.after))
+                    THEN 'a row has it, and the journal has it in another sequence: the row was moved with the triggers off, or what the expressions call has changed'
+                WHEN p.cause IS NULL THEN 'a row has it, and the journal does not'
+                ELSE p.cause
+            END AS explanation,
+            max(j.allocated_by) AS allocated_by,
+            max(j.allocated_as) AS allocated_as,
+            min(j.allocated_at) AS allocated_at,
+            j.txid
+        FROM placed AS p
+        LEFT JOIN segment AS g
+            ON g.name = p.name AND least(g.first_value, g.last_value) = p.begin AND greatest(g.first_value, g.last_value) >= p.first
+            AND (g.kind = 'issued' OR g.kind = 'pruned' AND p.kind = 'hole' AND p.attached_column IS NOT NULL)
+            AND p.cause IS DISTINCT FROM 'adopted'
+        -- The journal's rows for it: its run's ordinals rise as its values do.
+        LEFT JOIN LATERAL (
+            SELECT a.ordinal, a.first_value, a.last_value,
+                CASE WHEN a.kind = 'issued' THEN a.allocated_by END AS allocated_by, CASE WHEN a.kind = 'issued' THEN a.allocated_as END AS allocated_as,
+                CASE WHEN a.kind = 'issued' THEN a.allocated_at END AS allocated_at, CASE WHEN a.kind = 'issued' THEN a.txid END AS txid,
+                CASE WHEN a.kind = 'pruned' THEN a.allocated_by END AS pruned_by, CASE WHEN a.kind = 'pruned' THEN a.allocated_at END AS pruned_at
+            FROM gapless.journal AS a
+            WHERE a.name = g.name
+                AND a.ordinal >= (
+                    SELECT b.ordinal
+                    FROM gapless.journal AS b
+                    WHERE b.name = g.name AND b.ordinal <= g.ordinal + greatest(p.first::bigint - g.first_value, 0)
+                    ORDER BY b.ordinal DESC
+                    LIMIT 1
+                )
+                AND a.ordinal <= g.ordinal + (least((p.after - 1)::bigint, g.last_value) - g.first_value)
+            OFFSET 0 -- one after another: there are few, and the journal is long
+        ) AS j ON true
+        GROUP BY p.name, p.attached_column, p.kind, p.cause, p.first, p.after, p.void, j.txid
+        UNION ALL
+        SELECT n.name, n.head_of_series, n.attached_column, 'changed after issue', NULL, NULL, false, n.detail, NULL, NULL, NULL, NULL
+        FROM number AS n
+        WHERE n.finding = 'unreadable'
+        UNION ALL
+        -- Voids of other sequences, each of its own cycle.
+        SELECT i.name, NULL, NULL, 'void', min(i.value), max(i.value), true, format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at),
+            i.allocated_by, i.allocated_as, min(i.allocated_at), i.txid
+        FROM (
+            SELECT v.name, v.value, v.reason, v.voided_by, v.voided_at, a.allocated_by, a.allocated_as, a.allocated_at, a.txid,
+                v.value::numeric - row_number() OVER (PARTITION BY v.name, v.reason, v.voided_by, v.voided_at, a.txid ORDER BY v.value) AS island
+            FROM owned AS o
+            JOIN gapless.void AS v ON v.name = o.name
+            LEFT JOIN LATERAL (
+                SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
+            ) AS a ON a.kind = 'issued'
+            WHERE o.attached_column IS NULL AND (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
+        ) AS i
+        GROUP BY i.name, i.reason, i.voided_by, i.voided_at, i.allocated_by, i.allocated_as, i.txid, i.island
+        UNION ALL
+        -- What was decided, each with its reason.
+        SELECT p.name, p.attached_column, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('%s: %s (%s, %s)', d.kind, d.reason, d.decided_by, d.decided_at),
+            d.decided_by, d.decided_as, d.decided_at, d.txid
+        FROM piece AS p
+        JOIN gapless.decision AS d ON d.name = p.name AND d.kind IN ('forwarded', 'passed')
+        CROSS JOIN LATERAL (SELECT numrange(p.first, p.after) * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
+        WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
+        UNION ALL
+        SELECT d.name, o.attached_column, o.attached_column, w.kind, CASE WHEN d.kind IN ('live', 'archived', 'range', 'withdrawn') THEN d.first_value ELSE w.value END, w.value, true,
+            format('%s: %s (%s%s, %s)', w.kind, d.reason, (SELECT format('%s numbers, ', sum(upper(u.part) - lower(u.part))) FROM unnest(d.numbers) AS u (part) HAVING count(*) > 0), d.decided_by, d.decided_at),
+            d.decided_by, d.decided_as, d.decided_at, d.txid
+        FROM owned AS o
+        JOIN gapless.decision AS d ON d.name = o.name AND d.kind NOT IN ('forwarded', 'passed')
+        CROSS JOIN LATERAL (
+            SELECT
+                CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind,
+                CASE WHEN d.kind = 'started' AND d.last_value < 9223372036854775807 THEN d.last_value + 1 ELSE d.last_value END AS value
+        ) AS w
+        WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C") AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column)
+        UNION ALL
+        SELECT NULL, n.head_of_series, n.attached_column, 'not read', NULL, NULL, n.finding = 'detached', n.detail, NULL, NULL, NULL, NULL
+        FROM number AS n
+        WHERE n.finding IN ('failed', 'detached')
+    ), summary AS MATERIALIZED (
+        SELECT o.name, o.attached_column, r.first_value, r.last_value, r.details
+        FROM owned AS o
+        LEFT JOIN (
+            SELECT n.name, n.head_of_series, sum(n.documents) AS documents, min(n.first_value) AS first_value, max(n.last_value) AS last_value, min(n.dated_from) AS dated_from, max(n.dated_until) AS dated_until,
+                jsonb_object_agg(n.attached_column, n.documents) FILTER (WHERE n.attached_column <> n.head_of_series OR n.several) AS columns
+            FROM (
+                SELECT n.name, n.head_of_series, n.attached_column, sum(n.documents) AS documents, min(n.first_value) AS first_value, max(n.last_value) AS last_value, min(n.dated_from) AS dated_from,
+                    max(n.dated_until) AS dated_until, count(*) OVER (PARTITION BY n.name, n.head_of_series) > 1 AS several
+                FROM (
+                    SELECT n.name, n.head_of_series, n.attached_column, n.documents, n.first_value, n.last_value, n.dated_from, n.dated_until FROM number AS n WHERE n.finding IS NULL
+                    UNION ALL
+                    SELECT f.name, f.head_of_series, f.attached_column, f.documents, s.first_value, s.last_value, f.dated_from, f.dated_until
+                    FROM sound AS s
+                    JOIN fingerprint AS f ON f.name = s.name AND f.head_of_series = s.head_of_series AND f.finding IS NULL
+                ) AS n
+                GROUP BY n.name, n.head_of_series, n.attached_column
+            ) AS n
+            GROUP BY n.name, n.head_of_series
+        ) AS n ON n.name = o.name AND n.head_of_series = o.attached_column
+        LEFT JOIN (
+            SELECT k.name, k.attached_column,
+                sum(k.after - k.first) FILTER (WHERE k.issued) AS issued,
+                sum(k.after - k.first) FILTER (WHERE k.void) AS void,
+                sum(k.after - k.first) FILTER (WHERE k.adopted AND k.present AND NOT k.issued) AS adopted,
+                sum(k.after - k.first) FILTER (WHERE k.archived) AS archived
+            FROM known AS k
+            GROUP BY k.name, k.attached_column
+        ) AS k ON k.name = o.name AND k.attached_column IS NOT DISTINCT FROM o.attached_column
+        LEFT JOIN (
+            SELECT p.name, p.attached_column, sum(p.after - p.first) AS missing FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL GROUP BY p.name, p.attached_column
+        ) AS m ON m.name = o.name AND m.attached_column IS NOT DISTINCT FROM o.attached_column
+        LEFT JOIN (
+            SELECT g.name, min(least(g.first_value, g.last_value)) FILTER (WHERE g.kind <> 'adopted') AS first_value, max(greatest(g.first_value, g.last_value)) AS last_value FROM segment AS g GROUP BY g.name
+        ) AS g ON g.name = o.name
+        LEFT JOIN period AS d ON d.name = o.name
+        LEFT JOIN sound AS s ON s.name = o.name
+        CROSS JOIN LATERAL (
+            SELECT least(n.first_value, g.first_value) AS first_value, greatest(n.last_value, g.last_value) AS last_value, jsonb_strip_nulls(jsonb_build_object(
+                'documents', CASE WHEN o.attached_column IS NOT NULL THEN coalesce(n.documents, 0) END,
+                'columns', n.columns,
+                'issued', CASE WHEN s.name IS NOT NULL THEN s.last_value::numeric - s.first_value + 1 ELSE coalesce(k.issued, 0) END,
+                'void', coalesce(k.void, 0),
+                'adopted', coalesce(k.adopted, 0),
+                'archived', coalesce(k.archived, 0),
+                'missing', coalesce(m.missing, 0),
+                'allocated_from', d.allocated_from,
+                'allocated_until', d.allocated_until,
+                'dated_from', n.dated_from,
+                'dated_until', n.dated_until
+            )) AS details
+        ) AS r
+        WHERE with_series AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column)
+    ), line AS MATERIALIZED (
+        SELECT f.*, NULL::jsonb AS details, row_number() OVER () AS i FROM finding AS f
+        UNION ALL
+        SELECT s.name, s.attached_column, s.attached_column, 'series', s.first_value, s.last_value, true, 'compared', NULL, NULL, NULL, NULL, s.details, NULL FROM summary AS s
+    ), asked AS MATERIALIZED (
+        -- The rows that are meant: of a range the first ones, and the last.
+        SELECT DISTINCT l.i, l.name, l.head, u.value::text AS number
+        FROM line AS l
+        CROSS JOIN LATERAL (
+            SELECT generate_series(l.first_value, least(l.last_value, CASE WHEN l.first_value < 9223372036854775788 THEN l.first_value + 19 ELSE l.last_value END)) AS value
+            UNION
+            SELECT l.last_value
+        ) AS u
+        WHERE l.kind IN ('double', 'never issued', 'changed after issue', 'broken') AND l.first_value IS NOT NULL
+        UNION ALL
+        SELECT l.i, l.name, l.head, '#' || n.first_text
+        FROM line AS l
+        JOIN number AS n ON n.finding = 'unreadable' AND n.name IS NOT DISTINCT FROM l.name AND n.attached_column = l.attached_column AND n.detail = l.explanation
+        WHERE l.kind = 'changed after issue' AND l.first_value IS NULL
+    ), met AS MATERIALIZED (
+        SELECT n.series COLLATE "C" AS name, n.head_of_series, n.attached_column, coalesce(n.first_value::text, '#' || n.first_text) AS number, n.first_text, n.keys
+        FROM gapless.audit_numbers(
+            ARRAY(SELECT w.name FROM (SELECT DISTINCT a.name, a.number FROM asked AS a) AS w ORDER BY w.name, w.number),
+            ARRAY(SELECT DISTINCT a.head FROM asked AS a),
+            meant => ARRAY(SELECT w.number FROM (SELECT DISTINCT a.name, a.number FROM asked AS a) AS w ORDER BY w.name, w.number),
+            checks => false
+        ) AS n
+        WHERE n.finding = 'row' AND EXISTS (SELECT FROM asked AS a)
+    ), meant AS (
+        SELECT w.i, jsonb_agg(w.keys ORDER BY w.place) FILTER (WHERE w.place <= 20) AS keys
+        FROM (
+            SELECT a.i, CASE WHEN m.attached_column <> m.head_of_series THEN m.keys || jsonb_build_object('', m.attached_column) ELSE m.keys END AS keys,
+                row_number() OVER (PARTITION BY a.i ORDER BY length(m.number), m.number, m.keys) AS place
+            FROM asked AS a
+            JOIN met AS m ON m.name = a.name AND m.head_of_series = a.head AND m.number = a.number
+        ) AS w
+        GROUP BY w.i
+    ), wanted AS MATERIALIZED (
+        SELECT l.name, l.first_value AS value FROM line AS l WHERE l.head IS NOT NULL
+        UNION
+        SELECT l.name, l.last_value FROM line AS l WHERE l.head IS NOT NULL
+    ), written AS MATERIALIZED (
+        SELECT w.name, w.value, min(w.number) AS number
+        FROM (
+            SELECT j.name, j.first_value + (u.i - 1) AS value, u.number
+            FROM gapless.journal AS j
+            CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
+            WHERE j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w)
+            UNION ALL
+            SELECT v.name, v.value, v.written FROM gapless.void AS v WHERE v.written IS NOT NULL AND (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
+            UNION ALL
+            SELECT k.name, k.value, k.number FROM gapless.known_text AS k WHERE k.value IS NOT NULL AND (audit_gapless.name IS NULL OR k.name = audit_gapless.name COLLATE "C")
+            UNION ALL
+            SELECT m.name, m.number::bigint, m.first_text FROM met AS m WHERE m.number NOT LIKE '#%' AND m.first_text <> m.number
+        ) AS w
+        JOIN wanted AS a ON a.name = w.name AND a.value = w.value
+        GROUP BY w.name, w.value
     )
-    SELECT f.*, NULL::text, NULL::text, NULL::jsonb, NULL::timestamptz, NULL::jsonb FROM (
     SELECT
-        coalesce(p.name, '')::text,
-        coalesce(CASE WHEN p.kind = 'never issued' THEN (
+        coalesce(l.name, '')::text,
+        coalesce(CASE WHEN l.kind = 'never issued' THEN (
             SELECT string_agg(h.attached_column, ', ' ORDER BY h.attached_column)
             FROM share AS h
-            WHERE h.name = p.name AND h.head_of_series = p.attached_column AND h.numbers && p.part::nummultirange
-        ) END, p.attached_column),
-        p.kind,
-        greatest(lower(p.part), min(j.first_value))::bigint,
-        least(upper(p.part) - 1, max(j.last_value))::bigint,
-        p.cause IN ('void', 'adopted') IS TRUE,
-        CASE
-            WHEN p.cause = 'void' THEN p.void
-            WHEN p.cause = 'adopted' THEN 'adopted: given out by another system'
-            WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
-            WHEN p.cause IS NULL AND p.kind = 'hole' AND max(j.pruned_by) IS NOT NULL THEN format('the journal had it, until %s pruned that at %s, and no row has it', max(j.pruned_by), min(j.pruned_at))
-            WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
-            WHEN p.cause IS NULL AND EXISTS (SELECT FROM lacking AS l WHERE l.attached_column = p.attached_column AND l.parts && p.part)
-                THEN 'a row has it, and the journal has it in another sequence: the row was moved with the triggers off, or what the expressions call has changed'
-            WHEN p.cause IS NULL THEN 'a row has it, and the journal does not'
-            ELSE p.cause
-        END,
-        max(j.allocated_by),
-        max(j.allocated_as),
-        min(j.allocated_at),
-        j.txid
-    FROM single AS p
-    -- The journal's rows for it: its run's ordinals rise as its values do.
-    LEFT JOIN LATERAL (
-        SELECT a.ordinal, a.first_value, a.last_value,
-            CASE WHEN a.kind = 'issued' THEN a.allocated_by END AS allocated_by, CASE WHEN a.kind = 'issued' THEN a.allocated_as END AS allocated_as,
-            CASE WHEN a.kind = 'issued' THEN a.allocated_at END AS allocated_at, CASE WHEN a.kind = 'issued' THEN a.txid END AS txid,
-            CASE WHEN a.kind = 'pruned' THEN a.allocated_by END AS pruned_by, CASE WHEN a.kind = 'pruned' THEN a.allocated_at END AS pruned_at
-        FROM segment AS g
-        JOIN gapless.journal AS a
-            ON a.name = g.name
-            AND a.ordinal >= (
-                SELECT b.ordinal
-                FROM gapless.journal AS b
-                WHERE b.name = g.name AND b.ordinal <= g.ordinal + greatest(lower(p.part)::bigint - g.first_value, 0)
-                ORDER BY b.ordinal DESC
-                LIMIT 1
-            )
-            AND a.ordinal <= g.ordinal + (least((upper(p.part) - 1)::bigint, g.last_value) - g.first_value)
-        WHERE g.name = p.name
-            AND (g.kind = 'issued' OR g.kind = 'pruned' AND p.kind = 'hole' AND p.attached_column IS NOT NULL)
-            AND ((p.cause = 'adopted') IS NOT TRUE)
-            AND g.first_value < upper(p.part)
-            AND g.last_value >= lower(p.part)
-        OFFSET 0 -- one piece after another: there are few, and the journal is long
-    ) AS j ON true
-    GROUP BY p.name, p.attached_column, p.kind, p.cause, p.part, p.void, j.txid
-    UNION ALL
-    -- Voids of other sequences, each of its own cycle.
-    SELECT i.name::text, NULL, 'void', min(i.value), max(i.value), true, format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at),
-        i.allocated_by, i.allocated_as, min(i.allocated_at), i.txid
-    FROM (
-        SELECT v.name, v.value, v.reason, v.voided_by, v.voided_at, a.allocated_by, a.allocated_as, a.allocated_at, a.txid,
-            v.value::numeric - row_number() OVER (PARTITION BY v.name, v.reason, v.voided_by, v.voided_at, a.txid ORDER BY v.value) AS island
-        FROM owned AS o
-        JOIN gapless.void AS v ON v.name = o.name
-        LEFT JOIN LATERAL (
-            SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
-        ) AS a ON a.kind = 'issued'
-        WHERE o.attached_column IS NULL
-    ) AS i
-    GROUP BY i.name, i.reason, i.voided_by, i.voided_at, i.allocated_by, i.allocated_as, i.txid, i.island
-    UNION ALL
-    -- What was decided, each with its reason.
-    SELECT p.name::text, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('%s: %s (%s, %s)', d.kind, d.reason, d.decided_by, d.decided_at),
-        d.decided_by, d.decided_as, d.decided_at, d.txid
-    FROM piece AS p
-    JOIN gapless.decision AS d ON d.name = p.name AND d.kind IN ('forwarded', 'passed')
-    CROSS JOIN LATERAL (SELECT p.part * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
-    WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
-    UNION ALL
-    SELECT d.name::text, o.attached_column, w.kind, CASE WHEN d.kind IN ('live', 'archived', 'range', 'withdrawn') THEN d.first_value ELSE w.value END, w.value, true,
-        format('%s: %s (%s%s, %s)', w.kind, d.reason, (SELECT format('%s numbers, ', sum(upper(u.part) - lower(u.part))) FROM unnest(d.numbers) AS u (part) HAVING count(*) > 0), d.decided_by, d.decided_at),
-        d.decided_by, d.decided_as, d.decided_at, d.txid
-    FROM owned AS o
-    JOIN gapless.decision AS d ON d.name = o.name AND d.kind NOT IN ('forwarded', 'passed')
-    CROSS JOIN LATERAL (
-        SELECT
-            CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind,
-            CASE WHEN d.kind = 'started' AND d.last_value < 9223372036854775807 THEN d.last_value + 1 ELSE d.last_value END AS value
-    ) AS w
-    UNION ALL
-    SELECT coalesce(n.name, '')::text, n.attached_column, 'changed after issue', NULL, NULL, n.finding = 'detached',
-        n.detail, NULL, NULL, NULL, NULL
-    FROM number AS n
-    WHERE n.finding IN ('unreadable', 'failed', 'detached')
-    ) AS f
+            WHERE h.name = l.name AND h.head_of_series = l.head AND h.numbers && numrange(l.first_value, l.last_value::numeric + 1)
+        ) END, l.attached_column),
+        l.kind, l.first_value, l.last_value, l.explained, l.explanation, l.allocated_by, l.allocated_as, l.allocated_at, l.txid,
+        coalesce(b.number, u.number)::text, coalesce(e.number, u.number)::text, m.keys, NULL::timestamptz, l.details
+    FROM line AS l
+    LEFT JOIN written AS b ON b.name = l.name AND b.value = l.first_value
+    LEFT JOIN written AS e ON e.name = l.name AND e.value = l.last_value
+    LEFT JOIN meant AS m ON m.i = l.i
+    LEFT JOIN LATERAL (SELECT substr(a.number, 2) AS number FROM asked AS a WHERE a.i = l.i AND a.number LIKE '#%') AS u ON l.first_value IS NULL
     ORDER BY 1, 4, 3, 10;
     PERFORM gapless.check_not_rewritten();
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless), explained or not, with who allocated it, when and in which transaction. Nothing that is not explained means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, of those whose names are LIKE a pattern, of a table''s columns, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, for each column that could not be read, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless), explained or not, with who allocated it, when and in which transaction, the text as printed and the primary keys of the rows that are meant; and, with_series, one for each series that was compared. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 42704 where the table has no such column; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;

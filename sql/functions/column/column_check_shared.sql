@@ -17,7 +17,9 @@ BEGIN
         FROM own AS o
         JOIN pg_catalog.pg_class AS c ON c.oid = o.relation
         JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
-        CROSS JOIN LATERAL gapless.audit_numbers(NULL, o.head::regclass, o.head_column) AS n
+        JOIN pg_catalog.pg_class AS h ON h.oid = o.head
+        JOIN pg_catalog.pg_namespace AS hs ON hs.oid = h.relnamespace
+        CROSS JOIN LATERAL gapless.audit_numbers(heads => ARRAY[format('%I.%I.%I', hs.nspname, h.relname, o.head_column)], checks => false) AS n
     ), present AS (
         SELECT n.series COLLATE "C" AS series, n.attached_column, n.own, range_agg(numrange(n.first_value, n.last_value::numeric + 1)) AS numbers
         FROM number AS n

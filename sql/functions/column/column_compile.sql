@@ -40,6 +40,7 @@ DECLARE
     key_arrays  text; -- read from a note
     own_key     text; -- written into one
     row_keys    text;
+    row_fields  text;
     key_is      text; -- as the view gapless.fault has it
     odd         boolean; -- whether settings decide what the text of a key is
     body        text;
@@ -63,9 +64,10 @@ BEGIN
         string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
         string_agg(format(w.written, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
         string_agg(format(w.written, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i),
+        string_agg(format('%L, r.%I', a.attname, a.attname), ', ' ORDER BY k.i),
         to_jsonb(array_agg(concat_ws(' ', a.attname, s.nspname, t.typname, a.atttypmod) ORDER BY k.i))::text,
         bool_or(y.odd)
-    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, key_is, odd
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, row_fields, key_is, odd
     FROM pg_catalog.pg_index AS i
     CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
@@ -148,6 +150,7 @@ BEGIN
                 WHERE a.attrelid = target AND a.attname = target_column
             )),
             ('NULL::integer /*key*/', gapless.column_unique_key(target, target_column, unnumbered)),
+            ('NULL::jsonb /*row*/', coalesce('jsonb_build_object(' || row_fields || ')', 'jsonb_build_object(''ctid'', r.ctid::text)')),
             ('NULL::text /*unnumbered*/', coalesce(quote_literal(unnumbered), 'NULL')),
             ('$query$', '$q' || attachment || '$') -- a tag that no name of a column has
     ) AS p (place, instead);
@@ -177,8 +180,9 @@ BEGIN
                 (12, 'model_note', '_note', '', 'trigger', late),
                 (13, 'model_commit', '_commit', '', 'trigger', late),
                 (14, 'model_confirm', '_confirm', '', 'trigger', late),
-                (15, 'model_rows', '_rows', '', 'SETOF record STABLE', true),
-                (16, 'model_rows', '_links', '', 'SETOF record STABLE', 'chain' = ANY (options)),
+                (15, 'model_rows', '_rows', 'names text[] DEFAULT NULL, keyed boolean DEFAULT false, seed bigint DEFAULT NULL', 'SETOF record STABLE', true),
+                (16, 'model_rows', '_links', 'names text[] DEFAULT NULL, keyed boolean DEFAULT false, seed bigint DEFAULT NULL', 'SETOF record STABLE', 'chain' = ANY (options)),
+                (16, 'model_rows', '_prints', 'names text[] DEFAULT NULL, keyed boolean DEFAULT false, seed bigint DEFAULT NULL', 'SETOF record STABLE', true),
                 (17, 'model_trial', '_trial', '', 'SETOF record STABLE', 'format' = ANY (options) AND check_from IS NULL),
                 (18, 'model_survey', '_survey',
                     'OUT numbers bigint, OUT series text[], OUT lasts bigint[], OUT dates timestamp[], OUT before text[], OUT texts text[], OUT fault text',
@@ -190,15 +194,15 @@ BEGIN
         SELECT coalesce(string_agg(', $' || k + CASE model.suffix WHEN '_enter' THEN 2 ELSE 3 END, '' ORDER BY k), '')
         INTO positional
         FROM generate_series(1, cardinality(inputs)) AS k;
-        body := gapless.column_copy(model.name::name, options || CASE WHEN model.suffix = '_links' THEN '{links}'::text[] END, places || ARRAY[', input', 'input'], instead || ARRAY[positional, substr(positional, 3)]);
+        body := gapless.column_copy(model.name::name, options || CASE model.suffix WHEN '_links' THEN '{links}'::text[] WHEN '_prints' THEN '{prints}' END, places || ARRAY[', input', 'input'], instead || ARRAY[positional, substr(positional, 3)]);
         EXECUTE format('CREATE OR REPLACE FUNCTION %I.%I(%s) RETURNS %s LANGUAGE plpgsql %s AS %L', schema, stem || model.suffix, model.parameters, model.result, CASE
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_key' THEN 'SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET DateStyle = ''ISO, MDY'' SET IntervalStyle = iso_8601'
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
             WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
-                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_pending', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
-                || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
+                || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_pending', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_prints', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
+                || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_prints', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
             END,
             body || CASE WHEN model.suffix = '_assign' THEN '-- ' || key_is || e'\n' ELSE '' END);
     END LOOP;

@@ -1,6 +1,7 @@
 CREATE OR REPLACE FUNCTION gapless.column_issued(
     target        regclass,
-    target_column name
+    target_column name,
+    names         text[] DEFAULT NULL -- of the series; NULL: all
 ) RETURNS TABLE (
     name   text,
     number text,
@@ -22,12 +23,12 @@ BEGIN
     FROM gapless.sequence AS s
     JOIN gapless.journal AS j ON j.name = s.name
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-    WHERE s.target = head.relation AND s.target_column = head.column_name
+    WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names))
     UNION ALL
     SELECT k.name, k.number, k.value
     FROM gapless.sequence AS s
     JOIN gapless.known_text AS k ON k.name = s.name
-    WHERE s.target = head.relation AND s.target_column = head.column_name;
+    WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names));
 END;
 $function$;
 

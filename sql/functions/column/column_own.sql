@@ -40,7 +40,7 @@ BEGIN
         END IF;
         IF made.proname IN (stem || '_number', stem || '_assign', stem || '_single', stem || '_finish', stem || '_key') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO PUBLIC', made.signature); -- with the caller's rights; and what anybody may make happen sooner
-        ELSIF made.proname IN (stem || '_rows', stem || '_links') THEN
+        ELSIF made.proname IN (stem || '_rows', stem || '_links', stem || '_prints') THEN
             EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I', made.signature, installer); -- trap: the functions stay the table owner's
         END IF;
     END LOOP;

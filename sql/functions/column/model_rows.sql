@@ -1,6 +1,11 @@
--- The text of a number is looked up among those that the journal has; what it does not have, the text may tell.
--- It is long because its query is two, of which a copy has one.
-CREATE OR REPLACE FUNCTION gapless.model_rows() RETURNS SETOF record
+-- The text of a number is looked up among those that the journal has; what it does not have, the text may tell. The
+-- fingerprint of a series is that of the set of its numbers: the exclusive or of their hashes. It is long because its
+-- query is many, of which a copy has one.
+CREATE OR REPLACE FUNCTION gapless.model_rows(
+    names text[]  DEFAULT NULL, -- of the series; NULL: all
+    keyed boolean DEFAULT false, -- whether with their primary keys
+    seed  bigint  DEFAULT NULL   -- of the fingerprints
+) RETURNS SETOF record
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -9,6 +14,7 @@ DECLARE
     target   regclass;
     relation regclass;
     name     text;
+    source   text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -44,32 +50,65 @@ BEGIN
         name := '';
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
-            BEGIN
-                RETURN QUERY EXECUTE replace(
+            source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
+            -- One lookup for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{}'::name[] /*inputs*/) THEN
+                source := replace(
                     $query$
-                    SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) -- unless format
+                    FROM (
+                        WITH RECURSIVE given AS (
+                            (SELECT r.input FROM relation AS r WHERE r.number IS NOT NULL ORDER BY r.input LIMIT 1)
+                            UNION ALL
+                            SELECT n.*
+                            FROM given AS other
+                            CROSS JOIN LATERAL (
+                                SELECT r.input FROM relation AS r WHERE ROW(r.input) > ROW(other.input) AND r.number IS NOT NULL ORDER BY r.input LIMIT 1
+                            ) AS n
+                        )
+                        SELECT r.*
+                        FROM (SELECT other.* FROM given AS other WHERE gapless.model_series(other.input) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.input) = ROW(other.input) OFFSET 0) AS r
+                    ) AS r
+                    $query$, 'FROM relation AS r', source
+                );
+            END IF;
+            BEGIN
+                RETURN QUERY EXECUTE replace(replace(
+                    $query$
+                    SELECT gapless.model_series(r.input), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp -- unless format unless chronology if prints
+                    SELECT gapless.model_series(r.input), count(*), bit_xor(hashint8extended(r.number, $3)), min(gapless.model_dated(r.input)), max(gapless.model_dated(r.input)) -- unless format if chronology if prints
+                    SELECT gapless.model_series(r.input), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), NULL::timestamp, NULL::timestamp -- if format unless chronology if prints
+                    SELECT gapless.model_series(r.input), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(gapless.model_dated(r.input)), max(gapless.model_dated(r.input)) -- if format if chronology if prints
+                    FROM relation AS r -- if prints
+                    WHERE gapless.model_written(r.number) IS NOT NULL -- if prints
+                    GROUP BY 1 -- if prints
+                    SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) /*key*/ -- unless format unless prints
                         , r.hash, r.previous, gapless.model_chain(r.number, r.input) -- unless format if links
-                    FROM relation AS r -- unless format
-                    WHERE r.number IS NOT NULL -- unless format
-                    SELECT k.series, k.value, k.number, k.dated -- if format
+                    FROM relation AS r -- unless format unless prints
+                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR gapless.model_series(r.input) COLLATE "C" = ANY ($2)) -- unless format unless prints
+                    SELECT k.series, k.value, k.number, k.dated /*key*/ -- if format unless prints
                         , k.hash, k.previous, k.chain -- if format if links
-                    FROM ( -- if format
-                        SELECT -- if format
-                            s.series, -- if format
-                            coalesce(i.value, v.value) AS value, -- if format
-                            r.number::text AS number, -- if format
-                            gapless.model_dated(r.input) AS dated, -- if format
+                    FROM ( -- if format unless prints
+                        SELECT -- if format unless prints
+                            s.series, -- if format unless prints
+                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM gapless.model_read(r.number, r.input) AS v (value)) ELSE i.value END AS value, -- if format unless prints
+                            r.number::text AS number, -- if format unless prints
+                            gapless.model_dated(r.input) AS dated, -- if format unless prints
+                            NULL::jsonb /*row*/ AS key, -- if format unless prints
                             r.hash AS hash, r.previous AS previous, gapless.model_chain(r.number, r.input) AS chain, -- if format if links
-                            i.name IS NOT NULL AS known -- if format
-                        FROM relation AS r -- if format
-                        CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format
-                        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
-                        WHERE gapless.model_written(r.number) IS NOT NULL -- if format
-                    ) AS k -- if format
-                    WHERE NOT k.known OR k.value IS NOT NULL -- if format
-                    $query$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
-                ) USING target;
+                            i.name IS NOT NULL AS known -- if format unless prints
+                        FROM relation AS r -- if format unless prints
+                        CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format unless prints
+                        LEFT JOIN gapless.column_issued($1, 'number', $2) AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format unless prints
+                        WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR s.series = ANY ($2)) -- if format unless prints
+                    ) AS k -- if format unless prints
+                    WHERE NOT k.known OR k.value IS NOT NULL -- if format unless prints
+                    $query$, 'FROM relation AS r', source), '/*key*/', CASE
+                        WHEN keyed THEN $query$, NULL::jsonb /*row*/$query$ -- unless format
+                        WHEN keyed THEN ', k.key' -- if format
+                        ELSE ''
+                    END)
+                USING target, names, seed;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile
@@ -82,6 +121,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.model_rows IS
-'Private, a model for attach_gapless. The numbers that the table has, for the audit; and, of a column with chain, their hashes.';
+'Private, a model for attach_gapless. The numbers that the table has, for the audit, with their primary keys if these are asked for; of a column with chain, their hashes; and of each series how many it has, and their fingerprint.';
 
 REVOKE ALL ON FUNCTION gapless.model_rows FROM PUBLIC;

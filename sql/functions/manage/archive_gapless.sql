@@ -50,7 +50,7 @@ BEGIN
     INTO present, rows
     FROM (
         SELECT numrange(n.first_value, least(n.last_value, archive_gapless.last)::numeric + 1) AS part
-        FROM gapless.audit_numbers(archive_gapless.name) AS n
+        FROM gapless.audit_numbers(ARRAY[archive_gapless.name]) AS n
         WHERE n.finding IS NULL AND n.series = archive_gapless.name COLLATE "C" AND n.first_value <= archive_gapless.last
     ) AS r;
     IF present IS NULL THEN

@@ -30,7 +30,7 @@ BEGIN
     END IF;
     SELECT n.attached_column, n.finding, n.detail, n.first_value
     INTO rest
-    FROM gapless.audit_numbers(go_live_gapless.name) AS n
+    FROM gapless.audit_numbers(ARRAY[go_live_gapless.name]) AS n
     ORDER BY n.first_value
     LIMIT 1;
     IF FOUND THEN

@@ -240,7 +240,7 @@ BEGIN
 END;
 $function$;
 
-CREATE OR REPLACE FUNCTION public.invoices_number_gapless_rows()
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_prints(names text[] DEFAULT NULL::text[], keyed boolean DEFAULT false, seed bigint DEFAULT NULL::bigint)
  RETURNS SETOF record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -252,6 +252,7 @@ DECLARE
     target   regclass;
     relation regclass;
     name     text;
+    source   text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -287,14 +288,132 @@ BEGIN
         name := '';
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
-            BEGIN
-                RETURN QUERY EXECUTE replace(
+            source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
+            -- One lookup for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant}'::pg_catalog.name[]) THEN
+                source := replace(
                     $q1234567890$
-                    SELECT public.invoices_number_gapless_series(r.tenant), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant)
+                    FROM (
+                        WITH RECURSIVE given AS (
+                            (SELECT r.tenant FROM relation AS r WHERE r.number IS NOT NULL ORDER BY r.tenant LIMIT 1)
+                            UNION ALL
+                            SELECT n.*
+                            FROM given AS other
+                            CROSS JOIN LATERAL (
+                                SELECT r.tenant FROM relation AS r WHERE ROW(r.tenant) > ROW(other.tenant) AND r.number IS NOT NULL ORDER BY r.tenant LIMIT 1
+                            ) AS n
+                        )
+                        SELECT r.*
+                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
+                    ) AS r
+                    $q1234567890$, 'FROM relation AS r', source
+                );
+            END IF;
+            BEGIN
+                RETURN QUERY EXECUTE replace(replace(
+                    $q1234567890$
+                    SELECT public.invoices_number_gapless_series(r.tenant), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp
                     FROM relation AS r
                     WHERE r.number IS NOT NULL
-                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
-                ) USING target;
+                    GROUP BY 1
+                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                        WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
+                        ELSE ''
+                    END)
+                USING target, names, seed;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
+    END LOOP;
+END;
+$function$;
+
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_rows(names text[] DEFAULT NULL::text[], keyed boolean DEFAULT false, seed bigint DEFAULT NULL::bigint)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    target   regclass;
+    relation regclass;
+    name     text;
+    source   text;
+BEGIN
+    -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'public.invoices'::regclass)
+    INTO target;
+    -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
+    -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
+    -- whole table sees of it, with the same snapshot.
+    FOR relation IN
+        SELECT target
+        UNION ALL
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
+            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+        UNION ALL
+        SELECT c.oid::regclass
+        FROM (
+            WITH RECURSIVE heir (oid) AS (
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
+                UNION
+                SELECT i.inhrelid FROM heir AS h JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid
+            )
+            SELECT h.oid FROM heir AS h
+        ) AS h
+        JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
+    LOOP
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
+            -- One lookup for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant}'::pg_catalog.name[]) THEN
+                source := replace(
+                    $q1234567890$
+                    FROM (
+                        WITH RECURSIVE given AS (
+                            (SELECT r.tenant FROM relation AS r WHERE r.number IS NOT NULL ORDER BY r.tenant LIMIT 1)
+                            UNION ALL
+                            SELECT n.*
+                            FROM given AS other
+                            CROSS JOIN LATERAL (
+                                SELECT r.tenant FROM relation AS r WHERE ROW(r.tenant) > ROW(other.tenant) AND r.number IS NOT NULL ORDER BY r.tenant LIMIT 1
+                            ) AS n
+                        )
+                        SELECT r.*
+                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
+                    ) AS r
+                    $q1234567890$, 'FROM relation AS r', source
+                );
+            END IF;
+            BEGIN
+                RETURN QUERY EXECUTE replace(replace(
+                    $q1234567890$
+                    SELECT public.invoices_number_gapless_series(r.tenant), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant) /*key*/
+                    FROM relation AS r
+                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR public.invoices_number_gapless_series(r.tenant) COLLATE "C" = ANY ($2))
+                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                        WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
+                        ELSE ''
+                    END)
+                USING target, names, seed;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile

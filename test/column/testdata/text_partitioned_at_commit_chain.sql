@@ -412,7 +412,7 @@ BEGIN
 END;
 $function$;
 
-CREATE OR REPLACE FUNCTION public.invoices_number_gapless_links()
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_links(names text[] DEFAULT NULL::text[], keyed boolean DEFAULT false, seed bigint DEFAULT NULL::bigint)
  RETURNS SETOF record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -430,6 +430,7 @@ DECLARE
     target   regclass;
     relation regclass;
     name     text;
+    source   text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -465,28 +466,53 @@ BEGIN
         name := '';
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
-            BEGIN
-                RETURN QUERY EXECUTE replace(
+            source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
+            -- One lookup for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) THEN
+                source := replace(
                     $q1234567890$
-                    SELECT k.series, k.value, k.number, k.dated
+                    FROM (
+                        WITH RECURSIVE given AS (
+                            (SELECT r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash FROM relation AS r WHERE r.number IS NOT NULL ORDER BY r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash LIMIT 1)
+                            UNION ALL
+                            SELECT n.*
+                            FROM given AS other
+                            CROSS JOIN LATERAL (
+                                SELECT r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) > ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) AND r.number IS NOT NULL ORDER BY r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash LIMIT 1
+                            ) AS n
+                        )
+                        SELECT r.*
+                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) OFFSET 0) AS r
+                    ) AS r
+                    $q1234567890$, 'FROM relation AS r', source
+                );
+            END IF;
+            BEGIN
+                RETURN QUERY EXECUTE replace(replace(
+                    $q1234567890$
+                    SELECT k.series, k.value, k.number, k.dated /*key*/
                         , k.hash, k.previous, k.chain
                     FROM (
                         SELECT
                             s.series,
-                            coalesce(i.value, v.value) AS value,
+                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)) ELSE i.value END AS value,
                             r.number::text AS number,
                             public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS dated,
+                            jsonb_build_object('id', r.id, 'tenant', r.tenant) AS key,
                             r.hash AS hash, r.previous_hash AS previous, public.invoices_number_gapless_chain(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS chain,
                             i.name IS NOT NULL AS known
                         FROM relation AS r
                         CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) COLLATE "C" AS series OFFSET 0) AS s
-                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
-                        CROSS JOIN LATERAL public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)
-                        WHERE nullif(r.number, '/') IS NOT NULL
+                        LEFT JOIN gapless.column_issued($1, 'number', $2) AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
+                        WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR s.series = ANY ($2))
                     ) AS k
                     WHERE NOT k.known OR k.value IS NOT NULL
-                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
-                ) USING target;
+                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                        WHEN keyed THEN ', k.key'
+                        ELSE ''
+                    END)
+                USING target, names, seed;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile
@@ -620,6 +646,105 @@ BEGIN
 END;
 $function$;
 
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_prints(names text[] DEFAULT NULL::text[], keyed boolean DEFAULT false, seed bigint DEFAULT NULL::bigint)
+ RETURNS SETOF record
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET "DateStyle" TO 'ISO, MDY'
+ SET "IntervalStyle" TO 'postgres'
+ SET "TimeZone" TO 'UTC'
+ SET bytea_output TO 'hex'
+ SET extra_float_digits TO '1'
+ SET lc_monetary TO 'C.UTF-8'
+ SET row_security TO 'off'
+AS $function$
+#variable_conflict use_variable
+DECLARE
+    target   regclass;
+    relation regclass;
+    name     text;
+    source   text;
+BEGIN
+    -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
+    SELECT coalesce((
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+    ), 'public.invoices'::regclass)
+    INTO target;
+    -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
+    -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
+    -- whole table sees of it, with the same snapshot.
+    FOR relation IN
+        SELECT target
+        UNION ALL
+        SELECT t.tgrelid::regclass
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
+            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
+        UNION ALL
+        SELECT c.oid::regclass
+        FROM (
+            WITH RECURSIVE heir (oid) AS (
+                SELECT i.inhrelid FROM pg_catalog.pg_inherits AS i WHERE i.inhparent = target
+                UNION
+                SELECT i.inhrelid FROM heir AS h JOIN pg_catalog.pg_inherits AS i ON i.inhparent = h.oid
+            )
+            SELECT h.oid FROM heir AS h
+        ) AS h
+        JOIN pg_catalog.pg_class AS c ON c.oid = h.oid AND NOT c.relispartition
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || 'number')::name)
+    LOOP
+        name := '';
+        WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
+            name := relation::text;
+            source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
+            -- One lookup for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) THEN
+                source := replace(
+                    $q1234567890$
+                    FROM (
+                        WITH RECURSIVE given AS (
+                            (SELECT r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash FROM relation AS r WHERE r.number IS NOT NULL ORDER BY r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash LIMIT 1)
+                            UNION ALL
+                            SELECT n.*
+                            FROM given AS other
+                            CROSS JOIN LATERAL (
+                                SELECT r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) > ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) AND r.number IS NOT NULL ORDER BY r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash LIMIT 1
+                            ) AS n
+                        )
+                        SELECT r.*
+                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) OFFSET 0) AS r
+                    ) AS r
+                    $q1234567890$, 'FROM relation AS r', source
+                );
+            END IF;
+            BEGIN
+                RETURN QUERY EXECUTE replace(replace(
+                    $q1234567890$
+                    SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash)), max(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash))
+                    FROM relation AS r
+                    WHERE nullif(r.number, '/') IS NOT NULL
+                    GROUP BY 1
+                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                        WHEN keyed THEN ', k.key'
+                        ELSE ''
+                    END)
+                USING target, names, seed;
+                EXIT;
+            EXCEPTION WHEN undefined_table THEN
+                IF relation::text = name THEN -- neither renamed nor dropped meanwhile
+                    RAISE;
+                END IF;
+            END;
+        END LOOP;
+    END LOOP;
+END;
+$function$;
+
 invoices_number_gapless_read(text,text,date,boolean,bytea,bytea) RETURNS bigint;
 
 CREATE OR REPLACE FUNCTION public.invoices_number_gapless_rest(target regclass)
@@ -661,7 +786,7 @@ BEGIN
 END;
 $function$;
 
-CREATE OR REPLACE FUNCTION public.invoices_number_gapless_rows()
+CREATE OR REPLACE FUNCTION public.invoices_number_gapless_rows(names text[] DEFAULT NULL::text[], keyed boolean DEFAULT false, seed bigint DEFAULT NULL::bigint)
  RETURNS SETOF record
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -679,6 +804,7 @@ DECLARE
     target   regclass;
     relation regclass;
     name     text;
+    source   text;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -714,26 +840,51 @@ BEGIN
         name := '';
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
-            BEGIN
-                RETURN QUERY EXECUTE replace(
+            source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
+            -- One lookup for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) THEN
+                source := replace(
                     $q1234567890$
-                    SELECT k.series, k.value, k.number, k.dated
+                    FROM (
+                        WITH RECURSIVE given AS (
+                            (SELECT r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash FROM relation AS r WHERE r.number IS NOT NULL ORDER BY r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash LIMIT 1)
+                            UNION ALL
+                            SELECT n.*
+                            FROM given AS other
+                            CROSS JOIN LATERAL (
+                                SELECT r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) > ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) AND r.number IS NOT NULL ORDER BY r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash LIMIT 1
+                            ) AS n
+                        )
+                        SELECT r.*
+                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) OFFSET 0) AS r
+                    ) AS r
+                    $q1234567890$, 'FROM relation AS r', source
+                );
+            END IF;
+            BEGIN
+                RETURN QUERY EXECUTE replace(replace(
+                    $q1234567890$
+                    SELECT k.series, k.value, k.number, k.dated /*key*/
                     FROM (
                         SELECT
                             s.series,
-                            coalesce(i.value, v.value) AS value,
+                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)) ELSE i.value END AS value,
                             r.number::text AS number,
                             public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS dated,
+                            jsonb_build_object('id', r.id, 'tenant', r.tenant) AS key,
                             i.name IS NOT NULL AS known
                         FROM relation AS r
                         CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) COLLATE "C" AS series OFFSET 0) AS s
-                        LEFT JOIN gapless.column_issued($1, 'number') AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
-                        CROSS JOIN LATERAL public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)
-                        WHERE nullif(r.number, '/') IS NOT NULL
+                        LEFT JOIN gapless.column_issued($1, 'number', $2) AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
+                        WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR s.series = ANY ($2))
                     ) AS k
                     WHERE NOT k.known OR k.value IS NOT NULL
-                    $q1234567890$, 'FROM relation AS r', 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r'
-                ) USING target;
+                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                        WHEN keyed THEN ', k.key'
+                        ELSE ''
+                    END)
+                USING target, names, seed;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile
