@@ -308,6 +308,32 @@ COMMENT ON COLUMN gapless.known_text.target_column IS 'The column of target, or 
 COMMENT ON INDEX gapless.known_text_number IS 'Whether a text is known of another series.';
 COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a sequence.';
 
+CREATE TABLE gapless.former (
+    name          text        COLLATE "C" NOT NULL,
+    target        regclass    NOT NULL,
+    target_column name        NOT NULL,
+    title         text        NOT NULL,
+    expression    text        COLLATE "C",
+    missing       nummultirange,
+    detached_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    detached_by   text        COLLATE "C" NOT NULL DEFAULT session_user,
+    CONSTRAINT former_pkey PRIMARY KEY (name)
+);
+
+REVOKE ALL ON TABLE gapless.former FROM PUBLIC;
+
+COMMENT ON TABLE gapless.former IS
+'The sequences of columns that were detached: what was missing then stays so, and if the column is attached again by the same expression, they are its own again, even those of which it has no row any more.';
+COMMENT ON COLUMN gapless.former.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.former.target IS 'The table.';
+COMMENT ON COLUMN gapless.former.target_column IS 'The column.';
+COMMENT ON COLUMN gapless.former.title IS 'Both, as schema.table.column, by the names of then.';
+COMMENT ON COLUMN gapless.former.expression IS 'The expression that named the sequence, or NULL where it was not known any more.';
+COMMENT ON COLUMN gapless.former.missing IS 'Which numbers had no row then, and no explanation; NULL: none.';
+COMMENT ON COLUMN gapless.former.detached_at IS 'The server''s clock when it was detached.';
+COMMENT ON COLUMN gapless.former.detached_by IS 'session_user: who logged in.';
+COMMENT ON CONSTRAINT former_pkey ON gapless.former IS 'The last column that a sequence was of.';
+
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
 CREATE UNLOGGED TABLE gapless.waiting (
@@ -1981,6 +2007,7 @@ BEGIN
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.link AS l WHERE l.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.former AS f WHERE f.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.range AS r WHERE r.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
@@ -5055,6 +5082,83 @@ COMMENT ON FUNCTION gapless.column_release_sequences IS
 'Private, for detach_gapless. Gives the sequences of a column that is detached back to the callers of next_gapless.';
 
 REVOKE ALL ON FUNCTION gapless.column_release_sequences FROM PUBLIC;
+
+-- Before the triggers go, which the audit needs. Nobody writes to the table.
+CREATE OR REPLACE FUNCTION gapless.column_note_former(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF EXISTS (SELECT FROM gapless.sequence AS s WHERE s.target = column_note_former.target AND s.target_column = column_note_former.target_column) THEN
+        INSERT INTO gapless.former (name, target, target_column, title, expression, missing)
+        SELECT s.name, s.target, s.target_column, coalesce(gapless.attached_column(s.target, s.target_column), s.target::text || '.' || s.target_column),
+            (SELECT max(obj_description(p.oid, 'pg_proc')) FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem || '_series'), m.numbers
+        FROM gapless.sequence AS s
+        LEFT JOIN gapless.attachment AS a ON a.relation = s.target AND a.column_name = s.target_column
+        LEFT JOIN (
+            SELECT f.sequence COLLATE "C" AS name, range_agg(numrange(f.first_value, f.last_value::numeric + 1)) AS numbers
+            FROM gapless.audit_gapless(target => column_note_former.target, target_column => column_note_former.target_column) AS f
+            WHERE f.kind = 'hole' AND NOT f.explained
+            GROUP BY 1
+        ) AS m ON m.name = s.name
+        WHERE s.target = column_note_former.target AND s.target_column = column_note_former.target_column
+        ON CONFLICT ON CONSTRAINT former_pkey DO UPDATE
+        SET target = excluded.target, target_column = excluded.target_column, title = excluded.title, expression = excluded.expression,
+            missing = excluded.missing, detached_at = excluded.detached_at, detached_by = excluded.detached_by;
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_note_former IS
+'Private, for detach_gapless. Notes which sequences the column has, by which expression, and which of their numbers the audit misses without explanation.';
+
+REVOKE ALL ON FUNCTION gapless.column_note_former FROM PUBLIC;
+
+-- Where the names may be others now, rows of a former sequence may have numbers of another one: that it has none says
+-- nothing then, unless no row has a number. One that was used by hand since is left to whoever did. Locks the sequences in
+-- the order of their names.
+CREATE OR REPLACE FUNCTION gapless.column_reclaim(
+    target        regclass,
+    target_column name,
+    expression    text,
+    numbers       bigint -- how many rows have one
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    former record;
+BEGIN
+    FOR former IN
+        SELECT f.name, r.last_value
+        FROM gapless.former AS f
+        JOIN gapless.sequence AS s ON s.name = f.name AND s.target IS NULL
+        CROSS JOIN LATERAL gapless.last_run(f.name) AS r
+        WHERE f.target = column_reclaim.target AND f.target_column = column_reclaim.target_column
+            AND (f.expression = column_reclaim.expression COLLATE "C" OR coalesce(numbers, 0) = 0)
+            AND NOT EXISTS (
+                SELECT FROM gapless.journal AS j WHERE j.name = f.name AND j.kind = 'issued' AND j.attachment IS NULL AND j.allocated_at >= f.detached_at
+            )
+        ORDER BY f.name
+    LOOP
+        PERFORM gapless.lock_or_make_sequence(former.name, false);
+        PERFORM gapless.column_claim_sequence(target, target_column, former.name);
+        RAISE WARNING 'sequence "%" is at %, but column "%" of table % has no number of it any more: the audit will show a hole', former.name, former.last_value, target_column, target;
+    END LOOP;
+    DELETE FROM gapless.former AS f
+    USING gapless.sequence AS s
+    WHERE f.target = column_reclaim.target AND f.target_column = column_reclaim.target_column AND s.name = f.name AND s.target = f.target AND s.target_column = f.target_column;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_reclaim IS
+'Private, for attach_gapless. Makes the sequences that the column had before it was detached its own again, also those of which no row is left, so that the audit misses them. Locks them until the transaction ends.';
+
+REVOKE ALL ON FUNCTION gapless.column_reclaim FROM PUBLIC;
 
 -- What stands for a column's expressions in the functions that are written for gapless.model. attach_gapless makes a
 -- column's own, each an SQL-standard function of the columns that the expressions read, so that the planner inlines it.
@@ -8739,6 +8843,7 @@ DECLARE
     texts          pg_catalog.record;
     former         pg_catalog.text[]; -- guards of what were partitions
     guard          pg_catalog.text;
+    read           pg_catalog.name[]; -- by the expressions
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
@@ -8823,6 +8928,7 @@ BEGIN
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
     texts := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs, head.relation, head.column_name);
+    PERFORM gapless.column_reclaim(target, target_column, attach_gapless.name, texts.numbers) WHERE head.relation IS NULL;
     IF texts.check_from IS NOT NULL THEN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     END IF;
@@ -8830,6 +8936,11 @@ BEGIN
     FOREACH guard IN ARRAY former LOOP
         EXECUTE pg_catalog.format(guard, pg_catalog.format('%I.%I', relation.nspname, stem || '_keep'));
     END LOOP;
+    read := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (checked.inputs) ORDER BY a.attnum);
+    IF checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read) THEN
+        RAISE NOTICE 'column "%" of table %: an audit of one series will read all rows', target_column, target
+            USING HINT = pg_catalog.format('An index that begins with (%s), where these are NOT NULL, lets it read those of the series.', (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name)));
+    END IF;
     PERFORM gapless.column_check_shared(target, target_column) WHERE texts.numbers > 0 AND head.relation IS NOT NULL;
     PERFORM set_config('search_path', caller_path, true);
 END;
@@ -8886,13 +8997,14 @@ BEGIN
                     SCHEMA = 'gapless', CONSTRAINT = 'detach_former_partition';
         END IF;
     END LOOP;
+    PERFORM gapless.column_note_former(target, target_column);
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.detach_gapless IS
-'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED where the table has another owner than the functions, while others share its series, and, without unguard, while a former partition has numbers.';
+'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. Audits it, so that what is missing without explanation stays so. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED where the table has another owner than the functions, while others share its series, and, without unguard, while a former partition has numbers.';
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;
 
@@ -9385,6 +9497,7 @@ BEGIN
     DELETE FROM gapless.journal AS j WHERE j.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.known_text AS k WHERE k.name = go_live_gapless.name COLLATE "C" AND k.value IS NOT NULL;
     DELETE FROM gapless.void AS v WHERE v.name = go_live_gapless.name COLLATE "C";
+    DELETE FROM gapless.former AS f WHERE f.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.link AS l WHERE l.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C" AND d.kind <> 'range'; -- its ranges stay
     UPDATE gapless.range AS r SET unused = NULL WHERE r.name = go_live_gapless.name COLLATE "C" AND r.unused IS NOT NULL;
@@ -9458,7 +9571,7 @@ BEGIN
         ) AS h
         WHERE audit_gapless.target_column IS NULL OR h.column_name = audit_gapless.target_column;
         IF heads IS NULL THEN
-            RAISE EXCEPTION 'table % has no attached column%', audit_gapless.target, coalesce(format(' "%s"', audit_gapless.target_column), '')
+            RAISE EXCEPTION 'table % has no attached column%', audit_gapless.target, coalesce(' "' || audit_gapless.target_column || '"', '')
                 USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows all that are.', SCHEMA = 'gapless';
         END IF;
     END IF;
@@ -9656,6 +9769,12 @@ BEGIN
         JOIN owned AS o ON o.name = d.name
         CROSS JOIN LATERAL unnest(d.numbers) AS u (part)
         WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
+        UNION ALL
+        SELECT f.name, NULL, 'missing', lower(u.part), upper(u.part)
+        FROM gapless.former AS f
+        JOIN owned AS o ON o.name = f.name AND o.attached_column IS NULL
+        CROSS JOIN LATERAL unnest(f.missing) AS u (part)
+        WHERE (audit_gapless.name IS NULL OR f.name = audit_gapless.name COLLATE "C")
     ), turn AS (
         SELECT e.name, e.attached_column, e.at,
             sum(e.step) FILTER (WHERE e.source = 'present') AS present,
@@ -9667,6 +9786,7 @@ BEGIN
             sum(e.step) FILTER (WHERE e.source = 'started') AS started,
             sum(e.step) FILTER (WHERE e.source = 'passed') AS passed,
             sum(e.step) FILTER (WHERE e.source = 'archived') AS archived,
+            sum(e.step) FILTER (WHERE e.source = 'missing') AS missing,
             bool_or(e.step > 0 AND e.source IN ('issued', 'pruned')) AS begins
         FROM swept AS s
         JOIN (
@@ -9684,13 +9804,15 @@ BEGIN
             sum(t.void) OVER series > 0 AS void,
             sum(t.started) OVER series > 0 AS started,
             sum(t.passed) OVER series > 0 AS passed,
-            sum(t.archived) OVER series > 0 AS archived
+            sum(t.archived) OVER series > 0 AS archived,
+            sum(t.missing) OVER series > 0 AS missing
         FROM turn AS t
         WINDOW series AS (PARTITION BY t.name, t.attached_column ORDER BY t.at)
     ), known AS (
         SELECT s.name, s.attached_column, s.begins, s.first, s.after,
             coalesce(s.present, false) AS present, coalesce(s.issued, false) AS issued, coalesce(s.adopted, false) AS adopted, coalesce(s.pruned, false) AS pruned,
-            coalesce(s.lost, false) AS lost, coalesce(s.void, false) AS void, coalesce(s.started, false) AS started, coalesce(s.passed, false) AS passed, coalesce(s.archived, false) AS archived
+            coalesce(s.lost, false) AS lost, coalesce(s.void, false) AS void, coalesce(s.started, false) AS started, coalesce(s.passed, false) AS passed, coalesce(s.archived, false) AS archived,
+            coalesce(s.missing, false) AS missing
         FROM stretch AS s
         WHERE s.after IS NOT NULL AND s.first > '-Infinity'
     ), piece AS MATERIALIZED (
@@ -9711,6 +9833,8 @@ BEGIN
                     SELECT 'never issued', NULL, 0 WHERE k.attached_column IS NOT NULL AND k.present AND NOT (k.issued OR k.adopted OR k.pruned)
                     UNION ALL
                     SELECT 'hole', NULL, 0 WHERE k.attached_column IS NULL AND k.lost
+                    UNION ALL
+                    SELECT 'hole', 'missing', 0 WHERE k.attached_column IS NULL AND k.missing AND NOT k.void
                     UNION ALL
                     SELECT 'hole', 'forwarded', 0 WHERE k.passed AND NOT (k.present OR k.void OR k.archived)
                     UNION ALL
@@ -9737,7 +9861,7 @@ BEGIN
     ), fault AS MATERIALIZED (
         SELECT p.name, p.attached_column, p.kind, p.cause, p.first, p.after, NULL AS void
         FROM piece AS p
-        WHERE p.cause IS NULL OR p.cause = 'adopted'
+        WHERE p.cause IS NULL OR p.cause IN ('adopted', 'missing')
         UNION ALL
         -- A column's sequence does not cycle.
         SELECT o.name, o.attached_column, 'double', 'the journal has it twice', g.first_value, least(g.before, g.last_value)::numeric + 1, NULL
@@ -9794,6 +9918,9 @@ BEGIN
             CASE
                 WHEN p.cause = 'void' THEN p.void
                 WHEN p.cause = 'adopted' THEN 'adopted: given out by another system'
+                WHEN p.cause = 'missing' THEN (
+                    SELECT format('the journal has it, and no row had it when column %s was detached (%s, %s)', f.title, f.detached_by, f.detached_at) FROM gapless.former AS f WHERE f.name = p.name
+                )
                 WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
                 WHEN p.cause IS NULL AND p.kind = 'hole' AND max(j.pruned_by) IS NOT NULL THEN format('the journal had it, until %s pruned that at %s, and no row has it', max(j.pruned_by), min(j.pruned_at))
                 WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
@@ -9903,7 +10030,7 @@ BEGIN
             GROUP BY k.name, k.attached_column
         ) AS k ON k.name = o.name AND k.attached_column IS NOT DISTINCT FROM o.attached_column
         LEFT JOIN (
-            SELECT p.name, p.attached_column, sum(p.after - p.first) AS missing FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL GROUP BY p.name, p.attached_column
+            SELECT p.name, p.attached_column, sum(p.after - p.first) AS missing FROM piece AS p WHERE p.kind = 'hole' AND (p.cause IS NULL OR p.cause = 'missing') GROUP BY p.name, p.attached_column
         ) AS m ON m.name = o.name AND m.attached_column IS NOT DISTINCT FROM o.attached_column
         LEFT JOIN (
             SELECT g.name, min(least(g.first_value, g.last_value)) FILTER (WHERE g.kind <> 'adopted') AS first_value, max(greatest(g.first_value, g.last_value)) AS last_value FROM segment AS g GROUP BY g.name

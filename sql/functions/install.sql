@@ -98,6 +98,8 @@
 {{ template "column/column_adopt_voids.sql" . }}
 {{ template "column/column_reserve.sql" . }}
 {{ template "column/column_release_sequences.sql" . }}
+{{ template "column/column_note_former.sql" . }}
+{{ template "column/column_reclaim.sql" . }}
 {{ template "column/model_expressions.sql" . }}
 {{ template "column/model_check_text.sql" . }}
 {{ template "column/model_pending.sql" . }}

@@ -256,6 +256,32 @@ COMMENT ON COLUMN gapless.known_text.target_column IS 'The column of target, or 
 COMMENT ON INDEX gapless.known_text_number IS 'Whether a text is known of another series.';
 COMMENT ON CONSTRAINT known_text_pkey ON gapless.known_text IS 'A text once a sequence.';
 
+CREATE TABLE gapless.former (
+    name          text        COLLATE "C" NOT NULL,
+    target        regclass    NOT NULL,
+    target_column name        NOT NULL,
+    title         text        NOT NULL,
+    expression    text        COLLATE "C",
+    missing       nummultirange,
+    detached_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
+    detached_by   text        COLLATE "C" NOT NULL DEFAULT session_user,
+    CONSTRAINT former_pkey PRIMARY KEY (name)
+);
+
+REVOKE ALL ON TABLE gapless.former FROM PUBLIC;
+
+COMMENT ON TABLE gapless.former IS
+'The sequences of columns that were detached: what was missing then stays so, and if the column is attached again by the same expression, they are its own again, even those of which it has no row any more.';
+COMMENT ON COLUMN gapless.former.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.former.target IS 'The table.';
+COMMENT ON COLUMN gapless.former.target_column IS 'The column.';
+COMMENT ON COLUMN gapless.former.title IS 'Both, as schema.table.column, by the names of then.';
+COMMENT ON COLUMN gapless.former.expression IS 'The expression that named the sequence, or NULL where it was not known any more.';
+COMMENT ON COLUMN gapless.former.missing IS 'Which numbers had no row then, and no explanation; NULL: none.';
+COMMENT ON COLUMN gapless.former.detached_at IS 'The server''s clock when it was detached.';
+COMMENT ON COLUMN gapless.former.detached_by IS 'session_user: who logged in.';
+COMMENT ON CONSTRAINT former_pkey ON gapless.former IS 'The last column that a sequence was of.';
+
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
 CREATE UNLOGGED TABLE gapless.waiting (

@@ -54,7 +54,7 @@ BEGIN
         ) AS h
         WHERE audit_gapless.target_column IS NULL OR h.column_name = audit_gapless.target_column;
         IF heads IS NULL THEN
-            RAISE EXCEPTION 'table % has no attached column%', audit_gapless.target, coalesce(format(' "%s"', audit_gapless.target_column), '')
+            RAISE EXCEPTION 'table % has no attached column%', audit_gapless.target, coalesce(' "' || audit_gapless.target_column || '"', '')
                 USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows all that are.', SCHEMA = 'gapless';
         END IF;
     END IF;
@@ -252,6 +252,12 @@ BEGIN
         JOIN owned AS o ON o.name = d.name
         CROSS JOIN LATERAL unnest(d.numbers) AS u (part)
         WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
+        UNION ALL
+        SELECT f.name, NULL, 'missing', lower(u.part), upper(u.part)
+        FROM gapless.former AS f
+        JOIN owned AS o ON o.name = f.name AND o.attached_column IS NULL
+        CROSS JOIN LATERAL unnest(f.missing) AS u (part)
+        WHERE (audit_gapless.name IS NULL OR f.name = audit_gapless.name COLLATE "C")
     ), turn AS (
         SELECT e.name, e.attached_column, e.at,
             sum(e.step) FILTER (WHERE e.source = 'present') AS present,
@@ -263,6 +269,7 @@ BEGIN
             sum(e.step) FILTER (WHERE e.source = 'started') AS started,
             sum(e.step) FILTER (WHERE e.source = 'passed') AS passed,
             sum(e.step) FILTER (WHERE e.source = 'archived') AS archived,
+            sum(e.step) FILTER (WHERE e.source = 'missing') AS missing,
             bool_or(e.step > 0 AND e.source IN ('issued', 'pruned')) AS begins
         FROM swept AS s
         JOIN (
@@ -280,13 +287,15 @@ BEGIN
             sum(t.void) OVER series > 0 AS void,
             sum(t.started) OVER series > 0 AS started,
             sum(t.passed) OVER series > 0 AS passed,
-            sum(t.archived) OVER series > 0 AS archived
+            sum(t.archived) OVER series > 0 AS archived,
+            sum(t.missing) OVER series > 0 AS missing
         FROM turn AS t
         WINDOW series AS (PARTITION BY t.name, t.attached_column ORDER BY t.at)
     ), known AS (
         SELECT s.name, s.attached_column, s.begins, s.first, s.after,
             coalesce(s.present, false) AS present, coalesce(s.issued, false) AS issued, coalesce(s.adopted, false) AS adopted, coalesce(s.pruned, false) AS pruned,
-            coalesce(s.lost, false) AS lost, coalesce(s.void, false) AS void, coalesce(s.started, false) AS started, coalesce(s.passed, false) AS passed, coalesce(s.archived, false) AS archived
+            coalesce(s.lost, false) AS lost, coalesce(s.void, false) AS void, coalesce(s.started, false) AS started, coalesce(s.passed, false) AS passed, coalesce(s.archived, false) AS archived,
+            coalesce(s.missing, false) AS missing
         FROM stretch AS s
         WHERE s.after IS NOT NULL AND s.first > '-Infinity'
     ), piece AS MATERIALIZED (
@@ -307,6 +316,8 @@ BEGIN
                     SELECT 'never issued', NULL, 0 WHERE k.attached_column IS NOT NULL AND k.present AND NOT (k.issued OR k.adopted OR k.pruned)
                     UNION ALL
                     SELECT 'hole', NULL, 0 WHERE k.attached_column IS NULL AND k.lost
+                    UNION ALL
+                    SELECT 'hole', 'missing', 0 WHERE k.attached_column IS NULL AND k.missing AND NOT k.void
                     UNION ALL
                     SELECT 'hole', 'forwarded', 0 WHERE k.passed AND NOT (k.present OR k.void OR k.archived)
                     UNION ALL
@@ -333,7 +344,7 @@ BEGIN
     ), fault AS MATERIALIZED (
         SELECT p.name, p.attached_column, p.kind, p.cause, p.first, p.after, NULL AS void
         FROM piece AS p
-        WHERE p.cause IS NULL OR p.cause = 'adopted'
+        WHERE p.cause IS NULL OR p.cause IN ('adopted', 'missing')
         UNION ALL
         -- A column's sequence does not cycle.
         SELECT o.name, o.attached_column, 'double', 'the journal has it twice', g.first_value, least(g.before, g.last_value)::numeric + 1, NULL
@@ -390,6 +401,9 @@ BEGIN
             CASE
                 WHEN p.cause = 'void' THEN p.void
                 WHEN p.cause = 'adopted' THEN 'adopted: given out by another system'
+                WHEN p.cause = 'missing' THEN (
+                    SELECT format('the journal has it, and no row had it when column %s was detached (%s, %s)', f.title, f.detached_by, f.detached_at) FROM gapless.former AS f WHERE f.name = p.name
+                )
                 WHEN p.cause IS NULL AND p.kind = 'hole' AND count(j.ordinal) = 0 THEN 'neither the journal nor the column has it'
                 WHEN p.cause IS NULL AND p.kind = 'hole' AND max(j.pruned_by) IS NOT NULL THEN format('the journal had it, until %s pruned that at %s, and no row has it', max(j.pruned_by), min(j.pruned_at))
                 WHEN p.cause IS NULL AND p.kind = 'hole' THEN 'the journal has it, and no row'
@@ -499,7 +513,7 @@ BEGIN
             GROUP BY k.name, k.attached_column
         ) AS k ON k.name = o.name AND k.attached_column IS NOT DISTINCT FROM o.attached_column
         LEFT JOIN (
-            SELECT p.name, p.attached_column, sum(p.after - p.first) AS missing FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL GROUP BY p.name, p.attached_column
+            SELECT p.name, p.attached_column, sum(p.after - p.first) AS missing FROM piece AS p WHERE p.kind = 'hole' AND (p.cause IS NULL OR p.cause = 'missing') GROUP BY p.name, p.attached_column
         ) AS m ON m.name = o.name AND m.attached_column IS NOT DISTINCT FROM o.attached_column
         LEFT JOIN (
             SELECT g.name, min(least(g.first_value, g.last_value)) FILTER (WHERE g.kind <> 'adopted') AS first_value, max(greatest(g.first_value, g.last_value)) AS last_value FROM segment AS g GROUP BY g.name

@@ -44,6 +44,7 @@ DECLARE
     texts          pg_catalog.record;
     former         pg_catalog.text[]; -- guards of what were partitions
     guard          pg_catalog.text;
+    read           pg_catalog.name[]; -- by the expressions
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
@@ -128,6 +129,7 @@ BEGIN
     PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, NULL, NULL, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     PERFORM gapless.column_own(target, target_column, relation.nspname, stem, definition);
     texts := gapless.column_take_over(target, target_column, relation.nspname, stem, path, options, initial, checked.name_columns, checked.inputs, head.relation, head.column_name);
+    PERFORM gapless.column_reclaim(target, target_column, attach_gapless.name, texts.numbers) WHERE head.relation IS NULL;
     IF texts.check_from IS NOT NULL THEN
         PERFORM gapless.column_compile(target, target_column, relation.nspname, stem, attachment, initial, options, unnumbered, texts.check_from, texts.repeat_from, checked.inputs, pins, hash_column, previous_column, head.relation, head.column_name);
     END IF;
@@ -135,6 +137,11 @@ BEGIN
     FOREACH guard IN ARRAY former LOOP
         EXECUTE pg_catalog.format(guard, pg_catalog.format('%I.%I', relation.nspname, stem || '_keep'));
     END LOOP;
+    read := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (checked.inputs) ORDER BY a.attnum);
+    IF checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read) THEN
+        RAISE NOTICE 'column "%" of table %: an audit of one series will read all rows', target_column, target
+            USING HINT = pg_catalog.format('An index that begins with (%s), where these are NOT NULL, lets it read those of the series.', (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name)));
+    END IF;
     PERFORM gapless.column_check_shared(target, target_column) WHERE texts.numbers > 0 AND head.relation IS NOT NULL;
     PERFORM set_config('search_path', caller_path, true);
 END;

@@ -44,12 +44,13 @@ BEGIN
                     SCHEMA = 'gapless', CONSTRAINT = 'detach_former_partition';
         END IF;
     END LOOP;
+    PERFORM gapless.column_note_former(target, target_column);
     PERFORM gapless.column_dismantle(target, target_column);
     PERFORM gapless.column_release_sequences(target, target_column);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.detach_gapless IS
-'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED where the table has another owner than the functions, while others share its series, and, without unguard, while a former partition has numbers.';
+'Ends what attach_gapless began: the column is an ordinary one again, its numbers stay, and next_gapless may take from its sequences. Audits it, so that what is missing without explanation stays so. For the table''s owner. Locks the table and the sequences until the transaction ends. Raises 22004, 42501, 42704 where it is not attached, 55000 outside READ COMMITTED where the table has another owner than the functions, while others share its series, and, without unguard, while a former partition has numbers.';
 
 REVOKE ALL ON FUNCTION gapless.detach_gapless FROM PUBLIC;

@@ -47,6 +47,7 @@ BEGIN
     DELETE FROM gapless.void AS v WHERE v.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.link AS l WHERE l.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.former AS f WHERE f.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.range AS r WHERE r.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
