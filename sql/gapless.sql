@@ -697,7 +697,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proname = a.stem || '_text'
     CROSS JOIN LATERAL (
         VALUES
-            ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true),
+            ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true), ('_prints', true, true),
             ('_enter', NOT a.at_commit, true), ('_pending', NOT a.at_commit, true), ('_head', a.noted ~ ', series_of => E?''(?:[^'']|'''')*'', at_commit => (?:true|false), initial => [^,'']*, unnumbered => ', false), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
             ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
             ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit, true),
@@ -8497,7 +8497,7 @@ BEGIN
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
         AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
-            FROM unnest('{series,due,dated,text,chain,read,keep,check_text,enter,pending,head,update,arrive,issue,note,key,single,assign,rest,number,finish,commit,confirm,rows,links}'::text[]) AS w (word)
+            FROM unnest('{series,due,dated,text,chain,read,keep,check_text,enter,pending,head,update,arrive,issue,note,key,single,assign,rest,number,finish,commit,confirm,rows,links,prints}'::text[]) AS w (word)
         )));
 END;
 $function$;
@@ -9874,7 +9874,7 @@ BEGIN
         JOIN share AS b ON b.name = a.name AND b.head_of_series = a.head_of_series AND b.attached_column > a.attached_column AND b.numbers && a.numbers
         CROSS JOIN LATERAL unnest(a.numbers * b.numbers) AS u (part)
         UNION ALL
-        SELECT n.name, n.attached_column, CASE n.finding WHEN 'misdated' THEN 'changed after issue' ELSE n.finding END, n.detail, n.first_value, n.first_value::numeric + 1, NULL
+        SELECT n.name, n.attached_column, replace(n.finding, 'misdated', 'changed after issue'), n.detail, n.first_value, n.first_value::numeric + 1, NULL
         FROM number AS n
         WHERE n.finding IN ('double', 'misdated', 'broken')
         UNION ALL

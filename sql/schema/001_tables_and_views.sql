@@ -645,7 +645,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proname = a.stem || '_text'
     CROSS JOIN LATERAL (
         VALUES
-            ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true),
+            ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true), ('_prints', true, true),
             ('_enter', NOT a.at_commit, true), ('_pending', NOT a.at_commit, true), ('_head', a.noted ~ ', series_of => E?''(?:[^'']|'''')*'', at_commit => (?:true|false), initial => [^,'']*, unnumbered => ', false), ('_arrive', NOT a.at_commit AND NOT a.partitioned, true),
             ('_note', a.at_commit, true), ('_assign', a.at_commit, true), ('_rest', a.at_commit, true), ('_finish', a.at_commit, true), ('_confirm', a.at_commit, true),
             ('_number', a.at_commit, false), ('_commit', a.at_commit, false), ('_single', a.at_commit, true),

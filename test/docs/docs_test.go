@@ -184,7 +184,7 @@ func TestTheFunctionsAreDocumented(t *testing.T) {
 	documented := regexp.MustCompile(`\s+`).ReplaceAllString(string(text), " ")
 	functions := sqltest.Texts(sqltest.Connect(t, pgtest.New(t)), `
 		SELECT format('gapless.%s(%s) RETURNS %s', proname,
-			regexp_replace(replace(replace(pg_get_function_arguments(oid), '''default''::text', '''default'''), '''::name', ''''), 'NULL::(bigint|text|regclass|date|numeric|integer)', 'NULL', 'g'), pg_get_function_result(oid))
+			regexp_replace(replace(replace(pg_get_function_arguments(oid), '''default''::text', '''default'''), '''::name', ''''), 'NULL::(bigint|text|regclass|name|date|numeric|integer)', 'NULL', 'g'), pg_get_function_result(oid))
 		FROM pg_proc
 		WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '(_gapless(_batch)?|^guard.*_partitions)$'`)
 	require.Len(t, functions, 26)

@@ -273,21 +273,21 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const allObjects = `	table: decision, journal, known_text, link, model, moving, range, sequence, void, waiting
+const allObjects = `	table: decision, former, journal, known_text, link, model, moving, range, sequence, void, waiting
 	view: attachment, columns, fault, guard, holders, member, ranges, sequences
 	type: journal_kind
-	index: decision_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
+	index: decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
 	trigger: waiting_numbered on waiting
 	table constraint: waiting_numbered on waiting
-	table constraint: decision_pkey on decision, decision_kind on decision, journal_pkey on journal, moving_pkey on moving, range_pkey on range, sequence_name_length on sequence
+	table constraint: decision_pkey on decision, decision_kind on decision, former_pkey on former, journal_pkey on journal, moving_pkey on moving, range_pkey on range, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
-	function: adopt_gapless, attach_gapless, attached_column, audit_gapless, audit_numbers, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_role
+	function: adopt_gapless, attach_gapless, attached_column, audit_columns, audit_gapless, audit_numbers, audit_reader, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_check_former, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_check_chain, column_link, column_previous, drop_links, model_chain
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
-	function: column_dismantle, column_former_guards, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_is_archived, column_value, column_lock_move, column_void_moved, column_issued, column_lock_waiting
+	function: column_dismantle, column_former_guards, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_is_archived, column_value, column_lock_move, column_void_moved, column_issued, column_sought, column_note_former, column_reclaim, column_lock_waiting
 	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_key, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_predicates, column_refuse, column_refuse_text
@@ -664,6 +664,8 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_is_void":           {"SELECT gapless.column_is_void('ha', '1', NULL), gapless.column_is_void('ha', NULL, 1)"},
 		"column_adopt":             {"SELECT gapless.column_adopt('h.a', 'number', '{adopted}', '{7}', '{NULL}', '{adopted}', '{old}')"},
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
+		"column_note_former":       {"SELECT gapless.column_note_former('h.a', 'number')"},
+		"column_reclaim":           {"SELECT gapless.column_reclaim('h.a', 'number', 'name', 1)"},
 		"column_faults":            {"SELECT gapless.column_faults('h.a', 'number')"},
 		"column_check_former":      {"SELECT gapless.column_check_former('h.a', 'number')"},
 		"column_callees":           {"SELECT gapless.column_callees('h.a', 'number')"},
@@ -887,7 +889,7 @@ func TestAHostileTableRunsNothingWithTheRightsOfWhoManages(t *testing.T) {
 	manager.Do("COMMIT")
 	require.Equal(t, []string{hostileName}, whoRan(owner, manager), "the expressions, and as their owner")
 	manager.Do("SELECT gapless.detach_gapless('h.bills', 'number')")
-	require.Empty(t, whoRan(owner, manager))
+	require.Equal(t, []string{hostileName}, whoRan(owner, manager), "the audit, likewise")
 }
 
 // TestWhoAttachesTheTableOfAnotherRunsNothingOfIts has a superuser attach a table whose owner has a cast run, while the numbers that
@@ -969,6 +971,9 @@ var textArguments = map[string]string{
 	"archive_gapless reason":         "SELECT gapless.archive_gapless('archived', 1, ~)",
 	"forward_gapless reason":         "SELECT gapless.forward_gapless('known', 7, ~)",
 	"audit_gapless name":             "SELECT gapless.audit_gapless(~)",
+	"audit_gapless pattern":          "SELECT gapless.audit_gapless(pattern => ~)",
+	"audit_gapless target":           "SELECT gapless.audit_gapless(target => (~)::text::regclass)",
+	"audit_gapless target_column":    "SELECT gapless.audit_gapless(target => 'bills', target_column => (~)::text::name)",
 	"prune_gapless name":             "SELECT gapless.prune_gapless(~, 'infinity')",
 	"grant_gapless role":             "SELECT gapless.grant_gapless((~)::text::name)",
 	"revoke_gapless role":            "SELECT gapless.revoke_gapless((~)::text::name)",
@@ -1028,7 +1033,7 @@ func TestNoTextIsRunAsSQL(t *testing.T) {
 				var pgErr *pgconn.PgError
 				require.ErrorAs(t, err, &pgErr, "%s: %.80q", argument, payload)
 				require.Contains(t, []string{
-					"22004", "22023", "22P02", "2200H", "55000", "2BP01", "42704", "42710", "42703", "42702", "42601", "42602", "42P01", "42P02", "42P18", "42804", "42809", "42883", "42939",
+					"22004", "22023", "22025", "22P02", "2200H", "55000", "2BP01", "42704", "42710", "42703", "42702", "42601", "42602", "42P01", "42P02", "42P18", "42804", "42809", "42883", "42939",
 					"3F000", "0A000", "54001",
 				}, pgErr.Code, "%s: %.80q: %+v", argument, payload, pgErr)
 				codes[pgErr.Code]++

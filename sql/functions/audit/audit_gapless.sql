@@ -357,7 +357,7 @@ BEGIN
         JOIN share AS b ON b.name = a.name AND b.head_of_series = a.head_of_series AND b.attached_column > a.attached_column AND b.numbers && a.numbers
         CROSS JOIN LATERAL unnest(a.numbers * b.numbers) AS u (part)
         UNION ALL
-        SELECT n.name, n.attached_column, CASE n.finding WHEN 'misdated' THEN 'changed after issue' ELSE n.finding END, n.detail, n.first_value, n.first_value::numeric + 1, NULL
+        SELECT n.name, n.attached_column, replace(n.finding, 'misdated', 'changed after issue'), n.detail, n.first_value, n.first_value::numeric + 1, NULL
         FROM number AS n
         WHERE n.finding IN ('double', 'misdated', 'broken')
         UNION ALL

@@ -15,7 +15,7 @@ BEGIN
     JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner
         AND (p.proname = f.proname OR p.proname = ANY (ARRAY(
             SELECT f.proname || '_' || w.word
-            FROM unnest('{series,due,dated,text,chain,read,keep,check_text,enter,pending,head,update,arrive,issue,note,key,single,assign,rest,number,finish,commit,confirm,rows,links}'::text[]) AS w (word)
+            FROM unnest('{series,due,dated,text,chain,read,keep,check_text,enter,pending,head,update,arrive,issue,note,key,single,assign,rest,number,finish,commit,confirm,rows,links,prints}'::text[]) AS w (word)
         )));
 END;
 $function$;
