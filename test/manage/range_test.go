@@ -603,8 +603,8 @@ func TestAnOldSnapshotNeitherGivesNorWithdrawsARange(t *testing.T) {
 				one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
 				if kind != "by hand" {
 					one.Do("CREATE TABLE bills (number bigint UNIQUE); CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
-					one.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'a' $$) WHERE " + fmt.Sprint(kind == "a column"))
-					one.Do("SELECT gapless.attach_gapless('late', 'number', name => $$ 'a' $$, at_commit => true) WHERE " + fmt.Sprint(kind == "at commit"))
+					one.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'a' $$) WHERE " + strconv.FormatBool(kind == "a column"))
+					one.Do("SELECT gapless.attach_gapless('late', 'number', name => $$ 'a' $$, at_commit => true) WHERE " + strconv.FormatBool(kind == "at commit"))
 				}
 				one.Do(take)
 				begin := func() {
