@@ -26,6 +26,9 @@ type Column struct {
 	Chronology string // a date or timestamp that must not fall as the numbers rise
 	AtCommit   bool   // number the row when its transaction commits, and hold the sequence for that long only
 
+	// Unnumbered is a text that means no number yet, such as "/"; nil is none. NULL always means that.
+	Unnumbered *string
+
 	// MakeIndex lets unique indexes that have the number leave out rows without one, so that issuing a draft does not wait
 	// for those who write its lines. Readers are locked out, too.
 	MakeIndex bool
@@ -55,7 +58,7 @@ func Attach(ctx context.Context, conn db.DBTX, column Column) error {
 	err := db.New(conn).AttachGapless(ctx, db.AttachGaplessParams{
 		Target: column.Table, TargetColumn: column.Column, Name: optional(column.Name), Initial: column.Initial,
 		Format: optional(column.Format), Condition: optional(column.Condition), Chronology: optional(column.Chronology),
-		AtCommit: column.AtCommit, MakeIndex: column.MakeIndex, Moves: column.Moves,
+		AtCommit: column.AtCommit, Unnumbered: column.Unnumbered, MakeIndex: column.MakeIndex, Moves: column.Moves,
 		Chain: optional(column.Chain), HashColumn: optional(column.HashColumn), PreviousColumn: optional(column.PreviousColumn), SeriesOf: optional(column.SeriesOf),
 	})
 	if err != nil {

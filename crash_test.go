@@ -72,11 +72,14 @@ func newShop(t *testing.T, database *pgtest.Database, url string, ways ...string
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE TABLE early (order_key text, attempt bigint, number bigint UNIQUE, txid bigint NOT NULL DEFAULT txid_current())")
 	s.Do(`CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-		order_key text, attempt bigint, number bigint UNIQUE, txid bigint NOT NULL DEFAULT txid_current())`)
+		order_key text, attempt bigint, number bigint UNIQUE, txid bigint NOT NULL DEFAULT txid_current(), previous_hash bytea, hash bytea)`)
 	s.Do(`CREATE VIEW numbered AS
 		SELECT 'early' AS sequence, order_key, attempt, number, txid FROM early UNION ALL
 		SELECT 'late', order_key, attempt, number, txid FROM late`)
-	s.Do("SELECT gapless.attach_gapless('late', 'number', name => $$ 'late' $$, at_commit => true)")
+	s.Do(`SELECT gapless.attach_gapless('late', 'number', name => $$ 'late' $$, at_commit => true,
+		chain => $$ sha256(convert_to(concat_ws('|', NEW.number, NEW.order_key, encode(NEW.previous_hash, 'hex')), 'UTF8')) $$)`)
+	// Granted in parts, of which one follows on another.
+	s.Do("SELECT gapless.range_gapless(n, i * 25 + 1, i * 25 + CASE i WHEN 9 THEN 1000000 ELSE 25 END, 'grant ' || i) FROM generate_series(0, 9) AS i, unnest(ARRAY['early', 'late']) AS n")
 	made := &shop{
 		t: t, database: database, random: rand.New(rand.NewPCG(sqltest.NewSeed(t), 0)), placed: make([]int, size(8, 64)), orders: map[string]order{},
 	}
@@ -99,7 +102,7 @@ func newShop(t *testing.T, database *pgtest.Database, url string, ways ...string
 // those share their transactions, if there is a way to send.
 func (s *shop) place(ctx context.Context, caller int) order {
 	o := order{table: "early", afterFailOver: s.failOver.Load()}
-	insert := "INSERT INTO public.early VALUES ($1, $2, gapless.next_gapless('early')) RETURNING number"
+	insert := "INSERT INTO public.early (order_key, attempt, number) VALUES ($1, $2, gapless.next_gapless('early')) RETURNING number"
 	if caller%4 < 2 {
 		o.table = "late"
 		insert = "INSERT INTO public.late (order_key, attempt) VALUES ($1, $2) RETURNING coalesce(number, 0)"
@@ -386,6 +389,46 @@ func TestACutConnectionCostsNoOrder(t *testing.T) {
 	}
 }
 
+// decisions are all that gapless keeps of the series that decide makes, and of the rows that are left.
+const decisions = `
+	SELECT format('%s: %s', c.what, c.row)
+	FROM (
+		SELECT 'journal' AS what, j.name, j::text AS row FROM gapless.journal AS j UNION ALL
+		SELECT 'void', v.name, v::text FROM gapless.void AS v UNION ALL
+		SELECT 'decision', d.name, d::text FROM gapless.decision AS d UNION ALL
+		SELECT 'range', r.name, r::text FROM gapless.range AS r UNION ALL
+		SELECT 'link', l.name, l::text FROM gapless.link AS l UNION ALL
+		SELECT 'series', s.name, s::text FROM gapless.sequences AS s UNION ALL
+		SELECT 'finding', f.sequence, f::text FROM gapless.audit_gapless() AS f UNION ALL
+		SELECT 'sealed', 'sealed', s::text FROM sealed AS s UNION ALL
+		SELECT 'moving', 'moving/', m::text FROM moving AS m
+	) AS c
+	WHERE c.name = 'sealed' OR c.name LIKE 'moving/%' ORDER BY 1`
+
+// decide makes series of which rows were archived, have left and have moved, with a chain and a range; one is live, and one closed.
+func decide(s sqltest.Session) {
+	s.Do("CREATE TABLE sealed (number bigint UNIQUE, previous_hash bytea, hash bytea); CREATE TABLE moving (id int, part int, number bigint, UNIQUE (part, number))")
+	s.Do("SELECT gapless.attach_gapless('sealed', 'number', name => $$ 'sealed' $$, chain => $$ sha256(convert_to(concat(NEW.number, NEW.previous_hash), 'UTF8')) $$)")
+	s.Do("SELECT gapless.attach_gapless('moving', 'number', name => $$ 'moving/' || NEW.part $$, moves => true)")
+	s.Do("SELECT gapless.go_live_gapless('sealed', 'opened'), gapless.range_gapless('sealed', 1, 4, 'grant 1'), gapless.range_gapless('sealed', 11, 14, 'grant 2')")
+	s.Do("INSERT INTO sealed SELECT FROM generate_series(1, 6); SELECT gapless.archive_gapless('sealed', 4, 'kept elsewhere')")
+	s.Do("DELETE FROM sealed WHERE number < 4; SELECT gapless.close_gapless('sealed', 'audited')")
+	s.Do("INSERT INTO moving VALUES (1, 1), (2, 1), (3, 2); UPDATE moving SET part = 2, number = DEFAULT WHERE id = 1; SELECT gapless.forward_gapless('moving/1', 9, 'used elsewhere')")
+}
+
+// requireGoesOn sees the series of decide go on where they were.
+func requireGoesOn(s sqltest.Session) {
+	s.T.Helper()
+	require.Equal(s.T, "gapless_closed", s.Refuse("55000", "INSERT INTO sealed DEFAULT VALUES").ConstraintName)
+	s.Do("SELECT gapless.open_gapless('sealed', 'to go on')")
+	require.Equal(s.T, "gapless_live", s.Refuse("55000", "SELECT gapless.go_live_gapless('sealed', 'again')").ConstraintName)
+	s.Do("DELETE FROM sealed WHERE number = 4; INSERT INTO sealed SELECT FROM generate_series(1, 2)")
+	s.Refuse("2200H", "INSERT INTO sealed DEFAULT VALUES")
+	require.EqualValues(s.T, 3, s.Number("SELECT count(*) FROM sealed AS n JOIN sealed AS p ON p.hash = n.previous_hash AND p.number = n.number - 1"))
+	s.Do("UPDATE moving SET part = 1, number = DEFAULT WHERE id = 1; UPDATE moving SET part = 1, number = DEFAULT WHERE id = 3")
+	require.EqualValues(s.T, 11, s.Number("SELECT number FROM moving WHERE id = 3"))
+}
+
 func TestAFailOverLeavesNoHole(t *testing.T) {
 	t.Parallel()
 	for name, synchronous := range map[string]bool{"synchronous": true, "asynchronous": false} {
@@ -397,8 +440,13 @@ func TestAFailOverLeavesNoHole(t *testing.T) {
 			proxy := pgproxy.New(t, database.URL)
 			s := newShop(t, database, proxy.URL(), "one by one", "in groups")
 			standby := pgtest.NewStandby(t, primary)
-			if synchronous {
-				primary.SetSynchronous(t, standby)
+			primary.SetSynchronous(t, standby)
+			decider := sqltest.Connect(t, database)
+			decide(decider)
+			decided := sqltest.Texts(decider, decisions)
+			require.NoError(t, decider.Close(t.Context()))
+			if !synchronous {
+				primary.SetSynchronous(t)
 			}
 			replica := standby.Replica(t, database)
 			n := s.round(func() {
@@ -418,6 +466,9 @@ func TestAFailOverLeavesNoHole(t *testing.T) {
 				s.observer.Move(replica.URL)
 			})
 			require.Equal(t, synchronous, n.gone == 0)
+			decider = sqltest.Connect(t, replica)
+			require.Equal(t, decided, sqltest.Texts(decider, decisions))
+			requireGoesOn(decider)
 			s.round(func() {})
 		})
 	}

@@ -20,12 +20,13 @@ SELECT gapless.attach_gapless(
     condition => $6::text,
     chronology => $7::text,
     at_commit => $8,
-    make_index => $9,
-    chain => $10::text,
-    hash_column => $11::text,
-    previous_column => $12::text,
-    moves => $13,
-    series_of => $14::text
+    unnumbered => $9::text,
+    make_index => $10,
+    chain => $11::text,
+    hash_column => $12::text,
+    previous_column => $13::text,
+    moves => $14,
+    series_of => $15::text
 )
 `
 
@@ -38,6 +39,7 @@ type AttachGaplessParams struct {
 	Condition      *string
 	Chronology     *string
 	AtCommit       bool
+	Unnumbered     *string
 	MakeIndex      bool
 	Chain          *string
 	HashColumn     *string
@@ -57,6 +59,7 @@ func (q *Queries) AttachGapless(ctx context.Context, arg AttachGaplessParams) er
 		arg.Condition,
 		arg.Chronology,
 		arg.AtCommit,
+		arg.Unnumbered,
 		arg.MakeIndex,
 		arg.Chain,
 		arg.HashColumn,

@@ -25,6 +25,7 @@ SELECT
     coalesce(chain, '')::text AS chain,
     coalesce(hash_column, '')::text AS hash_column,
     coalesce(previous_column, '')::text AS previous_column,
+    moves::boolean AS moves,
     partitioned::boolean AS partitioned,
     guarded::boolean AS guarded,
     faults::text[] AS faults,
@@ -47,6 +48,7 @@ type ColumnsRow struct {
 	Chain          string
 	HashColumn     string
 	PreviousColumn string
+	Moves          bool
 	Partitioned    bool
 	Guarded        bool
 	Faults         []string
@@ -78,6 +80,7 @@ func (q *Queries) Columns(ctx context.Context) ([]ColumnsRow, error) {
 			&i.Chain,
 			&i.HashColumn,
 			&i.PreviousColumn,
+			&i.Moves,
 			&i.Partitioned,
 			&i.Guarded,
 			&i.Faults,

@@ -1204,6 +1204,45 @@ COMMENT ON FUNCTION gapless.raise_stale IS
 
 REVOKE ALL ON FUNCTION gapless.raise_stale FROM PUBLIC;
 
+-- A row of the journal that the snapshot does not show (REPEATABLE READ and above) collides with the one that is next by
+-- it. That row is not meant to stay. The caller has locked the sequence.
+CREATE OR REPLACE FUNCTION gapless.check_not_stale(
+    name text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+AS $function$
+DECLARE
+    next bigint;
+BEGIN
+    IF current_setting('transaction_isolation') IN ('read committed', 'read uncommitted') THEN
+        RETURN;
+    END IF;
+    SELECT coalesce(max(j.ordinal + coalesce(j.last_value - j.first_value, 0)), 0) + 1 -- one that is closed has a row without values
+    INTO next
+    FROM (
+        SELECT n.ordinal, n.first_value, n.last_value
+        FROM gapless.journal AS n
+        WHERE n.name = check_not_stale.name COLLATE "C"
+        ORDER BY n.ordinal DESC
+        LIMIT 1
+    ) AS j;
+    INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
+    VALUES (check_not_stale.name, next, 0, 0)
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        PERFORM gapless.raise_stale(check_not_stale.name);
+    END IF;
+    DELETE FROM gapless.journal AS j WHERE j.name = check_not_stale.name COLLATE "C" AND j.ordinal = next;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.check_not_stale IS
+'Private. Raises 40001 where numbers of a sequence were given out since the transaction''s snapshot.';
+
+REVOKE ALL ON FUNCTION gapless.check_not_stale FROM PUBLIC;
+
 -- The one rule of which value follows another. Plain SQL without SET, so that the planner inlines it into the
 -- statements that allocate; so its operators are qualified. No sum in it can overflow: reset is above initial, so it
 -- has a predecessor.
@@ -2313,6 +2352,7 @@ BEGIN
         PERFORM gapless.lock_sequence_by_writing(range_gapless.name);
     END IF;
     PERFORM gapless.begin_at(range_gapless.name, 1); -- raises where it is closed
+    PERFORM gapless.check_not_stale(range_gapless.name);
     SELECT n.last_value INTO newest FROM gapless.last_run(range_gapless.name) AS n;
     SELECT r.* INTO former FROM gapless.range AS r WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value = first;
     SELECT r.*
@@ -2382,6 +2422,7 @@ BEGIN
     PERFORM gapless.check_name(withdraw_gapless.name);
     PERFORM gapless.check_reason(withdraw_gapless.name, withdraw_gapless.reason);
     PERFORM gapless.lock_sequence_by_writing(withdraw_gapless.name);
+    PERFORM gapless.check_not_stale(withdraw_gapless.name);
     SELECT n.last_value INTO newest FROM gapless.last_run(withdraw_gapless.name) AS n;
     SELECT r.*
     INTO former
@@ -3255,7 +3296,7 @@ BEGIN
     END IF;
     IF bounded THEN
         PERFORM set_config('gapless.column_bounded', 'on', true);
-        RETURN ARRAY(SELECT gapless.column_first_number(target, target_column, u.name, initial, NULL, NULL) FROM unnest(names) WITH ORDINALITY AS u (name, i) ORDER BY u.i);
+        RETURN ARRAY(SELECT gapless.column_first_number(target, target_column, u.name, initial, NULL, NULL, head, head_column) FROM unnest(names) WITH ORDINALITY AS u (name, i) ORDER BY u.i);
     END IF;
     RETURN ARRAY(
         SELECT CASE WHEN n.last_value IS NULL THEN gapless.begin_at(u.name, column_values.initial) ELSE n.next_value END
@@ -3397,7 +3438,7 @@ BEGIN
         WHERE s.name = series[1] COLLATE "C" AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column) AND s.bounded
     ) THEN
         IF (gapless.range_pass(series[1])).value = taken[1] THEN
-            PERFORM gapless.column_enter(target, target_column, initial, attachment, series[1], taken[1], texts[1], dates[1]);
+            PERFORM gapless.column_enter(target, target_column, initial, attachment, series[1], taken[1], texts[1], dates[1], head, head_column);
             RETURN true;
         END IF;
         RETURN false;
@@ -9468,13 +9509,7 @@ BEGIN
     PERFORM gapless.check_not_live(go_live_gapless.name);
     PERFORM gapless.begin_at(go_live_gapless.name, 1); -- raises where it is closed
     SELECT n.last_value, n.next_ordinal INTO newest FROM gapless.last_run(go_live_gapless.name) AS n;
-    -- Rows that the snapshot does not show collide with it, as in delete_gapless.
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
-    VALUES (go_live_gapless.name, coalesce(newest.next_ordinal, 1), 0, 0)
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        PERFORM gapless.raise_stale(go_live_gapless.name);
-    END IF;
+    PERFORM gapless.check_not_stale(go_live_gapless.name); -- or rows that the snapshot does not show would keep their numbers
     SELECT n.attached_column, n.finding, n.detail, n.first_value
     INTO rest
     FROM gapless.audit_numbers(ARRAY[go_live_gapless.name]) AS n

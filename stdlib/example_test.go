@@ -5,9 +5,44 @@ import (
 	"database/sql"
 	"fmt"
 
+	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/stdlib"
 )
+
+func ExampleAttach() {
+	ctx := context.Background()
+	database, err := pgtest.ForExamples(ctx) // a program has a URL of its own
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	db, err := sql.Open("pgx", database.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer db.Close()
+
+	err = stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, "CREATE TABLE public.ticket (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint NOT NULL UNIQUE)")
+		if err != nil {
+			return err
+		}
+		err = stdlib.Attach(ctx, tx, gapless.Column{Table: "public.ticket", Column: "number", Name: "'example: ticket'"})
+		if err != nil {
+			return err
+		}
+		var number int64
+		err = tx.QueryRowContext(ctx, "INSERT INTO public.ticket DEFAULT VALUES RETURNING number").Scan(&number)
+		fmt.Println("ticket", number)
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// ticket 1
+	// <nil>
+}
 
 func Example() {
 	ctx := context.Background()

@@ -103,6 +103,83 @@ func TestEveryCallOverDatabaseSQL(t *testing.T) {
 	}))
 }
 
+func TestColumnsAndAuditsOverDatabaseSQL(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	db, err := sql.Open("pgx", database.URL)
+	require.NoError(t, err)
+	defer db.Close()
+	ctx := t.Context()
+	_, err = db.ExecContext(ctx, `
+		CREATE TABLE sales (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant int NOT NULL, number text, UNIQUE (tenant, number));
+		CREATE TABLE parts (id bigint, year int, number bigint, UNIQUE (year, number)) PARTITION BY LIST (year);
+		CREATE TABLE seals (number bigint UNIQUE, seal bytea, before bytea)`)
+	require.NoError(t, err)
+	slash, ten := "/", int64(10)
+	sales := gapless.Column{
+		Table: "sales", Column: "number", Name: "'sale/' || NEW.tenant", Initial: &ten, Format: "'S' || value", Unnumbered: &slash, AtCommit: true, Moves: true, MakeIndex: true,
+	}
+	require.NoError(t, stdlib.Attach(ctx, db, sales))
+	require.NoError(t, stdlib.Attach(ctx, db, gapless.Column{Table: "parts", Column: "number"}))
+	require.NoError(t, stdlib.Attach(ctx, db, gapless.Column{
+		Table: "seals", Column: "number", Name: "'seal'", Condition: "true", Chain: "sha256(NEW.before || 'x'::bytea)", HashColumn: "seal", PreviousColumn: "before",
+	}))
+	var refused *pgconn.PgError
+	require.ErrorAs(t, stdlib.Attach(ctx, db, gapless.Column{Table: "parts", Column: "id", SeriesOf: "sales.number", Chronology: "NEW.year"}), &refused)
+	require.ErrorContains(t, refused, "parts")
+
+	// The same columns that package gapless attaches.
+	options := func(table string) (options string) {
+		require.NoError(t, db.QueryRowContext(ctx, "SELECT (to_jsonb(c) - 'table_name')::text FROM gapless.columns AS c WHERE table_name = $1", table).Scan(&options))
+		return options
+	}
+	_, err = db.ExecContext(ctx, "CREATE SCHEMA other; CREATE TABLE other.sales (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, tenant int NOT NULL, number text, UNIQUE (tenant, number))")
+	require.NoError(t, err)
+	sales.Table = "other.sales"
+	require.NoError(t, gapless.Attach(ctx, database.Conn(t), sales))
+	require.Equal(t, options("other.sales"), options("public.sales"))
+	require.Contains(t, options("public.sales"), `"unnumbered": "/"`)
+
+	_, err = db.ExecContext(ctx, "CREATE TABLE parts_1 PARTITION OF parts FOR VALUES IN (1)")
+	require.NoError(t, err)
+	partitions, err := stdlib.GuardPartitions(ctx, db, "parts")
+	require.NoError(t, err)
+	require.Equal(t, []string{"parts_1"}, partitions)
+	_, err = stdlib.GuardPartitions(ctx, db, "nowhere")
+	require.ErrorContains(t, err, "nowhere")
+
+	_, err = db.ExecContext(ctx, "INSERT INTO sales (tenant) VALUES (1), (1), (2)")
+	require.NoError(t, err)
+	one := stdlib.NewSequence("sale/1")
+	require.NoError(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { return one.Void(ctx, tx, 11, "misprinted") }))
+	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { return one.Void(ctx, tx, 11, "again") }), gapless.ErrInvalid)
+	_, err = db.ExecContext(ctx, "ALTER TABLE sales DISABLE TRIGGER USER; DELETE FROM sales WHERE tenant = 2; ALTER TABLE sales ENABLE TRIGGER USER")
+	require.NoError(t, err)
+	findings, err := stdlib.Audit(ctx, db)
+	require.NoError(t, err)
+	wanted, err := gapless.Audit(ctx, database.Conn(t))
+	require.NoError(t, err)
+	require.Len(t, findings, 2)
+	for i := range findings {
+		require.WithinDuration(t, wanted[i].AllocatedAt, findings[i].AllocatedAt, 0)
+		findings[i].AllocatedAt = wanted[i].AllocatedAt
+	}
+	require.Equal(t, wanted, findings)
+	findings, err = one.Audit(ctx, db)
+	require.NoError(t, err)
+	require.Equal(t, "void", findings[0].Kind)
+	require.Len(t, findings, 1)
+	_, err = stdlib.NewSequence("").Audit(ctx, db)
+	require.ErrorIs(t, err, gapless.ErrInvalid)
+
+	require.NoError(t, stdlib.Detach(ctx, db, "parts", "number"))
+	require.ErrorContains(t, stdlib.Detach(ctx, db, "parts", "number"), "parts.number")
+	_, err = db.ExecContext(ctx, "DROP SCHEMA gapless CASCADE")
+	require.NoError(t, err)
+	_, err = stdlib.Audit(ctx, db)
+	require.Error(t, err)
+}
+
 func TestInTxGivesTheValueBackAndRetries(t *testing.T) {
 	t.Parallel()
 	db, ctx := open(t), t.Context()

@@ -133,6 +133,7 @@ type column struct {
 	Chain       string   `json:"chain,omitempty"`
 	HashColumn  string   `json:"hash_column,omitempty"`
 	Previous    string   `json:"previous_column,omitempty"`
+	Moves       bool     `json:"moves"`
 	Unnumbered  *string  `json:"unnumbered,omitempty"`
 	Partitioned bool     `json:"partitioned"`
 	Guarded     bool     `json:"guarded"`
@@ -145,18 +146,20 @@ func (a *app) newColumns() *cobra.Command {
 		Use:   "columns",
 		Short: "List the attached columns, and what is wrong with their guards",
 		Long: `List the columns that number themselves, the expression for the name of each row's sequence, and what is
-wrong with the triggers and functions that guard the numbers, a line each.`,
+wrong with the triggers and functions that guard the numbers, a line each. ALSO says whose rows may move to
+another series, which have a chain, and whose series another column shares.`,
 	}, nil, func(ctx context.Context, _ []string) error {
 		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.ColumnsRow, error) { return db.New(tx).Columns(ctx) })
 		if err != nil {
 			return err
 		}
 		result := make([]column, 0, len(found))
-		rows := [][]string{{"TABLE", "COLUMN", "NAME", "NUMBERED", "FAULTS"}}
+		rows := [][]string{{"TABLE", "COLUMN", "NAME", "NUMBERED", "ALSO", "FAULTS"}}
 		for _, c := range found {
 			line := column{
 				Table: c.TableName, Column: c.ColumnName, Name: c.Name, Initial: c.Initial, Format: c.Format, Condition: c.Condition,
-				Chronology: c.Chronology, AtCommit: c.AtCommit, Chain: c.Chain, HashColumn: c.HashColumn, Previous: c.PreviousColumn, Partitioned: c.Partitioned, Guarded: c.Guarded, Faults: c.Faults, SeriesOf: c.SeriesOf,
+				Chronology: c.Chronology, AtCommit: c.AtCommit, Chain: c.Chain, HashColumn: c.HashColumn, Previous: c.PreviousColumn, Moves: c.Moves,
+				Partitioned: c.Partitioned, Guarded: c.Guarded, Faults: c.Faults, SeriesOf: c.SeriesOf,
 			}
 			if c.HasUnnumbered {
 				line.Unnumbered = &c.Unnumbered
@@ -167,7 +170,7 @@ wrong with the triggers and functions that guard the numbers, a line each.`,
 				when = "at commit"
 			}
 			name := strings.TrimSpace(c.Name)
-			row := []string{cell(c.TableName), cell(c.ColumnName), optional(&name), when, "-"}
+			row := []string{cell(c.TableName), cell(c.ColumnName), optional(&name), when, also(c), "-"}
 			if len(c.Faults) == 0 {
 				rows = append(rows, row)
 			}
@@ -178,6 +181,24 @@ wrong with the triggers and functions that guard the numbers, a line each.`,
 		}
 		return a.printTable(result, nil, rows, "no column is attached yet")
 	}))
+}
+
+// also is what a column does beside numbering itself.
+func also(c db.ColumnsRow) string {
+	var what []string
+	if c.Moves {
+		what = append(what, "rows move")
+	}
+	if c.Chain != "" {
+		what = append(what, "chain")
+	}
+	if c.SeriesOf != "" {
+		what = append(what, "series of "+cell(c.SeriesOf))
+	}
+	if len(what) == 0 {
+		return "-"
+	}
+	return strings.Join(what, ", ")
 }
 
 // holder is a line of `holders`.

@@ -64,17 +64,20 @@ func TestColumnsSaysHowTheyAreAttachedAndWhatIsWrong(t *testing.T) {
 		SELECT gapless.attach_gapless('seals', 'number', name => $$ 'seal' $$, chain => 'sha256(NEW.before)', previous_column => 'before');
 		SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$, format => $$ 'B' || value $$, unnumbered => '');
 		SELECT gapless.attach_gapless('notes', 'number', name => $$ 'note' $$, initial => 5, at_commit => true);
+		CREATE TABLE orders (tenant int, number bigint, UNIQUE (tenant, number));
+		SELECT gapless.attach_gapless('orders', 'number', name => $$ 'order/' || NEW.tenant $$, moves => true);
 		CREATE TABLE refunds (id int PRIMARY KEY, number bigint UNIQUE);
 		SELECT gapless.attach_gapless('refunds', 'number', series_of => 'notes.number', initial => 5, at_commit => true);
 		ALTER TABLE notes DISABLE TRIGGER "~gapless_issue_number";
 		DROP TRIGGER "~gapless_update_number" ON notes`)
 	require.NoError(t, err)
-	require.Equal(t, prints(`TABLE           COLUMN  NAME    NUMBERED   FAULTS
-public.bills    number  'bill'  at once    -
-public.notes    number  'note'  at commit  disabled on table public.notes: trigger ~gapless_issue_number
-                                           missing on table public.notes: trigger ~gapless_update_number
-public.refunds  number  'note'  at commit  -
-public.seals    number  'seal'  at once    -
+	require.Equal(t, prints(`TABLE           COLUMN  NAME                    NUMBERED   ALSO                           FAULTS
+public.bills    number  'bill'                  at once    -                              -
+public.notes    number  'note'                  at commit  -                              disabled on table public.notes: trigger ~gapless_issue_number
+                                                                                          missing on table public.notes: trigger ~gapless_update_number
+public.orders   number  'order/' || NEW.tenant  at once    rows move                      -
+public.refunds  number  'note'                  at commit  series of public.notes.number  -
+public.seals    number  'seal'                  at once    chain                          -
 `), on(t, d, "columns"))
 	empty := ""
 	require.Equal(t, []column{
@@ -82,6 +85,7 @@ public.seals    number  'seal'  at once    -
 		{Table: "public.notes", Column: "number", Name: " 'note' ", Initial: 5, AtCommit: true, Faults: []string{
 			"disabled on table public.notes: trigger ~gapless_issue_number", "missing on table public.notes: trigger ~gapless_update_number",
 		}},
+		{Table: "public.orders", Column: "number", Name: " 'order/' || NEW.tenant ", Initial: 1, Moves: true, Guarded: true, Faults: []string{}},
 		{Table: "public.refunds", Column: "number", Name: " 'note' ", Initial: 5, AtCommit: true, Guarded: true, Faults: []string{}, SeriesOf: "public.notes.number"},
 		{Table: "public.seals", Column: "number", Name: " 'seal' ", Initial: 1, Chain: "sha256(NEW.before)", HashColumn: "hash", Previous: "before", Guarded: true, Faults: []string{}},
 	}, parsed[[]column](t, on(t, d, "columns", "--json")))

@@ -19,7 +19,7 @@ const Prefix = `
 	GROUP BY n.sequence
 	HAVING count(DISTINCT n.number) <> count(*) OR min(n.number) <> 1 OR max(n.number) <> count(*)`
 
-// Broken finds journal rows that do not follow the one before.
+// Broken finds journal rows that do not follow the one before: what was passed over may lie before an adopted one, as by forward_gapless.
 const Broken = `
 	SELECT format('%s: %s', j.name, j) FROM (
 		SELECT a.*,
@@ -28,7 +28,7 @@ const Broken = `
 		FROM gapless.journal AS a
 		WINDOW before AS (PARTITION BY a.name ORDER BY a.ordinal)
 	) AS j
-	WHERE j.first_value <> coalesce(j.first_due, CASE j.kind WHEN 'adopted' THEN j.first_value ELSE 1 END) OR j.ordinal <> coalesce(j.ordinal_due, 1)`
+	WHERE CASE j.kind WHEN 'adopted' THEN j.first_value < j.first_due ELSE j.first_value <> coalesce(j.first_due, 1) END OR j.ordinal <> coalesce(j.ordinal_due, 1)`
 
 // Foreign finds rows whose number the journal gave to another transaction, or to none.
 const Foreign = `

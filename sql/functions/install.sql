@@ -10,6 +10,7 @@
 {{ template "allocate/begin_at.sql" . }}
 {{ template "allocate/raise_locked.sql" . }}
 {{ template "allocate/raise_stale.sql" . }}
+{{ template "allocate/check_not_stale.sql" . }}
 {{ template "allocate/value_after.sql" . }}
 {{ template "allocate/newest_run.sql" . }}
 {{ template "allocate/last_run.sql" . }}

@@ -9,6 +9,7 @@ SELECT gapless.attach_gapless(
     condition => sqlc.narg('condition')::text,
     chronology => sqlc.narg('chronology')::text,
     at_commit => @at_commit,
+    unnumbered => sqlc.narg('unnumbered')::text,
     make_index => @make_index,
     chain => sqlc.narg('chain')::text,
     hash_column => sqlc.narg('hash_column')::text,

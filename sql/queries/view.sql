@@ -65,6 +65,7 @@ SELECT
     coalesce(chain, '')::text AS chain,
     coalesce(hash_column, '')::text AS hash_column,
     coalesce(previous_column, '')::text AS previous_column,
+    moves::boolean AS moves,
     partitioned::boolean AS partitioned,
     guarded::boolean AS guarded,
     faults::text[] AS faults,

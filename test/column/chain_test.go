@@ -284,6 +284,48 @@ func TestWhereAChainBegins(t *testing.T) {
 	require.Equal(t, []string{"hash previous_hash t"}, sqltest.Texts(s, "SELECT concat_ws(' ', hash_column, previous_column, guarded AND chain LIKE '%sha256%') FROM gapless.columns"))
 }
 
+// TestAnArchivedChainGoesOn has rows leave a series, the last one too: what stays is verified as before, and the next row's predecessor
+// is the newest that has left. A series that goes live begins a new chain.
+func TestAnArchivedChainGoesOn(t *testing.T) {
+	eachChained(t, func(t *testing.T, _ *pgtest.Database, s sqltest.Session, _ bool) {
+		ids := 0
+		insert := func(rows int) {
+			s.Do(fmt.Sprintf("INSERT INTO docs (id, tenant, total) SELECT %d + i, 'a', i FROM generate_series(1, %d) AS i", ids, rows))
+			ids += rows
+		}
+		const follows = "SELECT count(*) FROM docs AS d JOIN gapless.link AS l ON l.name = 'doc/a' AND l.value = $1 WHERE d.id = $2 AND d.previous_hash = l.hash"
+		s.Do("CREATE TABLE kept (LIKE docs)")
+		insert(6)
+		require.EqualValues(t, 3, s.Number("SELECT gapless.archive_gapless('doc/a', 3, 'kept elsewhere')"))
+		s.Do("WITH gone AS (DELETE FROM docs WHERE id <= 3 RETURNING *) INSERT INTO kept SELECT * FROM gone")
+		require.EqualValues(t, 1, s.Number(follows, 3, 4), "the first that stays has the hash of the last that left")
+		sqltest.RequireSound(s)
+		s.Refuse("23001", "UPDATE docs SET total = 99 WHERE id = 4")
+		insert(2)
+		require.EqualValues(t, 5, s.Number("SELECT gapless.archive_gapless('doc/a', 8, 'kept elsewhere')"))
+		s.Do("WITH gone AS (DELETE FROM docs RETURNING *) INSERT INTO kept SELECT * FROM gone")
+		insert(2)
+		require.EqualValues(t, 1, s.Number(follows, 8, 9), "and so has the next one")
+		sqltest.RequireSound(s)
+		s.Do("INSERT INTO kept SELECT * FROM docs")
+		require.Zero(t, s.Number(strings.Replace(unlinked, "FROM docs AS d", "FROM kept AS d", 1)), "the archive is a chain by itself")
+
+		s.Do("ALTER TABLE docs DISABLE TRIGGER USER; UPDATE docs SET previous_hash = '' WHERE id = 9")
+		require.Equal(t, []string{"broken 9"}, sqltest.Texts(s, "SELECT kind || ' ' || first_value FROM gapless.audit_gapless() WHERE NOT explained"))
+		require.Equal(t, "gapless_unexplained", s.Refuse("55000", "SELECT gapless.archive_gapless('doc/a', 10, 'kept elsewhere')").ConstraintName)
+		s.Do("UPDATE docs SET previous_hash = (SELECT l.hash FROM gapless.link AS l WHERE l.name = 'doc/a' AND l.value = 8) WHERE id = 9; ALTER TABLE docs ENABLE TRIGGER USER")
+		sqltest.RequireSound(s)
+
+		require.Equal(t, "gapless_numbered", s.Refuse("55000", "SELECT gapless.go_live_gapless('doc/a', 'the tests are over')").ConstraintName)
+		s.Do("BEGIN; SELECT gapless.void_gapless_batch('doc/a', 9, 10, 'a test'); DELETE FROM docs")
+		require.EqualValues(t, 10, s.Number("SELECT gapless.go_live_gapless('doc/a', 'the tests are over')"))
+		s.Do("COMMIT")
+		require.Zero(t, s.Number("SELECT count(*) FROM gapless.link"))
+		insert(3)
+		require.Equal(t, []string{"NULL"}, sqltest.Texts(s, "SELECT coalesce(previous_hash::text, 'NULL') FROM docs WHERE id = 11"))
+	})
+}
+
 func TestARowThatHasNoHashIsRefused(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))

@@ -1,6 +1,7 @@
 package column_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -103,6 +104,66 @@ func asDash(rows []string) []string {
 		}
 	}
 	return rows
+}
+
+// TestAMoveMeetsWhatWasDecidedOfEitherSeries has rows move into and out of series with ranges, closed ones, archived ones, and one that goes live.
+func TestAMoveMeetsWhatWasDecidedOfEitherSeries(t *testing.T) {
+	t.Parallel()
+	const everything = `SELECT b::text FROM bills AS b UNION ALL SELECT j::text FROM gapless.journal AS j UNION ALL SELECT v::text FROM gapless.void AS v
+		UNION ALL SELECT d::text FROM gapless.decision AS d UNION ALL SELECT r::text FROM gapless.range AS r UNION ALL SELECT s::text FROM gapless.sequences AS s ORDER BY 1`
+	for kind := range movers {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := sqltest.Connect(t, pgtest.New(t))
+			attachMover(s, kind)
+			s.Do("INSERT INTO bills (id, tenant) SELECT i, 1 FROM generate_series(1, 9) AS i")
+			move := func(ids string, tenant int) string {
+				return fmt.Sprintf("UPDATE bills SET tenant = %d, number = DEFAULT WHERE id IN (%s)", tenant, ids)
+			}
+			refuse := func(code, constraint, statement string) {
+				s.T.Helper()
+				before := sqltest.Texts(s, everything)
+				require.Equal(t, constraint, s.Refuse(code, statement).ConstraintName)
+				require.Equal(t, before, sqltest.Texts(s, everything), statement)
+			}
+			s.Do("SELECT gapless.range_gapless('bill/2', 1, 2, 'a grant')")
+			refuse("2200H", "gapless_range_end", move("1, 2, 3", 2))
+			s.Do(move("1", 2))
+			s.Do(move("2", 2))
+			refuse("2200H", "gapless_range_end", move("3", 2))
+			s.Do("SELECT gapless.range_gapless('bill/2', 11, 12, 'another', current_date, 'UTC')")
+			s.Do("UPDATE gapless.range SET valid_until = current_date - 2, expires = now() - interval '1 day' WHERE first_value = 11")
+			refuse("22023", "gapless_range_date", move("3", 2))
+			s.Do("SELECT gapless.range_gapless('bill/2', 21, 29, 'the next')")
+			s.Do(move("3, 4", 2))
+			sqltest.RequireSound(s)
+			require.Equal(t, []string{"1 2 1", "2 2 2", "3 2 21", "4 2 22", "5 1 5", "6 1 6", "7 1 7", "8 1 8", "9 1 9"}, asDash(sqltest.Texts(s, numbersOf)))
+
+			s.Do("SELECT gapless.close_gapless('bill/1', 'over')")
+			refuse("55000", "gapless_closed", move("1", 1))
+			s.Do(move("5", 2))
+			s.Do("SELECT gapless.close_gapless('bill/2', 'over')")
+			refuse("55000", "gapless_closed", move("6", 2))
+			s.Do("SELECT gapless.open_gapless('bill/1', 'again'), gapless.open_gapless('bill/2', 'again')")
+
+			require.EqualValues(t, 4, s.Number("SELECT gapless.archive_gapless('bill/2', 22, 'kept elsewhere')"))
+			s.Do("DELETE FROM bills WHERE id = 1")
+			s.Do(move("2", 3))
+			refuse("23001", "gapless_deleted", "DELETE FROM bills WHERE id = 2")
+			sqltest.RequireSound(s)
+			require.EqualValues(t, 4, s.Number("SELECT gapless.archive_gapless('bill/1', 9, 'kept elsewhere')"), "those that have moved are no rows of it")
+
+			refuse("55000", "gapless_numbered", "SELECT gapless.go_live_gapless('bill/1', 'the tests are over')")
+			s.Do("BEGIN; DELETE FROM bills WHERE id = 6")
+			s.Do(move("7, 8, 9", 3))
+			s.Do("SELECT gapless.go_live_gapless('bill/1', 'the tests are over'); COMMIT")
+			s.Do(move("7", 1))
+			s.Do(move("3", 1))
+			sqltest.RequireSound(s)
+			require.Equal(t, []string{"2 3 1", "3 1 2", "4 2 22", "5 2 23", "7 1 1", "8 3 3", "9 3 4"}, asDash(sqltest.Texts(s, numbersOf)))
+			require.Equal(t, []string{"live 1 9"}, sqltest.Texts(s, "SELECT concat_ws(' ', kind, first_value, last_value) FROM gapless.audit_gapless('bill/1')"))
+		})
+	}
 }
 
 func TestWhoHasNotAskedForMovesHasNone(t *testing.T) {

@@ -148,6 +148,112 @@ func TestATriggerInsertsIntoATableThatSharesTheSeriesOfTheStatement(t *testing.T
 	}
 }
 
+// TestASharedSeriesIsArchivedAndGoesLiveWithTheRowsOfAllItsTables also closes it for all of them, and has no table's rows leave or be
+// forgotten because of another's.
+func TestASharedSeriesIsArchivedAndGoesLiveWithTheRowsOfAllItsTables(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"", ", at_commit => true"} {
+		t.Run(options, func(t *testing.T) {
+			t.Parallel()
+			_, s := shared(t, options)
+			s.Do("INSERT INTO sales DEFAULT VALUES")
+			s.Do("INSERT INTO refunds SELECT FROM generate_series(1, 2)")
+			s.Do("INSERT INTO sales DEFAULT VALUES")
+			require.Equal(t, int64(3), s.Number("SELECT gapless.archive_gapless('doc/2026', 3, 'kept elsewhere')"))
+			s.Do("DELETE FROM refunds; DELETE FROM sales WHERE number = 1")
+			pg.RequireAbout(t, s.Refuse("23001", "DELETE FROM sales WHERE number = 4"), "sales", "deleted")
+			sqltest.RequireSound(s)
+			require.Equal(t, []string{"archived 1 3"}, sqltest.Texts(s, "SELECT concat_ws(' ', kind, first_value, last_value) FROM gapless.audit_gapless()"))
+			s.Do("INSERT INTO refunds DEFAULT VALUES")
+			require.Equal(t, []string{"sales 4", "refunds 5"}, sqltest.Texts(s, both))
+
+			for _, table := range []string{"sales", "refunds"} { // its rows are left
+				s.Do("BEGIN; SELECT gapless.void_gapless_batch('doc/2026', 4, 5, 'a test'); DELETE FROM " + table)
+				require.Equal(t, "gapless_numbered", s.Refuse("55000", "SELECT gapless.go_live_gapless('doc/2026', 'the tests are over')").ConstraintName)
+				s.Do("ROLLBACK")
+			}
+			s.Do("BEGIN; SELECT gapless.void_gapless_batch('doc/2026', 4, 5, 'a test'); DELETE FROM sales; DELETE FROM refunds")
+			require.Equal(t, int64(5), s.Number("SELECT gapless.go_live_gapless('doc/2026', 'the tests are over')"))
+			s.Do("COMMIT; INSERT INTO refunds DEFAULT VALUES")
+			s.Do("INSERT INTO sales DEFAULT VALUES")
+			require.Equal(t, []string{"refunds 1", "sales 2"}, sqltest.Texts(s, both))
+			require.Equal(t, []string{"live 1 5"}, sqltest.Texts(s, "SELECT concat_ws(' ', kind, first_value, last_value) FROM gapless.audit_gapless()"))
+
+			s.Do("SELECT gapless.close_gapless('doc/2026', 'over')")
+			for _, table := range []string{"sales", "refunds"} {
+				require.Equal(t, "gapless_closed", s.Refuse("55000", "BEGIN; INSERT INTO "+table+" DEFAULT VALUES; COMMIT").ConstraintName)
+				s.Do("ROLLBACK")
+			}
+
+			// A member that cannot be read: of its rows nothing is known.
+			s.Do("ALTER TABLE refunds RENAME number TO nr; SELECT gapless.open_gapless('doc/2026', 'again')")
+			require.Equal(t, "gapless_unexplained", s.Refuse("55000", "SELECT gapless.archive_gapless('doc/2026', 2, 'kept elsewhere')").ConstraintName)
+			s.Do("ALTER TABLE refunds RENAME nr TO number")
+			sqltest.RequireSound(s)
+		})
+	}
+}
+
+func TestARowMovesBetweenSeriesThatTablesShare(t *testing.T) {
+	t.Parallel()
+	for _, options := range []string{"", ", at_commit => true"} {
+		t.Run(options, func(t *testing.T) {
+			t.Parallel()
+			_, s := shared(t, options+", moves => true")
+			s.Do("INSERT INTO sales SELECT FROM generate_series(1, 2)")
+			s.Do("INSERT INTO refunds SELECT FROM generate_series(1, 4)")
+			s.Do("SELECT gapless.range_gapless('doc/2027', 1, 2, 'a grant'), gapless.range_gapless('doc/2027', 11, 12, 'the next')")
+			s.Do("UPDATE refunds SET year = 2027, number = DEFAULT WHERE number = 3")
+			s.Do("UPDATE sales SET year = 2027, number = DEFAULT")
+			require.Equal(t, "gapless_range_end", s.Refuse("2200H", "UPDATE refunds SET year = 2027, number = DEFAULT WHERE number IN (4, 5)").ConstraintName)
+			s.Do("UPDATE refunds SET year = 2027, number = DEFAULT WHERE number = 6")
+			require.Equal(t, []string{"refunds 4", "refunds 5"}, sqltest.Texts(s, both))
+			require.Equal(t, []string{"refunds 1", "sales 2", "sales 11", "refunds 12"}, sqltest.Texts(s, strings.Replace(both, "2026", "2027", 1)))
+			require.EqualValues(t, 4, s.Number("SELECT count(*) FROM gapless.void WHERE name = 'doc/2026'"))
+			sqltest.RequireSound(s)
+		})
+	}
+}
+
+// TestTablesThatShareTheirSeriesGoOverToTheNextRange has statements of either table cross the border between two ranges.
+func TestTablesThatShareTheirSeriesGoOverToTheNextRange(t *testing.T) {
+	t.Parallel()
+	for kind, options := range map[string]string{
+		"a number": "", "at commit": ", at_commit => true", "a date's order": ", chronology => 'NEW.d'",
+		"a text": ", format => $$ 'N' || value $$", "letters": ", format => $$ translate(value::text, '0123456789', 'ABCDEFGHIJ') $$",
+		"a text at commit": ", format => $$ 'N' || value $$, at_commit => true", "drafts": ", condition => 'NEW.issued'",
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			s := sqltest.Connect(t, pgtest.New(t))
+			for _, table := range []string{"sales", "refunds"} {
+				s.Do("CREATE TABLE " + table + " (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, d date NOT NULL DEFAULT '2026-01-01', issued bool NOT NULL DEFAULT true, number " +
+					map[bool]string{true: "text", false: "bigint"}[strings.Contains(options, "format")] + ")")
+				s.Do("CREATE UNIQUE INDEX ON " + table + " (number) WHERE number IS NOT NULL")
+			}
+			s.Do("SELECT gapless.attach_gapless('sales', 'number', name => $$ 'doc' $$" + options + ")")
+			s.Do("SELECT gapless.attach_gapless('refunds', 'number', series_of => 'sales.number'" + options + ")")
+			s.Do("SELECT gapless.range_gapless('doc', i * 10 + 1, i * 10 + 3, 'grant ' || i) FROM generate_series(0, 19) AS i")
+			for _, statements := range []string{
+				"INSERT INTO refunds DEFAULT VALUES", "INSERT INTO sales DEFAULT VALUES",
+				"INSERT INTO refunds SELECT FROM generate_series(1, 2)", "INSERT INTO refunds SELECT FROM generate_series(1, 5)", "INSERT INTO sales SELECT FROM generate_series(1, 7)",
+				"WITH a AS (INSERT INTO sales SELECT FROM generate_series(1, 4)) INSERT INTO refunds SELECT FROM generate_series(1, 4)",
+				"BEGIN; INSERT INTO refunds SELECT FROM generate_series(1, 2); SAVEPOINT a; INSERT INTO sales SELECT FROM generate_series(1, 5); ROLLBACK TO a; INSERT INTO sales SELECT FROM generate_series(1, 2); INSERT INTO refunds DEFAULT VALUES; COMMIT",
+				"INSERT INTO refunds (issued) SELECT false FROM generate_series(1, 4); UPDATE refunds SET issued = true WHERE NOT issued",
+			} {
+				s.Do(statements)
+				sqltest.RequireSound(s)
+			}
+			require.Equal(t, int64(1+1+2+5+7+8+2+2+1+4), s.Number("SELECT (SELECT count(number) FROM sales) + (SELECT count(number) FROM refunds)"))
+			require.Equal(t, int64(103), s.Number("SELECT gapless.last_gapless('doc')"))
+			s.Refuse("2200H", "BEGIN; INSERT INTO refunds SELECT FROM generate_series(1, 100); COMMIT")
+			s.Do("ROLLBACK")
+			require.Equal(t, int64(103), s.Number("SELECT gapless.last_gapless('doc')"))
+			sqltest.RequireSound(s)
+		})
+	}
+}
+
 func TestATriggerOfTwoOwnersInsertsAndIsRefused(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

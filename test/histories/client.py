@@ -33,6 +33,15 @@ STATEMENTS = {
     "as text": "INSERT INTO public.numbered_as_text (key) SELECT %(key)s FROM generate_series(1, %(size)s) RETURNING substr(value, 4)::bigint",
     "as draft": "SELECT public.issue_drafts(%(key)s, %(size)s)",
     "at COMMIT": "INSERT INTO public.numbered_at_commit (key) SELECT %(key)s FROM generate_series(1, %(size)s) RETURNING 0",
+    "moving": """INSERT INTO public.moving (key, series)
+        SELECT %(key)s, right(%(name)s, 1)::int FROM generate_series(1, %(size)s)
+        RETURNING value""",
+    "live": """INSERT INTO public.entry (sequence, key, kind, value)
+        SELECT %(name)s, %(key)s, 'live', v
+        FROM gapless.go_live_gapless(%(name)s, 'the tests are over') AS v
+        RETURNING value""",
+    "archive": "SELECT public.leave(%(name)s, %(key)s)",
+    "move": "SELECT public.move(%(name)s, %(key)s)",
     "look": "SELECT v FROM gapless.last_gapless(%(name)s) AS v WHERE v IS NOT NULL",
 }
 
@@ -58,12 +67,12 @@ def take(cursor, step, key):
     try:
         cursor.execute(STATEMENTS[name], dict(step, key=key))
     except psycopg2.Error as error:
-        if error.pgcode != "55000" or error.diag.constraint_name != "adopt_forward":
+        if error.pgcode != "55000" or error.diag.constraint_name not in ("adopt_forward", "gapless_live"):
             raise
         answer(values=[], ok=False)
         return error
-    values = [row[0] for row in cursor.fetchall()]
-    answer(values=values, ok=bool(values))
+    rows = cursor.fetchall()
+    answer(values=[row[0] for row in rows if row[0] is not None], ok=bool(rows))
     return None
 
 

@@ -45,7 +45,10 @@ const (
 		gapless.attach_gapless('public.numbered_at_commit', 'value', name => $$ 'rows at commit' $$, at_commit => true);
 	-- Granted in parts, of which one follows on another.
 	SELECT gapless.range_gapless(g.name, g.first, coalesce(lead(g.first) OVER (PARTITION BY g.name ORDER BY g.first) - 1, 1000000), 'a grant')
-	FROM (SELECT n.name, v.first FROM (VALUES ('rows'), ('rows at commit'), ('plain')) AS n (name), generate_series(1, 50, 7) AS v (first)) AS g
+	FROM (
+		SELECT n.name, v.first
+		FROM (VALUES ('rows'), ('rows at commit'), ('rows moving/2'), ('plain')) AS n (name), generate_series(1, 50, 7) AS v (first)
+	) AS g
 	ORDER BY g.name, g.first;
 
 	-- Lines of whatever drafts there are keep nobody from issuing them.
@@ -66,6 +69,43 @@ const (
 		SELECT i.value FROM issued AS i ORDER BY i.value;
 	END $$;
 
+	-- Rows that leave, all but the first one, so that there is one for each archive; and the newest.
+	CREATE TABLE public.gone (sequence text NOT NULL, key text NOT NULL, value bigint NOT NULL, leaver text NOT NULL, UNIQUE (sequence, value));
+	CREATE FUNCTION public.leave(name text, key text) RETURNS SETOF bigint LANGUAGE plpgsql AS $$
+	DECLARE
+		last CONSTANT bigint := gapless.last_gapless(name);
+	BEGIN
+		IF last IS NULL THEN
+			RETURN;
+		END IF;
+		PERFORM gapless.archive_gapless(name, last, key);
+		IF name = 'rows' THEN
+			WITH gone AS (DELETE FROM public.numbered AS n WHERE n.value > 1 AND n.value < last RETURNING n.key, n.value)
+			INSERT INTO public.gone SELECT leave.name, g.key, g.value, leave.key FROM gone AS g;
+		ELSE
+			WITH gone AS (
+				DELETE FROM public.numbered_as_text AS n
+				WHERE substr(n.value, 4)::bigint > 1 AND substr(n.value, 4)::bigint < last
+				RETURNING n.key, substr(n.value, 4)::bigint
+			)
+			INSERT INTO public.gone SELECT leave.name, g.key, g.substr, leave.key FROM gone AS g;
+		END IF;
+		RETURN NEXT last;
+	END $$;
+
+	-- Rows that move from one series to the other one.
+	CREATE TABLE public.moving (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, series int NOT NULL, key text NOT NULL, value bigint, UNIQUE (series, value));
+	CREATE TABLE public.moved (sequence text NOT NULL, key text NOT NULL, value bigint NOT NULL, goal text NOT NULL, became bigint NOT NULL);
+	SELECT gapless.attach_gapless('public.moving', 'value', name => $$ 'rows moving/' || NEW.series $$, moves => true);
+	CREATE FUNCTION public.move(goal text, key text) RETURNS SETOF bigint LANGUAGE sql AS $$
+		WITH chosen AS (
+			SELECT m.* FROM public.moving AS m WHERE 'rows moving/' || m.series <> goal ORDER BY m.id LIMIT 1 FOR UPDATE SKIP LOCKED
+		), done AS (
+			UPDATE public.moving AS m SET series = right(goal, 1)::int, value = DEFAULT, key = move.key FROM chosen AS c WHERE m.id = c.id RETURNING m.value
+		)
+		INSERT INTO public.moved SELECT 'rows moving/' || c.series, c.key, c.value, goal, d.value FROM chosen AS c, done AS d RETURNING became
+	$$;
+
 	-- Which transaction had each batch of Send.
 	CREATE TABLE public.sent (key text NOT NULL, txid bigint NOT NULL DEFAULT txid_current());
 
@@ -78,11 +118,20 @@ const (
 	UNION ALL
 	SELECT 'rows at commit', key, 'issue', value, value FROM public.numbered_at_commit
 	UNION ALL
+	SELECT sequence, key, 'issue', value, value FROM public.gone
+	UNION ALL
+	SELECT 'rows moving/' || series, key, 'issue', value, value FROM public.moving
+	UNION ALL
+	SELECT sequence, key, 'issue', value, value FROM public.moved
+	UNION ALL
 	SELECT 'rows of drafts', key, 'issue', value, value FROM public.draft WHERE key IS NOT NULL`
 	issueRows         = "INSERT INTO public.numbered (key) SELECT $1 FROM generate_series(1, $2) RETURNING value"
 	issueTexts        = "INSERT INTO public.numbered_as_text (key) SELECT $1 FROM generate_series(1, $2) RETURNING pg_catalog.substr(value, 4)::bigint"
 	issueRowsAtCommit = "INSERT INTO public.numbered_at_commit (key) SELECT $1 FROM generate_series(1, $2) RETURNING 0"
 	issueDrafts       = "SELECT public.issue_drafts($1, $2)"
+	issueMoving       = "INSERT INTO public.moving (key, series) SELECT $1, pg_catalog.right($3, 1)::int FROM generate_series(1, $2) RETURNING value"
+	haveLeave         = "SELECT public.leave($1, $2)"
+	haveMove          = "SELECT public.move($1, $2)"
 	issueEntry        = `INSERT INTO public.entry (sequence, key, kind, value)
 		SELECT $1, $2::text, 'issue', v FROM gapless.next_gapless($1, $3, $4, $5) AS v
 		RETURNING value`
@@ -97,6 +146,9 @@ const (
 		) AS moved (done) WHERE done IS NOT NULL`
 	forgetEntry = `INSERT INTO public.entry (sequence, key, kind)
 		SELECT $1, $2::text, 'delete' FROM gapless.delete_gapless($1) AS existed WHERE existed`
+	liveEntry = `INSERT INTO public.entry (sequence, key, kind, value)
+		SELECT $1, $2::text, 'live', v FROM gapless.go_live_gapless($1, 'the tests are over') AS v
+		RETURNING value`
 	enter = `INSERT INTO public.entry (sequence, key, kind, value)
 		SELECT $1::text, $2::text, $3::text, v FROM unnest($4::bigint[]) AS v`
 )
@@ -112,6 +164,8 @@ func (s step) statement(key string) (statement string, arguments []any) {
 		return issueRowsAtCommit, []any{key, s.size}
 	case asDraft:
 		return issueDrafts, []any{key, s.size}
+	case moving:
+		return issueMoving, []any{key, s.size, s.series.name}
 	case called:
 	}
 	var reset *int64
@@ -158,10 +212,10 @@ func (r *record) saw(a result) {
 	r.taken = append(r.taken, taken{a, r.now()})
 }
 
-// isRefused reports whether the sequence was past what was to be adopted.
+// isRefused reports whether the sequence was past what was to be adopted, or is live.
 func isRefused(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && pgErr.Code == "55000" && pgErr.ConstraintName == "adopt_forward"
+	return errors.As(err, &pgErr) && pgErr.Code == "55000" && (pgErr.ConstraintName == "adopt_forward" || pgErr.ConstraintName == "gapless_live")
 }
 
 var errAsked = errors.New("this one is to be rolled back")
@@ -284,6 +338,10 @@ func (c *plain) take(ctx context.Context, s step, key string) (taken result, err
 		var tag pgconn.CommandTag
 		tag, err = c.conn.Exec(ctx, forgetEntry, s.series.name, key)
 		taken.ok = tag.RowsAffected() == 1
+	case live, archive, move:
+		statement, arguments := s.query(key)
+		rows, _ := c.conn.Query(ctx, statement, arguments...)
+		err = taken.read(pgx.CollectRows(rows, pgx.RowTo[*int64]))
 	case look:
 		var newest *int64
 		newest, err = c.look(ctx, s.series)
@@ -292,6 +350,17 @@ func (c *plain) take(ctx context.Context, s step, key string) (taken result, err
 		}
 	}
 	return taken, err
+}
+
+// read is for what a query of a step returns: a row, unless it had no effect.
+func (r *result) read(values []*int64, err error) error {
+	r.ok = len(values) > 0
+	for _, value := range values {
+		if value != nil { // of the last test there may be none
+			r.values = append(r.values, *value)
+		}
+	}
+	return err
 }
 
 // takeOutside allocates in autocommit, and writes the rows in the transaction.
@@ -327,7 +396,7 @@ func (c *plain) look(ctx context.Context, of series) (newest *int64, err error) 
 		seen = after
 		return nil
 	})
-	if saw := counterAt(newest); err == nil && saw != seen {
+	if saw := counterAt(newest); err == nil && saw != seen.value() {
 		err = fmt.Errorf("%w: %s: somebody saw the newest value %v, and rows up to %v", errRows, of.name, saw, seen)
 	}
 	return newest, err
@@ -337,6 +406,8 @@ func (c *plain) look(ctx context.Context, of series) (newest *int64, err error) 
 func entryResult(of series, k kind, value *int64) result {
 	r := result{step: step{series: of, kind: k, size: 1}, ok: true}
 	switch {
+	case k == live && value != nil:
+		r.values = []int64{*value}
 	case value == nil:
 	case k == adopt:
 		r.target = *value
@@ -441,6 +512,17 @@ func (c *library) take(ctx context.Context, tx pgx.Tx, s step, key string) (take
 		entries = []*int64{&s.target}
 	case forget:
 		taken.ok, err = sequence.Delete(ctx, tx)
+	case live:
+		var last int64
+		var some bool
+		last, some, err = sequence.GoLive(ctx, tx, "the tests are over")
+		if some {
+			taken.values, entries = []int64{last}, []*int64{&last}
+		}
+	case archive, move:
+		statement, arguments := s.query(key)
+		rows, _ := tx.Query(ctx, statement, arguments...)
+		return taken, taken.read(pgx.CollectRows(rows, pgx.RowTo[*int64]))
 	case look:
 		var newest int64
 		newest, taken.ok, err = sequence.Last(ctx, tx)
@@ -476,15 +558,15 @@ func (c *database) take(ctx context.Context, tx *sql.Tx, s step, key string) (ta
 		return taken, err
 	}
 	defer func() { _ = rows.Close() }() // rows.Err has it
+	var values []*int64
 	for rows.Next() {
-		var value int64
+		var value *int64
 		if err := rows.Scan(&value); err != nil {
 			return taken, err
 		}
-		taken.values = append(taken.values, value)
+		values = append(values, value)
 	}
-	taken.ok = len(taken.values) > 0
-	return taken, rows.Err()
+	return taken, taken.read(values, rows.Err())
 }
 
 // query does what the step is to, enters it, and returns a row if it had an effect.
@@ -496,13 +578,19 @@ func (s step) query(key string) (statement string, arguments []any) {
 		return adoptEntry + " RETURNING value", []any{s.series.name, key, s.target}
 	case forget:
 		return forgetEntry + " RETURNING 0", []any{s.series.name, key}
+	case live:
+		return liveEntry, []any{s.series.name, key}
+	case archive:
+		return haveLeave, []any{s.series.name, key}
+	case move:
+		return haveMove, []any{s.series.name, key}
 	case look:
 	}
 	return "SELECT v FROM gapless.last_gapless($1) AS v WHERE v IS NOT NULL", []any{s.series.name}
 }
 
 // sender is a client of GroupCommitter.Send: its statements share a transaction with those of others. What it may not send (a
-// savepoint) or would have to see (adopt, delete), it leaves out.
+// savepoint) or would have to see (adopt, delete and the like), it leaves out.
 type sender struct {
 	send func(ctx context.Context, batch *pgx.Batch) error
 }
@@ -549,7 +637,7 @@ func (c *sender) run(ctx context.Context, p plan, r *record) error {
 	batch.Queue("INSERT INTO public.sent (key) VALUES ($1) RETURNING txid", p.key).QueryRow(func(row pgx.Row) error { return row.Scan(&r.read) })
 	var read []*result
 	for _, s := range p.steps {
-		if s.undone || s.kind == adopt || s.kind == forget {
+		if s.undone || s.kind != issue && s.kind != look {
 			continue
 		}
 		answer := &result{step: s}

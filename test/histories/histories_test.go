@@ -28,7 +28,10 @@ func turnsOfMany() int {
 }
 
 func TestWhatConcurrentClientsSeeIsAGaplessCounter(t *testing.T) {
-	everything := []string{"committed", "rolled back", "unknown", "issue", "adopt", "delete", "look", "undone", "refused", "shared", "panicked"}
+	everything := []string{
+		"committed", "rolled back", "unknown", "issue", "adopt", "delete", "look", "live", "archive", "move",
+		"undone", "refused", "refused live", "shared", "panicked",
+	}
 	turns := turnsOfMany()
 	seen := playFor(t, *duration, 1, everything, func(t *testing.T, name string, _ uint64, random *rand.Rand) *history {
 		h := newHistory(t, pgtest.New(t), name, random)
@@ -78,6 +81,39 @@ func TestWhatClientsSeeAcrossACrashIsAGaplessCounter(t *testing.T) {
 	require.Positive(t, seen["unknown"])
 }
 
+// TestWhatClientsSeeAcrossAFailOverIsAGaplessCounter has a synchronous standby take its primary's place, with all that was decided:
+// ranges, what was closed, archived or moved, and the chain.
+func TestWhatClientsSeeAcrossAFailOverIsAGaplessCounter(t *testing.T) {
+	turns := turnsOfMany()
+	seen := playFor(t, *duration/4, 1, []string{"unknown", "archive", "move", "live"}, func(t *testing.T, name string, _ uint64, random *rand.Rand) *history {
+		primary := pgtest.NewServer(t)
+		sqltest.WantStandby(t, primary)
+		h := newHistory(t, primary.NewDatabase(t), name, random)
+		h.outages = true
+		h.addInTx(t)
+		h.addGroup(t)
+		h.addPlain(&plain{}, &plain{})
+		h.addDatabase(t)
+		h.addPython(t)
+		standby := pgtest.NewStandby(t, primary)
+		primary.SetSynchronous(t, standby)
+		h.script = newScript(random, len(h.clients), turns)
+		moment := random.IntN(len(h.clients) * turns / 2)
+		played := make(chan error, 1)
+		go func() { played <- h.play(t.Context(), 0, turns) }()
+		h.awaitDone(t, moment)
+		primary.Kill(t)
+		standby.Promote(t)
+		replica := standby.Replica(t, h.database)
+		h.proxy.Redirect(replica.URL)
+		h.lossy = h.now()
+		require.NoError(t, <-played)
+		h.database = replica
+		return h
+	})
+	require.Positive(t, seen["unknown"])
+}
+
 // playFor plays histories for a while, but at least so many, verifies each, and returns what there was in them. It goes on as long as
 // some of that is missing, though not for ever.
 func playFor(t *testing.T, budget time.Duration, least uint64, everything []string, play func(t *testing.T, name string, number uint64, random *rand.Rand) *history) sums {
@@ -115,7 +151,12 @@ func (s sums) add(records []*record) {
 			s["panicked"]++
 		}
 		for _, taken := range r.taken {
-			s[string(taken.kind)]++
+			if taken.ok || taken.kind == issue || taken.kind == adopt {
+				s[string(taken.kind)]++
+			}
+			if taken.kind == live && !taken.ok {
+				s["refused live"]++
+			}
 			if taken.undone {
 				s["undone"]++
 			}

@@ -217,7 +217,7 @@ func (h *history) runOne(ctx context.Context, c client, i int, p plan) error {
 // awaitServer waits until the server is there.
 func (h *history) awaitServer(ctx context.Context) error {
 	for {
-		conn, err := pgx.Connect(ctx, h.database.URL)
+		conn, err := pgx.Connect(ctx, h.proxy.URL())
 		if err == nil {
 			return conn.Close(ctx)
 		}

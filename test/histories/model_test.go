@@ -30,12 +30,20 @@ const (
 	asText   column = "as text"   // at INSERT, with digits that are not a run of their own
 	asDraft  column = "as draft"  // by an UPDATE, while others write lines of the drafts
 	atCommit column = "at COMMIT" // so nobody sees what it took
+	moving   column = "moving"    // at INSERT, of rows that move between its series
 )
 
 // counter is the state of a sequence.
 type counter struct {
 	exists bool
 	newest int64
+	live   bool
+}
+
+// value is the state but for whether the sequence is live, which nobody sees who looks at its newest value.
+func (c counter) value() counter {
+	c.live = false
+	return c
 }
 
 func (c counter) String() string {
@@ -50,17 +58,20 @@ func counterAt(newest *int64) counter {
 	if newest == nil {
 		return counter{}
 	}
-	return counter{true, *newest}
+	return counter{exists: true, newest: *newest}
 }
 
 // kind says what a step does.
 type kind string
 
 const (
-	issue  kind = "issue"  // one value, or a batch
-	adopt  kind = "adopt"  // numbering up to a target
-	forget kind = "delete" // the whole sequence
-	look   kind = "look"   // at the newest value
+	issue   kind = "issue"   // one value, or a batch
+	adopt   kind = "adopt"   // numbering up to a target
+	forget  kind = "delete"  // the whole sequence
+	look    kind = "look"    // at the newest value
+	live    kind = "live"    // the values up to now were tests
+	archive kind = "archive" // archives what there is, and has most of its rows leave
+	move    kind = "move"    // a row of another series to this one
 )
 
 // step is one call for a sequence.
@@ -76,9 +87,9 @@ type step struct {
 // result is a step with its answer.
 type result struct {
 	step
-	values []int64 // issued, or the newest one
+	values []int64 // issued, the newest one, or the last one that was a test or is archived
 	unseen bool    // what was issued; but it was
-	ok     bool    // adopted, and not refused; deleted, and not missing; there is a newest value
+	ok     bool    // adopted, and not refused, and likewise live; deleted, and not missing; there is a newest value, a row that leaves or moves
 }
 
 func (r result) String() string {
@@ -97,6 +108,14 @@ func (r result) String() string {
 		if !r.ok {
 			return "look: there is none"
 		}
+	case live:
+		if !r.ok {
+			return "live: refused"
+		}
+	case archive, move:
+		if !r.ok {
+			return fmt.Sprintf("%s: there is no row", r.kind)
+		}
 	case issue:
 		if r.unseen {
 			return fmt.Sprintf("issue: %d unseen", r.size)
@@ -108,9 +127,9 @@ func (r result) String() string {
 // next is the state after one more value.
 func (c counter) next(of series) counter {
 	if !c.exists || of.reset != 0 && c.newest >= of.reset-1 {
-		return counter{true, of.initial}
+		return counter{true, of.initial, c.live}
 	}
-	return counter{true, c.newest + 1}
+	return counter{true, c.newest + 1, c.live}
 }
 
 // after is the state after a step, and whether the step can have that result.
@@ -128,9 +147,22 @@ func (c counter) after(r result) (counter, bool) {
 		if backwards := c.exists && r.target < c.newest; backwards || !r.ok {
 			return c, backwards == !r.ok
 		}
-		return counter{true, r.target}, true
+		return counter{true, r.target, c.live}, true
 	case forget:
 		return counter{}, r.ok == c.exists
+	case live:
+		if c.live || !r.ok {
+			return c, c.live == !r.ok
+		}
+		return counter{live: true}, c.exists == (len(r.values) > 0) && (!c.exists || r.values[0] == c.newest)
+	case archive:
+		return c, !r.ok || c.exists && r.values[0] <= c.newest
+	case move:
+		if !r.ok {
+			return c, true // those that it could have moved are another's
+		}
+		c = c.next(r.series)
+		return c, r.values[0] == c.newest
 	case look:
 		if !r.ok {
 			return c, !c.exists
@@ -239,7 +271,14 @@ type record struct {
 
 // locks reports whether the step has the sequence locked from then on.
 func (r result) locks() bool {
-	return r.kind == issue || r.kind == adopt || r.kind == forget && r.ok
+	switch r.kind {
+	case issue, adopt, live:
+		return true
+	case forget, archive, move:
+		return r.ok
+	case look:
+	}
+	return false
 }
 
 // operations are the moments of a transaction: for each of its sequences what it did while it had the sequence locked,

@@ -45,7 +45,8 @@ type script struct {
 	plans  [][]plan // of each client
 }
 
-// newScript draws one. The series "plain" only ever counts; only "managed" is also adopted and deleted. The last four are columns'.
+// newScript draws one. The series "plain" only ever counts; only "managed" is also adopted and deleted; "tested" goes live. The others
+// are columns'.
 func newScript(random *rand.Rand, clients, turns int) script {
 	initial := random.Int64N(7) - 3
 	s := script{series: []series{
@@ -55,7 +56,10 @@ func newScript(random *rand.Rand, clients, turns int) script {
 		{name: "rows", initial: 1, column: atInsert},
 		{name: "rows as texts", initial: 1, column: asText},
 		{name: "rows at commit", initial: 1, column: atCommit},
+		{name: "rows moving/1", initial: 1, column: moving},
+		{name: "rows moving/2", initial: 1, column: moving},
 		{name: "rows of drafts", initial: 1, column: asDraft},
+		{name: "tested", initial: 1 + random.Int64N(3)},
 	}}
 	for client := range clients {
 		var plans []plan
@@ -91,7 +95,7 @@ func (s script) draw(random *rand.Rand, turn int64) plan {
 	}
 	chosen := []series{s.series[random.IntN(len(s.series))]}
 	if one(5) { // in the order of their names, as everybody should
-		chosen = s.series[random.IntN(4):]
+		chosen = s.series[random.IntN(len(s.series)-3):]
 	}
 	for _, of := range chosen {
 		add := func(k kind, undone bool) {
@@ -130,6 +134,15 @@ func (s script) draw(random *rand.Rand, turn int64) plan {
 				add(adopt, false)
 			}
 			add(issue, false)
+		}
+		if of.column == moving && one(2) {
+			add(move, one(6))
+		}
+		if (of.column == atInsert || of.column == asText) && one(4) {
+			add(archive, one(6))
+		}
+		if of.name == "tested" && one(4) {
+			add(live, one(4))
 		}
 		if of.column != atCommit && one(6) {
 			add(look, false)

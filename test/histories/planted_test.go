@@ -129,6 +129,37 @@ func TestACounterThatIsReadWithoutItsLockIsFound(t *testing.T) {
 	})
 }
 
+// TestADecisionThatGoesWrongIsFound plants bugs in what archives, moves a row, and goes live.
+func TestADecisionThatGoesWrongIsFound(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change change
+		want   error
+	}{
+		"an archive of a number that no row has": {change{"archive_gapless", "archive_gapless.last)::numeric + 1)", "archive_gapless.last)::numeric + 2)"}, errAudit},
+		"an archive that is not noted":           {change{"archive_gapless", "PERFORM gapless.decide(", "PERFORM concat("}, errTold},
+		"a move that says it went elsewhere":     {change{"column_void_moved", "'moved to %s, as %s', goal", "'moved to %s, as %s', name"}, errAudit},
+		"a series that goes live twice":          {change{"go_live_gapless", "PERFORM gapless.check_not_live(go_live_gapless.name);", ""}, errIllegal},
+		"a series that goes live and goes on":    {change{"go_live_gapless", "DELETE FROM gapless.journal AS j WHERE j.name = go_live_gapless.name COLLATE \"C\";", "DELETE FROM gapless.journal AS j WHERE j.name = go_live_gapless.name COLLATE \"C\" AND j.first_value = 0;"}, errIllegal},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			seed := sqltest.NewSeed(t)
+			want := []error{c.want}
+			requireFound(t, want, func(number uint64) error {
+				random := rand.New(rand.NewPCG(seed, number))
+				h := newHistory(t, pgtest.New(t), fmt.Sprint("planted ", number), random)
+				h.reports = reportsOf(t, want)
+				plant(t, h.database, c.change)
+				h.addPlain(&plain{}, &plain{}, &plain{})
+				h.script = newScript(random, len(h.clients), turns)
+				played := h.play(t.Context(), 0, turns)
+				return errors.Join(played, h.verify(t.Context()))
+			})
+		})
+	}
+}
+
 func TestAClientThatAcknowledgesBeforeCommitIsFound(t *testing.T) {
 	t.Parallel()
 	hunt(t, func(_ *testing.T, h *history) {

@@ -41,7 +41,7 @@ func (all rows) check(ctx context.Context, conn *pgx.Conn, h *history) error {
 	for _, of := range h.series {
 		errs = append(errs, all.ofSeries(ctx, conn, of))
 	}
-	errs = append(errs, all.compare(h.records), all.inTime(h.records))
+	errs = append(errs, all.compare(h.records), all.inTime(h.records), checkLeft(ctx, conn, h.records), checkMoved(ctx, conn))
 
 	found, _ := conn.Query(ctx, "SELECT f::text FROM gapless.audit_gapless() AS f WHERE NOT explained")
 	findings, err := pgx.CollectRows(found, pgx.RowTo[string])
@@ -64,7 +64,7 @@ func (all rows) ofSeries(ctx context.Context, conn *pgx.Conn, of series) error {
 			return fmt.Errorf("%w: %s: after %v, transaction %s: %v", errRows, of.name, now, e.Key, e)
 		}
 		switch {
-		case e.Kind == forget:
+		case e.Kind == forget, e.Kind == live:
 			last = nil
 		case e.Kind == issue || after != now: // to adopt what is there already does nothing
 			last = append(last, e.String())
@@ -75,7 +75,7 @@ func (all rows) ofSeries(ctx context.Context, conn *pgx.Conn, of series) error {
 	if err := conn.QueryRow(ctx, "SELECT gapless.last_gapless($1)", of.name).Scan(&newest); err != nil {
 		return err
 	}
-	if is := counterAt(newest); is != now {
+	if is := counterAt(newest); is != now.value() {
 		return fmt.Errorf("%w: %s: the rows end with %v, and the counter with %v", errRows, of.name, now, is)
 	}
 	found, _ := conn.Query(ctx, `SELECT CASE a.kind WHEN 'issued' THEN 'issue ' ELSE 'adopt ' END || v
@@ -84,6 +84,73 @@ func (all rows) ofSeries(ctx context.Context, conn *pgx.Conn, of series) error {
 	journal, err := pgx.CollectRows(found, pgx.RowTo[string])
 	if err == nil && !slices.Equal(journal, last) {
 		err = fmt.Errorf("%w: %s: the rows are\n%v\nand the journal has\n%v", errRows, of.name, last, journal)
+	}
+	return err
+}
+
+// checkLeft checks that each row that has left was archived by the transaction that had it leave, that no number was archived that
+// no row had, and that the audit knows each archive that was acknowledged, and no other: with its range and its count.
+func checkLeft(ctx context.Context, conn *pgx.Conn, records []*record) error {
+	found, _ := conn.Query(ctx, `SELECT format('%s: %s, which %s had leave, was not archived', g.sequence, g.value, g.leaver) FROM public.gone AS g
+		WHERE NOT EXISTS (SELECT FROM gapless.decision AS d WHERE d.name = g.sequence AND d.kind = 'archived' AND d.reason = g.leaver AND d.numbers @> g.value::numeric)
+		UNION ALL
+		SELECT format('%s: %s, which no row had, was archived by %s', d.name, p.part, d.reason) FROM gapless.decision AS d
+		CROSS JOIN LATERAL (
+			SELECT d.numbers - range_agg(numrange(e.value, e.value + 1)) FROM public.entries AS e WHERE e.sequence = d.name
+		) AS p (part)
+		WHERE d.kind = 'archived' AND NOT isempty(p.part)
+		UNION ALL
+		SELECT format('%s: an archive that the audit does not know: %s', d.name, d.reason) FROM gapless.decision AS d
+		WHERE d.kind = 'archived' AND NOT EXISTS (
+			SELECT FROM gapless.audit_gapless(d.name) AS f
+			WHERE f.kind = 'archived' AND f.first_value = lower(d.numbers) AND f.last_value = d.last_value AND f.explained
+				AND f.explanation LIKE format('archived: %s (%s numbers, %%', d.reason, (SELECT sum(upper(n) - lower(n)) FROM unnest(d.numbers) AS n))
+		)`)
+	wrong, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, what := range wrong {
+		errs = append(errs, fmt.Errorf("%w: %s", errAudit, what))
+	}
+	type noted struct {
+		Name, Key string
+		Last      int64
+	}
+	there := map[noted]int{}
+	rows, _ := conn.Query(ctx, "SELECT name, reason, last_value::bigint FROM gapless.decision WHERE kind = 'archived'")
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[noted])
+	for _, a := range all {
+		there[a]++
+	}
+	for _, r := range records {
+		for _, t := range r.taken {
+			if t.kind != archive || t.undone || !t.ok {
+				continue
+			}
+			a := noted{t.series.name, r.key, t.values[0]}
+			if n := there[a]; n > 1 || r.outcome == committed && n != 1 || r.outcome == rolledBack && n != 0 {
+				errs = append(errs, fmt.Errorf("%w: %v, %s: is noted %d times", errTold, a, r.outcome, n))
+			}
+			delete(there, a)
+		}
+	}
+	for a := range there {
+		errs = append(errs, fmt.Errorf("%w: nobody knows of archive %v", errTold, a))
+	}
+	return errors.Join(append(errs, err)...)
+}
+
+// checkMoved checks that of the rows that have moved each number is void where it was, and no other.
+func checkMoved(ctx context.Context, conn *pgx.Conn) error {
+	found, _ := conn.Query(ctx, `SELECT concat_ws(' ', coalesce(m.sequence, v.name), coalesce(m.value, v.value), m.reason, '/', v.reason)
+		FROM (SELECT m.sequence, m.value, format('moved to %s, as %s', m.goal, m.became) AS reason FROM public.moved AS m) AS m
+		FULL JOIN gapless.void AS v ON v.name = m.sequence AND v.value = m.value
+		WHERE m.reason IS DISTINCT FROM v.reason`)
+	wrong, err := pgx.CollectRows(found, pgx.RowTo[string])
+	if len(wrong) > 0 {
+		err = fmt.Errorf("%w: moved and void are not the same: %q", errAudit, wrong)
 	}
 	return err
 }
@@ -103,7 +170,8 @@ func (all rows) compare(records []*record) error {
 			}
 			e := entry{t.series.name, r.key, t.kind, nil}
 			switch {
-			case t.kind == forget:
+			case t.kind == archive:
+			case t.kind == forget, t.kind == live:
 				want = append(want, e)
 			case t.kind == adopt:
 				e.Value = &t.target
@@ -112,7 +180,7 @@ func (all rows) compare(records []*record) error {
 				want = append(want, slices.Repeat([]entry{e}, t.size)...)
 			default:
 				for _, value := range t.values {
-					want = append(want, entry{t.series.name, r.key, t.kind, &value})
+					want = append(want, entry{t.series.name, r.key, issue, &value})
 				}
 			}
 		}

@@ -11,7 +11,7 @@ type operation struct {
 	sql  string
 }
 
-// The operations, of which each meets each. All are about the sequence "a".
+// The operations, of which each meets each. All are about the sequence "a", and those of rows that move about "b", too.
 var operations = []operation{
 	{"next", "SELECT gapless.next_gapless('a') AS value;"},
 	{"nowait", "SELECT gapless.next_gapless('a', nowait => true) AS value;"},
@@ -35,6 +35,11 @@ var operations = []operation{
 	{"live", "SELECT gapless.go_live_gapless('a', 'the tests are over') AS last;"},
 	{"archive", "SELECT gapless.archive_gapless('a', 2, 'kept elsewhere') AS rows;"},
 	{"leave", "DELETE FROM early WHERE number = 'R24001' RETURNING number;"},
+	{"enter", "INSERT INTO mover DEFAULT VALUES RETURNING number;"},
+	{"out", "UPDATE mover SET series = 'b', number = DEFAULT WHERE id = 1 RETURNING number;"},
+	{"in", "UPDATE mover SET series = 'a', number = DEFAULT WHERE id = 3 RETURNING number;"},
+	{"shut", "SELECT gapless.close_gapless('b', 'the tenant left') AS last;"},
+	{"link", "INSERT INTO chained DEFAULT VALUES RETURNING convert_from(hash, 'UTF8') AS hash;"},
 	{"outcome", "SELECT gapless.outcome_gapless('" + token + "', (SELECT last_value FROM marked)) AS outcome;"},
 	{"flush", "SELECT gapless.flush_gapless((SELECT last_value FROM marked));"},
 }
@@ -47,6 +52,7 @@ type state struct {
 	name   string
 	about  string
 	setup  string
+	final  string   // what there is besides in the end, as columns
 	first  []string // the operations of the first transaction
 	second []string // those of the second one
 	levels []pair
@@ -116,6 +122,27 @@ var states = []state{
 		setup:  "TRUNCATE gapless.decision, gapless.range;\n    SELECT gapless.next_gapless_batch('a', 2);",
 		first:  strings.Fields("live next"),
 		second: strings.Fields("live next early close forward range void last peek audit"),
+		levels: same,
+	},
+	{
+		name:  "moving",
+		about: "Column mover.number, whose rows may move, has numbered rows 1 and 2 from the sequence, and row 3 from sequence b",
+		setup: "TRUNCATE gapless.decision, gapless.range;\n    CREATE TABLE mover (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, series text NOT NULL DEFAULT 'a', number bigint, UNIQUE (series, number));\n" +
+			"    SELECT gapless.attach_gapless('mover', 'number', name => 'NEW.series', moves => true);\n    INSERT INTO mover (series) VALUES ('a'), ('a'), ('b');",
+		final:  "(SELECT string_agg(concat(series, number), ' ' ORDER BY series, number) FROM shop.mover) AS mover",
+		first:  strings.Fields("out in enter"),
+		second: strings.Fields("out in enter shut close forward void archive audit"),
+		levels: same,
+	},
+	{
+		name:  "chained",
+		about: "Column chained.number, with a chain, has numbered two rows from the sequence",
+		setup: "TRUNCATE gapless.decision, gapless.range, gapless.link;\n    CREATE TABLE chained (number bigint UNIQUE, previous_hash bytea, hash bytea);\n" +
+			"    SELECT gapless.attach_gapless('chained', 'number', name => $$ 'a' $$, chain => $$ convert_to(NEW.number || '<' || coalesce(convert_from(NEW.previous_hash, 'UTF8'), ''), 'UTF8') $$);\n" +
+			"    INSERT INTO chained DEFAULT VALUES;\n    INSERT INTO chained DEFAULT VALUES;",
+		final:  "(SELECT string_agg(convert_from(hash, 'UTF8'), ' ' ORDER BY number) FROM shop.chained) AS chained",
+		first:  strings.Fields("link void archive"),
+		second: strings.Fields("link next close forward void range archive prune last peek audit"),
 		levels: same,
 	},
 	{

@@ -56,7 +56,11 @@ teardown
             SELECT string_agg(concat_ws(' ', kind, first_value, nullif(last_value, first_value)), ', ' ORDER BY first_value)
             FROM gapless.audit_gapless()
             WHERE NOT explained
-        ) AS unexplained;
+        ) AS unexplained`)
+	if s.final != "" {
+		fmt.Fprintf(&b, ",\n        %s", s.final)
+	}
+	b.WriteString(`;
 }
 `)
 	for _, session := range []struct {

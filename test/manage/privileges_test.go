@@ -73,6 +73,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.range_left('a')",
 		"SELECT gapless.raise_range('a')",
 		"SELECT gapless.check_unreset('a', 1)",
+		"SELECT gapless.check_not_stale('a')",
 		"SELECT gapless.column_step('a', 1, 1)",
 		"SELECT * FROM gapless.range",
 		"INSERT INTO gapless.range (name, first_value, last_value, reason) VALUES ('a', 1, 9, 'because')",

@@ -589,6 +589,50 @@ func TestATransactionThatGivesARangeNumbersByIt(t *testing.T) {
 	}
 }
 
+// Its snapshot is older than a number, so it does not know what is left.
+func TestAnOldSnapshotNeitherGivesNorWithdrawsARange(t *testing.T) {
+	t.Parallel()
+	for _, level := range []string{"REPEATABLE READ", "SERIALIZABLE"} {
+		for kind, take := range map[string]string{
+			"by hand": "SELECT gapless.next_gapless_batch('a', 3)", "a column": "INSERT INTO bills SELECT FROM generate_series(1, 3)",
+			"at commit": "INSERT INTO late SELECT FROM generate_series(1, 3)",
+		} {
+			t.Run(level+" "+kind, func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.New(t)
+				one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
+				if kind != "by hand" {
+					one.Do("CREATE TABLE bills (number bigint UNIQUE); CREATE TABLE late (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+					one.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'a' $$) WHERE " + strconv.FormatBool(kind == "a column"))
+					one.Do("SELECT gapless.attach_gapless('late', 'number', name => $$ 'a' $$, at_commit => true) WHERE " + strconv.FormatBool(kind == "at commit"))
+				}
+				one.Do(take)
+				begin := func() {
+					two.Do("BEGIN ISOLATION LEVEL " + level)
+					two.Do("SELECT count(*) FROM gapless.sequences")
+				}
+				begin()
+				one.Do(take)
+				two.Refuse("40001", "SELECT gapless.range_gapless('a', 4, 9, 'too late')")
+				two.Do("ROLLBACK")
+				begin()
+				require.EqualValues(t, 6, two.Number("SELECT gapless.range_gapless('a', 7, 12, 'a grant')"))
+				two.Do("COMMIT")
+				begin()
+				one.Do(take)
+				two.Refuse("40001", "SELECT gapless.withdraw_gapless('a', 7, 'too late')")
+				two.Do("ROLLBACK")
+				one.Do("SELECT gapless.close_gapless('a', 'over')")
+				begin()
+				require.EqualValues(t, 3, two.Number("SELECT gapless.withdraw_gapless('a', 7, 'of a series that is closed')"))
+				two.Do("COMMIT")
+				require.Equal(t, []string{"closed 9 9", "range 7 12", "withdrawn 10 12"}, sqltest.Texts(one,
+					"SELECT concat_ws(' ', kind, first_value, last_value) FROM gapless.audit_gapless('a') WHERE explained ORDER BY kind"))
+			})
+		}
+	}
+}
+
 // A row that does not arrive leaves its link, which is no predecessor of the next range's first number.
 func TestAChainGoesOnInTheNextRange(t *testing.T) {
 	t.Parallel()

@@ -281,7 +281,7 @@ const allObjects = `	table: decision, former, journal, known_text, link, model, 
 	table constraint: waiting_numbered on waiting
 	table constraint: decision_pkey on decision, decision_kind on decision, former_pkey on former, journal_pkey on journal, moving_pkey on moving, range_pkey on range, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
-	function: adopt_gapless, attach_gapless, attached_column, audit_columns, audit_gapless, audit_numbers, audit_reader, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_role
+	function: adopt_gapless, attach_gapless, attached_column, audit_columns, audit_gapless, audit_numbers, audit_reader, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_not_stale, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_check_former, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows

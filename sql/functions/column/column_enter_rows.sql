@@ -24,7 +24,7 @@ BEGIN
         WHERE s.name = series[1] COLLATE "C" AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column) AND s.bounded
     ) THEN
         IF (gapless.range_pass(series[1])).value = taken[1] THEN
-            PERFORM gapless.column_enter(target, target_column, initial, attachment, series[1], taken[1], texts[1], dates[1]);
+            PERFORM gapless.column_enter(target, target_column, initial, attachment, series[1], taken[1], texts[1], dates[1], head, head_column);
             RETURN true;
         END IF;
         RETURN false;

@@ -33,7 +33,7 @@ BEGIN
     END IF;
     IF bounded THEN
         PERFORM set_config('gapless.column_bounded', 'on', true);
-        RETURN ARRAY(SELECT gapless.column_first_number(target, target_column, u.name, initial, NULL, NULL) FROM unnest(names) WITH ORDINALITY AS u (name, i) ORDER BY u.i);
+        RETURN ARRAY(SELECT gapless.column_first_number(target, target_column, u.name, initial, NULL, NULL, head, head_column) FROM unnest(names) WITH ORDINALITY AS u (name, i) ORDER BY u.i);
     END IF;
     RETURN ARRAY(
         SELECT CASE WHEN n.last_value IS NULL THEN gapless.begin_at(u.name, column_values.initial) ELSE n.next_value END

@@ -21,13 +21,7 @@ BEGIN
     PERFORM gapless.check_not_live(go_live_gapless.name);
     PERFORM gapless.begin_at(go_live_gapless.name, 1); -- raises where it is closed
     SELECT n.last_value, n.next_ordinal INTO newest FROM gapless.last_run(go_live_gapless.name) AS n;
-    -- Rows that the snapshot does not show collide with it, as in delete_gapless.
-    INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
-    VALUES (go_live_gapless.name, coalesce(newest.next_ordinal, 1), 0, 0)
-    ON CONFLICT DO NOTHING;
-    IF NOT FOUND THEN
-        PERFORM gapless.raise_stale(go_live_gapless.name);
-    END IF;
+    PERFORM gapless.check_not_stale(go_live_gapless.name); -- or rows that the snapshot does not show would keep their numbers
     SELECT n.attached_column, n.finding, n.detail, n.first_value
     INTO rest
     FROM gapless.audit_numbers(ARRAY[go_live_gapless.name]) AS n

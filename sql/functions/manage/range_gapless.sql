@@ -46,6 +46,7 @@ BEGIN
         PERFORM gapless.lock_sequence_by_writing(range_gapless.name);
     END IF;
     PERFORM gapless.begin_at(range_gapless.name, 1); -- raises where it is closed
+    PERFORM gapless.check_not_stale(range_gapless.name);
     SELECT n.last_value INTO newest FROM gapless.last_run(range_gapless.name) AS n;
     SELECT r.* INTO former FROM gapless.range AS r WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value = first;
     SELECT r.*

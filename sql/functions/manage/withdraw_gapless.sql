@@ -15,6 +15,7 @@ BEGIN
     PERFORM gapless.check_name(withdraw_gapless.name);
     PERFORM gapless.check_reason(withdraw_gapless.name, withdraw_gapless.reason);
     PERFORM gapless.lock_sequence_by_writing(withdraw_gapless.name);
+    PERFORM gapless.check_not_stale(withdraw_gapless.name);
     SELECT n.last_value INTO newest FROM gapless.last_run(withdraw_gapless.name) AS n;
     SELECT r.*
     INTO former

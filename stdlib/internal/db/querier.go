@@ -16,10 +16,17 @@ type Querier interface {
 	AdoptGapless(ctx context.Context, arg AdoptGaplessParams) error
 	// Lets the rows leave whose numbers are up to last, and notes why; how many there are.
 	ArchiveGapless(ctx context.Context, arg ArchiveGaplessParams) (int64, error)
+	// Lets a column number itself.
+	AttachGapless(ctx context.Context, arg AttachGaplessParams) error
+	// What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
+	// SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
+	Audit(ctx context.Context, arg AuditParams) ([]AuditRow, error)
 	// Closes a sequence, and notes why; its newest value, or NULL.
 	CloseGapless(ctx context.Context, arg CloseGaplessParams) (sql.NullInt64, error)
 	// Forgets a sequence and its journal; true if it existed.
 	DeleteGapless(ctx context.Context, arg DeleteGaplessParams) (bool, error)
+	// Ends what AttachGapless began; the numbers stay.
+	DetachGapless(ctx context.Context, arg DetachGaplessParams) error
 	// Makes everything that has committed durable; fails unless the transaction txid, if it is given, has committed.
 	FlushGapless(ctx context.Context, txid sql.NullInt64) error
 	// Passes over the numbers up to last, and notes why.
@@ -28,6 +35,8 @@ type Querier interface {
 	GoLiveGapless(ctx context.Context, arg GoLiveGaplessParams) (sql.NullInt64, error)
 	// Gives a role what an application needs.
 	GrantGapless(ctx context.Context, role string) error
+	// Guards the partitions of a table, or of all of the caller's, that have no guards; returns them.
+	GuardPartitions(ctx context.Context, target sql.NullString) ([]string, error)
 	// The newest value of a sequence in the caller's snapshot; NULL if there is none.
 	LastGapless(ctx context.Context, name string) (sql.NullInt64, error)
 	// Marks the caller's transaction with a token; its txid.
