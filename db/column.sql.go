@@ -170,6 +170,94 @@ func (q *Queries) Audit(ctx context.Context, arg AuditParams) ([]AuditRow, error
 	return items, nil
 }
 
+const audits = `-- name: Audits :many
+SELECT
+    a.ordinal::bigint AS ordinal,
+    pg_catalog.to_json(a.recorded_at)::json AS recorded_at,
+    a.recorded_by::text AS recorded_by,
+    coalesce(a.recorded_as, '')::text AS recorded_as,
+    a.txid::bigint AS txid,
+    coalesce(a.name, '')::text AS name,
+    coalesce(a.pattern, '')::text AS pattern,
+    coalesce(a.table_name, '')::text AS table_name,
+    coalesce(a.column_name, '')::text AS column_name,
+    coalesce(a.note, '')::text AS note,
+    a.series::bigint AS series,
+    a.documents::bigint AS documents,
+    a.findings::bigint AS findings,
+    a.unexplained::bigint AS unexplained,
+    a.not_read::bigint AS not_read,
+    a.new_findings::bigint AS new_findings,
+    a.result::text AS result,
+    a.digest::bytea AS digest,
+    a.intact::boolean AS intact
+FROM gapless.audits AS a
+ORDER BY a.ordinal
+`
+
+type AuditsRow struct {
+	Ordinal     int64
+	RecordedAt  time.Time
+	RecordedBy  string
+	RecordedAs  string
+	Txid        int64
+	Name        string
+	Pattern     string
+	TableName   string
+	ColumnName  string
+	Note        string
+	Series      int64
+	Documents   int64
+	Findings    int64
+	Unexplained int64
+	NotRead     int64
+	NewFindings int64
+	Result      string
+	Digest      []byte
+	Intact      bool
+}
+
+// The audits that were recorded, in their order. Where SQL has NULL, the text is empty.
+func (q *Queries) Audits(ctx context.Context) ([]AuditsRow, error) {
+	rows, err := q.db.Query(ctx, audits)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []AuditsRow
+	for rows.Next() {
+		var i AuditsRow
+		if err := rows.Scan(
+			&i.Ordinal,
+			&i.RecordedAt,
+			&i.RecordedBy,
+			&i.RecordedAs,
+			&i.Txid,
+			&i.Name,
+			&i.Pattern,
+			&i.TableName,
+			&i.ColumnName,
+			&i.Note,
+			&i.Series,
+			&i.Documents,
+			&i.Findings,
+			&i.Unexplained,
+			&i.NotRead,
+			&i.NewFindings,
+			&i.Result,
+			&i.Digest,
+			&i.Intact,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const detachGapless = `-- name: DetachGapless :exec
 SELECT gapless.detach_gapless(target => ($1::text)::regclass, target_column => $2)
 `
@@ -204,6 +292,107 @@ func (q *Queries) GuardPartitions(ctx context.Context, target *string) ([]string
 			return nil, err
 		}
 		items = append(items, partition)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const recordAudit = `-- name: RecordAudit :many
+SELECT
+    coalesce((f).sequence, '')::text AS sequence,
+    coalesce((f).attached_column, '')::text AS attached_column,
+    (f).kind::text AS kind,
+    coalesce((f).first_value, 0)::bigint AS first_value,
+    coalesce((f).last_value, 0)::bigint AS last_value,
+    ((f).first_value IS NULL)::boolean AS unreadable,
+    (f).explained::boolean AS explained,
+    (f).explanation::text AS explanation,
+    coalesce((f).allocated_by, '')::text AS allocated_by,
+    coalesce((f).allocated_as, '')::text AS allocated_as,
+    coalesce(pg_catalog.to_json((f).allocated_at), '"0001-01-01T00:00:00Z"')::json AS allocated_at, -- whose text no DateStyle changes
+    coalesce((f).txid, 0)::bigint AS txid,
+    coalesce((f).first_text, '')::text AS first_text,
+    coalesce((f).last_text, '')::text AS last_text,
+    coalesce((f).keys, '[]')::jsonb AS keys,
+    coalesce(pg_catalog.to_json((f).recorded_at), '"0001-01-01T00:00:00Z"')::json AS recorded_at,
+    coalesce((f).details, '{}')::jsonb AS details
+FROM gapless.record_audit_gapless(
+    name => $1::text, pattern => $2::text,
+    target => ($3::text)::regclass, target_column => $4::text,
+    with_series => $5::boolean, note => $6::text
+) AS f
+`
+
+type RecordAuditParams struct {
+	Name         *string
+	Pattern      *string
+	Target       *string
+	TargetColumn *string
+	WithSeries   bool
+	Note         *string
+}
+
+type RecordAuditRow struct {
+	Sequence       string
+	AttachedColumn string
+	Kind           string
+	FirstValue     int64
+	LastValue      int64
+	Unreadable     bool
+	Explained      bool
+	Explanation    string
+	AllocatedBy    string
+	AllocatedAs    string
+	AllocatedAt    time.Time
+	Txid           int64
+	FirstText      string
+	LastText       string
+	Keys           []byte
+	RecordedAt     time.Time
+	Details        []byte
+}
+
+// Audit, and a record of it.
+func (q *Queries) RecordAudit(ctx context.Context, arg RecordAuditParams) ([]RecordAuditRow, error) {
+	rows, err := q.db.Query(ctx, recordAudit,
+		arg.Name,
+		arg.Pattern,
+		arg.Target,
+		arg.TargetColumn,
+		arg.WithSeries,
+		arg.Note,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RecordAuditRow
+	for rows.Next() {
+		var i RecordAuditRow
+		if err := rows.Scan(
+			&i.Sequence,
+			&i.AttachedColumn,
+			&i.Kind,
+			&i.FirstValue,
+			&i.LastValue,
+			&i.Unreadable,
+			&i.Explained,
+			&i.Explanation,
+			&i.AllocatedBy,
+			&i.AllocatedAs,
+			&i.AllocatedAt,
+			&i.Txid,
+			&i.FirstText,
+			&i.LastText,
+			&i.Keys,
+			&i.RecordedAt,
+			&i.Details,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

@@ -20,6 +20,8 @@ type Querier interface {
 	// What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
 	// SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
 	Audit(ctx context.Context, arg AuditParams) ([]AuditRow, error)
+	// The audits that were recorded, in their order. Where SQL has NULL, the text is empty.
+	Audits(ctx context.Context) ([]AuditsRow, error)
 	// Closes a sequence, and notes why; its newest value, or NULL.
 	CloseGapless(ctx context.Context, arg CloseGaplessParams) (*int64, error)
 	// Every attached column, by table and column. An option that it does not have is '', and so is an expression that is not known
@@ -61,6 +63,8 @@ type Querier interface {
 	RangeGapless(ctx context.Context, arg RangeGaplessParams) (int64, error)
 	// Every range that a sequence was given, by name and number; of every sequence, or of the one that is asked for.
 	Ranges(ctx context.Context, name *string) ([]RangesRow, error)
+	// Audit, and a record of it.
+	RecordAudit(ctx context.Context, arg RecordAuditParams) ([]RecordAuditRow, error)
 	// Takes back what GrantGapless gives.
 	RevokeGapless(ctx context.Context, role string) error
 	// Every sequence, by name, or the one that is asked for. One that was closed, or given a range, before it had a value is

@@ -283,6 +283,36 @@ COMMENT ON COLUMN gapless.range.warn_left IS 'With how many numbers left to warn
 COMMENT ON COLUMN gapless.range.unused IS 'How many of its numbers were passed over, since it had expired; NULL where none was.';
 COMMENT ON CONSTRAINT range_pkey ON gapless.range IS 'In their order within a name.';
 
+CREATE TABLE gapless.audit_record (
+    ordinal bigint NOT NULL,
+    entry   jsonb  NOT NULL,
+    digest  bytea  NOT NULL,
+    CONSTRAINT audit_record_pkey PRIMARY KEY (ordinal)
+);
+
+REVOKE ALL ON TABLE gapless.audit_record FROM PUBLIC;
+
+COMMENT ON TABLE gapless.audit_record IS
+'The audits that were recorded (record_audit_gapless), which the view gapless.audits shows. Rows are only appended.';
+COMMENT ON COLUMN gapless.audit_record.ordinal IS 'The running count, from 1.';
+COMMENT ON COLUMN gapless.audit_record.entry IS 'Who audited what, when and why, and with which result. JSON, so that its digest is one of all that it has.';
+COMMENT ON COLUMN gapless.audit_record.digest IS 'The SHA-256 of the digest of the record before, if there is one, and of the text of entry in UTF-8.';
+COMMENT ON CONSTRAINT audit_record_pkey ON gapless.audit_record IS 'In their order.';
+
+CREATE TABLE gapless.recorded_finding (
+    key    uuid   NOT NULL,
+    record bigint NOT NULL,
+    CONSTRAINT recorded_finding_pkey PRIMARY KEY (key)
+);
+
+REVOKE ALL ON TABLE gapless.recorded_finding FROM PUBLIC;
+
+COMMENT ON TABLE gapless.recorded_finding IS
+'The findings of recorded audits, each once: by it, audit_gapless knows what is new. Rows are only appended.';
+COMMENT ON COLUMN gapless.recorded_finding.key IS 'What finding_key makes of a finding.';
+COMMENT ON COLUMN gapless.recorded_finding.record IS 'The record that had it first.';
+COMMENT ON CONSTRAINT recorded_finding_pkey ON gapless.recorded_finding IS 'Whether a finding was recorded.';
+
 CREATE TABLE gapless.known_text (
     name          text COLLATE "C" NOT NULL,
     number        text COLLATE "C" NOT NULL,
@@ -912,6 +942,72 @@ COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and e
 COMMENT ON COLUMN gapless.columns.moves IS 'Whether an UPDATE may take a row to another sequence.';
 COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
 COMMENT ON COLUMN gapless.columns.series_of IS 'The attached column whose series it shares, as schema.table.column, or NULL.';
+
+CREATE VIEW gapless.audits AS
+SELECT
+    a.ordinal,
+    (a.entry ->> 'recorded_at')::timestamptz AS recorded_at,
+    a.entry ->> 'recorded_by' AS recorded_by,
+    a.entry ->> 'recorded_as' AS recorded_as,
+    (a.entry ->> 'txid')::bigint AS txid,
+    a.entry ->> 'name' AS name,
+    a.entry ->> 'pattern' AS pattern,
+    a.entry ->> 'table_name' AS table_name,
+    a.entry ->> 'column_name' AS column_name,
+    a.entry ->> 'note' AS note,
+    (a.entry ->> 'series')::bigint AS series,
+    (a.entry ->> 'documents')::bigint AS documents,
+    (a.entry ->> 'findings')::bigint AS findings,
+    (a.entry ->> 'unexplained')::bigint AS unexplained,
+    (a.entry ->> 'not_read')::bigint AS not_read,
+    (a.entry ->> 'new_findings')::bigint AS new_findings,
+    CASE WHEN (a.entry ->> 'unexplained')::bigint > 0 THEN 'not explained' WHEN (a.entry ->> 'not_read')::bigint > 0 THEN 'not read' ELSE 'sound' END AS result,
+    a.digest,
+    coalesce(
+        a.ordinal = a.place
+        AND a.digest = sha256(coalesce(a.digest_before, '') || convert_to(a.entry::text, 'UTF8'))
+        AND (a.entry ->> 'new_findings')::bigint = coalesce(k.findings, 0)
+        AND (k.digest = a.entry ->> 'new_digest' OR k.digest IS NULL),
+        false
+    ) AS intact
+FROM (
+    SELECT
+        r.ordinal,
+        r.entry,
+        r.digest,
+        lag(r.digest) OVER (ORDER BY r.ordinal) AS digest_before,
+        row_number() OVER (ORDER BY r.ordinal) AS place
+    FROM gapless.audit_record AS r
+) AS a
+LEFT JOIN (
+    SELECT f.record, count(*) AS findings, encode(sha256(string_agg(uuid_send(f.key), '' ORDER BY f.key)), 'hex') AS digest
+    FROM gapless.recorded_finding AS f
+    GROUP BY f.record
+) AS k ON k.record = a.ordinal;
+
+REVOKE ALL ON TABLE gapless.audits FROM PUBLIC;
+
+COMMENT ON VIEW gapless.audits IS
+'One row an audit that was recorded (record_audit_gapless): who audited what, when, and with which result.';
+COMMENT ON COLUMN gapless.audits.ordinal IS 'The running count, from 1.';
+COMMENT ON COLUMN gapless.audits.recorded_at IS 'The server''s clock when the audit began.';
+COMMENT ON COLUMN gapless.audits.recorded_by IS 'session_user: who logged in.';
+COMMENT ON COLUMN gapless.audits.recorded_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON COLUMN gapless.audits.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.audits.name IS 'The sequence that was asked for, or NULL.';
+COMMENT ON COLUMN gapless.audits.pattern IS 'The pattern of names that was asked for, or NULL.';
+COMMENT ON COLUMN gapless.audits.table_name IS 'The table whose series were asked for, as schema.table, or NULL.';
+COMMENT ON COLUMN gapless.audits.column_name IS 'Its column that was asked for, or NULL.';
+COMMENT ON COLUMN gapless.audits.note IS 'What whoever recorded it had to say, or NULL.';
+COMMENT ON COLUMN gapless.audits.series IS 'How many series were compared.';
+COMMENT ON COLUMN gapless.audits.documents IS 'How many rows have a number of them.';
+COMMENT ON COLUMN gapless.audits.findings IS 'How many findings there were.';
+COMMENT ON COLUMN gapless.audits.unexplained IS 'How many of them nothing explained.';
+COMMENT ON COLUMN gapless.audits.not_read IS 'How many of them say that something could not be read.';
+COMMENT ON COLUMN gapless.audits.new_findings IS 'How many of them no record before had.';
+COMMENT ON COLUMN gapless.audits.result IS '''sound''; ''not explained'': a finding was not; ''not read'': all that was read was sound.';
+COMMENT ON COLUMN gapless.audits.digest IS 'SHA-256 over the record, its findings, and the digest of the record before.';
+COMMENT ON COLUMN gapless.audits.intact IS 'Whether the record, what it had that was new, and its place after the record before are as they were written.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.
@@ -9550,6 +9646,61 @@ COMMENT ON FUNCTION gapless.go_live_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.go_live_gapless FROM PUBLIC;
 
+CREATE OR REPLACE FUNCTION gapless.refuse_append_only() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RAISE EXCEPTION 'what was recorded of audits stays: % of table gapless.% is refused', TG_OP, TG_TABLE_NAME
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+            HINT = 'Record another audit, with a note. The view gapless.audits shows all.',
+            SCHEMA = 'gapless', TABLE = TG_TABLE_NAME, CONSTRAINT = 'gapless_append_only';
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.refuse_append_only IS
+'Private, a trigger of gapless.audit_record and gapless.recorded_finding. Raises 55000.';
+
+REVOKE ALL ON FUNCTION gapless.refuse_append_only FROM PUBLIC;
+
+CREATE OR REPLACE TRIGGER audit_record_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON gapless.audit_record
+FOR EACH STATEMENT EXECUTE FUNCTION gapless.refuse_append_only();
+
+COMMENT ON TRIGGER audit_record_append_only ON gapless.audit_record IS
+'What was recorded stays.';
+
+CREATE OR REPLACE TRIGGER recorded_finding_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON gapless.recorded_finding
+FOR EACH STATEMENT EXECUTE FUNCTION gapless.refuse_append_only();
+
+COMMENT ON TRIGGER recorded_finding_append_only ON gapless.recorded_finding IS
+'What was recorded stays.';
+
+-- IMMUTABLE, though jsonb_build_array is not: of texts, numbers and booleans it always makes the same.
+CREATE OR REPLACE FUNCTION gapless.finding_key(
+    sequence        text,
+    attached_column text,
+    kind            text,
+    first_value     bigint,
+    last_value      bigint,
+    first_text      text,
+    explained       boolean
+) RETURNS uuid
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN encode(substr(sha256(convert_to(jsonb_build_array(
+        finding_key.sequence, finding_key.attached_column, finding_key.kind, finding_key.first_value, finding_key.last_value,
+        finding_key.first_text, finding_key.explained
+    )::text, 'UTF8')), 1, 16), 'hex')::uuid;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.finding_key IS
+'Private, for audit_gapless and record_audit_gapless. What tells a finding from others: of the same numbers, one that is explained is another one than one that is not.';
+
+REVOKE ALL ON FUNCTION gapless.finding_key FROM PUBLIC;
+
 -- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes. A series whose rows have
 -- as many numbers as the journal, and the same fingerprint, is sound: the exclusive or of 64-bit hashes, of a seed that
 -- each audit draws, as in Bellare and Micciancio, "A new paradigm for collision-free hashing" (1997), and so wrong once in
@@ -10169,6 +10320,126 @@ COMMENT ON FUNCTION gapless.audit_gapless IS
 'Compares the journal, the attached columns and the voids of a sequence, of those whose names are LIKE a pattern, of a table''s columns, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, for each column that could not be read, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless), explained or not, with who allocated it, when and in which transaction, the text as printed and the primary keys of the rows that are meant; and, with_series, one for each series that was compared. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 42704 where the table has no such column; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
+
+-- One statement audits and records, so that both are of one snapshot. Its lock comes first: records follow each other,
+-- and each knows those before it. Nobody who numbers waits for it, nor an audit that is not recorded.
+-- It is long because the statement is one.
+CREATE OR REPLACE FUNCTION gapless.record_audit_gapless(
+    name          text     DEFAULT NULL,
+    pattern       text     DEFAULT NULL,
+    target        regclass DEFAULT NULL,
+    target_column name     DEFAULT NULL,
+    with_series   boolean  DEFAULT false,
+    note          text     DEFAULT NULL
+) RETURNS TABLE (
+    sequence        text,
+    attached_column text,
+    kind            text,
+    first_value     bigint,
+    last_value      bigint,
+    explained       boolean,
+    explanation     text,
+    allocated_by    text,
+    allocated_as    text,
+    allocated_at    timestamptz,
+    txid            bigint,
+    first_text      text,
+    last_text       text,
+    keys            jsonb,
+    recorded_at     timestamptz, -- of a record before: NULL is new
+    details         jsonb
+)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET jit = off
+SET TimeZone = 'UTC' -- what is hashed is the same for everybody
+SET DateStyle = 'ISO, YMD'
+AS $function$
+#variable_conflict use_column
+DECLARE
+    started timestamptz;
+    role    text := nullif(current_setting('role'), 'none');
+BEGIN
+    IF current_setting('transaction_read_only')::boolean THEN -- always on, on a standby
+        RAISE EXCEPTION 'an audit cannot be recorded in a read-only transaction, nor on a standby'
+            USING ERRCODE = 'read_only_sql_transaction',
+                HINT = 'gapless.audit_gapless audits without a record. Record on the primary, in a transaction that may write.',
+                SCHEMA = 'gapless', TABLE = 'audit_record';
+    END IF;
+    LOCK TABLE gapless.audit_record IN SHARE ROW EXCLUSIVE MODE; -- trap: records follow each other
+    started := clock_timestamp();
+    RETURN QUERY
+    WITH found AS MATERIALIZED (
+        SELECT f.*, gapless.finding_key(f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.first_text, f.explained) AS key
+        FROM gapless.audit_gapless(
+            name => record_audit_gapless.name, pattern => record_audit_gapless.pattern, target => record_audit_gapless.target,
+            target_column => record_audit_gapless.target_column, with_series => true
+        ) WITH ORDINALITY AS f (
+            sequence, attached_column, kind, first_value, last_value, explained, explanation, allocated_by, allocated_as, allocated_at, txid,
+            first_text, last_text, keys, recorded_at, details, place
+        )
+    ), place AS MATERIALIZED (
+        SELECT coalesce(max(r.ordinal), 0) + 1 AS ordinal, (array_agg(r.digest ORDER BY r.ordinal DESC))[1] AS digest_before
+        FROM (SELECT a.ordinal, a.digest FROM gapless.audit_record AS a ORDER BY a.ordinal DESC LIMIT 1) AS r
+    ), new AS (
+        INSERT INTO gapless.recorded_finding AS k (key, record)
+        SELECT DISTINCT f.key, p.ordinal
+        FROM found AS f
+        CROSS JOIN place AS p
+        WHERE f.kind <> 'series'
+        ON CONFLICT DO NOTHING
+        RETURNING k.key
+    ), result AS (
+        SELECT
+            count(DISTINCT f.sequence) FILTER (WHERE f.kind = 'series') AS series,
+            coalesce(sum((f.details ->> 'documents')::bigint) FILTER (WHERE f.kind = 'series'), 0) AS documents,
+            count(*) FILTER (WHERE f.kind <> 'series') AS findings,
+            count(*) FILTER (WHERE NOT f.explained) AS unexplained,
+            count(*) FILTER (WHERE f.kind = 'not read') AS not_read,
+            encode(sha256(coalesce(string_agg(f.digest, '' ORDER BY f.digest), '')), 'hex') AS digest
+        FROM (
+            SELECT f.sequence, f.kind, f.explained, f.details, sha256(convert_to(jsonb_build_array(
+                f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.explained, f.explanation,
+                f.allocated_by, f.allocated_as, f.allocated_at, f.txid, f.first_text, f.last_text, f.keys, f.details
+            )::text, 'UTF8')) AS digest
+            FROM found AS f
+        ) AS f
+    ), entry AS (
+        SELECT p.ordinal, p.digest_before, jsonb_build_object(
+            'recorded_at', started, 'recorded_by', session_user, 'recorded_as', role, 'txid', txid_current(),
+            'name', record_audit_gapless.name, 'pattern', record_audit_gapless.pattern,
+            'table_name', (
+                SELECT format('%I.%I', s.nspname, c.relname)
+                FROM pg_catalog.pg_class AS c
+                JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
+                WHERE c.oid = record_audit_gapless.target
+            ),
+            'column_name', record_audit_gapless.target_column, 'note', nullif(record_audit_gapless.note, ''),
+            'series', r.series, 'documents', r.documents, 'findings', r.findings, 'unexplained', r.unexplained, 'not_read', r.not_read,
+            'digest', r.digest, 'new_findings', n.findings, 'new_digest', n.digest
+        ) AS entry
+        FROM place AS p
+        CROSS JOIN result AS r
+        CROSS JOIN (SELECT count(*) AS findings, encode(sha256(string_agg(uuid_send(w.key), '' ORDER BY w.key)), 'hex') AS digest FROM new AS w) AS n
+    ), record AS (
+        INSERT INTO gapless.audit_record (ordinal, entry, digest)
+        SELECT e.ordinal, e.entry, sha256(coalesce(e.digest_before, '') || convert_to(e.entry::text, 'UTF8'))
+        FROM entry AS e
+        ON CONFLICT DO NOTHING -- an older snapshot raises 40001 then
+    )
+    SELECT
+        f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.explained, f.explanation, f.allocated_by, f.allocated_as,
+        f.allocated_at, f.txid, f.first_text, f.last_text, f.keys, f.recorded_at, f.details
+    FROM found AS f
+    WHERE f.kind <> 'series' OR record_audit_gapless.with_series
+    ORDER BY f.place;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.record_audit_gapless IS
+'audit_gapless, and a record of it: who audited what, when, with which result, which findings were new, and a digest over them and over that of the record before. The view gapless.audits shows the records. Times in explanations are in UTC. Locks gapless.audit_record until the transaction ends, so that recorded audits wait for each other; nobody else does. Raises what audit_gapless raises; 25006 on a standby and in a read-only transaction; 55P03 after lock_timeout; 40001 where another audit was recorded since the snapshot.';
+
+REVOKE ALL ON FUNCTION gapless.record_audit_gapless FROM PUBLIC;
 
 -- Its lock is a write (lock_sequence_by_writing), before anything is read: whoever has numbered a row has committed then.
 -- It waits for the holder, as long as lock_timeout allows. It is long because what is refused comes before what is noted.

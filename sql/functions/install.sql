@@ -164,7 +164,10 @@
 {{ template "audit/audit_reader.sql" . }}
 {{ template "audit/audit_numbers.sql" . }}
 {{ template "manage/go_live_gapless.sql" . }}
+{{ template "audit/refuse_append_only.sql" . }}
+{{ template "audit/finding_key.sql" . }}
 {{ template "audit/audit_gapless.sql" . }}
+{{ template "audit/record_audit_gapless.sql" . }}
 {{ template "manage/archive_gapless.sql" . }}
 {{ template "commit/mark_gapless.sql" . }}
 {{ template "commit/outcome_gapless.sql" . }}

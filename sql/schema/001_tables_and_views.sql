@@ -231,6 +231,36 @@ COMMENT ON COLUMN gapless.range.warn_left IS 'With how many numbers left to warn
 COMMENT ON COLUMN gapless.range.unused IS 'How many of its numbers were passed over, since it had expired; NULL where none was.';
 COMMENT ON CONSTRAINT range_pkey ON gapless.range IS 'In their order within a name.';
 
+CREATE TABLE gapless.audit_record (
+    ordinal bigint NOT NULL,
+    entry   jsonb  NOT NULL,
+    digest  bytea  NOT NULL,
+    CONSTRAINT audit_record_pkey PRIMARY KEY (ordinal)
+);
+
+REVOKE ALL ON TABLE gapless.audit_record FROM PUBLIC;
+
+COMMENT ON TABLE gapless.audit_record IS
+'The audits that were recorded (record_audit_gapless), which the view gapless.audits shows. Rows are only appended.';
+COMMENT ON COLUMN gapless.audit_record.ordinal IS 'The running count, from 1.';
+COMMENT ON COLUMN gapless.audit_record.entry IS 'Who audited what, when and why, and with which result. JSON, so that its digest is one of all that it has.';
+COMMENT ON COLUMN gapless.audit_record.digest IS 'The SHA-256 of the digest of the record before, if there is one, and of the text of entry in UTF-8.';
+COMMENT ON CONSTRAINT audit_record_pkey ON gapless.audit_record IS 'In their order.';
+
+CREATE TABLE gapless.recorded_finding (
+    key    uuid   NOT NULL,
+    record bigint NOT NULL,
+    CONSTRAINT recorded_finding_pkey PRIMARY KEY (key)
+);
+
+REVOKE ALL ON TABLE gapless.recorded_finding FROM PUBLIC;
+
+COMMENT ON TABLE gapless.recorded_finding IS
+'The findings of recorded audits, each once: by it, audit_gapless knows what is new. Rows are only appended.';
+COMMENT ON COLUMN gapless.recorded_finding.key IS 'What finding_key makes of a finding.';
+COMMENT ON COLUMN gapless.recorded_finding.record IS 'The record that had it first.';
+COMMENT ON CONSTRAINT recorded_finding_pkey ON gapless.recorded_finding IS 'Whether a finding was recorded.';
+
 CREATE TABLE gapless.known_text (
     name          text COLLATE "C" NOT NULL,
     number        text COLLATE "C" NOT NULL,
@@ -860,6 +890,72 @@ COMMENT ON COLUMN gapless.columns.guarded IS 'Whether all guards are there and e
 COMMENT ON COLUMN gapless.columns.moves IS 'Whether an UPDATE may take a row to another sequence.';
 COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one text each. attach_gapless, repeated, mends most of it.';
 COMMENT ON COLUMN gapless.columns.series_of IS 'The attached column whose series it shares, as schema.table.column, or NULL.';
+
+CREATE VIEW gapless.audits AS
+SELECT
+    a.ordinal,
+    (a.entry ->> 'recorded_at')::timestamptz AS recorded_at,
+    a.entry ->> 'recorded_by' AS recorded_by,
+    a.entry ->> 'recorded_as' AS recorded_as,
+    (a.entry ->> 'txid')::bigint AS txid,
+    a.entry ->> 'name' AS name,
+    a.entry ->> 'pattern' AS pattern,
+    a.entry ->> 'table_name' AS table_name,
+    a.entry ->> 'column_name' AS column_name,
+    a.entry ->> 'note' AS note,
+    (a.entry ->> 'series')::bigint AS series,
+    (a.entry ->> 'documents')::bigint AS documents,
+    (a.entry ->> 'findings')::bigint AS findings,
+    (a.entry ->> 'unexplained')::bigint AS unexplained,
+    (a.entry ->> 'not_read')::bigint AS not_read,
+    (a.entry ->> 'new_findings')::bigint AS new_findings,
+    CASE WHEN (a.entry ->> 'unexplained')::bigint > 0 THEN 'not explained' WHEN (a.entry ->> 'not_read')::bigint > 0 THEN 'not read' ELSE 'sound' END AS result,
+    a.digest,
+    coalesce(
+        a.ordinal = a.place
+        AND a.digest = sha256(coalesce(a.digest_before, '') || convert_to(a.entry::text, 'UTF8'))
+        AND (a.entry ->> 'new_findings')::bigint = coalesce(k.findings, 0)
+        AND (k.digest = a.entry ->> 'new_digest' OR k.digest IS NULL),
+        false
+    ) AS intact
+FROM (
+    SELECT
+        r.ordinal,
+        r.entry,
+        r.digest,
+        lag(r.digest) OVER (ORDER BY r.ordinal) AS digest_before,
+        row_number() OVER (ORDER BY r.ordinal) AS place
+    FROM gapless.audit_record AS r
+) AS a
+LEFT JOIN (
+    SELECT f.record, count(*) AS findings, encode(sha256(string_agg(uuid_send(f.key), '' ORDER BY f.key)), 'hex') AS digest
+    FROM gapless.recorded_finding AS f
+    GROUP BY f.record
+) AS k ON k.record = a.ordinal;
+
+REVOKE ALL ON TABLE gapless.audits FROM PUBLIC;
+
+COMMENT ON VIEW gapless.audits IS
+'One row an audit that was recorded (record_audit_gapless): who audited what, when, and with which result.';
+COMMENT ON COLUMN gapless.audits.ordinal IS 'The running count, from 1.';
+COMMENT ON COLUMN gapless.audits.recorded_at IS 'The server''s clock when the audit began.';
+COMMENT ON COLUMN gapless.audits.recorded_by IS 'session_user: who logged in.';
+COMMENT ON COLUMN gapless.audits.recorded_as IS 'The role chosen by SET ROLE, or NULL.';
+COMMENT ON COLUMN gapless.audits.txid IS 'The top-level transaction.';
+COMMENT ON COLUMN gapless.audits.name IS 'The sequence that was asked for, or NULL.';
+COMMENT ON COLUMN gapless.audits.pattern IS 'The pattern of names that was asked for, or NULL.';
+COMMENT ON COLUMN gapless.audits.table_name IS 'The table whose series were asked for, as schema.table, or NULL.';
+COMMENT ON COLUMN gapless.audits.column_name IS 'Its column that was asked for, or NULL.';
+COMMENT ON COLUMN gapless.audits.note IS 'What whoever recorded it had to say, or NULL.';
+COMMENT ON COLUMN gapless.audits.series IS 'How many series were compared.';
+COMMENT ON COLUMN gapless.audits.documents IS 'How many rows have a number of them.';
+COMMENT ON COLUMN gapless.audits.findings IS 'How many findings there were.';
+COMMENT ON COLUMN gapless.audits.unexplained IS 'How many of them nothing explained.';
+COMMENT ON COLUMN gapless.audits.not_read IS 'How many of them say that something could not be read.';
+COMMENT ON COLUMN gapless.audits.new_findings IS 'How many of them no record before had.';
+COMMENT ON COLUMN gapless.audits.result IS '''sound''; ''not explained'': a finding was not; ''not read'': all that was read was sound.';
+COMMENT ON COLUMN gapless.audits.digest IS 'SHA-256 over the record, its findings, and the digest of the record before.';
+COMMENT ON COLUMN gapless.audits.intact IS 'Whether the record, what it had that was new, and its place after the record before are as they were written.';
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.

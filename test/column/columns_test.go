@@ -405,14 +405,14 @@ func TestADumpOfRenamedColumnsIsAsTheTableWas(t *testing.T) {
 		s.Do("SELECT gapless.attach_gapless($1::text::regclass, $2, name => format('%L || NEW.\"tenant''s\"', $1 || '/'), at_commit => $1 = 'notes')", table, column)
 		s.Do("INSERT INTO " + table + " VALUES (1, NULL, 'a')")
 	}
-	whole := restored(t, database)
+	whole := pg.Restored(t, database)
 	for _, table := range tables {
 		whole.Do("INSERT INTO " + table + " VALUES (2, NULL, 'a')")
 		require.Equal(t, []int64{1, 2}, whole.Numbers(`SELECT "No ""1's" FROM `+table+` ORDER BY id`))
 		s.Do("ALTER TABLE " + table + ` RENAME COLUMN "No ""1's" TO former; ALTER TABLE ` + table + ` ADD COLUMN "No ""1's" bigint`)
 	}
 	sqltest.RequireSound(whole)
-	for _, session := range []sqltest.Session{s, restored(t, database)} {
+	for _, session := range []sqltest.Session{s, pg.Restored(t, database)} {
 		for _, table := range tables {
 			require.Equal(t, "gapless_misnamed", session.Refuse("55000", "INSERT INTO "+table+" VALUES (3, NULL, 'a')").ConstraintName)
 			require.Equal(t, "gapless_misnamed", session.Refuse("55000", "DELETE FROM "+table).ConstraintName)

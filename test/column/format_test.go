@@ -3,10 +3,7 @@ package column_test
 // Numbers of any text: whatever a format gives, however it mixes the value with other digits.
 
 import (
-	"bytes"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -312,26 +309,6 @@ func TestAttachTriesAFormatOverValuesOfEveryLength(t *testing.T) {
 }
 
 // TestFormatsAreDumpedAndRestored copies a column of each format, some of them with texts from before.
-// restored is a session in a copy of the database, by pg_dump and psql.
-func restored(t *testing.T, database *pgtest.Database) sqltest.Session {
-	t.Helper()
-	s := sqltest.Connect(t, database)
-	bin := *sqltest.Value[string](s, "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
-	for _, program := range []string{"pg_dump", "psql"} {
-		if _, err := exec.LookPath(filepath.Join(bin, program)); err != nil {
-			t.Skipf("there is no %s in %s: install PostgreSQL's client programs", program, bin)
-		}
-	}
-	copied := pgtest.NewEmpty(t)
-	dump, err := exec.CommandContext(t.Context(), filepath.Join(bin, "pg_dump"), "--dbname="+database.URL).Output()
-	require.NoError(t, err)
-	restore := exec.CommandContext(t.Context(), filepath.Join(bin, "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname="+copied.URL)
-	restore.Stdin = bytes.NewReader(dump)
-	output, err := restore.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-	return sqltest.Connect(t, copied)
-}
-
 func TestFormatsAreDumpedAndRestored(t *testing.T) {
 	t.Parallel()
 	database := pgtest.NewCopy(t)
@@ -348,7 +325,7 @@ func TestFormatsAreDumpedAndRestored(t *testing.T) {
 		f.Do("DELETE FROM i WHERE id = 2")
 		tables[format.name] = f
 	}
-	copied := restored(t, database)
+	copied := pg.Restored(t, database)
 
 	for _, format := range formats {
 		f := tables[format.name]

@@ -3,10 +3,7 @@ package column_test
 // One series for several tables (series_of), and series apart for a schema each.
 
 import (
-	"bytes"
 	"fmt"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -517,12 +514,6 @@ func TestColumnsThatShareTheirSeriesAreDumpedAndRestored(t *testing.T) {
 	t.Parallel()
 	database := pgtest.NewCopy(t)
 	s := sqltest.Connect(t, database)
-	bin := *sqltest.Value[string](s, "SELECT setting FROM pg_config WHERE name = 'BINDIR'")
-	for _, program := range []string{"pg_dump", "psql"} {
-		if _, err := exec.LookPath(filepath.Join(bin, program)); err != nil {
-			t.Skipf("there is no %s in %s: install PostgreSQL's client programs", program, bin)
-		}
-	}
 	// The head sorts after its members.
 	s.Do(`CREATE SCHEMA "z Z"; CREATE TABLE "z Z"."head's" (id bigint PRIMARY KEY, "the No." bigint UNIQUE); CREATE TABLE a (id bigint PRIMARY KEY, number text UNIQUE); CREATE TABLE late (LIKE a INCLUDING ALL); CREATE TABLE m (LIKE a INCLUDING ALL)`)
 	s.Do(`SELECT gapless.attach_gapless('"z Z"."head''s"', 'the No.'), gapless.attach_gapless('a', 'number', series_of => '"z Z"."head''s"."the No."', format => $$ 'A' || value $$)`)
@@ -533,14 +524,7 @@ func TestColumnsThatShareTheirSeriesAreDumpedAndRestored(t *testing.T) {
 		}
 	}
 	write(s, 1)
-	copied := pgtest.NewEmpty(t)
-	dump, err := exec.CommandContext(t.Context(), filepath.Join(bin, "pg_dump"), "--dbname="+database.URL).Output()
-	require.NoError(t, err)
-	restore := exec.CommandContext(t.Context(), filepath.Join(bin, "psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--dbname="+copied.URL)
-	restore.Stdin = bytes.NewReader(dump)
-	output, err := restore.CombinedOutput()
-	require.NoError(t, err, "%s", output)
-	r := sqltest.Connect(t, copied)
+	r := pg.Restored(t, database)
 	columns := "SELECT concat_ws(' ', table_name, column_name, name, guarded, series_of) FROM gapless.columns ORDER BY 1"
 	require.Equal(t, sqltest.Texts(s, columns), sqltest.Texts(r, columns))
 	require.Len(t, sqltest.Texts(r, columns), 4)

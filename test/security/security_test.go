@@ -193,8 +193,8 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 			allowed: allocates,
 		},
 		"an auditor": {
-			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders, gapless.columns TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless TO ~me~",
-			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.columns", "SELECT gapless.waiting", "INSERT gapless.waiting"},
+			grant:   "GRANT USAGE ON SCHEMA gapless TO ~me~; GRANT SELECT ON gapless.sequences, gapless.holders, gapless.columns, gapless.audits TO ~me~; GRANT EXECUTE ON FUNCTION gapless.audit_gapless, gapless.record_audit_gapless TO ~me~",
+			allowed: []string{"use row type gapless.*", "call gapless.audit_gapless", "call gapless.record_audit_gapless", "SELECT gapless.sequences", "SELECT gapless.holders", "SELECT gapless.columns", "SELECT gapless.audits", "SELECT gapless.waiting", "INSERT gapless.waiting"},
 		},
 		"a manager": {
 			grant: `SELECT gapless.grant_gapless('~name~'); GRANT EXECUTE ON FUNCTION
@@ -273,12 +273,12 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const allObjects = `	table: decision, former, journal, known_text, link, model, moving, range, sequence, void, waiting
-	view: attachment, columns, fault, guard, holders, member, ranges, sequences
+const allObjects = `	table: audit_record, decision, former, journal, known_text, link, model, moving, range, recorded_finding, sequence, void, waiting
+	view: attachment, audits, columns, fault, guard, holders, member, ranges, sequences
 	type: journal_kind
-	index: decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
-	trigger: waiting_numbered on waiting
-	table constraint: waiting_numbered on waiting
+	index: audit_record_pkey, recorded_finding_pkey, decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
+	trigger: waiting_numbered on waiting, audit_record_append_only on audit_record, recorded_finding_append_only on recorded_finding
+	table constraint: waiting_numbered on waiting, audit_record_pkey on audit_record, recorded_finding_pkey on recorded_finding
 	table constraint: decision_pkey on decision, decision_kind on decision, former_pkey on former, journal_pkey on journal, moving_pkey on moving, range_pkey on range, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_columns, audit_gapless, audit_numbers, audit_reader, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_not_stale, check_role
@@ -297,6 +297,7 @@ const allObjects = `	table: decision, former, journal, known_text, link, model, 
 	function: model_keep, model_read, model_rows, model_series, model_survey, model_text, model_trial, model_update, model_wait, model_written
 	function: decide, delete_gapless, detach_gapless, flush_gapless, forget_note, forward_gapless, go_live_gapless, archive_gapless, check_not_live, move_forward, grant_gapless, guard_partitions, guard_new_partitions
 	function: last_gapless, last_run, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
+	function: finding_key, record_audit_gapless, refuse_append_only
 	function: range_gapless, range_left, range_pass, range_take, raise_range, withdraw_gapless
 	function: open_gapless, prune_gapless, raise_closed, raise_exhausted, raise_locked, raise_stale, raise_void, revoke_gapless, value_after, void_gapless, void_gapless_batch`
 

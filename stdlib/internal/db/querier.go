@@ -21,6 +21,8 @@ type Querier interface {
 	// What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
 	// SQL has NULL, the text is empty, the number 0 and the time Go's zero; a number that cannot be read is unreadable.
 	Audit(ctx context.Context, arg AuditParams) ([]AuditRow, error)
+	// The audits that were recorded, in their order. Where SQL has NULL, the text is empty.
+	Audits(ctx context.Context) ([]AuditsRow, error)
 	// Closes a sequence, and notes why; its newest value, or NULL.
 	CloseGapless(ctx context.Context, arg CloseGaplessParams) (sql.NullInt64, error)
 	// Forgets a sequence and its journal; true if it existed.
@@ -55,6 +57,8 @@ type Querier interface {
 	PruneGapless(ctx context.Context, arg PruneGaplessParams) (int64, error)
 	// Gives a sequence a range of numbers, and notes why; how many it may issue then.
 	RangeGapless(ctx context.Context, arg RangeGaplessParams) (int64, error)
+	// Audit, and a record of it.
+	RecordAudit(ctx context.Context, arg RecordAuditParams) ([]RecordAuditRow, error)
 	// Takes back what GrantGapless gives.
 	RevokeGapless(ctx context.Context, role string) error
 	// Notes that an issued number was cancelled, and why.
