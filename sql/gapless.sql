@@ -10298,19 +10298,32 @@ BEGIN
         GROUP BY w.name, w.value
     )
     SELECT
-        coalesce(l.name, '')::text,
-        coalesce(CASE WHEN l.kind = 'never issued' THEN (
-            SELECT string_agg(h.attached_column, ', ' ORDER BY h.attached_column)
-            FROM share AS h
-            WHERE h.name = l.name AND h.head_of_series = l.head AND h.numbers && numrange(l.first_value, l.last_value::numeric + 1)
-        ) END, l.attached_column),
-        l.kind, l.first_value, l.last_value, l.explained, l.explanation, l.allocated_by, l.allocated_as, l.allocated_at, l.txid,
-        coalesce(b.number, u.number)::text, coalesce(e.number, u.number)::text, m.keys, NULL::timestamptz, l.details
-    FROM line AS l
-    LEFT JOIN written AS b ON b.name = l.name AND b.value = l.first_value
-    LEFT JOIN written AS e ON e.name = l.name AND e.value = l.last_value
-    LEFT JOIN meant AS m ON m.i = l.i
-    LEFT JOIN LATERAL (SELECT substr(a.number, 2) AS number FROM asked AS a WHERE a.i = l.i AND a.number LIKE '#%') AS u ON l.first_value IS NULL
+        f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.explained, f.explanation, f.allocated_by, f.allocated_as, f.allocated_at, f.txid,
+        f.first_text, f.last_text, f.keys, r.recorded_at, f.details
+    FROM (
+        SELECT
+            coalesce(l.name, '')::text,
+            coalesce(CASE WHEN l.kind = 'never issued' THEN (
+                SELECT string_agg(h.attached_column, ', ' ORDER BY h.attached_column)
+                FROM share AS h
+                WHERE h.name = l.name AND h.head_of_series = l.head AND h.numbers && numrange(l.first_value, l.last_value::numeric + 1)
+            ) END, l.attached_column),
+            l.kind, l.first_value, l.last_value, l.explained, l.explanation, l.allocated_by, l.allocated_as, l.allocated_at, l.txid,
+            coalesce(b.number, u.number)::text, coalesce(e.number, u.number)::text, m.keys, l.details
+        FROM line AS l
+        LEFT JOIN written AS b ON b.name = l.name AND b.value = l.first_value
+        LEFT JOIN written AS e ON e.name = l.name AND e.value = l.last_value
+        LEFT JOIN meant AS m ON m.i = l.i
+        LEFT JOIN LATERAL (SELECT substr(a.number, 2) AS number FROM asked AS a WHERE a.i = l.i AND a.number LIKE '#%') AS u ON l.first_value IS NULL
+    ) AS f (sequence, attached_column, kind, first_value, last_value, explained, explanation, allocated_by, allocated_as, allocated_at, txid, first_text, last_text, keys, details)
+    LEFT JOIN (
+        SELECT k.key, (a.entry ->> 'recorded_at')::timestamptz AS recorded_at
+        FROM gapless.recorded_finding AS k
+        JOIN gapless.audit_record AS a ON a.ordinal = k.record
+    ) AS r ON r.key = CASE
+        WHEN f.kind <> 'series' AND (SELECT EXISTS (SELECT FROM gapless.recorded_finding)) -- else none has a key, which takes long to make of many
+        THEN gapless.finding_key(f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.first_text, f.explained)
+    END
     ORDER BY 1, 4, 3, 10;
     PERFORM gapless.check_not_rewritten();
 END;
