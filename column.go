@@ -142,3 +142,49 @@ func (s Sequence) Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
 	findings, err := db.New(conn).Audit(ctx, db.AuditParams{Name: &s.args.Name})
 	return findings, client.Wrap(s.args.Name, err)
 }
+
+// RecordAudit is [Audit], and a record of it: who audited what, when, and with which result. note is what there is to say
+// of it, or empty. A [Finding] whose RecordedAt is zero is new: no record before had it. [Audits] has the records.
+//
+// The record is there when the transaction commits. RecordAudit blocks while another audit is being recorded, and no one
+// else. Above READ COMMITTED it fails with SQLSTATE 40001 where another one was recorded since the snapshot, which [InTx]
+// retries; in a read-only transaction it fails.
+//
+// It needs EXECUTE on gapless.record_audit_gapless, which grant_gapless does not give.
+func RecordAudit(ctx context.Context, conn db.DBTX, note string) ([]Finding, error) {
+	findings, err := recordAudit(ctx, conn, db.RecordAuditParams{Note: optional(note)})
+	if err != nil {
+		return nil, fmt.Errorf("gapless: record an audit: %w", err)
+	}
+	return findings, nil
+}
+
+// RecordAudit is [RecordAudit] of one sequence.
+func (s Sequence) RecordAudit(ctx context.Context, conn db.DBTX, note string) ([]Finding, error) {
+	findings, err := recordAudit(ctx, conn, db.RecordAuditParams{Name: &s.args.Name, Note: optional(note)})
+	return findings, client.Wrap(s.args.Name, err)
+}
+
+func recordAudit(ctx context.Context, conn db.DBTX, params db.RecordAuditParams) ([]Finding, error) {
+	rows, err := db.New(conn).RecordAudit(ctx, params)
+	findings := make([]Finding, len(rows))
+	for i, row := range rows {
+		findings[i] = Finding(row)
+	}
+	return findings, err
+}
+
+// AuditRecord is an audit that [RecordAudit] has recorded.
+type AuditRecord = db.AuditsRow
+
+// Audits returns the audits that were recorded, in their order. One that is not Intact was changed behind the triggers'
+// back, or the one before it was.
+//
+// It needs SELECT on gapless.audits, which grant_gapless does not give.
+func Audits(ctx context.Context, conn db.DBTX) ([]AuditRecord, error) {
+	records, err := db.New(conn).Audits(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("gapless: audits: %w", err)
+	}
+	return records, nil
+}

@@ -269,6 +269,54 @@ func ExampleSequence_Audit() {
 	// 0 findings <nil>
 }
 
+func ExampleRecordAudit() {
+	ctx := context.Background()
+	findings, err := gapless.RecordAudit(ctx, examplePool(), "daily")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	news := 0
+	for _, f := range findings {
+		if f.RecordedAt.IsZero() && !f.Explained {
+			news++
+		}
+	}
+	fmt.Println(news, "new and not explained")
+	// Output:
+	// 0 new and not explained
+}
+
+func ExampleSequence_RecordAudit() {
+	ctx := context.Background()
+	cases := gapless.NewSequence("example: recorded")
+	inExampleTx(func(tx pgx.Tx) error {
+		_, err := cases.NextBatch(ctx, tx, 3)
+		return err
+	})
+	findings, err := cases.RecordAudit(ctx, examplePool(), "before the files were moved")
+	fmt.Println(len(findings), "findings", err)
+	// Output:
+	// 0 findings <nil>
+}
+
+func ExampleAudits() {
+	ctx := context.Background()
+	if _, err := gapless.RecordAudit(ctx, examplePool(), "for the auditor"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	records, err := gapless.Audits(ctx, examplePool())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	last := records[len(records)-1]
+	fmt.Println(last.Note, last.Intact, len(last.Digest))
+	// Output:
+	// for the auditor true 32
+}
+
 func ExampleSequence_VoidBatch() {
 	ctx := context.Background()
 	receipts := gapless.NewSequence("example: a roll of receipts")

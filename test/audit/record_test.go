@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sqltest"
 	"github.com/pggapless/gapless/test/pg"
@@ -282,4 +283,41 @@ func TestRecordsAreDumpedAndRestored(t *testing.T) {
 	tampered(r, "DELETE FROM invoices WHERE number = 3")
 	require.Equal(t, []string{"invoice/a hole 2", "invoice/a hole 3 new", "invoice/a void 4 explained"}, sqltest.Texts(r, record))
 	require.Empty(t, r.Numbers(broken))
+}
+
+func TestAnAuditIsRecordedFromGo(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	pool := database.Pool(t, sqltest.HostilePath)
+	s := pg.NumberTenants(t, database)
+	insert(s, "a", 3)
+	insert(s, "b", 3)
+	tampered(s, "DELETE FROM invoices WHERE number = 2")
+	audited, err := gapless.Audit(t.Context(), pool)
+	require.NoError(t, err)
+	require.Len(t, audited, 2)
+	one, err := gapless.NewSequence("invoice/a").RecordAudit(t.Context(), pool, "of one")
+	require.NoError(t, err)
+	require.Equal(t, audited[:1], one)
+	all, err := gapless.RecordAudit(t.Context(), pool, "")
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	require.False(t, all[0].RecordedAt.IsZero())
+	require.True(t, all[1].RecordedAt.IsZero(), "new")
+
+	records, err := gapless.Audits(t.Context(), pool)
+	require.NoError(t, err)
+	require.Len(t, records, 2)
+	require.True(t, all[0].RecordedAt.Equal(records[0].RecordedAt))
+	user := *sqltest.Value[string](s, "SELECT session_user::text")
+	for i, want := range []gapless.AuditRecord{
+		{Ordinal: 1, RecordedBy: user, Name: "invoice/a", Note: "of one", Findings: 1, Unexplained: 1, NewFindings: 1, Result: "not explained", Intact: true},
+		{Ordinal: 2, RecordedBy: user, Findings: 2, Unexplained: 2, NewFindings: 1, Result: "not explained", Intact: true},
+	} {
+		want.RecordedAt, want.Txid, want.Digest = records[i].RecordedAt, records[i].Txid, records[i].Digest
+		want.Series, want.Documents = records[i].Series, records[i].Documents
+		require.Equal(t, want, records[i])
+	}
+	_, err = gapless.NewSequence("").RecordAudit(t.Context(), pool, "")
+	require.ErrorIs(t, err, gapless.ErrInvalid)
 }

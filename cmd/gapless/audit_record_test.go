@@ -1,0 +1,41 @@
+package main
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
+)
+
+func TestAuditsAreListedWithWhetherTheyAreIntact(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	require.Equal(t, outcome{stderr: "no audit was recorded\n"}, on(t, d, "audits"))
+	require.Empty(t, parsed[[]object](t, on(t, d, "audits", "--json")))
+
+	s := sqltest.Connect(t, d)
+	s.Do("CREATE TABLE bills (number bigint UNIQUE); SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$); INSERT INTO bills SELECT FROM generate_series(1, 5)")
+	s.Do("SELECT gapless.record_audit_gapless(note => e'a\tnote')")
+	s.Do("SET session_replication_role = replica; DELETE FROM bills WHERE number = 3; RESET session_replication_role")
+	s.Do("SELECT gapless.record_audit_gapless('bill'); SELECT gapless.record_audit_gapless(target => 'bills', target_column => 'number')")
+	o := on(t, d, "audits")
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, `^RECORD  RECORDED                    BY +AUDITED +RESULT +DOCUMENTS  FINDINGS  NOT EXPLAINED  NEW  INTACT  NOTE
+     1  \S+ \S+ \S+  \S+ +all +sound +\d+ +0 +0 +0  yes     a\\tnote
+     2  \S+ \S+ \S+  \S+ +bill +not explained +\d+ +1 +1 +1  yes     -
+     3  \S+ \S+ \S+  \S+ +public.bills.number  not explained +\d+ +1 +1 +0  yes     -
+$`, o.stdout)
+	require.Regexp(t, `^all intact; the digest of the last one is [0-9a-f]{64}\n$`, o.stderr)
+	lines := parsed[[]object](t, on(t, d, "audits", "--json"))
+	require.Len(t, lines, 3)
+	require.Equal(t, []any{"bill", nil, 1.0, 1.0, "not explained", true}, []any{lines[1]["name"], lines[1]["note"], lines[1]["unexplained"], lines[1]["new"], lines[1]["result"], lines[1]["intact"]})
+	require.Contains(t, o.stderr, lines[2]["digest"])
+
+	s.Do(`SET session_replication_role = replica; UPDATE gapless.audit_record SET entry = entry || '{"findings": 0}' WHERE ordinal = 2; RESET session_replication_role`)
+	o = on(t, d, "audits")
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stdout, "  no      -\n")
+	require.Contains(t, o.stderr, "gapless: 1 record not intact: record 2\n")
+}
