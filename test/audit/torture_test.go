@@ -139,25 +139,28 @@ var changes = map[string]func(a *actor) error{
 	"make a partition, and let it leave": func(a *actor) error {
 		a.made++
 		part := fmt.Sprintf("part_%s_%d", a.name, a.made)
-		concurrently := a.one("", " CONCURRENTLY")
 		series := "part/" + part
 		err := a.do("SET lock_timeout = '5s'; BEGIN", fmt.Sprintf("CREATE TABLE %[1]s PARTITION OF parted FOR VALUES IN ('%[1]s')", part), "SELECT gapless.guard_partitions('parted')", "COMMIT",
 			fmt.Sprintf("INSERT INTO parted (region) SELECT '%s' FROM generate_series(1, 5)", part))
 		if err != nil {
 			return err
 		}
-		detach := fmt.Sprintf("ALTER TABLE parted DETACH PARTITION %s%s", part, concurrently)
 		archive := fmt.Sprintf("SELECT gapless.archive_gapless('%s', gapless.last_gapless('%s'), 'kept elsewhere')", series, series)
-		switch a.random.IntN(4) {
-		case 0: // it leaves, and comes back
-			return a.do(detach, fmt.Sprintf("ALTER TABLE parted ATTACH PARTITION %[1]s FOR VALUES IN ('%[1]s')", part))
-		case 1: // it leaves, and goes
-			return a.do(detach, archive, "DROP TABLE "+part)
-		case 2:
-			return a.do(archive, "DROP TABLE "+part)
-		default:
-			return a.do(detach)
+		how := a.random.IntN(4)
+		if how > 0 {
+			if detached, err := a.detach(part); err != nil || !detached {
+				return err
+			}
 		}
+		switch how {
+		case 0:
+			return a.do(archive, "DROP TABLE "+part)
+		case 1: // it leaves, and comes back
+			return a.do(fmt.Sprintf("ALTER TABLE parted ATTACH PARTITION %[1]s FOR VALUES IN ('%[1]s')", part))
+		case 2: // it leaves, and goes
+			return a.do(archive, "DROP TABLE "+part)
+		}
+		return nil
 	},
 	"rewrite": func(a *actor) error {
 		return a.do("SET lock_timeout = '5s'", a.one(
@@ -203,6 +206,22 @@ var changes = map[string]func(a *actor) error{
 		return a.do("SET lock_timeout = '5s'", fmt.Sprintf("SELECT gapless.prune_gapless('%s', clock_timestamp() - interval '1 second')",
 			a.one("invoice/a", "invoice/b", "invoice/c", "receipt/a", "order", "circle", "sealed", "hopper", "by hand")))
 	},
+}
+
+// detach lets a partition leave, or says that another one is just leaving.
+func (a *actor) detach(part string) (bool, error) {
+	detach := "ALTER TABLE parted DETACH PARTITION " + part
+	if a.random.IntN(2) == 0 {
+		return true, a.do(detach)
+	}
+	err := a.do("SET lock_timeout = 0", detach+" CONCURRENTLY")
+	if err != nil && unless(err, "55000") == nil {
+		return false, nil
+	}
+	for err != nil && unless(err, outdone...) == nil {
+		err = unless(a.do(detach+" FINALIZE"), "55000", "42P01") // it was not begun
+	}
+	return true, err
 }
 
 const attachHopper = "SELECT gapless.attach_gapless('hopper', 'number', name => $$ 'hopper' $$)"
