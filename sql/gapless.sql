@@ -9539,7 +9539,7 @@ BEGIN
                 detail := 'the column cannot be read: ' || SQLERRM
                     || CASE
                         WHEN SQLSTATE IN ('42703', '55000') THEN '. Detach it by its old name, and attach it by the names of now' -- a column was renamed
-                        WHEN SQLSTATE = '40001' THEN '. Audit it in a new transaction'
+                        WHEN SQLSTATE IN ('40001', '40P01', '55P03') THEN '. Audit it in a new transaction'
                         WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
                         ELSE ''
                     END;
