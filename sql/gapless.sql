@@ -9696,7 +9696,7 @@ FOR EACH STATEMENT EXECUTE FUNCTION gapless.refuse_append_only();
 COMMENT ON TRIGGER recorded_finding_append_only ON gapless.recorded_finding IS
 'What was recorded stays.';
 
--- IMMUTABLE, though jsonb_build_array is not: of texts, numbers and booleans it always makes the same.
+-- Stored parsed, and STABLE as what it calls, though of these types that gives the same everywhere: so it is inlined.
 CREATE OR REPLACE FUNCTION gapless.finding_key(
     sequence        text,
     attached_column text,
@@ -9706,16 +9706,10 @@ CREATE OR REPLACE FUNCTION gapless.finding_key(
     first_text      text,
     explained       boolean
 ) RETURNS uuid
-LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS $function$
-BEGIN
-    RETURN encode(substr(sha256(convert_to(jsonb_build_array(
-        finding_key.sequence, finding_key.attached_column, finding_key.kind, finding_key.first_value, finding_key.last_value,
-        finding_key.first_text, finding_key.explained
-    )::text, 'UTF8')), 1, 16), 'hex')::uuid;
-END;
-$function$;
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+RETURN encode(substr(sha256(convert_to(jsonb_build_array(
+    sequence, attached_column, kind, first_value, last_value, first_text, explained
+)::text, 'UTF8')), 1, 16), 'hex')::uuid;
 
 COMMENT ON FUNCTION gapless.finding_key IS
 'Private, for audit_gapless and record_audit_gapless. What tells a finding from others: of the same numbers, one that is explained is another one than one that is not.';
