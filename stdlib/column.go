@@ -77,6 +77,10 @@ func audit(ctx context.Context, conn DBTX, name sql.NullString) ([]gapless.Findi
 	if err != nil {
 		return nil, err
 	}
+	return found(rows)
+}
+
+func found(rows []db.AuditRow) ([]gapless.Finding, error) {
 	findings := make([]gapless.Finding, len(rows))
 	for i, row := range rows {
 		findings[i] = gapless.Finding{
@@ -90,4 +94,52 @@ func audit(ctx context.Context, conn DBTX, name sql.NullString) ([]gapless.Findi
 		}
 	}
 	return findings, nil
+}
+
+// RecordAudit is [Audit], and a record of it; see [gapless.RecordAudit].
+func RecordAudit(ctx context.Context, conn DBTX, note string) ([]gapless.Finding, error) {
+	findings, err := recordAudit(ctx, conn, sql.NullString{}, note)
+	if err != nil {
+		return nil, fmt.Errorf("gapless: record an audit: %w", err)
+	}
+	return findings, nil
+}
+
+// RecordAudit is [RecordAudit] of one sequence.
+func (s Sequence) RecordAudit(ctx context.Context, conn DBTX, note string) ([]gapless.Finding, error) {
+	findings, err := recordAudit(ctx, conn, sql.NullString{String: s.args.Name, Valid: true}, note)
+	return findings, client.Wrap(s.args.Name, err)
+}
+
+func recordAudit(ctx context.Context, conn DBTX, name sql.NullString, note string) ([]gapless.Finding, error) {
+	recorded, err := db.New(conn).RecordAudit(ctx, db.RecordAuditParams{Name: name, Note: sql.NullString{String: note, Valid: note != ""}})
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]db.AuditRow, len(recorded))
+	for i, row := range recorded {
+		rows[i] = db.AuditRow(row)
+	}
+	return found(rows)
+}
+
+// Audits returns the audits that were recorded, in their order; see [gapless.Audits].
+func Audits(ctx context.Context, conn DBTX) ([]gapless.AuditRecord, error) {
+	rows, err := db.New(conn).Audits(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("gapless: audits: %w", err)
+	}
+	records := make([]gapless.AuditRecord, len(rows))
+	for i, row := range rows {
+		records[i] = gapless.AuditRecord{
+			Ordinal: row.Ordinal, RecordedBy: row.RecordedBy, RecordedAs: row.RecordedAs, Txid: row.Txid,
+			Name: row.Name, Pattern: row.Pattern, TableName: row.TableName, ColumnName: row.ColumnName, Note: row.Note,
+			Series: row.Series, Documents: row.Documents, Findings: row.Findings, Unexplained: row.Unexplained, NotRead: row.NotRead,
+			NewFindings: row.NewFindings, Result: row.Result, Digest: row.Digest, Intact: row.Intact,
+		}
+		if err := json.Unmarshal(row.RecordedAt, &records[i].RecordedAt); err != nil {
+			return nil, err
+		}
+	}
+	return records, nil
 }

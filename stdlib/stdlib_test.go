@@ -172,11 +172,36 @@ func TestColumnsAndAuditsOverDatabaseSQL(t *testing.T) {
 	_, err = stdlib.NewSequence("").Audit(ctx, db)
 	require.ErrorIs(t, err, gapless.ErrInvalid)
 
+	recorded, err := stdlib.RecordAudit(ctx, db, "of all")
+	require.NoError(t, err)
+	require.Len(t, recorded, 2)
+	require.True(t, recorded[0].RecordedAt.IsZero())
+	recorded, err = one.RecordAudit(ctx, db, "")
+	require.NoError(t, err)
+	require.Len(t, recorded, 1)
+	_, err = stdlib.NewSequence("").RecordAudit(ctx, db, "")
+	require.ErrorIs(t, err, gapless.ErrInvalid)
+	records, err := stdlib.Audits(ctx, db)
+	require.NoError(t, err)
+	require.Len(t, records, 2)
+	require.WithinDuration(t, records[0].RecordedAt, recorded[0].RecordedAt, 0)
+	same, err := gapless.Audits(ctx, database.Conn(t))
+	require.NoError(t, err)
+	for i := range records {
+		require.WithinDuration(t, same[i].RecordedAt, records[i].RecordedAt, 0)
+		records[i].RecordedAt = same[i].RecordedAt
+	}
+	require.Equal(t, same, records)
+
 	require.NoError(t, stdlib.Detach(ctx, db, "parts", "number"))
 	require.ErrorContains(t, stdlib.Detach(ctx, db, "parts", "number"), "parts.number")
 	_, err = db.ExecContext(ctx, "DROP SCHEMA gapless CASCADE")
 	require.NoError(t, err)
 	_, err = stdlib.Audit(ctx, db)
+	require.Error(t, err)
+	_, err = stdlib.RecordAudit(ctx, db, "")
+	require.Error(t, err)
+	_, err = stdlib.Audits(ctx, db)
 	require.Error(t, err)
 }
 
