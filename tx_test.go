@@ -386,6 +386,10 @@ func TestAStandbySaysThatItIsOne(t *testing.T) {
 		require.Error(t, err, name)
 		sqltest.RequireCode(t, "25006", err)
 	}
+	_, err := gapless.Audit(t.Context(), replica.Conn(t))
+	require.NoError(t, err)
+	_, err = gapless.RecordAudit(t.Context(), replica.Conn(t), "")
+	require.Contains(t, sqltest.RequireCode(t, "25006", err).Message, "nor on a standby")
 }
 
 // TestAFunctionThatLeavesRowsOpenIsAnError has it leave few, or more than the connection holds.

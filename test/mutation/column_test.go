@@ -257,6 +257,25 @@ var columnTraps = []trap{
 		},
 	},
 	{
+		name:    "an audit is recorded before another one, which was begun earlier, has ended: one of the two records is lost",
+		changes: []change{{"records follow each other", ""}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			one, two, observer := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
+			one.Do("BEGIN")
+			one.Do("SELECT gapless.record_audit_gapless()")
+			done := two.LaterNumber("SELECT count(*) FROM gapless.record_audit_gapless()")
+			sqltest.AwaitWaiter(t, observer, two.PID())
+			one.Do("COMMIT")
+			if r := <-done; r.Err != nil {
+				return r.Err
+			}
+			if records := one.Number("SELECT count(*) FROM gapless.audits WHERE intact"); records != 2 {
+				return fmt.Errorf("%d records", records)
+			}
+			return nil
+		},
+	},
+	{
 		name: "an audit of several statements, each with a snapshot of its own, takes what commits between them for a fault",
 		changes: []change{
 			{"one snapshot for the audit", "LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER"},
