@@ -29,6 +29,7 @@ matrix: ## the tests on PostgreSQL 14 to 18, as far as each can be found or fetc
 torture: ## faults, crashes and histories, for some minutes; make torture TIMES=100 for hours
 	@test/left-out
 	go test -count=1 -timeout 0 ./test/histories -duration $$((30 * $(TIMES)))s
+	go test -count=1 -timeout 0 -run TablesChangeAndOthersWrite ./test/audit -duration $$((30 * $(TIMES)))s
 	go test -count=1 -timeout 0 ./test/faults $(HOST) -rounds $(TIMES)
 	go test -count=1 -timeout 0 -run 'ManyNames|Gigabyte' ./test/faults -names 1000000
 	go test -count=1 -timeout 0 -run 'AcknowledgedSurvives|FlusherThatEnds|CutConnection' -crashes $$((50 * $(TIMES))) .

@@ -1001,10 +1001,10 @@ COMMENT ON COLUMN gapless.audits.column_name IS 'Its column that was asked for, 
 COMMENT ON COLUMN gapless.audits.note IS 'What whoever recorded it had to say, or NULL.';
 COMMENT ON COLUMN gapless.audits.series IS 'How many series were compared.';
 COMMENT ON COLUMN gapless.audits.documents IS 'How many rows have a number of them.';
-COMMENT ON COLUMN gapless.audits.findings IS 'How many findings there were.';
+COMMENT ON COLUMN gapless.audits.findings IS 'How many findings there were, without those of kind ''not read''.';
 COMMENT ON COLUMN gapless.audits.unexplained IS 'How many of them nothing explained.';
-COMMENT ON COLUMN gapless.audits.not_read IS 'How many of them say that something could not be read.';
-COMMENT ON COLUMN gapless.audits.new_findings IS 'How many of them no record before had.';
+COMMENT ON COLUMN gapless.audits.not_read IS 'How many columns could not be read.';
+COMMENT ON COLUMN gapless.audits.new_findings IS 'How many of both no record before had.';
 COMMENT ON COLUMN gapless.audits.result IS '''sound''; ''not explained'': a finding was not; ''not read'': all that was read was sound.';
 COMMENT ON COLUMN gapless.audits.digest IS 'SHA-256 over the record, its findings, and the digest of the record before.';
 COMMENT ON COLUMN gapless.audits.intact IS 'Whether the record, what it had that was new, and its place after the record before are as they were written.';
@@ -10421,8 +10421,8 @@ BEGIN
         SELECT
             count(DISTINCT f.sequence) FILTER (WHERE f.kind = 'series') AS series,
             coalesce(sum((f.details ->> 'documents')::bigint) FILTER (WHERE f.kind = 'series'), 0) AS documents,
-            count(*) FILTER (WHERE f.kind <> 'series') AS findings,
-            count(*) FILTER (WHERE NOT f.explained) AS unexplained,
+            count(*) FILTER (WHERE f.kind NOT IN ('series', 'not read')) AS findings,
+            count(*) FILTER (WHERE f.kind NOT IN ('series', 'not read') AND NOT f.explained) AS unexplained,
             count(*) FILTER (WHERE f.kind = 'not read') AS not_read,
             encode(sha256(coalesce(string_agg(f.digest, '' ORDER BY f.digest), '')), 'hex') AS digest
         FROM (

@@ -56,12 +56,12 @@ func TestARecordSaysWhoAuditedWhatWhenAndWithWhichResult(t *testing.T) {
 	require.True(t, *sqltest.Value[bool](me, "SELECT bool_and(recorded_at BETWEEN $1 AND clock_timestamp()) FROM gapless.audits WHERE ordinal > 1", before))
 	require.Equal(t, []int64{1, 2, 3}, s.Numbers("SELECT DISTINCT txid - min(txid) OVER () + 1 FROM (SELECT dense_rank() OVER (ORDER BY txid) AS txid FROM gapless.audits) AS a ORDER BY 1"))
 	const list = `SELECT concat_ws('|', ordinal, coalesce(recorded_as, '-'), coalesce(name, '-'), coalesce(table_name, '-'), coalesce(column_name, '-'),
-		coalesce(note, '-'), findings, unexplained, not_read, new_findings, result, intact) FROM gapless.audits ORDER BY ordinal`
+		coalesce(note, '-'), series, documents, findings, unexplained, not_read, new_findings, result, intact) FROM gapless.audits ORDER BY ordinal`
 	// The column's series are all of them, as long as there is but one column.
 	require.Equal(t, []string{
-		"1|-|-|-|-|-|0|0|0|0|sound|t",
-		"2|-|invoice/b|-|-|at the year's end|1|0|0|1|sound|t",
-		"3|" + chosen + "|-|public.invoices|number|-|2|1|0|1|not explained|t",
+		"1|-|-|-|-|-|2|6|0|0|0|0|sound|t",
+		"2|-|invoice/b|-|-|at the year's end|1|3|1|0|0|1|sound|t",
+		"3|" + chosen + "|-|public.invoices|number|-|2|5|2|1|0|1|not explained|t",
 	}, sqltest.Texts(me, list))
 	require.Equal(t, []string{auditor, auditor}, sqltest.Texts(s, "SELECT recorded_by FROM gapless.audits WHERE ordinal > 1"))
 
@@ -117,6 +117,15 @@ func TestWhatIsNewSinceTheLastRecordIsTold(t *testing.T) {
 	require.Equal(t, []string{"invoice/a hole 2", "invoice/a hole 4"}, sqltest.Texts(s, record), "known since the first")
 	require.Equal(t, []int64{1, 1, 0, 1, 0}, s.Numbers("SELECT new_findings FROM gapless.audits ORDER BY ordinal"))
 	require.Empty(t, s.Numbers(broken))
+}
+
+func TestWhatWasNotReadIsNotSound(t *testing.T) {
+	t.Parallel()
+	s := pg.NumberTenants(t, pgtest.New(t))
+	insert(s, "a", 3)
+	s.Do("ALTER TABLE invoices RENAME tenant TO customer")
+	s.Do(record)
+	require.Equal(t, []string{"not read 0 0 1 1"}, sqltest.Texts(s, "SELECT concat_ws(' ', result, findings, unexplained, not_read, new_findings) FROM gapless.audits"))
 }
 
 func TestRecordsAreOnlyAppended(t *testing.T) {

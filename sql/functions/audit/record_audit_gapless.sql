@@ -70,8 +70,8 @@ BEGIN
         SELECT
             count(DISTINCT f.sequence) FILTER (WHERE f.kind = 'series') AS series,
             coalesce(sum((f.details ->> 'documents')::bigint) FILTER (WHERE f.kind = 'series'), 0) AS documents,
-            count(*) FILTER (WHERE f.kind <> 'series') AS findings,
-            count(*) FILTER (WHERE NOT f.explained) AS unexplained,
+            count(*) FILTER (WHERE f.kind NOT IN ('series', 'not read')) AS findings,
+            count(*) FILTER (WHERE f.kind NOT IN ('series', 'not read') AND NOT f.explained) AS unexplained,
             count(*) FILTER (WHERE f.kind = 'not read') AS not_read,
             encode(sha256(coalesce(string_agg(f.digest, '' ORDER BY f.digest), '')), 'hex') AS digest
         FROM (
