@@ -2,8 +2,11 @@ package audit_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
@@ -154,6 +157,27 @@ func TestByNameTheRowsOfTheSeriesAloneAreRead(t *testing.T) {
 		s.Do("COMMIT")
 		require.Equal(t, fits, read < 2000, "%s: %d rows", index, read)
 	}
+}
+
+// TestAttachSaysWhichIndexAnAuditOfOneSeriesWouldUse, where there are many numbers and no such index.
+func TestAttachSaysWhichIndexAnAuditOfOneSeriesWouldUse(t *testing.T) {
+	t.Parallel()
+	var hints []string
+	s := sqltest.Connect(t, pgtest.New(t), func(config *pgx.ConnConfig) {
+		config.OnNotice = func(_ *pgconn.PgConn, notice *pgconn.Notice) {
+			if strings.Contains(notice.Message, "an audit of one series") {
+				hints = append(hints, notice.Hint)
+			}
+		}
+	})
+	for _, index := range []string{"UNIQUE (s, part, number)", "UNIQUE (number, part, s)"} {
+		s.Do("CREATE TABLE bills (s int NOT NULL, part int NOT NULL DEFAULT 1, number bigint NOT NULL, " + index + ")")
+		s.Do("INSERT INTO bills (s, number) SELECT i % 10, i FROM generate_series(0, 10009) AS i")
+		s.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill/' || NEW.part || NEW.s $$)")
+		s.Do("SELECT gapless.detach_gapless('bills', 'number'); DROP TABLE bills")
+		s.Do("SELECT gapless.delete_gapless(name) FROM gapless.sequences")
+	}
+	require.Equal(t, []string{"An index that begins with (s, part), where these are NOT NULL, lets it read those of the series."}, hints)
 }
 
 // TestHolesByNameCostEachTheSame: what is done for one hole is not done for each pair of them.
