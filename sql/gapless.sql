@@ -2632,6 +2632,10 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
             hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
+        WHEN 'unguarded' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s has lost the triggers that guard its numbers', what);
+            hint := 'It, or a column that its expressions read, was dropped with CASCADE; or somebody dropped the triggers. If it is to number itself, attach it again, by the same definition: gapless.attach_gapless. If not, detach it: gapless.detach_gapless.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
@@ -2700,6 +2704,32 @@ COMMENT ON FUNCTION gapless.column_check_names IS
 
 REVOKE ALL ON FUNCTION gapless.column_check_names FROM PUBLIC;
 
+-- DROP COLUMN ... CASCADE takes the triggers whose WHEN reads the column, and leaves those that number rows.
+CREATE OR REPLACE FUNCTION gapless.column_check_guards(
+    relation      regclass, -- as for column_check_names
+    target_column name,
+    inputs        name[]
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM gapless.column_check_names(relation, target_column, inputs);
+    IF (
+        SELECT count(*) < 2
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgrelid = relation AND t.tgname IN (('~gapless_update_' || target_column)::name, ('~gapless_delete_' || target_column)::name)
+    ) THEN
+        PERFORM gapless.column_refuse('unguarded', relation, target_column, NULL, NULL); -- trap: another column has a dropped one's name
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_guards IS
+'Private, for the triggers of attach_gapless that number rows. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached, or was dropped with the triggers that guard numbered rows.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_guards FROM PUBLIC;
+
 -- Called IMMUTABLE, though it reads the catalogs, so that PostgreSQL calls it as it plans an expression, and not for each
 -- row. The plan has the table's oid then, so PostgreSQL makes it anew after whatever ALTER TABLE did to the table, in every
 -- session, before the next row. The columns' own numbers would not do: a dump does not keep them.
@@ -2714,15 +2744,15 @@ AS $function$
 DECLARE
     named CONSTANT regclass := to_regclass(relation);
 BEGIN
-    PERFORM gapless.column_check_names(named, target_column, inputs);
-    RETURN (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = named AND t.tgname = ('~gapless_update_' || target_column)::name);
+    PERFORM gapless.column_check_guards(named, target_column, inputs) WHERE named IS NOT NULL;
+    RETURN named;
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_named IS
-'Private, for the triggers of attach_gapless. The table, if the column and those that its expressions read have the names under which it was attached; NULL where they have not, or that is not seen.';
+'Private, for the triggers of attach_gapless. The table, if the column is guarded, and has the name under which it was attached, as have those that its expressions read; NULL where that is not so, or not seen.';
 
 REVOKE ALL ON FUNCTION gapless.column_named FROM PUBLIC;
 
@@ -5263,10 +5293,10 @@ BEGIN
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
-                PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
+                PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         END;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
@@ -5370,10 +5400,10 @@ BEGIN
     IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
         BEGIN
             IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
-                PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
+                PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         END;
     END IF; -- if at_commit
     END IF; -- unless at_commit
@@ -5717,10 +5747,10 @@ AS $function$
 BEGIN
     BEGIN -- if partitioned
         IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- if partitioned
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
         END IF; -- if partitioned
     EXCEPTION WHEN undefined_column THEN -- if partitioned
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
     END; -- if partitioned
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
@@ -5779,7 +5809,7 @@ BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF (gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
-        PERFORM gapless.column_check_names(target, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_check_guards(target, 'number', '{}'::name[] /*inputs*/);
     END IF;
     IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;
@@ -5868,7 +5898,7 @@ BEGIN
     IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM target::oid THEN
-        PERFORM gapless.column_check_names(target, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_check_guards(target, 'number', '{}'::name[] /*inputs*/);
     END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 0 /*attachment*/) AS assigned,
@@ -6066,7 +6096,7 @@ DECLARE
 BEGIN
     BEGIN
         IF gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- unless partitioned
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- unless partitioned
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- unless partitioned
         END IF; -- unless partitioned
         expected := CASE WHEN num_nonnulls(ARRAY[NEW.key]::text, NEW.number, NEW.input) > 0 THEN expected END; -- if partitioned
         SELECT
@@ -6089,7 +6119,7 @@ BEGIN
             WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;

@@ -9,10 +9,10 @@ AS $function$
 BEGIN
     BEGIN
         IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         END IF;
     EXCEPTION WHEN undefined_column THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
     END;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
@@ -50,7 +50,7 @@ BEGIN
     IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM target::oid THEN
-        PERFORM gapless.column_check_names(target, 'number', '{tenant}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(target, 'number', '{tenant}'::pg_catalog.name[]);
     END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 1234567890) AS assigned,
@@ -355,7 +355,7 @@ BEGIN
             WHERE r.number IS NULL AND public.invoices_number_gapless_due(r.tenant)
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
@@ -546,7 +546,7 @@ BEGIN
     IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF (gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
-        PERFORM gapless.column_check_names(target, 'number', '{tenant}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(target, 'number', '{tenant}'::pg_catalog.name[]);
     END IF;
     IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;
@@ -604,10 +604,10 @@ BEGIN
     IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
-                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
+                PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         END;
     END IF;
     IF NEW.number IS NOT NULL THEN

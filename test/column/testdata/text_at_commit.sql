@@ -40,7 +40,7 @@ BEGIN
     IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM target::oid THEN
-        PERFORM gapless.column_check_names(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 1234567890) AS assigned,
@@ -327,7 +327,7 @@ DECLARE
 BEGIN
     BEGIN
         IF gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END IF;
         SELECT
             count(*) AS rows,
@@ -349,7 +349,7 @@ BEGIN
             WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued)
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         PERFORM gapless.column_refuse('misnamed', TG_RELID, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
@@ -571,7 +571,7 @@ BEGIN
     IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF (gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
-        PERFORM gapless.column_check_names(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     END IF;
     IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;
@@ -634,10 +634,10 @@ BEGIN
     IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
-                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
+                PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END;
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN

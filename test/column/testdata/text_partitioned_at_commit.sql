@@ -11,10 +11,10 @@ AS $function$
 BEGIN
     BEGIN
         IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END IF;
     EXCEPTION WHEN undefined_column THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     END;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
@@ -54,7 +54,7 @@ BEGIN
     IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM target::oid THEN
-        PERFORM gapless.column_check_names(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 1234567890) AS assigned,
@@ -416,7 +416,7 @@ BEGIN
             WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued)
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
@@ -631,7 +631,7 @@ BEGIN
     IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF (gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
-        PERFORM gapless.column_check_names(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     END IF;
     IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;
@@ -694,10 +694,10 @@ BEGIN
     IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
-                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
+                PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END;
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN
