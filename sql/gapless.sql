@@ -323,6 +323,7 @@ CREATE UNLOGGED TABLE gapless.waiting (
 ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN taken SET STORAGE EXTERNAL, ALTER COLUMN numbers SET STORAGE EXTERNAL;
 
 CREATE INDEX waiting_txid ON gapless.waiting (txid);
+CREATE INDEX waiting_numbers ON gapless.waiting (txid, attachment) WHERE numbers IS NOT NULL;
 
 REVOKE ALL ON TABLE gapless.waiting FROM PUBLIC;
 GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;
@@ -337,6 +338,7 @@ COMMENT ON COLUMN gapless.waiting.taken IS 'The rows'' values, at the commit.';
 COMMENT ON COLUMN gapless.waiting.numbers IS 'What is to stand in the rows.';
 COMMENT ON COLUMN gapless.waiting.seen IS 'Whether the commit has met the note before.';
 COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
+COMMENT ON INDEX gapless.waiting_numbers IS 'What its rows are given at the commit, of which there are few: each row is looked up there.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
@@ -4214,6 +4216,7 @@ BEGIN
     IF expected IS NOT NULL THEN
         INSERT INTO gapless.waiting (attachment, names, keys)
         VALUES (expected[1]::bigint, ARRAY[expected[2]], current_setting('gapless.commit_first')::text[]);
+        PERFORM set_config('gapless.commit_done_' || expected[1], '', true);
     END IF;
     PERFORM set_config('gapless.commit_expected', '0=', true);
 END;
@@ -4308,25 +4311,28 @@ REVOKE ALL ON FUNCTION gapless.column_assign FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_end_wait(
     attachment bigint
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $function$
+DECLARE
+    newest bigint; -- of the notes that were assigned; read once, since there may be a note a row
 BEGIN
+    SELECT max(a.cmin::text::bigint)
+    INTO newest
+    FROM gapless.waiting AS a
+    WHERE a.txid = txid_current() AND a.attachment = column_end_wait.attachment AND a.numbers IS NOT NULL;
     DELETE FROM gapless.waiting AS w
     WHERE w.txid = txid_current()
         AND w.attachment = column_end_wait.attachment
-        AND (w.cmin::text::bigint > ( -- what was noted after those that were assigned waits on
-            SELECT max(a.cmin::text::bigint)
-            FROM gapless.waiting AS a
-            WHERE a.txid = w.txid AND a.attachment = w.attachment AND a.numbers IS NOT NULL
-        )) IS NOT TRUE;
+        AND (w.cmin::text::bigint > newest) IS NOT TRUE; -- what was noted after those waits on
+    RETURN newest IS NULL OR NOT EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_end_wait.attachment);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_end_wait IS
-'Private, for the triggers of attach_gapless. Ends the notes of a column''s rows, which have their numbers.';
+'Private, for the triggers of attach_gapless. Ends the notes of a column''s rows, which have their numbers. Returns whether no other note is left.';
 
 REVOKE ALL ON FUNCTION gapless.column_end_wait FROM PUBLIC;
 
@@ -6072,8 +6078,9 @@ BEGIN
         END IF;
         PERFORM gapless.model_number(assigned);
     END LOOP;
-    PERFORM gapless.column_end_wait(0 /*attachment*/);
-    assigned := set_config('gapless.commit_done_0' /*done*/, 'on', true);
+    IF gapless.column_end_wait(0 /*attachment*/) THEN
+        assigned := set_config('gapless.commit_done_0' /*done*/, 'on', true);
+    END IF;
 END;
 $function$;
 
@@ -6165,9 +6172,10 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     assigned pg_catalog.text;
-    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/; -- a trigger of a row that is being numbered has inserted it
+    done     CONSTANT boolean := coalesce(pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true), '') OPERATOR(pg_catalog.=) 'on'; -- no note is left
+    alone    boolean := done OR pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/; -- a trigger of a row that is being numbered has inserted it
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
+    IF done AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
             pg_catalog.has_table_privilege(0 /*target*/, 'UPDATE') AND pg_catalog.has_table_privilege(0 /*target*/, 'SELECT')
@@ -6198,8 +6206,8 @@ BEGIN
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM gapless.model_number(assigned);
     END IF;
-    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
-        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned
+    IF alone IS NOT TRUE THEN
+        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned; or no row waits, and those to come need not look at all notes
     END IF;
     RETURN NULL;
 END;
@@ -6221,8 +6229,9 @@ BEGIN
         AND (CASE WHEN pg_catalog.has_table_privilege(TG_RELID, 'SELECT') THEN pg_catalog.currtid2(TG_RELID::pg_catalog.regclass::pg_catalog.text, NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid END) -- if partitioned
     THEN
         RETURN NULL;
-    ELSIF gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
-        PERFORM gapless.model_finish(0 /*target*/, NULL);
+    ELSIF (pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on') IS TRUE -- no other one waits, either
+        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) ''
+    THEN
         RETURN NULL;
     END IF;
     PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);

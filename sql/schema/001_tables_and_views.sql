@@ -271,6 +271,7 @@ CREATE UNLOGGED TABLE gapless.waiting (
 ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN taken SET STORAGE EXTERNAL, ALTER COLUMN numbers SET STORAGE EXTERNAL;
 
 CREATE INDEX waiting_txid ON gapless.waiting (txid);
+CREATE INDEX waiting_numbers ON gapless.waiting (txid, attachment) WHERE numbers IS NOT NULL;
 
 REVOKE ALL ON TABLE gapless.waiting FROM PUBLIC;
 GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;
@@ -285,6 +286,7 @@ COMMENT ON COLUMN gapless.waiting.taken IS 'The rows'' values, at the commit.';
 COMMENT ON COLUMN gapless.waiting.numbers IS 'What is to stand in the rows.';
 COMMENT ON COLUMN gapless.waiting.seen IS 'Whether the commit has met the note before.';
 COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
+COMMENT ON INDEX gapless.waiting_numbers IS 'What its rows are given at the commit, of which there are few: each row is looked up there.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,

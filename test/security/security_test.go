@@ -276,7 +276,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 const allObjects = `	table: decision, journal, known_text, link, model, moving, range, sequence, void, waiting
 	view: attachment, columns, fault, guard, holders, member, ranges, sequences
 	type: journal_kind
-	index: decision_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
+	index: decision_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_numbers, waiting_txid, sequence_pkey, void_pkey, void_written
 	trigger: waiting_numbered on waiting
 	table constraint: waiting_numbered on waiting
 	table constraint: decision_pkey on decision, decision_kind on decision, journal_pkey on journal, moving_pkey on moving, range_pkey on range, sequence_name_length on sequence

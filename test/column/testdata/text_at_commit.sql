@@ -150,9 +150,10 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     assigned pg_catalog.text;
-    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890'; -- a trigger of a row that is being numbered has inserted it
+    done     CONSTANT boolean := coalesce(pg_catalog.current_setting('gapless.commit_done_1234567890', true), '') OPERATOR(pg_catalog.=) 'on'; -- no note is left
+    alone    boolean := done OR pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890'; -- a trigger of a row that is being numbered has inserted it
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
+    IF done AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
             pg_catalog.has_table_privilege(TG_RELID, 'UPDATE') AND pg_catalog.has_table_privilege(TG_RELID, 'SELECT')
@@ -180,8 +181,8 @@ BEGIN
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM public.invoices_number_gapless_number(assigned);
     END IF;
-    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
-        PERFORM public.invoices_number_gapless_finish(TG_RELID, NULL); -- what was assigned
+    IF alone IS NOT TRUE THEN
+        PERFORM public.invoices_number_gapless_finish(TG_RELID, NULL); -- what was assigned; or no row waits, and those to come need not look at all notes
     END IF;
     RETURN NULL;
 END;
@@ -198,8 +199,9 @@ BEGIN
         AND pg_catalog.currtid2('public.invoices', NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid
     THEN
         RETURN NULL;
-    ELSIF public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
-        PERFORM public.invoices_number_gapless_finish(TG_RELID, NULL);
+    ELSIF (pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on') IS TRUE -- no other one waits, either
+        AND public.invoices_number_gapless_single(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) ''
+    THEN
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(TG_RELID, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
@@ -235,8 +237,9 @@ BEGIN
         END IF;
         PERFORM public.invoices_number_gapless_number(assigned);
     END LOOP;
-    PERFORM gapless.column_end_wait(1234567890);
-    assigned := set_config('gapless.commit_done_1234567890', 'on', true);
+    IF gapless.column_end_wait(1234567890) THEN
+        assigned := set_config('gapless.commit_done_1234567890', 'on', true);
+    END IF;
 END;
 $function$;
 
