@@ -13,7 +13,7 @@ DECLARE
     named CONSTANT regclass := to_regclass(relation);
 BEGIN
     PERFORM gapless.column_check_guards(named, target_column, inputs) WHERE named IS NOT NULL;
-    RETURN named;
+    RETURN named::oid;
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
     RETURN NULL;
 END;
