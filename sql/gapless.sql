@@ -6243,9 +6243,12 @@ BEGIN
         AND (CASE WHEN pg_catalog.has_table_privilege(TG_RELID, 'SELECT') THEN pg_catalog.currtid2(TG_RELID::pg_catalog.regclass::pg_catalog.text, NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid END) -- if partitioned
     THEN
         RETURN NULL;
-    ELSIF (pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on') IS TRUE -- no other one waits, either
-        AND gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) ''
-    THEN
+    ELSIF gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
+        IF pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/ THEN -- a trigger of a row that is being numbered has inserted it
+            PERFORM gapless.model_finish(0 /*target*/, NULL);
+        ELSIF (pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE THEN -- others may wait
+            PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+        END IF;
         RETURN NULL;
     END IF;
     PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);

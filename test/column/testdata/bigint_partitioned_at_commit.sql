@@ -170,9 +170,12 @@ BEGIN
         AND (CASE WHEN pg_catalog.has_table_privilege(TG_RELID, 'SELECT') THEN pg_catalog.currtid2(TG_RELID::pg_catalog.regclass::pg_catalog.text, NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid END)
     THEN
         RETURN NULL;
-    ELSIF (pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on') IS TRUE -- no other one waits, either
-        AND public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) ''
-    THEN
+    ELSIF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
+        IF pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890' THEN -- a trigger of a row that is being numbered has inserted it
+            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL);
+        ELSIF (pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE THEN -- others may wait
+            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+        END IF;
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
