@@ -12,7 +12,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    most     CONSTANT bigint := 10000000;
+    most     CONSTANT integer := 10000000;
     ordinals bigint[]; -- of the runs of the latest cycle that have some of them
     firsts   bigint[];
     lasts    bigint[];
