@@ -1123,7 +1123,7 @@ BEGIN
     LIMIT 1;
     RAISE EXCEPTION 'sequence "%" is closed', raise_closed.name
         USING ERRCODE = 'object_not_in_prerequisite_state',
-            DETAIL = format('%s closed it at %s: %s', closing.decided_by, closing.decided_at, closing.reason),
+            DETAIL = format('%s closed it at %s: %s', closing.decided_by, closing.decided_at, left(closing.reason, 200)),
             HINT = format('Give the document another date or series; or open this one: SELECT gapless.open_gapless(%L, ''why'');', raise_closed.name),
             SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_closed';
 END;
@@ -1505,13 +1505,13 @@ BEGIN
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'sequence "%": its range % to % was valid until % in %', raise_range.name, ended.first_value, ended.last_value, ended.valid_until, ended.time_zone
-            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Its reason: %s', ended.reason), HINT = remedy,
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Its reason: %s', left(ended.reason, 200)), HINT = remedy,
                 SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_date';
     END IF;
     SELECT r.* INTO ended FROM gapless.range AS r WHERE r.name = raise_range.name COLLATE "C" ORDER BY r.first_value DESC LIMIT 1;
     RAISE EXCEPTION 'sequence "%": no number is left in its ranges', raise_range.name
         USING ERRCODE = 'sequence_generator_limit_exceeded', HINT = remedy,
-            DETAIL = CASE WHEN FOUND THEN format('The last was %s to %s: %s', ended.first_value, ended.last_value, ended.reason) ELSE 'All were withdrawn.' END,
+            DETAIL = CASE WHEN FOUND THEN format('The last was %s to %s: %s', ended.first_value, ended.last_value, left(ended.reason, 200)) ELSE 'All were withdrawn.' END,
             SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_end';
 END;
 $function$;
@@ -1975,7 +1975,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'sequence "%" is live: it never begins again', check_not_live.name
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                DETAIL = format('%s marked it at %s: %s', marked.decided_by, marked.decided_at, marked.reason),
+                DETAIL = format('%s marked it at %s: %s', marked.decided_by, marked.decided_at, left(marked.reason, 200)),
                 HINT = 'Cancel numbers with gapless.void_gapless; or end the series with gapless.close_gapless.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_live';
     END IF;
@@ -4794,7 +4794,7 @@ AS $function$
 BEGIN
     RAISE EXCEPTION 'sequence "%": % is void already', before.name, before.value
         USING ERRCODE = 'object_not_in_prerequisite_state',
-            DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
+            DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, left(before.reason, 200)),
             HINT = 'What was said stands.',
             SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
 END;
@@ -4927,6 +4927,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
+    most     CONSTANT integer := 10000000;
     ordinals bigint[]; -- of the runs of the latest cycle that have some of them
     firsts   bigint[];
     lasts    bigint[];
@@ -4980,6 +4981,11 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
     ELSIF before.value IS NOT NULL THEN
         PERFORM gapless.raise_void(before);
+    ELSIF last::numeric - first >= most THEN
+        RAISE EXCEPTION 'sequence "%": % to % are too many numbers to void at once', void_gapless_batch.name, first, last
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('Give at most %s, since each has a row of its own. Numbers that were passed over have their reason without it.', most),
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'last';
     END IF;
 
     now := clock_timestamp();
@@ -8552,7 +8558,7 @@ BEGIN
     WHERE t.relation = column_head.relation AND t.column_name = column_head.column_name AND t.stem IS NOT NULL;
     IF NOT FOUND THEN
         code := 'undefined_object';
-        fault := format('%s is no column that is attached', shown);
+        fault := format('there is no attached column "%s"', shown);
         hint := 'Give an attached column as schema.table.column. ' || hint;
     ELSIF relation = target OR EXISTS (
         SELECT FROM gapless.column_others(relation, column_name) AS o WHERE o.relation = target AND o.column_name <> target_column
@@ -8565,13 +8571,13 @@ BEGIN
         fault := format('role %I, which owns the table, has no right to %s', owner, shown);
         hint := format('As the owner of that table: GRANT REFERENCES (%I) ON %s TO %I', column_name, relation, owner);
     ELSIF attached.at_commit <> at_commit THEN
-        fault := format('%s numbers its rows %s: in one transaction they would wait for each other', shown, CASE WHEN attached.at_commit THEN 'at commit' ELSE 'early' END);
-        hint := format('Attach it with at_commit => %s, too.', attached.at_commit);
+        fault := format('column %s numbers its rows %s: in one transaction they would wait for each other', shown, CASE WHEN attached.at_commit THEN 'at commit' ELSE 'early' END);
+        hint := format('Attach it with at_commit => %s, too.', attached.at_commit::text);
     ELSIF attached.initial <> initial THEN
-        fault := format('%s begins with %s', shown, attached.initial);
+        fault := format('column %s begins with %s', shown, attached.initial);
         hint := format('Attach it with initial => %s, too.', attached.initial);
     ELSIF attached.dated <> dated THEN
-        fault := format('%s has %s chronology', shown, CASE WHEN attached.dated THEN 'a' ELSE 'no' END);
+        fault := format('column %s has %s chronology', shown, CASE WHEN attached.dated THEN 'a' ELSE 'no' END);
         hint := 'Give chronology for all columns that share a series, or for none.';
     ELSIF chained OR attached.hash_column IS NOT NULL THEN
         fault := 'a chain is of one table';
@@ -9040,6 +9046,11 @@ BEGIN
             ) || c.oid AS relations,
             l.oid AS links_oid,
             l.proowner = c.relowner AS links_owned,
+            ( -- the number of the attachment, but for its last bits
+                SELECT substring(u.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint >> 16
+                FROM pg_catalog.pg_proc AS u
+                WHERE u.pronamespace = f.pronamespace AND u.proname = f.proname || '_update'
+            ) AS attachment,
             CASE WHEN l.oid IS NOT NULL THEN format('%I.%I', n.nspname, l.proname) END AS links,
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
@@ -9163,6 +9174,16 @@ BEGIN
                         WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
                     ), start AS (
                         SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
+                    ), lost AS MATERIALIZED ( -- what this column issued before the first link
+                        SELECT s.name, j.numbers
+                        FROM gapless.sequence AS s
+                        LEFT JOIN start AS f ON f.name = s.name
+                        CROSS JOIN LATERAL (
+                            SELECT range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
+                            FROM gapless.journal AS j
+                            WHERE j.name = s.name AND j.kind = 'issued' AND abs(j.attachment) >> 16 = $6 AND (j.first_value >= f.first) IS NOT TRUE
+                        ) AS j
+                        WHERE s.target = $3 AND s.target_column = $4 AND ($1 IS NULL OR s.name = $1 COLLATE "C") AND j.numbers IS NOT NULL
                     )
                     SELECT r.series, $2, 'broken', r.value, r.value, CASE
                         WHEN l.hash IS NULL THEN 'the chain has no link of it'
@@ -9175,11 +9196,14 @@ BEGIN
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C")
                         AND CASE
                             WHEN l.hash IS NOT NULL THEN r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
-                            ELSE r.hash IS NOT NULL AND EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                            ELSE r.hash IS NOT NULL AND (
+                                EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                                OR EXISTS (SELECT FROM lost AS o WHERE o.name = r.series COLLATE "C" AND o.numbers @> r.value::numeric)
+                            )
                         END
                     $query$,
                     attached.links
-                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column, attached.head_name;
+                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column, attached.head_name, attached.attachment;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
@@ -9261,7 +9285,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     newest record;
-    lowest bigint;
+    lowest numeric;
     rest record;
 BEGIN
     PERFORM gapless.check_name(go_live_gapless.name);
@@ -9288,10 +9312,15 @@ BEGIN
                 HINT = 'Void the test numbers with gapless.void_gapless_batch and DELETE their rows first, in the same transaction.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_numbered';
     END IF;
-    SELECT min(j.first_value)
+    SELECT min(j.first_value::numeric + CASE WHEN s.name IS NULL THEN 0 ELSE 1 END) -- of a start, the number before was not issued
     INTO lowest
     FROM gapless.journal AS j
+    LEFT JOIN gapless.decision AS s ON s.name = j.name AND s.kind = 'started' AND s.last_value = j.first_value
     WHERE j.name = go_live_gapless.name COLLATE "C" AND j.ordinal < newest.next_ordinal;
+    IF lowest > newest.last_value THEN
+        newest.last_value := NULL;
+        lowest := NULL;
+    END IF;
     DELETE FROM gapless.journal AS j WHERE j.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.known_text AS k WHERE k.name = go_live_gapless.name COLLATE "C" AND k.value IS NOT NULL;
     DELETE FROM gapless.void AS v WHERE v.name = go_live_gapless.name COLLATE "C";
@@ -9301,7 +9330,7 @@ BEGIN
     UPDATE gapless.sequence AS s
     SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
     WHERE s.name = go_live_gapless.name COLLATE "C";
-    PERFORM gapless.decide(go_live_gapless.name, 'live', lowest, newest.last_value, go_live_gapless.reason);
+    PERFORM gapless.decide(go_live_gapless.name, 'live', lowest::bigint, newest.last_value, go_live_gapless.reason);
     PERFORM gapless.forget_note(go_live_gapless.name);
     RETURN newest.last_value;
 END;

@@ -61,6 +61,11 @@ BEGIN
             ) || c.oid AS relations,
             l.oid AS links_oid,
             l.proowner = c.relowner AS links_owned,
+            ( -- the number of the attachment, but for its last bits
+                SELECT substring(u.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint >> 16
+                FROM pg_catalog.pg_proc AS u
+                WHERE u.pronamespace = f.pronamespace AND u.proname = f.proname || '_update'
+            ) AS attachment,
             CASE WHEN l.oid IS NOT NULL THEN format('%I.%I', n.nspname, l.proname) END AS links,
             t.oid AS trigger_oid
         FROM pg_catalog.pg_trigger AS t
@@ -184,6 +189,16 @@ BEGIN
                         WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
                     ), start AS (
                         SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
+                    ), lost AS MATERIALIZED ( -- what this column issued before the first link
+                        SELECT s.name, j.numbers
+                        FROM gapless.sequence AS s
+                        LEFT JOIN start AS f ON f.name = s.name
+                        CROSS JOIN LATERAL (
+                            SELECT range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
+                            FROM gapless.journal AS j
+                            WHERE j.name = s.name AND j.kind = 'issued' AND abs(j.attachment) >> 16 = $6 AND (j.first_value >= f.first) IS NOT TRUE
+                        ) AS j
+                        WHERE s.target = $3 AND s.target_column = $4 AND ($1 IS NULL OR s.name = $1 COLLATE "C") AND j.numbers IS NOT NULL
                     )
                     SELECT r.series, $2, 'broken', r.value, r.value, CASE
                         WHEN l.hash IS NULL THEN 'the chain has no link of it'
@@ -196,11 +211,14 @@ BEGIN
                     WHERE ($1 IS NULL OR r.series = $1 COLLATE "C")
                         AND CASE
                             WHEN l.hash IS NOT NULL THEN r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
-                            ELSE r.hash IS NOT NULL AND EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                            ELSE r.hash IS NOT NULL AND (
+                                EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                                OR EXISTS (SELECT FROM lost AS o WHERE o.name = r.series COLLATE "C" AND o.numbers @> r.value::numeric)
+                            )
                         END
                     $query$,
                     attached.links
-                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column, attached.head_name;
+                ) USING audit_numbers.name, attached.column_name, attached.target, attached.target_column, attached.head_name, attached.attachment;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.target_column, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
