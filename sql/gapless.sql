@@ -379,6 +379,7 @@ CREATE UNLOGGED TABLE gapless.waiting (
 ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN taken SET STORAGE EXTERNAL, ALTER COLUMN numbers SET STORAGE EXTERNAL;
 
 CREATE INDEX waiting_txid ON gapless.waiting (txid);
+CREATE INDEX waiting_numbers ON gapless.waiting (txid, attachment) WHERE numbers IS NOT NULL;
 
 REVOKE ALL ON TABLE gapless.waiting FROM PUBLIC;
 GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;
@@ -393,6 +394,7 @@ COMMENT ON COLUMN gapless.waiting.taken IS 'The rows'' values, at the commit.';
 COMMENT ON COLUMN gapless.waiting.numbers IS 'What is to stand in the rows.';
 COMMENT ON COLUMN gapless.waiting.seen IS 'Whether the commit has met the note before.';
 COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
+COMMENT ON INDEX gapless.waiting_numbers IS 'What its rows are given at the commit, of which there are few: each row is looked up there.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
@@ -814,6 +816,20 @@ WHERE a.at_commit AND NOT EXISTS (
     WHERE i.indrelid = a.relation AND i.indisprimary
     HAVING strpos(p.prosrc, '-- ' || to_jsonb(array_agg(concat_ws(' ', c.attname, n.nspname, t.typname, c.atttypmod) ORDER BY k.i))::text) > 0
 )
+UNION ALL
+SELECT a.relation, a.column_name, format('the primary key of table %s is deferrable, and at_commit finds a row by it before it is checked', a.table_name)
+FROM attachment AS a
+JOIN pg_catalog.pg_index AS i ON i.indrelid = a.relation AND i.indisprimary AND NOT i.indimmediate
+WHERE a.at_commit
+UNION ALL
+SELECT a.relation, a.column_name, format('role %I, which owns table %s, cannot read its former partition %I.%I', pg_get_userbyid(a.owner), a.table_name, n.nspname, c.relname)
+FROM attachment AS a
+JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_keep'
+JOIN pg_catalog.pg_trigger AS k ON k.tgfoid = p.oid AND k.tgname = ('~gapless_kept_delete_' || a.column_name)::name
+JOIN pg_catalog.pg_class AS c ON c.oid = k.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE NOT (has_schema_privilege(a.owner, n.oid, 'USAGE') AND has_table_privilege(a.owner, c.oid, 'SELECT'))
+    AND NOT EXISTS (SELECT FROM tree AS t WHERE t.relation = a.relation AND t.column_name = a.column_name AND t.member = c.oid)
 UNION ALL
 SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name)
 FROM function AS f
@@ -1250,7 +1266,7 @@ BEGIN
     LIMIT 1;
     RAISE EXCEPTION 'sequence "%" is closed', raise_closed.name
         USING ERRCODE = 'object_not_in_prerequisite_state',
-            DETAIL = format('%s closed it at %s: %s', closing.decided_by, closing.decided_at, closing.reason),
+            DETAIL = format('%s closed it at %s: %s', closing.decided_by, closing.decided_at, left(closing.reason, 200)),
             HINT = format('Give the document another date or series; or open this one: SELECT gapless.open_gapless(%L, ''why'');', raise_closed.name),
             SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_closed';
 END;
@@ -1632,13 +1648,13 @@ BEGIN
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'sequence "%": its range % to % was valid until % in %', raise_range.name, ended.first_value, ended.last_value, ended.valid_until, ended.time_zone
-            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Its reason: %s', ended.reason), HINT = remedy,
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Its reason: %s', left(ended.reason, 200)), HINT = remedy,
                 SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_date';
     END IF;
     SELECT r.* INTO ended FROM gapless.range AS r WHERE r.name = raise_range.name COLLATE "C" ORDER BY r.first_value DESC LIMIT 1;
     RAISE EXCEPTION 'sequence "%": no number is left in its ranges', raise_range.name
         USING ERRCODE = 'sequence_generator_limit_exceeded', HINT = remedy,
-            DETAIL = CASE WHEN FOUND THEN format('The last was %s to %s: %s', ended.first_value, ended.last_value, ended.reason) ELSE 'All were withdrawn.' END,
+            DETAIL = CASE WHEN FOUND THEN format('The last was %s to %s: %s', ended.first_value, ended.last_value, left(ended.reason, 200)) ELSE 'All were withdrawn.' END,
             SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_end';
 END;
 $function$;
@@ -2102,7 +2118,7 @@ BEGIN
     IF FOUND THEN
         RAISE EXCEPTION 'sequence "%" is live: it never begins again', check_not_live.name
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                DETAIL = format('%s marked it at %s: %s', marked.decided_by, marked.decided_at, marked.reason),
+                DETAIL = format('%s marked it at %s: %s', marked.decided_by, marked.decided_at, left(marked.reason, 200)),
                 HINT = 'Cancel numbers with gapless.void_gapless; or end the series with gapless.close_gapless.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_live';
     END IF;
@@ -2776,6 +2792,10 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
             hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
+        WHEN 'unguarded' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s has lost the triggers that guard its numbers', what);
+            hint := 'It, or a column that its expressions read, was dropped with CASCADE; or somebody dropped the triggers. If it is to number itself, attach it again, by the same definition: gapless.attach_gapless. If not, detach it: gapless.detach_gapless.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);
@@ -2844,6 +2864,32 @@ COMMENT ON FUNCTION gapless.column_check_names IS
 
 REVOKE ALL ON FUNCTION gapless.column_check_names FROM PUBLIC;
 
+-- DROP COLUMN ... CASCADE takes the triggers whose WHEN reads the column, and leaves those that number rows.
+CREATE OR REPLACE FUNCTION gapless.column_check_guards(
+    relation      regclass, -- as for column_check_names
+    target_column name,
+    inputs        name[]
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM gapless.column_check_names(relation, target_column, inputs);
+    IF (
+        SELECT count(*) < 2
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgrelid = relation AND t.tgname IN (('~gapless_update_' || target_column)::name, ('~gapless_delete_' || target_column)::name)
+    ) THEN
+        PERFORM gapless.column_refuse('unguarded', relation, target_column, NULL, NULL); -- trap: another column has a dropped one's name
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_guards IS
+'Private, for the triggers of attach_gapless that number rows. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached, or was dropped with the triggers that guard numbered rows.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_guards FROM PUBLIC;
+
 -- Called IMMUTABLE, though it reads the catalogs, so that PostgreSQL calls it as it plans an expression, and not for each
 -- row. The plan has the table's oid then, so PostgreSQL makes it anew after whatever ALTER TABLE did to the table, in every
 -- session, before the next row. The columns' own numbers would not do: a dump does not keep them.
@@ -2858,15 +2904,15 @@ AS $function$
 DECLARE
     named CONSTANT regclass := to_regclass(relation);
 BEGIN
-    PERFORM gapless.column_check_names(named, target_column, inputs);
-    RETURN (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = named AND t.tgname = ('~gapless_update_' || target_column)::name);
+    PERFORM gapless.column_check_guards(named, target_column, inputs) WHERE named IS NOT NULL;
+    RETURN named::oid;
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_named IS
-'Private, for the triggers of attach_gapless. The table, if the column and those that its expressions read have the names under which it was attached; NULL where they have not, or that is not seen.';
+'Private, for the triggers of attach_gapless. The table, if the column is guarded, and has the name under which it was attached, as have those that its expressions read; NULL where that is not so, or not seen.';
 
 REVOKE ALL ON FUNCTION gapless.column_named FROM PUBLIC;
 
@@ -4379,6 +4425,7 @@ BEGIN
     IF expected IS NOT NULL THEN
         INSERT INTO gapless.waiting (attachment, names, keys)
         VALUES (expected[1]::bigint, ARRAY[expected[2]], current_setting('gapless.commit_first')::text[]);
+        PERFORM set_config('gapless.commit_done_' || expected[1], '', true);
     END IF;
     PERFORM set_config('gapless.commit_expected', '0=', true);
 END;
@@ -4473,25 +4520,28 @@ REVOKE ALL ON FUNCTION gapless.column_assign FROM PUBLIC;
 
 CREATE OR REPLACE FUNCTION gapless.column_end_wait(
     attachment bigint
-) RETURNS void
+) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $function$
+DECLARE
+    newest bigint; -- of the notes that were assigned; read once, since there may be a note a row
 BEGIN
+    SELECT max(a.cmin::text::bigint)
+    INTO newest
+    FROM gapless.waiting AS a
+    WHERE a.txid = txid_current() AND a.attachment = column_end_wait.attachment AND a.numbers IS NOT NULL;
     DELETE FROM gapless.waiting AS w
     WHERE w.txid = txid_current()
         AND w.attachment = column_end_wait.attachment
-        AND (w.cmin::text::bigint > ( -- what was noted after those that were assigned waits on
-            SELECT max(a.cmin::text::bigint)
-            FROM gapless.waiting AS a
-            WHERE a.txid = w.txid AND a.attachment = w.attachment AND a.numbers IS NOT NULL
-        )) IS NOT TRUE;
+        AND (w.cmin::text::bigint > newest) IS NOT TRUE; -- what was noted after those waits on
+    RETURN newest IS NULL OR NOT EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_end_wait.attachment);
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_end_wait IS
-'Private, for the triggers of attach_gapless. Ends the notes of a column''s rows, which have their numbers.';
+'Private, for the triggers of attach_gapless. Ends the notes of a column''s rows, which have their numbers. Returns whether no other note is left.';
 
 REVOKE ALL ON FUNCTION gapless.column_end_wait FROM PUBLIC;
 
@@ -4939,7 +4989,7 @@ AS $function$
 BEGIN
     RAISE EXCEPTION 'sequence "%": % is void already', before.name, before.value
         USING ERRCODE = 'object_not_in_prerequisite_state',
-            DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
+            DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, left(before.reason, 200)),
             HINT = 'What was said stands.',
             SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
 END;
@@ -5072,6 +5122,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
+    most     CONSTANT integer := 10000000;
     ordinals bigint[]; -- of the runs of the latest cycle that have some of them
     firsts   bigint[];
     lasts    bigint[];
@@ -5125,6 +5176,11 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
     ELSIF before.value IS NOT NULL THEN
         PERFORM gapless.raise_void(before);
+    ELSIF last::numeric - first >= most THEN
+        RAISE EXCEPTION 'sequence "%": % to % are too many numbers to void at once', void_gapless_batch.name, first, last
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('Give at most %s, since each has a row of its own. Numbers that were passed over have their reason without it.', most),
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'last';
     END IF;
 
     now := clock_timestamp();
@@ -5535,10 +5591,10 @@ BEGIN
     IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
             IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
-                PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
+                PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         END;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
@@ -5642,10 +5698,10 @@ BEGIN
     IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
         BEGIN
             IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
-                PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
+                PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         END;
     END IF; -- if at_commit
     END IF; -- unless at_commit
@@ -5989,10 +6045,10 @@ AS $function$
 BEGIN
     BEGIN -- if partitioned
         IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- if partitioned
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
         END IF; -- if partitioned
     EXCEPTION WHEN undefined_column THEN -- if partitioned
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
     END; -- if partitioned
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
@@ -6051,7 +6107,7 @@ BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF (gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
-        PERFORM gapless.column_check_names(target, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_check_guards(target, 'number', '{}'::name[] /*inputs*/);
     END IF;
     IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;
@@ -6140,7 +6196,7 @@ BEGIN
     IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM target::oid THEN
-        PERFORM gapless.column_check_names(target, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_check_guards(target, 'number', '{}'::name[] /*inputs*/);
     END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 0 /*attachment*/) AS assigned,
@@ -6314,8 +6370,9 @@ BEGIN
         END IF;
         PERFORM gapless.model_number(assigned);
     END LOOP;
-    PERFORM gapless.column_end_wait(0 /*attachment*/);
-    assigned := set_config('gapless.commit_done_0' /*done*/, 'on', true);
+    IF gapless.column_end_wait(0 /*attachment*/) THEN
+        assigned := set_config('gapless.commit_done_0' /*done*/, 'on', true);
+    END IF;
 END;
 $function$;
 
@@ -6338,7 +6395,7 @@ DECLARE
 BEGIN
     BEGIN
         IF gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- unless partitioned
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- unless partitioned
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- unless partitioned
         END IF; -- unless partitioned
         expected := CASE WHEN num_nonnulls(ARRAY[NEW.key]::text, NEW.number, NEW.input) > 0 THEN expected END; -- if partitioned
         SELECT
@@ -6361,7 +6418,7 @@ BEGIN
             WHERE gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input)
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         PERFORM gapless.column_refuse('misnamed', 0 /*target*/, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
@@ -6407,9 +6464,10 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     assigned pg_catalog.text;
-    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/; -- a trigger of a row that is being numbered has inserted it
+    done     CONSTANT boolean := coalesce(pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true), '') OPERATOR(pg_catalog.=) 'on'; -- no note is left
+    alone    boolean := done OR pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/; -- a trigger of a row that is being numbered has inserted it
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
+    IF done AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
             pg_catalog.has_table_privilege(0 /*target*/, 'UPDATE') AND pg_catalog.has_table_privilege(0 /*target*/, 'SELECT')
@@ -6440,8 +6498,8 @@ BEGIN
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM gapless.model_number(assigned);
     END IF;
-    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
-        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned
+    IF alone IS NOT TRUE THEN
+        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned; or no row waits, and those to come need not look at all notes
     END IF;
     RETURN NULL;
 END;
@@ -6464,7 +6522,11 @@ BEGIN
     THEN
         RETURN NULL;
     ELSIF gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
-        PERFORM gapless.model_finish(0 /*target*/, NULL);
+        IF pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/ THEN -- a trigger of a row that is being numbered has inserted it
+            PERFORM gapless.model_finish(0 /*target*/, NULL);
+        ELSIF (pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE THEN -- others may wait
+            PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
+        END IF;
         RETURN NULL;
     END IF;
     PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
@@ -7184,6 +7246,7 @@ BEGIN
                     AND d.refobjsubid > 0
                     AND d.refobjsubid <> number_attnum
                     AND d.refobjsubid <> ALL (name_columns)
+                    AND (i.indexprs IS NOT NULL OR d.refobjsubid <> ALL ((i.indkey::smallint[])[i.indnkeyatts:])) -- what it only includes
             )
             AND NOT EXISTS (
                 SELECT
@@ -7619,8 +7682,8 @@ BEGIN
     LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
     WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
     GROUP BY i.indexrelid, a.attnum
-    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR coarse.printable IS NOT NULL OR t.typcategory = 'S' AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte
+    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR coarse.printable IS NOT NULL OR t.typcategory = 'S' AND t.oid <> 'bpchar'::regtype AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte; char(n) is but for blanks, which its text lacks
     )))
     LIMIT 1;
     IF FOUND THEN
@@ -8810,7 +8873,7 @@ BEGIN
     WHERE t.relation = column_head.relation AND t.column_name = column_head.column_name AND t.stem IS NOT NULL;
     IF NOT FOUND THEN
         code := 'undefined_object';
-        fault := format('%s is no column that is attached', shown);
+        fault := format('there is no attached column "%s"', shown);
         hint := 'Give an attached column as schema.table.column. ' || hint;
     ELSIF relation = target OR EXISTS (
         SELECT FROM gapless.column_others(relation, column_name) AS o WHERE o.relation = target AND o.column_name <> target_column
@@ -8823,13 +8886,13 @@ BEGIN
         fault := format('role %I, which owns the table, has no right to %s', owner, shown);
         hint := format('As the owner of that table: GRANT REFERENCES (%I) ON %s TO %I', column_name, relation, owner);
     ELSIF attached.at_commit <> at_commit THEN
-        fault := format('%s numbers its rows %s: in one transaction they would wait for each other', shown, CASE WHEN attached.at_commit THEN 'at commit' ELSE 'early' END);
-        hint := format('Attach it with at_commit => %s, too.', attached.at_commit);
+        fault := format('column %s numbers its rows %s: in one transaction they would wait for each other', shown, CASE WHEN attached.at_commit THEN 'at commit' ELSE 'early' END);
+        hint := format('Attach it with at_commit => %s, too.', attached.at_commit::text);
     ELSIF attached.initial <> initial THEN
-        fault := format('%s begins with %s', shown, attached.initial);
+        fault := format('column %s begins with %s', shown, attached.initial);
         hint := format('Attach it with initial => %s, too.', attached.initial);
     ELSIF attached.dated <> dated THEN
-        fault := format('%s has %s chronology', shown, CASE WHEN attached.dated THEN 'a' ELSE 'no' END);
+        fault := format('column %s has %s chronology', shown, CASE WHEN attached.dated THEN 'a' ELSE 'no' END);
         hint := 'Give chronology for all columns that share a series, or for none.';
     ELSIF chained OR attached.hash_column IS NOT NULL THEN
         fault := 'a chain is of one table';
@@ -9259,6 +9322,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_columns() RETURNS TABLE (
     rows_reader   oid,
     prints_reader oid,
     links_reader  oid,    -- of a column with chain; else NULL
+    attachment    bigint, -- its number, but for the last bits
     dated         boolean, -- whether it has an expression chronology
     trigger_oid   oid
 )
@@ -9288,6 +9352,11 @@ AS $function$
         reader.rows,
         reader.prints,
         reader.links,
+        (
+            SELECT substring(p.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint >> 16
+            FROM pg_catalog.pg_proc AS p
+            WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_update'
+        ),
         NOT EXISTS (
             SELECT FROM pg_catalog.pg_proc AS p
             WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_dated' AND pg_get_function_sqlbody(p.oid) = 'RETURN NULL::timestamp without time zone'
@@ -9507,6 +9576,16 @@ BEGIN
                         WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
                     ), start AS (
                         SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
+                    ), lost AS MATERIALIZED ( -- what this column issued before the first link
+                        SELECT s.name, j.numbers
+                        FROM gapless.sequence AS s
+                        LEFT JOIN start AS f ON f.name = s.name
+                        CROSS JOIN LATERAL (
+                            SELECT range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
+                            FROM gapless.journal AS j
+                            WHERE j.name = s.name AND j.kind = 'issued' AND abs(j.attachment) >> 16 = $6 AND (j.first_value >= f.first) IS NOT TRUE
+                        ) AS j
+                        WHERE s.target = $4 AND s.target_column = $5 AND ($1 IS NULL OR s.name = ANY ($1)) AND j.numbers IS NOT NULL
                     )
                     SELECT r.series, $2, $3, 'broken', r.value, r.value, NULL::bigint, NULL::bigint, r.number, r.number, NULL::timestamp, NULL::timestamp, NULL::jsonb, CASE
                         WHEN l.hash IS NULL THEN 'the chain has no link of it'
@@ -9518,11 +9597,14 @@ BEGIN
                     LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
                     WHERE CASE
                         WHEN l.hash IS NOT NULL THEN r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
-                        ELSE r.hash IS NOT NULL AND EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                        ELSE r.hash IS NOT NULL AND (
+                            EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                            OR EXISTS (SELECT FROM lost AS o WHERE o.name = r.series COLLATE "C" AND o.numbers @> r.value::numeric)
+                        )
                     END
                     $query$,
                     gapless.audit_reader(attached.links_reader, attached.relation)
-                ) USING names, attached.title, attached.head_title, attached.relation, attached.column_name;
+                ) USING names, attached.title, attached.head_title, attached.relation, attached.column_name, attached.attachment;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.column_name, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read
@@ -9615,7 +9697,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     newest record;
-    lowest bigint;
+    lowest numeric;
     rest record;
 BEGIN
     PERFORM gapless.check_name(go_live_gapless.name);
@@ -9642,10 +9724,15 @@ BEGIN
                 HINT = 'Void the test numbers with gapless.void_gapless_batch and DELETE their rows first, in the same transaction.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_numbered';
     END IF;
-    SELECT min(j.first_value)
+    SELECT min(j.first_value::numeric + CASE WHEN s.name IS NULL THEN 0 ELSE 1 END) -- of a start, the number before was not issued
     INTO lowest
     FROM gapless.journal AS j
+    LEFT JOIN gapless.decision AS s ON s.name = j.name AND s.kind = 'started' AND s.last_value = j.first_value
     WHERE j.name = go_live_gapless.name COLLATE "C" AND j.ordinal < newest.next_ordinal;
+    IF lowest > newest.last_value THEN
+        newest.last_value := NULL;
+        lowest := NULL;
+    END IF;
     DELETE FROM gapless.journal AS j WHERE j.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.known_text AS k WHERE k.name = go_live_gapless.name COLLATE "C" AND k.value IS NOT NULL;
     DELETE FROM gapless.void AS v WHERE v.name = go_live_gapless.name COLLATE "C";
@@ -9656,7 +9743,7 @@ BEGIN
     UPDATE gapless.sequence AS s
     SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
     WHERE s.name = go_live_gapless.name COLLATE "C";
-    PERFORM gapless.decide(go_live_gapless.name, 'live', lowest, newest.last_value, go_live_gapless.reason);
+    PERFORM gapless.decide(go_live_gapless.name, 'live', lowest::bigint, newest.last_value, go_live_gapless.reason);
     PERFORM gapless.forget_note(go_live_gapless.name);
     RETURN newest.last_value;
 END;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"reflect"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -101,6 +102,16 @@ func TestEveryCallOverDatabaseSQL(t *testing.T) {
 		require.False(t, existed)
 		return nil
 	}))
+}
+
+func TestASequenceCanDoHereWhatItCanInPackageGapless(t *testing.T) {
+	t.Parallel()
+	there, here := reflect.TypeFor[gapless.Sequence](), reflect.TypeFor[stdlib.Sequence]()
+	require.Positive(t, there.NumMethod())
+	for i := range there.NumMethod() {
+		_, found := here.MethodByName(there.Method(i).Name)
+		require.True(t, found, there.Method(i).Name)
+	}
 }
 
 func TestColumnsAndAuditsOverDatabaseSQL(t *testing.T) {

@@ -44,6 +44,7 @@
 {{ template "manage/prune_gapless.sql" . }}
 {{ template "column/column_refuse.sql" . }}
 {{ template "column/column_check_names.sql" . }}
+{{ template "column/column_check_guards.sql" . }}
 {{ template "column/column_named.sql" . }}
 {{ template "column/column_claim_sequence.sql" . }}
 {{ template "column/column_callees.sql" . }}

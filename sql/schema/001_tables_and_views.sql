@@ -327,6 +327,7 @@ CREATE UNLOGGED TABLE gapless.waiting (
 ALTER TABLE gapless.waiting ALTER COLUMN keys SET STORAGE EXTERNAL, ALTER COLUMN taken SET STORAGE EXTERNAL, ALTER COLUMN numbers SET STORAGE EXTERNAL;
 
 CREATE INDEX waiting_txid ON gapless.waiting (txid);
+CREATE INDEX waiting_numbers ON gapless.waiting (txid, attachment) WHERE numbers IS NOT NULL;
 
 REVOKE ALL ON TABLE gapless.waiting FROM PUBLIC;
 GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;
@@ -341,6 +342,7 @@ COMMENT ON COLUMN gapless.waiting.taken IS 'The rows'' values, at the commit.';
 COMMENT ON COLUMN gapless.waiting.numbers IS 'What is to stand in the rows.';
 COMMENT ON COLUMN gapless.waiting.seen IS 'Whether the commit has met the note before.';
 COMMENT ON INDEX gapless.waiting_txid IS 'The notes of a transaction.';
+COMMENT ON INDEX gapless.waiting_numbers IS 'What its rows are given at the commit, of which there are few: each row is looked up there.';
 
 CREATE UNLOGGED TABLE gapless.moving (
     txid    bigint  NOT NULL,
@@ -762,6 +764,20 @@ WHERE a.at_commit AND NOT EXISTS (
     WHERE i.indrelid = a.relation AND i.indisprimary
     HAVING strpos(p.prosrc, '-- ' || to_jsonb(array_agg(concat_ws(' ', c.attname, n.nspname, t.typname, c.atttypmod) ORDER BY k.i))::text) > 0
 )
+UNION ALL
+SELECT a.relation, a.column_name, format('the primary key of table %s is deferrable, and at_commit finds a row by it before it is checked', a.table_name)
+FROM attachment AS a
+JOIN pg_catalog.pg_index AS i ON i.indrelid = a.relation AND i.indisprimary AND NOT i.indimmediate
+WHERE a.at_commit
+UNION ALL
+SELECT a.relation, a.column_name, format('role %I, which owns table %s, cannot read its former partition %I.%I', pg_get_userbyid(a.owner), a.table_name, n.nspname, c.relname)
+FROM attachment AS a
+JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_keep'
+JOIN pg_catalog.pg_trigger AS k ON k.tgfoid = p.oid AND k.tgname = ('~gapless_kept_delete_' || a.column_name)::name
+JOIN pg_catalog.pg_class AS c ON c.oid = k.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE NOT (has_schema_privilege(a.owner, n.oid, 'USAGE') AND has_table_privilege(a.owner, c.oid, 'SELECT'))
+    AND NOT EXISTS (SELECT FROM tree AS t WHERE t.relation = a.relation AND t.column_name = a.column_name AND t.member = c.oid)
 UNION ALL
 SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name)
 FROM function AS f

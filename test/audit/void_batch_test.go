@@ -106,7 +106,10 @@ func TestARangeThatCannotBeIsNotVoided(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
 	s.Do("SELECT gapless.next_gapless_batch('a', 9)")
+	s.Do("SELECT gapless.next_gapless('passed'); SELECT gapless.forward_gapless('passed', 9223372036854775807, 'to the very end')")
 	for statement, code := range map[string]string{
+		"SELECT gapless.void_gapless_batch('passed', 1, 10000001, 'why')":                          "22023", // and not a row for each
+		"SELECT gapless.void_gapless_batch('passed', 7, 9223372036854775807, 'why')":               "22023",
 		"SELECT gapless.void_gapless_batch('a', 3, 2, 'why')":                                      "22023",
 		"SELECT gapless.void_gapless_batch('a', NULL, 2, 'why')":                                   "22004",
 		"SELECT gapless.void_gapless_batch('a', 1, NULL, 'why')":                                   "22004",

@@ -5,6 +5,7 @@ package column_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -737,4 +738,66 @@ func TestSettingsDecideNothingAtCommit(t *testing.T) {
 	require.Zero(t, s.Number("SELECT count(*) FROM invoices WHERE number IS NULL"))
 	require.Zero(t, s.Number("SELECT count(*) FROM (SELECT FROM invoices GROUP BY tenant HAVING (min(number), max(number)) <> (1, count(*))) AS broken"))
 	require.Zero(t, s.Number("SELECT count(*) FROM gapless.audit_gapless()"))
+}
+
+// TestTheRowsThatACommitReadsGrowWithThoseThatItNumbers, not with their square: by the server's own count of what was read
+// from tables and indexes, rows that are dead included. The probe's trigger is the last of the COMMIT.
+func TestTheRowsThatACommitReadsGrowWithThoseThatItNumbers(t *testing.T) {
+	t.Parallel()
+	const (
+		rowByRow = `DO $$ BEGIN FOR i IN 1..$n LOOP EXECUTE format('INSERT INTO bills VALUES (%s)', i); END LOOP; END $$; `
+		drafts   = "INSERT INTO bills SELECT i, false FROM generate_series($n + 1, 2 * $n) AS i; "
+	)
+	for name, c := range map[string]struct{ before, work string }{
+		"a statement":                         {"", "INSERT INTO bills SELECT i FROM generate_series(1, $n) AS i"},
+		"row by row":                          {"", rowByRow},
+		"row by row, and updated":             {"", rowByRow + "UPDATE bills SET memo = 'x'"},
+		"row by row, and deleted":             {"", rowByRow + "DELETE FROM bills"},
+		"drafts that are issued":              {drafts, "UPDATE bills SET due = true"},
+		"drafts that stay, before":            {"", drafts + rowByRow},
+		"drafts that stay, after":             {"", rowByRow + drafts},
+		"drafts of a table, rows of another":  {"", drafts + strings.ReplaceAll(rowByRow, "bills", "notes")},
+		"rows that a trigger of another adds": {"CREATE FUNCTION more() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO bills VALUES (NEW.id); RETURN NULL; END $$; CREATE TRIGGER more AFTER UPDATE ON notes FOR EACH ROW EXECUTE FUNCTION more(); ", "INSERT INTO notes SELECT i FROM generate_series(1, $n) AS i"},
+	} {
+		for _, partitioned := range []string{"", " PARTITION BY HASH (id); CREATE TABLE bills_0 PARTITION OF bills FOR VALUES WITH (MODULUS 1, REMAINDER 0)"} {
+			t.Run(name+partitioned[:min(len(partitioned), 12)], func(t *testing.T) {
+				t.Parallel()
+				var read [2]int64
+				for i, rows := range []int{100, 200} {
+					s := sqltest.Connect(t, pgtest.New(t))
+					s.Do("CREATE TABLE bills (id int PRIMARY KEY, due boolean DEFAULT true, memo text, number bigint, other bigint, UNIQUE (id, number), UNIQUE (id, other))" + partitioned)
+					s.Do("CREATE TABLE notes (id int PRIMARY KEY, due boolean, number bigint UNIQUE)")
+					if partitioned == "" {
+						s.Do("CREATE UNIQUE INDEX ON bills (number); CREATE UNIQUE INDEX ON bills (other)")
+					}
+					s.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'number' $$, condition => 'NEW.due', at_commit => true)")
+					s.Do("SELECT gapless.attach_gapless('bills', 'other', $$ 'other' $$, condition => 'NEW.due', at_commit => true)")
+					s.Do("SELECT gapless.attach_gapless('notes', 'number', $$ 'note' $$, at_commit => true)")
+					s.Do(`
+						CREATE TABLE probe (round int, read bigint);
+						CREATE FUNCTION probe() RETURNS trigger LANGUAGE plpgsql AS $$
+						BEGIN
+							INSERT INTO probe
+							SELECT NEW.round + 1, sum(pg_stat_get_xact_tuples_returned(c.oid))
+							FROM pg_class AS c
+							WHERE c.relnamespace IN ('gapless'::regnamespace, 'public'::regnamespace) AND c.relkind IN ('r', 'i') AND c.relname !~ 'probe'
+							HAVING NEW.round < 3;
+							RETURN NULL;
+						END $$;
+						CREATE CONSTRAINT TRIGGER probe AFTER INSERT ON probe DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION probe()`)
+					if c.before != "" {
+						s.Do(strings.ReplaceAll(c.before, "$n", strconv.Itoa(rows)))
+					}
+					s.Do("BEGIN")
+					s.Do(strings.ReplaceAll(c.work, "$n", strconv.Itoa(rows)))
+					s.Do("INSERT INTO probe VALUES (0)")
+					s.Do("COMMIT")
+					read[i] = s.Number("SELECT read FROM probe WHERE round = 3")
+					require.Zero(t, s.Number("SELECT count(*) FROM bills WHERE due AND (number IS NULL OR other IS NULL)"))
+					sqltest.RequireSound(s)
+				}
+				require.Less(t, read[1], 3*read[0], read)
+			})
+		}
+	}
 }

@@ -149,6 +149,40 @@ func TestTheAuditFindsWhatDoesNotFitIntoTheChain(t *testing.T) {
 	})
 }
 
+// TestTheAuditFindsThatAllLinksAreGone has a superuser forget a chain. What was issued without one, or taken over, has none.
+func TestTheAuditFindsThatAllLinksAreGone(t *testing.T) {
+	eachChained(t, func(t *testing.T, _ *pgtest.Database, s sqltest.Session, _ bool) {
+		const unexplained = "SELECT concat_ws(' ', sequence, kind, first_value, explanation) FROM gapless.audit_gapless() WHERE NOT explained ORDER BY sequence, first_value"
+		s.Do("INSERT INTO docs (id, tenant, total) VALUES (1, 'a', 1), (2, 'a', 2), (1, 'b', 1)")
+		s.Do("SELECT gapless.range_gapless('doc/a', 1, 9, 'a grant')")
+		s.Do("INSERT INTO docs (id, tenant, total) VALUES (3, 'a', 3)")
+		lost := []string{"doc/a broken 1 the chain has no link of it", "doc/a broken 2 the chain has no link of it", "doc/a broken 3 the chain has no link of it"}
+		s.Do("BEGIN; DELETE FROM gapless.link WHERE name = 'doc/a'")
+		require.Equal(t, lost, sqltest.Texts(s, unexplained))
+		s.Do("INSERT INTO docs (id, tenant, total) VALUES (4, 'a', 4); SET CONSTRAINTS ALL IMMEDIATE")
+		require.Equal(t, lost, sqltest.Texts(s, unexplained), "a new chain does not hide that the old one is gone")
+		s.Do("ROLLBACK")
+
+		// Whose series were forgotten begins a new chain, and so does who numbered without one.
+		var attach string
+		require.NoError(t, s.QueryRow(s.Ctx, `SELECT format('SELECT gapless.attach_gapless(''docs'', ''number'', name => %L, at_commit => %L, format => %L, condition => %L, unnumbered => %L', name, at_commit, format, condition, unnumbered) FROM gapless.columns`).Scan(&attach))
+		s.Do("SELECT gapless.detach_gapless('docs', 'number'); SELECT gapless.delete_gapless(name) FROM gapless.sequences")
+		s.Do(attach + chain + ")")
+		require.Empty(t, sqltest.Texts(s, unexplained))
+		s.Do("SELECT gapless.detach_gapless('docs', 'number')")
+		s.Do(attach + ")")
+		s.Do("INSERT INTO docs (id, tenant, total, hash) VALUES (4, 'a', 4, 'own')")
+		s.Do("SELECT gapless.detach_gapless('docs', 'number')")
+		s.Do(attach + chain + ")")
+		require.Empty(t, sqltest.Texts(s, unexplained))
+		s.Do("ALTER TABLE docs DISABLE TRIGGER USER; UPDATE docs SET hash = NULL, previous_hash = NULL; ALTER TABLE docs ENABLE TRIGGER USER")
+		s.Do("TRUNCATE gapless.link; DELETE FROM gapless.void")
+		s.Do("SELECT gapless.detach_gapless('docs', 'number')")
+		s.Do("UPDATE docs SET number = DEFAULT; SELECT gapless.delete_gapless(name) FROM gapless.sequences; DELETE FROM docs")
+		s.Do(attach + chain + ")")
+	})
+}
+
 // TestAChainedRowMovesAndIsUpsertedAsItIs has what ORMs send: all columns, as they were loaded; and rows that change their partition.
 func TestAChainedRowMovesAndIsUpsertedAsItIs(t *testing.T) {
 	t.Parallel()

@@ -47,6 +47,31 @@ func TestATableWithAnotherOwnerIsAuditedAndDetachedWhenItsFunctionsAreItsOwners(
 	require.Equal(t, []int64{1, 2, 3, 4}, s.Numbers("SELECT number FROM bills ORDER BY 1"))
 }
 
+// TestTheViewTellsOfFormerPartitionsThatTheNewOwnerCannotRead: OWNER TO does not take along what was detached.
+func TestTheViewTellsOfFormerPartitionsThatTheNewOwnerCannotRead(t *testing.T) {
+	t.Parallel()
+	for left, parted := range map[string]string{"kept": "", "leaf": " PARTITION BY LIST (year); CREATE TABLE leaf PARTITION OF kept DEFAULT"} {
+		database := pgtest.New(t)
+		s := sqltest.Connect(t, database)
+		name, quoted := sqltest.Role(t, database, "owner")
+		s.Do("GRANT USAGE ON SCHEMA gapless TO " + quoted + "; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA gapless TO " + quoted)
+		s.Do("CREATE TABLE bills (id int, year int, number bigint, UNIQUE (year, number)) PARTITION BY LIST (year); CREATE TABLE rest PARTITION OF bills DEFAULT")
+		s.Do("CREATE TABLE kept PARTITION OF bills FOR VALUES IN (2026)" + parted)
+		s.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$)")
+		s.Do("INSERT INTO bills VALUES (1, 2025), (2, 2026)")
+		s.Do("ALTER TABLE bills DETACH PARTITION kept")
+		require.Empty(t, sqltest.Texts(s, faults))
+		s.Do("ALTER TABLE bills OWNER TO " + quoted)
+		s.Do(s.Refuse("55000", "SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$)").Hint)
+
+		require.Contains(t, sqltest.Texts(s, pg.Unexplained)[0], "permission denied for table "+left)
+		require.Equal(t, []string{"role " + quoted + ", which owns table public.bills, cannot read its former partition public." + left}, sqltest.Texts(s, faults), name)
+		s.Do("GRANT SELECT ON " + left + " TO " + quoted)
+		require.Empty(t, sqltest.Texts(s, faults))
+		sqltest.RequireSound(s)
+	}
+}
+
 func TestATableInAnotherSchemaIsDetached(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))

@@ -505,3 +505,60 @@ func TestAttachRepeatedFollowsATableThatWasRenamed(t *testing.T) {
 	require.Equal(t, "B3", *sqltest.Value[string](s, "INSERT INTO archive.documents VALUES (10, 'a', false) RETURNING number"))
 	sqltest.RequireSound(s)
 }
+
+// TestAColumnThatTakesADroppedOnesNameIsNotNumberedWithoutGuards: DROP COLUMN … CASCADE takes the triggers that read the column,
+// and not those that number rows.
+func TestAColumnThatTakesADroppedOnesNameIsNotNumberedWithoutGuards(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	for _, partitioned := range []string{"", " PARTITION BY LIST (year); CREATE TABLE rest PARTITION OF bills DEFAULT"} {
+		for _, options := range []string{"", ", condition => 'NEW.due'", ", at_commit => true", ", condition => 'NEW.due', at_commit => true"} {
+			for _, dropped := range []string{"number bigint", "tenant text DEFAULT ''", "nothing"} {
+				what := dropped + options + partitioned
+				s, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+				s.Do("CREATE TABLE bills (id int, year int, tenant text, due boolean DEFAULT true, number bigint, PRIMARY KEY (year, id), UNIQUE (year, number))" + partitioned)
+				attach := "SELECT gapless.attach_gapless('bills', 'number', $$ 'bill/' || NEW.year || left(NEW.tenant, 0) $$" + options + ")"
+				s.Do(attach)
+				s.Do("INSERT INTO bills VALUES (1, 2026, ''), (2, 2026, '')")
+				other.Do("INSERT INTO bills VALUES (3, 2026, '')") // its plans are made
+				s.Do("INSERT INTO bills VALUES (4, 2026, '', false)")
+				last := int64(3)
+				if options == "" || options == ", at_commit => true" {
+					last = 4
+				}
+
+				column, _, _ := strings.Cut(dropped, " ")
+				if column == "nothing" {
+					s.Do(`DROP TRIGGER "~gapless_delete_number" ON bills`)
+				} else {
+					s.Do("ALTER TABLE bills DROP COLUMN " + column + " CASCADE; ALTER TABLE bills ADD COLUMN " + dropped)
+					s.Do("ALTER TABLE bills ADD CONSTRAINT again UNIQUE (year, number)")
+				}
+				for _, session := range []sqltest.Session{s, other, sqltest.Connect(t, database)} {
+					for _, table := range []string{"bills", "rest"}[:1+min(len(partitioned), 1)] {
+						refused := session.Refuse("55000", "INSERT INTO "+table+" (id, year, tenant) VALUES (5, 2026, '')")
+						require.Equal(t, "gapless_unguarded", refused.ConstraintName, what)
+						require.Contains(t, refused.Hint, "gapless.attach_gapless", what)
+						if column != "number" && last == 3 {
+							require.Equal(t, "gapless_unguarded", session.Refuse("55000", "UPDATE "+table+" SET due = true, tenant = '' WHERE id = 4").ConstraintName, what)
+						}
+					}
+				}
+				require.NotEmpty(t, sqltest.Texts(s, faults), what)
+
+				s.Do("BEGIN")
+				s.Do("SELECT gapless.detach_gapless('bills', 'number', unguard => true)") // the other way out
+				s.Do("INSERT INTO bills (id, year, tenant) VALUES (5, 2026, '')")
+				s.Do("ROLLBACK")
+				s.Do(attach)
+				require.Empty(t, sqltest.Texts(s, faults), what)
+				s.Do("INSERT INTO bills (id, year, tenant) VALUES (5, 2026, '')")
+				require.Equal(t, last+1, s.Number("SELECT number FROM bills WHERE id = 5"), what)
+				s.Refuse("23001", "DELETE FROM bills WHERE id = 5")
+				s.Refuse("428C9", "UPDATE bills SET number = 9 WHERE id = 5")
+				s.Do("SELECT gapless.detach_gapless('bills', 'number', unguard => true); DROP TABLE bills")
+				s.Do("SELECT gapless.delete_gapless(name) FROM gapless.sequences")
+			}
+		}
+	}
+}

@@ -139,6 +139,25 @@ func TestASequenceHasANumberOnceWhateverTheIndexAllows(t *testing.T) {
 	s.Do("INSERT INTO b (id, tenant) VALUES (2, 3)")
 	s.Refuse("428C9", "UPDATE b SET number = 1 WHERE id = 2")
 	s.Do("ROLLBACK")
+
+	// What an index only includes lets no number be there twice.
+	for _, index := range []string{
+		"CREATE UNIQUE INDEX ON c (number) INCLUDE (tenant)", "CREATE UNIQUE INDEX ON c (number) INCLUDE (tenant, id) WHERE number IS NOT NULL",
+		"ALTER TABLE c ADD UNIQUE (number) INCLUDE (tenant)", "CREATE UNIQUE INDEX ON c (number, tenant) INCLUDE (id)",
+	} {
+		name := map[bool]string{true: " 'c' ", false: " 'c/' || NEW.tenant "}[!strings.Contains(index, "number, tenant")]
+		s.Do("CREATE TABLE c (id int PRIMARY KEY, tenant int, number bigint); " + index)
+		s.Do("SELECT gapless.attach_gapless('c', 'number', $1)", name)
+		s.Do("INSERT INTO c VALUES (1, 7), (2, 7)")
+		require.Empty(t, sqltest.Texts(s, faults), index)
+		sqltest.RequireSound(s)
+		s.Do("SELECT gapless.detach_gapless('c', 'number'); DROP TABLE c; SELECT gapless.delete_gapless(name) FROM gapless.sequences WHERE name LIKE 'c%'")
+	}
+	for _, index := range []string{"(id) INCLUDE (number)", "(number, tenant) INCLUDE (id)", "(number, (tenant + 1)) INCLUDE (id)", "(number, (tenant + 1)) INCLUDE (tenant)"} {
+		s.Do("CREATE TABLE c (id int PRIMARY KEY, tenant int, number bigint); CREATE UNIQUE INDEX ON c " + index)
+		require.Contains(t, s.Refuse("55000", "SELECT gapless.attach_gapless('c', 'number', $$ 'c' $$)").Message, "unique index", index)
+		s.Do("DROP TABLE c")
+	}
 }
 
 func TestTheAuditTellsColumnsApartAndSurvivesOneThatCannotBeRead(t *testing.T) {

@@ -187,6 +187,9 @@ func TestWhatAnExpressionCallsIsPinnedWhateverTheSessionSets(t *testing.T) {
 			t.Parallel()
 			table := pgx.Identifier{name}.Sanitize()
 			s, other := sqltest.Connect(t, database), sqltest.Connect(t, database)
+			if strings.Contains(c.set, "standard_conforming_strings") && !hasNonstandardStrings(s) {
+				t.Skip("PostgreSQL 19 has no standard_conforming_strings = off")
+			}
 			s.Do("SET default_text_search_config = 'simple'")
 			s.Do("CREATE TABLE " + table + " (x " + c.column + ", number bigint UNIQUE, memo text)")
 			s.Do("SELECT gapless.attach_gapless($1::text::regclass, 'number', $2)", table, c.name)

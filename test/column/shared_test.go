@@ -327,13 +327,13 @@ func TestWhatCannotShareASeriesIsRefused(t *testing.T) {
 	s.Do("CREATE TABLE sales (id bigint PRIMARY KEY, d date, y int, number bigint UNIQUE, other bigint UNIQUE); CREATE TABLE refunds (LIKE sales INCLUDING ALL); CREATE TABLE free (LIKE sales INCLUDING ALL)")
 	s.Do("SELECT gapless.attach_gapless('sales', 'number', name => $$ 'doc' $$, chronology => 'NEW.d', initial => 5)")
 	for _, c := range []struct{ code, options, detail string }{
-		{"42704", "series_of => 'sales.id'", "Sales.id is no column that is attached."},
-		{"42704", "series_of => 'sales'", "Sales is no column that is attached."},
-		{"42704", "series_of => ''", " is no column that is attached."},
-		{"42704", "series_of => 'nowhere.sales.number'", "Nowhere.sales.number is no column that is attached."},
-		{"55000", "series_of => 'sales.number', chronology => 'NEW.d', initial => 5, at_commit => true", "Sales.number numbers its rows early: in one transaction they would wait for each other."},
-		{"55000", "series_of => 'sales.number', initial => 5", "Sales.number has a chronology."},
-		{"55000", "series_of => 'sales.number', chronology => 'NEW.d'", "Sales.number begins with 5."},
+		{"42704", "series_of => 'sales.id'", `There is no attached column "sales.id".`},
+		{"42704", "series_of => 'sales'", `There is no attached column "sales".`},
+		{"42704", "series_of => ''", `There is no attached column "".`},
+		{"42704", "series_of => 'nowhere.sales.number'", `There is no attached column "nowhere.sales.number".`},
+		{"55000", "series_of => 'sales.number', chronology => 'NEW.d', initial => 5, at_commit => true", "Column sales.number numbers its rows early: in one transaction they would wait for each other."},
+		{"55000", "series_of => 'sales.number', initial => 5", "Column sales.number has a chronology."},
+		{"55000", "series_of => 'sales.number', chronology => 'NEW.d'", "Column sales.number begins with 5."},
 		{"55000", "series_of => 'sales.number', chronology => 'NEW.d', initial => 5, chain => 'NEW.previous_hash'", "A chain is of one table."},
 	} {
 		refused := s.Refuse(c.code, "SELECT gapless.attach_gapless('refunds', 'number', "+c.options+")")

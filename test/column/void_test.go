@@ -99,6 +99,30 @@ func TestAVoidNumberWhoseSeriesIsNotKnownKeepsAnotherNameAway(t *testing.T) {
 	require.EqualValues(t, 2, s.Number("INSERT INTO bills VALUES (3, 'a', 'x') RETURNING number"), "delete_gapless forgets voids")
 }
 
+// TestAVoidNumberWhoseRowIsKeptIsTakenOverByAnotherName: it is not issued again, and guarded until it is voided there.
+func TestAVoidNumberWhoseRowIsKeptIsTakenOverByAnotherName(t *testing.T) {
+	t.Parallel()
+	for name, void := range map[string]bool{"'new/' || NEW.tenant": false, "'new/a'": true} {
+		s := sqltest.Connect(t, pgtest.New(t))
+		s.Do("CREATE TABLE bills (id int PRIMARY KEY, tenant text DEFAULT 'a', number bigint UNIQUE)")
+		s.Do("SELECT gapless.attach_gapless('bills', 'number', $$ 'old/' || NEW.tenant $$)")
+		if void {
+			s.Do("SELECT gapless.detach_gapless('bills', 'number'); SELECT gapless.attach_gapless('bills', 'number', $$ 'old/a' $$)")
+		}
+		s.Do("INSERT INTO bills VALUES (1), (2); SELECT gapless.void_gapless('old/a', 2, 'why'); SELECT gapless.detach_gapless('bills', 'number')")
+		s.Do("SELECT gapless.attach_gapless('bills', 'number', $1)", name)
+		require.EqualValues(t, 3, s.Number("INSERT INTO bills VALUES (3) RETURNING number"))
+		if void {
+			s.Refuse("55000", "SELECT gapless.void_gapless('new/a', 2, 'why')")
+		} else {
+			s.Refuse("23001", "DELETE FROM bills WHERE id = 2")
+			s.Do("SELECT gapless.void_gapless('new/a', 2, 'why')")
+		}
+		s.Do("DELETE FROM bills WHERE id = 2")
+		sqltest.RequireSound(s)
+	}
+}
+
 func TestAVoidNumberBelowTheFirstOneDoesNotMoveIt(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))

@@ -94,7 +94,7 @@ func TestASeriesThatIsUsedByHandGoesLive(t *testing.T) {
 	require.EqualValues(t, 7, s.Number("SELECT gapless.peek_gapless('a', 7)"))
 	s.Do("SELECT gapless.forward_gapless('a', 49, 'the forms begin with 50')")
 	require.EqualValues(t, 50, s.Number("SELECT gapless.next_gapless('a')"))
-	require.Equal(t, []string{"a start 50-50 explained", "a live 99-102 explained", "new live unreadable explained"}, sqltest.Findings(s))
+	require.Equal(t, []string{"a start 50-50 explained", "a live 100-102 explained", "new live unreadable explained"}, sqltest.Findings(s))
 	require.EqualValues(t, 1, s.Number("SELECT issued FROM gapless.sequences WHERE name = 'a'"))
 
 	s.Do("SELECT gapless.next_gapless('b'), gapless.close_gapless('b', 'over')")
@@ -116,6 +116,30 @@ func TestGoingLiveKeepsTheFirstNumberAndTextsFromBefore(t *testing.T) {
 	require.Equal(t, []string{"L-1000"}, sqltest.Texts(s, "INSERT INTO l DEFAULT VALUES RETURNING number"))
 	s.Refuse("23001", "DELETE FROM l WHERE number = 'first letter'")
 	require.Equal(t, []string{"letter live 1000-1001 explained"}, sqltest.Findings(s))
+}
+
+// What a series was forwarded to before its first number was not issued, and is no test number.
+func TestAStartIsNoTestNumber(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	for name, want := range map[string]string{
+		"SELECT":                           "NULL live",
+		"SELECT gapless.next_gapless('a')": "100 live 100 100",
+		"SELECT gapless.adopt_gapless('a', 120); SELECT gapless.next_gapless('a')": "121 live 100 121",
+	} {
+		s.Do("SELECT gapless.forward_gapless('a', 99, 'the forms begin with 100')")
+		s.Do(name)
+		s.Do("BEGIN")
+		last := sqltest.Texts(s, "SELECT coalesce(gapless.go_live_gapless('a', 'the tests are over')::text, 'NULL')")
+		require.Equal(t, want, last[0]+" "+sqltest.Texts(s, "SELECT concat_ws(' ', kind, first_value, last_value) FROM gapless.audit_gapless('a')")[0], name)
+		require.EqualValues(t, 1, s.Number("SELECT gapless.next_gapless('a')"))
+		s.Do("ROLLBACK; SELECT gapless.delete_gapless('a')")
+	}
+	s.Do("SELECT gapless.adopt_gapless('a', 99)")
+	require.EqualValues(t, 99, s.Number("SELECT gapless.go_live_gapless('a', 'another system has given it')"))
+	require.Equal(t, []string{"live 99 99"}, sqltest.Texts(s, "SELECT concat_ws(' ', kind, first_value, last_value) FROM gapless.audit_gapless('a')"))
+	s.Do("SELECT gapless.forward_gapless('last', 9223372036854775807, 'to the very end')")
+	require.Equal(t, []string{"NULL"}, sqltest.Texts(s, "SELECT coalesce(gapless.go_live_gapless('last', 'the tests are over')::text, 'NULL')"))
 }
 
 func TestASeriesWhoseRowsCannotAllBeReadDoesNotGoLive(t *testing.T) {

@@ -173,6 +173,19 @@ var columnTraps = []trap{
 		},
 	},
 	{
+		name:    "a column that takes the name of one dropped with CASCADE is numbered, and its rows can be deleted",
+		changes: []change{{"another column has a dropped one's name", "NULL;"}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE a (id int, number bigint UNIQUE); SELECT gapless.attach_gapless('a', 'number', '''a'''); INSERT INTO a VALUES (1), (2)")
+			s.Do("ALTER TABLE a DROP COLUMN number CASCADE; ALTER TABLE a ADD COLUMN number bigint UNIQUE")
+			if code, message := s.Try("INSERT INTO a VALUES (3)"); code != "55000" {
+				return fmt.Errorf("INSERT gives %s %s", code, message)
+			}
+			return nil
+		},
+	},
+	{
 		name:    "numbered rows can be deleted when another column has the name of theirs, and the audit calls them holes",
 		changes: []change{{"another column has a renamed one's name", "NULL;"}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {

@@ -276,14 +276,14 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 const allObjects = `	table: audit_record, decision, former, journal, known_text, link, model, moving, range, recorded_finding, sequence, void, waiting
 	view: attachment, audits, columns, fault, guard, holders, member, ranges, sequences
 	type: journal_kind
-	index: audit_record_pkey, recorded_finding_pkey, decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_txid, sequence_pkey, void_pkey, void_written
+	index: audit_record_pkey, recorded_finding_pkey, decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_numbers, waiting_txid, sequence_pkey, void_pkey, void_written
 	trigger: waiting_numbered on waiting, audit_record_append_only on audit_record, recorded_finding_append_only on recorded_finding
 	table constraint: waiting_numbered on waiting, audit_record_pkey on audit_record, recorded_finding_pkey on recorded_finding
 	table constraint: decision_pkey on decision, decision_kind on decision, former_pkey on former, journal_pkey on journal, moving_pkey on moving, range_pkey on range, sequence_name_length on sequence
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_columns, audit_gapless, audit_numbers, audit_reader, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_not_stale, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
-	function: column_check_former, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
+	function: column_check_former, column_check_guards, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_check_chain, column_link, column_previous, drop_links, model_chain
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move

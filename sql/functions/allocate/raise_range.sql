@@ -26,13 +26,13 @@ BEGIN
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'sequence "%": its range % to % was valid until % in %', raise_range.name, ended.first_value, ended.last_value, ended.valid_until, ended.time_zone
-            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Its reason: %s', ended.reason), HINT = remedy,
+            USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Its reason: %s', left(ended.reason, 200)), HINT = remedy,
                 SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_date';
     END IF;
     SELECT r.* INTO ended FROM gapless.range AS r WHERE r.name = raise_range.name COLLATE "C" ORDER BY r.first_value DESC LIMIT 1;
     RAISE EXCEPTION 'sequence "%": no number is left in its ranges', raise_range.name
         USING ERRCODE = 'sequence_generator_limit_exceeded', HINT = remedy,
-            DETAIL = CASE WHEN FOUND THEN format('The last was %s to %s: %s', ended.first_value, ended.last_value, ended.reason) ELSE 'All were withdrawn.' END,
+            DETAIL = CASE WHEN FOUND THEN format('The last was %s to %s: %s', ended.first_value, ended.last_value, left(ended.reason, 200)) ELSE 'All were withdrawn.' END,
             SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_end';
 END;
 $function$;

@@ -12,6 +12,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_columns() RETURNS TABLE (
     rows_reader   oid,
     prints_reader oid,
     links_reader  oid,    -- of a column with chain; else NULL
+    attachment    bigint, -- its number, but for the last bits
     dated         boolean, -- whether it has an expression chronology
     trigger_oid   oid
 )
@@ -41,6 +42,11 @@ AS $function$
         reader.rows,
         reader.prints,
         reader.links,
+        (
+            SELECT substring(p.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint >> 16
+            FROM pg_catalog.pg_proc AS p
+            WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_update'
+        ),
         NOT EXISTS (
             SELECT FROM pg_catalog.pg_proc AS p
             WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_dated' AND pg_get_function_sqlbody(p.oid) = 'RETURN NULL::timestamp without time zone'

@@ -149,6 +149,16 @@ BEGIN
                         WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
                     ), start AS (
                         SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
+                    ), lost AS MATERIALIZED ( -- what this column issued before the first link
+                        SELECT s.name, j.numbers
+                        FROM gapless.sequence AS s
+                        LEFT JOIN start AS f ON f.name = s.name
+                        CROSS JOIN LATERAL (
+                            SELECT range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
+                            FROM gapless.journal AS j
+                            WHERE j.name = s.name AND j.kind = 'issued' AND abs(j.attachment) >> 16 = $6 AND (j.first_value >= f.first) IS NOT TRUE
+                        ) AS j
+                        WHERE s.target = $4 AND s.target_column = $5 AND ($1 IS NULL OR s.name = ANY ($1)) AND j.numbers IS NOT NULL
                     )
                     SELECT r.series, $2, $3, 'broken', r.value, r.value, NULL::bigint, NULL::bigint, r.number, r.number, NULL::timestamp, NULL::timestamp, NULL::jsonb, CASE
                         WHEN l.hash IS NULL THEN 'the chain has no link of it'
@@ -160,11 +170,14 @@ BEGIN
                     LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
                     WHERE CASE
                         WHEN l.hash IS NOT NULL THEN r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
-                        ELSE r.hash IS NOT NULL AND EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                        ELSE r.hash IS NOT NULL AND (
+                            EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
+                            OR EXISTS (SELECT FROM lost AS o WHERE o.name = r.series COLLATE "C" AND o.numbers @> r.value::numeric)
+                        )
                     END
                     $query$,
                     gapless.audit_reader(attached.links_reader, attached.relation)
-                ) USING names, attached.title, attached.head_title, attached.relation, attached.column_name;
+                ) USING names, attached.title, attached.head_title, attached.relation, attached.column_name, attached.attachment;
                 PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
             END IF;
             PERFORM gapless.column_check_names(u.relation, attached.column_name, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- its lock is held since it was read

@@ -7,7 +7,7 @@ AS $function$
 BEGIN
     RAISE EXCEPTION 'sequence "%": % is void already', before.name, before.value
         USING ERRCODE = 'object_not_in_prerequisite_state',
-            DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, before.reason),
+            DETAIL = format('%s voided it at %s: %s', before.voided_by, before.voided_at, left(before.reason, 200)),
             HINT = 'What was said stands.',
             SCHEMA = 'gapless', TABLE = 'void', CONSTRAINT = 'void_pkey';
 END;

@@ -12,6 +12,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
+    most     CONSTANT integer := 10000000;
     ordinals bigint[]; -- of the runs of the latest cycle that have some of them
     firsts   bigint[];
     lasts    bigint[];
@@ -65,6 +66,11 @@ BEGIN
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
     ELSIF before.value IS NOT NULL THEN
         PERFORM gapless.raise_void(before);
+    ELSIF last::numeric - first >= most THEN
+        RAISE EXCEPTION 'sequence "%": % to % are too many numbers to void at once', void_gapless_batch.name, first, last
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('Give at most %s, since each has a row of its own. Numbers that were passed over have their reason without it.', most),
+                SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'last';
     END IF;
 
     now := clock_timestamp();

@@ -34,6 +34,7 @@ BEGIN
                     AND d.refobjsubid > 0
                     AND d.refobjsubid <> number_attnum
                     AND d.refobjsubid <> ALL (name_columns)
+                    AND (i.indexprs IS NOT NULL OR d.refobjsubid <> ALL ((i.indkey::smallint[])[i.indnkeyatts:])) -- what it only includes
             )
             AND NOT EXISTS (
                 SELECT

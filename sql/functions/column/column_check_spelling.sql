@@ -56,8 +56,8 @@ BEGIN
     LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
     WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
     GROUP BY i.indexrelid, a.attnum
-    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR coarse.printable IS NOT NULL OR t.typcategory = 'S' AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte
+    HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR coarse.printable IS NOT NULL OR t.typcategory = 'S' AND t.oid <> 'bpchar'::regtype AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte; char(n) is but for blanks, which its text lacks
     )))
     LIMIT 1;
     IF FOUND THEN

@@ -53,7 +53,7 @@ BEGIN
     WHERE t.relation = column_head.relation AND t.column_name = column_head.column_name AND t.stem IS NOT NULL;
     IF NOT FOUND THEN
         code := 'undefined_object';
-        fault := format('%s is no column that is attached', shown);
+        fault := format('there is no attached column "%s"', shown);
         hint := 'Give an attached column as schema.table.column. ' || hint;
     ELSIF relation = target OR EXISTS (
         SELECT FROM gapless.column_others(relation, column_name) AS o WHERE o.relation = target AND o.column_name <> target_column
@@ -66,13 +66,13 @@ BEGIN
         fault := format('role %I, which owns the table, has no right to %s', owner, shown);
         hint := format('As the owner of that table: GRANT REFERENCES (%I) ON %s TO %I', column_name, relation, owner);
     ELSIF attached.at_commit <> at_commit THEN
-        fault := format('%s numbers its rows %s: in one transaction they would wait for each other', shown, CASE WHEN attached.at_commit THEN 'at commit' ELSE 'early' END);
-        hint := format('Attach it with at_commit => %s, too.', attached.at_commit);
+        fault := format('column %s numbers its rows %s: in one transaction they would wait for each other', shown, CASE WHEN attached.at_commit THEN 'at commit' ELSE 'early' END);
+        hint := format('Attach it with at_commit => %s, too.', attached.at_commit::text);
     ELSIF attached.initial <> initial THEN
-        fault := format('%s begins with %s', shown, attached.initial);
+        fault := format('column %s begins with %s', shown, attached.initial);
         hint := format('Attach it with initial => %s, too.', attached.initial);
     ELSIF attached.dated <> dated THEN
-        fault := format('%s has %s chronology', shown, CASE WHEN attached.dated THEN 'a' ELSE 'no' END);
+        fault := format('column %s has %s chronology', shown, CASE WHEN attached.dated THEN 'a' ELSE 'no' END);
         hint := 'Give chronology for all columns that share a series, or for none.';
     ELSIF chained OR attached.hash_column IS NOT NULL THEN
         fault := 'a chain is of one table';

@@ -12,14 +12,14 @@ AS $function$
 DECLARE
     named CONSTANT regclass := to_regclass(relation);
 BEGIN
-    PERFORM gapless.column_check_names(named, target_column, inputs);
-    RETURN (SELECT t.tgrelid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = named AND t.tgname = ('~gapless_update_' || target_column)::name);
+    PERFORM gapless.column_check_guards(named, target_column, inputs) WHERE named IS NOT NULL;
+    RETURN named::oid;
 EXCEPTION WHEN object_not_in_prerequisite_state THEN
     RETURN NULL;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_named IS
-'Private, for the triggers of attach_gapless. The table, if the column and those that its expressions read have the names under which it was attached; NULL where they have not, or that is not seen.';
+'Private, for the triggers of attach_gapless. The table, if the column is guarded, and has the name under which it was attached, as have those that its expressions read; NULL where that is not so, or not seen.';
 
 REVOKE ALL ON FUNCTION gapless.column_named FROM PUBLIC;

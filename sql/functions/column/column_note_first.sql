@@ -9,6 +9,7 @@ BEGIN
     IF expected IS NOT NULL THEN
         INSERT INTO gapless.waiting (attachment, names, keys)
         VALUES (expected[1]::bigint, ARRAY[expected[2]], current_setting('gapless.commit_first')::text[]);
+        PERFORM set_config('gapless.commit_done_' || expected[1], '', true);
     END IF;
     PERFORM set_config('gapless.commit_expected', '0=', true);
 END;

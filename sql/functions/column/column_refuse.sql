@@ -107,6 +107,10 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
             hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
+        WHEN 'unguarded' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s has lost the triggers that guard its numbers', what);
+            hint := 'It, or a column that its expressions read, was dropped with CASCADE; or somebody dropped the triggers. If it is to number itself, attach it again, by the same definition: gapless.attach_gapless. If not, detach it: gapless.detach_gapless.';
         WHEN 'unnumbered' THEN
             code := 'restrict_violation';
             message := format('%s: a row that has to be numbered could not be updated', what);

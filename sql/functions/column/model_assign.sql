@@ -23,7 +23,7 @@ BEGIN
     IF to_regclass('gapless.model') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM target::oid THEN
-        PERFORM gapless.column_check_names(target, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_check_guards(target, 'number', '{}'::name[] /*inputs*/);
     END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 0 /*attachment*/) AS assigned,

@@ -6,9 +6,10 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     assigned pg_catalog.text;
-    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/; -- a trigger of a row that is being numbered has inserted it
+    done     CONSTANT boolean := coalesce(pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true), '') OPERATOR(pg_catalog.=) 'on'; -- no note is left
+    alone    boolean := done OR pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/; -- a trigger of a row that is being numbered has inserted it
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
+    IF done AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
             pg_catalog.has_table_privilege(0 /*target*/, 'UPDATE') AND pg_catalog.has_table_privilege(0 /*target*/, 'SELECT')
@@ -39,8 +40,8 @@ BEGIN
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM gapless.model_number(assigned);
     END IF;
-    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
-        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned
+    IF alone IS NOT TRUE THEN
+        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned; or no row waits, and those to come need not look at all notes
     END IF;
     RETURN NULL;
 END;

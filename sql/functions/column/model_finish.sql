@@ -18,8 +18,9 @@ BEGIN
         END IF;
         PERFORM gapless.model_number(assigned);
     END LOOP;
-    PERFORM gapless.column_end_wait(0 /*attachment*/);
-    assigned := set_config('gapless.commit_done_0' /*done*/, 'on', true);
+    IF gapless.column_end_wait(0 /*attachment*/) THEN
+        assigned := set_config('gapless.commit_done_0' /*done*/, 'on', true);
+    END IF;
 END;
 $function$;
 

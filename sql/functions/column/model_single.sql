@@ -16,7 +16,7 @@ BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF (gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
-        PERFORM gapless.column_check_names(target, 'number', '{}'::name[] /*inputs*/);
+        PERFORM gapless.column_check_guards(target, 'number', '{}'::name[] /*inputs*/);
     END IF;
     IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;

@@ -56,10 +56,10 @@ BEGIN
     IF (current_setting('gapless.commit_column', true) = '0' /*attachment*/) IS NOT TRUE THEN -- if at_commit
         BEGIN
             IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
-                PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
+                PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         END;
     END IF; -- if at_commit
     END IF; -- unless at_commit

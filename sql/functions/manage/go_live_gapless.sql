@@ -10,7 +10,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     newest record;
-    lowest bigint;
+    lowest numeric;
     rest record;
 BEGIN
     PERFORM gapless.check_name(go_live_gapless.name);
@@ -37,10 +37,15 @@ BEGIN
                 HINT = 'Void the test numbers with gapless.void_gapless_batch and DELETE their rows first, in the same transaction.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_numbered';
     END IF;
-    SELECT min(j.first_value)
+    SELECT min(j.first_value::numeric + CASE WHEN s.name IS NULL THEN 0 ELSE 1 END) -- of a start, the number before was not issued
     INTO lowest
     FROM gapless.journal AS j
+    LEFT JOIN gapless.decision AS s ON s.name = j.name AND s.kind = 'started' AND s.last_value = j.first_value
     WHERE j.name = go_live_gapless.name COLLATE "C" AND j.ordinal < newest.next_ordinal;
+    IF lowest > newest.last_value THEN
+        newest.last_value := NULL;
+        lowest := NULL;
+    END IF;
     DELETE FROM gapless.journal AS j WHERE j.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.known_text AS k WHERE k.name = go_live_gapless.name COLLATE "C" AND k.value IS NOT NULL;
     DELETE FROM gapless.void AS v WHERE v.name = go_live_gapless.name COLLATE "C";
@@ -51,7 +56,7 @@ BEGIN
     UPDATE gapless.sequence AS s
     SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
     WHERE s.name = go_live_gapless.name COLLATE "C";
-    PERFORM gapless.decide(go_live_gapless.name, 'live', lowest, newest.last_value, go_live_gapless.reason);
+    PERFORM gapless.decide(go_live_gapless.name, 'live', lowest::bigint, newest.last_value, go_live_gapless.reason);
     PERFORM gapless.forget_note(go_live_gapless.name);
     RETURN newest.last_value;
 END;

@@ -11,10 +11,10 @@ AS $function$
 BEGIN
     BEGIN
         IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END IF;
     EXCEPTION WHEN undefined_column THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     END;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
@@ -54,7 +54,7 @@ BEGIN
     IF to_regclass('public.invoices') IS DISTINCT FROM target::oid THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM target::oid THEN
-        PERFORM gapless.column_check_names(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     END IF;
     SELECT
         bool_or(w.numbers IS NOT NULL) FILTER (WHERE w.attachment = 1234567890) AS assigned,
@@ -169,9 +169,10 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     assigned pg_catalog.text;
-    alone    boolean := pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890'; -- a trigger of a row that is being numbered has inserted it
+    done     CONSTANT boolean := coalesce(pg_catalog.current_setting('gapless.commit_done_1234567890', true), '') OPERATOR(pg_catalog.=) 'on'; -- no note is left
+    alone    boolean := done OR pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890'; -- a trigger of a row that is being numbered has inserted it
 BEGIN
-    IF pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on' AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
+    IF done AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
             pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'UPDATE') AND pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'SELECT')
@@ -199,8 +200,8 @@ BEGIN
     ELSIF assigned OPERATOR(pg_catalog.<>) '' THEN
         PERFORM public.invoices_number_gapless_number(assigned);
     END IF;
-    IF alone IS NOT TRUE AND assigned OPERATOR(pg_catalog.~~) '[%' THEN
-        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL); -- what was assigned
+    IF alone IS NOT TRUE THEN
+        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL); -- what was assigned; or no row waits, and those to come need not look at all notes
     END IF;
     RETURN NULL;
 END;
@@ -218,7 +219,11 @@ BEGIN
     THEN
         RETURN NULL;
     ELSIF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
-        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL);
+        IF pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890' THEN -- a trigger of a row that is being numbered has inserted it
+            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL);
+        ELSIF (pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE THEN -- others may wait
+            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+        END IF;
         RETURN NULL;
     END IF;
     PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
@@ -254,8 +259,9 @@ BEGIN
         END IF;
         PERFORM public.invoices_number_gapless_number(assigned);
     END LOOP;
-    PERFORM gapless.column_end_wait(1234567890);
-    assigned := set_config('gapless.commit_done_1234567890', 'on', true);
+    IF gapless.column_end_wait(1234567890) THEN
+        assigned := set_config('gapless.commit_done_1234567890', 'on', true);
+    END IF;
 END;
 $function$;
 
@@ -416,7 +422,7 @@ BEGIN
             WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued)
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
@@ -752,7 +758,7 @@ BEGIN
     IF (pg_catalog.to_regclass('public.invoices')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
     ELSIF (gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
-        PERFORM gapless.column_check_names(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+        PERFORM gapless.column_check_guards(target, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
     END IF;
     IF pg_catalog.row_security_active(target) THEN
         RETURN NULL;
@@ -815,10 +821,10 @@ BEGIN
     IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         BEGIN
             IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
-                PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
+                PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
-            PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
+            PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END;
     END IF;
     IF nullif(NEW.number, '/') IS NOT NULL THEN

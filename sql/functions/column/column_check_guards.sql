@@ -1,0 +1,25 @@
+-- DROP COLUMN ... CASCADE takes the triggers whose WHEN reads the column, and leaves those that number rows.
+CREATE OR REPLACE FUNCTION gapless.column_check_guards(
+    relation      regclass, -- as for column_check_names
+    target_column name,
+    inputs        name[]
+) RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM gapless.column_check_names(relation, target_column, inputs);
+    IF (
+        SELECT count(*) < 2
+        FROM pg_catalog.pg_trigger AS t
+        WHERE t.tgrelid = relation AND t.tgname IN (('~gapless_update_' || target_column)::name, ('~gapless_delete_' || target_column)::name)
+    ) THEN
+        PERFORM gapless.column_refuse('unguarded', relation, target_column, NULL, NULL); -- trap: another column has a dropped one's name
+    END IF;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_check_guards IS
+'Private, for the triggers of attach_gapless that number rows. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached, or was dropped with the triggers that guard numbered rows.';
+
+REVOKE ALL ON FUNCTION gapless.column_check_guards FROM PUBLIC;
