@@ -14,6 +14,7 @@ DECLARE
     wrong   record;
     present nummultirange; -- the numbers that rows have
     rows    bigint;
+    unread  text; -- why a column was not
 BEGIN
     PERFORM gapless.check_name(archive_gapless.name);
     PERFORM gapless.check_reason(archive_gapless.name, archive_gapless.reason);
@@ -33,26 +34,28 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Gapless knows no rows of it, and keeps none from leaving.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unattached';
     END IF;
-    -- What is wrong with a row would leave with it. A hole stays.
+    -- What is wrong with a row would leave with it. A hole stays. The second look may see what others have changed since the first.
     SELECT a.kind, a.first_value, a.explanation
     INTO wrong
     FROM gapless.audit_gapless(archive_gapless.name) AS a
-    WHERE NOT a.explained AND a.kind <> 'hole'
+    WHERE (NOT a.explained OR a.kind = 'not read') AND a.kind <> 'hole'
     LIMIT 1;
-    IF FOUND THEN
+    SELECT range_agg(r.part), sum(upper(r.part) - lower(r.part))::bigint, min(r.unread)
+    INTO present, rows, unread
+    FROM (
+        SELECT
+            CASE WHEN n.finding IS NULL THEN numrange(n.first_value, least(n.last_value, archive_gapless.last)::numeric + 1) END AS part,
+            CASE WHEN n.finding IN ('failed', 'detached') THEN n.detail END AS unread
+        FROM gapless.audit_numbers(ARRAY[archive_gapless.name]) AS n
+        WHERE n.finding IS NULL AND n.series = archive_gapless.name COLLATE "C" AND n.first_value <= archive_gapless.last OR n.finding IN ('failed', 'detached')
+    ) AS r;
+    IF wrong.kind IS NOT NULL OR unread IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%" cannot be archived: its audit finds what is not explained', archive_gapless.name
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                DETAIL = concat_ws(' ', wrong.kind, wrong.first_value) || ': ' || wrong.explanation,
+                DETAIL = coalesce(concat_ws(' ', wrong.kind, wrong.first_value) || ': ' || wrong.explanation, 'not read: ' || unread),
                 HINT = 'SELECT * FROM gapless.audit_gapless(name) WHERE NOT explained shows all of it; holes are no hindrance.',
                 SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unexplained';
     END IF;
-    SELECT range_agg(r.part), sum(upper(r.part) - lower(r.part))::bigint
-    INTO present, rows
-    FROM (
-        SELECT numrange(n.first_value, least(n.last_value, archive_gapless.last)::numeric + 1) AS part
-        FROM gapless.audit_numbers(ARRAY[archive_gapless.name]) AS n
-        WHERE n.finding IS NULL AND n.series = archive_gapless.name COLLATE "C" AND n.first_value <= archive_gapless.last
-    ) AS r;
     IF present IS NULL THEN
         RAISE EXCEPTION 'sequence "%" cannot be archived: no row has a number of it up to %', archive_gapless.name, archive_gapless.last
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Archive it before its rows leave.',
