@@ -92,3 +92,23 @@ func TestADeleteThatWaitsForARewriteIsNotRefusedForAVoidThatItCannotSee(t *testi
 	waiter.Do("DELETE FROM invoices WHERE number = 2")
 	require.EqualValues(t, 1, s.Number("SELECT count(*) FROM invoices"))
 }
+
+// TestARowUnderASnapshotFromBeforeAnAttachIsTriedAgain: its triggers fire, and the snapshot does not have them.
+func TestARowUnderASnapshotFromBeforeAnAttachIsTriedAgain(t *testing.T) {
+	t.Parallel()
+	for _, late := range []bool{false, true} {
+		database := pgtest.New(t)
+		s, old := sqltest.Connect(t, database), sqltest.Connect(t, database)
+		s.Do("CREATE TABLE bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+		for range 2 { // for the first time, and after a detach
+			old.Do("BEGIN ISOLATION LEVEL REPEATABLE READ")
+			old.Do("SELECT count(*) FROM bills")
+			s.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill' $$, at_commit => $1)", late)
+			require.NotEmpty(t, old.Refuse("40001", "INSERT INTO bills DEFAULT VALUES").Hint)
+			old.Do("ROLLBACK")
+			old.Do("INSERT INTO bills DEFAULT VALUES")
+			s.Do("SELECT gapless.detach_gapless('bills', 'number')")
+		}
+		require.Equal(t, []int64{1, 2}, s.Numbers("SELECT number FROM bills ORDER BY 1"))
+	}
+}

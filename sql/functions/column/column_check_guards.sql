@@ -1,4 +1,5 @@
--- DROP COLUMN ... CASCADE takes the triggers whose WHEN reads the column, and leaves those that number rows.
+-- DROP COLUMN ... CASCADE takes the triggers whose WHEN reads the column, and leaves those that number rows. A snapshot that
+-- is older than attach has neither, though they fire.
 CREATE OR REPLACE FUNCTION gapless.column_check_guards(
     relation      regclass, -- as for column_check_names
     target_column name,
@@ -14,12 +15,14 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = relation AND t.tgname IN (('~gapless_update_' || target_column)::name, ('~gapless_delete_' || target_column)::name)
     ) THEN
+        PERFORM gapless.column_refuse('younger', relation, target_column, NULL, NULL)
+        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = relation AND t.tgname = ('~gapless_insert_' || target_column)::name);
         PERFORM gapless.column_refuse('unguarded', relation, target_column, NULL, NULL); -- trap: another column has a dropped one's name
     END IF;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_check_guards IS
-'Private, for the triggers of attach_gapless that number rows. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached, or was dropped with the triggers that guard numbered rows.';
+'Private, for the triggers of attach_gapless that number rows. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached, or was dropped with the triggers that guard numbered rows; 40001 where the snapshot is older than attach.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_guards FROM PUBLIC;

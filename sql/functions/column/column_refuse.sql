@@ -107,6 +107,10 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
             hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
+        WHEN 'younger' THEN
+            code := 'serialization_failure';
+            message := format('%s was attached since this transaction''s snapshot', what);
+            hint := 'Retry the transaction.';
         WHEN 'unguarded' THEN
             code := 'object_not_in_prerequisite_state';
             message := format('%s has lost the triggers that guard its numbers', what);
