@@ -6624,7 +6624,7 @@ BEGIN
                 );
             END IF;
             BEGIN
-                RETURN QUERY EXECUTE replace(replace(
+                RETURN QUERY EXECUTE replace(replace(replace(
                     $query$
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp -- unless format unless chronology if prints
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashint8extended(r.number, $3)), min(gapless.model_dated(r.input)), max(gapless.model_dated(r.input)) -- unless format if chronology if prints
@@ -6645,7 +6645,7 @@ BEGIN
                             CASE WHEN i.value IS NULL THEN (SELECT v.value FROM gapless.model_read(r.number, r.input) AS v (value)) ELSE i.value END AS value, -- if format unless prints
                             r.number::text AS number, -- if format unless prints
                             gapless.model_dated(r.input) AS dated, -- if format unless prints
-                            NULL::jsonb /*row*/ AS key, -- if format unless prints
+                            NULL::jsonb /*held*/ AS key, -- if format unless prints
                             r.hash AS hash, r.previous AS previous, gapless.model_chain(r.number, r.input) AS chain, -- if format if links
                             i.name IS NOT NULL AS known -- if format unless prints
                         FROM relation AS r -- if format unless prints
@@ -6654,7 +6654,7 @@ BEGIN
                         WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR s.series = ANY ($2)) -- if format unless prints
                     ) AS k -- if format unless prints
                     WHERE NOT k.known OR k.value IS NOT NULL -- if format unless prints
-                    $query$, 'FROM relation AS r', source), '/*key*/', CASE
+                    $query$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $query$NULL::jsonb /*row*/$query$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $query$, NULL::jsonb /*row*/$query$ -- unless format
                         WHEN keyed THEN ', k.key' -- if format
                         ELSE ''

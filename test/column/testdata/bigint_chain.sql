@@ -334,13 +334,13 @@ BEGIN
                 );
             END IF;
             BEGIN
-                RETURN QUERY EXECUTE replace(replace(
+                RETURN QUERY EXECUTE replace(replace(replace(
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash) /*key*/
                         , r.hash, r.previous_hash, public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash)
                     FROM relation AS r
                     WHERE r.number IS NOT NULL AND ($2 IS NULL OR public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) COLLATE "C" = ANY ($2))
-                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)
@@ -465,13 +465,13 @@ BEGIN
                 );
             END IF;
             BEGIN
-                RETURN QUERY EXECUTE replace(replace(
+                RETURN QUERY EXECUTE replace(replace(replace(
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp
                     FROM relation AS r
                     WHERE r.number IS NOT NULL
                     GROUP BY 1
-                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)
@@ -564,12 +564,12 @@ BEGIN
                 );
             END IF;
             BEGIN
-                RETURN QUERY EXECUTE replace(replace(
+                RETURN QUERY EXECUTE replace(replace(replace(
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash) /*key*/
                     FROM relation AS r
                     WHERE r.number IS NOT NULL AND ($2 IS NULL OR public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) COLLATE "C" = ANY ($2))
-                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)

@@ -379,13 +379,13 @@ BEGIN
                 );
             END IF;
             BEGIN
-                RETURN QUERY EXECUTE replace(replace(
+                RETURN QUERY EXECUTE replace(replace(replace(
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued)), max(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
                     FROM relation AS r
                     WHERE nullif(r.number, '/') IS NOT NULL
                     GROUP BY 1
-                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN ', k.key'
                         ELSE ''
                     END)
@@ -476,7 +476,7 @@ BEGIN
                 );
             END IF;
             BEGIN
-                RETURN QUERY EXECUTE replace(replace(
+                RETURN QUERY EXECUTE replace(replace(replace(
                     $q1234567890$
                     SELECT k.series, k.value, k.number, k.dated /*key*/
                     FROM (
@@ -485,7 +485,7 @@ BEGIN
                             CASE WHEN i.value IS NULL THEN (SELECT v.value FROM public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued) AS v (value)) ELSE i.value END AS value,
                             r.number::text AS number,
                             public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS dated,
-                            jsonb_build_object('id', r.id, 'tenant', r.tenant) AS key,
+                            NULL::jsonb /*held*/ AS key,
                             i.name IS NOT NULL AS known
                         FROM relation AS r
                         CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
@@ -493,7 +493,7 @@ BEGIN
                         WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR s.series = ANY ($2))
                     ) AS k
                     WHERE NOT k.known OR k.value IS NOT NULL
-                    $q1234567890$, 'FROM relation AS r', source), '/*key*/', CASE
+                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN ', k.key'
                         ELSE ''
                     END)
