@@ -31,6 +31,7 @@ func program(ctx context.Context, terminal bool, stdin io.Reader, args ...string
 		stdin: stdin, stdout: &stdout, stderr: &stderr,
 		getenv:   func(string) string { return "" },
 		terminal: func(any) bool { return terminal },
+		width:    func(any) int { return 0 },
 	}
 	code := a.run(ctx, args)
 	return outcome{code, stdout.String(), stderr.String()}

@@ -28,6 +28,7 @@ type app struct {
 	stdout, stderr io.Writer
 	getenv         func(string) string
 	terminal       func(stream any) bool
+	width          func(stream any) int // 0 for what is no terminal
 
 	databaseURL string
 	json        bool
@@ -36,7 +37,7 @@ type app struct {
 
 // run runs the program and returns its exit code.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, terminal: isTerminal}
+	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, getenv: os.Getenv, terminal: isTerminal, width: columnsOf}
 	return a.run(ctx, args)
 }
 
