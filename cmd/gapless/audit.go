@@ -3,11 +3,15 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
+
+	"github.com/pggapless/gapless"
 )
 
 const auditLong = `Compare the journal, the attached columns and the voids of a sequence, or of all, and print what does
@@ -161,9 +165,14 @@ func (a *app) readAgain(ctx context.Context, conn *pgx.Conn, c *choice) (r *audi
 		if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "40001" {
 			continue
 		}
-		if err != nil || r.verdict() != verdictAgain {
+		if err != nil || !slices.ContainsFunc(r.findings, changedMeanwhile) {
 			break
 		}
 	}
 	return r, err
+}
+
+// changedMeanwhile says of a finding that another transaction may read what this one could not.
+func changedMeanwhile(f gapless.Finding) bool {
+	return f.Kind == kindNotRead && strings.HasSuffix(f.Explanation, "in a new transaction")
 }

@@ -175,10 +175,15 @@ func keysOf(f gapless.Finding) string {
 	texts := make([]string, 0, len(rows))
 	for _, row := range rows {
 		var columns []string
+		column := "" // which it is of several that share the series
 		for _, name := range slices.Sorted(maps.Keys(row)) {
-			columns = append(columns, name+"="+strings.Trim(string(row[name]), `"`))
+			if value := strings.Trim(string(row[name]), `"`); name == "" {
+				column = value + ": "
+			} else {
+				columns = append(columns, name+"="+value)
+			}
 		}
-		texts = append(texts, strings.Join(columns, ","))
+		texts = append(texts, column+strings.Join(columns, ","))
 	}
 	return cell(strings.Join(texts, "; "))
 }

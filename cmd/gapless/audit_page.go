@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -358,6 +359,13 @@ func (p *page) seriesRow(s seriesLine) seriesRow {
 		row.Column = cell(*s.AttachedColumn)
 	} else {
 		row.Documents = "–"
+	}
+	if len(s.Columns) > 1 {
+		var columns []string
+		for _, name := range slices.Sorted(maps.Keys(s.Columns)) {
+			columns = append(columns, cell(name)+": "+p.number(s.Columns[name]))
+		}
+		row.Column = strings.Join(columns, ", ")
 	}
 	f := gapless.Finding{Unreadable: s.FirstValue == nil || s.LastValue == nil}
 	if !f.Unreadable {

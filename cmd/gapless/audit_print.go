@@ -1,12 +1,12 @@
 package main
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/csv"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -108,16 +108,16 @@ func (r *audit) lines() []finding {
 	return lines
 }
 
-// digest is the SHA-256 of the series and the findings, each as one line of JSON, without when it was recorded. An audit
-// that is repeated has the same as long as nothing has changed.
+// digest is the SHA-256 of the series and the findings, each as one line of JSON, sorted, and without when it was recorded. An
+// audit that is repeated has the same as long as nothing has changed.
 func (r *audit) digest() (string, error) {
-	hash := sha256.New()
+	var lines []string
 	encode := func(line any) error {
-		var text bytes.Buffer // as it stands in --json, but for the indentation
+		var text strings.Builder // as it stands in --json, but for white space
 		encoder := json.NewEncoder(&text)
 		encoder.SetEscapeHTML(false)
 		err := encoder.Encode(line)
-		hash.Write(text.Bytes())
+		lines = append(lines, text.String())
 		return err
 	}
 	for _, s := range r.series {
@@ -131,7 +131,9 @@ func (r *audit) digest() (string, error) {
 			return "", err
 		}
 	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	slices.Sort(lines)
+	sum := sha256.Sum256([]byte(strings.Join(lines, "")))
+	return hex.EncodeToString(sum[:]), nil
 }
 
 func (a *app) printAudit(r *audit, f *auditFlags) error {

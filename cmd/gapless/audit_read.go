@@ -40,7 +40,7 @@ type tally struct {
 	Unexplained int `json:"unexplained"`
 }
 
-// seriesLine is a series that was audited, as `audit --json` prints it. Where two columns share a series, each has one.
+// seriesLine is a series that was audited, as `audit --json` prints it.
 type seriesLine struct {
 	Sequence       string     `json:"sequence"`
 	AttachedColumn *string    `json:"attached_column"` // null: there is none, and only the journal was looked at
@@ -49,6 +49,7 @@ type seriesLine struct {
 	FirstText      *string    `json:"first_text"`
 	LastText       *string    `json:"last_text"`
 	Documents      quantity   `json:"documents"`
+	Columns        columns    `json:"columns,omitempty"` // the documents of each, where several columns share the series
 	Issued         quantity   `json:"issued"`
 	Void           quantity   `json:"void"`
 	Adopted        quantity   `json:"adopted"`
@@ -59,6 +60,8 @@ type seriesLine struct {
 	DatedFrom      *string    `json:"dated_from"` // of the documents, where the column has a chronology
 	DatedUntil     *string    `json:"dated_until"`
 }
+
+type columns map[string]quantity
 
 // quantity is a count. One that is past 2^63-1 stays there.
 type quantity int64
@@ -100,12 +103,17 @@ func readAudit(ctx context.Context, conn *pgx.Conn, c *choice) (*audit, error) {
 	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 	err := pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
 		params := db.AuditParams{Name: c.name, Pattern: given(c.like), WithSeries: true}
+		var table *uint32
 		if c.column != "" { // by the session's search_path
-			if err := findColumn(ctx, tx, c.column, &params); err != nil {
+			var err error
+			if table, params.TargetColumn, err = findColumn(ctx, tx, c.column); err != nil {
 				return err
 			}
 		}
 		if _, err := tx.Exec(ctx, plainTransaction+"; SET LOCAL TimeZone = 'UTC'"); err != nil {
+			return err
+		}
+		if err := tx.QueryRow(ctx, "SELECT $1::oid::regclass::text", table).Scan(&params.Target); err != nil {
 			return err
 		}
 		err := tx.QueryRow(ctx, "SELECT current_database(), current_setting('server_version'), clock_timestamp(), session_user, current_user").
@@ -117,14 +125,7 @@ func readAudit(ctx context.Context, conn *pgx.Conn, c *choice) (*audit, error) {
 		if err != nil {
 			return err
 		}
-		if err := r.take(found); err != nil || len(r.series) > 0 {
-			return err
-		}
-		sequences, err := db.New(tx).Sequences(ctx, c.name) // until audit_gapless has rows of kind series
-		for _, s := range sequences {
-			r.series = append(r.series, seriesLine{Sequence: s.Name, AttachedColumn: given(s.AttachedColumn), Issued: quantity(s.Issued), LastValue: &s.LastValue, FirstValue: &s.LastValue})
-		}
-		return err
+		return r.take(found)
 	})
 	if err == nil && len(r.series) == 0 && len(r.findings) == 0 && r.leftOut.Findings == 0 {
 		switch {
@@ -138,24 +139,21 @@ func readAudit(ctx context.Context, conn *pgx.Conn, c *choice) (*audit, error) {
 }
 
 // findColumn finds the table and the column that a text names.
-func findColumn(ctx context.Context, tx pgx.Tx, text string, params *db.AuditParams) error {
+func findColumn(ctx context.Context, tx pgx.Tx, text string) (table *uint32, column *string, err error) {
 	var parts []string
 	if err := tx.QueryRow(ctx, "SELECT pg_catalog.parse_ident($1)", text).Scan(&parts); err != nil {
-		return err
+		return nil, nil, err
 	}
 	if len(parts) < 2 {
-		return usage(fmt.Sprintf("--column must be table.column, and is %q", text), "`gapless columns` shows those that there are")
+		return nil, nil, usage(fmt.Sprintf("--column must be table.column, and is %q", text), "`gapless columns` shows those that there are")
 	}
 	last := len(parts) - 1
-	table := pgx.Identifier(parts[:last]).Sanitize()
-	if err := tx.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.text", table).Scan(&params.Target); err != nil {
-		return err
+	name := pgx.Identifier(parts[:last]).Sanitize()
+	err = tx.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", name).Scan(&table)
+	if err == nil && table == nil {
+		err = &failure{code: exitMissing, message: "there is no table " + name, hint: "`gapless columns` shows those that there are"}
 	}
-	if params.Target == nil {
-		return &failure{code: exitMissing, message: "there is no table " + table, hint: "`gapless columns` shows those that there are"}
-	}
-	params.TargetColumn = &parts[last]
-	return nil
+	return table, &parts[last], err
 }
 
 // take keeps what was chosen of what the audit has found.

@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/csv"
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,16 +73,15 @@ func TestAuditOfSoundNumberingIsCode0(t *testing.T) {
 	require.Equal(t, outcome{stderr: "no finding in 0 sequences\n"}, on(t, d, "audit"))
 
 	d = numbered(t)
-	require.Equal(t, outcome{stderr: "no finding in 3 sequences\n"}, on(t, d, "audit"))
-	require.Equal(t, outcome{stderr: "no finding in 1 sequence\n"}, on(t, d, "audit", "invoice/2"))
-	require.Equal(t, outcome{stdout: "[]\n", stderr: "no finding in 3 sequences\n"}, on(t, d, "audit", "--json"))
+	require.Equal(t, outcome{stderr: "no finding in 3 sequences, 14 documents\n"}, on(t, d, "audit"))
+	require.Equal(t, outcome{stderr: "no finding in 1 sequence, 3 documents\n"}, on(t, d, "audit", "invoice/2"))
 	require.Equal(t, outcome{
-		stdout: "sequence,attached_column,kind,first_value,last_value,explained,explanation,allocated_by,allocated_as,allocated_at,txid\r\n",
-		stderr: "no finding in 3 sequences\n",
+		stdout: "sequence,attached_column,kind,first_value,last_value,explained,explanation,allocated_by,allocated_as,allocated_at,txid,first_text,last_text,keys,recorded_at\r\n",
+		stderr: "no finding in 3 sequences, 14 documents\n",
 	}, on(t, d, "audit", "--csv"))
 
 	require.Equal(t, prints("1\n"), on(t, d, "next", "ticket"))
-	require.Equal(t, "no finding in 4 sequences (1 without a column: there, only the journal was looked at)\n", on(t, d, "audit").stderr)
+	require.Equal(t, "no finding in 4 sequences, 14 documents (1 without a column: there, only the journal was looked at)\n", on(t, d, "audit").stderr)
 	require.Regexp(t, `\ninvoice/1 +10 +10  `+stamp+`  no      public\.invoices\.number\n`, on(t, d, "list").stdout)
 }
 
@@ -88,7 +91,7 @@ func TestWhatIsExplainedIsCode0(t *testing.T) {
 	require.Zero(t, on(t, d, "void", "invoice/1", "2", "--reason", "sent twice").code)
 	o := on(t, d, "audit")
 	require.Zero(t, o.code)
-	require.Equal(t, "every finding explained: 1 finding in 3 sequences\n", o.stderr)
+	require.Equal(t, "every finding explained: 1 finding in 3 sequences, 14 documents\n", o.stderr)
 	require.Regexp(t, `\ninvoice/1  public\.invoices\.number  void        2  yes        void: sent twice \(\S+, \S+ \S+\)  \S+ +`+stamp+` +\d+\n$`, o.stdout)
 }
 
@@ -98,29 +101,60 @@ func TestAuditPrintsWhatIsNotExplainedAndIsCode1(t *testing.T) {
 	plant(t, d)
 	o := on(t, d, "audit")
 	require.Equal(t, exitFailure, o.code)
-	require.Equal(t, "gapless: 6 not explained of 7 findings in 3 sequences\nhint: `gapless void` explains a number that was cancelled\n", o.stderr)
-	require.Regexp(t, `^SEQUENCE   COLUMN                  KIND                 NUMBERS  EXPLAINED  EXPLANATION +ALLOCATED BY +AT +TRANSACTION
+	require.Equal(t, "gapless: 6 not explained of 7 findings in 3 sequences, 13 documents\nhint: `gapless void` explains a number that was cancelled\n", o.stderr)
+	require.Regexp(t, `^SEQUENCE   COLUMN                  KIND                 NUMBERS  EXPLAINED  EXPLANATION +ROWS +ALLOCATED BY +AT +TRANSACTION
 invoice/1  public.invoices.number  void                       2  yes        void: sent twice .*
-invoice/1  public.invoices.number  hole                       4  no         the journal has it, and no row  +\S+ +`+stamp+` +\d+
-invoice/1  public.invoices.number  double                     7  no         2 rows have it  +\S+ +`+stamp+` +\d+
+invoice/1  public.invoices.number  hole                       4  no         the journal has it, and no row  +-  +\S+ +`+stamp+` +\d+
+invoice/1  public.invoices.number  double                     7  no         2 rows have it  +ctid=\(0,\d+\); ctid=\(0,\d+\)  +\S+ +`+stamp+` +\d+
 invoice/1  public.invoices.number  changed after issue        9  no         dated 2025-12-31 .*
-invoice/1  public.invoices.number  never issued              12  no         a row has it, and the journal does not  +-  +-  +-
-invoice/2  public.invoices.number  hole                     1-2  no         the journal has it, and no row  +\S+ +`+stamp+` +\d+
-invoice/9  public.invoices.number  never issued               1  no         a row has it, and the journal has it in another sequence: the row was moved with the triggers off, or what the expressions call has changed +-  +-  +-
+invoice/1  public.invoices.number  never issued              12  no         a row has it, and the journal does not  +ctid=\S+  +-  +-  +-
+invoice/2  public.invoices.number  hole                     1-2  no         the journal has it, and no row  +-  +\S+ +`+stamp+` +\d+
+invoice/9  public.invoices.number  never issued               1  no         a row has it, and the journal has it in another sequence: the row was moved with the triggers off, or what the expressions call has changed  ctid=\S+  +-  +-  +-
 $`, o.stdout)
-	require.Equal(t, outcome{stderr: "no finding in 1 sequence\n"}, on(t, d, "audit", "invoice/3"))
+	require.Equal(t, outcome{stderr: "no finding in 1 sequence, 1 document\n"}, on(t, d, "audit", "invoice/3"))
+}
+
+// reported is what `audit --json` has printed.
+func reported(t *testing.T, o outcome) (report auditReport) {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(o.stdout))
+	decoder.DisallowUnknownFields()
+	require.NoError(t, decoder.Decode(&report), o.stdout+o.stderr)
+	return report
 }
 
 func TestAuditJSONHasEveryField(t *testing.T) {
 	t.Parallel()
 	d := numbered(t)
+	sound := reported(t, on(t, d, "audit", "--json"))
+	require.Equal(t, verdictSound, sound.Verdict)
+	require.Len(t, sound.Series, 3)
+	require.Equal(t, []finding{}, sound.Findings)
+
 	plant(t, d)
 	o := on(t, d, "audit", "invoice/1", "--json")
 	require.Equal(t, exitFailure, o.code)
-	var found []finding
-	decoder := json.NewDecoder(strings.NewReader(o.stdout))
-	decoder.DisallowUnknownFields()
-	require.NoError(t, decoder.Decode(&found), o.stdout)
+	report := reported(t, o)
+	require.Equal(t, d.Name, report.Database)
+	require.NotEmpty(t, report.AuditedBy)
+	require.Equal(t, report.AuditedBy, report.AuditedAs)
+	require.WithinDuration(t, time.Now(), report.At, time.Hour)
+	require.Equal(t, verdictUnexplained, report.Verdict)
+	require.Equal(t, "4 not explained of 5 findings in 1 sequence, 11 documents", report.Summary)
+	require.Equal(t, "invoice/1", *report.Choice.Name)
+	require.Zero(t, report.LeftOut)
+
+	require.Len(t, report.Series, 1)
+	series := report.Series[0]
+	require.Equal(t, "public.invoices.number", *series.AttachedColumn)
+	require.Equal(t, []int64{1, 12}, []int64{*series.FirstValue, *series.LastValue})
+	require.Equal(t, []quantity{11, 10, 1, 0, 0, 1}, []quantity{series.Documents, series.Issued, series.Void, series.Adopted, series.Archived, series.Missing})
+	require.WithinDuration(t, time.Now(), *series.AllocatedFrom, time.Hour)
+	require.False(t, series.AllocatedUntil.Before(*series.AllocatedFrom))
+	require.NotEmpty(t, *series.DatedFrom)
+	require.Equal(t, "2026-01-31T00:00:00", *series.DatedUntil)
+
+	found := report.Findings
 	require.Len(t, found, 5)
 	hole, invented := found[1], found[4]
 	require.Equal(t, "invoice/1", hole.Sequence)
@@ -133,11 +167,116 @@ func TestAuditJSONHasEveryField(t *testing.T) {
 	require.NotEmpty(t, *hole.AllocatedBy)
 	require.Nil(t, hole.AllocatedAs)
 	require.WithinDuration(t, time.Now(), *hole.AllocatedAt, time.Hour)
+	require.Equal(t, time.UTC, hole.AllocatedAt.Location())
 	require.Positive(t, *hole.TXID)
+	require.Nil(t, hole.RecordedAt)
+	require.JSONEq(t, "[]", string(hole.Keys))
 	invented.FirstValue, invented.LastValue = nil, nil
 	require.Equal(t, finding{
-		Sequence: "invoice/1", AttachedColumn: hole.AttachedColumn, Kind: "never issued", Explanation: "a row has it, and the journal does not",
+		Sequence: "invoice/1", AttachedColumn: hole.AttachedColumn, Kind: "never issued", Explanation: "a row has it, and the journal does not", Keys: invented.Keys,
 	}, invented)
+}
+
+// The digest is what whoever has the JSON can compute: each series and finding without white space, in a line, sorted.
+func TestTheDigestIsOfTheSeriesAndTheFindings(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	plant(t, d)
+	statements(t, d, `SELECT gapless.void_gapless('invoice/1', 4, 'a < b & "c" ü')`)
+	path := filepath.Join(t.TempDir(), "audit.html")
+	o := on(t, d, "audit", "--json", "--html", path)
+	var parts struct {
+		Digest           string
+		Series, Findings []json.RawMessage
+	}
+	require.NoError(t, json.Unmarshal([]byte(o.stdout), &parts))
+	var lines []string
+	for _, part := range append(parts.Series, parts.Findings...) {
+		var line bytes.Buffer
+		require.NoError(t, json.Compact(&line, part))
+		lines = append(lines, line.String()+"\n")
+	}
+	slices.Sort(lines)
+	require.Equal(t, fmt.Sprintf("%x", sha256.Sum256([]byte(strings.Join(lines, "")))), parts.Digest)
+	require.Contains(t, readPage(t, path), "<code>"+parts.Digest+"</code>")
+
+	require.Equal(t, parts.Digest, reported(t, on(t, d, "audit", "--json")).Digest, "nothing has changed")
+	statements(t, d, "SET session_replication_role = replica", "DELETE FROM invoices WHERE tenant_id = '1' AND number = 10")
+	require.NotEqual(t, parts.Digest, reported(t, on(t, d, "audit", "--json")).Digest)
+}
+
+func TestWhatIsAudited(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	plant(t, d)
+	statements(t, d,
+		`CREATE SCHEMA "My Shop"`, `CREATE TABLE "My Shop"."Notes" (number text UNIQUE, "No" bigint UNIQUE)`,
+		`SELECT gapless.attach_gapless('"My Shop"."Notes"', 'number', name => '''note''', format => '''N-'' || value')`,
+		`SELECT gapless.attach_gapless('"My Shop"."Notes"', 'No', name => '''no''')`,
+		`INSERT INTO "My Shop"."Notes" (number) SELECT NULL FROM generate_series(1, 3)`,
+		"SET session_replication_role = replica", `DELETE FROM "My Shop"."Notes" WHERE "No" = 2`, "SET session_replication_role = origin",
+		"SELECT gapless.void_gapless('note', 3, 'x')",
+	)
+	for args, summary := range map[string]string{
+		"--like invoice/%":                  "6 not explained of 7 findings in 3 sequences, 13 documents",
+		"--like %/2":                        "1 not explained of 1 finding in 1 sequence, 1 document",
+		"--column invoices.number":          "6 not explained of 7 findings in 3 sequences, 13 documents",
+		`--column "My Shop"."Notes".number`: "1 not explained of 2 findings in 1 sequence, 2 documents",
+		`--column "My Shop"."Notes"."No"`:   "1 not explained of 1 finding in 1 sequence, 2 documents",
+		"--unexplained --like note":         "1 not explained of 1 finding in 1 sequence, 2 documents; left out: 1 finding, 0 not explained",
+	} {
+		o := on(t, d, append([]string{"audit"}, arguments(args)...)...)
+		require.Equal(t, exitFailure, o.code, args+o.stderr)
+		require.Contains(t, o.stderr, "gapless: "+summary+"\n", args)
+	}
+	o := on(t, d, "audit", "note")
+	require.Regexp(t, `note +"My Shop"."Notes".number  hole      N-2  no `, o.stdout, "texts as printed")
+	report := reported(t, on(t, d, "audit", "note", "--json"))
+	require.Equal(t, []string{"N-2", "N-2"}, []string{*report.Findings[0].FirstText, *report.Findings[0].LastText})
+	require.Equal(t, []string{"N-1", "N-3"}, []string{*report.Series[0].FirstText, *report.Series[0].LastText})
+
+	for args, message := range map[string]string{
+		"--like nosuch":           `there is no sequence like "nosuch"`,
+		"--column nosuch.number":  `there is no table "nosuch"`,
+		"--column invoices.dated": `has no attached column`,
+		"--column number":         `--column must be table.column, and is "number"`,
+		"--column a..b":           `string is not a valid identifier: "a..b"`,
+	} {
+		o := on(t, d, append([]string{"audit"}, arguments(args)...)...)
+		require.NotZero(t, o.code, args)
+		require.Contains(t, o.stderr, message, args)
+	}
+}
+
+// arguments are those of a line of options that have one value each, but for --unexplained.
+func arguments(line string) []string {
+	option, value, _ := strings.Cut(line, " ")
+	if option == "--unexplained" {
+		return append([]string{option}, arguments(value)...)
+	}
+	return []string{option, value}
+}
+
+func TestAPeriodIsChosenByWhenNumbersWereAllocated(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	plant(t, d)
+	statements(t, d, "UPDATE gapless.journal SET allocated_at = '2025-12-31 23:59:59.5+00' WHERE name = 'invoice/1'")
+	this := time.Now().UTC().Format("2006")
+	for args, summary := range map[string]string{
+		// The void, the hole, the double and what was changed; and the two of which nobody knows when.
+		"--year 2025":        "5 not explained of 6 findings in 1 sequence, 11 documents; left out: 1 finding, 1 not explained",
+		"--until 2025-12-31": "5 not explained of 6 findings in 1 sequence, 11 documents; left out: 1 finding, 1 not explained",
+		"--from 2025-12-31":  "6 not explained of 7 findings in 3 sequences, 13 documents",
+		"--year " + this:     "3 not explained of 3 findings in 3 sequences, 13 documents; left out: 4 findings, 3 not explained",
+		"--until 2025-12-30": "2 not explained of 2 findings in 1 sequence, 11 documents; left out: 5 findings, 4 not explained",
+	} {
+		o := on(t, d, append([]string{"audit"}, arguments(args)...)...)
+		require.Equal(t, "gapless: "+summary, strings.Split(o.stderr, "\n")[0], args)
+	}
+	report := reported(t, on(t, d, "audit", "--from", "2025-12-31", "--until", "2025-12-31", "--json"))
+	require.Equal(t, choiceReport{From: "2025-12-31", Until: "2025-12-31"}, report.Choice)
+	require.Equal(t, tally{Findings: 1, Unexplained: 1}, report.LeftOut)
 }
 
 func TestAuditCSVIsNoFormula(t *testing.T) {
@@ -242,7 +381,7 @@ func TestAuditPage(t *testing.T) {
 	o := on(t, d, "audit", "--html", path, "--csv")
 	require.Equal(t, exitFailure, o.code)
 	require.Contains(t, o.stdout, "\r\ninvoice/1,public.invoices.number,hole,4,4,false,")
-	require.Contains(t, o.stderr, "gapless: 6 not explained of 8 findings in 6 sequences (3 without a column")
+	require.Contains(t, o.stderr, "gapless: 6 not explained of 8 findings in 6 sequences, 13 documents (3 without a column")
 	page := readPage(t, path)
 	for _, part := range []string{
 		`<html lang="en" dir="ltr">`, "<title>Audit of document numbers</title>", "of the database " + d.Name, "✗ Result: not in order. 6 findings not explained, 2 findings explained.",
@@ -254,7 +393,7 @@ func TestAuditPage(t *testing.T) {
 	}
 
 	o = on(t, d, "audit", "--html", path, "invoice/3")
-	require.Equal(t, outcome{stderr: "no finding in 1 sequence\n"}, o)
+	require.Equal(t, outcome{stderr: "no finding in 1 sequence, 1 document\n"}, o)
 	page = readPage(t, path)
 	require.Contains(t, said(page), "✓ Result: in order. No number is missing")
 	require.NotContains(t, page, "<h3 id=\"hole")

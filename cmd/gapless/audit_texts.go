@@ -146,6 +146,10 @@ func (t texts) remarks() remarks {
 			r.patterns = append(r.patterns, remark{key, regexp.MustCompile(`^(?s:` + pattern + `)$`)})
 		}
 	}
+	// The one that says the most first.
+	slices.SortStableFunc(r.patterns, func(a, b remark) int {
+		return len(placeholder.ReplaceAllString(b.key, "")) - len(placeholder.ReplaceAllString(a.key, ""))
+	})
 	return r
 }
 
