@@ -484,6 +484,9 @@ func (p *page) findingRow(g group, remarks remarks) findingRow {
 	}
 	if row.Ends.First == "" {
 		row.Ends, row.Numbers = span{p.say("number.unreadable"), ""}, nil
+		if f.Explained && f.Kind != kindNotRead { // decided before the first one
+			row.Ends.First = p.say("number.none")
+		}
 	}
 	if len(g.findings) == 1 {
 		row.Keys = keysOf(f)

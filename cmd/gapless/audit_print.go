@@ -173,10 +173,21 @@ func (a *app) printFindings(groups []group) error {
 			colours = append(colours, red)
 		}
 	}
-	left := []int{9, 8, 7, 1, 6} // transaction, at, allocated by, column, rows
-	rows = fit(rows, a.width(a.stdout), left, "EXPLANATION")
+	column := func(name string) int { return slices.Index(rows[0], name) }
+	if keys := column("ROWS"); !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[keys] != "-" }) {
+		for i := range rows {
+			rows[i] = slices.Delete(rows[i], keys, keys+1)
+		}
+	}
+	var order []int
+	for _, name := range []string{"TRANSACTION", "AT", "ALLOCATED BY", "COLUMN", "ROWS"} {
+		if i := column(name); i >= 0 {
+			order = append(order, i)
+		}
+	}
+	rows = fit(rows, a.width(a.stdout), order)
 	var text strings.Builder
-	if err := table(&text, []int{index(rows[0], "NUMBERS")}, rows); err != nil {
+	if err := table(&text, []int{column("NUMBERS")}, rows); err != nil {
 		return err
 	}
 	for i, line := range strings.Split(strings.TrimSuffix(text.String(), "\n"), "\n") {

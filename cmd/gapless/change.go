@@ -11,70 +11,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/db"
 )
-
-// voided is what `void --json` prints.
-type voided struct {
-	Name   string `json:"name"`
-	Value  int64  `json:"value"`
-	To     *int64 `json:"to,omitempty"`
-	Reason string `json:"reason"`
-}
-
-func (a *app) newVoid() *cobra.Command {
-	var p patience
-	var reason string
-	var to int64
-	var flags *pflag.FlagSet
-	cmd := a.command(&cobra.Command{
-		Use:   "void",
-		Short: "Note that an issued number was cancelled, and why",
-		Long: `Note that an issued number was cancelled, and why. It is never issued again, and what was noted stands.
-A row that has it may be deleted from then on. With --to, all numbers from VALUE on are voided, or
-none. A sequence that does not exist is exit code 4. A negative VALUE goes after "--".`,
-		Example: "  gapless void invoice 1042 --reason 'issued to the wrong customer, see 1043'\n" +
-			"  gapless void receipt 31 --to 100 --reason 'the roll was torn'",
-	}, []string{"NAME", "VALUE"}, func(ctx context.Context, args []string) error {
-		name := args[0]
-		value, err := wholeNumber("VALUE", args[1])
-		if err != nil {
-			return err
-		}
-		result, text := voided{Name: name, Value: value, Reason: reason}, fmt.Sprintf("sequence %q: %d is void", name, value)
-		if flags.Changed("to") {
-			result.To, text = &to, fmt.Sprintf("sequence %q: %d to %d are void", name, value, to)
-		}
-		return a.withConn(ctx, func(conn *pgx.Conn) error {
-			err := p.inTx(ctx, conn, func(tx pgx.Tx) error {
-				s := gapless.NewSequence(name)
-				_, ok, err := s.Last(ctx, tx)
-				switch {
-				case err != nil:
-					return err
-				case !ok:
-					return noSuch(name)
-				case result.To != nil:
-					return s.VoidBatch(ctx, tx, value, to, reason)
-				}
-				return s.Void(ctx, tx, value, reason)
-			})
-			if err != nil {
-				return err
-			}
-			return a.printDone(result, text)
-		})
-	})
-	negativeAfterDashes(cmd, "VALUE")
-	flags = cmd.Flags()
-	flags.Int64Var(&to, "to", 0, "the last number to void, from VALUE on")
-	addReason(cmd, &reason)
-	p.addLockTimeout(cmd)
-	return a.jsonFlag(cmd)
-}
 
 func wholeNumber(what, text string) (int64, error) {
 	n, err := strconv.ParseInt(text, 10, 64)

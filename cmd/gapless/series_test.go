@@ -38,8 +38,8 @@ $`, on(t, d, "list").stdout)
 	require.Regexp(t, `(?m)^unused +- +closed +-  yes +closed: audited \(`, o.stdout)
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
-	require.Contains(t, string(text), "It was closed before it had a number.")
-	require.Contains(t, string(text), "<dt>closed, opened</dt>")
+	require.Contains(t, string(text), `<bdi>unused</bdi></th><td role="cell" data-label="Numbers"><span><bdi class="n">none yet</bdi>`)
+	require.Contains(t, string(text), "<h3 id=\"closed-explained\">Closed series</h3>")
 
 	require.Equal(t, object{"name": "bill", "reason": "r"}, parsed[object](t, on(t, d, "open", "bill", "--reason", "r", "--json")))
 	require.Equal(t, prints("100\n"), on(t, d, "next", "bill"))
@@ -81,7 +81,7 @@ func TestRowsOfAColumnAreArchived(t *testing.T) {
 	require.Regexp(t, `(?m)^bill +public.bills.number +archived +1-2  yes +archived: in the archive \(2 numbers, `, o.stdout)
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
-	require.Contains(t, string(text), "<dt>archived</dt>")
+	require.Contains(t, string(text), "<h3 id=\"archived-explained\">Archived documents</h3>")
 	require.Equal(t, exitUsage, on(t, d, "archive", "other", "3", "--reason", "r").code)
 }
 
@@ -120,6 +120,7 @@ $`, on(t, d, "ranges").stdout)
 	require.Zero(t, on(t, d, "audit", "--html", page).code)
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
-	require.Contains(t, string(text), "<dt>range, withdrawn</dt>")
+	require.Contains(t, string(text), "<h3 id=\"range-explained\">Ranges of numbers</h3>")
+	require.Contains(t, string(text), "<h3 id=\"withdrawn-explained\">Withdrawn ranges</h3>")
 	require.Equal(t, exitUsage, on(t, d, "range", "ncf", "1", "5").code)
 }

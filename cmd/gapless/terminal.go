@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -38,57 +39,42 @@ func columnsOf(stream any) int {
 	return 0
 }
 
-func index(header []string, name string) int { return slices.Index(header, name) }
-
-// fit leaves columns of a table out, in that order, until it is no wider than width, and shortens the texts of one then. 0 is
-// any width. Columns that no row has anything in go first.
-func fit(rows [][]string, width int, order []int, long string) [][]string {
-	header := rows[0]
-	out := make(map[int]bool)
-	for _, column := range order {
-		if !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[column] != "-" }) && header[column] == "ROWS" {
-			out[column] = true
-		}
-	}
-	widths := make([]int, len(header))
+// fit leaves columns of a table out, in that order, until it is no wider than width, and then shortens the texts of its widest
+// columns. 0 is any width.
+func fit(rows [][]string, width int, order []int) [][]string {
+	const wide, least, gap = 24, 8, 2 // a column that is wider than that may be shortened, in need to the least
+	widths := make([]int, len(rows[0]))
 	for _, row := range rows {
 		for i, text := range row {
 			widths[i] = max(widths[i], utf8.RuneCountInString(text))
 		}
 	}
-	const least, gap = 24, 2
-	longest := index(header, long)
-	total := func(of int) (sum int) {
-		for i, w := range widths {
-			switch {
-			case out[i]:
-			case i == longest:
-				sum += of + gap
-			default:
-				sum += w + gap
+	total := func(most int) (sum int) {
+		for _, w := range widths {
+			if w > 0 {
+				sum += min(w, most) + gap
 			}
 		}
 		return sum - gap
 	}
-	short := widths[longest]
-	if width > 0 {
-		for _, column := range order {
-			if total(min(widths[longest], least)) <= width {
-				break
-			}
-			out[column] = true
+	for _, column := range order {
+		if width > 0 && total(wide) > width {
+			widths[column] = 0 // it is left out
 		}
-		short = min(short, max(least, width-total(0)))
+	}
+	for width > 0 && total(math.MaxInt) > width {
+		widest := slices.Max(widths)
+		if widest <= least {
+			break
+		}
+		widths[slices.Index(widths, widest)]--
 	}
 	fitted := make([][]string, 0, len(rows))
 	for _, row := range rows {
 		var kept []string
 		for i, text := range row {
-			if i == longest {
-				text = shorten(text, short)
-			}
-			if !out[i] {
-				kept = append(kept, text)
+			if widths[i] > 0 {
+				kept = append(kept, shorten(text, widths[i]))
 			}
 		}
 		fitted = append(fitted, kept)
