@@ -226,7 +226,11 @@ func (p *page) addOpening(r *audit, f *pageFlags) {
 			until = *s.AllocatedUntil
 		}
 	}
-	if !from.IsZero() && !until.IsZero() {
+	switch {
+	case from.IsZero() || until.IsZero():
+	case p.date(from) == p.date(until):
+		p.Opening = append(p.Opening, p.say("opening.numbered_on", "date", p.date(from)))
+	default:
 		p.Opening = append(p.Opening, p.say("opening.numbered", "from", p.date(from), "until", p.date(until)))
 	}
 	v := r.verdict()
@@ -381,6 +385,9 @@ func (p *page) seriesRow(s seriesLine) seriesRow {
 	case s.AllocatedFrom != nil && s.AllocatedUntil != nil:
 		row.Period, row.From, row.Until = p.say("series.numbered"), p.date(*s.AllocatedFrom), p.date(*s.AllocatedUntil)
 	}
+	if row.Until == row.From {
+		row.Until = ""
+	}
 	return row
 }
 
@@ -495,6 +502,9 @@ func (p *page) findingRow(g group, remarks remarks) findingRow {
 		row.From = p.moment(from)
 		if len(g.findings) > 1 {
 			row.From, row.Until = p.date(from), p.date(until)
+			if row.Until == row.From {
+				row.Until = ""
+			}
 		}
 	}
 	if by := p.by(g); by != "" {
