@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"slices"
 	"strings"
 	"time"
 
@@ -24,6 +23,9 @@ that do not fit are left out, and colour marks what is not explained, unless NO_
 
 --year, --from and --until choose by when numbers were allocated, in days of UTC. A finding of which
 nobody knows when is always shown. The last line says what the choice has left out.
+
+--record keeps who audited what, when, and with which result (see "gapless audits"); what is recorded is
+the whole of NAME, --like or --column. --since-last shows what is new since.
 
 --csv prints the names of the fields, and then a line for each finding. So that no text becomes a
 formula in a spreadsheet, one that begins with = + - @ or ' has a ' before it, to be taken away by
@@ -68,6 +70,8 @@ func (a *app) newAudit() *cobra.Command {
 	flags.Var((*day)(&f.from), "from", "only what was allocated on this `day` or later, as 2025-01-01")
 	flags.Var((*day)(&f.until), "until", "only what was allocated on this `day` or earlier")
 	flags.BoolVar(&f.sinceLast, "since-last", false, "only what no recorded audit had")
+	flags.BoolVar(&f.record, "record", false, "record the audit: who, when, of what, and with which result")
+	flags.StringVar(&f.note, "note", "", "a `text` for the record, as the occasion")
 	flags.BoolVar(&f.all, "all", false, "print each finding on a line of its own")
 	flags.BoolVar(&f.csv, "csv", false, "print CSV (RFC 4180)")
 	flags.StringVar(&f.html, "html", "", "write a page for an auditor to this `file`")
@@ -87,6 +91,8 @@ func (f *auditFlags) check(cmd *cobra.Command, asJSON bool) (err error) {
 		return usage("--title, --organisation, --period, --language and --texts are about the page", "give --html the name of its file")
 	case f.name != nil && (given("like") || given("column")) || given("like") && given("column"):
 		return usage("NAME, --like and --column cannot be given together", "")
+	case given("note") && !f.record:
+		return usage("--note is about the record", "give --record")
 	case given("like") && f.like == "" || given("column") && f.column == "":
 		return usage("--like and --column need a value", "")
 	case given("year") && (given("from") || given("until")):
@@ -150,6 +156,9 @@ func (a *app) audit(ctx context.Context, conn *pgx.Conn, f *auditFlags) error {
 	if err := a.printAudit(result, f); err != nil {
 		return err
 	}
+	if f.record {
+		a.note("the audit is recorded")
+	}
 	if result.verdict().sound() {
 		a.note("%s", a.coloured(a.stderr, green, result.summary()))
 		return nil
@@ -160,12 +169,9 @@ func (a *app) audit(ctx context.Context, conn *pgx.Conn, f *auditFlags) error {
 // readAgain reads until nothing was changed meanwhile, a few times.
 func (a *app) readAgain(ctx context.Context, conn *pgx.Conn, c *choice) (r *audit, err error) {
 	defer a.elapsed("auditing")()
-	for range audits {
-		r, err = readAudit(ctx, conn, c)
-		if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "40001" {
-			continue
-		}
-		if err != nil || !slices.ContainsFunc(r.findings, changedMeanwhile) {
+	for i := range audits {
+		r, err = readAudit(ctx, conn, c, i+1 < audits)
+		if pgErr, ok := errors.AsType[*pgconn.PgError](err); (!ok || pgErr.Code != "40001") && !errors.Is(err, errAgain) {
 			break
 		}
 	}

@@ -17,6 +17,8 @@ import (
 
 // choice is what of a database is audited, and what of that is shown.
 type choice struct {
+	record                 bool // the audit, with the note
+	note                   string
 	name                   *string
 	like, column           string
 	unexplained, sinceLast bool
@@ -97,12 +99,18 @@ func inUTC(t *time.Time) *time.Time {
 	return &utc
 }
 
-// readAudit reads it all in one transaction, so that the series and the findings agree.
-func readAudit(ctx context.Context, conn *pgx.Conn, c *choice) (*audit, error) {
+// errAgain undoes the record of an audit that is made again.
+var errAgain = errors.New("changed meanwhile")
+
+// readAudit reads it all in one statement, so that the series and the findings agree, and records it if that is asked for.
+func readAudit(ctx context.Context, conn *pgx.Conn, c *choice, again bool) (*audit, error) {
 	r := &audit{choice: c}
-	options := pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
+	options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnly, DeferrableMode: pgx.NotDeferrable}
+	if c.record {
+		options.AccessMode = pgx.ReadWrite
+	}
 	err := pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error {
-		params := db.AuditParams{Name: c.name, Pattern: given(c.like), WithSeries: true}
+		params := db.RecordAuditParams{Name: c.name, Pattern: given(c.like), WithSeries: true, Note: given(c.note)}
 		var table *uint32
 		if c.column != "" { // by the session's search_path
 			var err error
@@ -113,20 +121,26 @@ func readAudit(ctx context.Context, conn *pgx.Conn, c *choice) (*audit, error) {
 		if _, err := tx.Exec(ctx, plainTransaction+"; SET LOCAL TimeZone = 'UTC'"); err != nil {
 			return err
 		}
-		if err := tx.QueryRow(ctx, "SELECT $1::oid::regclass::text", table).Scan(&params.Target); err != nil {
-			return err
-		}
-		err := tx.QueryRow(ctx, "SELECT current_database(), current_setting('server_version'), clock_timestamp(), session_user, current_user").
-			Scan(&r.database, &r.version, &r.at, &r.sessionUser, &r.userName)
+		err := tx.QueryRow(ctx, "SELECT current_database(), current_setting('server_version'), clock_timestamp(), session_user, current_user, $1::oid::regclass::text", table).
+			Scan(&r.database, &r.version, &r.at, &r.sessionUser, &r.userName, &params.Target)
 		if err != nil {
 			return err
 		}
-		found, err := db.New(tx).Audit(ctx, params)
+		found, err := c.findings(ctx, tx, params)
 		if err != nil {
 			return err
 		}
-		return r.take(found)
+		if err := r.take(found); err != nil {
+			return err
+		}
+		if again && slices.ContainsFunc(r.findings, changedMeanwhile) {
+			return errAgain
+		}
+		return nil
 	})
+	if errors.Is(err, errAgain) {
+		return r, err
+	}
 	if err == nil && len(r.series) == 0 && len(r.findings) == 0 && r.leftOut.Findings == 0 {
 		switch {
 		case c.name != nil:
@@ -136,6 +150,21 @@ func readAudit(ctx context.Context, conn *pgx.Conn, c *choice) (*audit, error) {
 		}
 	}
 	return r, err
+}
+
+// findings are those of an audit, which is recorded or not.
+func (c *choice) findings(ctx context.Context, tx pgx.Tx, params db.RecordAuditParams) ([]gapless.Finding, error) {
+	if !c.record {
+		return db.New(tx).Audit(ctx, db.AuditParams{
+			Name: params.Name, Pattern: params.Pattern, Target: params.Target, TargetColumn: params.TargetColumn, WithSeries: params.WithSeries,
+		})
+	}
+	rows, err := db.New(tx).RecordAudit(ctx, params)
+	found := make([]gapless.Finding, len(rows))
+	for i, row := range rows {
+		found[i] = gapless.Finding(row)
+	}
+	return found, err
 }
 
 // findColumn finds the table and the column that a text names.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -38,4 +39,28 @@ $`, o.stdout)
 	require.Equal(t, exitFailure, o.code)
 	require.Contains(t, o.stdout, "  no      -\n")
 	require.Contains(t, o.stderr, "gapless: 1 record not intact: record 2\n")
+}
+
+func TestAnAuditIsRecordedAndTheNextOneSaysWhatIsNew(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	o := on(t, d, "audit", "--record", "--note", "January")
+	require.Equal(t, outcome{stderr: "the audit is recorded\nno finding in 3 sequences, 14 documents\n"}, o)
+	plant(t, d)
+	o = on(t, d, "audit", "--record", "--since-last", "--like", "invoice/1")
+	require.Equal(t, exitFailure, o.code)
+	require.Equal(t, "the audit is recorded\ngapless: 4 not explained of 5 findings in 1 sequence, 11 documents\nhint: `gapless void` explains a number that was cancelled\n", o.stderr)
+	o = on(t, d, "audit", "invoice/1", "--since-last")
+	require.Equal(t, outcome{stderr: "no finding in 1 sequence, 11 documents; left out: 5 findings, 4 not explained\n"}, o)
+	report := reported(t, on(t, d, "audit", "--since-last", "--json"))
+	require.Len(t, report.Findings, 2)
+	require.Equal(t, tally{Findings: 5, Unexplained: 4}, report.LeftOut)
+	report = reported(t, on(t, d, "audit", "invoice/1", "--json"))
+	require.WithinDuration(t, time.Now(), *report.Findings[0].RecordedAt, time.Hour)
+
+	records := parsed[[]object](t, on(t, d, "audits", "--json"))
+	require.Len(t, records, 2)
+	require.Equal(t, []any{"January", "sound", nil}, []any{records[0]["note"], records[0]["result"], records[0]["pattern"]})
+	require.Equal(t, []any{nil, "not explained", "invoice/1", 5.0}, []any{records[1]["note"], records[1]["result"], records[1]["pattern"], records[1]["new"]})
+	require.Equal(t, exitUsage, on(t, d, "audit", "--note", "x").code)
 }
