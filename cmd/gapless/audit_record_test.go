@@ -64,3 +64,26 @@ func TestAnAuditIsRecordedAndTheNextOneSaysWhatIsNew(t *testing.T) {
 	require.Equal(t, []any{nil, "not explained", "invoice/1", 5.0}, []any{records[1]["note"], records[1]["result"], records[1]["pattern"], records[1]["new"]})
 	require.Equal(t, exitUsage, on(t, d, "audit", "--note", "x").code)
 }
+
+func TestAnAuditDuringADetachIsMadeAgain(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	conn := d.Conn(t)
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	_, err = tx.Exec(t.Context(), "LOCK TABLE invoices; SELECT gapless.detach_gapless('invoices', 'number')")
+	require.NoError(t, err)
+	done := make(chan outcome)
+	go func() { done <- on(t, d, "audit", "--record") }()
+	watcher := d.Conn(t)
+	eventually(t, func() (waits bool) {
+		err := watcher.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'gapless' AND wait_event_type = 'Lock')").Scan(&waits)
+		require.NoError(t, err)
+		return waits
+	})
+	require.NoError(t, tx.Commit(t.Context()))
+	require.Equal(t, outcome{stderr: "the audit is recorded\nno finding in 3 sequences (3 without a column: there, only the journal was looked at)\n"}, <-done)
+	records := parsed[[]object](t, on(t, d, "audits", "--json"))
+	require.Len(t, records, 1, "what was read in vain is not recorded")
+	require.Equal(t, "sound", records[0]["result"])
+}
