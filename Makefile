@@ -41,7 +41,7 @@ isolation: ## who waits and who fails, for each pair of operations, by PostgreSQ
 fuzz: ## what parses, each for 20 s; make fuzz FUZZ=10m for longer
 	for target in FuzzNamesOfSequences FuzzNumbersInTexts FuzzExpressions FuzzIdentifiers; do \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) ./test/security || exit; done
-	for target in FuzzCells FuzzThousands; do \
+	for target in FuzzCells FuzzThousands FuzzPage; do \
 		go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZ) ./cmd/gapless || exit; done
 	go test -run '^$$' -fuzz '^FuzzMessages$$' -fuzztime $(FUZZ) ./internal/pgproxy
 

@@ -323,7 +323,7 @@ func (p *page) addSeries(r *audit) {
 			}
 		}
 		bad = bad[:min(len(bad), rowsOfSeries)]
-		shown = append(bad, good[:min(len(good), rowsOfSeries-len(bad))]...)
+		shown = slices.Concat(bad, good[:min(len(good), rowsOfSeries-len(bad))])
 		slices.SortStableFunc(shown, func(a, b seriesLine) int { return strings.Compare(a.Sequence, b.Sequence) })
 		p.MoreSeries = p.say("series.more", "series", p.count("series", quantity(len(r.series)-len(shown))))
 	}

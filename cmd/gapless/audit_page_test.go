@@ -131,7 +131,7 @@ func canned(t *testing.T, c *choice) *audit {
 			Explanation: "the column cannot be audited: it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.",
 		},
 	}
-	for i := int64(0); i < 24; i++ {
+	for i := range int64(24) {
 		found = append(found, gapless.Finding{
 			Sequence: "invoice/2025", AttachedColumn: invoices, Kind: "hole", FirstValue: 5000 + 10*i, LastValue: 5000 + 10*i,
 			FirstText: fmt.Sprintf("INV-2025-%05d", 5000+10*i), LastText: fmt.Sprintf("INV-2025-%05d", 5000+10*i), Explained: true,

@@ -8,6 +8,8 @@ import (
 	"unicode"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless"
 )
 
 // FuzzCells has any text where the program prints one that others chose: nothing of it reaches the terminal as a command, and
@@ -39,5 +41,25 @@ func FuzzThousands(f *testing.F) {
 		for i, group := range groups {
 			require.True(t, len(group) == 3 || i == 0 && len(group) > 0 && len(group) < 3, text)
 		}
+	})
+}
+
+// FuzzPage has any text where the page shows one that others chose: the page stays well-formed, loads nothing, and has it all.
+func FuzzPage(f *testing.F) {
+	for _, text := range []string{"invoice", hostile, "\xff\xfe", "a\nb", "void: a (b, 2025-01-01 00:00:00+00)", "{n}", "\"; } body { display: none", "*/ </style>", "12 ab34,56 é", strings.Repeat("9", 99)} {
+		f.Add(text, text, text)
+	}
+	f.Fuzz(func(t *testing.T, title, name, explanation string) {
+		r := &audit{at: theDay, database: name, sessionUser: title, choice: &choice{like: name}, findings: []gapless.Finding{
+			{Sequence: name, AttachedColumn: title, Kind: "hole", Explanation: explanation, FirstText: explanation, LastText: name, Keys: []byte("[]")},
+			{Sequence: name, Kind: explanation, Explanation: title, Explained: true},
+		}}
+		page := pageOf(t, r, pageFlags{title: title, organisation: name, period: explanation}, "fuzz")
+		require.Contains(t, said(page), cell(name))
+		var whole strings.Builder
+		for _, p := range pieces(explanation) {
+			whole.WriteString(p.Text)
+		}
+		require.Equal(t, explanation, whole.String())
 	})
 }

@@ -31,9 +31,9 @@ func table(w io.Writer, right []int, rows [][]string) error {
 	return tw.Flush()
 }
 
-// cell makes a text safe for a table and a terminal: control characters and tabs are escaped.
+// cell makes a text safe for a table, a terminal and a page: control characters, tabs and what is no UTF-8 are escaped.
 func cell(text string) string {
-	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
+	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
 		return text
 	}
 	quoted := strconv.Quote(text)

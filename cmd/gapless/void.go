@@ -163,7 +163,7 @@ func (a *app) readVoids(name, path string) ([]voided, error) {
 		if err != nil {
 			return nil, usage("--file: "+err.Error(), "")
 		}
-		defer file.Close()
+		defer func() { _ = file.Close() }() // it was only read
 		in = file
 	}
 	lines := csv.NewReader(in)
