@@ -402,6 +402,32 @@ func TestAuditPage(t *testing.T) {
 	require.Len(t, entries, 1, "a temporary file is left")
 }
 
+// What the database says of findings is in the texts.
+func TestWhatIsSaidOfFindingsIsTranslated(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	plant(t, d)
+	statements(t, d,
+		"SET session_replication_role = replica", "DELETE FROM invoices WHERE tenant_id = '3'", "SET session_replication_role = origin",
+		"SELECT gapless.adopt_gapless('tills', 7)", "SELECT gapless.forward_gapless('tills', 9, 'torn (wet)')", "SELECT gapless.close_gapless('tills', 'old')",
+		"CREATE TABLE notes (id int PRIMARY KEY, number text UNIQUE)", "SELECT gapless.attach_gapless('notes', 'number', name => '''note''', format => '''N-'' || value')",
+		"INSERT INTO notes VALUES (1), (2), (3)", "SELECT gapless.archive_gapless('note', 2, 'on tape')",
+		"SET session_replication_role = replica", "UPDATE notes SET number = 'x' WHERE id = 3", "SET session_replication_role = origin",
+		"CREATE TABLE gone (number bigint UNIQUE)", "SELECT gapless.attach_gapless('gone', 'number', name => '''gone''')", "INSERT INTO gone DEFAULT VALUES", "ALTER TABLE gone RENAME TO went",
+	)
+	german, err := builtinTexts("de")
+	require.NoError(t, err)
+	remarks := german.remarks()
+	kinds := make(map[string]bool)
+	for _, f := range reported(t, on(t, d, "audit", "--json")).Findings {
+		kinds[f.Kind] = true
+		require.NotEqual(t, f.Explanation, remarks.of(f.Explanation), f.Kind)
+	}
+	for _, kind := range []string{"hole", "double", "never issued", "changed after issue", "void", "closed", "archived", kindNotRead} {
+		require.Contains(t, kinds, kind)
+	}
+}
+
 // readPage reads a page, and checks that it is well-formed, says what is what, and loads nothing.
 func readPage(t *testing.T, path string) string {
 	t.Helper()
