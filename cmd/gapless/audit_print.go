@@ -158,12 +158,12 @@ func (a *app) printAudit(r *audit, f *auditFlags) error {
 
 // printFindings prints a line for each group. On a terminal, what does not fit is left out.
 func (a *app) printFindings(groups []group) error {
-	rows := [][]string{{"SEQUENCE", "COLUMN", "KIND", "NUMBERS", "EXPLAINED", "EXPLANATION", "ROWS", "ALLOCATED BY", "AT", "TRANSACTION"}}
+	rows := [][]string{{"SEQUENCE", "COLUMN", "KIND", "NUMBERS", "EXPLAINED", "NEW", "EXPLANATION", "ROWS", "ALLOCATED BY", "AT", "TRANSACTION"}}
 	colours := []colour{plain}
 	for _, g := range groups {
 		f := g.findings[0]
 		row := []string{
-			cell(f.Sequence), optional(&f.AttachedColumn), f.Kind, g.numbers(), yesNo(f.Explained), g.explanation(),
+			cell(f.Sequence), optional(&f.AttachedColumn), f.Kind, g.numbers(), yesNo(f.Explained), g.one(isNew), g.explanation(),
 			g.keys(), g.one(allocatedBy), g.times(), g.one(transaction),
 		}
 		rows = append(rows, row)
@@ -174,9 +174,11 @@ func (a *app) printFindings(groups []group) error {
 		}
 	}
 	column := func(name string) int { return slices.Index(rows[0], name) }
-	if keys := column("ROWS"); !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[keys] != "-" }) {
-		for i := range rows {
-			rows[i] = slices.Delete(rows[i], keys, keys+1)
+	for name, empty := range map[string]string{"ROWS": "-", "NEW": "yes"} { // where nothing was recorded, all is new
+		if i := column(name); !slices.ContainsFunc(rows[1:], func(row []string) bool { return row[i] != empty }) {
+			for r := range rows {
+				rows[r] = slices.Delete(rows[r], i, i+1)
+			}
 		}
 	}
 	var order []int
@@ -211,6 +213,8 @@ func allocatedBy(f gapless.Finding) string {
 	}
 	return fmt.Sprintf("%s (role %s)", cell(f.AllocatedBy), cell(f.AllocatedAs))
 }
+
+func isNew(f gapless.Finding) string { return yesNo(f.RecordedAt.IsZero()) }
 
 func transaction(f gapless.Finding) string {
 	if f.Txid == 0 {

@@ -87,3 +87,21 @@ func TestAnAuditDuringADetachIsMadeAgain(t *testing.T) {
 	require.Len(t, records, 1, "what was read in vain is not recorded")
 	require.Equal(t, "sound", records[0]["result"])
 }
+
+func TestFindingsThatNoRecordHadAreMarkedOnceThereIsARecord(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	s := sqltest.Connect(t, d)
+	s.Do("CREATE TABLE bills (number bigint UNIQUE); SELECT gapless.attach_gapless('bills', 'number', $$ 'bill' $$); INSERT INTO bills SELECT FROM generate_series(1, 5)")
+	s.Do("SET session_replication_role = replica; DELETE FROM bills WHERE number = 2")
+	o := on(t, d, "audit", "--record")
+	require.Equal(t, exitFailure, o.code)
+	require.NotContains(t, o.stdout, "NEW", "all is")
+	s.Do("DELETE FROM bills WHERE number = 4")
+	o = on(t, d, "audit")
+	require.Regexp(t, `(?m)^SEQUENCE .* NUMBERS  EXPLAINED  NEW  EXPLANATION`, o.stdout)
+	require.Regexp(t, `(?m)^bill .* hole +2  no +no +the journal`, o.stdout)
+	require.Regexp(t, `(?m)^bill .* hole +4  no +yes +the journal`, o.stdout)
+	require.Contains(t, on(t, d, "audit", "--record").stdout, "  yes  ", "as it was before it was recorded")
+	require.NotContains(t, on(t, d, "audit").stdout, "  yes  ")
+}
