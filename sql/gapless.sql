@@ -2886,7 +2886,9 @@ BEGIN
         WHERE t.tgrelid = relation AND t.tgname IN (('~gapless_update_' || target_column)::name, ('~gapless_delete_' || target_column)::name)
     ) THEN
         PERFORM gapless.column_refuse('younger', relation, target_column, NULL, NULL)
-        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = relation AND t.tgname = ('~gapless_insert_' || target_column)::name);
+        WHERE NOT EXISTS (
+            SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = relation AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column
+        );
         PERFORM gapless.column_refuse('unguarded', relation, target_column, NULL, NULL); -- trap: another column has a dropped one's name
     END IF;
 END;
@@ -5362,7 +5364,7 @@ BEGIN
         WHERE f.target = column_reclaim.target AND f.target_column = column_reclaim.target_column
             AND (f.expression = column_reclaim.expression COLLATE "C" OR coalesce(numbers, 0) = 0)
             AND NOT EXISTS (
-                SELECT FROM gapless.journal AS j WHERE j.name = f.name AND j.kind = 'issued' AND j.attachment IS NULL AND j.allocated_at >= f.detached_at
+                SELECT FROM gapless.journal AS a WHERE a.name = f.name AND a.kind = 'issued' AND a.attachment IS NULL AND a.allocated_at >= f.detached_at
             )
         ORDER BY f.name
     LOOP

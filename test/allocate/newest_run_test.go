@@ -14,7 +14,7 @@ import (
 )
 
 var (
-	newest  = regexp.MustCompile(`Limit .*\n +-> +Index Scan Backward using journal_pkey on journal j .*\n +Index Cond: \(name = (\(?\$\d|u\w*\.name\))`)
+	newest  = regexp.MustCompile(`Limit .*\n +-> +Index Scan Backward using journal_pkey on journal j .*\n +Index Cond: \(name = (\(?\$\d|[fu]\w*\.name\))`)
 	anyScan = regexp.MustCompile(`Scan.* on journal\b`)
 )
 
@@ -90,7 +90,7 @@ func TestEveryCallerReadsTheNewestRunByAnIndexScan(t *testing.T) {
 				continue
 			}
 			require.Regexp(t, newest, plan)
-			if !strings.Contains(plan, "cycled") && !strings.Contains(plan, "column_check_series") { // column_adopt reads all of a journal besides, column_check_series its first row
+			if !strings.Contains(plan, "cycled") && !strings.Contains(plan, "column_check_series") && !strings.Contains(plan, "detached_at") { // column_adopt reads all of a journal besides, column_check_series its first row, column_reclaim what was taken by hand
 				require.Len(t, newest.FindAllString(plan, -1), len(anyScan.FindAllString(plan, -1)), "the journal is read in no other way\n%s", plan)
 			}
 			// Lists of sequences are unnested and sorted; the journal is not, since it stands right below its Limit.

@@ -204,7 +204,7 @@ var traps = []trap{
 			settings, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			require.NoError(t, err)
 			if !slices.Equal([]string{"TimeZone", "enable_hashjoin", "enable_mergejoin", "enable_seqscan", "gapless.column_bounded", "gapless.column_note_", "gapless.column_note_0", "gapless.column_switched", "gapless.column_written_0",
-				"gapless.commit_at_once", "gapless.commit_column", "gapless.commit_done_0", "gapless.commit_expected", "gapless.commit_first", "gapless.commit_known", "gapless.commit_locked", "gapless.commit_value", "gapless.token", "lock_timeout", "role", "search_path", "synchronous_commit", "track_counts", "transaction_isolation"}, settings) {
+				"gapless.commit_at_once", "gapless.commit_column", "gapless.commit_done_0", "gapless.commit_expected", "gapless.commit_first", "gapless.commit_known", "gapless.commit_locked", "gapless.commit_value", "gapless.token", "lock_timeout", "role", "search_path", "synchronous_commit", "track_counts", "transaction_isolation", "transaction_read_only"}, settings) {
 				return fmt.Errorf("the functions read the settings %q", settings)
 			}
 			return nil

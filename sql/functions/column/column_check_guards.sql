@@ -16,7 +16,9 @@ BEGIN
         WHERE t.tgrelid = relation AND t.tgname IN (('~gapless_update_' || target_column)::name, ('~gapless_delete_' || target_column)::name)
     ) THEN
         PERFORM gapless.column_refuse('younger', relation, target_column, NULL, NULL)
-        WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = relation AND t.tgname = ('~gapless_insert_' || target_column)::name);
+        WHERE NOT EXISTS (
+            SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = relation AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column
+        );
         PERFORM gapless.column_refuse('unguarded', relation, target_column, NULL, NULL); -- trap: another column has a dropped one's name
     END IF;
 END;

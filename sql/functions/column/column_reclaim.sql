@@ -22,7 +22,7 @@ BEGIN
         WHERE f.target = column_reclaim.target AND f.target_column = column_reclaim.target_column
             AND (f.expression = column_reclaim.expression COLLATE "C" OR coalesce(numbers, 0) = 0)
             AND NOT EXISTS (
-                SELECT FROM gapless.journal AS j WHERE j.name = f.name AND j.kind = 'issued' AND j.attachment IS NULL AND j.allocated_at >= f.detached_at
+                SELECT FROM gapless.journal AS a WHERE a.name = f.name AND a.kind = 'issued' AND a.attachment IS NULL AND a.allocated_at >= f.detached_at
             )
         ORDER BY f.name
     LOOP
