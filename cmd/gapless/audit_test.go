@@ -433,7 +433,11 @@ func readPage(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
-	page := string(content)
+	return checkPage(t, string(content))
+}
+
+func checkPage(t *testing.T, page string) string {
+	t.Helper()
 	require.NotRegexp(t, `(?i)<script|<iframe|\ssrc=|\son[a-z]+=|@import|javascript:|href="[^#"d]|url\([^#]`, page)
 	require.NotRegexp(t, `\x{01}|\x{202e}|ZgotmplZ`, page)
 

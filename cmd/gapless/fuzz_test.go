@@ -49,12 +49,16 @@ func FuzzPage(f *testing.F) {
 	for _, text := range []string{"invoice", hostile, "\xff\xfe", "a\nb", "void: a (b, 2025-01-01 00:00:00+00)", "{n}", "\"; } body { display: none", "*/ </style>", "12 ab34,56 é", strings.Repeat("9", 99)} {
 		f.Add(text, text, text)
 	}
+	english, err := builtinTexts("en")
+	require.NoError(f, err)
 	f.Fuzz(func(t *testing.T, title, name, explanation string) {
 		r := &audit{at: theDay, database: name, sessionUser: title, choice: &choice{like: name}, findings: []gapless.Finding{
 			{Sequence: name, AttachedColumn: title, Kind: "hole", Explanation: explanation, FirstText: explanation, LastText: name, Keys: []byte("[]")},
 			{Sequence: name, Kind: explanation, Explanation: title, Explained: true},
 		}}
-		page := pageOf(t, r, pageFlags{title: title, organisation: name, period: explanation}, "fuzz")
+		var written strings.Builder
+		require.NoError(t, r.page(&pageFlags{title: title, organisation: name, period: explanation, words: english}).write(&written))
+		page := checkPage(t, written.String())
 		require.Contains(t, said(page), cell(name))
 		var whole strings.Builder
 		for _, p := range pieces(explanation) {
