@@ -293,6 +293,7 @@ CREATE TABLE gapless.former (
     title         text        NOT NULL,
     expression    text        COLLATE "C",
     missing       nummultirange,
+    unread        boolean     NOT NULL DEFAULT false,
     detached_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     detached_by   text        COLLATE "C" NOT NULL DEFAULT session_user,
     CONSTRAINT former_pkey PRIMARY KEY (name)
@@ -308,6 +309,7 @@ COMMENT ON COLUMN gapless.former.target_column IS 'The column.';
 COMMENT ON COLUMN gapless.former.title IS 'Both, as schema.table.column, by the names of then.';
 COMMENT ON COLUMN gapless.former.expression IS 'The expression that named the sequence, or NULL where it was not known any more.';
 COMMENT ON COLUMN gapless.former.missing IS 'Which numbers had no row then, and no explanation; NULL: none.';
+COMMENT ON COLUMN gapless.former.unread IS 'Whether the column could not be read then, so that nobody knows what was missing.';
 COMMENT ON COLUMN gapless.former.detached_at IS 'The server''s clock when it was detached.';
 COMMENT ON COLUMN gapless.former.detached_by IS 'session_user: who logged in.';
 COMMENT ON CONSTRAINT former_pkey ON gapless.former IS 'The last column that a sequence was of.';

@@ -30,6 +30,7 @@ CREATE OR REPLACE FUNCTION gapless.audit_gapless(
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER -- trap: one snapshot for the audit
 SET search_path = pg_catalog, pg_temp
 SET jit = off -- it costs more than it saves where there is little to compare
+SET quote_all_identifiers = off
 SET enable_nestloop = off -- nobody knows beforehand how many findings there are
 AS $function$
 #variable_conflict use_column
@@ -46,6 +47,12 @@ BEGIN
         FROM (
             SELECT c.head_title AS title, c.column_name FROM gapless.audit_columns() AS c WHERE c.relation = audit_gapless.target::oid
             UNION ALL
+            SELECT format('%I.%I.%I', n.nspname, c.relname, m.head_column), m.column_name
+            FROM gapless.member AS m
+            JOIN pg_catalog.pg_class AS c ON c.oid = m.head
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE m.relation = audit_gapless.target::oid
+            UNION ALL
             SELECT format('%I.%I.%I', n.nspname, c.relname, s.target_column), s.target_column
             FROM gapless.sequence AS s
             JOIN pg_catalog.pg_class AS c ON c.oid = s.target
@@ -61,14 +68,14 @@ BEGIN
     -- trap: others commit while the audit runs
     RETURN QUERY
     WITH fingerprint AS MATERIALIZED (
-        SELECT n.series COLLATE "C" AS name, n.*
+        SELECT coalesce(n.series, '') COLLATE "C" AS name, n.* -- which no sequence is named
         FROM gapless.audit_numbers(heads => heads, seed => seed) AS n
-        WHERE audit_gapless.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding = 'failed')
+        WHERE audit_gapless.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding IN ('failed', 'detached'))
     ), owner AS MATERIALIZED (
         SELECT s.target, s.target_column, gapless.attached_column(s.target, s.target_column) AS attached_column
         FROM (SELECT DISTINCT s.target, s.target_column FROM gapless.sequence AS s WHERE s.target IS NOT NULL) AS s
     ), owned AS MATERIALIZED (
-        SELECT s.name, o.attached_column
+        SELECT s.name, s.adoptions, o.attached_column
         FROM gapless.sequence AS s
         LEFT JOIN owner AS o ON o.target = s.target AND o.target_column = s.target_column
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
@@ -140,7 +147,7 @@ BEGIN
             SELECT g.name, min(g.ordinal) AS ordinal, min(g.first_value) AS first_value, max(g.last_value) AS last_value, min(g.print) AS own_print
             FROM segment AS g
             GROUP BY g.name
-            HAVING count(*) = 1 AND bool_and(g.kind = 'issued') AND bool_and(g.first_value - g.ordinal < g.first_value)
+            HAVING count(*) = 1 AND bool_and(g.kind = 'issued')
         ) AS g
         JOIN (
             SELECT f.name, f.head_of_series, bit_xor(f.print) AS print, sum(f.documents) AS documents
@@ -172,24 +179,37 @@ BEGIN
             GROUP BY a.name
         ) AS a ON a.name = c.name AND a.print = c.print
         WHERE c.own_print IS NULL
+    ), unsound AS MATERIALIZED (
+        SELECT u.name, u.head_of_series
+        FROM (
+            SELECT f.name, f.head_of_series FROM fingerprint AS f WHERE f.finding IS NULL
+            UNION
+            SELECT o.name, o.attached_column FROM owned AS o WHERE o.attached_column IS NOT NULL
+        ) AS u
+        LEFT JOIN sound AS s ON s.name = u.name AND s.head_of_series = u.head_of_series
+        WHERE s.name IS NULL
     ), number AS MATERIALIZED (
-        SELECT n.series COLLATE "C" AS name, n.*
-        FROM gapless.audit_numbers(
-            CASE
-                WHEN audit_gapless.name IS NOT NULL THEN ARRAY[audit_gapless.name]
-                WHEN EXISTS (SELECT FROM fingerprint AS f WHERE f.finding IS NULL AND f.name IS NULL OR f.finding = 'failed') THEN NULL
-                ELSE ARRAY(
-                    SELECT f.name FROM fingerprint AS f WHERE f.finding IS NULL
+        SELECT n.*
+        FROM (
+            SELECT coalesce(n.series, '') COLLATE "C" AS name, n.*
+            FROM gapless.audit_numbers(
+                CASE
+                    WHEN audit_gapless.name IS NOT NULL THEN ARRAY[audit_gapless.name]
+                    WHEN NOT EXISTS (SELECT FROM fingerprint AS f WHERE f.finding = 'failed') THEN ARRAY(SELECT DISTINCT u.name FROM unsound AS u)
+                END,
+                heads,
+                checks => audit_gapless.name IS NOT NULL,
+                unsound => CASE WHEN audit_gapless.name IS NULL THEN ARRAY(
+                    SELECT u.head_of_series FROM unsound AS u
                     UNION
-                    SELECT o.name FROM owned AS o
-                    EXCEPT
-                    SELECT s.name FROM sound AS s
-                )
-            END, heads, checks => audit_gapless.name IS NOT NULL
+                    SELECT f.head_of_series FROM fingerprint AS f WHERE f.finding = 'failed'
+                ) END
+            ) AS n
         ) AS n
-        WHERE audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.series IS NULL
+        LEFT JOIN sound AS s ON s.name = n.name AND s.head_of_series = n.head_of_series
+        WHERE s.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.series IS NULL)
         UNION ALL
-        SELECT f.* FROM fingerprint AS f WHERE f.finding IN ('misdated', 'broken')
+        SELECT f.* FROM fingerprint AS f WHERE f.finding IN ('misdated', 'broken', 'failed', 'detached')
     ), unread AS MATERIALIZED (
         SELECT DISTINCT n.head_of_series FROM number AS n WHERE n.finding IN ('failed', 'detached')
     ), swept AS MATERIALIZED (
@@ -198,7 +218,7 @@ BEGIN
         FROM owned AS o
         FULL JOIN (SELECT DISTINCT n.name, n.head_of_series FROM number AS n WHERE n.finding IS NULL) AS p ON p.name = o.name AND p.head_of_series = o.attached_column
         WHERE NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = coalesce(o.attached_column, p.head_of_series))
-            AND NOT EXISTS (SELECT FROM sound AS s WHERE s.name = o.name)
+            AND NOT EXISTS (SELECT FROM sound AS s WHERE s.name = coalesce(o.name, p.name) AND s.head_of_series = coalesce(o.attached_column, p.head_of_series))
     ), lowest AS (
         -- Nobody knows where adopted numbers began: after those before, or with the first that is there, or is void.
         SELECT w.name, w.attached_column, min(w.value) AS value
@@ -317,7 +337,7 @@ BEGIN
                     UNION ALL
                     SELECT 'hole', NULL, 0 WHERE k.attached_column IS NULL AND k.lost
                     UNION ALL
-                    SELECT 'hole', 'missing', 0 WHERE k.attached_column IS NULL AND k.missing AND NOT k.void
+                    SELECT 'hole', 'missing', 0 WHERE k.attached_column IS NULL AND k.missing AND NOT (k.void OR k.lost)
                     UNION ALL
                     SELECT 'hole', 'forwarded', 0 WHERE k.passed AND NOT (k.present OR k.void OR k.archived)
                     UNION ALL
@@ -342,27 +362,27 @@ BEGIN
         WHERE n.finding IS NULL AND n.head_of_series IN (SELECT m.head_of_series FROM number AS m WHERE m.attached_column <> m.head_of_series)
         GROUP BY n.name, n.head_of_series, n.attached_column
     ), fault AS MATERIALIZED (
-        SELECT p.name, p.attached_column, p.kind, p.cause, p.first, p.after, NULL AS void
+        SELECT p.name, p.attached_column AS head, p.attached_column, p.kind, p.cause, p.first, p.after, NULL AS void
         FROM piece AS p
         WHERE p.cause IS NULL OR p.cause IN ('adopted', 'missing')
         UNION ALL
         -- A column's sequence does not cycle.
-        SELECT o.name, o.attached_column, 'double', 'the journal has it twice', g.first_value, least(g.before, g.last_value)::numeric + 1, NULL
+        SELECT o.name, o.attached_column, o.attached_column, 'double', 'the journal has it twice', g.first_value, least(g.before, g.last_value)::numeric + 1, NULL
         FROM owned AS o
         JOIN segment AS g ON g.name = o.name AND g.first_value <= g.before AND g.kind = 'issued'
         WHERE o.attached_column IS NOT NULL AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column)
         UNION ALL
-        SELECT b.name, b.attached_column, 'double', format('column %s has it, too', a.attached_column), lower(u.part), upper(u.part), NULL
+        SELECT b.name, b.head_of_series, b.attached_column, 'double', format('column %s has it, too', a.attached_column), lower(u.part), upper(u.part), NULL
         FROM share AS a
         JOIN share AS b ON b.name = a.name AND b.head_of_series = a.head_of_series AND b.attached_column > a.attached_column AND b.numbers && a.numbers
         CROSS JOIN LATERAL unnest(a.numbers * b.numbers) AS u (part)
         UNION ALL
-        SELECT n.name, n.attached_column, replace(n.finding, 'misdated', 'changed after issue'), n.detail, n.first_value, n.first_value::numeric + 1, NULL
+        SELECT n.name, n.head_of_series, n.attached_column, replace(n.finding, 'misdated', 'changed after issue'), n.detail, n.first_value, n.first_value::numeric + 1, NULL
         FROM number AS n
         WHERE n.finding IN ('double', 'misdated', 'broken')
         UNION ALL
         -- Voids with their reasons: one by one, or as void_gapless_batch made them.
-        SELECT i.name, i.attached_column, i.kind, 'void', min(i.value), max(i.value)::numeric + 1, format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at)
+        SELECT i.name, i.attached_column, i.attached_column, i.kind, 'void', min(i.value), max(i.value)::numeric + 1, format('void: %s (%s, %s)', i.reason, i.voided_by, i.voided_at)
         FROM (
             SELECT p.name, p.attached_column, p.kind, p.first, v.value, v.reason, v.voided_by, v.voided_at,
                 v.value::numeric - row_number() OVER (PARTITION BY p.name, p.attached_column, p.kind, p.first, v.reason, v.voided_by, v.voided_at ORDER BY v.value) AS island
@@ -378,13 +398,13 @@ BEGIN
         GROUP BY i.name, i.attached_column, i.kind, i.first, i.reason, i.voided_by, i.voided_at, i.island
     ), placed AS MATERIALIZED (
         -- The segment of the journal that each begins in: the last one that begins at or before it.
-        SELECT w.name, w.attached_column, w.kind, w.cause, w.first, w.after, w.void, w.begin
+        SELECT w.name, w.head, w.attached_column, w.kind, w.cause, w.first, w.after, w.void, w.begin
         FROM (
             SELECT w.*, max(w.begins) OVER (PARTITION BY w.name ORDER BY w.first, w.begins IS NULL) AS begin
             FROM (
                 SELECT f.*, NULL::bigint AS begins FROM fault AS f
                 UNION ALL
-                SELECT g.name, NULL, NULL, NULL, least(g.first_value, g.last_value), NULL, NULL, least(g.first_value, g.last_value)
+                SELECT g.name, NULL, NULL, NULL, NULL, least(g.first_value, g.last_value), NULL, NULL, least(g.first_value, g.last_value)
                 FROM segment AS g
                 WHERE g.kind IN ('issued', 'pruned') AND g.name IN (SELECT f.name FROM fault AS f)
             ) AS w
@@ -394,7 +414,7 @@ BEGIN
         SELECT p.attached_column, range_agg(numrange(p.first, p.after)) AS parts FROM piece AS p WHERE p.kind = 'hole' AND p.cause IS NULL AND p.attached_column IS NOT NULL GROUP BY p.attached_column
     ), finding AS MATERIALIZED (
         SELECT
-            p.name, p.attached_column AS head, p.attached_column, p.kind,
+            p.name, p.head, p.attached_column, p.kind,
             greatest(p.first, min(j.first_value))::bigint AS first_value,
             least(p.after - 1, max(j.last_value))::bigint AS last_value,
             p.cause IN ('void', 'adopted') IS TRUE AS explained,
@@ -439,7 +459,7 @@ BEGIN
                 AND a.ordinal <= g.ordinal + (least((p.after - 1)::bigint, g.last_value) - g.first_value)
             OFFSET 0 -- one after another: there are few, and the journal is long
         ) AS j ON true
-        GROUP BY p.name, p.attached_column, p.kind, p.cause, p.first, p.after, p.void, j.txid
+        GROUP BY p.name, p.head, p.attached_column, p.kind, p.cause, p.first, p.after, p.void, j.txid
         UNION ALL
         SELECT n.name, n.head_of_series, n.attached_column, 'changed after issue', NULL, NULL, false, n.detail, NULL, NULL, NULL, NULL
         FROM number AS n
@@ -480,9 +500,15 @@ BEGIN
         ) AS w
         WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C") AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column)
         UNION ALL
-        SELECT NULL, n.head_of_series, n.attached_column, 'not read', NULL, NULL, n.finding = 'detached', n.detail, NULL, NULL, NULL, NULL
+        SELECT '', n.head_of_series, n.attached_column, 'not read', NULL, NULL, bool_and(n.finding = 'detached'), min(n.detail), NULL, NULL, NULL, NULL
         FROM number AS n
         WHERE n.finding IN ('failed', 'detached')
+        GROUP BY n.head_of_series, n.attached_column
+        UNION ALL
+        SELECT f.name, NULL, f.title, 'not read', NULL, NULL, false, format('the column could not be read when it was detached (%s, %s), so nobody knows what was missing', f.detached_by, f.detached_at), NULL, NULL, NULL, NULL
+        FROM gapless.former AS f
+        JOIN owned AS o ON o.name = f.name AND o.attached_column IS NULL
+        WHERE f.unread
     ), summary AS MATERIALIZED (
         SELECT o.name, o.attached_column, r.first_value, r.last_value, r.details
         FROM owned AS o
@@ -493,7 +519,7 @@ BEGIN
                 SELECT n.name, n.head_of_series, n.attached_column, sum(n.documents) AS documents, min(n.first_value) AS first_value, max(n.last_value) AS last_value, min(n.dated_from) AS dated_from,
                     max(n.dated_until) AS dated_until, count(*) OVER (PARTITION BY n.name, n.head_of_series) > 1 AS several
                 FROM (
-                    SELECT n.name, n.head_of_series, n.attached_column, n.documents, n.first_value, n.last_value, n.dated_from, n.dated_until FROM number AS n WHERE n.finding IS NULL
+                    SELECT n.name, n.head_of_series, n.attached_column, n.documents, n.first_value, n.last_value, n.dated_from, n.dated_until FROM number AS n WHERE n.finding IS NULL OR n.finding = 'unreadable'
                     UNION ALL
                     SELECT f.name, f.head_of_series, f.attached_column, f.documents, s.first_value, s.last_value, f.dated_from, f.dated_until
                     FROM sound AS s
@@ -505,7 +531,6 @@ BEGIN
         ) AS n ON n.name = o.name AND n.head_of_series = o.attached_column
         LEFT JOIN (
             SELECT k.name, k.attached_column,
-                sum(k.after - k.first) FILTER (WHERE k.issued) AS issued,
                 sum(k.after - k.first) FILTER (WHERE k.void) AS void,
                 sum(k.after - k.first) FILTER (WHERE k.adopted AND k.present AND NOT k.issued) AS adopted,
                 sum(k.after - k.first) FILTER (WHERE k.archived) AS archived
@@ -516,15 +541,14 @@ BEGIN
             SELECT p.name, p.attached_column, sum(p.after - p.first) AS missing FROM piece AS p WHERE p.kind = 'hole' AND (p.cause IS NULL OR p.cause = 'missing') GROUP BY p.name, p.attached_column
         ) AS m ON m.name = o.name AND m.attached_column IS NOT DISTINCT FROM o.attached_column
         LEFT JOIN (
-            SELECT g.name, min(least(g.first_value, g.last_value)) FILTER (WHERE g.kind <> 'adopted') AS first_value, max(greatest(g.first_value, g.last_value)) AS last_value FROM segment AS g GROUP BY g.name
+            SELECT g.name, min(least(g.first_value, g.last_value)) FILTER (WHERE g.kind <> 'adopted') AS first_value, max(greatest(g.first_value, g.last_value)) AS last_value, max(g.ordinal + (g.last_value::numeric - g.first_value)) AS ordinal FROM segment AS g GROUP BY g.name
         ) AS g ON g.name = o.name
         LEFT JOIN period AS d ON d.name = o.name
-        LEFT JOIN sound AS s ON s.name = o.name
         CROSS JOIN LATERAL (
             SELECT least(n.first_value, g.first_value) AS first_value, greatest(n.last_value, g.last_value) AS last_value, jsonb_strip_nulls(jsonb_build_object(
                 'documents', CASE WHEN o.attached_column IS NOT NULL THEN coalesce(n.documents, 0) END,
                 'columns', n.columns,
-                'issued', CASE WHEN s.name IS NOT NULL THEN s.last_value::numeric - s.first_value + 1 ELSE coalesce(k.issued, 0) END,
+                'issued', coalesce(g.ordinal - o.adoptions, 0),
                 'void', coalesce(k.void, 0),
                 'adopted', coalesce(k.adopted, 0),
                 'archived', coalesce(k.archived, 0),
@@ -542,7 +566,7 @@ BEGIN
         SELECT s.name, s.attached_column, s.attached_column, 'series', s.first_value, s.last_value, true, 'compared', NULL, NULL, NULL, NULL, s.details, NULL FROM summary AS s
     ), asked AS MATERIALIZED (
         -- The rows that are meant: of a range the first ones, and the last.
-        SELECT DISTINCT l.i, l.name, l.head, u.value::text AS number
+        SELECT DISTINCT l.i, l.name, l.head, CASE WHEN l.kind IN ('changed after issue', 'broken') THEN l.attached_column END AS only, u.value::text AS number
         FROM line AS l
         CROSS JOIN LATERAL (
             SELECT generate_series(l.first_value, least(l.last_value, CASE WHEN l.first_value < 9223372036854775788 THEN l.first_value + 19 ELSE l.last_value END)) AS value
@@ -551,17 +575,18 @@ BEGIN
         ) AS u
         WHERE l.kind IN ('double', 'never issued', 'changed after issue', 'broken') AND l.first_value IS NOT NULL
         UNION ALL
-        SELECT l.i, l.name, l.head, '#' || n.first_text
+        SELECT l.i, l.name, l.head, l.attached_column, '#' || n.first_text
         FROM line AS l
         JOIN number AS n ON n.finding = 'unreadable' AND n.name IS NOT DISTINCT FROM l.name AND n.attached_column = l.attached_column AND n.detail = l.explanation
         WHERE l.kind = 'changed after issue' AND l.first_value IS NULL
     ), met AS MATERIALIZED (
-        SELECT n.series COLLATE "C" AS name, n.head_of_series, n.attached_column, coalesce(n.first_value::text, '#' || n.first_text) AS number, n.first_text, n.keys
+        SELECT coalesce(n.series, '') COLLATE "C" AS name, n.head_of_series, n.attached_column, coalesce(n.first_value::text, '#' || n.first_text) AS number, n.first_text, n.keys
         FROM gapless.audit_numbers(
             ARRAY(SELECT w.name FROM (SELECT DISTINCT a.name, a.number FROM asked AS a) AS w ORDER BY w.name, w.number),
             ARRAY(SELECT DISTINCT a.head FROM asked AS a),
             meant => ARRAY(SELECT w.number FROM (SELECT DISTINCT a.name, a.number FROM asked AS a) AS w ORDER BY w.name, w.number),
-            checks => false
+            checks => false,
+            unsound => ARRAY(SELECT DISTINCT a.head FROM asked AS a)
         ) AS n
         WHERE n.finding = 'row' AND EXISTS (SELECT FROM asked AS a)
     ), meant AS (
@@ -570,7 +595,7 @@ BEGIN
             SELECT a.i, CASE WHEN m.attached_column <> m.head_of_series THEN m.keys || jsonb_build_object('', m.attached_column) ELSE m.keys END AS keys,
                 row_number() OVER (PARTITION BY a.i ORDER BY length(m.number), m.number, m.keys) AS place
             FROM asked AS a
-            JOIN met AS m ON m.name = a.name AND m.head_of_series = a.head AND m.number = a.number
+            JOIN met AS m ON m.name = a.name AND m.head_of_series = a.head AND m.number = a.number AND (a.only IS NULL OR m.attached_column = a.only)
         ) AS w
         GROUP BY w.i
     ), wanted AS MATERIALIZED (
@@ -590,6 +615,11 @@ BEGIN
             SELECT k.name, k.value, k.number FROM gapless.known_text AS k WHERE k.value IS NOT NULL AND (audit_gapless.name IS NULL OR k.name = audit_gapless.name COLLATE "C")
             UNION ALL
             SELECT m.name, m.number::bigint, m.first_text FROM met AS m WHERE m.number NOT LIKE '#%' AND m.first_text <> m.number
+            UNION ALL
+            SELECT n.name, u.value, u.number
+            FROM number AS n
+            CROSS JOIN LATERAL (VALUES (n.first_value, n.first_text), (n.last_value, n.last_text)) AS u (value, number)
+            WHERE n.finding IS NULL AND u.number <> u.value::text
         ) AS w
         JOIN wanted AS a ON a.name = w.name AND a.value = w.value
         GROUP BY w.name, w.value

@@ -14,7 +14,8 @@ CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     heads    text[] DEFAULT NULL, -- only these columns, and those that share their series; NULL: all
     seed     bigint DEFAULT NULL, -- of fingerprints, instead of runs
     meant    text[] DEFAULT NULL, -- with names: rows that are asked for, instead of runs; each by its value, or # and its text
-    checks   boolean DEFAULT true -- whether to compare dates and chains, too
+    checks   boolean DEFAULT true, -- whether to compare dates and chains, too
+    unsound  text[] DEFAULT NULL  -- the heads of the columns to read; NULL: those that own the names, or all where one has no owner
 ) RETURNS TABLE (
     series          text,
     attached_column text,
@@ -40,20 +41,19 @@ DECLARE
     attached record;
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
-    audited  text[] := '{}'::text[]; -- the columns that were, as their table's oid and their name
+    audited  CONSTANT text[] := ARRAY(SELECT c.relation || ' ' || c.column_name FROM gapless.audit_columns() AS c); -- the columns that can be
 BEGIN
     FOR attached IN
         SELECT *
         FROM gapless.audit_columns() AS c
         WHERE (heads IS NULL OR c.head_title = ANY (heads))
-            AND (names IS NULL OR EXISTS (
+            AND (c.head_title = ANY (unsound) OR unsound IS NULL AND (names IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence AS s
                 WHERE s.name = ANY (names) AND s.target = c.head AND s.target_column = c.head_column
             ) OR EXISTS ( -- which may have been lost
                 SELECT FROM unnest(names) AS u (name) WHERE NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C")
-            ))
+            )))
     LOOP
-        audited := audited || (attached.relation || ' ' || attached.column_name);
         -- trap: others commit between two columns
         done := false;
         BEGIN
@@ -75,7 +75,7 @@ BEGIN
                     $query$
                     SELECT r.series, $3, $4, 'row', r.value, r.value, 1::bigint, NULL::bigint, r.number, r.number, r.dated, r.dated, r.key, NULL::text
                     FROM %s($1, true) AS r (series text, value bigint, number text, dated timestamp, key jsonb)
-                    JOIN unnest($1, $2) AS w (name, number) ON w.name = r.series COLLATE "C" AND w.number = coalesce(r.value::text, '#' || r.number) COLLATE "C"
+                    JOIN unnest($1, $2) AS w (name, number) ON w.name = coalesce(r.series, '') COLLATE "C" AND w.number = coalesce(r.value::text, '#' || r.number) COLLATE "C"
                     $query$,
                     gapless.audit_reader(attached.rows_reader, attached.relation)
                 ) USING names, meant, attached.title, attached.head_title;
@@ -89,9 +89,11 @@ BEGIN
                                 r.*,
                                 row_number() OVER numbers AS place,
                                 lag(r.value) OVER numbers AS before,
-                                lead(r.value) OVER numbers AS after
+                                lead(r.value) OVER numbers AS after,
+                                min(r.dated) OVER series AS earliest,
+                                max(r.dated) OVER series AS latest
                             FROM %s($1) AS r (series text, value bigint, number text, dated timestamp)
-                            WINDOW numbers AS (PARTITION BY r.series COLLATE "C" ORDER BY r.value)
+                            WINDOW series AS (PARTITION BY r.series COLLATE "C"), numbers AS (PARTITION BY r.series COLLATE "C" ORDER BY r.value)
                         ) AS neighbour
                         WHERE before IS NULL OR after IS NULL OR value <= before OR value - 1 > before OR after - 1 > value
                     ), start AS (
@@ -103,7 +105,7 @@ BEGIN
                         FROM edge AS e
                         WHERE e.value IS NOT NULL AND (e.after IS NULL OR e.after - 1 > e.value)
                     )
-                    SELECT b.series, $2, $3, NULL::text, b.value, e.value, e.place - b.place + 1, NULL::bigint, b.number, e.number, least(b.dated, e.dated), greatest(b.dated, e.dated), NULL::jsonb, NULL::text
+                    SELECT b.series, $2, $3, NULL::text, b.value, e.value, e.place - b.place + 1, NULL::bigint, b.number, e.number, b.earliest, b.latest, NULL::jsonb, NULL::text
                     FROM start AS b
                     JOIN stop AS e USING (i)
                     UNION ALL
@@ -233,8 +235,8 @@ BEGIN
             FROM gapless.sequence AS s
             JOIN pg_catalog.pg_class AS c ON c.oid = s.target
             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE (names IS NULL OR s.name = ANY (names))
-                AND (heads IS NULL OR format('%I.%I.%I', n.nspname, c.relname, s.target_column) = ANY (heads))
+            WHERE (names IS NULL OR unsound IS NOT NULL OR s.name = ANY (names))
+                AND (heads IS NULL OR quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(s.target_column) = ANY (heads)) -- NULL for NULL, which a plan may give it
         )
         SELECT o.target, o.target_column, o.head_name FROM owner AS o
         UNION ALL

@@ -32,7 +32,7 @@ BEGIN
     END LOOP;
     DELETE FROM gapless.former AS f
     USING gapless.sequence AS s
-    WHERE f.target = column_reclaim.target AND f.target_column = column_reclaim.target_column AND s.name = f.name AND s.target = f.target AND s.target_column = f.target_column;
+    WHERE f.target = column_reclaim.target AND s.name = f.name AND s.target IS NOT NULL;
 END;
 $function$;
 

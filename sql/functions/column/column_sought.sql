@@ -19,6 +19,8 @@ BEGIN
                 SELECT a.attname
                 FROM generate_series(1, cardinality(inputs)) AS k (i)
                 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = (i.indkey::smallint[])[k.i - 1] AND a.attnum > 0 AND a.attnotnull
+                    AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'bool'::regtype) -- where what is equal is the same
+                    AND (SELECT l.collisdeterministic FROM pg_catalog.pg_collation AS l WHERE l.oid = a.attcollation) IS NOT FALSE
                     AND a.attcollation = (i.indcollation::oid[])[k.i - 1]
                 JOIN pg_catalog.pg_opclass AS o ON o.oid = (i.indclass::oid[])[k.i - 1] AND o.opcdefault
                 WHERE (i.indoption::smallint[])[k.i - 1] = 0

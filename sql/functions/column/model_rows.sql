@@ -66,7 +66,7 @@ BEGIN
                             ) AS n
                         )
                         SELECT r.*
-                        FROM (SELECT other.* FROM given AS other WHERE gapless.model_series(other.input) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        FROM (SELECT other.* FROM given AS other WHERE coalesce(gapless.model_series(other.input), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
                         CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.input) = ROW(other.input) OFFSET 0) AS r
                     ) AS r
                     $query$, 'FROM relation AS r', source
@@ -85,7 +85,7 @@ BEGIN
                     SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) /*key*/ -- unless format unless prints
                         , r.hash, r.previous, gapless.model_chain(r.number, r.input) -- unless format if links
                     FROM relation AS r -- unless format unless prints
-                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR gapless.model_series(r.input) COLLATE "C" = ANY ($2)) -- unless format unless prints
+                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(gapless.model_series(r.input), '') COLLATE "C" = ANY ($2)) -- unless format unless prints
                     SELECT k.series, k.value, k.number, k.dated /*key*/ -- if format unless prints
                         , k.hash, k.previous, k.chain -- if format if links
                     FROM ( -- if format unless prints
@@ -100,7 +100,7 @@ BEGIN
                         FROM relation AS r -- if format unless prints
                         CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format unless prints
                         LEFT JOIN gapless.column_issued($1, 'number', $2) AS i ON i.name = s.series AND i.number = r.number COLLATE "C" -- if format unless prints
-                        WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR s.series = ANY ($2)) -- if format unless prints
+                        WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2)) -- if format unless prints
                     ) AS k -- if format unless prints
                     WHERE NOT k.known OR k.value IS NOT NULL -- if format unless prints
                     $query$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $query$NULL::jsonb /*row*/$query$ ELSE 'NULL::jsonb' END), '/*key*/', CASE

@@ -327,7 +327,7 @@ BEGIN
                             ) AS n
                         )
                         SELECT r.*
-                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
                         CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant, r.hash, r.previous_hash) = ROW(other.tenant, other.hash, other.previous_hash) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
@@ -339,7 +339,7 @@ BEGIN
                     SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash) /*key*/
                         , r.hash, r.previous_hash, public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash)
                     FROM relation AS r
-                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) COLLATE "C" = ANY ($2))
+                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), '') COLLATE "C" = ANY ($2))
                     $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
@@ -458,7 +458,7 @@ BEGIN
                             ) AS n
                         )
                         SELECT r.*
-                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
                         CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant, r.hash, r.previous_hash) = ROW(other.tenant, other.hash, other.previous_hash) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
@@ -557,7 +557,7 @@ BEGIN
                             ) AS n
                         )
                         SELECT r.*
-                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
                         CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant, r.hash, r.previous_hash) = ROW(other.tenant, other.hash, other.previous_hash) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
@@ -568,7 +568,7 @@ BEGIN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash) /*key*/
                     FROM relation AS r
-                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) COLLATE "C" = ANY ($2))
+                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), '') COLLATE "C" = ANY ($2))
                     $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''

@@ -507,7 +507,7 @@ BEGIN
                             ) AS n
                         )
                         SELECT r.*
-                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
                         CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued) = ROW(other.tenant, other.issued_on, other.issued) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
@@ -638,7 +638,7 @@ BEGIN
                             ) AS n
                         )
                         SELECT r.*
-                        FROM (SELECT other.* FROM given AS other WHERE public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued) COLLATE "C" = ANY ($2) OFFSET 0) AS other
+                        FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
                         CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued) = ROW(other.tenant, other.issued_on, other.issued) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
@@ -659,7 +659,7 @@ BEGIN
                         FROM relation AS r
                         CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
                         LEFT JOIN gapless.column_issued($1, 'number', $2) AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
-                        WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR s.series = ANY ($2))
+                        WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
                     ) AS k
                     WHERE NOT k.known OR k.value IS NOT NULL
                     $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
