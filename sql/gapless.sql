@@ -9505,9 +9505,7 @@ BEGIN
             AND (c.head_title = ANY (unsound) OR unsound IS NULL AND (names IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence AS s
                 WHERE s.name = ANY (names) AND s.target = c.head AND s.target_column = c.head_column
-            ) OR EXISTS ( -- which may have been lost
-                SELECT FROM unnest(names) AS u (name) WHERE NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C")
-            )))
+            ) OR (SELECT count(*) FROM gapless.sequence AS s WHERE s.name = ANY (names)) < cardinality(names))) -- one may have been lost
     LOOP
         -- trap: others commit between two columns
         done := false;
@@ -9908,7 +9906,9 @@ BEGIN
         WHERE audit_gapless.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding IN ('failed', 'detached'))
     ), owner AS MATERIALIZED (
         SELECT s.target, s.target_column, gapless.attached_column(s.target, s.target_column) AS attached_column
-        FROM (SELECT DISTINCT s.target, s.target_column FROM gapless.sequence AS s WHERE s.target IS NOT NULL) AS s
+        FROM (
+            SELECT DISTINCT s.target, s.target_column FROM gapless.sequence AS s WHERE s.target IS NOT NULL AND (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
+        ) AS s
     ), owned AS MATERIALIZED (
         SELECT s.name, s.adoptions, o.attached_column
         FROM gapless.sequence AS s
@@ -10010,7 +10010,7 @@ BEGIN
                 UNION ALL
                 SELECT u.value, NULL FROM generate_series(a.first_value, a.last_value) AS u (value) WHERE a.texts IS NULL
             ) AS u
-            WHERE a.kind = 'issued' AND a.name IN (SELECT c.name FROM candidate AS c WHERE c.own_print IS NULL)
+            WHERE audit_gapless.name IS NULL AND a.kind = 'issued' AND a.name IN (SELECT c.name FROM candidate AS c WHERE c.own_print IS NULL)
             GROUP BY a.name
         ) AS a ON a.name = c.name AND a.print = c.print
         WHERE c.own_print IS NULL
@@ -10443,7 +10443,7 @@ BEGIN
             SELECT j.name, j.first_value + (u.i - 1) AS value, u.number
             FROM gapless.journal AS j
             CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-            WHERE j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w)
+            WHERE j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w) AND (audit_gapless.name IS NULL OR j.name = audit_gapless.name COLLATE "C")
             UNION ALL
             SELECT v.name, v.value, v.written FROM gapless.void AS v WHERE v.written IS NOT NULL AND (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
             UNION ALL
@@ -10540,6 +10540,9 @@ BEGIN
             USING ERRCODE = 'read_only_sql_transaction',
                 HINT = 'gapless.audit_gapless audits without a record. Record on the primary, in a transaction that may write.',
                 SCHEMA = 'gapless', TABLE = 'audit_record';
+    END IF;
+    IF record_audit_gapless.name IS NOT NULL THEN
+        PERFORM gapless.check_name(record_audit_gapless.name);
     END IF;
     LOCK TABLE gapless.audit_record IN SHARE ROW EXCLUSIVE MODE; -- trap: records follow each other
     started := clock_timestamp();

@@ -1085,7 +1085,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 			s.Do("BEGIN")
 			_, err := s.Exec(t.Context(), strings.ReplaceAll(statement, "~", "$1"), huge)
 			s.Do("ROLLBACK")
-			if strings.HasSuffix(argument, " reason") {
+			if strings.HasSuffix(argument, " reason") || strings.HasSuffix(argument, " pattern") || strings.HasSuffix(argument, " note") {
 				require.NoError(t, err)
 				continue
 			}

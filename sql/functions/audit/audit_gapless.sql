@@ -73,7 +73,9 @@ BEGIN
         WHERE audit_gapless.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding IN ('failed', 'detached'))
     ), owner AS MATERIALIZED (
         SELECT s.target, s.target_column, gapless.attached_column(s.target, s.target_column) AS attached_column
-        FROM (SELECT DISTINCT s.target, s.target_column FROM gapless.sequence AS s WHERE s.target IS NOT NULL) AS s
+        FROM (
+            SELECT DISTINCT s.target, s.target_column FROM gapless.sequence AS s WHERE s.target IS NOT NULL AND (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
+        ) AS s
     ), owned AS MATERIALIZED (
         SELECT s.name, s.adoptions, o.attached_column
         FROM gapless.sequence AS s
@@ -175,7 +177,7 @@ BEGIN
                 UNION ALL
                 SELECT u.value, NULL FROM generate_series(a.first_value, a.last_value) AS u (value) WHERE a.texts IS NULL
             ) AS u
-            WHERE a.kind = 'issued' AND a.name IN (SELECT c.name FROM candidate AS c WHERE c.own_print IS NULL)
+            WHERE audit_gapless.name IS NULL AND a.kind = 'issued' AND a.name IN (SELECT c.name FROM candidate AS c WHERE c.own_print IS NULL)
             GROUP BY a.name
         ) AS a ON a.name = c.name AND a.print = c.print
         WHERE c.own_print IS NULL
@@ -608,7 +610,7 @@ BEGIN
             SELECT j.name, j.first_value + (u.i - 1) AS value, u.number
             FROM gapless.journal AS j
             CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-            WHERE j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w)
+            WHERE j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w) AND (audit_gapless.name IS NULL OR j.name = audit_gapless.name COLLATE "C")
             UNION ALL
             SELECT v.name, v.value, v.written FROM gapless.void AS v WHERE v.written IS NOT NULL AND (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
             UNION ALL

@@ -43,6 +43,9 @@ BEGIN
                 HINT = 'gapless.audit_gapless audits without a record. Record on the primary, in a transaction that may write.',
                 SCHEMA = 'gapless', TABLE = 'audit_record';
     END IF;
+    IF record_audit_gapless.name IS NOT NULL THEN
+        PERFORM gapless.check_name(record_audit_gapless.name);
+    END IF;
     LOCK TABLE gapless.audit_record IN SHARE ROW EXCLUSIVE MODE; -- trap: records follow each other
     started := clock_timestamp();
     RETURN QUERY
