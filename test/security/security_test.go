@@ -1094,6 +1094,10 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 			if slices.Contains([]string{"name", "format", "condition", "chronology", "chain"}, strings.TrimPrefix(argument, "attach_gapless ")) {
 				continue
 			}
+			if strings.HasPrefix(argument, "record_audit_gapless ") { // whose own query stands there
+				require.NotContains(t, pgErr.Where, huge[:100], argument)
+				pgErr.Where = ""
+			}
 			said := pgErr.Message + pgErr.Detail + pgErr.Hint + pgErr.Where + pgErr.InternalQuery
 			require.Less(t, len(said), 1000, "%s: %.2000s", argument, said)
 			if strings.HasSuffix(argument, " name") || strings.HasPrefix(argument, "a row's") {
