@@ -121,7 +121,7 @@ func audit(ctx context.Context, b *bench) (err error) {
 	for _, m := range all {
 		ratio := ""
 		if m.against != "" {
-			ratio = rounds.ratio(m.against, m.label).String() + ": " + m.against
+			ratio = rounds.ratio(m.label, m.against).String() + ": " + m.against
 		}
 		milliseconds := rounds.of(m.label)
 		milliseconds = spread{milliseconds.median * 1e3, milliseconds.low * 1e3, milliseconds.high * 1e3}
