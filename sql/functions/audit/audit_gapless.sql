@@ -32,6 +32,7 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off -- it costs more than it saves where there is little to compare
 SET quote_all_identifiers = off
 SET enable_nestloop = off -- nobody knows beforehand how many findings there are
+SET plan_cache_mode = force_custom_plan -- one for every name would read all for one
 AS $function$
 #variable_conflict use_column
 DECLARE
