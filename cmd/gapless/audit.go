@@ -25,8 +25,8 @@ that do not fit are left out, and colour marks what is not explained, unless NO_
 nobody knows when is always shown. The last line says what the choice has left out.
 
 --record keeps who audited what, when, and with which result (see "gapless audits"); what is recorded is
-the whole of NAME, --like or --column. Once there is a record, the column
-NEW says which findings none had; --since-last shows these alone.
+the whole of NAME, --like or --column. Once there is a record, the column NEW says which findings none
+had; --since-last shows these alone.
 
 --csv prints the names of the fields, and then a line for each finding. So that no text becomes a
 formula in a spreadsheet, one that begins with = + - @ or ' has a ' before it, to be taken away by
