@@ -54,7 +54,7 @@ type Column struct {
 // The role of conn has to own the table. Attach blocks while others write to the table, and locks it against writers
 // until its transaction ends, which has to be READ COMMITTED. A column that cannot be attached, or an expression that
 // is wrong, is a [*pgconn.PgError] that says what to do.
-func Attach(ctx context.Context, conn db.DBTX, column Column) error {
+func Attach(ctx context.Context, conn DBTX, column Column) error {
 	err := db.New(conn).AttachGapless(ctx, db.AttachGaplessParams{
 		Target: column.Table, TargetColumn: column.Column, Name: optional(column.Name), Initial: column.Initial,
 		Format: optional(column.Format), Condition: optional(column.Condition), Chronology: optional(column.Chronology),
@@ -79,7 +79,7 @@ func optional[T comparable](value T) *T {
 // Detach ends what [Attach] began. The numbers stay, and [Sequence.Next] may take from the column's sequences again.
 // The role of conn has to own the table. Detach blocks while others use the table, and locks it until its transaction
 // ends, which has to be READ COMMITTED.
-func Detach(ctx context.Context, conn db.DBTX, table, column string) error {
+func Detach(ctx context.Context, conn DBTX, table, column string) error {
 	err := db.New(conn).DetachGapless(ctx, db.DetachGaplessParams{Target: table, TargetColumn: column})
 	if err != nil {
 		return fmt.Errorf("gapless: detach %s.%s: %w", table, column, err)
@@ -93,7 +93,7 @@ func Detach(ctx context.Context, conn db.DBTX, table, column string) error {
 //
 // The role of conn has to own the table. GuardPartitions blocks while others write to these partitions, and locks them
 // against writers until its transaction ends.
-func GuardPartitions(ctx context.Context, conn db.DBTX, table string) ([]string, error) {
+func GuardPartitions(ctx context.Context, conn DBTX, table string) ([]string, error) {
 	partitions, err := db.New(conn).GuardPartitions(ctx, &table)
 	if err != nil {
 		return nil, fmt.Errorf("gapless: guard the partitions of %s: %w", table, err)
@@ -120,17 +120,14 @@ func (s Sequence) VoidBatch(ctx context.Context, tx pgx.Tx, first, last int64, r
 	return client.Wrap(s.args.Name, err)
 }
 
-// Finding is a range of one sequence's numbers of which [Audit] has something to say.
-type Finding = db.AuditRow
-
 // Audit compares the journal, the attached columns and the voids of every sequence. It returns a [Finding] for each
 // hole, double, number that was never issued or was changed after issue, and void, and for each [Sequence.Close],
 // [Sequence.Open], [Sequence.Forward], [Sequence.GoLive] and [Sequence.Archive]. Numbering is sound if each of them
 // is Explained. It reads one snapshot, and waits for nobody.
 //
 // It needs EXECUTE on gapless.audit_gapless, which grant_gapless does not give.
-func Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
-	findings, err := db.New(conn).Audit(ctx, db.AuditParams{})
+func Audit(ctx context.Context, conn DBTX) ([]Finding, error) {
+	findings, err := audit(ctx, conn, db.AuditParams{})
 	if err != nil {
 		return nil, fmt.Errorf("gapless: audit: %w", err)
 	}
@@ -138,9 +135,18 @@ func Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
 }
 
 // Audit is [Audit] of one sequence.
-func (s Sequence) Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
-	findings, err := db.New(conn).Audit(ctx, db.AuditParams{Name: &s.args.Name})
+func (s Sequence) Audit(ctx context.Context, conn DBTX) ([]Finding, error) {
+	findings, err := audit(ctx, conn, db.AuditParams{Name: &s.args.Name})
 	return findings, client.Wrap(s.args.Name, err)
+}
+
+func audit(ctx context.Context, conn DBTX, params db.AuditParams) ([]Finding, error) {
+	rows, err := db.New(conn).Audit(ctx, params)
+	findings := make([]Finding, len(rows))
+	for i, row := range rows {
+		findings[i] = Finding(row)
+	}
+	return findings, err
 }
 
 // RecordAudit is [Audit], and a record of it: who audited what, when, and with which result. note is what there is to say
@@ -151,7 +157,7 @@ func (s Sequence) Audit(ctx context.Context, conn db.DBTX) ([]Finding, error) {
 // retries; in a read-only transaction it fails.
 //
 // It needs EXECUTE on gapless.record_audit_gapless, which grant_gapless does not give.
-func RecordAudit(ctx context.Context, conn db.DBTX, note string) ([]Finding, error) {
+func RecordAudit(ctx context.Context, conn DBTX, note string) ([]Finding, error) {
 	findings, err := recordAudit(ctx, conn, db.RecordAuditParams{Note: optional(note)})
 	if err != nil {
 		return nil, fmt.Errorf("gapless: record an audit: %w", err)
@@ -160,12 +166,12 @@ func RecordAudit(ctx context.Context, conn db.DBTX, note string) ([]Finding, err
 }
 
 // RecordAudit is [RecordAudit] of one sequence.
-func (s Sequence) RecordAudit(ctx context.Context, conn db.DBTX, note string) ([]Finding, error) {
+func (s Sequence) RecordAudit(ctx context.Context, conn DBTX, note string) ([]Finding, error) {
 	findings, err := recordAudit(ctx, conn, db.RecordAuditParams{Name: &s.args.Name, Note: optional(note)})
 	return findings, client.Wrap(s.args.Name, err)
 }
 
-func recordAudit(ctx context.Context, conn db.DBTX, params db.RecordAuditParams) ([]Finding, error) {
+func recordAudit(ctx context.Context, conn DBTX, params db.RecordAuditParams) ([]Finding, error) {
 	rows, err := db.New(conn).RecordAudit(ctx, params)
 	findings := make([]Finding, len(rows))
 	for i, row := range rows {
@@ -174,17 +180,18 @@ func recordAudit(ctx context.Context, conn db.DBTX, params db.RecordAuditParams)
 	return findings, err
 }
 
-// AuditRecord is an audit that [RecordAudit] has recorded.
-type AuditRecord = db.AuditsRow
-
 // Audits returns the audits that were recorded, in their order. One that is not Intact was changed behind the triggers'
 // back, or the one before it was.
 //
 // It needs SELECT on gapless.audits, which grant_gapless does not give.
-func Audits(ctx context.Context, conn db.DBTX) ([]AuditRecord, error) {
-	records, err := db.New(conn).Audits(ctx)
+func Audits(ctx context.Context, conn DBTX) ([]AuditRecord, error) {
+	rows, err := db.New(conn).Audits(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("gapless: audits: %w", err)
+	}
+	records := make([]AuditRecord, len(rows))
+	for i, row := range rows {
+		records[i] = AuditRecord(row)
 	}
 	return records, nil
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"os"
 	"sync"
 
 	"github.com/jackc/pgx/v5"
@@ -123,13 +125,19 @@ func ExampleSequence_TryNext() {
 
 func ExampleSequence_NextBatch() {
 	ctx := context.Background()
-	tickets := gapless.NewSequence("example: ticket")
+	lots := gapless.NewSequence("example: lot")
 	inExampleTx(func(tx pgx.Tx) error {
-		numbers, err := tickets.NextBatch(ctx, tx, 5)
-		fmt.Println(numbers)
+		goods := []string{"chair", "table", "lamp"}
+		numbers, err := lots.NextBatch(ctx, tx, int64(len(goods)))
+		for i, number := range numbers {
+			fmt.Println(number, goods[i])
+		}
 		return err
 	})
-	// Output: [1 2 3 4 5]
+	// Output:
+	// 1 chair
+	// 2 table
+	// 3 lamp
 }
 
 func ExampleSequence_TryNextBatch() {
@@ -141,28 +149,6 @@ func ExampleSequence_TryNextBatch() {
 		return err
 	})
 	// Output: [1 2 3] <nil>
-}
-
-func ExampleSequence_Values() {
-	ctx := context.Background()
-	lots := gapless.NewSequence("example: lot")
-	inExampleTx(func(tx pgx.Tx) error {
-		goods := []string{"chair", "table", "lamp"}
-		for number, err := range lots.Values(ctx, tx) {
-			if err != nil {
-				return err
-			}
-			fmt.Println(number, goods[number-1])
-			if int(number) == len(goods) {
-				break // the values are endless
-			}
-		}
-		return nil
-	})
-	// Output:
-	// 1 chair
-	// 2 table
-	// 3 lamp
 }
 
 func ExampleSequence_Last() {
@@ -381,6 +367,23 @@ func ExampleSequence_Withdraw() {
 func ExampleSequence_Name() {
 	fmt.Println(gapless.NewSequence("case").Name())
 	// Output: case
+}
+
+func ExampleSequence_String() {
+	fmt.Println("numbered from", gapless.NewSequence("case"))
+	// Output: numbered from case
+}
+
+func ExampleSequence_LogValue() {
+	slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
+	})).Info("numbered", "sequence", gapless.NewSequence("case"))
+	// Output: level=INFO msg=numbered sequence=case
 }
 
 func ExampleInTx() {

@@ -2,7 +2,7 @@ package gapless
 
 import (
 	"context"
-	"iter"
+	"log/slog"
 
 	"github.com/jackc/pgx/v5"
 
@@ -43,6 +43,12 @@ func NewSequence(name string, opts ...SequenceOption) Sequence {
 
 // Name returns the sequence's name.
 func (s Sequence) Name() string { return s.args.Name }
+
+// String returns the sequence's name, which so is what fmt prints.
+func (s Sequence) String() string { return s.args.Name }
+
+// LogValue returns the sequence's name, which so is what slog logs.
+func (s Sequence) LogValue() slog.Value { return slog.StringValue(s.args.Name) }
 
 // Next allocates the next value in tx. Write it to a row in the same transaction: a rollback gives it back.
 //
@@ -88,15 +94,9 @@ func (s Sequence) nextBatch(ctx context.Context, tx pgx.Tx, size int64, nowait b
 	return values, client.Wrap(s.args.Name, err)
 }
 
-// Values iterates over the next values, one call of [Sequence.Next] each, without an end: break out of the loop. A
-// value that the loop was given is allocated. After an error the iteration ends.
-func (s Sequence) Values(ctx context.Context, tx pgx.Tx) iter.Seq2[int64, error] {
-	return client.Values(func() (int64, error) { return s.Next(ctx, tx) })
-}
-
 // Last returns the newest value that conn sees, and whether there is one. In a transaction, its own values count. It
 // takes no lock and never waits for an allocation, so another transaction may be past it already.
-func (s Sequence) Last(ctx context.Context, conn db.DBTX) (value int64, ok bool, err error) {
+func (s Sequence) Last(ctx context.Context, conn DBTX) (value int64, ok bool, err error) {
 	last, err := db.New(conn).LastGapless(ctx, s.args.Name)
 	if err != nil || last == nil {
 		return 0, false, client.Wrap(s.args.Name, err)
@@ -106,7 +106,7 @@ func (s Sequence) Last(ctx context.Context, conn db.DBTX) (value int64, ok bool,
 
 // Peek returns what [Sequence.Next] would give now. It takes no lock, so it is a preview and not a promise. It
 // returns [ErrExhausted] and [ErrSequenceClosed] where Next would.
-func (s Sequence) Peek(ctx context.Context, conn db.DBTX) (int64, error) {
+func (s Sequence) Peek(ctx context.Context, conn DBTX) (int64, error) {
 	value, err := db.New(conn).PeekGapless(ctx, db.PeekGaplessParams{
 		Name: s.args.Name, Initial: s.args.Initial, Reset: s.args.Reset,
 	})

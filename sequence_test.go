@@ -2,6 +2,10 @@ package gapless_test
 
 import (
 	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -10,6 +14,7 @@ import (
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/stdlib"
 )
 
 // TestEveryExecMode is what poolers need: they forbid some of pgx's ways to run a statement.
@@ -101,16 +106,8 @@ func TestDjangoSequencesClassOverTheGoClient(t *testing.T) {
 			}
 			sqltest.RequireNext(t, tx, seq, 10)
 		},
-		"iter": func(t *testing.T, ctx context.Context, tx pgx.Tx) {
-			var values []int64
-			for value, err := range gapless.NewSequence("zero", gapless.WithInitial(0)).Values(ctx, tx) {
-				require.NoError(t, err)
-				values = append(values, value)
-				if len(values) == 5 {
-					break
-				}
-			}
-			require.Equal(t, []int64{0, 1, 2, 3, 4}, values)
+		"initial value 0": func(t *testing.T, ctx context.Context, tx pgx.Tx) {
+			sqltest.RequireNext(t, tx, gapless.NewSequence("zero", gapless.WithInitial(0)), 0, 1, 2, 3, 4)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -120,5 +117,30 @@ func TestDjangoSequencesClassOverTheGoClient(t *testing.T) {
 			defer tx.Rollback(context.WithoutCancel(t.Context()))
 			run(t, t.Context(), tx)
 		})
+	}
+}
+
+// TestASequencePrintsAsItsName is for logs and messages of users, who print what they have.
+func TestASequencePrintsAsItsName(t *testing.T) {
+	t.Parallel()
+	for _, seq := range []interface {
+		fmt.Stringer
+		Name() string
+	}{
+		gapless.NewSequence("invoice/7", gapless.WithInitial(1000), gapless.WithReset(9999)),
+		stdlib.NewSequence("invoice/7", gapless.WithInitial(1000)),
+	} {
+		for _, verb := range []string{"%v", "%+v", "%s"} {
+			require.Equal(t, "invoice/7", fmt.Sprintf(verb, seq))
+		}
+		require.Equal(t, "{Of:invoice/7}", fmt.Sprintf("%+v", struct{ Of fmt.Stringer }{seq}))
+		for want, handler := range map[string]func(io.Writer) slog.Handler{
+			"sequence=invoice/7":     func(w io.Writer) slog.Handler { return slog.NewTextHandler(w, nil) },
+			`"sequence":"invoice/7"`: func(w io.Writer) slog.Handler { return slog.NewJSONHandler(w, nil) },
+		} {
+			var log strings.Builder
+			slog.New(handler(&log)).Info("numbered", "sequence", seq)
+			require.Contains(t, log.String(), want)
+		}
 	}
 }

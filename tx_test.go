@@ -353,10 +353,8 @@ func TestErrorsAreTyped(t *testing.T) {
 			func(tx pgx.Tx) error { _, err := invoices.NextBatch(t.Context(), tx, -1); return err },
 			func(tx pgx.Tx) error { return invoices.Adopt(t.Context(), tx, 3) },
 			func(tx pgx.Tx) error {
-				for _, err := range gapless.NewSequence("a", gapless.WithReset(0)).Values(t.Context(), tx) {
-					return err
-				}
-				return nil
+				_, err := gapless.NewSequence("a", gapless.WithReset(0)).Next(t.Context(), tx)
+				return err
 			},
 		},
 	} {

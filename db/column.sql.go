@@ -7,6 +7,7 @@ package db
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 )
 
@@ -119,9 +120,9 @@ type AuditRow struct {
 	Txid           int64
 	FirstText      string
 	LastText       string
-	Keys           []byte
+	Keys           json.RawMessage
 	RecordedAt     time.Time
-	Details        []byte
+	Details        json.RawMessage
 }
 
 // What the journal, the attached columns and the voids of a sequence, or of all, do not agree on, or has to be said. Where
@@ -349,9 +350,9 @@ type RecordAuditRow struct {
 	Txid           int64
 	FirstText      string
 	LastText       string
-	Keys           []byte
+	Keys           json.RawMessage
 	RecordedAt     time.Time
-	Details        []byte
+	Details        json.RawMessage
 }
 
 // Audit, and a record of it.

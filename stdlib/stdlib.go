@@ -11,7 +11,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"iter"
+	"log/slog"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -39,6 +39,12 @@ func NewSequence(name string, opts ...gapless.SequenceOption) Sequence {
 
 // Name returns the sequence's name.
 func (s Sequence) Name() string { return s.args.Name }
+
+// String returns the sequence's name; see [gapless.Sequence.String].
+func (s Sequence) String() string { return s.args.Name }
+
+// LogValue returns the sequence's name; see [gapless.Sequence.LogValue].
+func (s Sequence) LogValue() slog.Value { return slog.StringValue(s.args.Name) }
 
 // Next allocates the next value in tx, and waits for the transaction that has the sequence; see [gapless.Sequence.Next].
 func (s Sequence) Next(ctx context.Context, tx *sql.Tx) (int64, error) {
@@ -72,11 +78,6 @@ func (s Sequence) nextBatch(ctx context.Context, tx *sql.Tx, size int64, nowait 
 		Name: s.args.Name, Size: size, Initial: null(s.args.Initial), Reset: null(s.args.Reset), Nowait: nowait,
 	})
 	return values, client.Wrap(s.args.Name, err)
-}
-
-// Values iterates over the next values without an end; see [gapless.Sequence.Values].
-func (s Sequence) Values(ctx context.Context, tx *sql.Tx) iter.Seq2[int64, error] {
-	return client.Values(func() (int64, error) { return s.Next(ctx, tx) })
 }
 
 // Last returns the newest value that conn, a [*sql.DB], [*sql.Conn] or [*sql.Tx], sees, and whether there is one; see

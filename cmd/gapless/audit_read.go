@@ -154,15 +154,19 @@ func readAudit(ctx context.Context, conn *pgx.Conn, c *choice, again bool) (*aud
 
 // findings are those of an audit, which is recorded or not.
 func (c *choice) findings(ctx context.Context, tx pgx.Tx, params db.RecordAuditParams) ([]gapless.Finding, error) {
-	if !c.record {
-		return db.New(tx).Audit(ctx, db.AuditParams{
-			Name: params.Name, Pattern: params.Pattern, Target: params.Target, TargetColumn: params.TargetColumn, WithSeries: params.WithSeries,
-		})
+	var found []gapless.Finding
+	if c.record {
+		rows, err := db.New(tx).RecordAudit(ctx, params)
+		for _, row := range rows {
+			found = append(found, gapless.Finding(row))
+		}
+		return found, err
 	}
-	rows, err := db.New(tx).RecordAudit(ctx, params)
-	found := make([]gapless.Finding, len(rows))
-	for i, row := range rows {
-		found[i] = gapless.Finding(row)
+	rows, err := db.New(tx).Audit(ctx, db.AuditParams{
+		Name: params.Name, Pattern: params.Pattern, Target: params.Target, TargetColumn: params.TargetColumn, WithSeries: params.WithSeries,
+	})
+	for _, row := range rows {
+		found = append(found, gapless.Finding(row))
 	}
 	return found, err
 }

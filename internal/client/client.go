@@ -4,7 +4,6 @@ package client
 import (
 	"errors"
 	"fmt"
-	"iter"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -78,16 +77,4 @@ func meaning(err error) error {
 		}
 	}
 	return nil
-}
-
-// Values calls next without an end, until it fails or the loop stops.
-func Values(next func() (int64, error)) iter.Seq2[int64, error] {
-	return func(yield func(int64, error) bool) {
-		for {
-			value, err := next()
-			if !yield(value, err) || err != nil {
-				return
-			}
-		}
-	}
 }

@@ -32,11 +32,7 @@ func CallEverything(t *testing.T, tx pgx.Tx) {
 	require.NoError(t, err)
 	require.Equal(t, []int64{3, 4}, batch)
 	require.NoError(t, plain.Adopt(ctx, tx, 1000))
-	for got, err := range plain.Values(ctx, tx) {
-		require.NoError(t, err)
-		require.EqualValues(t, 1001, got)
-		break
-	}
+	RequireNext(t, tx, plain, 1001)
 	RequireLast(t, tx, plain, 1001, true)
 	RequireDelete(t, tx, plain, true)
 	existed, err := cycle.TryDelete(ctx, tx)
