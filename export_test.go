@@ -10,7 +10,7 @@ func (c *GroupCommitter) Queue() (batches, senders int) {
 }
 
 // MistakeBackend has the flusher believe that it had another backend when it connected. Nobody may be waiting for it.
-func (c *GroupCommitter) MistakeBackend() { c.lastFlusher().pid++ }
+func (c *GroupCommitter) MistakeBackend() { c.flushes.Last().PID++ }
 
 // BatchOnly is a transaction that has nothing but its CommitBatch.
 func BatchOnly() (tx pgx.Tx, batch *pgx.Batch) {

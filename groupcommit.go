@@ -2,14 +2,12 @@ package gapless
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"sync"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pggapless/gapless/internal/flush"
 	"github.com/pggapless/gapless/internal/retry"
 )
 
@@ -30,44 +28,35 @@ type GroupCommitter struct {
 	pool    *pgxpool.Pool
 	from    source
 	sending source // the same, for Send's own functions, which call nobody
-	options groupOptions
+	flushes *flush.Group
 
 	mu      sync.Mutex
-	flusher *flusher // which may be broken
 	closed  bool
 	running sync.WaitGroup // the calls of InTx and Send
 	queue   []*sharedBatch // what is to be sent
 	senders int            // how many goroutines do that
 
 	beginning map[*beginner]struct{} // those whose transactions have not begun
-
-	connecting     chan struct{}      // holds one value while a flusher is connected
-	stopConnecting context.CancelFunc // nil until the first time
 }
 
 // GroupOption changes what [NewGroupCommitter] does; see [WithFlusherConfig] and [WithFsyncOff].
-type GroupOption func(*groupOptions)
-
-type groupOptions struct {
-	flusherConfig *pgx.ConnConfig
-	fsyncOff      bool
-}
+type GroupOption func(*flush.Options)
 
 // WithFlusherConfig sets how the connection for flushes is made. Defaults to the pool's configuration. Give a direct
 // connection to the same server where the pool's go through a transaction pooler, such as PgBouncer in its mode
 // "transaction".
 func WithFlusherConfig(config *pgx.ConnConfig) GroupOption {
-	return func(o *groupOptions) { o.flusherConfig = config }
+	return func(o *flush.Options) { o.Config = config }
 }
 
 // WithFsyncOff accepts a server whose setting fsync is off: nothing that it commits survives a crash of its machine,
 // but tests can run on it. Defaults to refusing it.
 func WithFsyncOff() GroupOption {
-	return func(o *groupOptions) { o.fsyncOff = true }
+	return func(o *flush.Options) { o.FsyncOff = true }
 }
 
 // ErrClosed is what [GroupCommitter.InTx] and [GroupCommitter.Send] return when the group committer is closed.
-var ErrClosed = errors.New("gapless: the group committer is closed")
+var ErrClosed = flush.ErrClosed
 
 // NewGroupCommitter returns a group committer whose transactions run on the pool's connections. It opens one
 // connection of its own for the flushes, outside of the pool, and starts one goroutine. [GroupCommitter.Close] ends
@@ -83,14 +72,30 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 	}
 	sending := from
 	sending.pool = nil
-	c := &GroupCommitter{pool: pool, from: from, sending: sending, beginning: map[*beginner]struct{}{}, connecting: make(chan struct{}, 1)}
+	c := &GroupCommitter{pool: pool, from: from, sending: sending, beginning: map[*beginner]struct{}{}}
+	var options flush.Options
 	for _, opt := range opts {
-		opt(&c.options)
+		opt(&options)
 	}
-	if err := c.replaceFlusher(ctx, nil); err != nil {
+	if c.flushes, err = flush.NewGroup(ctx, connections(pool), options); err != nil {
 		return nil, err
 	}
 	return c, nil
+}
+
+// connections is how the pool connects.
+func connections(pool *pgxpool.Pool) flush.Pool {
+	config := pool.Config()
+	return flush.Pool{
+		Config: func(ctx context.Context) (*pgx.ConnConfig, error) {
+			own := config.ConnConfig.Copy()
+			if config.BeforeConnect == nil {
+				return own, nil
+			}
+			return own, config.BeforeConnect(ctx, own)
+		},
+		AfterConnect: config.AfterConnect,
+	}
 }
 
 // InTx is [InTx], on the committer's pool and with its shared flushes. It blocks until the transaction is durable, or
@@ -126,7 +131,7 @@ func (c *GroupCommitter) enter() error {
 func (c *GroupCommitter) inTx(ctx context.Context, from source, options retry.Options, fn func(tx pgx.Tx) error) (t *transaction, err error) {
 	err = retry.Run(ctx, options, func() error {
 		// Its session is older than the commit that it will acknowledge.
-		flusher, err := c.currentFlusher(ctx)
+		flusher, err := c.flushes.Current(ctx)
 		if err != nil {
 			return err
 		}
@@ -134,7 +139,7 @@ func (c *GroupCommitter) inTx(ctx context.Context, from source, options retry.Op
 		if err != nil || t.resolved {
 			return err
 		}
-		if broken := flusher.await(ctx); broken != nil {
+		if broken := flusher.Await(ctx); broken != nil {
 			return t.resolve(ctx, c.from, broken)
 		}
 		return nil
@@ -160,76 +165,5 @@ func (c *GroupCommitter) Close() {
 // end ends what is left when all calls have ended.
 func (c *GroupCommitter) end() {
 	c.running.Wait()
-	c.mu.Lock()
-	if c.stopConnecting != nil {
-		c.stopConnecting()
-	}
-	c.mu.Unlock()
-	c.connecting <- struct{}{}
-	defer func() { <-c.connecting }()
-	if last := c.lastFlusher(); last != nil {
-		last.close()
-	}
-}
-
-// connectTimeout is how long a new flusher may take to connect.
-const connectTimeout = time.Minute
-
-// currentFlusher returns the flusher, and connects a new one if the last one broke: for all callers, whatever ctx of the first one is.
-func (c *GroupCommitter) currentFlusher(ctx context.Context) (*flusher, error) {
-	last := c.lastFlusher()
-	if last.usable(ctx) {
-		return last, nil
-	}
-	canceled := func() error {
-		return fmt.Errorf("gapless: the group committer's connection for flushes: %w", retry.Ended(ctx))
-	}
-	select {
-	case c.connecting <- struct{}{}:
-	case <-ctx.Done():
-		return nil, canceled()
-	}
-	if another := c.lastFlusher(); another != last {
-		<-c.connecting
-		return another, nil // somebody was faster
-	}
-	connecting, cancel := context.WithTimeout(context.WithoutCancel(ctx), connectTimeout)
-	c.mu.Lock()
-	c.stopConnecting = cancel
-	c.mu.Unlock()
-	done := make(chan error, 1)
-	go func() {
-		defer func() { cancel(); <-c.connecting }()
-		done <- apart(func() error { return c.replaceFlusher(connecting, last) }) // with the pool's hooks
-	}()
-	select {
-	case err := <-done:
-		if p := new(panicError); errors.As(err, &p) {
-			p.goOn()
-		}
-		return c.lastFlusher(), err
-	case <-ctx.Done():
-		return nil, canceled()
-	}
-}
-
-// replaceFlusher connects the flusher that follows the last one, of which there is none at first.
-func (c *GroupCommitter) replaceFlusher(ctx context.Context, last *flusher) error {
-	next, err := connectFlusher(ctx, c.pool, c.options)
-	if err != nil {
-		return err
-	}
-	if last != nil {
-		last.close()
-	}
-	c.mu.Lock()
-	c.flusher = next
-	c.mu.Unlock()
-	return nil
-}
-
-func (c *GroupCommitter) lastFlusher() *flusher {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.flusher
+	c.flushes.Close()
 }

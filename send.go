@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -14,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pggapless/gapless/internal/client"
+	"github.com/pggapless/gapless/internal/flush"
 	"github.com/pggapless/gapless/internal/retry"
 )
 
@@ -56,8 +55,8 @@ import (
 func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
 	b := newBatch(ctx, batch)
 	if err := c.send(b); err != nil {
-		if p := new(panicError); errors.As(err, &p) && !errors.Is(err, ErrCommitted) && !errors.Is(err, ErrOutcomeUnknown) {
-			p.goOn()
+		if p := new(flush.PanicError); errors.As(err, &p) && !errors.Is(err, ErrCommitted) && !errors.Is(err, ErrOutcomeUnknown) {
+			p.GoOn()
 		}
 		return err
 	}
@@ -211,7 +210,7 @@ func (c *GroupCommitter) sendTogether(first context.Context, batches []*sharedBa
 		}
 	}
 	var began *transaction
-	err := apart(func() error {
+	err := flush.Apart(func() error {
 		_, err := c.inTx(ctx, c.sending, retry.NewOptions[TxOption](nil), func(tx pgx.Tx) error {
 			began = tx.(*transaction)
 			take(began.simple())
@@ -225,9 +224,9 @@ func (c *GroupCommitter) sendTogether(first context.Context, batches []*sharedBa
 	})
 	if began == nil {
 		take(false) // what waits for it has to be told
-	} else if p := new(panicError); errors.As(err, &p) && began.sending {
+	} else if p := new(flush.PanicError); errors.As(err, &p) && began.sending {
 		var resolved error
-		asking := apart(func() error { resolved = began.resolve(ctx, c.from, err); return nil }) // with the pool's hooks
+		asking := flush.Apart(func() error { resolved = began.resolve(ctx, c.from, err); return nil }) // with the pool's hooks
 		if asking != nil {
 			resolved = fmt.Errorf("gapless: %w: %w; asking for its outcome: %w", ErrOutcomeUnknown, err, asking)
 		}
@@ -265,41 +264,4 @@ func (c *GroupCommitter) sendTogether(first context.Context, batches []*sharedBa
 	for _, b := range batches {
 		c.sendTogether(b.ctx, []*sharedBatch{b})
 	}
-}
-
-// apart calls fn in a goroutine of its own, and returns its error, or a [panicError]: what others give us to call cannot end this one.
-func apart(fn func() error) error {
-	done := make(chan error, 1)
-	go func() {
-		var err error = &panicError{}
-		defer func() {
-			if value := recover(); value != nil {
-				err = &panicError{value, debug.Stack()}
-			}
-			done <- err
-		}()
-		err = fn()
-	}()
-	return <-done
-}
-
-// panicError is that somebody else's code panicked, or, without a value, ended its goroutine.
-type panicError struct {
-	value any
-	stack []byte
-}
-
-func (e *panicError) Error() string {
-	if e.value == nil {
-		return "runtime.Goexit was called where a batch was sent"
-	}
-	return fmt.Sprintf("panic: %v\n%s", e.value, e.stack)
-}
-
-// goOn does the same in the goroutine of whoever gave us that code.
-func (e *panicError) goOn() {
-	if e.value == nil {
-		runtime.Goexit()
-	}
-	panic(e.value)
 }

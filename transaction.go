@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/pggapless/gapless/internal/client"
+	"github.com/pggapless/gapless/internal/flush"
 	"github.com/pggapless/gapless/internal/retry"
 )
 
@@ -64,7 +65,7 @@ type transaction struct {
 	token uuid.UUID
 	txid  int64
 
-	serverStart  string // of the server it runs on; see serverStart
+	serverStart  string // of the server it runs on; see flush.ServerStart
 	asynchronous bool   // whether COMMIT leaves the flush to somebody else
 	replicated   bool   // whether commits wait for a standby
 
@@ -85,9 +86,6 @@ func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynch
 	return t, err
 }
 
-// serverStart is when the server started, as a text that no setting changes: DateStyle changes a time's.
-const serverStart = "CAST(EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()) AS pg_catalog.text)"
-
 func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchronous bool) (*transaction, error) {
 	t := &transaction{token: uuid.New(), asynchronous: asynchronous}
 
@@ -104,7 +102,7 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 	}
 	batch.Queue(`SELECT
 			gapless.mark_gapless($1),
-			`+serverStart+`,
+			`+flush.ServerStart+`,
 			pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '',
 			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+` END`,
 		t.token, asynchronous,
@@ -292,7 +290,7 @@ func (t *transaction) cancelForTheOthers(ctx context.Context, stopSending contex
 				continue
 			}
 			sent = true
-			_ = apart(func() error { // with the user's DialFunc
+			_ = flush.Apart(func() error { // with the user's DialFunc
 				ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
 				defer cancel()
 				return t.Tx.Conn().PgConn().CancelRequest(ctx)

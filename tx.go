@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pggapless/gapless/internal/flush"
 	"github.com/pggapless/gapless/internal/retry"
 )
 
@@ -91,16 +92,16 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts .
 
 // run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not
 // durable yet.
-func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flusher, fn func(tx pgx.Tx) error) (*transaction, error) {
+func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flush.Flusher, fn func(tx pgx.Tx) error) (*transaction, error) {
 	t, release, err := from.begin(ctx, isolation, by != nil)
 	if err != nil {
 		return nil, fmt.Errorf("gapless: beginning the transaction: %w", err)
 	}
 	defer release()
-	if by != nil && t.serverStart != by.serverStart {
+	if by != nil && t.serverStart != by.ServerStart {
 		t.rollBack(ctx)
-		by.fail(errOtherServer)
-		return nil, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, errOtherServer)
+		by.Fail(flush.ErrOtherServer)
+		return nil, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, flush.ErrOtherServer)
 	}
 	defer t.rollBack(ctx) // also when fn panics; the error to return is the cause, never the rollback's
 

@@ -1,4 +1,4 @@
-package gapless
+package flush
 
 import (
 	"context"
@@ -9,19 +9,18 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pggapless/gapless/internal/retry"
 )
 
-// flusher makes commits durable, all that wait at once, with one session. What it acknowledges must have begun after the
+// Flusher makes commits durable, all that wait at once, with one session. What it acknowledges must have begun after the
 // session did: a flush on a new connection after a crash, or on the old primary after a fail-over, says nothing about a
 // commit before that. So it is never mended; when its session breaks, another flusher takes over for new transactions.
-type flusher struct {
+type Flusher struct {
 	config      *pgx.ConnConfig
 	conn        *pgx.Conn
-	pid         uint32
-	serverStart string // see serverStart
+	PID         uint32 // its backend
+	ServerStart string // see [ServerStart]
 
 	unreplicated bool // the last flush's warning that it did not wait for the standby; the goroutine's own
 
@@ -39,9 +38,14 @@ type flusher struct {
 // hand would mean to look for the commit's outcome.
 const idle = time.Second
 
+// ServerStart is an SQL expression of when the server started, as a text that no setting changes: DateStyle changes a time's.
+const ServerStart = "CAST(EXTRACT(epoch FROM pg_catalog.pg_postmaster_start_time()) AS pg_catalog.text)"
+
+// ErrOtherServer is that the flusher says nothing about a transaction, since that runs on another server.
+var ErrOtherServer = errors.New("the pool and the flusher are connected to different servers, or there was a restart between")
+
 var (
-	errOtherServer = errors.New("the pool and the flusher are connected to different servers, or there was a restart between")
-	errPooler      = errors.New("the flusher's connection goes through a pooler, which may give it another backend at any time: " +
+	errPooler = errors.New("the flusher's connection goes through a pooler, which may give it another backend at any time: " +
 		"give it a direct one, by WithFlusherConfig")
 	errFsyncOff = errors.New("fsync is off, and so nothing that the server commits is durable; turn it on, " +
 		"or accept that by WithFsyncOff")
@@ -56,9 +60,9 @@ const plainSession = `SET default_transaction_isolation = 'read committed'; SET 
 	SET idle_in_transaction_session_timeout = 0; SET idle_session_timeout = 0;
 	SET client_min_messages = notice`
 
-// connectFlusher connects, checks the server, and starts the goroutine.
-func connectFlusher(ctx context.Context, pool *pgxpool.Pool, options groupOptions) (*flusher, error) {
-	f := &flusher{done: make(chan struct{}), wake: make(chan struct{}, 1)}
+// connect connects, checks the server, and starts the goroutine.
+func connect(ctx context.Context, pool Pool, options Options) (*Flusher, error) {
+	f := &Flusher{done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	connected := false
 	defer func() { // also when a hook of the pool's panics
 		if !connected && f.conn != nil {
@@ -77,18 +81,12 @@ func connectFlusher(ctx context.Context, pool *pgxpool.Pool, options groupOption
 	return f, nil
 }
 
-func (f *flusher) connect(ctx context.Context, pool *pgxpool.Pool, options groupOptions) (err error) {
-	poolConfig := pool.Config()
-	config := options.flusherConfig
-	if config == nil {
-		config = poolConfig.ConnConfig
-		if poolConfig.BeforeConnect != nil {
-			if err := poolConfig.BeforeConnect(ctx, config); err != nil {
-				return err
-			}
-		}
-	} else {
-		config = config.Copy()
+func (f *Flusher) connect(ctx context.Context, pool Pool, options Options) (err error) {
+	var config *pgx.ConnConfig
+	if options.Config != nil {
+		config = options.Config.Copy()
+	} else if config, err = pool.Config(ctx); err != nil {
+		return err
 	}
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "gapless flusher"
@@ -106,8 +104,8 @@ func (f *flusher) connect(ctx context.Context, pool *pgxpool.Pool, options group
 	if f.conn, err = pgx.ConnectConfig(ctx, config); err != nil {
 		return err
 	}
-	if options.flusherConfig == nil && poolConfig.AfterConnect != nil {
-		if err := poolConfig.AfterConnect(ctx, f.conn); err != nil {
+	if options.Config == nil && pool.AfterConnect != nil {
+		if err := pool.AfterConnect(ctx, f.conn); err != nil {
 			return err
 		}
 	}
@@ -118,19 +116,19 @@ func (f *flusher) connect(ctx context.Context, pool *pgxpool.Pool, options group
 	err = f.conn.QueryRow(ctx, `
 		SELECT
 			pg_catalog.pg_backend_pid(),
-			`+serverStart+`,
+			`+ServerStart+`,
 			pg_catalog.current_setting('fsync') OPERATOR(pg_catalog.=) 'on',
 			pg_catalog.pg_is_in_recovery(),
 			CASE WHEN pg_catalog.current_setting('transaction_timeout', true) OPERATOR(pg_catalog.<>) '0' THEN pg_catalog.set_config('transaction_timeout', '0', false) END`,
-	).Scan(&f.pid, &f.serverStart, &fsync, &standby, nil)
+	).Scan(&f.PID, &f.ServerStart, &fsync, &standby, nil)
 	switch {
 	case err != nil:
 		return err
 	case standby:
 		return errStandby
-	case !fsync && !options.fsyncOff:
+	case !fsync && !options.FsyncOff:
 		return errFsyncOff
-	case f.pid != f.conn.PgConn().PID():
+	case f.PID != f.conn.PgConn().PID():
 		return errPooler
 	}
 	f.flushed = time.Now()
@@ -138,12 +136,12 @@ func (f *flusher) connect(ctx context.Context, pool *pgxpool.Pool, options group
 }
 
 // run flushes while somebody waits.
-func (f *flusher) run(ctx context.Context) {
+func (f *Flusher) run(ctx context.Context) {
 	defer close(f.done)
 	for {
 		select {
 		case <-ctx.Done():
-			f.fail(ErrClosed)
+			f.Fail(ErrClosed)
 			return
 		case <-f.wake:
 		}
@@ -151,7 +149,7 @@ func (f *flusher) run(ctx context.Context) {
 		committed := f.waiting
 		f.waiting = nil
 		f.mu.Unlock()
-		err := apart(func() error { return f.flushWatched(ctx) }) // with the user's hooks
+		err := Apart(func() error { return f.flushWatched(ctx) }) // with the user's hooks
 		for _, waiter := range committed {
 			waiter <- err
 		}
@@ -159,21 +157,21 @@ func (f *flusher) run(ctx context.Context) {
 		f.flushed = time.Now()
 		f.mu.Unlock()
 		if err != nil {
-			f.fail(err)
+			f.Fail(err)
 			return
 		}
 	}
 }
 
 // flush returns nil when everything that had committed before is durable, and replicated if commits are.
-func (f *flusher) flush(ctx context.Context) error {
+func (f *Flusher) flush(ctx context.Context) error {
 	for {
 		f.unreplicated = false
 		var pid uint32
 		if err := f.conn.QueryRow(ctx, "SELECT pg_catalog.pg_backend_pid() FROM gapless.flush_gapless()").Scan(&pid); err != nil {
 			return err
 		}
-		if pid != f.pid {
+		if pid != f.PID {
 			return errPooler
 		}
 		if !f.unreplicated {
@@ -186,7 +184,7 @@ func (f *flusher) flush(ctx context.Context) error {
 const patience = 2 * time.Second
 
 // flushWatched is flush, but given up when the server is not at it: the network can have forgotten the connection.
-func (f *flusher) flushWatched(ctx context.Context) error {
+func (f *Flusher) flushWatched(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go func() {
@@ -209,24 +207,24 @@ func (f *flusher) flushWatched(ctx context.Context) error {
 }
 
 // atWork asks on another connection whether the flusher's session runs something. It may wait for a standby for as long as that takes.
-func (f *flusher) atWork(ctx context.Context) (atWork bool) {
+func (f *Flusher) atWork(ctx context.Context) (atWork bool) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	err := apart(func() error { // with the user's hooks
+	err := Apart(func() error { // with the user's hooks
 		conn, err := pgx.ConnectConfig(ctx, f.config)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = conn.Close(ctx) }()
 		return conn.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity
-			WHERE pid OPERATOR(pg_catalog.=) $1::pg_catalog.int4 AND state OPERATOR(pg_catalog.<>) 'idle')`, int32(f.pid)).Scan(&atWork)
+			WHERE pid OPERATOR(pg_catalog.=) $1::pg_catalog.int4 AND state OPERATOR(pg_catalog.<>) 'idle')`, int32(f.PID)).Scan(&atWork)
 	})
 	var pg *pgconn.PgError
 	return err == nil && atWork || errors.As(err, &pg) && pg.Code == "53300" // too_many_connections: it is there
 }
 
-// await blocks until everything that had committed before the call is durable.
-func (f *flusher) await(ctx context.Context) error {
+// Await blocks until everything that had committed before the call is durable.
+func (f *Flusher) Await(ctx context.Context) error {
 	flushed := make(chan error, 1)
 	f.mu.Lock()
 	if f.broken != nil {
@@ -247,8 +245,8 @@ func (f *flusher) await(ctx context.Context) error {
 	}
 }
 
-// fail makes the flusher acknowledge nothing any more: its waiters, and those to come, get err.
-func (f *flusher) fail(err error) {
+// Fail makes the flusher acknowledge nothing any more: its waiters, and those to come, get err.
+func (f *Flusher) Fail(err error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.broken == nil {
@@ -261,18 +259,21 @@ func (f *flusher) fail(err error) {
 }
 
 // usable reports whether the flusher can be trusted with a transaction that is about to begin.
-func (f *flusher) usable(ctx context.Context) bool {
+func (f *Flusher) usable(ctx context.Context) bool {
 	f.mu.Lock()
 	broken, flushed := f.broken, f.flushed
 	f.mu.Unlock()
-	return broken == nil && (time.Since(flushed) < idle || f.await(ctx) == nil)
+	return broken == nil && (time.Since(flushed) < idle || f.Await(ctx) == nil)
 }
 
+// closeTimeout is how long a server that no longer answers may hold up the end of its connection.
+const closeTimeout = 5 * time.Second
+
 // close ends the goroutine and the connection. It can be called again.
-func (f *flusher) close() {
+func (f *Flusher) close() {
 	f.cancel()
 	<-f.done
-	ctx, cancel := context.WithTimeout(context.Background(), rollbackTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	_ = f.conn.Close(ctx)
 }
