@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pggapless/gapless/internal/flush"
+	"github.com/pggapless/gapless/internal/nesting"
 	"github.com/pggapless/gapless/internal/retry"
 )
 
@@ -71,7 +72,7 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 		return nil, err
 	}
 	sending := from
-	sending.pool = nil
+	sending.pool = nesting.Pool{}
 	c := &GroupCommitter{pool: pool, from: from, sending: sending, beginning: map[*beginner]struct{}{}}
 	var options flush.Options
 	for _, opt := range opts {
@@ -155,7 +156,7 @@ func (c *GroupCommitter) Close() {
 	c.closed = true
 	c.stopBeginning()
 	c.mu.Unlock()
-	if c.from.held() > 0 {
+	if c.from.pool.Held() > 0 {
 		go c.end()
 		return
 	}

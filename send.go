@@ -69,7 +69,7 @@ func (c *GroupCommitter) send(b *sharedBatch) error {
 		return err
 	}
 	defer c.running.Done()
-	waited, err := c.from.wait()
+	waited, err := c.from.pool.Wait()
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"github.com/pggapless/gapless/internal/nesting"
 	"github.com/pggapless/gapless/internal/retry"
 )
 
@@ -20,9 +21,7 @@ type source struct {
 	acquire, fresh func(ctx context.Context) (conn *pgx.Conn, release func(), err error)
 	// open is how many connections a pool has open.
 	open func() int
-	// pool is whose connections they are, and size how many it can have; nil where there is none.
-	pool any
-	size func() int
+	pool nesting.Pool // whose connections they are
 }
 
 func sourceOf(conn TxBeginner) (source, error) {
@@ -41,7 +40,7 @@ func sourceOf(conn TxBeginner) (source, error) {
 		if pool, ok := conn.(interface{ Stat() *pgxpool.Stat }); ok {
 			from.open = func() int { return int(pool.Stat().TotalConns()) }
 			if reflect.ValueOf(conn).Comparable() {
-				from.pool, from.size = conn, func() int { return int(pool.Stat().MaxConns()) }
+				from.pool = nesting.Pool{ID: conn, Size: func() int { return int(pool.Stat().MaxConns()) }}
 			}
 		}
 		return from, nil
@@ -66,7 +65,7 @@ func (from source) begin(ctx context.Context, isolation pgx.TxIsoLevel, asynchro
 
 // tryBegin does it once. If the connection broke, perhaps in the pool, the error is a [retry.ErrLost], and open how many there were.
 func (from source) tryBegin(ctx context.Context, isolation pgx.TxIsoLevel, asynchronous bool) (t *transaction, release func(), open int, err error) {
-	waited, err := from.wait()
+	waited, err := from.pool.Wait()
 	if err != nil {
 		return nil, nil, 0, err
 	}

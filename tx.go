@@ -105,11 +105,7 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flush.
 	}
 	defer t.rollBack(ctx) // also when fn panics; the error to return is the cause, never the rollback's
 
-	if from.pool == nil {
-		err = fn(t)
-	} else {
-		within(from.pool, func() { err = fn(t) })
-	}
+	from.pool.Within(func() { err = fn(t) })
 	if err != nil {
 		return nil, retry.RolledBack(err)
 	}

@@ -1,4 +1,5 @@
-package gapless
+// Package nesting refuses what would wait for ever: a call in a function that InTx runs, for which no connection is left.
+package nesting
 
 import (
 	"errors"
@@ -7,6 +8,12 @@ import (
 	"slices"
 	"sync"
 )
+
+// Pool is whose connections they are that such functions have, and how many it can have. The zero value is none, of which nobody waits.
+type Pool struct {
+	ID   any // comparable
+	Size func() int
+}
 
 // nesting is which connections the functions have that InTx runs, and who of them waits for another one of the same pool. When all
 // connections of a pool are those of functions that wait, none would ever come.
@@ -20,14 +27,18 @@ var nesting = struct {
 var errNested = errors.New("gapless: the function that InTx runs waits for another connection of its pool, which has none but those of functions " +
 	"that wait likewise: give the pool more, or call it after InTx")
 
-// within runs fn, of which the stack says which connection it has.
-func within(pool any, fn func()) {
+// Within runs fn, of which the stack says which connection it has.
+func (p Pool) Within(fn func()) {
+	if p.ID == nil {
+		fn()
+		return
+	}
 	nesting.Lock()
 	slot := slices.Index(nesting.pools, nil)
 	if slot < 0 {
 		slot, nesting.pools = len(nesting.pools), append(nesting.pools, nil)
 	}
-	nesting.pools[slot] = pool
+	nesting.pools[slot] = p.ID
 	nesting.Unlock()
 	defer func() {
 		nesting.Lock()
@@ -82,10 +93,10 @@ func slots() (found []int) {
 	}
 }
 
-// held is how many connections of the pool the goroutine has, in functions that InTx runs.
-func (from source) held() (held int) {
+// Held is how many connections of the pool the goroutine has, in functions that InTx runs.
+func (p Pool) Held() (held int) {
 	nesting.Lock()
-	nobody := from.pool == nil || !slices.Contains(nesting.pools, from.pool)
+	nobody := p.ID == nil || !slices.Contains(nesting.pools, p.ID)
 	nesting.Unlock()
 	if nobody {
 		return 0
@@ -94,30 +105,30 @@ func (from source) held() (held int) {
 	nesting.Lock()
 	defer nesting.Unlock()
 	for _, slot := range own {
-		if nesting.pools[slot] == from.pool {
+		if nesting.pools[slot] == p.ID {
 			held++
 		}
 	}
 	return held
 }
 
-// wait is called before the goroutine waits for a connection of the pool, and what it returns after that; or an error if none can come.
-func (from source) wait() (ended func(), err error) {
-	held := from.held()
+// Wait is called before the goroutine waits for a connection of the pool, and what it returns after that; or an error if none can come.
+func (p Pool) Wait() (ended func(), err error) {
+	held := p.Held()
 	if held == 0 {
 		return func() {}, nil
 	}
 	nesting.Lock()
 	defer nesting.Unlock()
-	if nesting.waiting[from.pool]+held >= from.size() {
+	if nesting.waiting[p.ID]+held >= p.Size() {
 		return nil, errNested
 	}
-	nesting.waiting[from.pool] += held
+	nesting.waiting[p.ID] += held
 	return func() {
 		nesting.Lock()
 		defer nesting.Unlock()
-		if nesting.waiting[from.pool] -= held; nesting.waiting[from.pool] == 0 {
-			delete(nesting.waiting, from.pool)
+		if nesting.waiting[p.ID] -= held; nesting.waiting[p.ID] == 0 {
+			delete(nesting.waiting, p.ID)
 		}
 	}, nil
 }
