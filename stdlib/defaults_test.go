@@ -23,42 +23,45 @@ import (
 func TestAnOutcomeIsFoundWhateverTheDefaultsAre(t *testing.T) {
 	t.Parallel()
 	invoices := stdlib.NewSequence("invoice")
-	for name, defaults := range sqltest.OddDefaults {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			database := pgtest.NewCopy(t)
-			writer := sqltest.Connect(t, database)
-			writer.Do("CREATE TABLE others (a int)")
-			defaults.Set(t, database)
-			writer.Do("BEGIN ISOLATION LEVEL SERIALIZABLE")
-			writer.Do("INSERT INTO others VALUES (1)")
+	for way, newInTx := range ways {
+		for name, defaults := range sqltest.OddDefaults {
+			t.Run(way+", "+name, func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.NewCopy(t)
+				writer := sqltest.Connect(t, database)
+				writer.Do("CREATE TABLE others (a int)")
+				defaults.Set(t, database)
+				writer.Do("BEGIN ISOLATION LEVEL SERIALIZABLE")
+				writer.Do("INSERT INTO others VALUES (1)")
 
-			proxy := pgproxy.New(t, database.URL)
-			db, err := sql.Open("pgx", proxy.URL())
-			require.NoError(t, err)
-			t.Cleanup(func() { require.NoError(t, db.Close()) })
-			runs := 0
-			issue := func() error {
-				return stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
-					runs++
-					_, err := invoices.Next(t.Context(), tx)
-					return err
-				})
-			}
-			require.NoError(t, issue())
-			var cut atomic.Bool
-			proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
-				if m.IsCancelRequest() || m.Tag() == "COMMIT" && cut.CompareAndSwap(false, true) {
-					return pgproxy.Cut
+				proxy := pgproxy.New(t, database.URL)
+				db, err := sql.Open("pgx", proxy.URL())
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, db.Close()) })
+				inTx := newInTx(t, db)
+				runs := 0
+				issue := func() error {
+					return inTx(t.Context(), func(tx *sql.Tx) error {
+						runs++
+						_, err := invoices.Next(t.Context(), tx)
+						return err
+					})
 				}
-				return pgproxy.Forward
+				require.NoError(t, issue())
+				var cut atomic.Bool
+				proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+					if m.IsCancelRequest() || m.Tag() == "COMMIT" && cut.CompareAndSwap(false, true) {
+						return pgproxy.Cut
+					}
+					return pgproxy.Forward
+				})
+				require.NoError(t, issue())
+				require.True(t, cut.Load())
+				require.Equal(t, 2, runs)
+				writer.Do("COMMIT")
+				require.EqualValues(t, 2, writer.Number("SELECT gapless.last_gapless('invoice')"))
 			})
-			require.NoError(t, issue())
-			require.True(t, cut.Load())
-			require.Equal(t, 2, runs)
-			writer.Do("COMMIT")
-			require.EqualValues(t, 2, writer.Number("SELECT gapless.last_gapless('invoice')"))
-		})
+		}
 	}
 }
 

@@ -69,3 +69,33 @@ func Example() {
 	// case 1
 	// <nil>
 }
+
+func ExampleGroupCommitter_InTx() {
+	ctx := context.Background()
+	database, err := pgtest.ForExamples(ctx) // a program has a URL of its own
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	db, err := sql.Open("pgx", database.URL)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(4) // a few are the fastest
+
+	committer, err := stdlib.NewGroupCommitter(ctx, db)
+	if err != nil {
+		fmt.Println(err) // fsync is off, a standby, or a pooler: it says what to do
+		return
+	}
+	defer committer.Close()
+	var number int64
+	err = committer.InTx(ctx, func(tx *sql.Tx) error {
+		number, err = stdlib.NewSequence("example: one of many").Next(ctx, tx)
+		return err
+	})
+	fmt.Println(number, err)
+	// Output: 1 <nil>
+}

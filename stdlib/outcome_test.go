@@ -19,86 +19,95 @@ import (
 // TestAnErrorAfterACommitIsNoRollback has a statement_timeout run out when COMMIT is done.
 func TestAnErrorAfterACommitIsNoRollback(t *testing.T) {
 	t.Parallel()
-	database := pgtest.New(t)
-	proxy := pgproxy.New(t, database.URL)
-	db, err := sql.Open("pgx", proxy.URL())
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, db.Close()) })
-	invoices := stdlib.NewSequence("invoice")
-	for _, is := range []func(m pgproxy.Message) bool{
-		func(m pgproxy.Message) bool { return m.Tag() == "COMMIT" },
-		func(m pgproxy.Message) bool { return m.FromServer && m.Type == 'Z' },
-	} {
-		var armed, late atomic.Bool
-		proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
-			armed.CompareAndSwap(false, m.Tag() == "COMMIT")
-			if armed.Load() && is(m) && late.CompareAndSwap(false, true) {
-				return pgproxy.TimeOutAfter
-			}
-			return pgproxy.Forward
-		})
-		runs := 0
-		issue := func() error {
-			return stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
-				runs++
-				_, err := invoices.Next(t.Context(), tx)
-				return err
-			})
-		}
-		before, _, err := invoices.Last(t.Context(), db)
-		require.NoError(t, err)
-		require.NoError(t, issue())
-		require.True(t, late.Load())
-		require.Equal(t, 1, runs)
-		if err := issue(); err != nil { // it came to whoever used the connection next, before that had begun
-			require.Equal(t, 1, runs)
-			require.NoError(t, issue())
-		}
-		require.Equal(t, 2, runs)
-		last, _, err := invoices.Last(t.Context(), db)
-		require.NoError(t, err)
-		require.Equal(t, before+2, last)
-	}
-}
-
-// TestALostAnswerIsNoRollback cuts the connection at COMMIT, of which pgx says then that it was safe to retry.
-func TestALostAnswerIsNoRollback(t *testing.T) {
-	t.Parallel()
-	for name, c := range map[string]struct {
-		at   func(m pgproxy.Message) bool
-		runs int
-	}{
-		"COMMIT is lost":     {func(m pgproxy.Message) bool { return m.Type == 'Q' && m.SQL() == "commit" }, 2},
-		"its answer is lost": {func(m pgproxy.Message) bool { return m.Tag() == "COMMIT" }, 1},
-	} {
-		t.Run(name, func(t *testing.T) {
+	for way, newInTx := range ways {
+		t.Run(way, func(t *testing.T) {
 			t.Parallel()
 			database := pgtest.New(t)
 			proxy := pgproxy.New(t, database.URL)
 			db, err := sql.Open("pgx", proxy.URL())
 			require.NoError(t, err)
 			t.Cleanup(func() { require.NoError(t, db.Close()) })
+			inTx := newInTx(t, db, flushedBy(t, database))
 			invoices := stdlib.NewSequence("invoice")
-			var cut atomic.Bool
-			proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
-				if m.IsCancelRequest() || c.at(m) && cut.CompareAndSwap(false, true) {
-					return pgproxy.Cut
+			for _, is := range []func(m pgproxy.Message) bool{
+				func(m pgproxy.Message) bool { return m.Tag() == "COMMIT" },
+				func(m pgproxy.Message) bool { return m.FromServer && m.Type == 'Z' },
+			} {
+				var armed, late atomic.Bool
+				proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+					armed.CompareAndSwap(false, m.Tag() == "COMMIT")
+					if armed.Load() && is(m) && late.CompareAndSwap(false, true) {
+						return pgproxy.TimeOutAfter
+					}
+					return pgproxy.Forward
+				})
+				runs := 0
+				issue := func() error {
+					return inTx(t.Context(), func(tx *sql.Tx) error {
+						runs++
+						_, err := invoices.Next(t.Context(), tx)
+						return err
+					})
 				}
-				return pgproxy.Forward
-			})
-			runs := 0
-			require.NoError(t, stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
-				runs++
-				value, err := invoices.Next(t.Context(), tx)
-				require.EqualValues(t, 1, value)
-				return err
-			}))
-			require.True(t, cut.Load())
-			require.Equal(t, c.runs, runs)
-			last, _, err := invoices.Last(t.Context(), db)
-			require.NoError(t, err)
-			require.EqualValues(t, 1, last)
+				before, _, err := invoices.Last(t.Context(), db)
+				require.NoError(t, err)
+				require.NoError(t, issue())
+				require.True(t, late.Load())
+				require.Equal(t, 1, runs)
+				if err := issue(); err != nil { // it came to whoever used the connection next, before that had begun
+					require.Equal(t, 1, runs)
+					require.NoError(t, issue())
+				}
+				require.Equal(t, 2, runs)
+				last, _, err := invoices.Last(t.Context(), db)
+				require.NoError(t, err)
+				require.Equal(t, before+2, last)
+			}
 		})
+	}
+}
+
+// TestALostAnswerIsNoRollback cuts the connection at COMMIT, of which pgx says then that it was safe to retry.
+func TestALostAnswerIsNoRollback(t *testing.T) {
+	t.Parallel()
+	for way, newInTx := range ways {
+		for name, c := range map[string]struct {
+			at   func(m pgproxy.Message) bool
+			runs int
+		}{
+			"COMMIT is lost":     {func(m pgproxy.Message) bool { return m.Type == 'Q' && m.SQL() == "commit" }, 2},
+			"its answer is lost": {func(m pgproxy.Message) bool { return m.Tag() == "COMMIT" }, 1},
+		} {
+			t.Run(way+", "+name, func(t *testing.T) {
+				t.Parallel()
+				database := pgtest.New(t)
+				proxy := pgproxy.New(t, database.URL)
+				db, err := sql.Open("pgx", proxy.URL())
+				require.NoError(t, err)
+				t.Cleanup(func() { require.NoError(t, db.Close()) })
+				inTx := newInTx(t, db)
+				invoices := stdlib.NewSequence("invoice")
+				var cut atomic.Bool
+				proxy.Intercept(func(m pgproxy.Message) pgproxy.Verdict {
+					if m.IsCancelRequest() || c.at(m) && cut.CompareAndSwap(false, true) {
+						return pgproxy.Cut
+					}
+					return pgproxy.Forward
+				})
+				runs := 0
+				require.NoError(t, inTx(t.Context(), func(tx *sql.Tx) error {
+					runs++
+					value, err := invoices.Next(t.Context(), tx)
+					require.EqualValues(t, 1, value)
+					return err
+				}))
+				require.True(t, cut.Load())
+				require.Equal(t, c.runs, runs)
+				last, _, err := invoices.Last(t.Context(), db)
+				require.NoError(t, err)
+				require.EqualValues(t, 1, last)
+			})
+		}
 	}
 }
 

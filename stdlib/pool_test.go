@@ -21,16 +21,28 @@ import (
 	"github.com/pggapless/gapless/stdlib"
 )
 
-// embedded and embeddedConn are what sqlx's types are.
+// embedded and embeddedConn are what sqlx's types are, bunDB and bunConn what bun's are.
 type (
 	embedded     struct{ *sql.DB }
 	embeddedConn struct{ *sql.Conn }
-	beginnerOnly struct{ db *sql.DB }
+	bunDB        struct{ *noCopyState }
+	noCopyState  struct{ *sql.DB }
+	bunConn      struct {
+		db *bunDB
+		*sql.Conn
+	}
+	pinged struct{ db *sql.DB }
 )
 
-func (b beginnerOnly) BeginTx(ctx context.Context, opts *sql.TxOptions) (*sql.Tx, error) {
-	return b.db.BeginTx(ctx, opts)
+func (*bunDB) BeginTx(context.Context, *sql.TxOptions) (bunTx, error) {
+	panic("it begins one of its own")
 }
+func (*bunDB) Conn(context.Context) (bunConn, error) { panic("it takes a connection of its own") }
+func (bunConn) BeginTx(context.Context, *sql.TxOptions) (bunTx, error) {
+	panic("it begins one of its own")
+}
+
+func (p pinged) PingContext(ctx context.Context) error { return p.db.PingContext(ctx) }
 
 // TestWhatEmbedsADatabaseIsTakenForIt has what needs more than to begin a transaction.
 func TestWhatEmbedsADatabaseIsTakenForIt(t *testing.T) {
@@ -41,6 +53,8 @@ func TestWhatEmbedsADatabaseIsTakenForIt(t *testing.T) {
 	}{
 		"a DB":               {func(_ *testing.T, db *sql.DB) stdlib.TxBeginner { return db }, true},
 		"what embeds a DB":   {func(_ *testing.T, db *sql.DB) stdlib.TxBeginner { return &embedded{db} }, true},
+		"what bun's DB is":   {func(_ *testing.T, db *sql.DB) stdlib.TxBeginner { return &bunDB{&noCopyState{db}} }, true},
+		"what bun's Conn is": {func(t *testing.T, db *sql.DB) stdlib.TxBeginner { return bunConn{nil, connOf(t, db)} }, false},
 		"a Conn":             {func(t *testing.T, db *sql.DB) stdlib.TxBeginner { return connOf(t, db) }, false},
 		"what embeds a Conn": {func(t *testing.T, db *sql.DB) stdlib.TxBeginner { return &embeddedConn{connOf(t, db)} }, false},
 	} {
@@ -85,8 +99,10 @@ func TestWhatEmbedsADatabaseIsTakenForIt(t *testing.T) {
 			}
 		})
 	}
-	err := stdlib.InTx(t.Context(), beginnerOnly{open(t)}, func(*sql.Tx) error { panic("it runs") })
-	require.EqualError(t, err, "gapless: InTx needs a sql.DB or a sql.Conn, not a stdlib_test.beginnerOnly")
+	for of, beginner := range map[string]stdlib.TxBeginner{"stdlib_test.pinged": pinged{open(t)}, "*stdlib_test.bunDB": &bunDB{}, "<nil>": nil} {
+		err := stdlib.InTx(t.Context(), beginner, func(*sql.Tx) error { panic("it runs") })
+		require.EqualError(t, err, "gapless: InTx needs a sql.DB or a sql.Conn, or what embeds one, not a "+of)
+	}
 }
 
 func connOf(t *testing.T, db *sql.DB) *sql.Conn {

@@ -16,7 +16,6 @@ import (
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/retry"
 	"github.com/pggapless/gapless/internal/sqltest"
-	"github.com/pggapless/gapless/stdlib"
 )
 
 // client runs a plan, and records what it saw and how that ended. An error is one that nothing in the plan explains.
@@ -534,11 +533,13 @@ func (c *library) take(ctx context.Context, tx pgx.Tx, s step, key string) (take
 	return taken, err
 }
 
-// database is a client of package stdlib, with SQL in its transactions.
-type database struct{ db *sql.DB }
+// database is a client of package stdlib, of its InTx or its group committer's, with SQL in its transactions.
+type database struct {
+	inTx func(ctx context.Context, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error
+}
 
 func (c *database) run(ctx context.Context, p plan, r *record) error {
-	return r.found(stdlib.InTx(ctx, c.db, func(tx *sql.Tx) error {
+	return r.found(c.inTx(ctx, func(tx *sql.Tx) error {
 		r.taken = nil
 		err := takeAll(p, r, func(statement string) error {
 			_, err := tx.ExecContext(ctx, statement)

@@ -39,7 +39,7 @@ func TestWhatConcurrentClientsSeeIsAGaplessCounter(t *testing.T) {
 		h.addGroup(t)
 		h.addSend(t, &sender{}, &sender{}, &sender{}) // two of which wait for the third one's batch, and share the next
 		h.addPlain(&plain{}, &plain{})
-		h.addDatabase(t)
+		h.addDatabase(t, true)
 		h.addPython(t)
 		h.script = newScript(random, len(h.clients), turns)
 		require.NoError(t, h.play(t.Context(), 0, turns))
@@ -63,7 +63,7 @@ func TestWhatClientsSeeAcrossACrashIsAGaplessCounter(t *testing.T) {
 			h.addSend(t, &sender{}, &sender{})
 		}
 		h.addPlain(&plain{}, &plain{})
-		h.addDatabase(t)
+		h.addDatabase(t, inGroups)
 		h.addPython(t)
 		h.script = newScript(random, len(h.clients), turns)
 		moment := random.IntN(len(h.clients) * turns / 2)
@@ -93,7 +93,7 @@ func TestWhatClientsSeeAcrossAFailOverIsAGaplessCounter(t *testing.T) {
 		h.addInTx(t)
 		h.addGroup(t)
 		h.addPlain(&plain{}, &plain{})
-		h.addDatabase(t)
+		h.addDatabase(t, true)
 		h.addPython(t)
 		standby := pgtest.NewStandby(t, primary)
 		primary.SetSynchronous(t, standby)

@@ -4,6 +4,7 @@ package histories_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"maps"
@@ -20,7 +21,7 @@ import (
 	"github.com/anishathalye/porcupine"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
-	"github.com/jackc/pgx/v5/stdlib"
+	pgxstdlib "github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -28,6 +29,7 @@ import (
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/stdlib"
 )
 
 // forEver is what a history waits for at most.
@@ -139,27 +141,40 @@ func (h *history) addSend(t *testing.T, clients ...*sender) {
 func (h *history) committer(t *testing.T) *gapless.GroupCommitter {
 	t.Helper()
 	pool := h.pool(t)
-	var committer *gapless.GroupCommitter
-	err := errors.New("not tried")
-	for range 20 { // its first flush can be cut, too
-		if committer, err = gapless.NewGroupCommitter(t.Context(), pool); err == nil {
-			break
-		}
-	}
-	require.NoError(t, err)
+	committer := firstOf(t, func() (*gapless.GroupCommitter, error) { return gapless.NewGroupCommitter(t.Context(), pool) })
 	t.Cleanup(committer.Close)
 	return committer
 }
 
-// addDatabase adds two clients over database/sql.
-func (h *history) addDatabase(t *testing.T) {
+// firstOf is the first of some tries to make a committer that is none in vain: its first flush can be cut, too.
+func firstOf[C any](t *testing.T, try func() (C, error)) (committer C) {
+	t.Helper()
+	err := errors.New("not tried")
+	for i := 0; i < 20 && err != nil; i++ {
+		committer, err = try()
+	}
+	require.NoError(t, err)
+	return committer
+}
+
+// addDatabase adds two clients over database/sql, one of them of a group committer.
+func (h *history) addDatabase(t *testing.T, inGroups bool) {
 	t.Helper()
 	config, err := pgx.ParseConfig(h.proxy.URL())
 	require.NoError(t, err)
 	maps.Copy(config.RuntimeParams, odd[h.random.IntN(len(odd))])
-	db := stdlib.OpenDB(*config)
+	db := pgxstdlib.OpenDB(*config)
 	t.Cleanup(func() { db.Close() })
-	h.clients = append(h.clients, &database{db}, &database{db})
+	one := &database{func(ctx context.Context, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error {
+		return stdlib.InTx(ctx, db, fn, opts...)
+	}}
+	another := one
+	if inGroups {
+		committer := firstOf(t, func() (*stdlib.GroupCommitter, error) { return stdlib.NewGroupCommitter(t.Context(), db) })
+		t.Cleanup(committer.Close)
+		another = &database{committer.InTx}
+	}
+	h.clients = append(h.clients, one, another)
 }
 
 // addPython adds two clients of the second stack; where there is none, two of SQL.
