@@ -1,6 +1,6 @@
 # make alone lists the targets. Tools that users of the library never need are pinned in tools/go.mod, and built into bin/.
 WITHPG := go run ./internal/pgtest/withpg
-MODULES := ./... ./migrate/... ./cmd/gapless/... ./bench/... ./test/...
+MODULES := ./... ./migrate/... ./cmd/gapless/... ./bench/... ./test/... ./examples/go/...
 TIMES ?= 1
 # Small disks, a jumping clock and a pooler, where root and Debian's packages faketime and pgbouncer are.
 HOST ?= $(shell test/left-out -host)
@@ -55,8 +55,10 @@ lint: bin/golangci-lint ## golangci-lint (.golangci.yml), and shellcheck if it i
 tidy: ## go mod tidy, in each module of the workspace
 	tools/tidy
 
-generate: bin/sqlc ## write what is generated: sqlc's Go, the single-file install
+generate: bin/sqlc ## write what is generated: sqlc's Go, the single-file install, ent's client of the example
 	bin/sqlc generate
+	bin/sqlc generate -f examples/go/sqlc/sqlc.yaml
+	go generate ./examples/go/ent/ent
 	{ echo '\set ON_ERROR_STOP on' && go run ./cmd/gapless migrate print; } >sql/gapless.sql.new
 	mv sql/gapless.sql.new sql/gapless.sql
 

@@ -1,0 +1,153 @@
+package main
+
+import (
+	"database/sql"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/require"
+	"github.com/uptrace/bun"
+
+	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
+	"github.com/pggapless/gapless/stdlib"
+)
+
+func TestMain(m *testing.M) { pgtest.Main(m, pgtest.Install) }
+
+const invoices = "SELECT number FROM invoices ORDER BY id"
+
+// open returns bun and another session in a database of their own, with the tables.
+func open(t *testing.T) (*bun.DB, sqltest.Session) {
+	t.Helper()
+	database := pgtest.New(t)
+	db, err := connect(database.URL)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	return db, sqltest.Connect(t, database)
+}
+
+func TestTheProgram(t *testing.T) {
+	t.Parallel()
+	db, other := open(t)
+	var out strings.Builder
+	require.NoError(t, run(t.Context(), db, &out))
+	require.Equal(t, `created: 1 2
+changed: 1 upserted: 2
+before the commit there is a number: false
+after it: 1
+by hand: 428C9
+`, out.String())
+	require.Equal(t, []int64{1, 2}, other.Numbers(invoices))
+	require.Equal(t, []string{"ACME Ltd", "Bolt Ltd"}, sqltest.Texts(other, "SELECT customer FROM invoices ORDER BY id"))
+	sqltest.RequireSound(other)
+}
+
+func create(t *testing.T, db *bun.DB, tx *sql.Tx, order string) (Invoice, error) {
+	t.Helper()
+	invoice := Invoice{OrderID: order, Customer: order}
+	_, err := db.NewInsert().Conn(tx).Model(&invoice).Exec(t.Context())
+	return invoice, err
+}
+
+func TestWhateverBunWritesTheNumberStays(t *testing.T) {
+	t.Parallel()
+	db, other := open(t)
+	require.NoError(t, migrate(t.Context(), db))
+	written := []Invoice{{OrderID: "A", Customer: "a"}, {OrderID: "B", Customer: "b"}, {OrderID: "C", Customer: "c"}}
+	_, err := db.NewInsert().Model(&written).Exec(t.Context())
+	require.NoError(t, err)
+	written[0].Number, written[1].Number = 72, 0 // as if they were stale
+	written[0].Customer = "aa"
+	_, err = db.NewUpdate().Model(&written[0]).WherePK().Exec(t.Context())
+	require.NoError(t, err)
+	written[1].Customer = "bb"
+	_, err = db.NewUpdate().Model(&written).WherePK().Bulk().Exec(t.Context())
+	require.NoError(t, err)
+	again := Invoice{OrderID: "C", Customer: "cc"}
+	_, err = db.NewInsert().Model(&again).On("CONFLICT (order_id) DO UPDATE").Exec(t.Context()) // sets every column
+	require.NoError(t, err)
+	require.EqualValues(t, 3, again.Number)
+	require.Equal(t, []int64{1, 2, 3}, other.Numbers(invoices))
+	require.Equal(t, []string{"aa", "bb", "cc"}, sqltest.Texts(other, "SELECT customer FROM invoices ORDER BY id"))
+	_, err = db.NewInsert().Model(&Invoice{OrderID: "D", Customer: "d", Number: 4}).Exec(t.Context())
+	sqltest.RequireCode(t, "428C9", err)
+	sqltest.RequireSound(other)
+}
+
+func TestWhatIsRolledBackLeavesNoHole(t *testing.T) {
+	t.Parallel()
+	db, other := open(t)
+	require.NoError(t, migrate(t.Context(), db))
+	declined := errors.New("declined")
+	require.ErrorIs(t, stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
+		invoice, err := create(t, db, tx, "A")
+		require.NoError(t, err)
+		require.EqualValues(t, 1, invoice.Number)
+		return declined
+	}), declined)
+	require.NoError(t, stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
+		invoice, err := create(t, db, tx, "B")
+		require.EqualValues(t, 1, invoice.Number)
+		return err
+	}))
+	require.Equal(t, []int64{1}, other.Numbers(invoices))
+	sqltest.RequireSound(other)
+}
+
+func TestASerializationFailureIsRetried(t *testing.T) {
+	t.Parallel()
+	db, other := open(t)
+	require.NoError(t, migrate(t.Context(), db))
+	var tried []error
+	var invoice Invoice
+	require.NoError(t, stdlib.InTx(t.Context(), db, func(tx *sql.Tx) (err error) {
+		_, err = tx.ExecContext(t.Context(), "SELECT count(*) FROM invoices") // takes the snapshot
+		require.NoError(t, err)
+		if len(tried) == 0 {
+			other.Do("INSERT INTO invoices (order_id, customer) VALUES ('B', 'Bolt')")
+		}
+		invoice, err = create(t, db, tx, "A")
+		tried = append(tried, err)
+		return err
+	}, gapless.WithIsolation(pgx.RepeatableRead)))
+	require.Len(t, tried, 2)
+	sqltest.RequireCode(t, "40001", tried[0])
+	require.EqualValues(t, 2, invoice.Number)
+	sqltest.RequireSound(other)
+}
+
+func TestALockTimeoutIsPostgreSQLsError(t *testing.T) {
+	t.Parallel()
+	db, other := open(t)
+	require.NoError(t, migrate(t.Context(), db))
+	other.Do("BEGIN")
+	other.Do("INSERT INTO invoices (order_id, customer) VALUES ('A', 'ACME')")
+	err := stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(t.Context(), "SET LOCAL lock_timeout = '1ms'")
+		require.NoError(t, err)
+		_, err = create(t, db, tx, "B")
+		return err
+	})
+	sqltest.RequireCode(t, "55P03", err)
+	other.Do("COMMIT")
+	require.Equal(t, []int64{1}, other.Numbers(invoices))
+}
+
+func TestATransactionOfBunsTakesNumbersByHand(t *testing.T) {
+	t.Parallel()
+	db, other := open(t)
+	cases := stdlib.NewSequence("case")
+	for _, end := range []func(bun.Tx) error{bun.Tx.Rollback, bun.Tx.Commit} {
+		tx, err := db.BeginTx(t.Context(), nil)
+		require.NoError(t, err)
+		number, err := cases.Next(t.Context(), tx)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, number)
+		require.NoError(t, end(tx))
+	}
+	require.EqualValues(t, 1, other.Number("SELECT gapless.last_gapless('case')"))
+}

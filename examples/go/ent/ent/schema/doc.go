@@ -1,0 +1,2 @@
+// Package schema is what the client of this example is generated from.
+package schema
