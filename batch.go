@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgtype"
 
+	"github.com/pggapless/gapless/internal/client"
 	"github.com/pggapless/gapless/internal/retry"
 )
 
@@ -137,7 +137,7 @@ func (b *sharedBatch) callBack() (err error) {
 		}
 	}
 	if err != nil {
-		return fmt.Errorf("gapless: %w: %w", retry.ErrCommitted, retry.Foreign(err))
+		return client.Errorf("%w: %w", retry.ErrCommitted, retry.Foreign(err))
 	}
 	return nil
 }

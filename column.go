@@ -2,7 +2,6 @@ package gapless
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -52,8 +51,11 @@ type Column struct {
 // and deleted.
 //
 // The role of conn has to own the table. Attach blocks while others write to the table, and locks it against writers
-// until its transaction ends, which has to be READ COMMITTED. A column that cannot be attached, or an expression that
-// is wrong, is a [*pgconn.PgError] that says what to do.
+// until its transaction ends, which has to be READ COMMITTED.
+//
+// Errors: [ErrAttachedAlready], with another definition; [ErrSequenceOfColumn] where another column has a sequence of its
+// rows; [ErrInvalid] for a column that cannot be attached and an expression that is wrong: HINT says what to do; [ErrLocked]
+// after lock_timeout.
 func Attach(ctx context.Context, conn DBTX, column Column) error {
 	err := db.New(conn).AttachGapless(ctx, db.AttachGaplessParams{
 		Target: column.Table, TargetColumn: column.Column, Name: optional(column.Name), Initial: column.Initial,
@@ -61,10 +63,7 @@ func Attach(ctx context.Context, conn DBTX, column Column) error {
 		AtCommit: column.AtCommit, Unnumbered: column.Unnumbered, MakeIndex: column.MakeIndex, Moves: column.Moves,
 		Chain: optional(column.Chain), HashColumn: optional(column.HashColumn), PreviousColumn: optional(column.PreviousColumn), SeriesOf: optional(column.SeriesOf),
 	})
-	if err != nil {
-		return fmt.Errorf("gapless: attach %s.%s: %w", column.Table, column.Column, err)
-	}
-	return nil
+	return client.WrapColumn(column.Table, column.Column, err)
 }
 
 // optional is NULL for the zero value.
@@ -78,13 +77,10 @@ func optional[T comparable](value T) *T {
 
 // Detach ends what [Attach] began. The numbers stay, and [Sequence.Next] may take from the column's sequences again.
 // The role of conn has to own the table. Detach blocks while others use the table, and locks it until its transaction
-// ends, which has to be READ COMMITTED.
+// ends, which has to be READ COMMITTED. It returns [ErrNotAttached] where the column is not, or has another name than then.
 func Detach(ctx context.Context, conn DBTX, table, column string) error {
 	err := db.New(conn).DetachGapless(ctx, db.DetachGaplessParams{Target: table, TargetColumn: column})
-	if err != nil {
-		return fmt.Errorf("gapless: detach %s.%s: %w", table, column, err)
-	}
-	return nil
+	return client.WrapColumn(table, column, err)
 }
 
 // GuardPartitions guards the partitions of a table that were made or attached since [Attach], and returns their names.
@@ -92,11 +88,11 @@ func Detach(ctx context.Context, conn DBTX, table, column string) error {
 // in the transaction that makes a partition.
 //
 // The role of conn has to own the table. GuardPartitions blocks while others write to these partitions, and locks them
-// against writers until its transaction ends.
+// against writers until its transaction ends. It returns [ErrNotAttached] where no column of the table is attached.
 func GuardPartitions(ctx context.Context, conn DBTX, table string) ([]string, error) {
 	partitions, err := db.New(conn).GuardPartitions(ctx, &table)
 	if err != nil {
-		return nil, fmt.Errorf("gapless: guard the partitions of %s: %w", table, err)
+		return nil, client.WrapCall("the partitions of "+table, err)
 	}
 	return partitions, nil
 }
@@ -129,7 +125,7 @@ func (s Sequence) VoidBatch(ctx context.Context, tx pgx.Tx, first, last int64, r
 func Audit(ctx context.Context, conn DBTX) ([]Finding, error) {
 	findings, err := audit(ctx, conn, db.AuditParams{})
 	if err != nil {
-		return nil, fmt.Errorf("gapless: audit: %w", err)
+		return nil, client.WrapCall("audit", err)
 	}
 	return findings, nil
 }
@@ -160,7 +156,7 @@ func audit(ctx context.Context, conn DBTX, params db.AuditParams) ([]Finding, er
 func RecordAudit(ctx context.Context, conn DBTX, note string) ([]Finding, error) {
 	findings, err := recordAudit(ctx, conn, db.RecordAuditParams{Note: optional(note)})
 	if err != nil {
-		return nil, fmt.Errorf("gapless: record an audit: %w", err)
+		return nil, client.WrapCall("record an audit", err)
 	}
 	return findings, nil
 }
@@ -187,7 +183,7 @@ func recordAudit(ctx context.Context, conn DBTX, params db.RecordAuditParams) ([
 func Audits(ctx context.Context, conn DBTX) ([]AuditRecord, error) {
 	rows, err := db.New(conn).Audits(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("gapless: audits: %w", err)
+		return nil, client.WrapCall("audits", err)
 	}
 	records := make([]AuditRecord, len(rows))
 	for i, row := range rows {

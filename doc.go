@@ -47,6 +47,12 @@
 // or lost by a DELETE. [Sequence.Void] cancels a number with a reason, and [Audit] returns what the journal and the
 // rows do not agree in, explained or not.
 //
+// # Errors
+//
+// What is returned says by [errors.Is] what happened: [ErrLocked], [ErrWritten], [ErrDeleted] and others, in errors of this
+// package's calls, and in those that [InTx] and [GroupCommitter.Send] return, whatever statement raised them. [Classify] is for
+// transactions of your own.
+//
 // # The database
 //
 // The work is done by functions in schema gapless, which package migrate installs. This package adds no rule: every

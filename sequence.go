@@ -56,8 +56,8 @@ func (s Sequence) LogValue() slog.Value { return slog.StringValue(s.args.Name) }
 // has the sequence until it ends, so commit soon. When ctx ends first, pgx closes the connection, but its backend
 // notices only when its turn comes; with pgconn's CancelRequestContextWatcherHandler it leaves the queue at once.
 //
-// Errors: [ErrLocked] after lock_timeout, [ErrInvalid], [ErrExhausted], [ErrAttached], [ErrSequenceClosed]; SQLSTATE
-// 40001 and 40P01, which [InTx] retries.
+// Errors: [ErrLocked] after lock_timeout, [ErrInvalid], [ErrExhausted], [ErrSequenceOfColumn], [ErrSequenceClosed];
+// SQLSTATE 40001 and 40P01, which [InTx] retries.
 func (s Sequence) Next(ctx context.Context, tx pgx.Tx) (int64, error) {
 	return s.next(ctx, tx, false)
 }
@@ -115,7 +115,7 @@ func (s Sequence) Peek(ctx context.Context, conn DBTX) (int64, error) {
 
 // Delete forgets the sequence and its journal, and returns whether it existed. The next call of [Sequence.Next]
 // begins anew, so numbers already used come again. It blocks as Next does. Where a column numbers itself from the
-// sequence it returns [ErrAttached].
+// sequence it returns [ErrSequenceOfColumn].
 //
 // It needs EXECUTE on gapless.delete_gapless, which grant_gapless does not give.
 func (s Sequence) Delete(ctx context.Context, tx pgx.Tx) (bool, error) {
@@ -182,9 +182,9 @@ func (s Sequence) GoLive(ctx context.Context, tx pgx.Tx, reason string) (last in
 }
 
 // Archive lets the rows of the attached column leave whose numbers are up to last, and notes why: they may be deleted, and
-// the audit says so. It returns how many there are. It is [ErrInvalid] where no column numbers itself from the sequence,
-// where the audit finds what is not explained and is no hole, where no row has such a number, and for an empty reason. It
-// blocks as [Sequence.Next] does.
+// the audit says so. It returns how many there are. It is [ErrNotAttached] where no column numbers itself from the
+// sequence, and [ErrInvalid] where the audit finds what is not explained and is no hole, where no row has such a number, and
+// for an empty reason. It blocks as [Sequence.Next] does.
 //
 // It needs EXECUTE on gapless.archive_gapless, which grant_gapless does not give.
 func (s Sequence) Archive(ctx context.Context, tx pgx.Tx, last int64, reason string) (archived int64, err error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/pggapless/gapless/internal/client"
 	"github.com/pggapless/gapless/internal/flush"
 	"github.com/pggapless/gapless/internal/retry"
 )
@@ -95,7 +96,7 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts .
 func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flush.Flusher, fn func(tx pgx.Tx) error) (*transaction, error) {
 	t, release, err := from.begin(ctx, isolation, by != nil)
 	if err != nil {
-		return nil, fmt.Errorf("gapless: beginning the transaction: %w", err)
+		return nil, client.Errorf("beginning the transaction: %w", client.Granting(err))
 	}
 	defer release()
 	if by != nil && t.serverStart != by.ServerStart {
@@ -114,7 +115,7 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flush.
 	case err == nil:
 		return t, nil
 	case retry.Answered(err), errors.Is(err, ErrOutcomeUnknown):
-		return nil, err
+		return nil, retry.NotCommitted(err)
 	}
 	t.rollBack(ctx)
 	release()

@@ -361,7 +361,7 @@ func TestErrorsAreTyped(t *testing.T) {
 		for _, call := range calls {
 			err := fail(call)
 			require.ErrorIs(t, err, want)
-			for _, other := range []error{gapless.ErrLocked, gapless.ErrInvalid, gapless.ErrExhausted, gapless.ErrAttached, gapless.ErrSequenceClosed, gapless.ErrOutcomeUnknown} {
+			for _, other := range []error{gapless.ErrLocked, gapless.ErrInvalid, gapless.ErrExhausted, gapless.ErrSequenceOfColumn, gapless.ErrSequenceClosed, gapless.ErrOutcomeUnknown} {
 				if !errors.Is(want, other) {
 					require.NotErrorIs(t, err, other)
 				}

@@ -2815,7 +2815,6 @@ BEGIN
             message := format('%s: a row that waits for its number has left with its partition', what);
             hint := 'Detach a partition in a transaction of its own, or SET CONSTRAINTS ALL IMMEDIATE before: that numbers its rows.';
         WHEN 'exhausted' THEN
-            schema_name := 'gapless';
             code := 'sequence_generator_limit_exceeded';
             message := format('%s: sequence "%s" has no number left below 9223372036854775808', what, name);
             hint := 'Let the expression name of gapless.attach_gapless give another name.';
@@ -7012,7 +7011,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % has no column "%"', target, target_column
             USING ERRCODE = 'undefined_column', HINT = 'Name the column that is to number itself.',
-                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = relation.relnamespace), TABLE = relation.relname, COLUMN = target_column;
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = relation.relnamespace), TABLE = relation.relname, COLUMN = target_column,
+                CONSTRAINT = 'attach_column';
     END IF;
     CASE
         WHEN attribute.attgenerated <> '' OR attribute.attidentity <> '' OR attribute.atthasdef AND (
@@ -7198,7 +7198,7 @@ BEGIN
             RAISE EXCEPTION 'table % has no column "%" for its chain', target, given.name
                 USING ERRCODE = 'undefined_column', HINT = format('ALTER TABLE %s ADD COLUMN %I bytea; or name another one, as %s.', target, given.name, given.parameter),
                     SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
-                    TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = given.name;
+                    TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = given.name, CONSTRAINT = 'attach_chain';
         END IF;
         CASE
             WHEN given.type <> 'bytea'::regtype THEN
@@ -7843,7 +7843,8 @@ BEGIN
                 DETAIL = format('It is attached with %s, and not with %s.', attached, definition),
                 HINT = 'To attach it otherwise, detach it first: gapless.detach_gapless. In one transaction, no row comes between.',
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
-                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                CONSTRAINT = 'gapless_attached';
     END IF;
     RETURN FOUND AND gapless.column_faults(target, target_column) = '{}'
         AND NOT EXISTS (SELECT FROM gapless.column_callees(target, target_column) AS c WHERE c.digest <> c.noted);
@@ -9228,7 +9229,8 @@ BEGIN
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
     IF NOT gapless.column_check_owner(target, target_column) THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
-            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows the columns that are, by the names under which they were attached.', SCHEMA = 'gapless';
+            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows the columns that are, by the names under which they were attached.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_unattached';
     END IF;
     SELECT CASE WHEN NOT bool_or(o.is_head) THEN string_agg(format('SELECT gapless.detach_gapless(%L, %L);', o.relation, o.column_name), ' ' ORDER BY o.relation::text, o.column_name) END
     INTO members
@@ -9272,7 +9274,8 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
     ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE e'~gapless\\_insert\\_%') THEN
         RAISE EXCEPTION 'no column of table % is attached', root
-            USING ERRCODE = 'undefined_object', HINT = 'Attach one: gapless.attach_gapless guards the partitions that there are.', SCHEMA = 'gapless';
+            USING ERRCODE = 'undefined_object', HINT = 'Attach one: gapless.attach_gapless guards the partitions that there are.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_unattached';
     END IF;
     RETURN QUERY
     SELECT DISTINCT g.partition
@@ -9896,7 +9899,8 @@ BEGIN
         WHERE audit_gapless.target_column IS NULL OR h.column_name = audit_gapless.target_column;
         IF heads IS NULL THEN
             RAISE EXCEPTION 'table % has no attached column%', audit_gapless.target, coalesce(' "' || audit_gapless.target_column || '"', '')
-                USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows all that are.', SCHEMA = 'gapless';
+                USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows all that are.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'gapless_unattached';
         END IF;
     END IF;
     -- trap: others commit while the audit runs

@@ -14,6 +14,7 @@ import (
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/db"
+	"github.com/pggapless/gapless/internal/client"
 	"github.com/pggapless/gapless/internal/flush"
 	"github.com/pggapless/gapless/internal/retry"
 )
@@ -68,7 +69,7 @@ func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flus
 	}
 	tx, on, release, err := from.begin(ctx, isolation)
 	if err != nil {
-		return t, fmt.Errorf("gapless: beginning the transaction: %w", err)
+		return t, client.Errorf("beginning the transaction: %w", err)
 	}
 	defer release()
 	// Also when fn panics. The error to return is the cause, never the rollback's.
@@ -79,7 +80,7 @@ func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flus
 		CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+" END",
 		t.token, by != nil).Scan(&t.txid, &serverStart, new(any))
 	if err != nil {
-		return t, fmt.Errorf("gapless: beginning the transaction: %w", from.orLost(ctx, on, err))
+		return t, client.Errorf("beginning the transaction: %w", client.Granting(from.orLost(ctx, on, err)))
 	}
 	if by != nil && serverStart != by.ServerStart {
 		by.Fail(flush.ErrOtherServer)
@@ -109,7 +110,7 @@ func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flus
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return t, fmt.Errorf("gapless: fn returned nil after a failed statement: %w", err)
 	case retry.Answered(err) && !retry.Late(err):
-		return t, err
+		return t, retry.NotCommitted(err)
 	}
 	release() // the outcome is asked for on another one, and there may be no more than that
 	t.resolved = true

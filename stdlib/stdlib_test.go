@@ -81,7 +81,7 @@ func TestEveryCallOverDatabaseSQL(t *testing.T) {
 		require.False(t, ok)
 		return nil
 	}))
-	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { _, err := plain.Archive(ctx, tx, 12, "no column has it"); return err }), gapless.ErrInvalid)
+	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { _, err := plain.Archive(ctx, tx, 12, "no column has it"); return err }), gapless.ErrNotAttached)
 	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { _, err := plain.Next(ctx, tx); return err }), gapless.ErrSequenceClosed)
 	require.NoError(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { return plain.Open(ctx, tx, "one more") }))
 	peeked, err := cycle.Peek(ctx, db)

@@ -66,7 +66,7 @@ func explain(err error) *failure {
 	}
 
 	f := &failure{code: exitFailure, message: oneLine(pgErr.Message), hint: oneLine(pgErr.Hint)}
-	if sequence, ok := errors.AsType[*client.Error](err); ok && pgErr.SchemaName != "gapless" {
+	if sequence, ok := errors.AsType[*client.Error](err); ok && sequence.Sequence != "" && pgErr.SchemaName != "gapless" {
 		f.message = fmt.Sprintf("sequence %q: %s", sequence.Sequence, f.message) // PostgreSQL's own do not name it
 	}
 	if errors.Is(err, gapless.ErrSequenceClosed) || pgErr.SchemaName == "gapless" && pgErr.TableName == "range" && pgErr.Detail != "" {

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/pggapless/gapless/internal/client"
 	"github.com/pggapless/gapless/internal/retry"
 )
 
@@ -73,7 +74,7 @@ func connect(ctx context.Context, pool Pool, options Options) (*Flusher, error) 
 		if f.conn != nil && f.conn.IsClosed() && ctx.Err() == nil { // it broke, and no transaction has begun
 			err = fmt.Errorf("%w: %w", retry.ErrLost, err)
 		}
-		return nil, fmt.Errorf("gapless: the group committer's connection for flushes: %w", err)
+		return nil, fmt.Errorf("gapless: the group committer's connection for flushes: %w", client.Granting(err))
 	}
 	connected = true
 	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))

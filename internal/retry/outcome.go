@@ -62,9 +62,9 @@ func Resolve(ctx context.Context, cause error, ask func(ctx context.Context) (Ou
 		case err == nil && outcome == Committed:
 			return nil
 		case err == nil && outcome == Lost && Answered(cause):
-			return cause
+			return NotCommitted(cause)
 		case err == nil && outcome == Lost:
-			return fmt.Errorf("gapless: %w: %w", ErrLost, cause)
+			return client.Errorf("%w: %w", ErrLost, cause)
 		case err == nil, hopeless(err):
 			return unknown(cause, err)
 		}
@@ -79,9 +79,9 @@ func Resolve(ctx context.Context, cause error, ask func(ctx context.Context) (Ou
 // unknown says that nobody knows whether the transaction committed, and why asking did not help.
 func unknown(cause, asking error) error {
 	if asking == nil {
-		return fmt.Errorf("gapless: %w: COMMIT was sent, but its answer was lost: %w", client.ErrOutcomeUnknown, cause)
+		return client.Errorf("%w: COMMIT was sent, but its answer was lost: %w", client.ErrOutcomeUnknown, cause)
 	}
-	return fmt.Errorf("gapless: %w: COMMIT was sent, but its answer was lost: %w; asked for its outcome: %w", client.ErrOutcomeUnknown, cause, asking)
+	return client.Errorf("%w: COMMIT was sent, but its answer was lost: %w; asked for its outcome: %w", client.ErrOutcomeUnknown, cause, asking)
 }
 
 // hopeless reports whether asking again will not help: the function is not there, or the role may not call it.

@@ -41,18 +41,18 @@ func NewOptions[Option ~func(*Options)](opts []Option) Options {
 // in a wait, the error is both the last attempt's and ctx's.
 func Run(ctx context.Context, options Options, attempt func() error) error {
 	for made := 1; ; made++ {
-		err := attempt()
+		err := Classify(attempt())
 		if err == nil || !options.retries(err) {
 			return err
 		}
 		if made >= options.Attempts {
-			return fmt.Errorf("gapless: gave up after attempt %d of %d: %w", made, max(made, options.Attempts), err)
+			return client.Errorf("gave up after attempt %d of %d: %w", made, max(made, options.Attempts), err)
 		}
 		wait := time.NewTimer(rand.N(backoff(made)))
 		select {
 		case <-ctx.Done():
 			wait.Stop()
-			return fmt.Errorf("gapless: %w after attempt %d of %d: %w",
+			return client.Errorf("%w after attempt %d of %d: %w",
 				Ended(ctx), made, options.Attempts, err)
 		case <-wait.C:
 		}
@@ -84,9 +84,26 @@ func (e foreign) As(target any) bool { return errors.As(e.err, target) }
 // RolledBack is the error of a function whose transaction was rolled back for that.
 func RolledBack(err error) error {
 	if own := Foreign(err); errors.As(own, new(foreign)) {
-		return fmt.Errorf("gapless: rolled back, for an error about another transaction: %w", own)
+		return client.Errorf("rolled back, for an error about another transaction: %w", own)
 	}
 	return err
+}
+
+// NotCommitted is the error of a COMMIT that was a rollback.
+func NotCommitted(err error) error {
+	if errors.Is(err, ErrNotSent) || errors.Is(err, client.ErrOutcomeUnknown) {
+		return err
+	}
+	return client.Errorf("not committed: %w", err)
+}
+
+// Classify is [client.Classify], but not of an error that is about another transaction, nor of one whose transaction has committed, or
+// perhaps has: what it wraps did not undo that.
+func Classify(err error) error {
+	if errors.Is(err, ErrCommitted) || errors.Is(err, client.ErrOutcomeUnknown) || errors.As(err, new(foreign)) {
+		return err
+	}
+	return client.Classify(err)
 }
 
 // Ended is why ctx has ended, nil if it has not: its error, and with it the cause that its owner gave.

@@ -123,7 +123,7 @@ func TestAuditByPatternByTableAndByColumn(t *testing.T) {
 		require.Equal(t, want, sqltest.Texts(s, "SELECT DISTINCT sequence FROM gapless.audit_gapless("+arguments+") WHERE NOT explained ORDER BY 1"), arguments)
 	}
 	s.Refuse("42704", "SELECT gapless.audit_gapless(target => 'twice', target_column => 'elsewhere')")
-	s.Refuse("42704", "SELECT gapless.audit_gapless(target => 'pg_class')")
+	require.Equal(t, "gapless_unattached", s.Refuse("42704", "SELECT gapless.audit_gapless(target => 'pg_class')").ConstraintName)
 	s.Refuse("22025", `SELECT gapless.audit_gapless(pattern => '\')`)
 }
 

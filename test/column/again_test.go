@@ -48,7 +48,7 @@ func TestAttachIsRepeatableAndSaysWhatDiffers(t *testing.T) {
 		_, now, _ := strings.Cut(refused.Detail, ", and not with ")
 		require.Subset(t, strings.Split(strings.TrimSuffix(now, "."), ", "), strings.Split(other, ", "))
 		require.Contains(t, refused.Hint, "detach_gapless")
-		require.Equal(t, []string{"public", "a", "number"}, []string{refused.SchemaName, refused.TableName, refused.ColumnName})
+		require.Equal(t, []string{"public", "a", "number", "gapless_attached"}, []string{refused.SchemaName, refused.TableName, refused.ColumnName, refused.ConstraintName})
 	}
 	require.Equal(t, before, state())
 	sqltest.RequireSound(s)

@@ -368,8 +368,11 @@ func TestDetachRefusesWhatIsNotAttached(t *testing.T) {
 	database, s := pg.Attached(t)
 	pg.RequireHelpful(t, s.Refuse("22004", "SELECT gapless.detach_gapless(NULL, 'number')"))
 	pg.RequireHelpful(t, s.Refuse("22004", "SELECT gapless.detach_gapless('invoices', NULL)"))
-	pg.RequireHelpful(t, s.Refuse("42704", "SELECT gapless.detach_gapless('invoices', 'memo')"))
-	pg.RequireHelpful(t, s.Refuse("42704", "SELECT gapless.detach_gapless('invoices', 'no such')"))
+	for _, column := range []string{"memo", "no such"} {
+		refused := s.Refuse("42704", "SELECT gapless.detach_gapless('invoices', $1)", column)
+		pg.RequireHelpful(t, refused)
+		require.Equal(t, "gapless_unattached", refused.ConstraintName)
+	}
 	s.Refuse("42P01", "SELECT gapless.detach_gapless('nosuch', 'number')")
 	_, app := sqltest.Role(t, database, "app")
 	s.Do("GRANT USAGE ON SCHEMA gapless TO " + app + "; GRANT EXECUTE ON FUNCTION gapless.detach_gapless TO " + app + "; GRANT ALL ON invoices TO " + app)
@@ -583,6 +586,9 @@ func TestAttachRefusesAColumnThatCannotNumberItself(t *testing.T) {
 		require.Contains(t, err.Message, c.says, name)
 		require.NotEmpty(t, err.Hint, "%s: %s", name, err.Message)
 		require.NotEmpty(t, err.SchemaName, "%s: %s", name, err.Message)
+		if err.SchemaName != "gapless" {
+			require.NotEmpty(t, err.ConstraintName, "%s: %s: no client could tell whose it is", name, err.Message)
+		}
 		s.Do("ROLLBACK")
 	}
 
@@ -689,7 +695,7 @@ func TestAttachedColumnsOfAPlainOwnerReachTheEndOfTheRange(t *testing.T) {
 	} {
 		s.Do("CREATE TABLE shop.last " + columns)
 		s.Do("SELECT gapless.attach_gapless('shop.last', 'number', name => $$ 'last' $$, initial => 9223372036854775806)")
-		pg.RequireHelpful(t, s.Refuse("2200H", "INSERT INTO shop.last VALUES (1), (2), (3)"))
+		pg.RequireAbout(t, s.Refuse("2200H", "INSERT INTO shop.last VALUES (1), (2), (3)"), "last", "exhausted")
 		s.Do("INSERT INTO shop.last VALUES (1), (2)")
 		pg.RequireHelpful(t, s.Refuse("2200H", "INSERT INTO shop.last VALUES (1)"))
 		pg.RequireHelpful(t, s.Refuse("2200H", "INSERT INTO shop.last VALUES (1), (2)"))

@@ -63,7 +63,8 @@ BEGIN
         WHERE audit_gapless.target_column IS NULL OR h.column_name = audit_gapless.target_column;
         IF heads IS NULL THEN
             RAISE EXCEPTION 'table % has no attached column%', audit_gapless.target, coalesce(' "' || audit_gapless.target_column || '"', '')
-                USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows all that are.', SCHEMA = 'gapless';
+                USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows all that are.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'gapless_unattached';
         END IF;
     END IF;
     -- trap: others commit while the audit runs

@@ -23,7 +23,7 @@ BEGIN
             RAISE EXCEPTION 'table % has no column "%" for its chain', target, given.name
                 USING ERRCODE = 'undefined_column', HINT = format('ALTER TABLE %s ADD COLUMN %I bytea; or name another one, as %s.', target, given.name, given.parameter),
                     SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
-                    TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = given.name;
+                    TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = given.name, CONSTRAINT = 'attach_chain';
         END IF;
         CASE
             WHEN given.type <> 'bytea'::regtype THEN

@@ -32,7 +32,8 @@ BEGIN
     IF NOT FOUND THEN
         RAISE EXCEPTION 'table % has no column "%"', target, target_column
             USING ERRCODE = 'undefined_column', HINT = 'Name the column that is to number itself.',
-                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = relation.relnamespace), TABLE = relation.relname, COLUMN = target_column;
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_namespace AS n WHERE n.oid = relation.relnamespace), TABLE = relation.relname, COLUMN = target_column,
+                CONSTRAINT = 'attach_column';
     END IF;
     CASE
         WHEN attribute.attgenerated <> '' OR attribute.attidentity <> '' OR attribute.atthasdef AND (

@@ -19,7 +19,8 @@ BEGIN
                 DETAIL = format('It is attached with %s, and not with %s.', attached, definition),
                 HINT = 'To attach it otherwise, detach it first: gapless.detach_gapless. In one transaction, no row comes between.',
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
-                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                CONSTRAINT = 'gapless_attached';
     END IF;
     RETURN FOUND AND gapless.column_faults(target, target_column) = '{}'
         AND NOT EXISTS (SELECT FROM gapless.column_callees(target, target_column) AS c WHERE c.digest <> c.noted);

@@ -128,7 +128,6 @@ BEGIN
             message := format('%s: a row that waits for its number has left with its partition', what);
             hint := 'Detach a partition in a transaction of its own, or SET CONSTRAINTS ALL IMMEDIATE before: that numbers its rows.';
         WHEN 'exhausted' THEN
-            schema_name := 'gapless';
             code := 'sequence_generator_limit_exceeded';
             message := format('%s: sequence "%s" has no number left below 9223372036854775808', what, name);
             hint := 'Let the expression name of gapless.attach_gapless give another name.';

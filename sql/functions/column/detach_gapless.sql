@@ -26,7 +26,8 @@ BEGIN
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
     IF NOT gapless.column_check_owner(target, target_column) THEN
         RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
-            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows the columns that are, by the names under which they were attached.', SCHEMA = 'gapless';
+            USING ERRCODE = 'undefined_object', HINT = 'The view gapless.columns shows the columns that are, by the names under which they were attached.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_unattached';
     END IF;
     SELECT CASE WHEN NOT bool_or(o.is_head) THEN string_agg(format('SELECT gapless.detach_gapless(%L, %L);', o.relation, o.column_name), ' ' ORDER BY o.relation::text, o.column_name) END
     INTO members

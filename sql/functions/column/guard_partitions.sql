@@ -13,7 +13,8 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of the role that owns it.', SCHEMA = 'gapless';
     ELSIF target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = root AND t.tgname LIKE e'~gapless\\_insert\\_%') THEN
         RAISE EXCEPTION 'no column of table % is attached', root
-            USING ERRCODE = 'undefined_object', HINT = 'Attach one: gapless.attach_gapless guards the partitions that there are.', SCHEMA = 'gapless';
+            USING ERRCODE = 'undefined_object', HINT = 'Attach one: gapless.attach_gapless guards the partitions that there are.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_unattached';
     END IF;
     RETURN QUERY
     SELECT DISTINCT g.partition
