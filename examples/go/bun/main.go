@@ -10,7 +10,6 @@ import (
 	"log"
 	"os"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/uptrace/bun"
 	"github.com/uptrace/bun/dialect/pgdialect"
@@ -98,9 +97,7 @@ func run(ctx context.Context, db *bun.DB, out io.Writer) error {
 	fmt.Fprintln(out, "after it:", *receipt.Number)
 
 	_, err = db.NewUpdate().Model(&again).Set("number = 9").WherePK().Exec(ctx)
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		fmt.Fprintln(out, "by hand:", pgErr.Code)
-	}
+	fmt.Fprintln(out, "by hand it is refused:", errors.Is(gapless.Classify(err), gapless.ErrChanged))
 	return nil
 }
 

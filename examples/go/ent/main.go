@@ -12,7 +12,6 @@ import (
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
-	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pggapless/gapless"
@@ -97,9 +96,7 @@ func run(ctx context.Context, db *sql.DB, out io.Writer) error {
 	fmt.Fprintln(out, "after it:", *receipt.Number)
 
 	_, err = client.Invoice.Create().SetOrderID("C").SetCustomer("Cog").SetNumber(9).Save(ctx)
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		fmt.Fprintln(out, "by hand:", pgErr.Code)
-	}
+	fmt.Fprintln(out, "by hand it is refused:", errors.Is(gapless.Classify(err), gapless.ErrWritten))
 	return nil
 }
 

@@ -41,7 +41,7 @@ func TestTheProgram(t *testing.T) {
 changed: 1 upserted: 2
 before the commit there is a number: false
 after it: 1
-by hand: 428C9
+by hand it is refused: true
 `, out.String())
 	require.Equal(t, []int64{1, 2}, other.Numbers(invoices))
 	require.Equal(t, []string{"ACME Ltd", "Bolt Ltd"}, sqltest.Texts(other, "SELECT customer FROM invoices ORDER BY id"))
@@ -108,7 +108,7 @@ func TestASerializationFailureIsRetried(t *testing.T) {
 	sqltest.RequireSound(other)
 }
 
-func TestALockTimeoutIsPostgreSQLsError(t *testing.T) {
+func TestErrorsAreGaplesssAndPostgreSQLs(t *testing.T) {
 	t.Parallel()
 	db, client, other := open(t)
 	require.NoError(t, migrate(t.Context(), db, client))
@@ -121,7 +121,11 @@ func TestALockTimeoutIsPostgreSQLsError(t *testing.T) {
 		return err
 	})
 	sqltest.RequireCode(t, "55P03", err)
+	require.ErrorIs(t, err, gapless.ErrLocked)
 	other.Do("COMMIT")
+	_, err = client.ExecContext(t.Context(), "UPDATE invoices SET number = 9")
+	sqltest.RequireCode(t, "428C9", err)
+	require.ErrorIs(t, gapless.Classify(err), gapless.ErrChanged)
 	require.Equal(t, []int64{1}, other.Numbers(invoices))
 }
 

@@ -10,7 +10,6 @@ import (
 	"log"
 	"os"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"gorm.io/driver/postgres"
 	"gorm.io/gorm"
 	"gorm.io/gorm/clause"
@@ -104,9 +103,7 @@ func run(ctx context.Context, db *gorm.DB, out io.Writer) error {
 	fmt.Fprintln(out, "after it:", *receipt.Number)
 
 	err = db.WithContext(ctx).Exec("UPDATE invoices SET number = 9 WHERE id = ?", again.ID).Error
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		fmt.Fprintln(out, "by hand:", pgErr.Code)
-	}
+	fmt.Fprintln(out, "by hand it is refused:", errors.Is(gapless.Classify(err), gapless.ErrChanged))
 	return nil
 }
 

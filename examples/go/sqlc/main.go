@@ -11,7 +11,6 @@ import (
 	"os"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pggapless/gapless"
@@ -74,9 +73,7 @@ func run(ctx context.Context, pool *pgxpool.Pool, out io.Writer) error {
 	fmt.Fprintln(out, "a case:", number)
 
 	err = queries.NumberByHand(ctx, db.NumberByHandParams{ID: again.ID, Number: 9})
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		fmt.Fprintln(out, "by hand:", pgErr.Code)
-	}
+	fmt.Fprintln(out, "by hand it is refused:", errors.Is(gapless.Classify(err), gapless.ErrChanged))
 	return nil
 }
 

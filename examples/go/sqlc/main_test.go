@@ -36,7 +36,7 @@ changed: 1 upserted: 2
 before the commit there is a number: false
 after it: 1
 a case: 1
-by hand: 428C9
+by hand it is refused: true
 `, out.String())
 	require.Equal(t, []int64{1, 2}, other.Numbers(invoices))
 	require.Equal(t, []string{"ACME Ltd", "Bolt Ltd"}, sqltest.Texts(other, "SELECT customer FROM invoices ORDER BY id"))
@@ -99,7 +99,7 @@ func TestASerializationFailureIsRetried(t *testing.T) {
 	sqltest.RequireSound(other)
 }
 
-func TestALockTimeoutIsPostgreSQLsError(t *testing.T) {
+func TestErrorsAreGaplesssAndPostgreSQLs(t *testing.T) {
 	t.Parallel()
 	pool, other := open(t)
 	other.Do(schema)
@@ -112,6 +112,10 @@ func TestALockTimeoutIsPostgreSQLsError(t *testing.T) {
 		return err
 	})
 	sqltest.RequireCode(t, "55P03", err)
+	require.ErrorIs(t, err, gapless.ErrLocked)
 	other.Do("COMMIT")
+	err = db.New(pool).NumberByHand(t.Context(), db.NumberByHandParams{ID: 1, Number: 9})
+	sqltest.RequireCode(t, "428C9", err)
+	require.ErrorIs(t, gapless.Classify(err), gapless.ErrChanged)
 	require.Equal(t, []int64{1}, other.Numbers(invoices))
 }

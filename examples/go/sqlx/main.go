@@ -10,7 +10,6 @@ import (
 	"log"
 	"os"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	_ "github.com/jackc/pgx/v5/stdlib"
 	"github.com/jmoiron/sqlx"
 
@@ -108,9 +107,7 @@ func run(ctx context.Context, db *sqlx.DB, out io.Writer) error {
 	fmt.Fprintln(out, "after it:", *receipt.Number)
 
 	_, err = db.ExecContext(ctx, "UPDATE invoices SET number = 9 WHERE id = $1", again.ID)
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		fmt.Fprintln(out, "by hand:", pgErr.Code)
-	}
+	fmt.Fprintln(out, "by hand it is refused:", errors.Is(gapless.Classify(err), gapless.ErrChanged))
 	return nil
 }
 
