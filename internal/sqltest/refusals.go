@@ -126,7 +126,7 @@ func MakeRefusals(s Session) {
 func (r Refusal) Require(t testing.TB, err error) {
 	t.Helper()
 	require.Error(t, err, r.Statement)
-	RequireCode(t, r.Code, err)
+	require.Equal(t, r.Code, RequireCode(t, r.Code, err).Code, r.Statement)
 	for other := range Sentinels() {
 		if r.Meaning == other { //nolint:errorlint // which of them it is
 			require.ErrorIs(t, err, other, r.Statement)
