@@ -2,9 +2,12 @@ package migrate_test
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	_ "github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/migrate"
@@ -12,18 +15,18 @@ import (
 
 func ExampleUp() {
 	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, exampleURL())
+	pool, err := pgxpool.New(ctx, exampleURL())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	defer conn.Close(ctx)
+	defer pool.Close()
 
-	if err := migrate.Up(ctx, conn); err != nil {
+	if err := migrate.Up(ctx, pool); err != nil { // or a *pgx.Conn, a *sql.DB, …
 		fmt.Println(err)
 		return
 	}
-	version, err := migrate.Status(ctx, conn)
+	version, err := migrate.Status(ctx, pool)
 	fmt.Println(version.Current == version.Latest, err)
 	// Output: true <nil>
 }
@@ -40,6 +43,110 @@ func ExampleStatus() {
 	version, err := migrate.Status(ctx, conn)
 	fmt.Println(version.Current <= version.Latest, err)
 	// Output: true <nil>
+}
+
+func ExampleUpTx() {
+	ctx := context.Background()
+	pool, err := pgxpool.New(ctx, exampleURL())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer pool.Close()
+
+	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error { // all of it, or nothing
+		if err := migrate.UpTx(ctx, tx); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `CREATE TABLE bills (number bigint UNIQUE); SELECT gapless.attach_gapless('bills', 'number')`)
+		return err
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func ExampleUpSQLTx() {
+	ctx := context.Background()
+	db, err := sql.Open("pgx", exampleURL())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer db.Close()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer tx.Rollback()
+
+	if err := migrate.UpSQLTx(ctx, tx); err != nil {
+		fmt.Println(err)
+		return
+	}
+	version, err := migrate.StatusSQLTx(ctx, tx)
+	fmt.Println(version.Current == version.Latest, err)
+	fmt.Println(tx.Commit())
+	// Output:
+	// true <nil>
+	// <nil>
+}
+
+func ExampleStatusTx() {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, exampleURL())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(ctx)
+
+	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		version, err := migrate.StatusTx(ctx, tx)
+		fmt.Println(version.Current <= version.Latest)
+		return err
+	})
+	fmt.Println(err)
+	// Output:
+	// true
+	// <nil>
+}
+
+func ExampleStatusSQLTx() {
+	ctx := context.Background()
+	db, err := sql.Open("pgx", exampleURL())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer db.Close()
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer tx.Rollback()
+
+	version, err := migrate.StatusSQLTx(ctx, tx)
+	fmt.Println(version.Current <= version.Latest, err)
+	// Output: true <nil>
+}
+
+// Files for goose, which are written once, when a release has new steps.
+func ExampleSteps() {
+	steps, err := migrate.Steps()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, step := range steps {
+		file := fmt.Sprintf("%05d_gapless_%s.sql", 20+step.Number, step.Name)
+		text := "-- +goose Up\n-- +goose StatementBegin\n" + step.SQL + "-- +goose StatementEnd\n"
+		fmt.Println(file, len(text) > 1000)
+	}
+	// Output:
+	// 00021_gapless_tables_and_views.sql true
+	// 00022_gapless_install_functions.sql true
 }
 
 func ExampleScript() {

@@ -1,140 +1,243 @@
 // Package migrate installs and upgrades schema gapless in a database.
 //
-// It runs the tern migrations that are embedded in this module, in process: [Up] does what `tern migrate` does with
-// the tern.conf of this module's repository. The version is kept in [VersionTable], apart from the one of an
-// application that uses tern itself.
+// [Up] takes what a program has anyway: a pool or a connection of pgx, or a [sql.DB] or [sql.Conn] of database/sql. [UpTx] and
+// [UpSQLTx] do it in a transaction of the caller's. Other migration tools take the SQL of each step from [Steps].
+//
+// The version is kept in [VersionTable]. All ways keep it, and so do the migrations of this module's repository when tern runs them:
+// what one of them has begun, another can go on with.
 package migrate
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/tern/v2/migrate"
+	"github.com/jackc/pgx/v5/pgxpool"
 
-	"github.com/pggapless/gapless/sql"
+	gaplesssql "github.com/pggapless/gapless/sql"
 )
 
-// VersionTable holds the number of the newest migration that a database has.
-const VersionTable = sql.VersionTable
+// VersionTable holds the number of the newest step that a database has.
+const VersionTable = gaplesssql.VersionTable
 
 // ErrNewer is the error of [Up] for a database that a newer release has migrated. Nothing is changed; the caller
 // decides whether this release works with it.
 var ErrNewer = errors.New("the database was migrated by a newer release")
 
-// Up installs the schema, or brings it up to date; on a database that is up to date it changes nothing. Each
-// migration is a transaction of its own, so conn must not be in one.
+// Conn is what can begin transactions. A [sql.DB] or [sql.Conn] is one of PostgreSQL, whose driver sends a statement without
+// arguments as one simple query, as pgx's does: the steps have several statements. Others get an error, and nothing is changed.
+type Conn interface {
+	*pgxpool.Pool | *pgxpool.Conn | *pgx.Conn | *sql.DB | *sql.Conn
+}
+
+// Up installs the schema, or brings it up to date; on a database that is up to date it changes nothing. Each step is a transaction
+// of its own, so a connection must not be in one: it is refused, before anything is sent to change the database. Settings of the
+// session stay as they are.
 //
-// It blocks while another session migrates this database. tern takes a session-level advisory lock for that, so conn
-// must not be behind a transaction pooler. Session settings of conn are reset.
+// It blocks while another session migrates this database, as long as lock_timeout allows.
 //
 // The role needs CREATE on the database and on schema public, as the database's owner has, and need not be a
 // superuser. It becomes the owner of the schema, and only the owner can upgrade it.
 //
 // Errors: [ErrNewer]; PostgreSQL's, as a [*pgconn.PgError] (by [errors.As]), such as 42P06 where the database has
-// another schema of that name, and 42501 where another role owns [VersionTable]. The error of a migration names it.
-func Up(ctx context.Context, conn *pgx.Conn) error {
-	return up(ctx, conn, sql.Migrations())
+// another schema of that name, and 42501 where another role owns [VersionTable]. The error of a step names it. After an error the
+// database has the steps that came before it.
+func Up[C Conn](ctx context.Context, conn C) error { return up(ctx, conn, gaplesssql.Migrations()) }
+
+// UpTx is [Up] in the caller's transaction: what is missing is there when it commits, and not when it is rolled back. It begins and
+// ends none, and leaves the transaction's settings as they were. Others who migrate wait until it has ended. After an error it can
+// only be rolled back, unless the error is [ErrNewer].
+//
+// In a transaction of REPEATABLE READ or above, 40001 says that another session migrated the database since it began.
+func UpTx(ctx context.Context, tx pgx.Tx) error {
+	return upTx(ctx, pgxHandle{tx}, gaplesssql.Migrations())
 }
 
-func up(ctx context.Context, conn *pgx.Conn, migrations fs.FS) error {
-	if conn.PgConn().TxStatus() != 'I' {
-		return errors.New("migrate: the connection is in a transaction; end it first")
-	}
-	// Its transactions write, and see what others commit meanwhile, whatever the session's defaults are.
-	writing := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadWrite}
-	err := pgx.BeginTxFunc(ctx, conn, writing, func(tx pgx.Tx) error {
-		_, err := tx.Exec(ctx, sql.Prepare)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	version, err := status(ctx, conn, migrations)
-	if err != nil {
-		return err
-	}
-	if version.Current > version.Latest {
-		return fmt.Errorf("migrate: %w: it is at version %d, and this one ends at %d", ErrNewer, version.Current, version.Latest)
-	}
-	migrator, err := migrate.NewMigrator(ctx, conn, VersionTable)
-	if err != nil {
-		return fmt.Errorf("migrate: preparing %s: %w", VersionTable, err)
-	}
-	if err := migrator.LoadMigrations(migrations); err != nil {
-		return fmt.Errorf("migrate: reading the migrations: %w", err)
-	}
-	migrator.OnStart = func(int32, string, string, string) { // when tern has begun the migration's transaction
-		_, _ = conn.Exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE") // or the migration fails, and says why
-	}
-	if err := migrator.Migrate(ctx); err != nil {
-		return fmt.Errorf("migrate: %w", err)
-	}
-	return nil
+// UpSQLTx is [UpTx] for a transaction of database/sql. See [Conn] for its driver.
+func UpSQLTx(ctx context.Context, tx *sql.Tx) error {
+	return upTx(ctx, sqlHandle{tx}, gaplesssql.Migrations())
 }
-
-// Script returns the whole install as one SQL script: see [sql.Script].
-func Script() (string, error) { return sql.Script() }
 
 // Version is where a database stands.
 type Version struct {
-	// Current is the number of its newest migration; 0 if the schema is not installed.
+	// Current is the number of its newest step; 0 if the schema is not installed.
 	Current int32
-	// Latest is the number of the newest migration that this module has. It is the smaller one in a
+	// Latest is the number of the newest step that this module has. It is the smaller one in a
 	// database that a newer release migrated.
 	Latest int32
 }
 
-// Status tells where a database stands. It changes nothing, and takes no lock.
-func Status(ctx context.Context, conn *pgx.Conn) (Version, error) {
-	return status(ctx, conn, sql.Migrations())
+// Status tells where a database stands. It changes nothing, and takes no lock. A connection may be in a transaction.
+func Status[C Conn](ctx context.Context, conn C) (Version, error) {
+	var version Version
+	err := withSession(ctx, conn, func(s session) (err error) {
+		inside, err := s.inTransaction(ctx)
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		if inside {
+			version, err = status(ctx, s.handle())
+			return err
+		}
+		tx, err := begin(ctx, s, "READ ONLY") // which waits for nobody, whatever the session's defaults are
+		if err != nil {
+			return err
+		}
+		defer tx.rollback(ctx)
+		version, err = status(ctx, tx)
+		return err
+	})
+	return version, err
 }
 
-func status(ctx context.Context, conn *pgx.Conn, migrations fs.FS) (Version, error) {
-	loaded, err := load(migrations)
-	if err != nil {
-		return Version{}, err
-	}
-	version := Version{Latest: int32(len(loaded))}
+// StatusTx is [Status] as a transaction sees it.
+func StatusTx(ctx context.Context, tx pgx.Tx) (Version, error) { return status(ctx, pgxHandle{tx}) }
 
-	look := func(conn interface {
-		QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-	}) error {
-		var installed bool
-		if err := conn.QueryRow(ctx, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", VersionTable).Scan(&installed); err != nil {
-			return fmt.Errorf("migrate: looking for %s: %w", VersionTable, err)
-		}
-		if !installed {
-			return nil
-		}
-		err := conn.QueryRow(ctx, "SELECT version FROM "+VersionTable).Scan(&version.Current)
-		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-			return fmt.Errorf("migrate: reading %s: %w", VersionTable, err)
-		}
-		return nil
+// StatusSQLTx is [StatusTx] for a transaction of database/sql.
+func StatusSQLTx(ctx context.Context, tx *sql.Tx) (Version, error) {
+	return status(ctx, sqlHandle{tx})
+}
+
+// Step brings a database from one version of the schema to the next. Its field SQL is what another migration tool runs.
+type Step = gaplesssql.Step
+
+// Steps returns what [Up] does, in its order: for those who have another migration tool do it. A release can add steps; it changes
+// none that was released.
+//
+// A tool that has run them and Up know of each other: Up goes on where the tool has ended; and a step that the database has raises
+// 42710, so tell the tool of those that Up has done.
+func Steps() ([]Step, error) { return gaplesssql.Steps() }
+
+// Script returns the whole install as one SQL script: see [gaplesssql.Script].
+func Script() (string, error) { return gaplesssql.Script() }
+
+func up[C Conn](ctx context.Context, conn C, migrations fs.FS) error {
+	steps, err := gaplesssql.StepsOf(migrations)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
 	}
-	if conn.PgConn().TxStatus() != 'I' {
-		err = look(conn)
-	} else { // which waits for nobody, whatever the session's defaults are
-		options := pgx.TxOptions{IsoLevel: pgx.ReadCommitted, AccessMode: pgx.ReadOnly, DeferrableMode: pgx.NotDeferrable}
-		err = pgx.BeginTxFunc(ctx, conn, options, func(tx pgx.Tx) error { return look(tx) })
+	return withSession(ctx, conn, func(s session) error {
+		inside, err := s.inTransaction(ctx)
+		if err != nil {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		if inside {
+			return errors.New("migrate: the connection is in a transaction: end it first, or migrate in it, by UpTx or UpSQLTx")
+		}
+		for {
+			if more, err := upOnce(ctx, s, steps); err != nil || !more {
+				return err
+			}
+		}
+	})
+}
+
+// upOnce does what is to be done next, in a transaction, and reports whether there is more.
+func upOnce(ctx context.Context, s session, steps []Step) (more bool, err error) {
+	tx, err := begin(ctx, s, "READ WRITE")
+	if err != nil {
+		return false, err
 	}
+	defer tx.rollback(ctx) // does nothing after a commit
+	pending, err := prepare(ctx, tx, steps)
+	if err != nil || len(pending) == 0 {
+		return false, err
+	}
+	if err := run(ctx, tx, pending[0]); err != nil {
+		return false, err
+	}
+	if err := tx.commit(ctx); err != nil {
+		return false, fmt.Errorf("migrate: %s: %w", pending[0].Name, err)
+	}
+	return len(pending) > 1, nil
+}
+
+func upTx(ctx context.Context, tx handle, migrations fs.FS) error {
+	steps, err := gaplesssql.StepsOf(migrations)
+	if err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
+	switch inside, err := inTransaction(ctx, tx); {
+	case err != nil:
+		return fmt.Errorf("migrate: %w", err)
+	case !inside:
+		return errors.New("migrate: the transaction has ended, though its client does not know")
+	}
+	pending, err := prepare(ctx, tx, steps)
+	if err != nil {
+		return err
+	}
+	for _, step := range pending {
+		if err := run(ctx, tx, step); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// prepare waits for others, and returns the steps that the database lacks.
+func prepare(ctx context.Context, tx handle, steps []Step) (pending []Step, err error) {
+	if err := tx.exec(ctx, gaplesssql.Prepare); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	current, err := currentVersion(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	if current > len(steps) {
+		return nil, fmt.Errorf("migrate: %w: it is at version %d, and this one ends at %d", ErrNewer, current, len(steps))
+	}
+	return steps[max(current, 0):], nil
+}
+
+func run(ctx context.Context, tx handle, step Step) error {
+	if err := tx.exec(ctx, step.SQL); err != nil {
+		return fmt.Errorf("migrate: step %d, %s: %w", step.Number, step.Name, err)
+	}
+	return nil
+}
+
+func status(ctx context.Context, h handle) (Version, error) {
+	steps, err := Steps()
+	if err != nil {
+		return Version{}, fmt.Errorf("migrate: %w", err)
+	}
+	current, err := currentVersion(ctx, h)
 	if err != nil {
 		return Version{}, err
+	}
+	return Version{Current: int32(current), Latest: int32(len(steps))}, nil
+}
+
+// currentVersion is 0 where there is no version table.
+func currentVersion(ctx context.Context, h handle) (version int, err error) {
+	var installed bool
+	if err := h.scan(ctx, "SELECT pg_catalog.to_regclass('"+VersionTable+"') IS NOT NULL", &installed); err != nil {
+		return 0, fmt.Errorf("migrate: looking for %s: %w", VersionTable, err)
+	}
+	if !installed {
+		return 0, nil
+	}
+	err = h.scan(ctx, "SELECT version FROM "+VersionTable, &version)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("migrate: reading %s: %w", VersionTable, err)
 	}
 	return version, nil
 }
 
-// load returns the migrations with their templates resolved. Without a connection, tern only reads.
-func load(migrations fs.FS) ([]*migrate.Migration, error) {
-	migrator, err := migrate.NewMigrator(context.Background(), nil, VersionTable)
+// begin begins a transaction that sees what others commit meanwhile, whatever the session's defaults are.
+func begin(ctx context.Context, s session, access string) (transaction, error) {
+	tx, err := s.begin(ctx)
+	if err == nil {
+		if err = tx.exec(ctx, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED, "+access); err != nil {
+			tx.rollback(ctx)
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
-	if err := migrator.LoadMigrations(migrations); err != nil {
-		return nil, fmt.Errorf("migrate: reading the migrations: %w", err)
-	}
-	return migrator.Migrations, nil
+	return tx, nil
 }

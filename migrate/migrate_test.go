@@ -151,17 +151,19 @@ func TestTwentyInstallersAtOnce(t *testing.T) {
 		conn := database.Conn(t)
 		installers.Go(func() {
 			<-start
-			if i%4 != 0 {
+			switch i % 4 {
+			case 0: // A script that comes later says so, and changes nothing.
+				_, err := conn.Exec(t.Context(), script)
+				var pg *pgconn.PgError
+				if errors.As(err, &pg) && pg.Code == "42710" {
+					err = nil
+				}
+				failures <- err
+			case 1:
+				failures <- pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error { return migrate.UpTx(t.Context(), tx) })
+			default:
 				failures <- migrate.Up(t.Context(), conn)
-				return
 			}
-			// A script that comes later says so, and changes nothing.
-			_, err := conn.Exec(t.Context(), script)
-			var pg *pgconn.PgError
-			if errors.As(err, &pg) && pg.Code == "42710" {
-				err = nil
-			}
-			failures <- err
 		})
 	}
 	close(start)
@@ -185,7 +187,7 @@ func TestInstallingWithAnEmptyAndWithAHostileSearchPath(t *testing.T) {
 
 	for _, path := range []string{"", "evil, pg_catalog"} {
 		for name, install := range map[string]func(ctx context.Context, conn *pgx.Conn) error{
-			"migrations": migrate.Up,
+			"migrations": migrate.Up[*pgx.Conn],
 			"script":     func(ctx context.Context, conn *pgx.Conn) error { _, err := conn.Exec(ctx, script); return err },
 		} {
 			database := pgtest.NewEmpty(t)
@@ -233,6 +235,9 @@ func TestAVersionTableOfAnotherRoleIsNotTrusted(t *testing.T) {
 	for name, install := range map[string]func(conn *pgx.Conn) error{
 		"migrations": func(conn *pgx.Conn) error { return migrate.Up(t.Context(), conn) },
 		"script":     func(conn *pgx.Conn) error { _, err := conn.Exec(t.Context(), script); return err },
+		"a transaction": func(conn *pgx.Conn) error {
+			return pgx.BeginFunc(t.Context(), conn, func(tx pgx.Tx) error { return migrate.UpTx(t.Context(), tx) })
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -301,7 +306,7 @@ func requireCode(t *testing.T, code string, err error) {
 	require.Equal(t, code, pg.Code, pg.Message)
 }
 
-// TestUpWorksWhateverTheDefaultsAre has two migrations, between which tern resets the session's settings.
+// TestUpWorksWhateverTheDefaultsAre has two steps, each a transaction.
 func TestUpWorksWhateverTheDefaultsAre(t *testing.T) {
 	t.Parallel()
 	plain := pgtest.NewEmpty(t).Conn(t)

@@ -1,6 +1,7 @@
 package migrate_test
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,8 +55,10 @@ func (c checkout) edit(file, old, new string) {
 }
 
 func (c checkout) up(conn *pgx.Conn) error {
-	return migrate.UpFrom(c.t.Context(), conn, os.DirFS(filepath.Join(c.root, "sql/schema")))
+	return migrate.UpFrom(c.t.Context(), conn, c.migrations())
 }
+
+func (c checkout) migrations() fs.FS { return os.DirFS(filepath.Join(c.root, "sql/schema")) }
 
 // lastMigration is the path of the newest migration, below sql.
 func (c checkout) lastMigration() string {
@@ -68,15 +71,15 @@ func (c checkout) lastMigration() string {
 
 func TestTheEmbeddedMigrationsAreThoseOfTheCheckout(t *testing.T) {
 	t.Parallel()
-	embedded, err := migrate.LoadFrom(sql.Migrations())
+	embedded, err := migrate.Steps()
 	require.NoError(t, err)
-	committed, err := migrate.LoadFrom(os.DirFS("../sql/schema"))
+	committed, err := sql.StepsOf(os.DirFS("../sql/schema"))
 	require.NoError(t, err)
 	require.Equal(t, committed, embedded)
 
 	copied := t.TempDir()
 	require.NoError(t, os.CopyFS(copied, sql.Migrations()))
-	walked, err := migrate.LoadFrom(os.DirFS(copied))
+	walked, err := sql.StepsOf(os.DirFS(copied))
 	require.NoError(t, err)
 	require.Equal(t, committed, walked, "a copy of what is embedded")
 }
@@ -116,12 +119,17 @@ func TestAnUpgradeReplacesFunctionsAndKeepsNumbers(t *testing.T) {
 	release.edit(release.lastMigration(), "-- {{", "ALTER TABLE gapless.void ADD COLUMN witness text;\n-- {{")
 	release.edit("functions/allocate/peek_gapless.sql", "    RETURN value;\n", "    RETURN value + 1000;\n")
 	release.edit("functions/column/column_refuse.sql", "Leave the column out, or give NULL", "In the next release, leave the column out")
+	tx, err := conn.Begin(t.Context())
+	require.NoError(t, err)
+	require.NoError(t, migrate.UpTxFrom(t.Context(), tx, release.migrations()))
+	require.NoError(t, tx.Rollback(t.Context()))
+	require.Equal(t, before, *one[int32](t, conn, "SELECT version FROM public.gapless_schema_version"), "it was rolled back")
 	require.NoError(t, release.up(conn))
 
 	require.Equal(t, before+1, *one[int32](t, conn, "SELECT version FROM public.gapless_schema_version"))
 	require.EqualValues(t, 1005, *one[int64](t, conn, "SELECT gapless.peek_gapless('plain')"), "the altered function is in use")
 	require.Nil(t, one[string](t, conn, "SELECT max(witness) FROM gapless.void"), "the table has been altered before")
-	_, err := conn.Exec(t.Context(), "INSERT INTO invoices (tenant, number) VALUES (1, 'R6')")
+	_, err = conn.Exec(t.Context(), "INSERT INTO invoices (tenant, number) VALUES (1, 'R6')")
 	var pg *pgconn.PgError
 	require.ErrorAs(t, err, &pg)
 	require.Contains(t, pg.Hint, "In the next release", "the triggers that an older release made call the altered function")

@@ -7,48 +7,72 @@
 
 BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 
-SELECT pg_catalog.pg_advisory_xact_lock(9628173550095224);
+-- Step 1 of gapless: 001_tables_and_views.sql
+
+DO $do$
+BEGIN
+    PERFORM pg_catalog.set_config('gapless.search_path', pg_catalog.concat('was ', pg_catalog.current_setting('search_path')), true);
+END;
+$do$;
 
 DO $do$
 DECLARE
-    owner pg_catalog.name := (
+    step    CONSTANT pg_catalog.int4 := 1;
+    owner   pg_catalog.name;
+    version pg_catalog.int4 := 0;
+BEGIN
+    IF pg_catalog.starts_with(pg_catalog.current_setting('gapless.search_path', true), 'was ') IS NOT TRUE THEN
+        RAISE EXCEPTION 'this step of gapless is not in a transaction'
+            USING ERRCODE = 'no_active_sql_transaction',
+                HINT = 'Run all of it in one transaction, or send it as one simple query.';
+    END IF;
+    PERFORM pg_catalog.pg_advisory_xact_lock(9628173550095224);
+    owner := (
         SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c
         WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('public.gapless_schema_version')
     );
-    version pg_catalog.int4 := 0;
-BEGIN
-    IF owner IS NULL THEN
-        CREATE TABLE public.gapless_schema_version (version int4 NOT NULL);
-        INSERT INTO public.gapless_schema_version (version) VALUES (0);
-    ELSIF owner OPERATOR(pg_catalog.<>) current_user THEN
+    IF owner OPERATOR(pg_catalog.<>) current_user THEN
         RAISE EXCEPTION 'the table public.gapless_schema_version belongs to role "%", and not to "%"', owner, current_user
             USING ERRCODE = 'insufficient_privilege',
                 HINT = 'To upgrade, be that role (SET ROLE). If that role has not installed gapless, drop the table first.',
                 SCHEMA = 'public', TABLE = 'gapless_schema_version';
-    ELSE
-        version := (SELECT pg_catalog.max(v.version) FROM public.gapless_schema_version AS v);
+    ELSIF owner IS NULL AND pg_catalog.to_regclass('public.gapless_schema_version') IS NOT NULL THEN -- which the snapshot has not
+        RAISE EXCEPTION 'gapless was installed since this transaction began'
+            USING ERRCODE = 'serialization_failure',
+                HINT = 'Run the transaction again.',
+                SCHEMA = 'public', TABLE = 'gapless_schema_version';
     END IF;
-    IF version OPERATOR(pg_catalog.=) 0 AND pg_catalog.to_regnamespace('gapless') IS NOT NULL THEN
+    IF owner IS NOT NULL THEN
+        SELECT v.version INTO version FROM public.gapless_schema_version AS v FOR UPDATE; -- 40001 where the snapshot is older
+    END IF;
+    IF version IS NULL THEN
+        RAISE EXCEPTION 'the table public.gapless_schema_version has no row'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Insert the version that the database has; or drop the table, if gapless is not installed.',
+                SCHEMA = 'public', TABLE = 'gapless_schema_version', CONSTRAINT = 'gapless_step';
+    ELSIF version OPERATOR(pg_catalog.=) 0 AND pg_catalog.to_regnamespace('gapless') IS NOT NULL THEN
         RAISE EXCEPTION 'this database has a schema gapless that is not this one'
             USING ERRCODE = 'duplicate_schema',
                 HINT = 'Rename or drop it, or install into another database.',
                 SCHEMA = 'gapless';
-    END IF;
-END;
-$do$;
-
-DO $do$
-BEGIN
-    IF pg_catalog.to_regnamespace('gapless') IS NOT NULL THEN
+    ELSIF version OPERATOR(pg_catalog.>=) step THEN
         RAISE EXCEPTION 'gapless is installed in this database already'
             USING ERRCODE = 'duplicate_object',
-                HINT = 'To bring it up to date, run "gapless migrate up", or tern with the migrations of sql/schema.',
+                DETAIL = pg_catalog.format('It is at version %s, and this is step %s.', version, step),
+                HINT = 'To bring it up to date, run "gapless migrate up", or tern with the migrations of sql/schema; or the later steps alone.',
                 SCHEMA = 'gapless';
+    ELSIF version OPERATOR(pg_catalog.<>) (step OPERATOR(pg_catalog.-) 1) THEN
+        RAISE EXCEPTION 'step % of gapless cannot follow version %', step, version
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Run the steps before it first, in their order.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_step';
+    END IF;
+    IF owner IS NULL THEN
+        CREATE TABLE public.gapless_schema_version (version int4 NOT NULL);
+        INSERT INTO public.gapless_schema_version (version) VALUES (0);
     END IF;
 END;
 $do$;
-
--- Migration 001_tables_and_views.sql
 
 -- The private tables and the public views of schema gapless.
 --
@@ -1095,7 +1119,80 @@ COMMENT ON COLUMN gapless.holders.user_name IS 'Who logged in, or who prepared t
 COMMENT ON COLUMN gapless.holders.transaction_age IS 'How long ago the transaction began, or was prepared.';
 COMMENT ON COLUMN gapless.holders.query IS 'The backend''s current or latest statement.';
 
--- Migration 002_install_functions.sql
+DO $do$
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', pg_catalog.substr(pg_catalog.current_setting('gapless.search_path'), 5), true);
+    PERFORM pg_catalog.set_config('gapless.search_path', '', true);
+    UPDATE public.gapless_schema_version SET version = 1;
+END;
+$do$;
+
+-- Step 2 of gapless: 002_install_functions.sql
+
+DO $do$
+BEGIN
+    PERFORM pg_catalog.set_config('gapless.search_path', pg_catalog.concat('was ', pg_catalog.current_setting('search_path')), true);
+END;
+$do$;
+
+DO $do$
+DECLARE
+    step    CONSTANT pg_catalog.int4 := 2;
+    owner   pg_catalog.name;
+    version pg_catalog.int4 := 0;
+BEGIN
+    IF pg_catalog.starts_with(pg_catalog.current_setting('gapless.search_path', true), 'was ') IS NOT TRUE THEN
+        RAISE EXCEPTION 'this step of gapless is not in a transaction'
+            USING ERRCODE = 'no_active_sql_transaction',
+                HINT = 'Run all of it in one transaction, or send it as one simple query.';
+    END IF;
+    PERFORM pg_catalog.pg_advisory_xact_lock(9628173550095224);
+    owner := (
+        SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c
+        WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('public.gapless_schema_version')
+    );
+    IF owner OPERATOR(pg_catalog.<>) current_user THEN
+        RAISE EXCEPTION 'the table public.gapless_schema_version belongs to role "%", and not to "%"', owner, current_user
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = 'To upgrade, be that role (SET ROLE). If that role has not installed gapless, drop the table first.',
+                SCHEMA = 'public', TABLE = 'gapless_schema_version';
+    ELSIF owner IS NULL AND pg_catalog.to_regclass('public.gapless_schema_version') IS NOT NULL THEN -- which the snapshot has not
+        RAISE EXCEPTION 'gapless was installed since this transaction began'
+            USING ERRCODE = 'serialization_failure',
+                HINT = 'Run the transaction again.',
+                SCHEMA = 'public', TABLE = 'gapless_schema_version';
+    END IF;
+    IF owner IS NOT NULL THEN
+        SELECT v.version INTO version FROM public.gapless_schema_version AS v FOR UPDATE; -- 40001 where the snapshot is older
+    END IF;
+    IF version IS NULL THEN
+        RAISE EXCEPTION 'the table public.gapless_schema_version has no row'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Insert the version that the database has; or drop the table, if gapless is not installed.',
+                SCHEMA = 'public', TABLE = 'gapless_schema_version', CONSTRAINT = 'gapless_step';
+    ELSIF version OPERATOR(pg_catalog.=) 0 AND pg_catalog.to_regnamespace('gapless') IS NOT NULL THEN
+        RAISE EXCEPTION 'this database has a schema gapless that is not this one'
+            USING ERRCODE = 'duplicate_schema',
+                HINT = 'Rename or drop it, or install into another database.',
+                SCHEMA = 'gapless';
+    ELSIF version OPERATOR(pg_catalog.>=) step THEN
+        RAISE EXCEPTION 'gapless is installed in this database already'
+            USING ERRCODE = 'duplicate_object',
+                DETAIL = pg_catalog.format('It is at version %s, and this is step %s.', version, step),
+                HINT = 'To bring it up to date, run "gapless migrate up", or tern with the migrations of sql/schema; or the later steps alone.',
+                SCHEMA = 'gapless';
+    ELSIF version OPERATOR(pg_catalog.<>) (step OPERATOR(pg_catalog.-) 1) THEN
+        RAISE EXCEPTION 'step % of gapless cannot follow version %', step, version
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Run the steps before it first, in their order.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_step';
+    END IF;
+    IF owner IS NULL THEN
+        CREATE TABLE public.gapless_schema_version (version int4 NOT NULL);
+        INSERT INTO public.gapless_schema_version (version) VALUES (0);
+    END IF;
+END;
+$do$;
 
 -- The functions of sql/functions, as this migration installs them.
 SET LOCAL search_path = pg_catalog, pg_temp;
@@ -10910,6 +11007,12 @@ COMMENT ON FUNCTION gapless.revoke_gapless IS
 
 REVOKE ALL ON FUNCTION gapless.revoke_gapless FROM PUBLIC;
 
-UPDATE public.gapless_schema_version SET version = 2;
+DO $do$
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', pg_catalog.substr(pg_catalog.current_setting('gapless.search_path'), 5), true);
+    PERFORM pg_catalog.set_config('gapless.search_path', '', true);
+    UPDATE public.gapless_schema_version SET version = 2;
+END;
+$do$;
 
 COMMIT;

@@ -129,9 +129,8 @@ func TestAStatementPoolerRefusesATransactionAndNoNumberIsSpent(t *testing.T) {
 	sqltest.RequireSound(direct)
 }
 
-// TestMigratingThroughATransactionPoolerWaitsForItself has each transaction meet another connection, so that the one which unlocks
-// is not the one which has locked.
-func TestMigratingThroughATransactionPoolerWaitsForItself(t *testing.T) {
+// TestMigratingThroughATransactionPooler has each transaction meet another connection.
+func TestMigratingThroughATransactionPooler(t *testing.T) {
 	t.Parallel()
 	wantPooler(t)
 	database := pgtest.NewEmpty(t)
@@ -153,12 +152,33 @@ func TestMigratingThroughATransactionPoolerWaitsForItself(t *testing.T) {
 	for _, s := range clients {
 		s.Do("COMMIT")
 	}
-	migrator, observer := sqltest.Connect(t, through), sqltest.Connect(t, database)
-	migrated := sqltest.Later(func() (any, error) { return nil, migrate.Up(t.Context(), migrator.Conn) })
+	var migrations []<-chan sqltest.Result[any]
+	for _, s := range clients[:3] {
+		migrations = append(migrations, sqltest.Later(func() (any, error) { return nil, migrate.Up(t.Context(), s.Conn) }))
+	}
+	pool := through.Pool(t)
+	require.NoError(t, migrate.Up(t.Context(), pool))
+	for _, migrated := range migrations {
+		require.NoError(t, (<-migrated).Err)
+	}
+	version, err := migrate.Status(t.Context(), pool)
+	require.NoError(t, err)
+	require.Equal(t, version.Latest, version.Current)
+	observer := sqltest.Connect(t, database)
+	require.EqualValues(t, 1, observer.Number("SELECT gapless.next_gapless('a')"))
+
+	// What tern does: it locks for its session, unlocks, and locks again, each time on another connection.
 	locks := func(granted bool) int64 {
 		return observer.Number(`SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted = $1
 			AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`, granted)
 	}
+	require.Zero(t, locks(true))
+	tern := clients[0]
+	tern.Do("SELECT pg_advisory_lock(9628173550095224)")
+	tern.Do("SELECT pg_advisory_unlock(9628173550095224)")
+	waits := sqltest.Later(func() (any, error) {
+		return tern.Exec(t.Context(), "SELECT pg_advisory_lock(9628173550095224)")
+	})
 	require.Eventually(t, func() bool { return locks(true) == 1 && locks(false) == 1 }, sqltest.Eventually, sqltest.Tick, "it does not wait")
 
 	// A direct one waits, too, until the pooler's connections are closed.
@@ -166,11 +186,10 @@ func TestMigratingThroughATransactionPoolerWaitsForItself(t *testing.T) {
 	next.Do("SET lock_timeout = '20ms'")
 	sqltest.RequireCode(t, "55P03", migrate.Up(t.Context(), next.Conn))
 	pooler.Console(t, "KILL "+database.Name)
-	require.Error(t, (<-migrated).Err)
+	require.Error(t, (<-waits).Err)
 	require.Eventually(t, func() bool { return locks(true) == 0 }, sqltest.Eventually, sqltest.Tick)
 	next.Do("SET lock_timeout = 0")
 	require.NoError(t, migrate.Up(t.Context(), next.Conn))
-	require.EqualValues(t, 1, next.Number("SELECT gapless.next_gapless('a')"))
 }
 
 func TestAFlusherRefusesAPoolerAndTakesADirectConnection(t *testing.T) {
