@@ -6,13 +6,14 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pggapless/gapless/internal/connstring"
 )
 
 // Database is a database that [Server.CreateDatabase] made.
@@ -32,7 +33,7 @@ var errClosed = errors.New("pgtest: the server is closed")
 // ctx ends; the error then says so. Copies of the same template can be made at the same time.
 func (s *Server) CreateDatabase(ctx context.Context, template string) (*Database, error) {
 	name := "gapless_test_" + strings.ToLower(rand.Text()[:16])
-	address, err := withDatabase(s.url, name)
+	address, err := connstring.WithDatabase(s.url, name)
 	if err != nil {
 		return nil, fmt.Errorf("pgtest: %w", err)
 	}
@@ -176,7 +177,7 @@ func (s *Server) dropAll() error {
 
 // rollbackPrepared ends the prepared transactions of a database, which only a session in that database can.
 func (s *Server) rollbackPrepared(ctx context.Context, database string) error {
-	address, err := withDatabase(s.url, database)
+	address, err := connstring.WithDatabase(s.url, database)
 	if err != nil {
 		return err
 	}
@@ -216,21 +217,4 @@ const (
 func hasCode(err error, code string) bool {
 	pgErr, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && pgErr.Code == code
-}
-
-// withDatabase is the same connection string for another database. Both of libpq's forms are understood.
-func withDatabase(address, name string) (string, error) {
-	if !strings.HasPrefix(address, "postgres://") && !strings.HasPrefix(address, "postgresql://") {
-		return address + " dbname=" + name, nil // the last one counts
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return "", errors.New("the server's URL cannot be parsed") // err would show the password
-	}
-	query := u.Query()
-	for _, key := range []string{"dbname", "database"} {
-		query.Del(key)
-	}
-	u.Path, u.RawPath, u.RawQuery = "/"+name, "", query.Encode()
-	return u.String(), nil
 }

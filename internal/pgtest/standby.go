@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"github.com/pggapless/gapless/internal/connstring"
 )
 
 // Programs is the folder of the programs that the server was started from; "" if it was not.
@@ -48,7 +50,7 @@ func NewStandby(tb TB, primary *OwnServer, opts ...Option) *OwnServer {
 // Replica is a primary's database in its standby.
 func (s *OwnServer) Replica(tb TB, d *Database) *Database {
 	tb.Helper()
-	address, err := withDatabase(s.url, d.Name)
+	address, err := connstring.WithDatabase(s.url, d.Name)
 	if err != nil {
 		tb.Fatal(err)
 	}
