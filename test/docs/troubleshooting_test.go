@@ -103,3 +103,28 @@ func reasons(text string) (all []string) {
 func asPrinted(literal string) string {
 	return holder.ReplaceAllString(strings.ReplaceAll(literal, "''", "'"), "…")
 }
+
+// TestEachErrorCanBeToldFromPostgreSQLsOwn is what clients need: schema gapless, or the column's own and a CONSTRAINT.
+func TestEachErrorCanBeToldFromPostgreSQLsOwn(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob(filepath.Join(repository, "sql/functions/*/*.sql"))
+	require.NoError(t, err)
+	statements := regexp.MustCompile(`RAISE EXCEPTION '(?:[^']|'')*'(?:[^;']|'(?:[^']|'')*')*;`)
+	var raised []string
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		raised = append(raised, statements.FindAllString(string(text), -1)...)
+	}
+	require.Greater(t, len(raised), 80)
+	for _, statement := range raised {
+		switch {
+		case strings.HasPrefix(statement, "RAISE EXCEPTION 'what was re"): // caught again, or with SCHEMA
+		case strings.Contains(statement, "SCHEMA = 'gapless'"), strings.Contains(statement, "'serialization_failure'"):
+		default:
+			require.Contains(t, statement, "SCHEMA = ")
+			require.Contains(t, statement, "COLUMN = ")
+			require.Contains(t, statement, "CONSTRAINT = ")
+		}
+	}
+}
