@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -135,7 +136,7 @@ func TestACommitIsDurableBeforeItIsAcknowledged(t *testing.T) {
 	s, db := openInvoices(t, database, database.URL, 1)
 	committer := newCommitter(t, db)
 	for i := range 5 {
-		require.NoError(t, committer.InTx(t.Context(), func(tx *sql.Tx) error { return issueInvoice(t.Context(), tx, fmt.Sprint(i)) }))
+		require.NoError(t, committer.InTx(t.Context(), func(tx *sql.Tx) error { return issueInvoice(t.Context(), tx, strconv.Itoa(i)) }))
 		inserted := *sqltest.Value[string](s, "SELECT pg_current_wal_insert_lsn()::text")
 		require.True(t, *sqltest.Value[bool](s, "SELECT pg_current_wal_flush_lsn() >= $1::text::pg_lsn", inserted))
 	}
@@ -211,7 +212,7 @@ func TestABrokenFlusherIsReplacedAndItsCommitsAreFound(t *testing.T) {
 		require.NoError(t, committer.InTx(t.Context(), func(tx *sql.Tx) error {
 			runs++
 			s.Do(endFlusher)
-			return issueInvoice(t.Context(), tx, fmt.Sprint(i))
+			return issueInvoice(t.Context(), tx, strconv.Itoa(i))
 		}))
 		require.Equal(t, 1, runs)
 	}
@@ -248,7 +249,11 @@ func TestAContextThatEndsInTheFlushLeavesTheOthersTheirAnswers(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	gone := issue(ctx, "gone")
-	<-asked
+	select {
+	case <-asked:
+	case r := <-gone:
+		t.Fatalf("it was acknowledged without its flush: %v", r.Err)
+	}
 	s.Await("SELECT count(*) = 1 FROM invoices")
 	stays := issue(t.Context(), "stays")
 	s.Await("SELECT count(*) = 2 FROM invoices")
@@ -360,9 +365,11 @@ func TestACallInAFunctionOfInTxIsRefusedWhereItWouldWaitForEver(t *testing.T) {
 				database := pgtest.New(t)
 				_, db := openInvoices(t, database, database.URL, size)
 				inTx := newInTx(t, db)
+				ctx, cancel := context.WithTimeout(t.Context(), sqltest.Eventually)
+				defer cancel()
 				var nested func(depth int) error
 				nested = func(depth int) error {
-					return inTx(t.Context(), func(*sql.Tx) error {
+					return inTx(ctx, func(*sql.Tx) error {
 						if depth == 1 {
 							return nil
 						}
@@ -390,7 +397,7 @@ func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
 		committer, err := stdlib.NewGroupCommitter(t.Context(), db)
 		require.NoError(t, err)
 		for i := range 3 {
-			require.NoError(t, committer.InTx(t.Context(), func(tx *sql.Tx) error { return issueInvoice(t.Context(), tx, fmt.Sprint(i)) }))
+			require.NoError(t, committer.InTx(t.Context(), func(tx *sql.Tx) error { return issueInvoice(t.Context(), tx, strconv.Itoa(i)) }))
 			s.Do(endFlusher)
 		}
 		ended, cancel := context.WithCancel(t.Context())

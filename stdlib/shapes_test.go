@@ -75,11 +75,11 @@ func (tx *gormPreparedTx) ExecContext(ctx context.Context, query string, args ..
 }
 
 func (tx *gormPreparedTx) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	prepared, err := tx.Tx.PrepareContext(ctx, query)
+	prepared, err := tx.Tx.PrepareContext(ctx, query) //nolint:sqlclosecheck // it is closed with the transaction
 	if err != nil {
 		return nil, err
 	}
-	return prepared.QueryContext(ctx, args...) // it is closed with the transaction
+	return prepared.QueryContext(ctx, args...)
 }
 func (tx *gormPreparedTx) Commit() error   { return tx.Tx.Commit() }
 func (tx *gormPreparedTx) Rollback() error { return tx.Tx.Rollback() }

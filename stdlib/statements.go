@@ -60,6 +60,7 @@ func embedded[T any](in any) (found T, ok bool) {
 	return found, false
 }
 
+// Exec is a DBTX's; nobody looks at its tag.
 func (s statements) Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error) {
 	if s.err != nil {
 		return pgconn.CommandTag{}, s.err
@@ -68,17 +69,19 @@ func (s statements) Exec(ctx context.Context, query string, args ...any) (pgconn
 	return pgconn.CommandTag{}, err
 }
 
+// Query is a DBTX's.
 func (s statements) Query(ctx context.Context, query string, args ...any) (pgx.Rows, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	found, err := s.conn.QueryContext(ctx, query, args...)
+	found, err := s.conn.QueryContext(ctx, query, args...) //nolint:rowserrcheck // rows.Err does
 	if err != nil {
 		return nil, err
 	}
 	return &rows{of: found}, nil
 }
 
+// QueryRow is a DBTX's.
 func (s statements) QueryRow(ctx context.Context, query string, args ...any) pgx.Row {
 	rows, err := s.Query(ctx, query, args...)
 	return row{rows, err}
@@ -90,6 +93,7 @@ type row struct {
 	err  error
 }
 
+// Scan is a pgx.Row's.
 func (r row) Scan(dest ...any) error {
 	if r.err != nil {
 		return r.err
@@ -116,14 +120,17 @@ type rows struct {
 	err      error       // of Close
 }
 
+// Next is a pgx.Rows'.
 func (r *rows) Next() bool { return r.of.Next() }
 
+// Close is a pgx.Rows'.
 func (r *rows) Close() {
 	if err := r.of.Close(); r.err == nil {
 		r.err = err
 	}
 }
 
+// Err is a pgx.Rows'.
 func (r *rows) Err() error {
 	if err := r.of.Err(); err != nil {
 		return err
@@ -131,6 +138,7 @@ func (r *rows) Err() error {
 	return r.err
 }
 
+// Scan is a pgx.Rows'.
 func (r *rows) Scan(dest ...any) error {
 	targets := make([]any, len(dest))
 	for i, target := range dest {
@@ -173,6 +181,7 @@ type pointed struct {
 	of    reflect.Type
 }
 
+// Scan is a sql.Scanner's.
 func (p pointed) Scan(value any) error {
 	if value == nil {
 		p.dest.SetZero()
@@ -186,6 +195,7 @@ func (p pointed) Scan(value any) error {
 // perhapsJSON scans a time, also one in the form of JSON, in which package db's queries give it.
 type perhapsJSON struct{ dest *time.Time }
 
+// Scan is a sql.Scanner's.
 func (p perhapsJSON) Scan(value any) error {
 	switch value := value.(type) {
 	case time.Time:
