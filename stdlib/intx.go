@@ -20,7 +20,8 @@ import (
 )
 
 // TxBeginner is where [InTx] begins its transactions: a [*sql.DB], a [*sql.Conn], or what embeds one of them, as sqlx's and
-// bun's DB and Conn do. Of gorm's DB give what its method DB returns. What embeds neither is refused.
+// bun's DB and Conn do. Of gorm's DB give what its method DB returns. What embeds neither is refused. With a single connection, a
+// transaction that was lost together with it is not run again.
 type TxBeginner interface {
 	PingContext(ctx context.Context) error
 }
@@ -33,13 +34,12 @@ type TxBeginner interface {
 // before BEGIN. A [*sql.Conn] that is in a transaction already is refused as well.
 //
 // Libraries that make their transaction of a [*sql.Tx] take fn's: sqlx.Tx{Tx: tx}; bun's queries by Conn(tx); gorm's Session with a
-// Statement.ConnPool of tx.
+// Context of its own and a Statement.ConnPool of tx.
 //
 // Some things differ from [gapless.InTx]. A session that is read-only by default costs a round trip more. Marking the transaction, so
 // that its outcome can be found when the answer to COMMIT is lost, costs a round trip of its own. database/sql hides the warning that
 // a synchronous standby was not waited for, and that fn ended the transaction by SQL and began another, by COMMIT AND CHAIN or ROLLBACK
-// AND CHAIN, or by a COMMIT or ROLLBACK and a BEGIN: InTx returns nil then, though what fn did before may be rolled back. With a
-// [*sql.Conn] there is no other connection to ask on: a lost answer is [gapless.ErrOutcomeUnknown].
+// AND CHAIN, or by a COMMIT or ROLLBACK and a BEGIN: InTx returns nil then, though what fn did before may be rolled back.
 //
 // The transaction is begun on the [*sql.DB] or [*sql.Conn] that conn embeds: not by a BeginTx of its own.
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error {
@@ -59,6 +59,8 @@ type marked struct {
 	token    uuid.UUID
 	txid     int64
 	resolved bool // it is known to be committed and durable
+
+	config *pgx.ConnConfig // of its connection, if that is not a pool's: the outcome is asked for on another one
 }
 
 // run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not durable yet.
@@ -75,6 +77,9 @@ func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flus
 	// Also when fn panics. The error to return is the cause, never the rollback's.
 	defer tx.Rollback()
 	t.token = uuid.New()
+	if from.pool == nil {
+		t.config = configOf(on)
+	}
 	var serverStart string
 	err = tx.QueryRowContext(ctx, "SELECT gapless.mark_gapless($1), "+flush.ServerStart+`,
 		CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+" END",
@@ -120,14 +125,19 @@ func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flus
 // resolve finds out what became of a transaction whose COMMIT failed with cause, or whose flush did; see [retry.Resolve].
 func (from source) resolve(ctx context.Context, t marked, cause error) error {
 	return retry.Resolve(ctx, cause, func(ctx context.Context) (retry.Outcome, error) {
-		if from.pool == nil && !retry.Late(cause) {
-			return retry.Unknown, nil // the only connection broke
+		if t.config == nil {
+			return from.ask(ctx, t)
 		}
-		return from.ask(ctx, t)
+		another, err := pgx.ConnectConfig(ctx, t.config)
+		if err != nil {
+			return "", err
+		}
+		defer func() { _ = another.Close(ctx) }()
+		return askOn(ctx, another, t)
 	})
 }
 
-// ask asks what became of a transaction, and makes it durable if it committed.
+// ask asks on a connection of the pool.
 func (from source) ask(ctx context.Context, t marked) (outcome retry.Outcome, err error) {
 	on, release, err := from.acquire(ctx)
 	if err != nil {
@@ -148,6 +158,7 @@ func (from source) ask(ctx context.Context, t marked) (outcome retry.Outcome, er
 	return outcome, cmp.Or(asked, err)
 }
 
+// askOn asks what became of a transaction, and makes it durable if it committed.
 func askOn(ctx context.Context, conn *pgx.Conn, t marked) (retry.Outcome, error) {
 	if _, err := conn.Exec(ctx, "BEGIN; "+retry.Asking); err != nil {
 		return "", err

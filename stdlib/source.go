@@ -70,6 +70,9 @@ func (from source) begin(ctx context.Context, isolation sql.IsolationLevel) (tx 
 // acquire gives a connection to run a transaction on, until release is called.
 func (from source) acquire(ctx context.Context) (on *sql.Conn, release func(), err error) {
 	if from.pool == nil {
+		if look(from.one, (*pgconn.PgConn).IsClosed) {
+			return nil, nil, errors.New("the connection is closed, and not one of a pool, which would give another")
+		}
 		return from.one, func() {}, nil
 	}
 	waited, err := from.nested.Wait()
@@ -137,6 +140,17 @@ func unwrap(conn any) (of *pgx.Conn, innermost any) {
 		}
 	}
 	return nil, innermost
+}
+
+// configOf is how pgx's connection was made.
+func configOf(conn *sql.Conn) (config *pgx.ConnConfig) {
+	_ = conn.Raw(func(conn any) error {
+		if of, _ := unwrap(conn); of != nil {
+			config = of.Config()
+		}
+		return nil
+	})
+	return config
 }
 
 // look is what pgx's connection says.

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,6 +24,10 @@ type statements struct {
 
 // on is conn for package gapless. Of what embeds one of database/sql's, that is taken: bun's types have placeholders of their own.
 func on(conn DBTX) statements {
+	switch conn.(type) {
+	case *sql.Tx, *sql.Conn, *sql.DB:
+		return statements{conn: conn}
+	}
 	if tx, ok := embedded[*sql.Tx](conn); ok {
 		conn = tx
 	} else if one, ok := embedded[*sql.Conn](conn); ok {
@@ -49,16 +55,30 @@ func embedded[T any](in any) (found T, ok bool) {
 	if value.Kind() != reflect.Struct {
 		return found, false
 	}
-	for _, field := range reflect.VisibleFields(value.Type()) {
-		if !field.Anonymous || !field.Type.AssignableTo(reflect.TypeFor[T]()) {
-			continue
-		}
-		if inner, err := value.FieldByIndexErr(field.Index); err == nil && inner.CanInterface() && !inner.IsZero() {
+	for _, index := range embeddings(value.Type(), reflect.TypeFor[T]()) {
+		if inner, err := value.FieldByIndexErr(index); err == nil && inner.CanInterface() && !inner.IsZero() {
 			return inner.Interface().(T), true
 		}
 	}
 	return found, false
 }
+
+// embeddings are the indexes of the fields by which a struct embeds what can be assigned to another type.
+func embeddings(of, what reflect.Type) (indexes [][]int) {
+	key := [2]reflect.Type{of, what}
+	if known, ok := knownEmbeddings.Load(key); ok {
+		return known.([][]int)
+	}
+	for _, field := range reflect.VisibleFields(of) {
+		if field.Anonymous && field.Type.AssignableTo(what) {
+			indexes = append(indexes, field.Index)
+		}
+	}
+	knownEmbeddings.Store(key, indexes)
+	return indexes
+}
+
+var knownEmbeddings sync.Map // since to look for them takes longer than a call
 
 // Exec is a DBTX's; nobody looks at its tag.
 func (s statements) Exec(ctx context.Context, query string, args ...any) (pgconn.CommandTag, error) {
@@ -83,18 +103,21 @@ func (s statements) Query(ctx context.Context, query string, args ...any) (pgx.R
 
 // QueryRow is a DBTX's.
 func (s statements) QueryRow(ctx context.Context, query string, args ...any) pgx.Row {
-	rows, err := s.Query(ctx, query, args...)
-	return row{rows, err}
+	if s.err != nil {
+		return &row{err: s.err}
+	}
+	found, err := s.conn.QueryContext(ctx, query, args...) //nolint:rowserrcheck // row.Scan does
+	return &row{rows{of: found}, err}
 }
 
 // row is the only one of its rows.
 type row struct {
-	rows pgx.Rows
+	rows rows
 	err  error
 }
 
 // Scan is a pgx.Row's.
-func (r row) Scan(dest ...any) error {
+func (r *row) Scan(dest ...any) error {
 	if r.err != nil {
 		return r.err
 	}
@@ -140,9 +163,14 @@ func (r *rows) Err() error {
 
 // Scan is a pgx.Rows'.
 func (r *rows) Scan(dest ...any) error {
-	targets := make([]any, len(dest))
-	for i, target := range dest {
-		targets[i] = r.scannable(target)
+	targets := dest
+	for i, given := range dest {
+		if target := r.scannable(given); target != given {
+			if &targets[0] == &dest[0] {
+				targets = slices.Clone(dest)
+			}
+			targets[i] = target
+		}
 	}
 	return r.of.Scan(targets...)
 }
