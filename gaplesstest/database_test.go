@@ -164,6 +164,12 @@ func TestARoleThatIsNoSuperuser(t *testing.T) {
 	_, err := conn.Exec(t.Context(), "CREATE ROLE "+role+" LOGIN CREATEDB")
 	require.NoError(t, err)
 	url := as(t, serverURL(), role)
+	logsIn := connect(t, serverURL()).Config().Copy() // where the server asks for no password
+	logsIn.User = role
+	if user, err := pgx.ConnectConfig(t.Context(), logsIn); err == nil {
+		require.NoError(t, user.Close(t.Context()))
+		url = login(t, serverURL(), role)
+	}
 	template, err := gaplesstest.TemplateName(t.Context(), url)
 	require.NoError(t, err)
 	t.Cleanup(func() {
@@ -177,6 +183,7 @@ func TestARoleThatIsNoSuperuser(t *testing.T) {
 		require.Empty(t, outcome(t, func(tb testing.TB) {
 			db := gaplesstest.New(tb, url)
 			require.Equal(t, []string{role}, texts(t, db.Pool(), "SELECT current_user::text WHERE NOT (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)"))
+			t.Log("who logged in:", texts(t, db.Pool(), "SELECT session_user::text"))
 			texts(t, db.Pool(), "CREATE TABLE notes (number bigint UNIQUE)")
 			texts(t, db.Pool(), "SELECT 'done' FROM gapless.attach_gapless('notes', 'number')")
 			require.Equal(t, []string{"1"}, texts(t, db.Pool(), "INSERT INTO notes DEFAULT VALUES RETURNING number::text"))

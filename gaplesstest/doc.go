@@ -8,8 +8,8 @@
 //		gaplesstest.RequireSound(t, db.Pool())
 //	}
 //
-// [New] gives a test a database of its own, with gapless in it, in some 50 ms; it goes with the test. Where all tests share a database,
-// [Reset] forgets the numbers between them; a transaction that is rolled back does the same, and needs no help.
+// [New] gives a test a database of its own, with gapless in it: a copy of a template, which goes with the test. Where all tests share a
+// database, [Reset] forgets the numbers between them; a transaction that is rolled back does the same, and needs no help.
 //
 // [RequireSound], [RequireNoHole] and [RequireNoHoleIn] say what is missing, and where. They take what pgx has, and by [SQL] what
 // database/sql has.

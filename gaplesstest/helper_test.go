@@ -135,6 +135,21 @@ func as(t *testing.T, address, role string) string {
 	return u.String()
 }
 
+// login is the same for another user.
+func login(t *testing.T, address, user string) string {
+	t.Helper()
+	if !strings.Contains(address, "://") {
+		return address + " user=" + user
+	}
+	u, err := url.Parse(address)
+	require.NoError(t, err)
+	query := u.Query()
+	query.Del("user")
+	u.RawQuery = query.Encode()
+	u.User = url.User(user)
+	return u.String()
+}
+
 var _ gaplesstest.DB = (*pgx.Conn)(nil)
 
 // runTest runs what is a test elsewhere, and prints what it says. Examples have no testing.T.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -11,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
@@ -345,7 +347,11 @@ func TestAnOldSnapshotDoesNotMigrate(t *testing.T) {
 		_, err = tx.Exec(t.Context(), "SELECT count(*) FROM pg_class")
 		require.NoError(t, err)
 		require.NoError(t, migrate.Up(t.Context(), conn))
-		requireCode(t, "40001", migrate.UpTx(t.Context(), tx))
+		err = migrate.UpTx(t.Context(), tx)
+		requireCode(t, "40001", err)
+		if done > 0 {
+			require.Contains(t, errorWhere(err), "FOR UPDATE", "before anything is altered")
+		}
 		require.NoError(t, tx.Rollback(t.Context()))
 	}
 }
@@ -471,6 +477,12 @@ func TestStepsAreRefusedOutOfOrder(t *testing.T) {
 	requireSame(t, before, describe(t, conn))
 	require.NoError(t, run("DELETE FROM public.gapless_schema_version"))
 	requireCode(t, "55000", run(steps[0].SQL))
+}
+
+// errorWhere is what was running.
+func errorWhere(err error) string {
+	pg, _ := errors.AsType[*pgconn.PgError](err)
+	return pg.Where
 }
 
 // TestAStepWhoseStatementsAreTransactionsIsRefused sends the first ones one by one.

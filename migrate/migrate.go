@@ -27,8 +27,8 @@ const VersionTable = gaplesssql.VersionTable
 // decides whether this release works with it.
 var ErrNewer = errors.New("the database was migrated by a newer release")
 
-// Conn is what can begin transactions. A [sql.DB] or [sql.Conn] is one of PostgreSQL, whose driver sends a statement without
-// arguments as one simple query, as pgx's does: the steps have several statements. Others get an error, and nothing is changed.
+// Conn is what can begin transactions. A [sql.DB] or [sql.Conn] is one of PostgreSQL, whose driver sends a text without arguments as
+// one simple query, as those of pgx, lib/pq and bun do: a step has several statements. Others get an error, and nothing is changed.
 type Conn interface {
 	*pgxpool.Pool | *pgxpool.Conn | *pgx.Conn | *sql.DB | *sql.Conn
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/pggapless/gapless/migrate"
 )
@@ -32,20 +33,47 @@ database's owner has.`,
 			Use:   "status",
 			Short: "Show where the database stands",
 		}, nil, a.migrateStatus)),
-		a.command(&cobra.Command{
-			Use:   "print",
-			Short: "Print the whole install as SQL, for `psql -f`",
-			Long:  "Print the whole install as one SQL script, for a database that does not have the schema. Needs no database.",
-		}, nil, func(context.Context, []string) error {
-			script, err := migrate.Script()
-			if err != nil {
-				return err
-			}
-			_, err = io.WriteString(a.stdout, script)
-			return err
-		}),
+		a.newMigratePrint(),
 	)
 	return parent
+}
+
+func (a *app) newMigratePrint() *cobra.Command {
+	var number int
+	var flags *pflag.FlagSet
+	cmd := a.command(&cobra.Command{
+		Use:   "print",
+		Short: "Print the whole install as SQL, for `psql -f`",
+		Long: `Print the whole install as one SQL script, for a database that does not have the schema. Needs no
+database.
+
+With --step, print one step, for another migration tool: plain SQL, which the tool runs in a
+transaction of its own. A release can add steps, and changes none that was released.`,
+	}, nil, func(context.Context, []string) error {
+		script, err := migrate.Script()
+		if err == nil && flags.Changed("step") {
+			script, err = printedStep(number)
+		}
+		if err != nil {
+			return err
+		}
+		_, err = io.WriteString(a.stdout, script)
+		return err
+	})
+	flags = cmd.Flags()
+	flags.IntVar(&number, "step", 0, "one `step` alone, from 1, for another migration tool")
+	return cmd
+}
+
+func printedStep(number int) (string, error) {
+	steps, err := migrate.Steps()
+	if err != nil {
+		return "", err
+	}
+	if number < 1 || number > len(steps) {
+		return "", usage(fmt.Sprintf("there is no step %d", number), fmt.Sprintf("there are steps 1 to %d", len(steps)))
+	}
+	return steps[number-1].SQL, nil
 }
 
 func (a *app) migrateUp(ctx context.Context, _ []string) error {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -55,6 +56,25 @@ func TestMigratePrintNeedsNoDatabaseAndInstallsTheSame(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "up_to_date", parsed[status](t, on(t, d, "migrate", "status", "--json")).State)
 	require.Equal(t, prints("1\n"), on(t, d, "next", "invoice"))
+}
+
+func TestMigratePrintHasEachStepForOtherTools(t *testing.T) {
+	t.Parallel()
+	d := pgtest.NewEmpty(t)
+	steps, err := migrate.Steps()
+	require.NoError(t, err)
+	for _, step := range steps {
+		o := program(t.Context(), false, strings.NewReader(""), "migrate", "print", "--step", strconv.Itoa(int(step.Number)))
+		require.Zero(t, o.code, o.stderr)
+		_, err := d.Conn(t).Exec(t.Context(), o.stdout)
+		require.NoError(t, err)
+	}
+	require.Contains(t, on(t, d, "migrate", "up").stdout, "already at version")
+	for _, none := range []string{"0", strconv.Itoa(len(steps) + 1)} {
+		o := program(t.Context(), false, strings.NewReader(""), "migrate", "print", "--step", none)
+		require.Equal(t, exitUsage, o.code)
+		require.Contains(t, o.stderr, "there is no step "+none)
+	}
 }
 
 // TestARoleThatMayNotMigrateIsToldWhatItLacks gives a role what the hint says, until nothing is lacking.
