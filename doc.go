@@ -40,6 +40,12 @@
 // gives the lock up earlier, and acknowledges many commits with one flush. [CommitBatch] sends the last statements
 // together with COMMIT, so that the lock is held for no round trip.
 //
+// # What is to be seen
+//
+// A tracer of pgx (otelpgx, tracelog) sees the statements, BEGIN and COMMIT included, as it sees pgx's own. [WithObserver] is told
+// what they are for: the wait for a sequence, the work, the commit, the flush, each retry. [WithLogger] logs that, and
+// [GroupCommitter.Stat] counts.
+//
 // # Columns that number themselves
 //
 // [Attach] lets a column of a table number itself. From then on an INSERT is all that is needed, from any stack, and

@@ -17,7 +17,11 @@ func ExampleCommitBatch() {
 	var number int64
 	err := gapless.InTx(ctx, examplePool(), func(tx pgx.Tx) error {
 		// Whatever takes time comes first: nothing is locked yet.
-		gapless.CommitBatch(tx).Queue(
+		batch, err := gapless.CommitBatch(tx)
+		if err != nil {
+			return err
+		}
+		batch.Queue(
 			"INSERT INTO public.cases_with_commit (number, title) VALUES (gapless.next_gapless('example: case with its commit'), $1) RETURNING number", "Smith v. Jones",
 		).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
 		return nil
@@ -69,7 +73,11 @@ func ExampleGroupCommitter_InTx() {
 	defer committer.Close()
 	var number int64
 	err = committer.InTx(ctx, func(tx pgx.Tx) error {
-		gapless.CommitBatch(tx).Queue("SELECT gapless.next_gapless('example: the fastest')").
+		batch, err := gapless.CommitBatch(tx)
+		if err != nil {
+			return err
+		}
+		batch.Queue("SELECT gapless.next_gapless('example: the fastest')").
 			QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
 		return nil
 	}, gapless.WithMaxAttempts(3))

@@ -15,5 +15,6 @@ func (c *GroupCommitter) MistakeBackend() { c.flushes.Last().PID++ }
 // BatchOnly is a transaction that has nothing but its CommitBatch.
 func BatchOnly() (tx pgx.Tx, batch *pgx.Batch) {
 	t := new(transaction)
+	t.tx = t
 	return t, &t.last
 }

@@ -3,6 +3,8 @@ package gapless
 import (
 	"context"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -38,10 +40,20 @@ type GroupCommitter struct {
 	senders int            // how many goroutines do that
 
 	beginning map[*beginner]struct{} // those whose transactions have not begun
+
+	open, unflushed, transactions, batches atomic.Int64  // see GroupStat
+	tx                                     retry.Options // of each transaction, before its own
 }
 
-// GroupOption changes what [NewGroupCommitter] does; see [WithFlusherConfig] and [WithFsyncOff].
+// GroupOption changes what [NewGroupCommitter] does; see [WithFlusherConfig], [WithFsyncOff] and [WithTxOptions].
 type GroupOption func(*flush.Options)
+
+// WithTxOptions sets the options of every transaction, those of [GroupCommitter.Send] included. InTx's own follow them.
+func WithTxOptions(opts ...TxOption) GroupOption {
+	return func(o *flush.Options) {
+		o.Tx = retry.With(o.Tx, opts)
+	}
+}
 
 // WithFlusherConfig sets how the connection for flushes is made. Defaults to the pool's configuration. Give a direct
 // connection to the same server where the pool's go through a transaction pooler, such as PgBouncer in its mode
@@ -74,10 +86,8 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 	sending := from
 	sending.pool = nesting.Pool{}
 	c := &GroupCommitter{pool: pool, from: from, sending: sending, beginning: map[*beginner]struct{}{}}
-	var options flush.Options
-	for _, opt := range opts {
-		opt(&options)
-	}
+	options := flush.NewOptions(opts)
+	c.tx = options.Tx
 	if c.flushes, err = flush.NewGroup(ctx, connections(pool), options); err != nil {
 		return nil, err
 	}
@@ -110,7 +120,7 @@ func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx pgx.Tx) error, opt
 	}
 	t, err := func() (*transaction, error) {
 		defer c.running.Done()
-		return c.inTx(ctx, c.from, retry.NewOptions(opts), fn)
+		return c.inTx(ctx, c.from, retry.With(c.tx, opts), fn)
 	}()
 	if err != nil {
 		return err
@@ -130,22 +140,65 @@ func (c *GroupCommitter) enter() error {
 }
 
 func (c *GroupCommitter) inTx(ctx context.Context, from source, options retry.Options, fn func(tx pgx.Tx) error) (t *transaction, err error) {
-	err = retry.Run(ctx, options, func() error {
+	err = retry.Run(ctx, options, func(watch *retry.Watch) error {
 		// Its session is older than the commit that it will acknowledge.
 		flusher, err := c.flushes.Current(ctx)
 		if err != nil {
 			return err
 		}
-		t, err = from.run(ctx, options.Isolation, flusher, fn)
+		t, err = c.runCounted(ctx, from, options.Isolation, flusher, watch, fn)
 		if err != nil || t.resolved {
 			return err
 		}
-		if broken := flusher.Await(ctx); broken != nil {
+		began := watch.Now()
+		c.unflushed.Add(1)
+		broken := flusher.Await(ctx)
+		c.unflushed.Add(-1)
+		watch.Tell(retry.Flushed, began, broken)
+		if broken != nil {
 			return t.resolve(ctx, c.from, broken)
 		}
 		return nil
 	})
+	if err == nil {
+		c.transactions.Add(1)
+	}
 	return t, err
+}
+
+func (c *GroupCommitter) runCounted(
+	ctx context.Context, from source, isolation pgx.TxIsoLevel, by *flush.Flusher, watch *retry.Watch, fn func(tx pgx.Tx) error,
+) (*transaction, error) {
+	c.open.Add(1)
+	defer c.open.Add(-1)
+	return from.run(ctx, isolation, by, watch, fn)
+}
+
+// GroupStat is what a [GroupCommitter] does now, and has done: see [GroupCommitter.Stat].
+type GroupStat struct {
+	Queued    int // batches of Send that wait until their transaction has begun
+	Open      int // transactions that are begun, run or are being committed
+	Unflushed int // transactions that have committed and wait for a flush
+
+	Transactions int64 // those that are durable
+	Batches      int64 // those of Send that are durable
+
+	Flushes      int64         // those that ended well
+	FlushTime    time.Duration // what they took, together
+	LongestFlush time.Duration // what the longest of them took
+	Connections  int64         // how many there have been for flushes: after the first, each replaced one that broke
+}
+
+// Stat tells what the group committer does now, and has done since it was made. It takes no lock that a transaction waits for.
+func (c *GroupCommitter) Stat() GroupStat {
+	stat := GroupStat{
+		Open: int(c.open.Load()), Unflushed: int(c.unflushed.Load()), Transactions: c.transactions.Load(), Batches: c.batches.Load(),
+	}
+	stat.Flushes, stat.FlushTime, stat.LongestFlush, stat.Connections = c.flushes.Stat()
+	c.mu.Lock()
+	stat.Queued = len(c.queue)
+	c.mu.Unlock()
+	return stat
 }
 
 // Close waits until the transaction of every call of InTx and Send that has begun has ended, and closes the connection

@@ -12,13 +12,14 @@ import (
 // the transaction is known to be committed and durable, a [retry.ErrLost] when it is known to be lost, and otherwise
 // an [ErrOutcomeUnknown]. cause is COMMIT's error.
 func (t *transaction) resolve(ctx context.Context, from source, cause error) error {
-	return retry.Resolve(ctx, cause, func(ctx context.Context) (retry.Outcome, error) {
+	began := t.watch.Now()
+	err := retry.Resolve(ctx, cause, func(ctx context.Context) (retry.Outcome, error) {
 		conn, release, err := from.fresh(ctx)
 		if err != nil {
 			return "", err
 		}
 		defer release()
-		if _, err := exec(ctx, conn.PgConn(), "BEGIN; "+retry.Asking); err != nil {
+		if _, err := exec(ctx, conn, "BEGIN; "+retry.Asking, "begin"); err != nil {
 			return "", err
 		}
 		outcome, err := db.New(conn).OutcomeGapless(ctx, db.OutcomeGaplessParams{
@@ -26,10 +27,13 @@ func (t *transaction) resolve(ctx context.Context, from source, cause error) err
 		})
 		if err == nil && outcome == string(retry.Committed) {
 			// What is visible need not be durable yet, nor replicated.
-			_, err = exec(ctx, conn.PgConn(), fmt.Sprintf("SELECT gapless.flush_gapless(%d); COMMIT", t.txid))
+			flush := fmt.Sprintf("SELECT gapless.flush_gapless(%d)", t.txid)
+			_, err = exec(ctx, conn, flush+"; COMMIT", flush)
 		} else if err == nil {
-			_, err = exec(ctx, conn.PgConn(), "COMMIT")
+			_, err = exec(ctx, conn, "COMMIT", "commit")
 		}
 		return retry.Outcome(outcome), err
 	})
+	t.watch.Tell(retry.Resolved, began, err)
+	return err
 }

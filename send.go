@@ -40,7 +40,10 @@ import (
 //
 // The callbacks of the batch are run once, by the goroutine that called Send, when the transaction is durable and its
 // connection is back in the pool. So they may call Send, InTx or Close, and a panic or [runtime.Goexit] in them is their
-// caller's. An error of a callback is an [ErrCommitted]. A batch must not be sent twice.
+// caller's. An error of a callback is an [ErrCommitted].
+//
+// Send takes the statements out of the batch, and puts them back if they are certainly not committed. So a batch that is sent twice, or by
+// two callers, is refused the second time, as one without statements.
 //
 // The pool's hooks and tracers see the values of ctx, or of another caller's who shares the transaction, but not its end. So a
 // hook must not give the session what is one caller's alone, such as a tenant: use [GroupCommitter.InTx] for that.
@@ -53,14 +56,39 @@ import (
 // Errors: those of the statements, retried as [InTx] does; [ErrCommitted], when a callback failed or what it was to
 // read was lost; [ErrOutcomeUnknown], also when ctx ends after the batch was sent; [ErrClosed].
 func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
-	b := newBatch(ctx, batch)
+	statements := takeOut(batch)
+	if len(statements) == 0 {
+		return errors.New("gapless: the batch has no statements: none were queued, or it was sent already")
+	}
+	b := newBatch(ctx, &pgx.Batch{QueuedQueries: statements})
 	if err := c.send(b); err != nil {
-		if p := new(flush.PanicError); errors.As(err, &p) && !errors.Is(err, ErrCommitted) && !errors.Is(err, ErrOutcomeUnknown) {
+		if errors.Is(err, ErrCommitted) || errors.Is(err, ErrOutcomeUnknown) {
+			return err
+		}
+		putBack(batch, statements)
+		if p := new(flush.PanicError); errors.As(err, &p) {
 			p.GoOn()
 		}
 		return err
 	}
+	c.batches.Add(1)
 	return b.callBack()
+}
+
+// taking is held while statements are taken out of a batch, which others may do at the same time.
+var taking sync.Mutex
+
+func takeOut(batch *pgx.Batch) (statements []*pgx.QueuedQuery) {
+	taking.Lock()
+	defer taking.Unlock()
+	statements, batch.QueuedQueries = batch.QueuedQueries, nil
+	return statements
+}
+
+func putBack(batch *pgx.Batch, statements []*pgx.QueuedQuery) {
+	taking.Lock()
+	defer taking.Unlock()
+	batch.QueuedQueries = append(statements, batch.QueuedQueries...)
 }
 
 // send returns nil when the batch is durable and its results have been read.
@@ -211,10 +239,11 @@ func (c *GroupCommitter) sendTogether(first context.Context, batches []*sharedBa
 	}
 	var began *transaction
 	err := flush.Apart(func() error {
-		_, err := c.inTx(ctx, c.sending, retry.NewOptions[TxOption](nil), func(tx pgx.Tx) error {
+		_, err := c.inTx(ctx, c.sending, c.tx, func(tx pgx.Tx) error {
 			began = tx.(*transaction)
 			take(began.simple())
 			if len(batches) == 0 {
+				began.watch.Leave()
 				return errNothing
 			}
 			began.shared = batches

@@ -8,6 +8,7 @@ import (
 
 	"github.com/pggapless/gapless/db"
 	"github.com/pggapless/gapless/internal/client"
+	"github.com/pggapless/gapless/internal/retry"
 )
 
 // Sequence is a gapless sequence: its name, and how it begins and cycles. It holds no connection and no state, so it
@@ -69,10 +70,14 @@ func (s Sequence) TryNext(ctx context.Context, tx pgx.Tx) (int64, error) {
 }
 
 func (s Sequence) next(ctx context.Context, tx pgx.Tx, nowait bool) (int64, error) {
+	watch := watchOf(tx)
+	began := watch.Now()
 	value, err := db.New(tx).NextGapless(ctx, db.NextGaplessParams{
 		Name: s.args.Name, Initial: s.args.Initial, Reset: s.args.Reset, Nowait: nowait,
 	})
-	return value, client.Wrap(s.args.Name, err)
+	err = client.Wrap(s.args.Name, err)
+	watch.TellOf(s.args.Name, retry.Waited, began, err)
+	return value, err
 }
 
 // NextBatch allocates the next size values in tx, in their order, as one call; 0 gives none. It blocks and fails as
@@ -88,10 +93,14 @@ func (s Sequence) TryNextBatch(ctx context.Context, tx pgx.Tx, size int64) ([]in
 }
 
 func (s Sequence) nextBatch(ctx context.Context, tx pgx.Tx, size int64, nowait bool) ([]int64, error) {
+	watch := watchOf(tx)
+	began := watch.Now()
 	values, err := db.New(tx).NextGaplessBatch(ctx, db.NextGaplessBatchParams{
 		Name: s.args.Name, Size: size, Initial: s.args.Initial, Reset: s.args.Reset, Nowait: nowait,
 	})
-	return values, client.Wrap(s.args.Name, err)
+	err = client.Wrap(s.args.Name, err)
+	watch.TellOf(s.args.Name, retry.Waited, began, err)
+	return values, err
 }
 
 // Last returns the newest value that conn sees, and whether there is one. In a transaction, its own values count. It

@@ -19,48 +19,26 @@ import (
 	"github.com/pggapless/gapless/internal/retry"
 )
 
-// CommitBatch returns the batch of statements that [InTx], or [GroupCommitter.InTx], sends together with COMMIT when
-// fn has returned nil, so that they cost no round trip of their own. tx is what fn was given; for any other
-// transaction, CommitBatch returns an empty batch that nobody sends.
-//
-// A number that is allocated there is locked for no round trip:
-//
-//	var number int64
-//	gapless.CommitBatch(tx).Queue(
-//		"INSERT INTO cases (number, title) VALUES (gapless.next_gapless('case'), $1) RETURNING number", "Smith v. Jones",
-//	).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
-//	return nil
-//
-// When one of the statements fails, or COMMIT does, the transaction is rolled back, and run again where PostgreSQL
-// asks for that.
-//
-// The callbacks of the statements run when the transaction has committed and its connection is back in the pool. So an
-// error of a callback does not undo the transaction, nor run it again: InTx returns it as an [ErrCommitted]. InTx returns
-// an ErrCommitted, too, where it finds out that a transaction has committed whose results were lost; no callback runs
-// then.
-//
-// The batch cannot end the transaction: COMMIT or ROLLBACK in it is an error, and nothing is committed. Nor can it CLOSE ALL.
-//
-// Where commits wait for a standby, the batch goes ahead of COMMIT, by one round trip, except in a [GroupCommitter].
-func CommitBatch(tx pgx.Tx) *pgx.Batch {
-	if t, ok := tx.(*transaction); ok {
-		return &t.last
-	}
-	return &pgx.Batch{}
-}
-
 // rollbackTimeout is how long a server that no longer answers may hold up the end of a transaction.
 const rollbackTimeout = 5 * time.Second
 
 // cancelAfter is how long a shared transaction may still take when one of its callers has given up.
 const cancelAfter = 50 * time.Millisecond
 
-// transaction is one that can be found again when the answer to its COMMIT is lost, by its token and txid.
+// transaction is a pgx.Tx that can be found again when the answer to its COMMIT is lost, by its token and txid. pgx's own would have to
+// send COMMIT itself.
 type transaction struct {
-	pgx.Tx
-	last   pgx.Batch      // see CommitBatch
-	own    *sharedBatch   // the same, sent
+	handle
+	conn   *pgx.Conn
+	own    *sharedBatch   // the handle's batch, sent
 	shared []*sharedBatch // what goes along with it, for Send
+
+	savepoints int          // how many there have been
+	open       []*savepoint // those that have not ended, the innermost last
+	pgx        pgx.Tx       // pgx's own, which is there for large objects
+	large      bool         // they were asked for
+
+	watch *retry.Watch // who is told what happens
 
 	token uuid.UUID
 	txid  int64
@@ -73,7 +51,7 @@ type transaction struct {
 
 	sending  bool // the last statements, or COMMIT, may have been sent
 	resolved bool // it is known to be committed and durable
-	ended    bool // the connection is no longer ours to use
+	over     bool // the connection is no longer ours to use
 }
 
 // begin begins a transaction with one message, which marks it and learns its txid. It is to write, whatever the session's default is.
@@ -86,31 +64,34 @@ func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynch
 	return t, err
 }
 
+// mark marks a transaction, and tells its txid, its server, whether commits wait for a standby; and says whether its own waits for the flush.
+const mark = `SELECT
+	gapless.mark_gapless($1),
+	` + flush.ServerStart + `,
+	pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '',
+	CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE ` + retry.Durable + ` END`
+
 func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchronous bool) (*transaction, error) {
-	t := &transaction{token: uuid.New(), asynchronous: asynchronous}
+	t := &transaction{conn: conn, token: uuid.New(), asynchronous: asynchronous}
+	t.tx = t
 
 	var batch pgx.Batch
 	var err error
 	if conn.PgConn().ParameterStatus("default_transaction_read_only") == "on" {
 		// pgx prepares what it does not know ahead of BEGIN: in a transaction that, if it is serializable and deferrable, waits for those that
 		// write.
-		if t.Tx, err = conn.BeginTx(ctx, options); err != nil {
+		if t.pgx, err = conn.BeginTx(ctx, options); err != nil {
 			return nil, err
 		}
 	} else {
 		batch.BeginTx(options)
 	}
-	batch.Queue(`SELECT
-			gapless.mark_gapless($1),
-			`+flush.ServerStart+`,
-			pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '',
-			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+` END`,
-		t.token, asynchronous,
-	).QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
+	batch.Queue(mark, t.token, asynchronous).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&t.txid, &t.serverStart, &t.replicated, nil) })
 	results := conn.SendBatch(ctx, &batch)
 	err = results.Close()
-	if t.Tx == nil {
-		t.Tx = results.Tx()
+	if t.pgx == nil {
+		t.pgx = results.Tx()
 	}
 	if err != nil {
 		if retry.Late(err) && !conn.IsClosed() && conn.PgConn().TxStatus() == 'I' {
@@ -120,45 +101,53 @@ func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchr
 		t.rollBack(ctx)
 		return nil, err
 	}
+	sessionOf(conn).transaction = t
 	return t, nil
 }
 
 // rollBack ends the transaction if it has not ended. ctx may have ended, and the rollback is still due, but not for
-// ever: pgx closes a connection on which it fails, which rolls back too.
+// ever: a connection on which it fails is closed, which rolls back too.
 func (t *transaction) rollBack(ctx context.Context) {
-	if t.ended {
+	if t.over {
 		return
 	}
-	t.ended = true
+	t.over, t.ended = true, true
+	sessionOf(t.conn).transaction = nil
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), rollbackTimeout)
 	defer cancel()
-	if t.Tx.Conn().PgConn().TxStatus() == 'I' {
-		cancel() // so that nothing is sent: pgx only notes that the transaction is closed
-		_ = t.Commit(ctx)
-		return
+	if t.large { // whoever has kept them cannot use them any more; where the transaction has ended, this only warns
+		_ = t.pgx.Rollback(ctx)
 	}
-	_ = t.Rollback(ctx)
+	_ = t.sendRollback(ctx)
+}
+
+// sendRollback sends ROLLBACK if the session is in a transaction.
+func (t *transaction) sendRollback(ctx context.Context) error {
+	if t.conn.IsClosed() || t.conn.PgConn().TxStatus() == 'I' {
+		return nil
+	}
+	_, err := t.conn.Exec(ctx, "rollback")
+	if err != nil {
+		ctx, cancel := context.WithCancel(ctx)
+		cancel() // so that closing it waits for nothing
+		_ = t.conn.Close(ctx)
+	}
+	return err
 }
 
 // commit sends the last statements and COMMIT. What an error means, retry.Answered says, unless it is a retry.ErrCommitted.
 func (t *transaction) commit(ctx context.Context) error {
-	conn := t.Tx.Conn().PgConn()
-	switch {
-	case conn.IsClosed():
-		return errNotSent{errors.New("the connection broke before, and fn did not return the error")}
-	case conn.TxStatus() == 'I':
-		return errEnded
-	case ctx.Err() != nil:
-		return errNotSent{retry.Ended(ctx)}
-	case conn.IsBusy():
-		return errNotSent{errors.New("fn left rows open, or the results of a batch: it has to close them")}
+	if err := t.unsent(ctx); err != nil {
+		return err
 	}
+	conn := t.conn.PgConn()
 	defer t.endReading()
 	if waiting := slices.DeleteFunc(slices.Clone(t.shared), func(b *sharedBatch) bool { return !b.startReading() }); len(waiting) < len(t.shared) {
 		if t.shared = waiting; len(waiting) == 0 {
 			return errNotSent{errors.New("nobody waits for it any more")}
 		}
 	}
+	t.keep(0)
 	t.own = newBatch(ctx, &t.last)
 	t.own.plain = false // it can have names of prepared statements
 	var last pgx.Batch
@@ -170,7 +159,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		last.Queue(guard)
 	}
 	for _, b := range t.sent() {
-		b.queueInto(&last, t.Tx.Conn().TypeMap())
+		b.queueInto(&last, t.conn.TypeMap())
 	}
 	if guarded {
 		last.Queue("CLOSE gapless_guard")
@@ -186,7 +175,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		tag = "ROLLBACK"
 	case last.Len() == 0:
 		t.sending = true
-		tag, err = exec(ctx, conn, t.commitText())
+		tag, err = exec(ctx, t.conn, t.commitText(), "commit")
 	case t.replicated && !t.asynchronous || t.simple():
 		// Only by reading COMMIT's messages oneself can one see that it did not wait for the standby, or which answer is COMMIT's where
 		// one text is several statements.
@@ -197,7 +186,7 @@ func (t *transaction) commit(ctx context.Context) error {
 		if err := results.Close(); err != nil {
 			return t.notSent(err)
 		}
-		tag, err = exec(ctx, conn, t.commitText())
+		tag, err = exec(ctx, t.conn, t.commitText(), "commit")
 	default:
 		// Not pgx's own spelling: in rollBack it forgets the prepared statement "commit", for an error that is meant to be.
 		last.Queue("COMMIT").Exec(func(ct pgconn.CommandTag) error { tag = ct.String(); return nil })
@@ -230,14 +219,29 @@ func (t *transaction) commit(ctx context.Context) error {
 	case err != nil:
 		return err
 	case tag == "ROLLBACK":
-		return errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
+		return errAborted
+	}
+	return nil
+}
+
+// unsent is why COMMIT is not to be sent; nil where it is, or where nothing is known of the transaction.
+func (t *transaction) unsent(ctx context.Context) error {
+	switch {
+	case t != nil && t.conn.IsClosed():
+		return errNotSent{errors.New("the connection broke before, and fn did not return the error")}
+	case t != nil && t.conn.PgConn().TxStatus() == 'I':
+		return errEnded
+	case ctx.Err() != nil:
+		return errNotSent{retry.Ended(ctx)}
+	case t != nil && t.conn.PgConn().IsBusy():
+		return errNotSent{errors.New("fn left rows open, or the results of a batch: it has to close them")}
 	}
 	return nil
 }
 
 // send sends the last statements. Arguments are code that can panic, and do so before anything is sent.
 func (t *transaction) send(ctx context.Context, last *pgx.Batch) pgx.BatchResults {
-	results := t.Tx.Conn().SendBatch(ctx, last)
+	results := t.conn.SendBatch(ctx, last)
 	t.sending = true
 	t.endReading()
 	return results
@@ -293,7 +297,7 @@ func (t *transaction) cancelForTheOthers(ctx context.Context, stopSending contex
 			_ = flush.Apart(func() error { // with the user's DialFunc
 				ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
 				defer cancel()
-				return t.Tx.Conn().PgConn().CancelRequest(ctx)
+				return t.conn.PgConn().CancelRequest(ctx)
 			})
 		}
 	}()
@@ -305,7 +309,7 @@ func (t *transaction) cancelForTheOthers(ctx context.Context, stopSending contex
 		if <-canceled {
 			ctx, cancel := context.WithTimeout(ctx, rollbackTimeout)
 			defer cancel()
-			_ = t.Tx.Conn().Close(ctx)
+			_ = t.conn.Close(ctx)
 		}
 		stopWaiting()
 	}
@@ -355,7 +359,7 @@ func endCopies(conn *pgconn.PgConn, queries []*pgx.QueuedQuery) error {
 
 // simple reports whether pgx sends texts as they are, of which PostgreSQL takes one for as many statements as it finds in it.
 func (t *transaction) simple() bool {
-	return t.Tx.Conn().Config().DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol
+	return t.conn.Config().DefaultQueryExecMode == pgx.QueryExecModeSimpleProtocol
 }
 
 // sent are the batches that go along with COMMIT.
@@ -392,68 +396,28 @@ func (t *transaction) commitText() string {
 // CHAIN or ROLLBACK AND CHAIN there is another one at once.
 const endedIt = "fn ended the transaction itself"
 
-// watch notes what may end the transaction and begin another at once, so that COMMIT pays for a look only after that. A prepared
-// statement with the name of a harmless one goes unnoticed.
-func (t *transaction) watch(query *pgx.QueuedQuery) {
-	t.perhapsAnother = t.perhapsAnother || !isPlain(query) || strings.Contains(strings.TrimRight(query.SQL, "; \t\r\n"), ";")
-}
-
-// Exec is pgx.Tx's.
-func (t *transaction) Exec(ctx context.Context, sql string, arguments ...any) (pgconn.CommandTag, error) {
-	t.watch(&pgx.QueuedQuery{SQL: sql, Arguments: arguments})
-	return t.Tx.Exec(ctx, sql, arguments...)
-}
-
-// Query is pgx.Tx's.
-func (t *transaction) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	t.watch(&pgx.QueuedQuery{SQL: sql, Arguments: args})
-	return t.Tx.Query(ctx, sql, args...)
-}
-
-// QueryRow is pgx.Tx's.
-func (t *transaction) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
-	t.watch(&pgx.QueuedQuery{SQL: sql, Arguments: args})
-	return t.Tx.QueryRow(ctx, sql, args...)
-}
-
-// SendBatch is pgx.Tx's.
-func (t *transaction) SendBatch(ctx context.Context, batch *pgx.Batch) pgx.BatchResults {
-	for _, query := range batch.QueuedQueries {
-		t.watch(query)
-	}
-	return t.Tx.SendBatch(ctx, batch)
-}
-
-// Begin is pgx.Tx's.
-func (t *transaction) Begin(ctx context.Context) (pgx.Tx, error) {
-	t.perhapsAnother = true // what it runs is not seen
-	return t.Tx.Begin(ctx)
-}
-
-// Prepare is pgx.Tx's.
-func (t *transaction) Prepare(ctx context.Context, name, sql string) (*pgconn.StatementDescription, error) {
-	t.perhapsAnother = true
-	return t.Tx.Prepare(ctx, name, sql)
-}
-
-// Conn is pgx.Tx's.
-func (t *transaction) Conn() *pgx.Conn {
-	t.perhapsAnother = true
-	return t.Tx.Conn()
-}
+var errAborted = errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
 
 var errEnded = errNotSent{fmt.Errorf("%s, by COMMIT or ROLLBACK: %w", endedIt, pgx.ErrTxClosed)}
 
 // exec sends a text and reads the answer message by message, for the sake of a warning: pgx gives notices to a
-// handler that is chosen when the connection is made, and that is the user's. The tag is the last statement's.
-func exec(ctx context.Context, conn *pgconn.PgConn, sql string) (tag string, err error) {
-	conn.Frontend().Send(&pgproto3.Query{String: sql})
-	if err := conn.Frontend().Flush(); err != nil {
+// handler that is chosen when the connection is made, and that is the user's. The tag is the last statement's. The connection's tracer
+// sees the statement that matters.
+func exec(ctx context.Context, conn *pgx.Conn, sql, matters string) (tag string, err error) {
+	if tracer := sessionOf(conn).tracer; tracer != nil {
+		ctx = tracer.TraceQueryStart(ctx, conn, pgx.TraceQueryStartData{SQL: matters})
+		defer func() {
+			tracer.TraceQueryEnd(ctx, conn, pgx.TraceQueryEndData{CommandTag: pgconn.NewCommandTag(tag), Err: err})
+		}()
+	}
+	pg := conn.PgConn()
+	pg.Frontend().Send(&pgproto3.Query{String: sql})
+	if err := pg.Frontend().Flush(); err != nil {
 		_ = conn.Close(ctx)
 		return "", err
 	}
 	for {
-		message, received := conn.ReceiveMessage(ctx)
+		message, received := pg.ReceiveMessage(ctx)
 		if received != nil {
 			_ = conn.Close(ctx)
 			return "", received
@@ -471,4 +435,22 @@ func exec(ctx context.Context, conn *pgconn.PgConn, sql string) (tag string, err
 			return tag, err
 		}
 	}
+}
+
+// session is what is known of a connection for as long as it lasts.
+type session struct {
+	tracer      pgx.QueryTracer
+	transaction *transaction // that runs on it; nil where none of ours does
+}
+
+// sessionOf finds it with the connection: its configuration is copied when one asks for it.
+func sessionOf(conn *pgx.Conn) *session {
+	const key = "github.com/pggapless/gapless"
+	known, ok := conn.PgConn().CustomData()[key].(*session)
+	if !ok {
+		known = &session{}
+		known.tracer, _ = conn.Config().Tracer.(pgx.QueryTracer)
+		conn.PgConn().CustomData()[key] = known
+	}
+	return known
 }

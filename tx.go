@@ -13,14 +13,19 @@ import (
 	"github.com/pggapless/gapless/internal/retry"
 )
 
-// TxBeginner is where [InTx] begins its transactions: a [*pgxpool.Pool] (or what embeds one), a [*pgxpool.Conn] or a
-// [*pgx.Conn]. With a single connection, a transaction that was lost together with it is not run again. Of what embeds a pool,
-// InTx takes the pool's connections, and begins on them: not by a BeginTx of its own.
+// TxBeginner is where [InTx] begins its transactions: a [*pgxpool.Pool], a [*pgxpool.Conn], a [*pgx.Conn], or a type that embeds one of
+// them without a BeginTx of its own. With a single connection, a transaction that was lost together with it is not run again.
+//
+// Anything else begins and ends its transactions itself, as a wrapper that sets the tenant does, or a mock (pgxmock). InTx asks it for a
+// READ WRITE transaction, gives fn that very one, and commits it, once it knows the transaction's connection and has marked it, which
+// costs a round trip. It has no [CommitBatch]. Without a connection, as a mock has none, a lost answer to COMMIT is an
+// [ErrOutcomeUnknown].
 type TxBeginner interface {
 	BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error)
 }
 
-// TxOption changes how [InTx] runs a transaction; see [WithIsolation], [WithMaxAttempts] and [WithRetryLocked].
+// TxOption changes how [InTx] runs a transaction; see [WithIsolation], [WithMaxAttempts], [WithRetryLocked], [WithObserver] and
+// [WithLogger].
 type TxOption func(*retry.Options)
 
 // WithIsolation sets the transaction's isolation level. Defaults to the server's (default_transaction_isolation).
@@ -47,8 +52,8 @@ func WithRetryLocked() TxOption {
 //
 // It runs the whole of fn again when PostgreSQL asks for that (SQLSTATE 40001 or 40P01, from fn or from COMMIT),
 // after a wait that grows at random up to half a second, until [WithMaxAttempts] or the end of ctx. So fn must have
-// no effect outside tx that may not happen twice. fn must not commit, roll back or keep tx: if it has
-// ended the transaction, InTx returns an error, and what fn did after that is rolled back. What it puts into [CommitBatch]
+// no effect outside tx that may not happen twice. fn must not keep tx, nor end the transaction: tx.Commit is refused, and after
+// tx.Rollback, or COMMIT or ROLLBACK as a text, InTx returns an error, and what fn did after that is rolled back. What it puts into [CommitBatch]
 // is sent together with COMMIT. It must close the rows that it reads.
 //
 // The role needs the rights that gapless.grant_gapless gives, also where fn only inserts into attached tables:
@@ -81,11 +86,14 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts .
 		return err
 	}
 	var t *transaction
-	err = retry.Run(ctx, options, func() (err error) {
-		t, err = from.run(ctx, options.Isolation, nil, fn)
+	err = retry.Run(ctx, options, func(watch *retry.Watch) (err error) {
+		if from.itself != nil {
+			return from.runForeign(ctx, options.Isolation, watch, fn)
+		}
+		t, err = from.run(ctx, options.Isolation, nil, watch, fn)
 		return err
 	})
-	if err != nil {
+	if err != nil || t == nil {
 		return err
 	}
 	return t.own.callBack()
@@ -93,8 +101,12 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts .
 
 // run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not
 // durable yet.
-func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flush.Flusher, fn func(tx pgx.Tx) error) (*transaction, error) {
+func (from source) run(
+	ctx context.Context, isolation pgx.TxIsoLevel, by *flush.Flusher, watch *retry.Watch, fn func(tx pgx.Tx) error,
+) (*transaction, error) {
+	began := watch.Now()
 	t, release, err := from.begin(ctx, isolation, by != nil)
+	watch.Tell(retry.Began, began, err)
 	if err != nil {
 		return nil, client.Errorf("beginning the transaction: %w", client.Granting(err))
 	}
@@ -105,12 +117,17 @@ func (from source) run(ctx context.Context, isolation pgx.TxIsoLevel, by *flush.
 		return nil, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, flush.ErrOtherServer)
 	}
 	defer t.rollBack(ctx) // also when fn panics; the error to return is the cause, never the rollback's
+	t.watch = watch
 
+	began = watch.Now()
 	from.pool.Within(func() { err = fn(t) })
+	watch.Tell(retry.Worked, began, err)
 	if err != nil {
 		return nil, retry.RolledBack(err)
 	}
+	began = watch.Now()
 	err = t.commit(ctx)
+	watch.Tell(retry.Sent, began, err)
 	switch {
 	case err == nil:
 		return t, nil

@@ -233,15 +233,33 @@ func TestACommitThatPostgreSQLTurnedIntoARollbackIsAnError(t *testing.T) {
 
 func TestAFunctionThatEndsItsTransactionIsAnError(t *testing.T) {
 	t.Parallel()
-	pool := sqltest.NewPool(t)
-	for _, end := range []func(tx pgx.Tx) error{
-		func(tx pgx.Tx) error { return tx.Commit(t.Context()) },
-		func(tx pgx.Tx) error { return tx.Rollback(t.Context()) },
-	} {
-		err := gapless.InTx(t.Context(), pool, end)
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	pool := database.Pool(t)
+	err := gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+		_, err := invoices.Next(t.Context(), tx)
+		require.NoError(t, err)
+		require.NoError(t, tx.Rollback(t.Context()))
+		require.ErrorIs(t, tx.Rollback(t.Context()), pgx.ErrTxClosed)
+		require.ErrorIs(t, tx.Commit(t.Context()), pgx.ErrTxClosed)
+		_, err = invoices.Next(t.Context(), tx)
 		require.ErrorIs(t, err, pgx.ErrTxClosed)
-		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+		return nil
+	})
+	require.ErrorIs(t, err, pgx.ErrTxClosed)
+	require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
+	require.Nil(t, sqltest.Value[int64](s, "SELECT gapless.last_gapless('invoice')"))
+
+	// Commit is InTx's, and does nothing.
+	commit := func(tx pgx.Tx) error {
+		_, err := invoices.Next(t.Context(), tx)
+		require.NoError(t, err)
+		return tx.Commit(t.Context())
 	}
+	require.ErrorContains(t, gapless.InTx(t.Context(), pool, commit), "InTx commits")
+	require.Nil(t, sqltest.Value[int64](s, "SELECT gapless.last_gapless('invoice')"))
+	require.NoError(t, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error { require.Error(t, commit(tx)); return nil }))
+	require.EqualValues(t, 1, s.Number("SELECT gapless.last_gapless('invoice')"))
 }
 
 func TestAContextThatEndsBeforeCommitRollsBack(t *testing.T) {

@@ -50,8 +50,11 @@ func (s *stage) newGroup(ctx context.Context, c contender, connections int, f fl
 func (g *group) lane(shape shape) lane {
 	return g.inTx(func(ctx context.Context, tx pgx.Tx) error {
 		if shape.name == oneStatement.name {
-			gapless.CommitBatch(tx).Queue(g.insertNext, customer)
-			return nil
+			batch, err := gapless.CommitBatch(tx)
+			if err == nil {
+				batch.Queue(g.insertNext, customer)
+			}
+			return err
 		}
 		return g.allocateAndInsert(ctx, tx)
 	})

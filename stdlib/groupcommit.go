@@ -19,6 +19,7 @@ import (
 type GroupCommitter struct {
 	from    source
 	flushes *flush.Group
+	tx      retry.Options // of each transaction, before its own
 
 	mu      sync.Mutex
 	closed  bool
@@ -36,11 +37,8 @@ func NewGroupCommitter(ctx context.Context, db *sql.DB, opts ...gapless.GroupOpt
 	if err != nil {
 		return nil, err
 	}
-	var options flush.Options
-	for _, opt := range opts {
-		opt(&options)
-	}
-	c := &GroupCommitter{from: from}
+	options := flush.NewOptions(opts)
+	c := &GroupCommitter{from: from, tx: options.Tx}
 	if c.flushes, err = flush.NewGroup(ctx, flush.Pool{Config: from.config}, options); err != nil {
 		return nil, err
 	}
@@ -72,19 +70,22 @@ func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx *sql.Tx) error, op
 		return err
 	}
 	defer c.running.Done()
-	options := retry.NewOptions(opts)
-	return retry.Run(ctx, options, func() error {
+	options := retry.With(c.tx, opts)
+	return retry.Run(ctx, options, func(watch *retry.Watch) error {
 		// Its session is older than the commit that it will acknowledge.
 		flusher, err := c.flushes.Current(ctx)
 		if err != nil {
 			return err
 		}
-		t, err := c.from.run(ctx, options.Isolation, flusher, fn)
+		t, err := c.from.run(ctx, options.Isolation, flusher, watch, fn)
 		if err != nil || t.resolved {
 			return err
 		}
-		if broken := flusher.Await(ctx); broken != nil {
-			return c.from.resolve(ctx, t, broken)
+		began := watch.Now()
+		broken := flusher.Await(ctx)
+		watch.Tell(retry.Flushed, began, broken)
+		if broken != nil {
+			return c.from.resolve(ctx, t, watch, broken)
 		}
 		return nil
 	})

@@ -48,8 +48,8 @@ func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts 
 		return err
 	}
 	options := retry.NewOptions(opts)
-	return retry.Run(ctx, options, func() error {
-		_, err := from.run(ctx, options.Isolation, nil, fn)
+	return retry.Run(ctx, options, func(watch *retry.Watch) error {
+		_, err := from.run(ctx, options.Isolation, nil, watch, fn)
 		return err
 	})
 }
@@ -64,13 +64,17 @@ type marked struct {
 }
 
 // run runs fn in a transaction once, commits it, and gives its connection back. With a flusher the commit is not durable yet.
-func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flusher, fn func(tx *sql.Tx) error) (t marked, err error) {
+func (from source) run(
+	ctx context.Context, level pgx.TxIsoLevel, by *flush.Flusher, watch *retry.Watch, fn func(tx *sql.Tx) error,
+) (t marked, err error) {
 	isolation, err := isolationLevel(level)
 	if err != nil {
 		return t, err
 	}
+	began := watch.Now()
 	tx, on, release, err := from.begin(ctx, isolation)
 	if err != nil {
+		watch.Tell(retry.Began, began, err)
 		return t, client.Errorf("beginning the transaction: %w", err)
 	}
 	defer release()
@@ -84,6 +88,7 @@ func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flus
 	err = tx.QueryRowContext(ctx, "SELECT gapless.mark_gapless($1), "+flush.ServerStart+`,
 		CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+" END",
 		t.token, by != nil).Scan(&t.txid, &serverStart, new(any))
+	watch.Tell(retry.Began, began, err)
 	if err != nil {
 		return t, client.Errorf("beginning the transaction: %w", client.Granting(from.orLost(ctx, on, err)))
 	}
@@ -92,7 +97,9 @@ func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flus
 		return t, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, flush.ErrOtherServer)
 	}
 
+	began = watch.Now()
 	from.nested.Within(func() { err = fn(tx) })
+	watch.Tell(retry.Worked, began, err)
 	if err != nil {
 		return t, retry.RolledBack(err)
 	}
@@ -106,7 +113,9 @@ func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flus
 	if look(on, (*pgconn.PgConn).TxStatus) == 'I' {
 		return t, fmt.Errorf("gapless: fn ended the transaction itself, by COMMIT or ROLLBACK: %w", sql.ErrTxDone)
 	}
+	began = watch.Now()
 	err = tx.Commit()
+	watch.Tell(retry.Sent, began, err)
 	switch {
 	case err == nil:
 		return t, nil
@@ -119,12 +128,13 @@ func (from source) run(ctx context.Context, level pgx.TxIsoLevel, by *flush.Flus
 	}
 	release() // the outcome is asked for on another one, and there may be no more than that
 	t.resolved = true
-	return t, from.resolve(ctx, t, err)
+	return t, from.resolve(ctx, t, watch, err)
 }
 
 // resolve finds out what became of a transaction whose COMMIT failed with cause, or whose flush did; see [retry.Resolve].
-func (from source) resolve(ctx context.Context, t marked, cause error) error {
-	return retry.Resolve(ctx, cause, func(ctx context.Context) (retry.Outcome, error) {
+func (from source) resolve(ctx context.Context, t marked, watch *retry.Watch, cause error) error {
+	began := watch.Now()
+	err := retry.Resolve(ctx, cause, func(ctx context.Context) (retry.Outcome, error) {
 		if t.config == nil {
 			return from.ask(ctx, t)
 		}
@@ -135,6 +145,8 @@ func (from source) resolve(ctx context.Context, t marked, cause error) error {
 		defer func() { _ = another.Close(ctx) }()
 		return askOn(ctx, another, t)
 	})
+	watch.Tell(retry.Resolved, began, err)
+	return err
 }
 
 // ask asks on a connection of the pool.

@@ -23,6 +23,8 @@ type Flusher struct {
 	PID         uint32 // its backend
 	ServerStart string // see [ServerStart]
 
+	stat *stat
+
 	unreplicated bool // the last flush's warning that it did not wait for the standby; the goroutine's own
 
 	cancel context.CancelFunc
@@ -62,8 +64,8 @@ const plainSession = `SET default_transaction_isolation = 'read committed'; SET 
 	SET client_min_messages = notice`
 
 // connect connects, checks the server, and starts the goroutine.
-func connect(ctx context.Context, pool Pool, options Options) (*Flusher, error) {
-	f := &Flusher{done: make(chan struct{}), wake: make(chan struct{}, 1)}
+func connect(ctx context.Context, pool Pool, options Options, counts *stat) (*Flusher, error) {
+	f := &Flusher{stat: counts, done: make(chan struct{}), wake: make(chan struct{}, 1)}
 	connected := false
 	defer func() { // also when a hook of the pool's panics
 		if !connected && f.conn != nil {
@@ -77,7 +79,8 @@ func connect(ctx context.Context, pool Pool, options Options) (*Flusher, error) 
 		return nil, fmt.Errorf("gapless: the group committer's connection for flushes: %w", client.Granting(err))
 	}
 	connected = true
-	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	counts.connections.Add(1)
+	ctx, f.cancel = context.WithCancel(context.Background()) // a tracer's spans of flushes are no part of this call's
 	go f.run(ctx)
 	return f, nil
 }
@@ -150,7 +153,11 @@ func (f *Flusher) run(ctx context.Context) {
 		committed := f.waiting
 		f.waiting = nil
 		f.mu.Unlock()
+		began := time.Now()
 		err := Apart(func() error { return f.flushWatched(ctx) }) // with the user's hooks
+		if err == nil {
+			f.stat.add(time.Since(began))
+		}
 		for _, waiter := range committed {
 			waiter <- err
 		}

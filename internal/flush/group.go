@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +18,16 @@ import (
 type Options struct {
 	Config   *pgx.ConnConfig // nil is the pool's
 	FsyncOff bool
+	Tx       retry.Options // of each transaction, before its own
+}
+
+// NewOptions returns the defaults, changed by opts.
+func NewOptions[Option ~func(*Options)](opts []Option) Options {
+	options := Options{Tx: retry.NewOptions[func(*retry.Options)](nil)}
+	for _, opt := range opts {
+		opt(&options)
+	}
+	return options
 }
 
 // Pool is how a pool connects, and so its flusher.
@@ -37,6 +48,24 @@ type Group struct {
 	flusher        *Flusher           // which may be broken
 	stopConnecting context.CancelFunc // nil until the first time
 	connecting     chan struct{}      // holds one value while a flusher is connected
+
+	stat stat
+}
+
+// stat is what all flushers have done.
+type stat struct {
+	flushes, took, longest, connections atomic.Int64
+}
+
+func (s *stat) add(took time.Duration) {
+	s.flushes.Add(1)
+	s.took.Add(int64(took))
+	s.longest.Store(max(s.longest.Load(), int64(took))) // one flushes at a time
+}
+
+// Stat is how many flushes ended well, what they took, together and the longest, and how many connections there were for them.
+func (g *Group) Stat() (flushes int64, took, longest time.Duration, connections int64) {
+	return g.stat.flushes.Load(), time.Duration(g.stat.took.Load()), time.Duration(g.stat.longest.Load()), g.stat.connections.Load()
 }
 
 // NewGroup connects the first flusher.
@@ -102,7 +131,7 @@ func (g *Group) Current(ctx context.Context) (*Flusher, error) {
 
 // replace connects the flusher that follows the last one, of which there is none at first.
 func (g *Group) replace(ctx context.Context, last *Flusher) error {
-	next, err := connect(ctx, g.pool, g.options)
+	next, err := connect(ctx, g.pool, g.options, &g.stat)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,11 +27,18 @@ type Options struct {
 	Isolation pgx.TxIsoLevel // "" is the server's default
 	Attempts  int            // how many in all; at least one is made
 	Locked    bool           // whether 55P03 is retried, too
+
+	Observers []func(ctx context.Context, event Event)
 }
 
 // NewOptions returns the defaults, changed by opts.
 func NewOptions[Option ~func(*Options)](opts []Option) Options {
-	options := Options{Attempts: 10}
+	return With(Options{Attempts: 10}, opts)
+}
+
+// With returns options changed by opts.
+func With[Option ~func(*Options)](options Options, opts []Option) Options {
+	options.Observers = slices.Clip(options.Observers)
 	for _, opt := range opts {
 		opt(&options)
 	}
@@ -39,16 +47,21 @@ func NewOptions[Option ~func(*Options)](opts []Option) Options {
 
 // Run calls attempt until it returns nil, an error that is not retried, or the last attempt's error. When ctx ends
 // in a wait, the error is both the last attempt's and ctx's.
-func Run(ctx context.Context, options Options, attempt func() error) error {
+func Run(ctx context.Context, options Options, attempt func(watch *Watch) error) (err error) {
+	watch := options.watch(ctx)
+	began := watch.Now()
+	err = errPanicked
+	defer func() { watch.Tell(Done, began, err) }()
 	for made := 1; ; made++ {
-		err := Classify(attempt())
+		watch = watch.attempt(made)
+		err := Classify(attempt(watch))
 		if err == nil || !options.retries(err) {
 			return err
 		}
 		if made >= options.Attempts {
 			return client.Errorf("gave up after attempt %d of %d: %w", made, max(made, options.Attempts), err)
 		}
-		wait := time.NewTimer(rand.N(backoff(made)))
+		wait := time.NewTimer(watch.willWait(rand.N(backoff(made)), err))
 		select {
 		case <-ctx.Done():
 			wait.Stop()
@@ -58,6 +71,9 @@ func Run(ctx context.Context, options Options, attempt func() error) error {
 		}
 	}
 }
+
+// errPanicked is what the observers are told of a call that does not return.
+var errPanicked = errors.New("the function panicked, or ended its goroutine")
 
 // Foreign is an error that others gave us, of which [ErrCommitted] and [client.ErrOutcomeUnknown] are not true here: they are about
 // another transaction. It keeps its text, and all else that it is. It is not retried, since that one perhaps has committed.

@@ -285,10 +285,14 @@ func TestTheGoOfTheDocumentationWorksAfterTheSQLOfTheREADME(t *testing.T) {
 			return err
 		}), file)
 	}
-	statement := parts("transaction.go", "gapless.CommitBatch(tx).Queue(", `(?s)^\n//\s+"([^"]+)", "([^"]+)",`)
+	statement := parts("statements.go", "//	batch.Queue(", `(?s)^\n//\s+"([^"]+)", "([^"]+)",`)
 	var number int64
 	require.NoError(t, gapless.InTx(ctx, pool, func(tx pgx.Tx) error {
-		gapless.CommitBatch(tx).Queue(statement[0], statement[1]).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+		batch, err := gapless.CommitBatch(tx)
+		if err != nil {
+			return err
+		}
+		batch.Queue(statement[0], statement[1]).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
 		return nil
 	}))
 	require.Equal(t, []int64{2, 3, 4}, append(issued, number), "the README's SQL has opened one")
