@@ -127,7 +127,7 @@ func (s *shop) place(ctx context.Context, caller int) order {
 		if caller%2 == 0 {
 			return read(tx.QueryRow(ctx, insert, key, o.attempts))
 		}
-		commitBatch(tx).Queue(insert, key, o.attempts).QueryRow(read)
+		sqltest.CommitBatch(tx).Queue(insert, key, o.attempts).QueryRow(read)
 		return nil
 	})
 	if errors.Is(o.err, gapless.ErrCommitted) {

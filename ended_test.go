@@ -163,7 +163,7 @@ func TestAFunctionThatEndsItsTransactionAndBeginsAnotherIsAnError(t *testing.T) 
 							require.NoError(t, err)
 							require.NoError(t, run(tx, end))
 							if with == "a CommitBatch" {
-								commitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')")
+								sqltest.CommitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')")
 								return nil
 							}
 							_, err = invoices.Next(t.Context(), tx)

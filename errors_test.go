@@ -28,7 +28,7 @@ func TestWhatAttachedColumnsRaiseHasItsMeaningOnEveryWay(t *testing.T) {
 		return func(tx pgx.Tx) error { _, err := tx.Exec(t.Context(), statement); return err }
 	}
 	inCommitBatch := func(statement string) func(tx pgx.Tx) error {
-		return func(tx pgx.Tx) error { commitBatch(tx).Queue(statement); return nil }
+		return func(tx pgx.Tx) error { sqltest.CommitBatch(tx).Queue(statement); return nil }
 	}
 	for name, run := range map[string]way{
 		"Classify": func(statement string, pool *pgxpool.Pool, committer *gapless.GroupCommitter) error {
@@ -179,7 +179,7 @@ func TestAnErrorAboutAnotherTransactionHasNoMeaningHere(t *testing.T) {
 	var batch pgx.Batch
 	callback(&batch)
 	for _, err := range []error{
-		gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error { callback(gapless.CommitBatch(tx)); return nil }),
+		gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error { callback(sqltest.CommitBatch(tx)); return nil }),
 		committer.Send(t.Context(), &batch),
 	} {
 		require.ErrorIs(t, err, gapless.ErrCommitted)
@@ -272,7 +272,7 @@ func TestEachMessageBeginsAlikeAndNamesWhatItIsAboutOnce(t *testing.T) {
 			return err
 		}), gapless.ErrChronology, `gapless: not committed: column public.slips.number: a row of table "slips" is dated before its predecessor in sequence "slip": ` +
 			`2026-01-01 00:00:00 after 2026-02-01 00:00:00 (SQLSTATE 23514)`},
-		{inTx(func(tx pgx.Tx) error { commitBatch(tx).Queue("DELETE FROM invoices WHERE id = 1"); return nil }), gapless.ErrDeleted,
+		{inTx(func(tx pgx.Tx) error { sqltest.CommitBatch(tx).Queue("DELETE FROM invoices WHERE id = 1"); return nil }), gapless.ErrDeleted,
 			`gapless: not committed: column public.invoices.number: a numbered row of table "invoices" cannot be deleted: 1 of sequence "invoice/a" (SQLSTATE 23001)`},
 		{inTx(func(tx pgx.Tx) error { _, err := tx.Exec(ctx, "INSERT INTO once VALUES (true)"); return err }), nil,
 			`gapless: not committed: ERROR: no (SQLSTATE 23505)`},

@@ -65,7 +65,7 @@ func TestManyShareAFlushAndATransaction(t *testing.T) {
 					})
 				case 1:
 					err = committer.InTx(t.Context(), func(tx pgx.Tx) error {
-						commitBatch(tx).Queue(issueInvoice, customer).QueryRow(scan)
+						sqltest.CommitBatch(tx).Queue(issueInvoice, customer).QueryRow(scan)
 						return nil
 					})
 				default:
@@ -402,7 +402,7 @@ func TestTheLastStatementsTravelWithCommit(t *testing.T) {
 	}))
 	require.EqualValues(t, 2, count(func(tx pgx.Tx) error {
 		customers++
-		commitBatch(tx).Queue(issueInvoice, strconv.Itoa(customers))
+		sqltest.CommitBatch(tx).Queue(issueInvoice, strconv.Itoa(customers))
 		return nil
 	}))
 	requireOneTo(t, s, customers)

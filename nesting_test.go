@@ -135,7 +135,7 @@ func TestWhatIsTrueOfAnotherTransactionIsNotSaidOfTheOwn(t *testing.T) {
 
 		// A callback's error is about another one.
 		err = inTx(t.Context(), func(tx pgx.Tx) error {
-			commitBatch(tx).Queue("SELECT 1").QueryRow(func(pgx.Row) error { return unknown })
+			sqltest.CommitBatch(tx).Queue("SELECT 1").QueryRow(func(pgx.Row) error { return unknown })
 			return nil
 		})
 		require.ErrorIs(t, err, gapless.ErrCommitted, name)

@@ -68,7 +68,7 @@ func (n commitNetwork) issue(ctx context.Context, also ...string) (attempts int6
 				arguments = []any{attempts}
 			}
 			if n.batched {
-				commitBatch(tx).Queue(statement, arguments...)
+				sqltest.CommitBatch(tx).Queue(statement, arguments...)
 			} else if _, err := tx.Exec(ctx, statement, arguments...); err != nil {
 				return err
 			}
@@ -325,8 +325,8 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 		var number, after int64
 		insert := "INSERT INTO public.invoices VALUES (gapless.next_gapless('invoice')) RETURNING number"
 		err := n.inTx(t.Context(), func(tx pgx.Tx) error {
-			commitBatch(tx).Queue(insert).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
-			commitBatch(tx).Queue("SELECT 1/0")
+			sqltest.CommitBatch(tx).Queue(insert).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+			sqltest.CommitBatch(tx).Queue("SELECT 1/0")
 			return nil
 		})
 		sqltest.RequireCode(t, "22012", err)
@@ -335,9 +335,9 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 		runs := 0
 		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
 			runs++
-			commitBatch(tx).Queue(insert).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
+			sqltest.CommitBatch(tx).Queue(insert).QueryRow(func(row pgx.Row) error { return row.Scan(&number) })
 			if runs == 1 { // as another transaction could make it happen
-				commitBatch(tx).Queue("DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40001'; END $$")
+				sqltest.CommitBatch(tx).Queue("DO $$ BEGIN RAISE EXCEPTION SQLSTATE '40001'; END $$")
 			}
 			return nil
 		})
@@ -347,7 +347,7 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 
 		failed := errors.New("the callback failed")
 		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
-			commitBatch(tx).Queue(insert).QueryRow(func(pgx.Row) error { return failed })
+			sqltest.CommitBatch(tx).Queue(insert).QueryRow(func(pgx.Row) error { return failed })
 			return nil
 		})
 		require.ErrorIs(t, err, failed)
@@ -355,15 +355,15 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 
 		// What cannot even be sent: pgx closes the connection.
 		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
-			commitBatch(tx).Queue(insert)
-			commitBatch(tx).Queue("SELECT $1::int", struct{}{})
+			sqltest.CommitBatch(tx).Queue(insert)
+			sqltest.CommitBatch(tx).Queue("SELECT $1::int", struct{}{})
 			return nil
 		})
 		require.Error(t, err)
 		require.NotErrorIs(t, err, gapless.ErrOutcomeUnknown)
 		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
-			commitBatch(tx).Queue("SELECT 1").QueryRow(func(pgx.Row) error { return failed })
-			commitBatch(tx).Queue("SELECT 1/0")
+			sqltest.CommitBatch(tx).Queue("SELECT 1").QueryRow(func(pgx.Row) error { return failed })
+			sqltest.CommitBatch(tx).Queue("SELECT 1/0")
 			return nil
 		})
 		sqltest.RequireCode(t, "22012", err)
@@ -373,7 +373,7 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 		err = n.inTx(t.Context(), func(tx pgx.Tx) error {
 			_, err := tx.Exec(t.Context(), "SELECT 1/0")
 			require.Error(t, err)
-			commitBatch(tx).Queue(insert).QueryRow(func(row pgx.Row) error { return row.Scan(&after) })
+			sqltest.CommitBatch(tx).Queue(insert).QueryRow(func(row pgx.Row) error { return row.Scan(&after) })
 			return nil
 		})
 		require.ErrorIs(t, err, pgx.ErrTxCommitRollback)
@@ -387,7 +387,7 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 			func(row pgx.Row) error { var a time.Time; return row.Scan(&a) },
 		} {
 			err = n.inTx(t.Context(), func(tx pgx.Tx) error {
-				commitBatch(tx).Queue("INSERT INTO public.later VALUES (1), (1) RETURNING a").QueryRow(callback)
+				sqltest.CommitBatch(tx).Queue("INSERT INTO public.later VALUES (1), (1) RETURNING a").QueryRow(callback)
 				return nil
 			})
 			sqltest.RequireCode(t, "23505", err)
@@ -406,7 +406,7 @@ func TestStatementsOfACommitBatchFailTogether(t *testing.T) {
 			runs = 0
 			err = n.inTx(t.Context(), func(tx pgx.Tx) error {
 				runs++
-				commitBatch(tx).Queue(insert).QueryRow(callback)
+				sqltest.CommitBatch(tx).Queue(insert).QueryRow(callback)
 				return nil
 			})
 			require.ErrorContains(t, err, "has committed")
@@ -506,7 +506,7 @@ func TestACommitWhoseStandbyIsNamedWhileItsTransactionRunsIsWaitedFor(t *testing
 			return nil, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 				nameStandby(t, database, observer)
 				if batched {
-					commitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')")
+					sqltest.CommitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')")
 					return nil
 				}
 				_, err := invoices.Next(t.Context(), tx)

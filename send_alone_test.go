@@ -197,7 +197,7 @@ func TestANameOfAPreparedStatementIsNotTakenForItsText(t *testing.T) {
 		return gapless.InTx(ctx, pool, fn, opts...)
 	}} {
 		require.ErrorContains(t, inTx(t.Context(), func(tx pgx.Tx) error {
-			commitBatch(tx).Queue("delete it all again")
+			sqltest.CommitBatch(tx).Queue("delete it all again")
 			_, err := tx.Exec(t.Context(), issueInvoice, "InTx")
 			return err
 		}), "must not end its transaction")
@@ -229,7 +229,7 @@ func TestACallbackMaySendAndClose(t *testing.T) {
 	} {
 		nested := func(customer string, then func() error) error {
 			return inTx(t.Context(), func(tx pgx.Tx) error {
-				commitBatch(tx).Queue(issueInvoice, customer).QueryRow(func(pgx.Row) error { return then() })
+				sqltest.CommitBatch(tx).Queue(issueInvoice, customer).QueryRow(func(pgx.Row) error { return then() })
 				return nil
 			})
 		}
@@ -270,7 +270,7 @@ func TestACommitBatchThatEndsItsTransactionIsAnError(t *testing.T) {
 				inTx := committer(t, database.Pool(t))
 				err := inTx(t.Context(), func(tx pgx.Tx) error {
 					_, err := invoices.Next(t.Context(), tx)
-					commitBatch(tx).Queue(end)
+					sqltest.CommitBatch(tx).Queue(end)
 					return err
 				})
 				require.ErrorContains(t, err, "must not end its transaction")
@@ -306,11 +306,11 @@ func TestWhatEndsAGoroutineLeavesNoConnectionBehind(t *testing.T) {
 						return nil
 					}},
 					{1, func(tx pgx.Tx) error {
-						commitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')").Exec(func(pgconn.CommandTag) error { end(); return nil })
+						sqltest.CommitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')").Exec(func(pgconn.CommandTag) error { end(); return nil })
 						return nil
 					}},
 					{0, func(tx pgx.Tx) error {
-						commitBatch(tx).Queue("SELECT gapless.next_gapless($1::text)", value(func() (driver.Value, error) { end(); return "invoice", nil }))
+						sqltest.CommitBatch(tx).Queue("SELECT gapless.next_gapless($1::text)", value(func() (driver.Value, error) { end(); return "invoice", nil }))
 						return nil
 					}},
 				} {
@@ -468,8 +468,8 @@ func TestAnArgumentOfAWrongTypeIsNotTriedAgain(t *testing.T) {
 					runs := 0
 					err := inTx(t.Context(), func(tx pgx.Tx) error {
 						runs++
-						commitBatch(tx).Queue(issueInvoice, by+name)
-						commitBatch(tx).Queue(statement, args...)
+						sqltest.CommitBatch(tx).Queue(issueInvoice, by+name)
+						sqltest.CommitBatch(tx).Queue(statement, args...)
 						return nil
 					})
 					require.ErrorContains(t, err, "gapless: not committed: ")

@@ -55,7 +55,7 @@ func TestAnswersThatAreLostWithCommitAreNotAcknowledged(t *testing.T) {
 	committer := sqltest.NewGroupCommitter(t, pool)
 	last := func(number *int64) func(tx pgx.Tx) error {
 		return func(tx pgx.Tx) error {
-			commitBatch(tx).Queue("SELECT gapless.next_gapless('a')").QueryRow(func(row pgx.Row) error { return row.Scan(number) })
+			sqltest.CommitBatch(tx).Queue("SELECT gapless.next_gapless('a')").QueryRow(func(row pgx.Row) error { return row.Scan(number) })
 			return nil
 		}
 	}

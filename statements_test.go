@@ -52,7 +52,7 @@ func TestACommitBatchIsSentOrAnError(t *testing.T) {
 			s := sqltest.Connect(t, database)
 			s.Do("CREATE TABLE said (it text)")
 			inTx, ctx := committer(t, database.Pool(t, sqltest.HostilePath)), t.Context()
-			say := func(tx pgx.Tx, it string) { commitBatch(tx).Queue("INSERT INTO public.said VALUES ($1)", it) }
+			say := func(tx pgx.Tx, it string) { sqltest.CommitBatch(tx).Queue("INSERT INTO public.said VALUES ($1)", it) }
 			mine := errors.New("mine")
 			require.NoError(t, inTx(ctx, func(tx pgx.Tx) error {
 				say(tx, "first")

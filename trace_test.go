@@ -148,7 +148,7 @@ func TestATracerSeesWhatItSeesOfPgx(t *testing.T) {
 		require.ErrorIs(t, gapless.InTx(ctx, loud, test.fn), test.is)
 		require.Empty(t, log.String(), name)
 	}
-	require.ErrorIs(t, gapless.InTx(ctx, through, func(tx pgx.Tx) error { commitBatch(tx).Queue("INSERT INTO notes VALUES ($1)", "1"); return nil }), nil)
+	require.ErrorIs(t, gapless.InTx(ctx, through, func(tx pgx.Tx) error { sqltest.CommitBatch(tx).Queue("INSERT INTO notes VALUES ($1)", "1"); return nil }), nil)
 	require.Equal(t, []string{
 		"begin read write = BEGIN", "SELECT gapless.mark_gapless(… = SELECT 1", "batch = ",
 		"INSERT INTO notes VALUES ($1) = INSERT 0 1", "COMMIT = COMMIT", "SHOW synchronous_standby_nam… = SHOW", "batch = ",

@@ -79,7 +79,7 @@ func TestCallbacksShareNoTypesWithAnybody(t *testing.T) {
 		}
 		inTx := func() error {
 			return gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
-				commitBatch(tx).Queue(kind.sql).Query(kind.read)
+				sqltest.CommitBatch(tx).Queue(kind.sql).Query(kind.read)
 				return nil
 			})
 		}

@@ -54,3 +54,12 @@ func NewIdleServer(t *testing.T) *pgtest.OwnServer {
 	t.Helper()
 	return pgtest.NewServer(t, pgtest.WithSettings(map[string]string{"wal_writer_delay": "10s", "autovacuum": "off"}))
 }
+
+// CommitBatch is gapless.CommitBatch of a transaction that has one.
+func CommitBatch(tx pgx.Tx) *pgx.Batch {
+	batch, err := gapless.CommitBatch(tx)
+	if err != nil {
+		panic(err)
+	}
+	return batch
+}

@@ -233,7 +233,7 @@ func (w *workload) write(ctx context.Context, tx pgx.Tx, o *order) error {
 		}
 		if o.together && i == len(o.steps)-1 {
 			sql, args := s.statement(o)
-			gapless.CommitBatch(tx).Queue(sql, args...).Query(func(rows pgx.Rows) error { return s.read(rows, o) })
+			sqltest.CommitBatch(tx).Queue(sql, args...).Query(func(rows pgx.Rows) error { return s.read(rows, o) })
 		} else if err := s.insert(ctx, tx, o); err != nil {
 			return err
 		}

@@ -441,7 +441,7 @@ func (c *library) run(ctx context.Context, p plan, r *record) error {
 			return errAsked
 		case together:
 			statement, arguments := last.statement(p.key)
-			gapless.CommitBatch(tx).Queue(statement, arguments...).Query(func(rows pgx.Rows) error {
+			sqltest.CommitBatch(tx).Queue(statement, arguments...).Query(func(rows pgx.Rows) error {
 				values, err := pgx.CollectRows(rows, pgx.RowTo[int64])
 				if err == nil {
 					r.saw(result{step: last, values: values, ok: true})
