@@ -58,7 +58,7 @@ import (
 func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
 	statements := takeOut(batch)
 	if len(statements) == 0 {
-		return errors.New("gapless: the batch has no statements: none were queued, or it was sent already")
+		return c.refuseEmpty()
 	}
 	b := newBatch(ctx, &pgx.Batch{QueuedQueries: statements})
 	if err := c.send(b); err != nil {
@@ -73,6 +73,14 @@ func (c *GroupCommitter) Send(ctx context.Context, batch *pgx.Batch) error {
 	}
 	c.batches.Add(1)
 	return b.callBack()
+}
+
+func (c *GroupCommitter) refuseEmpty() error {
+	if err := c.enter(); err != nil {
+		return err
+	}
+	c.running.Done()
+	return errors.New("gapless: the batch has no statements: none were queued, or it was sent already")
 }
 
 // taking is held while statements are taken out of a batch, which others may do at the same time.

@@ -148,10 +148,10 @@ func TestATracerSeesWhatItSeesOfPgx(t *testing.T) {
 		require.ErrorIs(t, gapless.InTx(ctx, loud, test.fn), test.is)
 		require.Empty(t, log.String(), name)
 	}
-	require.ErrorIs(t, gapless.InTx(ctx, through, func(tx pgx.Tx) error { sqltest.CommitBatch(tx).Queue("INSERT INTO notes VALUES ($1)", "1"); return nil }), nil)
+	require.ErrorIs(t, gapless.InTx(ctx, through, func(tx pgx.Tx) error { sqltest.CommitBatch(tx).Queue(insert); return nil }), nil)
 	require.Equal(t, []string{
 		"begin read write = BEGIN", "SELECT gapless.mark_gapless(… = SELECT 1", "batch = ",
-		"INSERT INTO notes VALUES ($1) = INSERT 0 1", "COMMIT = COMMIT", "SHOW synchronous_standby_nam… = SHOW", "batch = ",
+		"DECLARE gapless_guard CURSOR… = DECLARE CURSOR", insert + " = INSERT 0 1", "CLOSE gapless_guard = CLOSE CURSOR", "COMMIT = COMMIT", "SHOW synchronous_standby_nam… = SHOW", "batch = ",
 	}, seen.take(t), "a CommitBatch")
 
 	committer := sqltest.NewGroupCommitter(t, through)
