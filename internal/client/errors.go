@@ -163,7 +163,7 @@ func meaning(pg *pgconn.PgError) error {
 		return ErrChronology
 	case "gapless_attached":
 		return ErrAttachedAlready
-	case "gapless_unattached", "gapless_unguarded", "gapless_renamed", "gapless_misnamed", "gapless_unkeyed", "gapless_reseried", "gapless_changed_name":
+	case "gapless_unattached", "gapless_unguarded", "gapless_renamed", "gapless_misnamed", "gapless_unkeyed", "gapless_reseried", "gapless_changed_name", "attach_guards":
 		return ErrNotAttached
 	}
 	switch pg.Code {
