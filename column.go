@@ -53,15 +53,33 @@ type Column struct {
 // The role of conn has to own the table. Attach blocks while others write to the table, and locks it against writers
 // until its transaction ends, which has to be READ COMMITTED.
 //
+// Where the column is attached by the same options already, Attach mends its guards, if they are not whole. [Ensure] is
+// for programs that attach at every start.
+//
 // Errors: [ErrAttachedAlready], with another definition; [ErrSequenceOfColumn] where another column has a sequence of its
 // rows; [ErrInvalid] for a column that cannot be attached and an expression that is wrong: HINT says what to do; [ErrLocked]
 // after lock_timeout.
 func Attach(ctx context.Context, conn DBTX, column Column) error {
+	return attach(ctx, conn, column, false)
+}
+
+// Ensure is [Attach] for programs that attach at every start. It leaves a column that is attached already as it is, locks
+// nothing then, and waits for nobody. Several may call it at once. It attaches a column that is not.
+//
+// A column that is attached with other options is [ErrAttachedAlready], and the error's DETAIL names each option and both
+// values. White space around an expression makes no difference, and MakeIndex is not compared. Guards that are not whole
+// are [ErrInvalid], and DETAIL says what is wrong: [Attach] mends most of it. Other errors are those of [Attach].
+func Ensure(ctx context.Context, conn DBTX, column Column) error {
+	return attach(ctx, conn, column, true)
+}
+
+func attach(ctx context.Context, conn DBTX, column Column, ensure bool) error {
 	err := db.New(conn).AttachGapless(ctx, db.AttachGaplessParams{
 		Target: column.Table, TargetColumn: column.Column, Name: optional(column.Name), Initial: column.Initial,
 		Format: optional(column.Format), Condition: optional(column.Condition), Chronology: optional(column.Chronology),
 		AtCommit: column.AtCommit, Unnumbered: column.Unnumbered, MakeIndex: column.MakeIndex, Moves: column.Moves,
-		Chain: optional(column.Chain), HashColumn: optional(column.HashColumn), PreviousColumn: optional(column.PreviousColumn), SeriesOf: optional(column.SeriesOf),
+		Chain: optional(column.Chain), HashColumn: optional(column.HashColumn), PreviousColumn: optional(column.PreviousColumn),
+		SeriesOf: optional(column.SeriesOf), Ensure: ensure,
 	})
 	return client.WrapColumn(column.Table, column.Column, err)
 }

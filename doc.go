@@ -48,10 +48,10 @@
 //
 // # Columns that number themselves
 //
-// [Attach] lets a column of a table number itself. From then on an INSERT is all that is needed, from any stack, and
-// its RETURNING has the number. A row that does not arrive takes none. A number cannot be written by hand, changed,
-// or lost by a DELETE. [Sequence.Void] cancels a number with a reason, and [Audit] returns what the journal and the
-// rows do not agree in, explained or not.
+// [Attach] lets a column of a table number itself, and so does [Ensure] in a program that attaches at every start. From
+// then on an INSERT is all that is needed, from any stack, and its RETURNING has the number. A row that does not arrive
+// takes none. A number cannot be written by hand, changed, or lost by a DELETE. [Sequence.Void] cancels a number with a
+// reason, and [Audit] returns what the journal and the rows do not agree in, explained or not.
 //
 // # Errors
 //

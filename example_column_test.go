@@ -2,9 +2,11 @@ package gapless_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pggapless/gapless"
 )
@@ -37,6 +39,31 @@ func ExampleAttach() {
 	// tenant 7 bill 1
 	// tenant 8 bill 1
 	// tenant 7 bill 2
+}
+
+// A program that attaches at every start, as many at once as there are.
+func ExampleEnsure() {
+	ctx := context.Background()
+	pool := examplePool()
+	if _, err := pool.Exec(ctx, "CREATE TABLE public.voucher (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint NOT NULL UNIQUE)"); err != nil {
+		fmt.Println(err)
+		return
+	}
+	vouchers := gapless.Column{Table: "public.voucher", Column: "number", Name: "'example: voucher'"}
+	for range 3 {
+		fmt.Println(gapless.Ensure(ctx, pool, vouchers))
+	}
+
+	vouchers.Initial = new(int64(1000))
+	var refused *pgconn.PgError
+	if errors.As(gapless.Ensure(ctx, pool, vouchers), &refused) {
+		fmt.Println(refused.Detail)
+	}
+	// Output:
+	// <nil>
+	// <nil>
+	// <nil>
+	// initial is 1, and 1000 was asked for.
 }
 
 // Sales and refunds have one series of numbers, in two tables.

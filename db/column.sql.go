@@ -27,7 +27,8 @@ SELECT gapless.attach_gapless(
     hash_column => $12::text,
     previous_column => $13::text,
     moves => $14,
-    series_of => $15::text
+    series_of => $15::text,
+    ensure => $16
 )
 `
 
@@ -47,6 +48,7 @@ type AttachGaplessParams struct {
 	PreviousColumn *string
 	Moves          bool
 	SeriesOf       *string
+	Ensure         bool
 }
 
 // Lets a column number itself.
@@ -67,6 +69,7 @@ func (q *Queries) AttachGapless(ctx context.Context, arg AttachGaplessParams) er
 		arg.PreviousColumn,
 		arg.Moves,
 		arg.SeriesOf,
+		arg.Ensure,
 	)
 	return err
 }

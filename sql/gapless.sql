@@ -7688,27 +7688,101 @@ COMMENT ON FUNCTION gapless.column_check_expressions IS
 
 REVOKE ALL ON FUNCTION gapless.column_check_expressions FROM PUBLIC;
 
-CREATE OR REPLACE FUNCTION gapless.column_faults(
-    target        regclass,
-    target_column name
-) RETURNS text[]
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+CREATE OR REPLACE FUNCTION gapless.column_series_of(
+    series_of text,   -- a column, as schema.table.column
+    schemas   name[], -- where it is looked for without its schema
+    OUT relation    regclass, -- NULL where there is no such table
+    OUT column_name name
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
-SET jit = off -- it costs more than it saves
 AS $function$
+DECLARE
+    parts text[];
 BEGIN
-    RETURN ARRAY(
-        SELECT f.fault
-        FROM gapless.fault AS f
-        WHERE f.relation = column_faults.target AND f.column_name = column_faults.target_column
-    );
+    BEGIN
+        parts := parse_ident(series_of);
+    EXCEPTION WHEN invalid_parameter_value THEN
+        parts := '{}';
+    END;
+    SELECT c.oid::regclass, parts[cardinality(parts)]::name
+    INTO relation, column_name
+    FROM unnest(CASE cardinality(parts) WHEN 2 THEN schemas WHEN 3 THEN ARRAY[parts[1]]::name[] END) WITH ORDINALITY AS s (name, i)
+    JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.name
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = parts[cardinality(parts) - 1]
+    ORDER BY s.i
+    LIMIT 1;
+    SELECT m.head::regclass, m.head_column INTO relation, column_name
+    FROM (SELECT relation AS oid, column_name) AS o
+    LEFT JOIN gapless.member AS f ON f.relation = o.oid AND f.column_name = o.column_name
+    CROSS JOIN LATERAL (SELECT coalesce(f.head, o.oid) AS head, coalesce(f.head_column, o.column_name) AS head_column) AS m;
 END;
 $function$;
 
-COMMENT ON FUNCTION gapless.column_faults IS
-'Private, for attach_gapless. What the view gapless.columns says of a column''s guards.';
+COMMENT ON FUNCTION gapless.column_series_of IS
+'Private, for attach_gapless. The column that series_of names, or the one whose series that shares: the head.';
 
-REVOKE ALL ON FUNCTION gapless.column_faults FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.column_series_of FROM PUBLIC;
+
+-- The view reads the expressions from the comments of functions: where a function is gone, so is its expression, and there
+-- is a fault.
+CREATE OR REPLACE FUNCTION gapless.column_compare(
+    target        regclass,
+    target_column name,
+    schemas       name[], -- where series_of is looked for without its schema
+    asked         jsonb,  -- the arguments of attach_gapless, by their names
+    OUT faults  text[], -- NULL where the column is not attached
+    OUT differs text    -- each argument with which it is attached otherwise, and both values; NULL where there is none
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET jit = off -- it costs more than it saves
+AS $function$
+DECLARE
+    attached record;
+    head     record; -- the column whose series it is to share
+BEGIN
+    SELECT n.nspname, c.relname, c.relowner, to_jsonb(v) AS options, v.faults
+    INTO attached
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN gapless.columns AS v ON v.table_name = format('%I.%I', n.nspname, c.relname) AND v.column_name = column_compare.target_column
+    WHERE c.oid = column_compare.target;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    faults := attached.faults;
+    IF EXISTS (SELECT FROM gapless.column_callees(target, target_column) AS c WHERE c.digest <> c.noted) THEN
+        faults := array_append(faults, 'what its expressions call has changed since it was attached');
+    END IF;
+    IF asked ->> 'series_of' IS NULL THEN
+        asked := jsonb_build_object('name', quote_literal(format('%I.%I.%I', attached.nspname, attached.relname, target_column))) || jsonb_strip_nulls(asked);
+    ELSE
+        SELECT format('%I.%I.%I', n.nspname, c.relname, s.column_name) AS label, CASE WHEN c.relowner = attached.relowner THEN v.name END AS name
+        INTO head
+        FROM gapless.column_series_of(asked ->> 'series_of', schemas) AS s
+        JOIN pg_catalog.pg_class AS c ON c.oid = s.relation
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        LEFT JOIN gapless.columns AS v ON v.table_name = format('%I.%I', n.nspname, c.relname) AND v.column_name = s.column_name;
+        asked := jsonb_build_object('name', head.name) || jsonb_strip_nulls(asked) || jsonb_strip_nulls(jsonb_build_object('series_of', head.label));
+    END IF;
+    SELECT string_agg(format('%s is %s, and %s was asked for', o.key,
+        CASE WHEN o.key IN ('initial', 'at_commit', 'moves') THEN attached.options ->> o.key ELSE quote_nullable(attached.options ->> o.key) END,
+        CASE WHEN o.key IN ('initial', 'at_commit', 'moves') THEN asked ->> o.key ELSE quote_nullable(asked ->> o.key) END), '; ' ORDER BY o.i)
+    INTO differs
+    FROM unnest('{name,initial,format,condition,chronology,at_commit,unnumbered,chain,hash_column,previous_column,moves,series_of}'::text[]) WITH ORDINALITY AS o (key, i)
+    WHERE CASE
+        WHEN o.key IN ('name', 'format', 'condition', 'chronology', 'chain') -- expressions, around which white space means nothing
+        THEN btrim(attached.options ->> o.key, e' \t\n\r\f\v') IS DISTINCT FROM btrim(asked ->> o.key, e' \t\n\r\f\v')
+        ELSE attached.options ->> o.key IS DISTINCT FROM asked ->> o.key
+    END;
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.column_compare IS
+'Private, for attach_gapless. What is wrong with the guards of an attached column, and in what it is attached otherwise than is asked for. Locks nothing.';
+
+REVOKE ALL ON FUNCTION gapless.column_compare FROM PUBLIC;
 
 -- Of the triggers, some may be gone already.
 CREATE OR REPLACE FUNCTION gapless.column_check_owner(
@@ -7919,37 +7993,50 @@ COMMENT ON FUNCTION gapless.column_check_former IS
 
 REVOKE ALL ON FUNCTION gapless.column_check_former FROM PUBLIC;
 
+-- What attach_gapless noted tells whether it is the same, also where a function is gone. White space around an expression
+-- makes no other one.
 CREATE OR REPLACE FUNCTION gapless.column_is_attached(
     target        regclass,
     target_column name,
-    definition    text
+    definition    text,   -- NULL: not known yet, since nothing is locked, and nothing is to be mended
+    schemas       name[], -- where series_of is looked for without its schema
+    asked         jsonb   -- the arguments of attach_gapless, by their names
 ) RETURNS boolean
-LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    attached text;
+    noted text;
+    found record;
 BEGIN
     SELECT coalesce(substring(obj_description(t.tgfoid, 'pg_proc') FROM ', (name => .*)\)$'), 'unknown')
-    INTO attached
+    INTO noted
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name;
-    IF FOUND AND attached <> definition THEN
+    SELECT c.faults, c.differs INTO found FROM gapless.column_compare(target, target_column, schemas, asked) AS c;
+    IF definition IS NULL AND found.faults <> '{}' THEN
+        RAISE EXCEPTION 'column "%" of table % is attached, but its guards are not whole', target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = format('The view gapless.columns says: %s.', array_to_string(found.faults, '; ')),
+                HINT = 'The same call without ensure mends most of it. It locks the table, against readers, too.',
+                CONSTRAINT = 'attach_guards',
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
+    ELSIF (CASE WHEN definition IS NULL THEN found.differs IS NOT NULL ELSE noted <> definition AND (found.differs IS NULL AND found.faults = '{}') IS NOT TRUE END) THEN
         RAISE EXCEPTION 'column "%" of table % is attached already, with another definition', target_column, target
             USING ERRCODE = 'duplicate_object',
-                DETAIL = format('It is attached with %s, and not with %s.', attached, definition),
+                DETAIL = coalesce(CASE WHEN found.faults = '{}' THEN found.differs || '.' END, format('It is attached with %s, and not with %s.', noted, definition)),
                 HINT = 'To attach it otherwise, detach it first: gapless.detach_gapless. In one transaction, no row comes between.',
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
                 CONSTRAINT = 'gapless_attached';
     END IF;
-    RETURN FOUND AND gapless.column_faults(target, target_column) = '{}'
-        AND NOT EXISTS (SELECT FROM gapless.column_callees(target, target_column) AS c WHERE c.digest <> c.noted);
+    RETURN (found.faults = '{}') IS TRUE;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_is_attached IS
-'Private, for attach_gapless. Whether a column is attached by this very definition, and its guards are whole. Raises 42710 where it is by another, and says which.';
+'Private, for attach_gapless. Whether a column is attached by this very definition, and its guards are whole. Raises 42710 where it is by another, and says in what; 55000 where its guards are not whole, and are not to be mended.';
 
 REVOKE ALL ON FUNCTION gapless.column_is_attached FROM PUBLIC;
 
@@ -8964,7 +9051,6 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    parts    text[];
     shown    CONSTANT text := left(series_of, 100);
     owner    CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     attached record;
@@ -8972,22 +9058,7 @@ DECLARE
     hint     text := 'The view gapless.columns shows the columns that are attached.';
     code     text := 'object_not_in_prerequisite_state';
 BEGIN
-    BEGIN
-        parts := parse_ident(series_of);
-    EXCEPTION WHEN invalid_parameter_value THEN
-        parts := '{}';
-    END;
-    SELECT c.oid::regclass, parts[cardinality(parts)]::name
-    INTO relation, column_name
-    FROM unnest(CASE cardinality(parts) WHEN 2 THEN schemas WHEN 3 THEN ARRAY[parts[1]]::name[] END) WITH ORDINALITY AS s (name, i)
-    JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.name
-    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = parts[cardinality(parts) - 1]
-    ORDER BY s.i
-    LIMIT 1;
-    SELECT m.head::regclass, m.head_column INTO relation, column_name
-    FROM (SELECT relation AS oid, column_name) AS o
-    LEFT JOIN gapless.member AS f ON f.relation = o.oid AND f.column_name = o.column_name
-    CROSS JOIN LATERAL (SELECT coalesce(f.head, o.oid) AS head, coalesce(f.head_column, o.column_name) AS head_column) AS m;
+    SELECT s.relation, s.column_name INTO relation, column_name FROM gapless.column_series_of(series_of, schemas) AS s;
     PERFORM gapless.column_lock_head(relation, column_name) WHERE relation IS NOT NULL;
     SELECT t.*, EXISTS (
         SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proname = t.stem || '_dated' AND obj_description(p.oid, 'pg_proc') <> ''
@@ -9163,7 +9234,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     hash_column   name    DEFAULT 'hash',
     previous_column name  DEFAULT 'previous_hash',
     moves         boolean DEFAULT false,
-    series_of     text    DEFAULT NULL
+    series_of     text    DEFAULT NULL,
+    ensure        boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET standard_conforming_strings = on -- how texts are read
@@ -9182,6 +9254,7 @@ DECLARE
     missing        pg_catalog.text;
     definition     pg_catalog.text;
     checked        pg_catalog.record;
+    asked          pg_catalog.jsonb; -- what the column is to be attached with
     options        pg_catalog.text[];
     stem           pg_catalog.text;
     attachment     bigint;
@@ -9226,6 +9299,12 @@ BEGIN
         RAISE EXCEPTION 'only the owner of table % can attach a column of it', target
             USING ERRCODE = 'insufficient_privilege', HINT = pg_catalog.format('Ask a member of role %s.', owner), SCHEMA = 'gapless';
     END IF;
+    asked := jsonb_build_object('name', attach_gapless.name, 'initial', initial, 'format', format, 'condition', condition, 'chronology', chronology, 'at_commit', at_commit,
+        'unnumbered', unnumbered, 'chain', chain, 'hash_column', hash_column, 'previous_column', previous_column, 'moves', moves, 'series_of', series_of);
+    IF ensure AND gapless.column_is_attached(target, target_column, NULL, caller_schemas, asked) THEN
+        PERFORM set_config('search_path', caller_path, true);
+        RETURN;
+    END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
 
@@ -9246,7 +9325,7 @@ BEGIN
         CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', hash_column => %L, previous_column => %L', hash_column, previous_column) END); -- the view gapless.attachment reads it
     PERFORM gapless.column_guard_partitions(target); -- those that were made since it was attached
     PERFORM gapless.column_make_index(target, target_column, unnumbered, make_index IS TRUE) WHERE at_commit OR condition IS NOT NULL;
-    IF gapless.column_is_attached(target, target_column, definition) THEN
+    IF gapless.column_is_attached(target, target_column, definition, caller_schemas, asked) THEN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
     END IF;
@@ -9294,7 +9373,7 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. series_of names, as schema.table.column, an attached column whose series it shares. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing; with ensure, it locks nothing where the column is attached already, and mends nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. series_of names, as schema.table.column, an attached column whose series it shares. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be, and 55000 with ensure where guards are not whole; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;
 

@@ -11,6 +11,11 @@ func Attach(ctx context.Context, conn DBTX, column gapless.Column) error {
 	return gapless.Attach(ctx, on(conn), column)
 }
 
+// Ensure is [Attach] for programs that attach at every start; see [gapless.Ensure].
+func Ensure(ctx context.Context, conn DBTX, column gapless.Column) error {
+	return gapless.Ensure(ctx, on(conn), column)
+}
+
 // Detach ends what [Attach] began; see [gapless.Detach].
 func Detach(ctx context.Context, conn DBTX, table, column string) error {
 	return gapless.Detach(ctx, on(conn), table, column)

@@ -119,7 +119,10 @@ func TestColumnsAndAuditsOverDatabaseSQL(t *testing.T) {
 	require.NoError(t, stdlib.Attach(ctx, db, gapless.Column{
 		Table: "seals", Column: "number", Name: "'seal'", Condition: "true", Chain: "sha256(NEW.before || 'x'::bytea)", HashColumn: "seal", PreviousColumn: "before",
 	}))
+	require.NoError(t, stdlib.Ensure(ctx, db, sales))
 	var refused *pgconn.PgError
+	require.ErrorAs(t, stdlib.Ensure(ctx, db, gapless.Column{Table: "parts", Column: "number", Initial: &ten}), &refused)
+	require.Equal(t, "initial is 1, and 10 was asked for.", refused.Detail)
 	require.ErrorAs(t, stdlib.Attach(ctx, db, gapless.Column{Table: "parts", Column: "id", SeriesOf: "sales.number", Chronology: "NEW.year"}), &refused)
 	require.ErrorContains(t, refused, "parts")
 

@@ -132,7 +132,8 @@
 {{ template "column/column_check_index.sql" . }}
 {{ template "column/column_check_expression.sql" . }}
 {{ template "column/column_check_expressions.sql" . }}
-{{ template "column/column_faults.sql" . }}
+{{ template "column/column_series_of.sql" . }}
+{{ template "column/column_compare.sql" . }}
 {{ template "column/column_check_owner.sql" . }}
 {{ template "column/column_check_spelling.sql" . }}
 {{ template "column/column_check_others.sql" . }}

@@ -15,7 +15,8 @@ SELECT gapless.attach_gapless(
     hash_column => sqlc.narg('hash_column')::text,
     previous_column => sqlc.narg('previous_column')::text,
     moves => @moves,
-    series_of => sqlc.narg('series_of')::text
+    series_of => sqlc.narg('series_of')::text,
+    ensure => @ensure
 );
 
 -- name: DetachGapless :exec

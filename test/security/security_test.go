@@ -283,7 +283,7 @@ const allObjects = `	table: audit_record, decision, former, journal, known_text,
 	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_columns, audit_gapless, audit_numbers, audit_reader, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_not_stale, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
-	function: column_check_former, column_check_guards, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_faults, column_adopt_voids, column_keep_void, column_place_voids, column_voids
+	function: column_check_former, column_check_guards, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_compare, column_series_of, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
 	function: column_check_chain, column_link, column_previous, drop_links, model_chain
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
@@ -668,7 +668,7 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_release_sequences": {"SELECT gapless.column_release_sequences('h.a', 'number')"},
 		"column_note_former":       {"SELECT gapless.column_note_former('h.a', 'number')"},
 		"column_reclaim":           {"SELECT gapless.column_reclaim('h.a', 'number', 'name', 1)"},
-		"column_faults":            {"SELECT gapless.column_faults('h.a', 'number')"},
+		"column_compare":           {"SELECT gapless.column_compare('h.a', 'number', '{h}', '{\"name\": \"one\", \"series_of\": \"a.number\"}')"},
 		"column_check_former":      {"SELECT gapless.column_check_former('h.a', 'number')"},
 		"column_callees":           {"SELECT gapless.column_callees('h.a', 'number')"},
 		"column_check_series":      {"SELECT gapless.column_check_series('h.a', 'number', 'ha', 'one', 1)"},

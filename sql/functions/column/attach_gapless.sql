@@ -17,7 +17,8 @@ CREATE OR REPLACE FUNCTION gapless.attach_gapless(
     hash_column   name    DEFAULT 'hash',
     previous_column name  DEFAULT 'previous_hash',
     moves         boolean DEFAULT false,
-    series_of     text    DEFAULT NULL
+    series_of     text    DEFAULT NULL,
+    ensure        boolean DEFAULT false
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET standard_conforming_strings = on -- how texts are read
@@ -36,6 +37,7 @@ DECLARE
     missing        pg_catalog.text;
     definition     pg_catalog.text;
     checked        pg_catalog.record;
+    asked          pg_catalog.jsonb; -- what the column is to be attached with
     options        pg_catalog.text[];
     stem           pg_catalog.text;
     attachment     bigint;
@@ -80,6 +82,12 @@ BEGIN
         RAISE EXCEPTION 'only the owner of table % can attach a column of it', target
             USING ERRCODE = 'insufficient_privilege', HINT = pg_catalog.format('Ask a member of role %s.', owner), SCHEMA = 'gapless';
     END IF;
+    asked := jsonb_build_object('name', attach_gapless.name, 'initial', initial, 'format', format, 'condition', condition, 'chronology', chronology, 'at_commit', at_commit,
+        'unnumbered', unnumbered, 'chain', chain, 'hash_column', hash_column, 'previous_column', previous_column, 'moves', moves, 'series_of', series_of);
+    IF ensure AND gapless.column_is_attached(target, target_column, NULL, caller_schemas, asked) THEN
+        PERFORM set_config('search_path', caller_path, true);
+        RETURN;
+    END IF;
     PERFORM gapless.column_check_table(target, target_column, caller_schemas);
     SELECT c.relkind, c.relname, n.nspname INTO STRICT relation FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target;
 
@@ -100,7 +108,7 @@ BEGIN
         CASE WHEN chain IS NOT NULL THEN pg_catalog.format(', hash_column => %L, previous_column => %L', hash_column, previous_column) END); -- the view gapless.attachment reads it
     PERFORM gapless.column_guard_partitions(target); -- those that were made since it was attached
     PERFORM gapless.column_make_index(target, target_column, unnumbered, make_index IS TRUE) WHERE at_commit OR condition IS NOT NULL;
-    IF gapless.column_is_attached(target, target_column, definition) THEN
+    IF gapless.column_is_attached(target, target_column, definition, caller_schemas, asked) THEN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
     END IF;
@@ -148,6 +156,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.attach_gapless IS
-'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. series_of names, as schema.table.column, an attached column whose series it shares. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be; 23514 for numbers that cannot be taken over.';
+'Lets a column of a table number itself: an INSERT is all that is needed, and RETURNING has the number. name, format (over value, too), condition, chronology and chain are SQL expressions over NEW, compiled into a trigger function in the table''s schema. Takes over the numbers that the table has, and guards numbers from then on against being written, changed and deleted. Repeated, it mends the guards where they are not whole, and else does nothing; with ensure, it locks nothing where the column is attached already, and mends nothing. chain gives each row a hash, over that of the row before. make_index lets unique indexes leave out rows without a number. series_of names, as schema.table.column, an attached column whose series it shares. With moves, an UPDATE may take a row to another sequence. For the table''s owner. Locks the table against writers until the transaction ends. Raises 22004, 22023, 42601, 42703 for arguments; 42501; 42710 where it is attached already; 55000 and 42809 for a table or column that cannot be, and 55000 with ensure where guards are not whole; 23514 for numbers that cannot be taken over.';
 
 REVOKE ALL ON FUNCTION gapless.attach_gapless FROM PUBLIC;

@@ -18,7 +18,6 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    parts    text[];
     shown    CONSTANT text := left(series_of, 100);
     owner    CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     attached record;
@@ -26,22 +25,7 @@ DECLARE
     hint     text := 'The view gapless.columns shows the columns that are attached.';
     code     text := 'object_not_in_prerequisite_state';
 BEGIN
-    BEGIN
-        parts := parse_ident(series_of);
-    EXCEPTION WHEN invalid_parameter_value THEN
-        parts := '{}';
-    END;
-    SELECT c.oid::regclass, parts[cardinality(parts)]::name
-    INTO relation, column_name
-    FROM unnest(CASE cardinality(parts) WHEN 2 THEN schemas WHEN 3 THEN ARRAY[parts[1]]::name[] END) WITH ORDINALITY AS s (name, i)
-    JOIN pg_catalog.pg_namespace AS n ON n.nspname = s.name
-    JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = parts[cardinality(parts) - 1]
-    ORDER BY s.i
-    LIMIT 1;
-    SELECT m.head::regclass, m.head_column INTO relation, column_name
-    FROM (SELECT relation AS oid, column_name) AS o
-    LEFT JOIN gapless.member AS f ON f.relation = o.oid AND f.column_name = o.column_name
-    CROSS JOIN LATERAL (SELECT coalesce(f.head, o.oid) AS head, coalesce(f.head_column, o.column_name) AS head_column) AS m;
+    SELECT s.relation, s.column_name INTO relation, column_name FROM gapless.column_series_of(series_of, schemas) AS s;
     PERFORM gapless.column_lock_head(relation, column_name) WHERE relation IS NOT NULL;
     SELECT t.*, EXISTS (
         SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proname = t.stem || '_dated' AND obj_description(p.oid, 'pg_proc') <> ''
