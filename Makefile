@@ -6,7 +6,7 @@ TIMES ?= 1
 HOST ?= $(shell test/left-out -host)
 FUZZ ?= 20s
 
-.PHONY: help build check test race matrix torture isolation fuzz vulncheck lint tidy generate verify release migration check-sql examples demo bench
+.PHONY: help build check test race matrix torture isolation fuzz vulncheck lint tidy generate verify release migration check-sql check-sqlc examples demo bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ migration: ## begin the next migration of the functions: the first change after 
 
 check-sql: ## plpgsql_check over every function (Debian: postgresql-15-plpgsql-check)
 	$(WITHPG) sh -c 'psql --no-psqlrc -q -f tools/plpgsql_check.sql "$$GAPLESS_DATABASE_URL"'
+
+check-sqlc: bin/sqlc ## what users of sqlc get by its defaults from sql/gapless.sql, compiled and called
+	$(WITHPG) tools/sqlc-user/check
 
 examples: ## run the examples of other stacks (examples/install installs their drivers)
 	$(WITHPG) examples/run

@@ -396,7 +396,7 @@ const decisions = `
 		SELECT 'journal' AS what, j.name, j::text AS row FROM gapless.journal AS j UNION ALL
 		SELECT 'void', v.name, v::text FROM gapless.void AS v UNION ALL
 		SELECT 'decision', d.name, d::text FROM gapless.decision AS d UNION ALL
-		SELECT 'range', r.name, r::text FROM gapless.range AS r UNION ALL
+		SELECT 'range', r.name, r::text FROM gapless.number_range AS r UNION ALL
 		SELECT 'link', l.name, l::text FROM gapless.link AS l UNION ALL
 		SELECT 'series', s.name, s::text FROM gapless.sequences AS s UNION ALL
 		SELECT 'finding', f.sequence, f::text FROM gapless.audit_gapless() AS f UNION ALL

@@ -45,18 +45,18 @@ func ExampleAttach() {
 func ExampleEnsure() {
 	ctx := context.Background()
 	pool := examplePool()
-	if _, err := pool.Exec(ctx, "CREATE TABLE public.voucher (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint NOT NULL UNIQUE)"); err != nil {
+	if _, err := pool.Exec(ctx, "CREATE TABLE public.coupon (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint NOT NULL UNIQUE)"); err != nil {
 		fmt.Println(err)
 		return
 	}
-	vouchers := gapless.Column{Table: "public.voucher", Column: "number", Name: "'example: voucher'"}
+	coupons := gapless.Column{Table: "public.coupon", Column: "number", Name: "'example: coupon'"}
 	for range 3 {
-		fmt.Println(gapless.Ensure(ctx, pool, vouchers))
+		fmt.Println(gapless.Ensure(ctx, pool, coupons))
 	}
 
-	vouchers.Initial = new(int64(1000))
+	coupons.Initial = new(int64(1000))
 	var refused *pgconn.PgError
-	if errors.As(gapless.Ensure(ctx, pool, vouchers), &refused) {
+	if errors.As(gapless.Ensure(ctx, pool, coupons), &refused) {
 		fmt.Println(refused.Detail)
 	}
 	// Output:

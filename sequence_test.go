@@ -44,7 +44,7 @@ func TestEveryCallWorksUnderAHostileSearchPath(t *testing.T) {
 	s := sqltest.Connect(t, database)
 	// Whatever stands before pg_catalog on the path gives other results, were it used.
 	s.Do(`CREATE SCHEMA evil`)
-	s.Do(`CREATE TABLE evil.sequence (name text)`)
+	s.Do(`CREATE TABLE evil.sequence_lock (name text)`)
 	s.Do(`CREATE TABLE evil.journal (name text)`)
 	s.Do(`CREATE FUNCTION evil.octet_length(text) RETURNS integer LANGUAGE sql AS 'SELECT 0'`)
 	s.Do(`CREATE FUNCTION evil.clock_timestamp() RETURNS timestamptz LANGUAGE sql AS $$SELECT '-infinity'::timestamptz$$`)

@@ -74,7 +74,7 @@ var imitated = []string{
 	imitatedFunction("find_number(name text)", "bigint", `DECLARE
 			value bigint;
 		BEGIN
-			PERFORM FROM gapless.sequence AS s WHERE s.name = find_number.name COLLATE "C" FOR NO KEY UPDATE;
+			PERFORM FROM gapless.sequence_lock AS s WHERE s.name = find_number.name COLLATE "C" FOR NO KEY UPDATE;
 			SELECT a.last_value + 1 INTO value FROM gapless.journal AS a WHERE a.name = find_number.name COLLATE "C" ORDER BY a.ordinal DESC LIMIT 1;
 			RETURN value;
 		END`),
@@ -105,7 +105,7 @@ var parts = []part{
 	{"a PL/pgSQL function", "SELECT plain('path')", "a message: SELECT 1"},
 	{"the same as SECURITY DEFINER", "SELECT definer('path')", "a PL/pgSQL function"},
 	{"the same with two SET clauses", "SELECT settings('path')", "the same as SECURITY DEFINER"},
-	{"the lock of the sequence's row", "SELECT FROM gapless.sequence WHERE name = 'path' FOR NO KEY UPDATE", "a transaction with an xid"},
+	{"the lock of the sequence's row", "SELECT FROM gapless.sequence_lock WHERE name = 'path' FOR NO KEY UPDATE", "a transaction with an xid"},
 	{"the journal's newest row", newestRow, "a message: SELECT 1"},
 	{"the append, which reads that row", `INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
 		SELECT a.name, a.ordinal + 1, a.last_value + 1, a.last_value + 1 FROM (` + newestRow + `) AS a`, "the journal's newest row"},

@@ -21,11 +21,11 @@ func size(ctx context.Context, b *bench) (err error) {
 	const each = 20 // allocations a turn
 	growths := []growth{
 		{"sequences", b.sequences, []string{
-			"INSERT INTO gapless.sequence (name) SELECT 'bench/' || i FROM generate_series(1, %d) AS i",
+			"INSERT INTO gapless.sequence_lock (name) SELECT 'bench/' || i FROM generate_series(1, %d) AS i",
 			"INSERT INTO gapless.journal (name, ordinal, first_value, last_value) SELECT 'bench/' || i, 1, 1, 1 FROM generate_series(1, %d) AS i",
 		}, "SELECT count(gapless.next_gapless('bench/' || i)) FROM generate_series(1, %d, 20) AS i", func(n int) string { return fmt.Sprintf("bench/%d", 1+rand.N(n)) }},
 		{"journal rows", b.journal, []string{
-			"INSERT INTO gapless.sequence (name) SELECT 'bench/1' FROM generate_series(1, least(%d, 1))",
+			"INSERT INTO gapless.sequence_lock (name) SELECT 'bench/1' FROM generate_series(1, least(%d, 1))",
 			"INSERT INTO gapless.journal (name, ordinal, first_value, last_value) SELECT 'bench/1', i, i, i FROM generate_series(1, %d) AS i",
 		}, "SELECT least(%d, count(gapless.next_gapless('bench/1'))) FROM generate_series(1, 20)", func(int) string { return "bench/1" }},
 	}

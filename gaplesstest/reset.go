@@ -61,7 +61,7 @@ BEGIN
     FOREACH item IN ARRAY guards LOOP
         EXECUTE format(item, 'DISABLE');
     END LOOP;
-    LOCK TABLE gapless.sequence IN EXCLUSIVE MODE; -- waits for whoever numbers
+    LOCK TABLE gapless.sequence_lock IN EXCLUSIVE MODE; -- waits for whoever numbers
     IF named IS NOT NULL THEN
         FOR made IN
             SELECT a.relation, a.column_name, a.unnumbered, format('%%s.%%I(%%s)', a.schema::regnamespace, p.proname, (
@@ -76,7 +76,7 @@ BEGIN
     ELSIF tables <> '{}' THEN
         EXECUTE format('TRUNCATE %%s CASCADE', array_to_string(tables, ', '));
     END IF;
-    FOREACH item IN ARRAY ARRAY['journal', 'void', 'decision', 'link', 'range', 'known_text', 'former'] LOOP
+    FOREACH item IN ARRAY ARRAY['journal', 'void', 'decision', 'link', 'number_range', 'known_text', 'former'] LOOP
         EXECUTE format('DELETE FROM gapless.%%I WHERE $1 IS NULL OR name = ANY ($1)', item) USING named;
     END LOOP;
     IF named IS NULL THEN
@@ -84,10 +84,10 @@ BEGIN
         DELETE FROM gapless.audit_record;
     END IF;
     -- A sequence of an attached column stays its own.
-    UPDATE gapless.sequence AS s
+    UPDATE gapless.sequence_lock AS s
     SET adoptions = 0, bounded = false, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
     WHERE (named IS NULL OR s.name = ANY (named)) AND gapless.attached_column(s.target, s.target_column) IS NOT NULL;
-    DELETE FROM gapless.sequence AS s
+    DELETE FROM gapless.sequence_lock AS s
     WHERE (named IS NULL OR s.name = ANY (named)) AND gapless.attached_column(s.target, s.target_column) IS NULL;
     FOREACH item IN ARRAY guards LOOP
         EXECUTE format(item, 'ENABLE');

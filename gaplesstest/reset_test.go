@@ -83,7 +83,7 @@ func TestAfterAResetAllBeginsAnew(t *testing.T) {
 		for _, table := range []string{"invoices", "lines", "notes", "bills", "sales", "credits", "forms"} {
 			require.Equal(t, []string{"0"}, texts(t, conn, "SELECT count(*)::text FROM "+table), table)
 		}
-		for _, table := range []string{"journal", "void", "decision", "link", "range", "known_text", "former", "audit_record", "recorded_finding"} {
+		for _, table := range []string{"journal", "void", "decision", "link", "number_range", "known_text", "former", "audit_record", "recorded_finding"} {
 			require.Equal(t, []string{"0"}, texts(t, conn, "SELECT count(*)::text FROM gapless."+table), table)
 		}
 		if round < 2 {

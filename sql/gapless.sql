@@ -77,7 +77,7 @@ $do$;
 -- The private tables and the public views of schema gapless.
 --
 -- Nobody but the owner touches the tables: applications use the functions (sql/functions) and the
--- views. The functions lock a row of gapless.sequence and append to gapless.journal; neither is
+-- views. The functions lock a row of gapless.sequence_lock and append to gapless.journal; neither is
 -- updated by an allocation, so an old snapshot (a pg_dump, a report, a replication slot) has no chain
 -- of dead row versions to keep alive.
 
@@ -92,37 +92,37 @@ COMMENT ON SCHEMA gapless IS
 -- PostgreSQL grants PUBLIC nothing on a new schema or table, unless the owner's default privileges do.
 REVOKE ALL ON SCHEMA gapless FROM PUBLIC;
 
-CREATE TABLE gapless.sequence (
+CREATE TABLE gapless.sequence_lock (
     name          text   COLLATE "C" NOT NULL,
     adoptions     bigint NOT NULL DEFAULT 0,
     target        regclass,
     target_column name,
     initial       bigint,
     bounded       boolean NOT NULL DEFAULT false,
-    CONSTRAINT sequence_pkey PRIMARY KEY (name),
+    CONSTRAINT sequence_lock_pkey PRIMARY KEY (name),
     CONSTRAINT sequence_name_length CHECK (octet_length(name) BETWEEN 1 AND 255)
 );
 
-REVOKE ALL ON TABLE gapless.sequence FROM PUBLIC;
+REVOKE ALL ON TABLE gapless.sequence_lock FROM PUBLIC;
 
-COMMENT ON TABLE gapless.sequence IS
+COMMENT ON TABLE gapless.sequence_lock IS
 'One row a sequence: its lock. An allocation locks the row and never updates it; delete, adopt and prune write it, so that transactions with an older snapshot get 40001. No foreign key may point here: its KEY SHARE lock would turn xmax into a multixact.';
-COMMENT ON COLUMN gapless.sequence.name IS
+COMMENT ON COLUMN gapless.sequence_lock.name IS
 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
-COMMENT ON COLUMN gapless.sequence.adoptions IS
+COMMENT ON COLUMN gapless.sequence_lock.adoptions IS
 'How many rows of kind ''adopted'' the journal has had, by adopt_gapless, attach_gapless or forward_gapless, or where a range follows another. Each of them counts once in journal.ordinal, though it issued nothing.';
-COMMENT ON COLUMN gapless.sequence.target IS
+COMMENT ON COLUMN gapless.sequence_lock.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
-COMMENT ON COLUMN gapless.sequence.target_column IS
+COMMENT ON COLUMN gapless.sequence_lock.target_column IS
 'The column of target, or NULL.';
-COMMENT ON COLUMN gapless.sequence.initial IS
+COMMENT ON COLUMN gapless.sequence_lock.initial IS
 'What the column''s first number from it will be, where attach_gapless made it before any row; else NULL.';
 
-COMMENT ON COLUMN gapless.sequence.bounded IS
+COMMENT ON COLUMN gapless.sequence_lock.bounded IS
 'Whether it has ranges (range_gapless): only numbers of these are issued then.';
 
-COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
-COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
+COMMENT ON CONSTRAINT sequence_lock_pkey ON gapless.sequence_lock IS 'One row a name; the row an allocation locks is found by it.';
+COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence_lock IS 'A name has 1 to 255 bytes.';
 
 CREATE TYPE gapless.journal_kind AS ENUM ('issued', 'adopted', 'pruned', 'closed');
 
@@ -153,7 +153,7 @@ REVOKE ALL ON TABLE gapless.journal FROM PUBLIC;
 COMMENT ON TABLE gapless.journal IS
 'The journal: one row for each run of values that was given out, in the order of ordinal within a name. The newest row is the counter.';
 COMMENT ON COLUMN gapless.journal.name IS
-'The sequence. No foreign key: see gapless.sequence.';
+'The sequence. No foreign key: see gapless.sequence_lock.';
 COMMENT ON COLUMN gapless.journal.ordinal IS
 'The running count, from 1, of the run''s first value. Competing allocations collide on it whatever the size of their runs, which a count of the last value would not ensure.';
 COMMENT ON COLUMN gapless.journal.first_value IS
@@ -277,7 +277,7 @@ COMMENT ON COLUMN gapless.link.value IS 'The number.';
 COMMENT ON COLUMN gapless.link.hash IS 'What the expression chain of attach_gapless gave for the row, as it stands there.';
 COMMENT ON CONSTRAINT link_pkey ON gapless.link IS 'Read backwards it gives the predecessor of a number.';
 
-CREATE TABLE gapless.range (
+CREATE TABLE gapless.number_range (
     name        text        COLLATE "C" NOT NULL,
     first_value bigint      NOT NULL,
     last_value  bigint      NOT NULL,
@@ -288,24 +288,24 @@ CREATE TABLE gapless.range (
     warns       timestamptz,
     warn_left   bigint      NOT NULL DEFAULT 0,
     unused      bigint,
-    CONSTRAINT range_pkey PRIMARY KEY (name, first_value)
+    CONSTRAINT number_range_pkey PRIMARY KEY (name, first_value)
 );
 
-REVOKE ALL ON TABLE gapless.range FROM PUBLIC;
+REVOKE ALL ON TABLE gapless.number_range FROM PUBLIC;
 
-COMMENT ON TABLE gapless.range IS
+COMMENT ON TABLE gapless.number_range IS
 'The ranges whose numbers a sequence may issue, in their order, as range_gapless gave them; gapless.decision has what was said of them over time. No two of a sequence overlap.';
-COMMENT ON COLUMN gapless.range.name IS 'The sequence.';
-COMMENT ON COLUMN gapless.range.first_value IS 'Its first number.';
-COMMENT ON COLUMN gapless.range.last_value IS 'Its last number; of one that was withdrawn the last that had been issued.';
-COMMENT ON COLUMN gapless.range.reason IS 'Why the sequence has it: the authority''s reference.';
-COMMENT ON COLUMN gapless.range.valid_until IS 'The last day on which its numbers may be issued, or NULL.';
-COMMENT ON COLUMN gapless.range.time_zone IS 'The time zone of that day, or NULL.';
-COMMENT ON COLUMN gapless.range.expires IS 'When that day has ended: the first instant at which it has expired, or NULL.';
-COMMENT ON COLUMN gapless.range.warns IS 'From when on to warn of that, or NULL.';
-COMMENT ON COLUMN gapless.range.warn_left IS 'With how many numbers left to warn.';
-COMMENT ON COLUMN gapless.range.unused IS 'How many of its numbers were passed over, since it had expired; NULL where none was.';
-COMMENT ON CONSTRAINT range_pkey ON gapless.range IS 'In their order within a name.';
+COMMENT ON COLUMN gapless.number_range.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.number_range.first_value IS 'Its first number.';
+COMMENT ON COLUMN gapless.number_range.last_value IS 'Its last number; of one that was withdrawn the last that had been issued.';
+COMMENT ON COLUMN gapless.number_range.reason IS 'Why the sequence has it: the authority''s reference.';
+COMMENT ON COLUMN gapless.number_range.valid_until IS 'The last day on which its numbers may be issued, or NULL.';
+COMMENT ON COLUMN gapless.number_range.time_zone IS 'The time zone of that day, or NULL.';
+COMMENT ON COLUMN gapless.number_range.expires IS 'When that day has ended: the first instant at which it has expired, or NULL.';
+COMMENT ON COLUMN gapless.number_range.warns IS 'From when on to warn of that, or NULL.';
+COMMENT ON COLUMN gapless.number_range.warn_left IS 'With how many numbers left to warn.';
+COMMENT ON COLUMN gapless.number_range.unused IS 'How many of its numbers were passed over, since it had expired; NULL where none was.';
+COMMENT ON CONSTRAINT number_range_pkey ON gapless.number_range IS 'In their order within a name.';
 
 CREATE TABLE gapless.audit_record (
     ordinal bigint NOT NULL,
@@ -473,14 +473,14 @@ CREATE VIEW gapless.sequences AS
 SELECT
     s.name,
     coalesce(newest.last_value, former.last_value) AS last_value,
-    coalesce(newest.ordinal + (newest.last_value - newest.first_value), former.ordinal + (former.last_value - former.first_value), 0)::bigint - s.adoptions AS issued,
-    CASE WHEN newest.kind = 'closed' THEN former.allocated_at ELSE newest.allocated_at END AS last_allocated_at,
-    attached.column_name AS attached_column,
-    (newest.kind = 'closed') IS TRUE AS closed,
-    ranges.numbers_left,
-    ranges.valid_until,
-    ranges.warning
-FROM gapless.sequence AS s
+    (coalesce(newest.ordinal + (newest.last_value - newest.first_value), former.ordinal + (former.last_value - former.first_value), 0) - s.adoptions)::bigint AS issued,
+    shown.last_allocated_at,
+    shown.attached_column,
+    shown.closed,
+    shown.numbers_left,
+    shown.valid_until,
+    shown.warning
+FROM gapless.sequence_lock AS s
 LEFT JOIN LATERAL (
     SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at, j.kind
     FROM gapless.journal AS j
@@ -511,13 +511,33 @@ LEFT JOIN LATERAL (
             OR (array_agg(u.warns ORDER BY u.first_value DESC))[1] <= statement_timestamp(), sum(u.numbers) IS NULL) AS warning
     FROM (
         SELECT r.first_value, r.last_value::numeric - greatest(r.first_value, coalesce(newest.last_value, former.last_value)::numeric + 1) + 1 AS numbers, r.valid_until, r.warn_left, r.warns
-        FROM gapless.range AS r
+        FROM gapless.number_range AS r
         WHERE r.name = s.name
             AND (r.expires <= statement_timestamp()) IS NOT TRUE
             AND (r.last_value <= coalesce(newest.last_value, former.last_value)) IS NOT TRUE
     ) AS u
     WHERE s.bounded
 ) AS ranges ON s.bounded
+CROSS JOIN LATERAL (
+    -- Gives no row, here and in other views: it tells sqlc and its like, which read this text, the types, and what can be NULL.
+    SELECT
+        NULL::timestamptz AS last_allocated_at,
+        NULL::text AS attached_column,
+        false AS closed,
+        NULL::bigint AS numbers_left,
+        NULL::date AS valid_until,
+        NULL::boolean AS warning
+    FROM gapless.model
+    WHERE false
+    UNION ALL
+    SELECT
+        CASE WHEN newest.kind = 'closed' THEN former.allocated_at ELSE newest.allocated_at END,
+        attached.column_name,
+        (newest.kind = 'closed') IS TRUE,
+        ranges.numbers_left,
+        ranges.valid_until,
+        ranges.warning
+) AS shown
 WHERE newest.ordinal IS NOT NULL OR s.bounded;
 
 REVOKE ALL ON TABLE gapless.sequences FROM PUBLIC;
@@ -535,6 +555,19 @@ COMMENT ON COLUMN gapless.sequences.valid_until IS 'The last day on which number
 COMMENT ON COLUMN gapless.sequences.warning IS 'Whether a new range is due: as few numbers are left, or days, as the last of these ranges has been told, or none; NULL where it has no range.';
 
 CREATE VIEW gapless.ranges AS
+SELECT -- gives no row, as in gapless.sequences
+    r.name,
+    r.first_value,
+    r.last_value,
+    r.valid_until,
+    r.time_zone,
+    ''::text AS state,
+    0::bigint AS numbers_left,
+    0::bigint AS unused,
+    r.reason
+FROM gapless.number_range AS r
+WHERE false
+UNION ALL
 SELECT
     r.name,
     r.first_value,
@@ -548,7 +581,7 @@ SELECT
         ELSE 0
     END) AS unused,
     r.reason
-FROM gapless.range AS r
+FROM gapless.number_range AS r
 LEFT JOIN LATERAL (
     SELECT j.last_value
     FROM gapless.journal AS j
@@ -563,7 +596,7 @@ CROSS JOIN LATERAL (
         WHEN r.expires <= statement_timestamp() THEN 'expired'
         WHEN EXISTS (
             SELECT
-            FROM gapless.range AS b
+            FROM gapless.number_range AS b
             WHERE b.name = r.name
                 AND b.first_value < r.first_value
                 AND (b.expires <= statement_timestamp()) IS NOT TRUE
@@ -642,7 +675,7 @@ WITH guard AS MATERIALIZED (
     SELECT g.relation, g.column_name FROM guard AS g
     UNION
     SELECT s.target, s.target_column
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.target AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
 ), made AS (
     SELECT DISTINCT ON (g.relation, g.column_name)
@@ -923,6 +956,27 @@ COMMENT ON COLUMN gapless.fault.column_name IS 'The column, by the name under wh
 COMMENT ON COLUMN gapless.fault.fault IS 'What is wrong.';
 
 CREATE VIEW gapless.columns AS
+SELECT -- gives no row, as in gapless.sequences
+    ''::text AS table_name,
+    ''::text AS column_name,
+    NULL::text AS name,
+    NULL::bigint AS initial,
+    NULL::text AS format,
+    NULL::text AS condition,
+    NULL::text AS chronology,
+    false AS at_commit,
+    NULL::text AS unnumbered,
+    NULL::text AS chain,
+    NULL::text AS hash_column,
+    NULL::text AS previous_column,
+    false AS partitioned,
+    false AS guarded,
+    '{}'::text[] AS faults,
+    false AS moves,
+    NULL::text AS series_of
+FROM gapless.model
+WHERE false
+UNION ALL
 SELECT
     a.table_name,
     a.column_name::text AS column_name,
@@ -986,6 +1040,29 @@ COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one 
 COMMENT ON COLUMN gapless.columns.series_of IS 'The attached column whose series it shares, as schema.table.column, or NULL.';
 
 CREATE VIEW gapless.audits AS
+SELECT -- gives no row, as in gapless.sequences
+    r.ordinal,
+    'epoch'::timestamptz AS recorded_at,
+    ''::text AS recorded_by,
+    NULL::text AS recorded_as,
+    0::bigint AS txid,
+    NULL::text AS name,
+    NULL::text AS pattern,
+    NULL::text AS table_name,
+    NULL::text AS column_name,
+    NULL::text AS note,
+    0::bigint AS series,
+    0::bigint AS documents,
+    0::bigint AS findings,
+    0::bigint AS unexplained,
+    0::bigint AS not_read,
+    0::bigint AS new_findings,
+    ''::text AS result,
+    r.digest,
+    false AS intact
+FROM gapless.audit_record AS r
+WHERE false
+UNION ALL
 SELECT
     a.ordinal,
     (a.entry ->> 'recorded_at')::timestamptz AS recorded_at,
@@ -1056,17 +1133,17 @@ COMMENT ON COLUMN gapless.audits.intact IS 'Whether the record, what it had that
 CREATE VIEW gapless.holders AS
 WITH waiter AS (
     SELECT s.name, l.pid, l.granted
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN pg_catalog.pg_locks AS l
         ON l.locktype = 'tuple'
         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
-        AND l.relation = 'gapless.sequence'::regclass
+        AND l.relation = 'gapless.sequence_lock'::regclass
         AND (format('(%s,%s)', l.page, l.tuple))::tid = s.ctid
 ), holder AS (
     -- While nobody waits, xmax tells, unless it is the xid of a released savepoint, which has no lock of its own any
     -- more, or a multixact. With a lock on the table, too, it is hardly another transaction of the same number.
     SELECT s.name, x.pid, p.gid
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN pg_catalog.pg_locks AS x
         ON x.locktype = 'transactionid' AND x.granted AND x.transactionid = s.xmax
     JOIN pg_catalog.pg_locks AS r
@@ -1074,7 +1151,7 @@ WITH waiter AS (
         AND r.pid IS NOT DISTINCT FROM x.pid
         AND r.locktype = 'relation'
         AND r.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
-        AND r.relation = 'gapless.sequence'::regclass
+        AND r.relation = 'gapless.sequence_lock'::regclass
         AND r.granted
     LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON x.pid IS NULL AND p.transaction = x.transactionid
     WHERE NOT EXISTS (SELECT FROM waiter AS w WHERE w.name = s.name AND w.granted)
@@ -1082,7 +1159,7 @@ WITH waiter AS (
     -- The first waiter has the tuple lock and knows whom it waits for. Pid 0 is a prepared transaction.
     SELECT w.name, nullif(b.pid, 0) AS pid, p.gid
     FROM waiter AS w
-    JOIN gapless.sequence AS s ON s.name = w.name
+    JOIN gapless.sequence_lock AS s ON s.name = w.name
     CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
     LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON b.pid = 0 AND p.transaction = s.xmax
     WHERE w.granted -- trap: the first waiter knows the holder
@@ -1209,13 +1286,13 @@ BEGIN
         RAISE EXCEPTION 'the name of a sequence must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give the name of a sequence, 1 to 255 bytes long.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'name';
     ELSIF octet_length(check_name.name) NOT BETWEEN 1 AND 255 THEN
         RAISE EXCEPTION 'sequence "%": its name has % bytes, and must have 1 to 255',
             left(check_name.name, 40), octet_length(check_name.name)
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Give another name; if it is too long, a hash of its variable part.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name', CONSTRAINT = 'sequence_name_length';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'name', CONSTRAINT = 'sequence_name_length';
     END IF;
 END;
 $function$;
@@ -1264,7 +1341,7 @@ BEGIN
             check_reset.name, check_reset.reset, check_reset.initial
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'The cycle runs from initial to reset - 1. Give a larger reset, or NULL for no cycle.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'reset';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'reset';
     END IF;
 END;
 $function$;
@@ -1292,7 +1369,7 @@ BEGIN
     SELECT c.oid::regclass
     INTO rewritten
     FROM pg_catalog.pg_class AS c
-    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
+    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence_lock, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.number_range}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'table % was rewritten since this transaction''s snapshot, which may have none of its rows', rewritten
@@ -1339,7 +1416,7 @@ BEGIN
         raise_exhausted.name, raise_exhausted.size
         USING ERRCODE = 'sequence_generator_limit_exceeded',
             HINT = 'Begin a sequence of another name, or let this one cycle with reset.',
-            SCHEMA = 'gapless', TABLE = 'sequence';
+            SCHEMA = 'gapless', TABLE = 'sequence_lock';
 END;
 $function$;
 
@@ -1367,7 +1444,7 @@ BEGIN
         USING ERRCODE = 'object_not_in_prerequisite_state',
             DETAIL = format('%s closed it at %s: %s', closing.decided_by, closing.decided_at, left(closing.reason, 200)),
             HINT = format('Give the document another date or series; or open this one: SELECT gapless.open_gapless(%L, ''why'');', raise_closed.name),
-            SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_closed';
+            SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_closed';
 END;
 $function$;
 
@@ -1408,7 +1485,7 @@ BEGIN
     RAISE EXCEPTION 'sequence "%" is locked by another transaction', raise_locked.name
         USING ERRCODE = 'lock_not_available',
             HINT = 'Try again when that transaction has ended; gapless.holders shows who it is. Without nowait, the call waits.',
-            SCHEMA = 'gapless', TABLE = 'sequence';
+            SCHEMA = 'gapless', TABLE = 'sequence_lock';
 END;
 $function$;
 
@@ -1567,13 +1644,13 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence_lock, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.number_range LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten();
-    UPDATE gapless.sequence AS s
+    UPDATE gapless.sequence_lock AS s
     SET adoptions = s.adoptions
     WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
     RETURN FOUND OR EXISTS (
-        SELECT FROM gapless.sequence AS s
+        SELECT FROM gapless.sequence_lock AS s
         WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin = pg_current_xact_id()::xid
     );
 END;
@@ -1597,17 +1674,17 @@ DECLARE
 BEGIN
     IF lock_sequence.nowait THEN
         -- SKIP LOCKED and not NOWAIT, whose error names the table and not the sequence.
-        PERFORM FROM gapless.sequence AS s
+        PERFORM FROM gapless.sequence_lock AS s
         WHERE s.name = lock_sequence.name COLLATE "C"
         FOR NO KEY UPDATE SKIP LOCKED;
         locked := FOUND;
         IF NOT locked AND EXISTS (
-            SELECT FROM gapless.sequence AS s WHERE s.name = lock_sequence.name COLLATE "C"
+            SELECT FROM gapless.sequence_lock AS s WHERE s.name = lock_sequence.name COLLATE "C"
         ) THEN
             PERFORM gapless.raise_locked(lock_sequence.name);
         END IF;
     ELSE
-        PERFORM FROM gapless.sequence AS s
+        PERFORM FROM gapless.sequence_lock AS s
         WHERE s.name = lock_sequence.name COLLATE "C"
         FOR NO KEY UPDATE;
         locked := FOUND;
@@ -1649,7 +1726,7 @@ BEGIN
             lock_timeout := current_setting('lock_timeout');
             PERFORM set_config('lock_timeout', (1 << tries) || 'ms', true);
             BEGIN
-                INSERT INTO gapless.sequence (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
+                INSERT INTO gapless.sequence_lock (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
                 tries := tries + 1;
@@ -1659,7 +1736,7 @@ BEGIN
             END;
             PERFORM set_config('lock_timeout', lock_timeout, true);
         ELSE
-            INSERT INTO gapless.sequence (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
+            INSERT INTO gapless.sequence_lock (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
             made := FOUND;
         END IF;
     END LOOP;
@@ -1683,7 +1760,7 @@ BEGIN
     IF reset IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%" has ranges, so it cannot begin anew at reset', check_unreset.name
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave reset out: the next range follows by itself.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_reset';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_reset';
     END IF;
 END;
 $function$;
@@ -1706,7 +1783,7 @@ BEGIN
     SELECT n.last_value INTO newest FROM gapless.last_run(range_left.name) AS n;
     RETURN (
         SELECT least(coalesce(sum(r.last_value::numeric - greatest(r.first_value, newest::numeric + 1) + 1), 0), 9223372036854775807)::bigint
-        FROM gapless.range AS r
+        FROM gapless.number_range AS r
         WHERE r.name = range_left.name COLLATE "C"
             AND (r.expires <= statement_timestamp()) IS NOT TRUE
             AND (r.last_value <= newest) IS NOT TRUE
@@ -1730,31 +1807,31 @@ DECLARE
     remedy CONSTANT text := format('Ask for the next range, and give it to the sequence: SELECT gapless.range_gapless(%L, first, last, ''the authority''''s reference''); then try again.', raise_range.name);
     rest   CONSTANT bigint := gapless.range_left(raise_range.name);
     newest bigint;
-    ended  gapless.range;
+    ended  gapless.number_range;
 BEGIN
     PERFORM gapless.check_not_rewritten();
     IF rest > 0 THEN
         RAISE EXCEPTION 'sequence "%": its ranges have % number(s) left, which are too few', raise_range.name, rest
             USING ERRCODE = 'sequence_generator_limit_exceeded', HINT = remedy, DETAIL = 'The view gapless.ranges shows them.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_end';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_end';
     END IF;
     SELECT n.last_value INTO newest FROM gapless.last_run(raise_range.name) AS n;
     SELECT r.*
     INTO ended
-    FROM gapless.range AS r
+    FROM gapless.number_range AS r
     WHERE r.name = raise_range.name COLLATE "C" AND (r.last_value <= newest) IS NOT TRUE AND r.expires <= statement_timestamp()
     ORDER BY r.first_value DESC
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'sequence "%": its range % to % was valid until % in %', raise_range.name, ended.first_value, ended.last_value, ended.valid_until, ended.time_zone
             USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Its reason: %s', left(ended.reason, 200)), HINT = remedy,
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_date';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_date';
     END IF;
-    SELECT r.* INTO ended FROM gapless.range AS r WHERE r.name = raise_range.name COLLATE "C" ORDER BY r.first_value DESC LIMIT 1;
+    SELECT r.* INTO ended FROM gapless.number_range AS r WHERE r.name = raise_range.name COLLATE "C" ORDER BY r.first_value DESC LIMIT 1;
     RAISE EXCEPTION 'sequence "%": no number is left in its ranges', raise_range.name
         USING ERRCODE = 'sequence_generator_limit_exceeded', HINT = remedy,
             DETAIL = CASE WHEN FOUND THEN format('The last was %s to %s: %s', ended.first_value, ended.last_value, left(ended.reason, 200)) ELSE 'All were withdrawn.' END,
-            SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_end';
+            SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_end';
 END;
 $function$;
 
@@ -1779,12 +1856,12 @@ DECLARE
     remaining numeric := steps::numeric;
     usable    record;
 BEGIN
-    IF EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = column_step.name COLLATE "C" AND NOT s.bounded) THEN
+    IF EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = column_step.name COLLATE "C" AND NOT s.bounded) THEN
         RETURN CASE WHEN value <= 9223372036854775807 - steps THEN value + steps END;
     END IF;
     FOR usable IN
         SELECT greatest(r.first_value, column_step.value) AS first_value, r.last_value
-        FROM gapless.range AS r
+        FROM gapless.number_range AS r
         WHERE r.name = column_step.name COLLATE "C"
             AND (r.expires <= statement_timestamp()) IS NOT TRUE
             AND (r.last_value < column_step.value) IS NOT TRUE
@@ -1848,7 +1925,7 @@ DECLARE
 BEGIN
     SELECT gapless.attached_column(s.target, s.target_column)
     INTO attached
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     WHERE s.name = check_not_attached.name COLLATE "C" AND s.target IS NOT NULL;
     IF attached IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%" belongs to column %, which numbers itself from it', check_not_attached.name, attached
@@ -1857,7 +1934,7 @@ BEGIN
                     WHEN for_column THEN format('To number both tables from one series, attach this one with series_of => %L. To keep them apart, let the expression name give another name; for a schema per tenant, attach it with name => quote_literal(current_schema() || %L).', attached, '/' || check_not_attached.name)
                     ELSE 'Insert a row, and read its number by RETURNING; or take from a sequence of another name.'
                 END,
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'sequence_target';
     END IF;
 END;
 $function$;
@@ -1907,7 +1984,7 @@ AS $function$
 DECLARE
     newest bigint;
     place  bigint; -- the first number that is passed over and not noted yet
-    before gapless.range;
+    before gapless.number_range;
 BEGIN
     SELECT n.last_value, n.next_ordinal INTO newest, ordinal FROM gapless.newest_run(range_pass.name) AS n;
     IF ordinal IS NULL THEN
@@ -1920,16 +1997,16 @@ BEGIN
     IF value IS NULL THEN
         PERFORM gapless.raise_range(range_pass.name);
     ELSIF place IS NULL THEN
-        SELECT r.first_value INTO place FROM gapless.range AS r WHERE r.name = range_pass.name COLLATE "C" ORDER BY r.first_value LIMIT 1;
+        SELECT r.first_value INTO place FROM gapless.number_range AS r WHERE r.name = range_pass.name COLLATE "C" ORDER BY r.first_value LIMIT 1;
     END IF;
-    SELECT r.last_value INTO last FROM gapless.range AS r WHERE r.name = range_pass.name COLLATE "C" AND r.first_value <= value ORDER BY r.first_value DESC LIMIT 1;
+    SELECT r.last_value INTO last FROM gapless.number_range AS r WHERE r.name = range_pass.name COLLATE "C" AND r.first_value <= value ORDER BY r.first_value DESC LIMIT 1;
     IF value = place THEN
         RETURN;
     END IF;
 
     FOR before IN
         SELECT r.*
-        FROM gapless.range AS r
+        FROM gapless.number_range AS r
         WHERE r.name = range_pass.name COLLATE "C" AND r.last_value >= place AND r.first_value <= value
         ORDER BY r.first_value
     LOOP
@@ -1941,7 +2018,7 @@ BEGIN
         PERFORM gapless.decide(range_pass.name, 'passed', place, before.last_value, format(
             'unused, since range %s to %s was valid until %s in %s: %s', before.first_value, before.last_value, before.valid_until, before.time_zone, before.reason
         ));
-        UPDATE gapless.range AS r
+        UPDATE gapless.number_range AS r
         SET unused = before.last_value - place + 1
         WHERE r.name = range_pass.name COLLATE "C" AND r.first_value = before.first_value;
         place := before.last_value + 1;
@@ -1952,7 +2029,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gapless.raise_stale(range_pass.name);
     END IF;
-    UPDATE gapless.sequence AS s SET adoptions = s.adoptions + 1 WHERE s.name = range_pass.name COLLATE "C";
+    UPDATE gapless.sequence_lock AS s SET adoptions = s.adoptions + 1 WHERE s.name = range_pass.name COLLATE "C";
     ordinal := ordinal + 1;
 END;
 $function$;
@@ -2028,13 +2105,13 @@ BEGIN
         RAISE EXCEPTION 'sequence "%": the size of a batch must not be NULL', next_gapless_batch.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Say how many values to allocate.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'size';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'size';
     ELSIF remaining < 0 THEN
         RAISE EXCEPTION 'sequence "%": the size of a batch must not be negative, but is %',
             next_gapless_batch.name, remaining
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Say how many values to allocate; 0 allocates none.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'size';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'size';
     ELSIF remaining = 0 THEN
         RETURN;
     END IF;
@@ -2044,7 +2121,7 @@ BEGIN
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
         SELECT s.bounded, n.next_ordinal, n.next_value
         INTO bounded, ordinal, value
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         LEFT JOIN LATERAL gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n ON true
         WHERE s.name = next_gapless_batch.name COLLATE "C";
     END IF;
@@ -2108,7 +2185,7 @@ BEGIN
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
         -- trap: the lock is a statement of its own
-        PERFORM FROM gapless.sequence AS s
+        PERFORM FROM gapless.sequence_lock AS s
         WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL AND NOT s.bounded -- trap: a name of any collation
         FOR NO KEY UPDATE;
         IF FOUND THEN
@@ -2178,7 +2255,7 @@ DECLARE
 BEGIN
     PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
     PERFORM gapless.begin_at(peek_gapless.name, start); -- raises where it is closed
-    IF (SELECT s.bounded FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C") THEN
+    IF (SELECT s.bounded FROM gapless.sequence_lock AS s WHERE s.name = peek_gapless.name COLLATE "C") THEN
         PERFORM gapless.check_unreset(peek_gapless.name, peek_gapless.reset);
         IF last = 9223372036854775807 THEN
             PERFORM gapless.raise_range(peek_gapless.name);
@@ -2186,7 +2263,7 @@ BEGIN
         RETURN gapless.column_step(peek_gapless.name, last + 1, 0, true);
     END IF;
     IF last IS NULL THEN
-        SELECT s.initial INTO value FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL;
+        SELECT s.initial INTO value FROM gapless.sequence_lock AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL;
         PERFORM gapless.check_not_rewritten();
         RETURN coalesce(value, start);
     END IF;
@@ -2219,7 +2296,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = format('%s marked it at %s: %s', marked.decided_by, marked.decided_at, left(marked.reason, 200)),
                 HINT = 'Cancel numbers with gapless.void_gapless; or end the series with gapless.close_gapless.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_live';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_live';
     END IF;
 END;
 $function$;
@@ -2239,11 +2316,11 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    deleted  gapless.sequence;
+    deleted  gapless.sequence_lock;
     attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence_lock, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.number_range LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten(); -- trap: a table that was rewritten is not empty
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
         RETURN false;
@@ -2252,9 +2329,9 @@ BEGIN
     -- transactions with an older snapshot get 40001. Another round is due when the holder remade it.
     -- trap: nothing is read before the lock
     LOOP
-        DELETE FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C" RETURNING s.* INTO deleted;
+        DELETE FROM gapless.sequence_lock AS s WHERE s.name = delete_gapless.name COLLATE "C" RETURNING s.* INTO deleted;
         EXIT WHEN FOUND;
-        IF NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C") THEN
+        IF NOT EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = delete_gapless.name COLLATE "C") THEN
             RETURN false;
         END IF;
     END LOOP;
@@ -2263,7 +2340,7 @@ BEGIN
         RAISE EXCEPTION 'sequence "%" cannot be deleted: column % numbers itself from it', deleted.name, attached
             USING ERRCODE = 'dependent_objects_still_exist',
                 HINT = 'Detach the column first, with gapless.detach_gapless.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'sequence_target';
     END IF;
     PERFORM gapless.begin_at(delete_gapless.name, 1); -- raises where it is closed
     PERFORM gapless.check_not_live(delete_gapless.name);
@@ -2279,7 +2356,7 @@ BEGIN
     DELETE FROM gapless.link AS l WHERE l.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.former AS f WHERE f.name = delete_gapless.name COLLATE "C";
-    DELETE FROM gapless.range AS r WHERE r.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.number_range AS r WHERE r.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
 $function$;
@@ -2339,13 +2416,13 @@ BEGIN
     former := newest.last_value;
     SELECT coalesce(former, s.initial::numeric - 1) -- where a column has reserved it
     INTO floor
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     WHERE s.name = move_forward.name COLLATE "C";
     IF move_forward.last < floor THEN
         RAISE EXCEPTION 'sequence "%" is at %, and cannot go back to %', move_forward.name, floor, move_forward.last
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Its numbers up to there were given out already. To begin anew, delete the sequence.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'adopt_forward';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'adopt_forward';
     END IF;
     moved := (move_forward.last = former) IS NOT TRUE;
     IF moved THEN
@@ -2356,7 +2433,7 @@ BEGIN
         IF NOT FOUND THEN
             PERFORM gapless.raise_stale(move_forward.name);
         END IF;
-        UPDATE gapless.sequence AS s
+        UPDATE gapless.sequence_lock AS s
         SET adoptions = s.adoptions + 1
         WHERE s.name = move_forward.name COLLATE "C";
     END IF;
@@ -2383,7 +2460,7 @@ DECLARE
 BEGIN
     SELECT 'gapless.column_note_' || substring(p.prosrc FROM 'gapless[.]column_note_([0-9]+)')
     INTO note
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = s.target AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
     WHERE s.name = forget_note.name COLLATE "C";
@@ -2414,7 +2491,7 @@ BEGIN
         RAISE EXCEPTION 'sequence "%": the value to adopt must not be NULL', adopt_gapless.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give the last number that was used, or 0 when none was and the first shall be 1.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'last';
     END IF;
 
     PERFORM gapless.move_forward(adopt_gapless.name, adopt_gapless.last, false);
@@ -2443,7 +2520,7 @@ BEGIN
         RAISE EXCEPTION 'sequence "%": the last number to pass over must not be NULL', forward_gapless.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give the last number that will not be issued; the next one is that + 1.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'last';
     END IF;
     forward := gapless.move_forward(forward_gapless.name, forward_gapless.last, true);
     IF forward.moved THEN
@@ -2524,7 +2601,7 @@ BEGIN
         RAISE EXCEPTION 'sequence "%" is not closed', open_gapless.name
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'The view gapless.sequences shows which are.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_open';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_open';
     END IF;
     SELECT n.last_value INTO last FROM gapless.last_run(open_gapless.name) AS n;
     PERFORM gapless.decide(open_gapless.name, 'opened', last, last, open_gapless.reason);
@@ -2565,19 +2642,19 @@ DECLARE
         WHEN warn_days IS NOT NULL AND valid_until IS NULL THEN 'a warning some days before needs the last day'
     END;
     newest  bigint;
-    former  gapless.range; -- with the same first number
-    other   gapless.range; -- with some of its numbers
+    former  gapless.number_range; -- with the same first number
+    other   gapless.number_range; -- with some of its numbers
 BEGIN
     PERFORM gapless.check_name(range_gapless.name);
     PERFORM gapless.check_reason(range_gapless.name, range_gapless.reason);
     IF first IS NULL OR last IS NULL THEN
         RAISE EXCEPTION 'sequence "%": the first and the last number of a range must not be NULL', range_gapless.name
             USING ERRCODE = 'null_value_not_allowed', HINT = 'Say which numbers may be issued.',
-                SCHEMA = 'gapless', TABLE = 'range', COLUMN = CASE WHEN first IS NULL THEN 'first_value' ELSE 'last_value' END;
+                SCHEMA = 'gapless', TABLE = 'number_range', COLUMN = CASE WHEN first IS NULL THEN 'first_value' ELSE 'last_value' END;
     ELSIF fault IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%": %', range_gapless.name, 'the range cannot be given to it: ' || fault
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the range as the authority''s grant has it.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range';
     END IF;
 
     IF NOT gapless.lock_or_make_sequence(range_gapless.name, false) THEN
@@ -2586,38 +2663,38 @@ BEGIN
     PERFORM gapless.begin_at(range_gapless.name, 1); -- raises where it is closed
     PERFORM gapless.check_not_stale(range_gapless.name);
     SELECT n.last_value INTO newest FROM gapless.last_run(range_gapless.name) AS n;
-    SELECT r.* INTO former FROM gapless.range AS r WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value = first;
+    SELECT r.* INTO former FROM gapless.number_range AS r WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value = first;
     SELECT r.*
     INTO other
-    FROM gapless.range AS r
+    FROM gapless.number_range AS r
     WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value <> first AND r.first_value <= last AND r.last_value >= first
     ORDER BY r.first_value
     LIMIT 1;
     IF former.unused IS NOT NULL OR former.last_value < newest THEN
         RAISE EXCEPTION 'sequence "%": range % to % is over', range_gapless.name, former.first_value, former.last_value
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'The view gapless.ranges shows what became of it. Give a range of numbers that follow.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_over';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_over';
     ELSIF other.name IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%": range % to % overlaps range % to %, which it has', range_gapless.name, first, last, other.first_value, other.last_value
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Begin with the same first number to change that range; or withdraw what was not issued of it, with gapless.withdraw_gapless.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_overlap';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_overlap';
     ELSIF last <= newest THEN
         RAISE EXCEPTION 'sequence "%" is at %, so range % to % has no number for it', range_gapless.name, newest, first, last
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'A sequence never goes back. Numbers that begin anew need a sequence of another name.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_forward';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_forward';
     END IF;
 
-    INSERT INTO gapless.range (name, first_value, last_value, reason, valid_until, time_zone, expires, warns, warn_left)
+    INSERT INTO gapless.number_range (name, first_value, last_value, reason, valid_until, time_zone, expires, warns, warn_left)
     VALUES (
         range_gapless.name, first, last, range_gapless.reason, range_gapless.valid_until, zone, expires,
         (range_gapless.valid_until + 1 - warn_days)::timestamp AT TIME ZONE zone,
         greatest(range_gapless.warn_left, floor((last::numeric - first + 1) * warn_percent / 100), 0)
     )
-    ON CONFLICT ON CONSTRAINT range_pkey DO UPDATE
+    ON CONFLICT ON CONSTRAINT number_range_pkey DO UPDATE
     SET last_value = EXCLUDED.last_value, reason = EXCLUDED.reason, valid_until = EXCLUDED.valid_until, time_zone = EXCLUDED.time_zone,
         expires = EXCLUDED.expires, warns = EXCLUDED.warns, warn_left = EXCLUDED.warn_left;
     PERFORM gapless.drop_links(range_gapless.name);
-    UPDATE gapless.sequence AS s SET bounded = true WHERE s.name = range_gapless.name COLLATE "C";
+    UPDATE gapless.sequence_lock AS s SET bounded = true WHERE s.name = range_gapless.name COLLATE "C";
     UPDATE gapless.journal AS j
     SET attachment = -j.attachment
     WHERE j.name = range_gapless.name COLLATE "C"
@@ -2649,7 +2726,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     newest bigint;
-    former gapless.range;
+    former gapless.number_range;
 BEGIN
     PERFORM gapless.check_name(withdraw_gapless.name);
     PERFORM gapless.check_reason(withdraw_gapless.name, withdraw_gapless.reason);
@@ -2658,19 +2735,19 @@ BEGIN
     SELECT n.last_value INTO newest FROM gapless.last_run(withdraw_gapless.name) AS n;
     SELECT r.*
     INTO former
-    FROM gapless.range AS r
+    FROM gapless.number_range AS r
     WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
     IF former.name IS NULL OR former.unused IS NOT NULL OR former.last_value <= newest THEN
         RAISE EXCEPTION 'sequence "%" has no range from % that is not over', withdraw_gapless.name, coalesce(first::text, 'NULL')
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'The view gapless.ranges shows those that it has, and what became of them.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_over';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_over';
     END IF;
     PERFORM gapless.drop_links(withdraw_gapless.name);
     IF newest >= first THEN
-        UPDATE gapless.range AS r SET last_value = newest WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
+        UPDATE gapless.number_range AS r SET last_value = newest WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
     ELSE
-        DELETE FROM gapless.range AS r WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
+        DELETE FROM gapless.number_range AS r WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
     END IF;
     PERFORM gapless.decide(withdraw_gapless.name, 'withdrawn', greatest(newest + 1, first), former.last_value, withdraw_gapless.reason);
     RETURN least(former.last_value::numeric - greatest(newest + 1, first) + 1, 9223372036854775807)::bigint;
@@ -3049,9 +3126,9 @@ BEGIN
             column_claim_sequence.name, target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Let the expression name give another name; or delete the sequence, with gapless.delete_gapless.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_cycled';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'sequence_cycled';
     END IF;
-    UPDATE gapless.sequence AS s
+    UPDATE gapless.sequence_lock AS s
     SET target = column_claim_sequence.target, target_column = column_claim_sequence.target_column
     WHERE s.name = column_claim_sequence.name COLLATE "C";
 END;
@@ -3152,7 +3229,7 @@ BEGIN
         RETURN;
     ELSIF EXISTS ( -- or else it was never issued
         SELECT
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         CROSS JOIN LATERAL gapless.newest_run(s.name) AS n
         WHERE s.target = coalesce(head, column_check_series.target) AND s.target_column = coalesce(head_column, column_check_series.target_column)
             AND s.name <> column_check_series.name COLLATE "C" AND (n.last_value < column_check_series.value) IS NOT TRUE
@@ -3182,7 +3259,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    owner     gapless.sequence;
+    owner     gapless.sequence_lock;
     following bigint; -- the ordinal
     value     bigint;
     used      boolean;
@@ -3194,7 +3271,7 @@ BEGIN
     END IF;
     PERFORM gapless.check_name(column_first_number_general.name);
     PERFORM gapless.lock_or_make_sequence(column_first_number_general.name, false);
-    SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_first_number_general.name COLLATE "C";
+    SELECT s.* INTO STRICT owner FROM gapless.sequence_lock AS s WHERE s.name = column_first_number_general.name COLLATE "C";
     IF (owner.target, owner.target_column) IS DISTINCT FROM (coalesce(head, column_first_number_general.target), coalesce(head_column, column_first_number_general.target_column)) THEN
         PERFORM gapless.column_refuse('changed_name', target, target_column, column_first_number_general.name, NULL)
         FROM gapless.column_callees(target, target_column) AS c
@@ -3280,7 +3357,7 @@ BEGIN
     -- The hot path: every expression of its own costs a transaction a microsecond or two, and every statement several.
     SELECT true
     INTO locked
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     WHERE s.name OPERATOR(pg_catalog.=) column_first_number.name COLLATE pg_catalog."C"
         AND s.target OPERATOR(pg_catalog.=) coalesce(column_first_number.head, column_first_number.target)
         AND s.target_column OPERATOR(pg_catalog.=) coalesce(column_first_number.head_column, column_first_number.target_column) -- trap: = of names is pg_catalog's
@@ -3552,7 +3629,7 @@ BEGIN
     INTO locked, bounded
     FROM (
         SELECT s.bounded
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         WHERE s.name = ANY (names) AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
         ORDER BY s.name
         FOR NO KEY UPDATE
@@ -3561,7 +3638,7 @@ BEGIN
         PERFORM gapless.column_refuse('written', target, target_column, u.name, NULL)
         FROM unnest(names) AS u (name)
         WHERE NOT EXISTS (
-            SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C" AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
+            SELECT FROM gapless.sequence_lock AS s WHERE s.name = u.name COLLATE "C" AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
         );
     END IF;
     IF bounded THEN
@@ -3643,7 +3720,7 @@ DECLARE
 BEGIN
     SELECT s.bounded
     INTO bounded
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     WHERE s.name = column_enter.name COLLATE "C" AND s.target = coalesce(head, column_enter.target) AND s.target_column = coalesce(head_column, column_enter.target_column)
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
@@ -3704,7 +3781,7 @@ DECLARE
     part record;
 BEGIN
     IF cardinality(series) = 1 AND EXISTS (
-        SELECT FROM gapless.sequence AS s
+        SELECT FROM gapless.sequence_lock AS s
         WHERE s.name = series[1] COLLATE "C" AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column) AND s.bounded
     ) THEN
         IF (gapless.range_pass(series[1])).value = taken[1] THEN
@@ -3736,7 +3813,7 @@ BEGIN
             ) AS u
             GROUP BY u.name, u.dated
         ) AS g
-        LEFT JOIN gapless.sequence AS s
+        LEFT JOIN gapless.sequence_lock AS s
             ON s.name = g.name AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column)
         LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
         WINDOW sequence AS (PARTITION BY g.name)
@@ -3745,7 +3822,7 @@ BEGIN
     SELECT r.name, coalesce(r.next_ordinal, 1) + (r.first - r.start), r.first, r.last, r.dated, column_enter_rows.attachment, r.texts
     FROM run AS r
     WHERE (SELECT bool_and(r.right IS TRUE) AND sum(r.rows) = cardinality(series) FROM run AS r);
-    IF FOUND OR attachment < 0 OR NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = ANY (series) AND s.bounded) THEN
+    IF FOUND OR attachment < 0 OR NOT EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = ANY (series) AND s.bounded) THEN
         RETURN FOUND;
     END IF;
 
@@ -3753,8 +3830,8 @@ BEGIN
         SELECT u.name, s.bounded, array_agg(u.name ORDER BY u.value) AS series, array_agg(u.value ORDER BY u.value) AS taken,
             array_agg(u.number ORDER BY u.value) FILTER (WHERE texts IS NOT NULL) AS texts, array_agg(u.dated ORDER BY u.value) FILTER (WHERE dates IS NOT NULL) AS dates
         FROM unnest(series, taken, texts, dates) AS u (name, value, number, dated)
-        JOIN gapless.sequence AS s ON s.name = u.name COLLATE "C"
-        LEFT JOIN gapless.range AS r ON r.name = s.name AND r.first_value <= u.value AND r.last_value >= u.value
+        JOIN gapless.sequence_lock AS s ON s.name = u.name COLLATE "C"
+        LEFT JOIN gapless.number_range AS r ON r.name = s.name AND r.first_value <= u.value AND r.last_value >= u.value
         GROUP BY u.name, s.bounded, r.first_value
         ORDER BY u.name COLLATE "C", min(u.value)
     LOOP
@@ -3970,7 +4047,7 @@ BEGIN
     RETURN EXISTS (
         SELECT
         FROM gapless.known_text AS k
-        LEFT JOIN gapless.sequence AS s ON s.name = k.name
+        LEFT JOIN gapless.sequence_lock AS s ON s.name = k.name
         WHERE k.number = column_given.number COLLATE "C"
             AND CASE
                 WHEN k.name = column_given.name COLLATE "C" THEN k.reason IS NOT NULL OR k.value IS NOT NULL
@@ -3982,7 +4059,7 @@ BEGIN
     ) OR EXISTS (
         SELECT
         FROM gapless.void AS v
-        LEFT JOIN gapless.sequence AS s ON s.name = v.name
+        LEFT JOIN gapless.sequence_lock AS s ON s.name = v.name
         WHERE v.written = column_given.number COLLATE "C"
             AND (
                 v.name = column_given.name COLLATE "C"
@@ -4019,7 +4096,7 @@ BEGIN
             UNION ALL
             SELECT v.name, v.target, v.target_column FROM gapless.void AS v WHERE v.written IS NOT NULL
         ) AS t
-        LEFT JOIN gapless.sequence AS s ON s.name = t.name
+        LEFT JOIN gapless.sequence_lock AS s ON s.name = t.name
         WHERE s.target = coalesce(head, column_has_void_texts.target) AND s.target_column = coalesce(head_column, column_has_void_texts.target_column)
             OR t.target = column_has_void_texts.target AND t.target_column = column_has_void_texts.target_column
     );
@@ -4053,13 +4130,13 @@ BEGIN
     LEFT JOIN gapless.member AS m ON m.relation = column_issued.target AND m.column_name = column_issued.target_column;
     RETURN QUERY
     SELECT j.name, u.number, j.first_value + (u.i - 1)
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN gapless.journal AS j ON j.name = s.name
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
     WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names))
     UNION ALL
     SELECT k.name, k.number, k.value
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN gapless.known_text AS k ON k.name = s.name
     WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names));
 END;
@@ -4340,7 +4417,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
-    PERFORM FROM gapless.sequence AS s WHERE s.name = goal COLLATE "C" AND s.name < origin COLLATE "C" FOR NO KEY UPDATE;
+    PERFORM FROM gapless.sequence_lock AS s WHERE s.name = goal COLLATE "C" AND s.name < origin COLLATE "C" FOR NO KEY UPDATE;
     PERFORM gapless.lock_sequence_by_writing(origin);
 END;
 $function$;
@@ -4587,7 +4664,7 @@ DECLARE
 BEGIN
     IF cardinality(names) > 1 AND current_setting('transaction_isolation') = 'read committed' AND cardinality(names) = (
         SELECT count(*)
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         WHERE s.name = ANY (names) AND s.target = coalesce(head, column_take.target) AND s.target_column = coalesce(head_column, column_take.target_column)
     ) THEN
         firsts := gapless.column_values(target, target_column, initial, names, head, head_column);
@@ -4682,7 +4759,7 @@ BEGIN
             SELECT true
             FROM gapless.journal AS j
             WHERE j.name = column_commits.name COLLATE "C"
-                AND (SELECT s.bounded FROM gapless.sequence AS s WHERE s.name = column_commits.name COLLATE "C")
+                AND (SELECT s.bounded FROM gapless.sequence_lock AS s WHERE s.name = column_commits.name COLLATE "C")
                 AND j.txid = txid_current()
                 AND -j.attachment = column_commits.attachment
                 AND column_commits.value BETWEEN j.first_value AND j.last_value
@@ -4967,7 +5044,7 @@ DECLARE
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
-        INSERT INTO gapless.sequence (name, adoptions, target, target_column)
+        INSERT INTO gapless.sequence_lock (name, adoptions, target, target_column)
         SELECT u.name, CASE WHEN u.last IS NULL THEN 0 ELSE 1 END, coalesce(head, column_adopt.target), coalesce(head_column, column_adopt.target_column)
         FROM unnest(names, lasts) AS u (name, last)
         ORDER BY u.name COLLATE "C"
@@ -5002,7 +5079,7 @@ BEGIN
     LOOP
         PERFORM gapless.lock_or_make_sequence(series.name, false);
         PERFORM gapless.check_not_attached(series.name, true)
-        WHERE NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = series.name COLLATE "C" AND s.target = head AND s.target_column = head_column);
+        WHERE NOT EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = series.name COLLATE "C" AND s.target = head AND s.target_column = head_column);
     END LOOP;
     FOR series IN
         SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated,
@@ -5010,7 +5087,7 @@ BEGIN
         FROM unnest(names, lasts, dates) AS u (name, last, dated)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
         LEFT JOIN LATERAL gapless.last_run(u.name) AS newest ON true
-        LEFT JOIN gapless.sequence AS q ON q.name = u.name COLLATE "C"
+        LEFT JOIN gapless.sequence_lock AS q ON q.name = u.name COLLATE "C"
         CROSS JOIN LATERAL (
             SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
             FROM (
@@ -5025,7 +5102,7 @@ BEGIN
         IF series.cycled THEN
             PERFORM gapless.column_claim_sequence(target, target_column, series.name); -- raises
         END IF;
-        UPDATE gapless.sequence AS s
+        UPDATE gapless.sequence_lock AS s
         SET target = coalesce(head, column_adopt.target),
             target_column = coalesce(head_column, column_adopt.target_column),
             adoptions = s.adoptions + CASE WHEN series.last_value >= series.last OR series.last IS NULL THEN 0 ELSE 1 END
@@ -5362,11 +5439,11 @@ AS $function$
 BEGIN
     PERFORM gapless.check_name(column_reserve.name);
     PERFORM gapless.lock_or_make_sequence(column_reserve.name, false);
-    IF EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = column_reserve.name COLLATE "C" AND s.target = head AND s.target_column = head_column) THEN
+    IF EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = column_reserve.name COLLATE "C" AND s.target = head AND s.target_column = head_column) THEN
         RETURN;
     END IF;
     PERFORM gapless.column_claim_sequence(coalesce(head, target), coalesce(head_column, target_column), column_reserve.name);
-    UPDATE gapless.sequence AS s SET initial = column_reserve.initial WHERE s.name = column_reserve.name COLLATE "C";
+    UPDATE gapless.sequence_lock AS s SET initial = column_reserve.initial WHERE s.name = column_reserve.name COLLATE "C";
 END;
 $function$;
 
@@ -5387,14 +5464,14 @@ BEGIN
     IF gapless.attached_column(target, target_column) IS NULL THEN
         UPDATE gapless.void AS v
         SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         WHERE v.name = s.name AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
         UPDATE gapless.known_text AS k
         SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         WHERE k.name = s.name AND k.value IS NULL AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
-        PERFORM gapless.drop_links(s.name) FROM gapless.sequence AS s WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
-        UPDATE gapless.sequence AS s
+        PERFORM gapless.drop_links(s.name) FROM gapless.sequence_lock AS s WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
+        UPDATE gapless.sequence_lock AS s
         SET target = NULL, target_column = NULL
         WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
     END IF;
@@ -5422,7 +5499,7 @@ DECLARE
     missing    nummultirange[];
     unread     boolean;
 BEGIN
-    IF NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.target = column_note_former.target AND s.target_column = column_note_former.target_column) THEN
+    IF NOT EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.target = column_note_former.target AND s.target_column = column_note_former.target_column) THEN
         RETURN;
     END IF;
     title := coalesce(gapless.attached_column(target, target_column), target::text || '.' || target_column);
@@ -5441,7 +5518,7 @@ BEGIN
     ) AS m;
     INSERT INTO gapless.former (name, target, target_column, title, expression, missing, unread)
     SELECT s.name, s.target, s.target_column, title, expression, m.numbers, unread
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     LEFT JOIN unnest(names, missing) AS m (name, numbers) ON m.name COLLATE "C" = s.name
     WHERE s.target = column_note_former.target AND s.target_column = column_note_former.target_column
     ON CONFLICT ON CONSTRAINT former_pkey DO UPDATE
@@ -5474,7 +5551,7 @@ BEGIN
     FOR former IN
         SELECT f.name, r.last_value
         FROM gapless.former AS f
-        JOIN gapless.sequence AS s ON s.name = f.name AND s.target IS NULL
+        JOIN gapless.sequence_lock AS s ON s.name = f.name AND s.target IS NULL
         CROSS JOIN LATERAL gapless.last_run(f.name) AS r
         WHERE f.target = column_reclaim.target AND f.target_column = column_reclaim.target_column
             AND (f.expression = column_reclaim.expression COLLATE "C" OR coalesce(numbers, 0) = 0)
@@ -5488,7 +5565,7 @@ BEGIN
         RAISE WARNING 'sequence "%" is at %, but column "%" of table % has no number of it any more: the audit will show a hole', former.name, former.last_value, target_column, target;
     END LOOP;
     DELETE FROM gapless.former AS f
-    USING gapless.sequence AS s
+    USING gapless.sequence_lock AS s
     WHERE f.target = column_reclaim.target AND s.name = f.name AND s.target IS NOT NULL;
 END;
 $function$;
@@ -9682,9 +9759,9 @@ BEGIN
         FROM gapless.audit_columns() AS c
         WHERE (heads IS NULL OR c.head_title = ANY (heads))
             AND (c.head_title = ANY (unsound) OR unsound IS NULL AND (names IS NULL OR EXISTS (
-                SELECT FROM gapless.sequence AS s
+                SELECT FROM gapless.sequence_lock AS s
                 WHERE s.name = ANY (names) AND s.target = c.head AND s.target_column = c.head_column
-            ) OR (SELECT count(*) FROM gapless.sequence AS s WHERE s.name = ANY (names)) < cardinality(names))) -- one may have been lost
+            ) OR (SELECT count(*) FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) < cardinality(names))) -- one may have been lost
     LOOP
         -- trap: others commit between two columns
         done := false;
@@ -9756,7 +9833,7 @@ BEGIN
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- what was called may have put its own first
 
             IF checks AND attached.dated AND EXISTS (
-                SELECT FROM gapless.sequence AS s
+                SELECT FROM gapless.sequence_lock AS s
                 JOIN gapless.journal AS a ON a.name = s.name
                 WHERE s.target = attached.head AND s.target_column = attached.head_column AND (names IS NULL OR s.name = ANY (names)) AND a.dated IS NOT NULL
             ) THEN
@@ -9778,14 +9855,14 @@ BEGIN
                     WITH link AS MATERIALIZED (
                         SELECT l.name, l.value, l.hash, lag(l.hash) OVER chain AS previous, first_value(l.value) OVER chain AS first
                         FROM gapless.link AS l
-                        JOIN gapless.sequence AS s ON s.name = l.name
+                        JOIN gapless.sequence_lock AS s ON s.name = l.name
                         WHERE s.target = $4 AND s.target_column = $5 AND ($1 IS NULL OR l.name = ANY ($1))
                         WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
                     ), start AS (
                         SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
                     ), lost AS MATERIALIZED ( -- what this column issued before the first link
                         SELECT s.name, j.numbers
-                        FROM gapless.sequence AS s
+                        FROM gapless.sequence_lock AS s
                         LEFT JOIN start AS f ON f.name = s.name
                         CROSS JOIN LATERAL (
                             SELECT range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
@@ -9864,7 +9941,7 @@ BEGIN
     FROM (
         WITH owner AS (
             SELECT DISTINCT s.target, s.target_column, format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS head_name
-            FROM gapless.sequence AS s
+            FROM gapless.sequence_lock AS s
             JOIN pg_catalog.pg_class AS c ON c.oid = s.target
             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
             WHERE (names IS NULL OR unsound IS NOT NULL OR s.name = ANY (names))
@@ -9929,7 +10006,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = coalesce(rest.detail, format('The smallest is %s.', rest.first_value)),
                 HINT = 'Void the test numbers with gapless.void_gapless_batch and DELETE their rows first, in the same transaction.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_numbered';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_numbered';
     END IF;
     SELECT min(j.first_value::numeric + CASE WHEN s.name IS NULL THEN 0 ELSE 1 END) -- of a start, the number before was not issued
     INTO lowest
@@ -9946,8 +10023,8 @@ BEGIN
     DELETE FROM gapless.former AS f WHERE f.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.link AS l WHERE l.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C" AND d.kind <> 'range'; -- its ranges stay
-    UPDATE gapless.range AS r SET unused = NULL WHERE r.name = go_live_gapless.name COLLATE "C" AND r.unused IS NOT NULL;
-    UPDATE gapless.sequence AS s
+    UPDATE gapless.number_range AS r SET unused = NULL WHERE r.name = go_live_gapless.name COLLATE "C" AND r.unused IS NOT NULL;
+    UPDATE gapless.sequence_lock AS s
     SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
     WHERE s.name = go_live_gapless.name COLLATE "C";
     PERFORM gapless.decide(go_live_gapless.name, 'live', lowest::bigint, newest.last_value, go_live_gapless.reason);
@@ -10067,7 +10144,7 @@ BEGIN
             WHERE m.relation = audit_gapless.target::oid
             UNION ALL
             SELECT format('%I.%I.%I', n.nspname, c.relname, s.target_column), s.target_column
-            FROM gapless.sequence AS s
+            FROM gapless.sequence_lock AS s
             JOIN pg_catalog.pg_class AS c ON c.oid = s.target
             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
             WHERE s.target = audit_gapless.target
@@ -10088,11 +10165,11 @@ BEGIN
     ), owner AS MATERIALIZED (
         SELECT s.target, s.target_column, gapless.attached_column(s.target, s.target_column) AS attached_column
         FROM (
-            SELECT DISTINCT s.target, s.target_column FROM gapless.sequence AS s WHERE s.target IS NOT NULL AND (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
+            SELECT DISTINCT s.target, s.target_column FROM gapless.sequence_lock AS s WHERE s.target IS NOT NULL AND (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
         ) AS s
     ), owned AS MATERIALIZED (
         SELECT s.name, s.adoptions, o.attached_column
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         LEFT JOIN owner AS o ON o.target = s.target AND o.target_column = s.target_column
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
             AND (audit_gapless.pattern IS NULL OR s.name LIKE audit_gapless.pattern)
@@ -10823,18 +10900,18 @@ BEGIN
     IF archive_gapless.last IS NULL THEN
         RAISE EXCEPTION 'sequence "%": the last number to archive must not be NULL', archive_gapless.name
             USING ERRCODE = 'null_value_not_allowed', HINT = 'Give the last number whose row may leave.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'last';
     END IF;
     PERFORM gapless.lock_sequence_by_writing(archive_gapless.name);
     SELECT n.last_value INTO newest FROM gapless.last_run(archive_gapless.name) AS n;
     IF (archive_gapless.last <= newest) IS NOT TRUE THEN
         RAISE EXCEPTION 'sequence "%" has not issued %', archive_gapless.name, archive_gapless.last
             USING ERRCODE = 'invalid_parameter_value', HINT = 'The view gapless.sequences shows the newest number of each.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
-    ELSIF (SELECT gapless.attached_column(s.target, s.target_column) FROM gapless.sequence AS s WHERE s.name = archive_gapless.name COLLATE "C") IS NULL THEN
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'last';
+    ELSIF (SELECT gapless.attached_column(s.target, s.target_column) FROM gapless.sequence_lock AS s WHERE s.name = archive_gapless.name COLLATE "C") IS NULL THEN
         RAISE EXCEPTION 'sequence "%" cannot be archived: no column numbers itself from it', archive_gapless.name
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Gapless knows no rows of it, and keeps none from leaving.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unattached';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_unattached';
     END IF;
     -- What is wrong with a row would leave with it. A hole stays. The second look may see what others have changed since the first.
     SELECT a.kind, a.first_value, a.explanation
@@ -10856,12 +10933,12 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = coalesce(concat_ws(' ', wrong.kind, wrong.first_value) || ': ' || wrong.explanation, 'not read: ' || unread),
                 HINT = 'SELECT * FROM gapless.audit_gapless(name) WHERE NOT explained shows all of it; holes are no hindrance.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unexplained';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_unexplained';
     END IF;
     IF present IS NULL THEN
         RAISE EXCEPTION 'sequence "%" cannot be archived: no row has a number of it up to %', archive_gapless.name, archive_gapless.last
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Archive it before its rows leave.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unnumbered';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_unnumbered';
     END IF;
     PERFORM gapless.decide(archive_gapless.name, 'archived', lower(present)::bigint, archive_gapless.last, archive_gapless.reason, present);
     RETURN rows;

@@ -69,7 +69,7 @@ func explain(err error) *failure {
 	if sequence, ok := errors.AsType[*client.Error](err); ok && sequence.Sequence != "" && pgErr.SchemaName != "gapless" {
 		f.message = fmt.Sprintf("sequence %q: %s", sequence.Sequence, f.message) // PostgreSQL's own do not name it
 	}
-	if errors.Is(err, gapless.ErrSequenceClosed) || pgErr.SchemaName == "gapless" && pgErr.TableName == "range" && pgErr.Detail != "" {
+	if errors.Is(err, gapless.ErrSequenceClosed) || pgErr.SchemaName == "gapless" && pgErr.TableName == "number_range" && pgErr.Detail != "" {
 		f.message += ": " + oneLine(pgErr.Detail) // who closed it, when and why; which range it is about
 	}
 	switch pgErr.Code {

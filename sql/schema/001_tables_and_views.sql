@@ -1,7 +1,7 @@
 -- The private tables and the public views of schema gapless.
 --
 -- Nobody but the owner touches the tables: applications use the functions (sql/functions) and the
--- views. The functions lock a row of gapless.sequence and append to gapless.journal; neither is
+-- views. The functions lock a row of gapless.sequence_lock and append to gapless.journal; neither is
 -- updated by an allocation, so an old snapshot (a pg_dump, a report, a replication slot) has no chain
 -- of dead row versions to keep alive.
 
@@ -16,37 +16,37 @@ COMMENT ON SCHEMA gapless IS
 -- PostgreSQL grants PUBLIC nothing on a new schema or table, unless the owner's default privileges do.
 REVOKE ALL ON SCHEMA gapless FROM PUBLIC;
 
-CREATE TABLE gapless.sequence (
+CREATE TABLE gapless.sequence_lock (
     name          text   COLLATE "C" NOT NULL,
     adoptions     bigint NOT NULL DEFAULT 0,
     target        regclass,
     target_column name,
     initial       bigint,
     bounded       boolean NOT NULL DEFAULT false,
-    CONSTRAINT sequence_pkey PRIMARY KEY (name),
+    CONSTRAINT sequence_lock_pkey PRIMARY KEY (name),
     CONSTRAINT sequence_name_length CHECK (octet_length(name) BETWEEN 1 AND 255)
 );
 
-REVOKE ALL ON TABLE gapless.sequence FROM PUBLIC;
+REVOKE ALL ON TABLE gapless.sequence_lock FROM PUBLIC;
 
-COMMENT ON TABLE gapless.sequence IS
+COMMENT ON TABLE gapless.sequence_lock IS
 'One row a sequence: its lock. An allocation locks the row and never updates it; delete, adopt and prune write it, so that transactions with an older snapshot get 40001. No foreign key may point here: its KEY SHARE lock would turn xmax into a multixact.';
-COMMENT ON COLUMN gapless.sequence.name IS
+COMMENT ON COLUMN gapless.sequence_lock.name IS
 'The natural key: 1 to 255 bytes, compared byte by byte (COLLATE "C").';
-COMMENT ON COLUMN gapless.sequence.adoptions IS
+COMMENT ON COLUMN gapless.sequence_lock.adoptions IS
 'How many rows of kind ''adopted'' the journal has had, by adopt_gapless, attach_gapless or forward_gapless, or where a range follows another. Each of them counts once in journal.ordinal, though it issued nothing.';
-COMMENT ON COLUMN gapless.sequence.target IS
+COMMENT ON COLUMN gapless.sequence_lock.target IS
 'The table whose column numbers itself from this sequence, since its first use by the column; NULL: next_gapless and its like may take from it. It counts as long as the table has the column''s triggers: pg_trigger is the registry.';
-COMMENT ON COLUMN gapless.sequence.target_column IS
+COMMENT ON COLUMN gapless.sequence_lock.target_column IS
 'The column of target, or NULL.';
-COMMENT ON COLUMN gapless.sequence.initial IS
+COMMENT ON COLUMN gapless.sequence_lock.initial IS
 'What the column''s first number from it will be, where attach_gapless made it before any row; else NULL.';
 
-COMMENT ON COLUMN gapless.sequence.bounded IS
+COMMENT ON COLUMN gapless.sequence_lock.bounded IS
 'Whether it has ranges (range_gapless): only numbers of these are issued then.';
 
-COMMENT ON CONSTRAINT sequence_pkey ON gapless.sequence IS 'One row a name; the row an allocation locks is found by it.';
-COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence IS 'A name has 1 to 255 bytes.';
+COMMENT ON CONSTRAINT sequence_lock_pkey ON gapless.sequence_lock IS 'One row a name; the row an allocation locks is found by it.';
+COMMENT ON CONSTRAINT sequence_name_length ON gapless.sequence_lock IS 'A name has 1 to 255 bytes.';
 
 CREATE TYPE gapless.journal_kind AS ENUM ('issued', 'adopted', 'pruned', 'closed');
 
@@ -77,7 +77,7 @@ REVOKE ALL ON TABLE gapless.journal FROM PUBLIC;
 COMMENT ON TABLE gapless.journal IS
 'The journal: one row for each run of values that was given out, in the order of ordinal within a name. The newest row is the counter.';
 COMMENT ON COLUMN gapless.journal.name IS
-'The sequence. No foreign key: see gapless.sequence.';
+'The sequence. No foreign key: see gapless.sequence_lock.';
 COMMENT ON COLUMN gapless.journal.ordinal IS
 'The running count, from 1, of the run''s first value. Competing allocations collide on it whatever the size of their runs, which a count of the last value would not ensure.';
 COMMENT ON COLUMN gapless.journal.first_value IS
@@ -201,7 +201,7 @@ COMMENT ON COLUMN gapless.link.value IS 'The number.';
 COMMENT ON COLUMN gapless.link.hash IS 'What the expression chain of attach_gapless gave for the row, as it stands there.';
 COMMENT ON CONSTRAINT link_pkey ON gapless.link IS 'Read backwards it gives the predecessor of a number.';
 
-CREATE TABLE gapless.range (
+CREATE TABLE gapless.number_range (
     name        text        COLLATE "C" NOT NULL,
     first_value bigint      NOT NULL,
     last_value  bigint      NOT NULL,
@@ -212,24 +212,24 @@ CREATE TABLE gapless.range (
     warns       timestamptz,
     warn_left   bigint      NOT NULL DEFAULT 0,
     unused      bigint,
-    CONSTRAINT range_pkey PRIMARY KEY (name, first_value)
+    CONSTRAINT number_range_pkey PRIMARY KEY (name, first_value)
 );
 
-REVOKE ALL ON TABLE gapless.range FROM PUBLIC;
+REVOKE ALL ON TABLE gapless.number_range FROM PUBLIC;
 
-COMMENT ON TABLE gapless.range IS
+COMMENT ON TABLE gapless.number_range IS
 'The ranges whose numbers a sequence may issue, in their order, as range_gapless gave them; gapless.decision has what was said of them over time. No two of a sequence overlap.';
-COMMENT ON COLUMN gapless.range.name IS 'The sequence.';
-COMMENT ON COLUMN gapless.range.first_value IS 'Its first number.';
-COMMENT ON COLUMN gapless.range.last_value IS 'Its last number; of one that was withdrawn the last that had been issued.';
-COMMENT ON COLUMN gapless.range.reason IS 'Why the sequence has it: the authority''s reference.';
-COMMENT ON COLUMN gapless.range.valid_until IS 'The last day on which its numbers may be issued, or NULL.';
-COMMENT ON COLUMN gapless.range.time_zone IS 'The time zone of that day, or NULL.';
-COMMENT ON COLUMN gapless.range.expires IS 'When that day has ended: the first instant at which it has expired, or NULL.';
-COMMENT ON COLUMN gapless.range.warns IS 'From when on to warn of that, or NULL.';
-COMMENT ON COLUMN gapless.range.warn_left IS 'With how many numbers left to warn.';
-COMMENT ON COLUMN gapless.range.unused IS 'How many of its numbers were passed over, since it had expired; NULL where none was.';
-COMMENT ON CONSTRAINT range_pkey ON gapless.range IS 'In their order within a name.';
+COMMENT ON COLUMN gapless.number_range.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.number_range.first_value IS 'Its first number.';
+COMMENT ON COLUMN gapless.number_range.last_value IS 'Its last number; of one that was withdrawn the last that had been issued.';
+COMMENT ON COLUMN gapless.number_range.reason IS 'Why the sequence has it: the authority''s reference.';
+COMMENT ON COLUMN gapless.number_range.valid_until IS 'The last day on which its numbers may be issued, or NULL.';
+COMMENT ON COLUMN gapless.number_range.time_zone IS 'The time zone of that day, or NULL.';
+COMMENT ON COLUMN gapless.number_range.expires IS 'When that day has ended: the first instant at which it has expired, or NULL.';
+COMMENT ON COLUMN gapless.number_range.warns IS 'From when on to warn of that, or NULL.';
+COMMENT ON COLUMN gapless.number_range.warn_left IS 'With how many numbers left to warn.';
+COMMENT ON COLUMN gapless.number_range.unused IS 'How many of its numbers were passed over, since it had expired; NULL where none was.';
+COMMENT ON CONSTRAINT number_range_pkey ON gapless.number_range IS 'In their order within a name.';
 
 CREATE TABLE gapless.audit_record (
     ordinal bigint NOT NULL,
@@ -397,14 +397,14 @@ CREATE VIEW gapless.sequences AS
 SELECT
     s.name,
     coalesce(newest.last_value, former.last_value) AS last_value,
-    coalesce(newest.ordinal + (newest.last_value - newest.first_value), former.ordinal + (former.last_value - former.first_value), 0)::bigint - s.adoptions AS issued,
-    CASE WHEN newest.kind = 'closed' THEN former.allocated_at ELSE newest.allocated_at END AS last_allocated_at,
-    attached.column_name AS attached_column,
-    (newest.kind = 'closed') IS TRUE AS closed,
-    ranges.numbers_left,
-    ranges.valid_until,
-    ranges.warning
-FROM gapless.sequence AS s
+    (coalesce(newest.ordinal + (newest.last_value - newest.first_value), former.ordinal + (former.last_value - former.first_value), 0) - s.adoptions)::bigint AS issued,
+    shown.last_allocated_at,
+    shown.attached_column,
+    shown.closed,
+    shown.numbers_left,
+    shown.valid_until,
+    shown.warning
+FROM gapless.sequence_lock AS s
 LEFT JOIN LATERAL (
     SELECT j.ordinal, j.first_value, j.last_value, j.allocated_at, j.kind
     FROM gapless.journal AS j
@@ -435,13 +435,33 @@ LEFT JOIN LATERAL (
             OR (array_agg(u.warns ORDER BY u.first_value DESC))[1] <= statement_timestamp(), sum(u.numbers) IS NULL) AS warning
     FROM (
         SELECT r.first_value, r.last_value::numeric - greatest(r.first_value, coalesce(newest.last_value, former.last_value)::numeric + 1) + 1 AS numbers, r.valid_until, r.warn_left, r.warns
-        FROM gapless.range AS r
+        FROM gapless.number_range AS r
         WHERE r.name = s.name
             AND (r.expires <= statement_timestamp()) IS NOT TRUE
             AND (r.last_value <= coalesce(newest.last_value, former.last_value)) IS NOT TRUE
     ) AS u
     WHERE s.bounded
 ) AS ranges ON s.bounded
+CROSS JOIN LATERAL (
+    -- Gives no row, here and in other views: it tells sqlc and its like, which read this text, the types, and what can be NULL.
+    SELECT
+        NULL::timestamptz AS last_allocated_at,
+        NULL::text AS attached_column,
+        false AS closed,
+        NULL::bigint AS numbers_left,
+        NULL::date AS valid_until,
+        NULL::boolean AS warning
+    FROM gapless.model
+    WHERE false
+    UNION ALL
+    SELECT
+        CASE WHEN newest.kind = 'closed' THEN former.allocated_at ELSE newest.allocated_at END,
+        attached.column_name,
+        (newest.kind = 'closed') IS TRUE,
+        ranges.numbers_left,
+        ranges.valid_until,
+        ranges.warning
+) AS shown
 WHERE newest.ordinal IS NOT NULL OR s.bounded;
 
 REVOKE ALL ON TABLE gapless.sequences FROM PUBLIC;
@@ -459,6 +479,19 @@ COMMENT ON COLUMN gapless.sequences.valid_until IS 'The last day on which number
 COMMENT ON COLUMN gapless.sequences.warning IS 'Whether a new range is due: as few numbers are left, or days, as the last of these ranges has been told, or none; NULL where it has no range.';
 
 CREATE VIEW gapless.ranges AS
+SELECT -- gives no row, as in gapless.sequences
+    r.name,
+    r.first_value,
+    r.last_value,
+    r.valid_until,
+    r.time_zone,
+    ''::text AS state,
+    0::bigint AS numbers_left,
+    0::bigint AS unused,
+    r.reason
+FROM gapless.number_range AS r
+WHERE false
+UNION ALL
 SELECT
     r.name,
     r.first_value,
@@ -472,7 +505,7 @@ SELECT
         ELSE 0
     END) AS unused,
     r.reason
-FROM gapless.range AS r
+FROM gapless.number_range AS r
 LEFT JOIN LATERAL (
     SELECT j.last_value
     FROM gapless.journal AS j
@@ -487,7 +520,7 @@ CROSS JOIN LATERAL (
         WHEN r.expires <= statement_timestamp() THEN 'expired'
         WHEN EXISTS (
             SELECT
-            FROM gapless.range AS b
+            FROM gapless.number_range AS b
             WHERE b.name = r.name
                 AND b.first_value < r.first_value
                 AND (b.expires <= statement_timestamp()) IS NOT TRUE
@@ -566,7 +599,7 @@ WITH guard AS MATERIALIZED (
     SELECT g.relation, g.column_name FROM guard AS g
     UNION
     SELECT s.target, s.target_column
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.target AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
 ), made AS (
     SELECT DISTINCT ON (g.relation, g.column_name)
@@ -847,6 +880,27 @@ COMMENT ON COLUMN gapless.fault.column_name IS 'The column, by the name under wh
 COMMENT ON COLUMN gapless.fault.fault IS 'What is wrong.';
 
 CREATE VIEW gapless.columns AS
+SELECT -- gives no row, as in gapless.sequences
+    ''::text AS table_name,
+    ''::text AS column_name,
+    NULL::text AS name,
+    NULL::bigint AS initial,
+    NULL::text AS format,
+    NULL::text AS condition,
+    NULL::text AS chronology,
+    false AS at_commit,
+    NULL::text AS unnumbered,
+    NULL::text AS chain,
+    NULL::text AS hash_column,
+    NULL::text AS previous_column,
+    false AS partitioned,
+    false AS guarded,
+    '{}'::text[] AS faults,
+    false AS moves,
+    NULL::text AS series_of
+FROM gapless.model
+WHERE false
+UNION ALL
 SELECT
     a.table_name,
     a.column_name::text AS column_name,
@@ -910,6 +964,29 @@ COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one 
 COMMENT ON COLUMN gapless.columns.series_of IS 'The attached column whose series it shares, as schema.table.column, or NULL.';
 
 CREATE VIEW gapless.audits AS
+SELECT -- gives no row, as in gapless.sequences
+    r.ordinal,
+    'epoch'::timestamptz AS recorded_at,
+    ''::text AS recorded_by,
+    NULL::text AS recorded_as,
+    0::bigint AS txid,
+    NULL::text AS name,
+    NULL::text AS pattern,
+    NULL::text AS table_name,
+    NULL::text AS column_name,
+    NULL::text AS note,
+    0::bigint AS series,
+    0::bigint AS documents,
+    0::bigint AS findings,
+    0::bigint AS unexplained,
+    0::bigint AS not_read,
+    0::bigint AS new_findings,
+    ''::text AS result,
+    r.digest,
+    false AS intact
+FROM gapless.audit_record AS r
+WHERE false
+UNION ALL
 SELECT
     a.ordinal,
     (a.entry ->> 'recorded_at')::timestamptz AS recorded_at,
@@ -980,17 +1057,17 @@ COMMENT ON COLUMN gapless.audits.intact IS 'Whether the record, what it had that
 CREATE VIEW gapless.holders AS
 WITH waiter AS (
     SELECT s.name, l.pid, l.granted
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN pg_catalog.pg_locks AS l
         ON l.locktype = 'tuple'
         AND l.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
-        AND l.relation = 'gapless.sequence'::regclass
+        AND l.relation = 'gapless.sequence_lock'::regclass
         AND (format('(%s,%s)', l.page, l.tuple))::tid = s.ctid
 ), holder AS (
     -- While nobody waits, xmax tells, unless it is the xid of a released savepoint, which has no lock of its own any
     -- more, or a multixact. With a lock on the table, too, it is hardly another transaction of the same number.
     SELECT s.name, x.pid, p.gid
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN pg_catalog.pg_locks AS x
         ON x.locktype = 'transactionid' AND x.granted AND x.transactionid = s.xmax
     JOIN pg_catalog.pg_locks AS r
@@ -998,7 +1075,7 @@ WITH waiter AS (
         AND r.pid IS NOT DISTINCT FROM x.pid
         AND r.locktype = 'relation'
         AND r.database = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database())
-        AND r.relation = 'gapless.sequence'::regclass
+        AND r.relation = 'gapless.sequence_lock'::regclass
         AND r.granted
     LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON x.pid IS NULL AND p.transaction = x.transactionid
     WHERE NOT EXISTS (SELECT FROM waiter AS w WHERE w.name = s.name AND w.granted)
@@ -1006,7 +1083,7 @@ WITH waiter AS (
     -- The first waiter has the tuple lock and knows whom it waits for. Pid 0 is a prepared transaction.
     SELECT w.name, nullif(b.pid, 0) AS pid, p.gid
     FROM waiter AS w
-    JOIN gapless.sequence AS s ON s.name = w.name
+    JOIN gapless.sequence_lock AS s ON s.name = w.name
     CROSS JOIN LATERAL unnest(pg_catalog.pg_blocking_pids(w.pid)) AS b (pid)
     LEFT JOIN pg_catalog.pg_prepared_xacts AS p ON b.pid = 0 AND p.transaction = s.xmax
     WHERE w.granted -- trap: the first waiter knows the holder

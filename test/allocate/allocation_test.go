@@ -43,7 +43,7 @@ func TestBadArgumentsAreRefusedAndChangeNothing(t *testing.T) {
 	s.Do("SELECT gapless.next_gapless('there')")
 	snapshot := func() string {
 		return *sqltest.Value[string](s, "SELECT string_agg(a::text, E'\\n' ORDER BY name, ordinal) FROM gapless.journal AS a") +
-			*sqltest.Value[string](s, "SELECT string_agg(q::text, E'\\n' ORDER BY name) FROM gapless.sequence AS q")
+			*sqltest.Value[string](s, "SELECT string_agg(q::text, E'\\n' ORDER BY name) FROM gapless.sequence_lock AS q")
 	}
 	before := snapshot()
 
@@ -169,7 +169,7 @@ func TestABatchOfNoneMakesNoSequence(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
 	require.Empty(t, s.Numbers("SELECT gapless.next_gapless_batch('a', 0)"))
-	require.Zero(t, s.Number("SELECT count(*) FROM gapless.sequence"))
+	require.Zero(t, s.Number("SELECT count(*) FROM gapless.sequence_lock"))
 }
 
 func TestARolledBackSavepointGivesItsValuesAndItsLockBack(t *testing.T) {

@@ -165,5 +165,5 @@ func TestManyNewNamesInOneTransaction(t *testing.T) {
 	t.Parallel()
 	s := sqltest.Connect(t, pgtest.New(t))
 	require.EqualValues(t, 30_000, s.Number("SELECT sum(gapless.next_gapless('name ' || i)) FROM generate_series(1, 30000) AS i"))
-	require.EqualValues(t, 30_000, s.Number("SELECT count(*) FROM gapless.sequence"))
+	require.EqualValues(t, 30_000, s.Number("SELECT count(*) FROM gapless.sequence_lock"))
 }

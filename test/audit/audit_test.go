@@ -92,7 +92,7 @@ var faults = []fault{
 		"invoice/a never issued 5-5"}},
 	{"the first and the newest journal rows are deleted", "DELETE FROM gapless.journal WHERE name = 'invoice/a' AND first_value IN (1, 2, 14)", []string{
 		"invoice/a never issued 1-2", "invoice/a never issued 14-14"}},
-	{"all the journal of a series is deleted", "DELETE FROM gapless.journal WHERE name = 'invoice/b'; DELETE FROM gapless.sequence WHERE name = 'invoice/b'", []string{
+	{"all the journal of a series is deleted", "DELETE FROM gapless.journal WHERE name = 'invoice/b'; DELETE FROM gapless.sequence_lock WHERE name = 'invoice/b'", []string{
 		"invoice/b never issued 1-3"}},
 	{"a journal row is invented", `INSERT INTO gapless.journal (name, ordinal, first_value, last_value, allocated_by) VALUES ('invoice/a', 15, 15, 20, 'forger')`, []string{
 		"invoice/a hole 15-20, by forger with another"}},
@@ -387,7 +387,7 @@ func TestAuditDoesNotCryWolf(t *testing.T) {
 			s := s
 			s.T = t
 			defer s.Do(`DROP SCHEMA IF EXISTS s CASCADE; DROP SCHEMA public CASCADE; CREATE SCHEMA public; RESET ALL;
-				TRUNCATE gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.link, gapless.waiting, gapless.moving`)
+				TRUNCATE gapless.sequence_lock, gapless.journal, gapless.void, gapless.known_text, gapless.link, gapless.waiting, gapless.moving`)
 			for statement := range strings.SplitSeq(c.statements, ";") {
 				if strings.TrimSpace(statement) != "" {
 					s.Do(statement)

@@ -108,7 +108,7 @@ var plants = []struct {
 	{name: "a series is forged", statements: "INSERT INTO invoices (tenant, number) VALUES ('z', 1), ('z', 2)", want: []string{"invoice/z never issued 1-2"}},
 	{name: "a number is taken away", statements: "UPDATE invoices SET number = NULL WHERE tenant = 'j' AND number = 3", want: []string{"invoice/j hole 3-3"}},
 	{name: "a number is changed", statements: "UPDATE invoices SET number = 500 WHERE tenant = 'j' AND number = 6", want: []string{"invoice/j hole 6-6", "invoice/j never issued 500-500"}},
-	{name: "journal and sequence are removed", statements: "DELETE FROM gapless.journal WHERE name = 'invoice/k'; DELETE FROM gapless.sequence WHERE name = 'invoice/k'", want: []string{"invoice/k never issued 1-10"}},
+	{name: "journal and sequence are removed", statements: "DELETE FROM gapless.journal WHERE name = 'invoice/k'; DELETE FROM gapless.sequence_lock WHERE name = 'invoice/k'", want: []string{"invoice/k never issued 1-10"}},
 	{name: "the void of a row that is gone is removed", statements: "DELETE FROM gapless.void WHERE name = 'invoice/l' AND value = 2", want: []string{"invoice/l hole 2-2"}, instead: []string{"invoice/l hole 2-2 explained"}},
 	{name: "what is missing is pruned", statements: "DELETE FROM invoices WHERE tenant = 'm' AND number = 3; SELECT gapless.prune_gapless('invoice/m', 'infinity')", want: []string{"invoice/m hole 3-3"}},
 	{name: "every row but the newest is lost, and all is pruned", statements: "DELETE FROM invoices WHERE tenant = 'n' AND number < 10; SELECT gapless.prune_gapless('invoice/n', 'infinity')", want: []string{"invoice/n hole 1-9"}},

@@ -792,7 +792,7 @@ func TestAttachTakesOverMoreSeriesThanTheLockTableHasEntries(t *testing.T) {
 	s.Do("CREATE TABLE docs (tenant int, number bigint, UNIQUE (tenant, number))")
 	s.Do("INSERT INTO docs SELECT i % 20000, i / 20000 + 1 FROM generate_series(0, 29999) AS i")
 	s.Do("SELECT gapless.attach_gapless('docs', 'number', name => $$ 'doc/' || NEW.tenant $$)")
-	require.EqualValues(t, 20_000, s.Number("SELECT count(*) FROM gapless.sequence WHERE target = 'docs'::regclass"))
+	require.EqualValues(t, 20_000, s.Number("SELECT count(*) FROM gapless.sequence_lock WHERE target = 'docs'::regclass"))
 	require.Equal(t, []int64{3, 2, 3, 1}, s.Numbers("INSERT INTO docs VALUES (0), (19999), (9999), (20000) RETURNING number"))
 	pg.RequireNumbered(s, "docs")
 	s.Do("SELECT gapless.detach_gapless('docs', 'number')")

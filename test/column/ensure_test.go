@@ -23,7 +23,7 @@ func made(s sqltest.Session) []string {
 		SELECT concat_ws(' ', oid, xmin) FROM pg_proc WHERE proname LIKE '%\_gapless%' AND pronamespace <> 'gapless'::regnamespace
 		UNION ALL SELECT concat_ws(' ', oid, xmin) FROM pg_trigger
 		UNION ALL SELECT concat_ws(' ', indexrelid, xmin) FROM pg_index
-		UNION ALL SELECT concat_ws(' ', name, target, initial) FROM gapless.sequence
+		UNION ALL SELECT concat_ws(' ', name, target, initial) FROM gapless.sequence_lock
 		ORDER BY 1`)
 }
 

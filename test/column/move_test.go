@@ -110,7 +110,7 @@ func asDash(rows []string) []string {
 func TestAMoveMeetsWhatWasDecidedOfEitherSeries(t *testing.T) {
 	t.Parallel()
 	const everything = `SELECT b::text FROM bills AS b UNION ALL SELECT j::text FROM gapless.journal AS j UNION ALL SELECT v::text FROM gapless.void AS v
-		UNION ALL SELECT d::text FROM gapless.decision AS d UNION ALL SELECT r::text FROM gapless.range AS r UNION ALL SELECT s::text FROM gapless.sequences AS s ORDER BY 1`
+		UNION ALL SELECT d::text FROM gapless.decision AS d UNION ALL SELECT r::text FROM gapless.number_range AS r UNION ALL SELECT s::text FROM gapless.sequences AS s ORDER BY 1`
 	for kind := range movers {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -132,7 +132,7 @@ func TestAMoveMeetsWhatWasDecidedOfEitherSeries(t *testing.T) {
 			s.Do(move("2", 2))
 			refuse("2200H", "gapless_range_end", move("3", 2))
 			s.Do("SELECT gapless.range_gapless('bill/2', 11, 12, 'another', current_date, 'UTC')")
-			s.Do("UPDATE gapless.range SET valid_until = current_date - 2, expires = now() - interval '1 day' WHERE first_value = 11")
+			s.Do("UPDATE gapless.number_range SET valid_until = current_date - 2, expires = now() - interval '1 day' WHERE first_value = 11")
 			refuse("22023", "gapless_range_date", move("3", 2))
 			s.Do("SELECT gapless.range_gapless('bill/2', 21, 29, 'the next')")
 			s.Do(move("3, 4", 2))

@@ -28,7 +28,7 @@ func TestARowUnderASnapshotFromBeforeARewriteIsTriedAgain(t *testing.T) {
 				"INSERT INTO letters VALUES (3), (4); SET CONSTRAINTS ALL IMMEDIATE",
 				"UPDATE drafts SET done = true WHERE id = 2",
 			},
-			"gapless.sequence": {
+			"gapless.sequence_lock": {
 				"INSERT INTO invoices (dated) VALUES ('2026-01-05')",
 				"INSERT INTO bills (id) VALUES (1), (2)",
 				"INSERT INTO letters VALUES (2); SET CONSTRAINTS ALL IMMEDIATE",

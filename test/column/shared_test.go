@@ -460,7 +460,7 @@ func TestOfTwoRowsOfTwoTablesInOneTransactionTheLocksAreTakenInTheOrderOfNames(t
 	s.Do("INSERT INTO sales (year) VALUES (1), (2); INSERT INTO refunds (year) VALUES (1), (2)")
 	one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
 	holder := sqltest.Connect(t, database)
-	holder.Do("BEGIN; SELECT FROM gapless.sequence WHERE name = 'doc/1' FOR UPDATE")
+	holder.Do("BEGIN; SELECT FROM gapless.sequence_lock WHERE name = 'doc/1' FOR UPDATE")
 	one.Do("BEGIN; INSERT INTO refunds (year) VALUES (2); INSERT INTO sales (year) VALUES (1)")
 	two.Do("BEGIN; INSERT INTO refunds (year) VALUES (1); INSERT INTO sales (year) VALUES (2)")
 	commit := func(c sqltest.Session) <-chan sqltest.Result[any] {
@@ -469,7 +469,7 @@ func TestOfTwoRowsOfTwoTablesInOneTransactionTheLocksAreTakenInTheOrderOfNames(t
 	first, second := commit(one), commit(two)
 	sqltest.AwaitWaiter(t, s, one.PID())
 	sqltest.AwaitWaiter(t, s, two.PID())
-	require.Equal(t, int64(1), s.Number("SELECT count(*) FROM (SELECT FROM gapless.sequence WHERE name = 'doc/2' FOR UPDATE SKIP LOCKED) AS free")) // nobody has it yet
+	require.Equal(t, int64(1), s.Number("SELECT count(*) FROM (SELECT FROM gapless.sequence_lock WHERE name = 'doc/2' FOR UPDATE SKIP LOCKED) AS free")) // nobody has it yet
 	holder.Do("ROLLBACK")
 	require.NoError(t, (<-first).Err)
 	require.NoError(t, (<-second).Err)

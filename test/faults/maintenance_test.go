@@ -26,17 +26,17 @@ func TestMaintenanceFailsNobody(t *testing.T) {
 	w.await(1)
 	for _, statement := range []string{
 		"REINDEX TABLE CONCURRENTLY gapless.journal",
-		"REINDEX TABLE CONCURRENTLY gapless.sequence",
+		"REINDEX TABLE CONCURRENTLY gapless.sequence_lock",
 		"REINDEX TABLE gapless.journal",
 		"VACUUM FULL gapless.journal",
-		"VACUUM FULL gapless.sequence",
+		"VACUUM FULL gapless.sequence_lock",
 		"CLUSTER gapless.journal USING journal_pkey",
-		"VACUUM (FREEZE, ANALYZE) gapless.journal, gapless.sequence, early, taken, texts, late",
+		"VACUUM (FREEZE, ANALYZE) gapless.journal, gapless.sequence_lock, early, taken, texts, late",
 		"VACUUM FULL early",
 		"VACUUM FULL texts",
 		"REINDEX TABLE CONCURRENTLY late",
-		"ALTER TABLE gapless.journal ADD COLUMN IF NOT EXISTS more bigint; ALTER TABLE gapless.sequence ADD COLUMN IF NOT EXISTS more bigint",
-		"ALTER TABLE gapless.sequence DROP COLUMN IF EXISTS more; ALTER TABLE gapless.journal DROP COLUMN IF EXISTS more",
+		"ALTER TABLE gapless.journal ADD COLUMN IF NOT EXISTS more bigint; ALTER TABLE gapless.sequence_lock ADD COLUMN IF NOT EXISTS more bigint",
+		"ALTER TABLE gapless.sequence_lock DROP COLUMN IF EXISTS more; ALTER TABLE gapless.journal DROP COLUMN IF EXISTS more",
 		replaceFunctions(t),
 	} {
 		name, _, _ := strings.Cut(statement, "\n")
@@ -97,7 +97,7 @@ func TestAutovacuumAgainstWraparoundFailsNobody(t *testing.T) {
 			w.await(size(15, 50))
 			// No row of before is left to be frozen: relfrozenxid is past what was current then.
 			s.Await(`SELECT bool_and(age(c.relfrozenxid) < txid_current() - $1) FROM pg_class AS c
-				WHERE c.oid IN ('gapless.journal'::regclass, 'gapless.sequence'::regclass)`, horizon)
+				WHERE c.oid IN ('gapless.journal'::regclass, 'gapless.sequence_lock'::regclass)`, horizon)
 		})
 		require.Zero(t, n.failed)
 	}

@@ -68,7 +68,7 @@ func TestManyNamesCostNobodyElseANumber(t *testing.T) {
 		require.NoError(t, err)
 	}
 	took(fmt.Sprintf("%d names", *names), begun)
-	t.Log(*sqltest.Value[string](s, "SELECT pg_size_pretty(pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.journal'))"))
+	t.Log(*sqltest.Value[string](s, "SELECT pg_size_pretty(pg_total_relation_size('gapless.sequence_lock') + pg_total_relation_size('gapless.journal'))"))
 
 	for _, call := range calls {
 		now := buffers(s, call)
@@ -92,7 +92,7 @@ func TestManyNamesCostNobodyElseANumber(t *testing.T) {
 	const deleted = `SELECT count(*) FROM (SELECT s.name FROM gapless.sequences AS s WHERE s.name LIKE 'name %7' OFFSET 0) AS s WHERE gapless.delete_gapless(s.name)`
 	require.Equal(t, *names/10, *sqltest.Value[int](s, deleted))
 	took("a tenth deleted", begun)
-	require.Equal(t, *names-*names/10+1, *sqltest.Value[int](s, "SELECT count(*) FROM gapless.sequence"))
+	require.Equal(t, *names-*names/10+1, *sqltest.Value[int](s, "SELECT count(*) FROM gapless.sequence_lock"))
 	require.Equal(t, 2, *sqltest.Value[int](s, "SELECT gapless.next_gapless('invoice')"))
 	require.Equal(t, 1, *sqltest.Value[int](s, "SELECT gapless.next_gapless('name 7')"))
 	s.Await(busy)
@@ -139,5 +139,5 @@ func TestANameOfAGigabyteIsRefused(t *testing.T) {
 		require.Less(t, len(pgErr.Detail)+len(pgErr.Hint)+len(pgErr.Where)+len(pgErr.InternalQuery), 1000, "%+v", pgErr)
 		t.Logf("%s: %v", call, time.Since(begun).Round(time.Millisecond))
 	}
-	require.Zero(t, *sqltest.Value[int](s, "SELECT count(*) FROM gapless.sequence"))
+	require.Zero(t, *sqltest.Value[int](s, "SELECT count(*) FROM gapless.sequence_lock"))
 }

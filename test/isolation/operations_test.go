@@ -103,7 +103,7 @@ var states = []state{
 	{
 		name:   "kept",
 		about:  "As in owned: a series that may be archived, and be given a range",
-		setup:  "TRUNCATE gapless.decision, gapless.range;\n    INSERT INTO early DEFAULT VALUES;\n    INSERT INTO early DEFAULT VALUES;",
+		setup:  "TRUNCATE gapless.decision, gapless.number_range;\n    INSERT INTO early DEFAULT VALUES;\n    INSERT INTO early DEFAULT VALUES;",
 		first:  strings.Fields("range archive"),
 		second: strings.Fields("range archive leave live early late close forward void audit"),
 		levels: same,
@@ -111,7 +111,7 @@ var states = []state{
 	{
 		name:   "bounded",
 		about:  "As in owned, but the series ends with 3, and goes on with 11 to 19",
-		setup:  "TRUNCATE gapless.decision, gapless.range;\n    SELECT gapless.range_gapless('a', 1, 3, 'a grant'), gapless.range_gapless('a', 11, 19, 'the next');\n    INSERT INTO early DEFAULT VALUES;\n    INSERT INTO early DEFAULT VALUES;",
+		setup:  "TRUNCATE gapless.decision, gapless.number_range;\n    SELECT gapless.range_gapless('a', 1, 3, 'a grant'), gapless.range_gapless('a', 11, 19, 'the next');\n    INSERT INTO early DEFAULT VALUES;\n    INSERT INTO early DEFAULT VALUES;",
 		first:  strings.Fields("early range withdraw"),
 		second: strings.Fields("early late range withdraw close forward void audit"),
 		levels: same,
@@ -119,7 +119,7 @@ var states = []state{
 	{
 		name:   "tested",
 		about:  "Values 1 and 2 were tests, taken by hand",
-		setup:  "TRUNCATE gapless.decision, gapless.range;\n    SELECT gapless.next_gapless_batch('a', 2);",
+		setup:  "TRUNCATE gapless.decision, gapless.number_range;\n    SELECT gapless.next_gapless_batch('a', 2);",
 		first:  strings.Fields("live next"),
 		second: strings.Fields("live next early close forward range void last peek audit"),
 		levels: same,
@@ -127,7 +127,7 @@ var states = []state{
 	{
 		name:  "moving",
 		about: "Column mover.number, whose rows may move, has numbered rows 1 and 2 from the sequence, and row 3 from sequence b",
-		setup: "TRUNCATE gapless.decision, gapless.range;\n    CREATE TABLE mover (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, series text NOT NULL DEFAULT 'a', number bigint, UNIQUE (series, number));\n" +
+		setup: "TRUNCATE gapless.decision, gapless.number_range;\n    CREATE TABLE mover (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, series text NOT NULL DEFAULT 'a', number bigint, UNIQUE (series, number));\n" +
 			"    SELECT gapless.attach_gapless('mover', 'number', name => 'NEW.series', moves => true);\n    INSERT INTO mover (series) VALUES ('a'), ('a'), ('b');",
 		final:  "(SELECT string_agg(concat(series, number), ' ' ORDER BY series, number) FROM shop.mover) AS mover",
 		first:  strings.Fields("out in enter"),
@@ -137,7 +137,7 @@ var states = []state{
 	{
 		name:  "chained",
 		about: "Column chained.number, with a chain, has numbered two rows from the sequence",
-		setup: "TRUNCATE gapless.decision, gapless.range, gapless.link;\n    CREATE TABLE chained (number bigint UNIQUE, previous_hash bytea, hash bytea);\n" +
+		setup: "TRUNCATE gapless.decision, gapless.number_range, gapless.link;\n    CREATE TABLE chained (number bigint UNIQUE, previous_hash bytea, hash bytea);\n" +
 			"    SELECT gapless.attach_gapless('chained', 'number', name => $$ 'a' $$, chain => $$ convert_to(NEW.number || '<' || coalesce(convert_from(NEW.previous_hash, 'UTF8'), ''), 'UTF8') $$);\n" +
 			"    INSERT INTO chained DEFAULT VALUES;\n    INSERT INTO chained DEFAULT VALUES;",
 		final:  "(SELECT string_agg(convert_from(hash, 'UTF8'), ' ' ORDER BY number) FROM shop.chained) AS chained",

@@ -28,7 +28,7 @@ func spec(s state, first string) string {
 setup
 {
     DROP SCHEMA IF EXISTS shop CASCADE;
-    TRUNCATE gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.waiting;
+    TRUNCATE gapless.sequence_lock, gapless.journal, gapless.void, gapless.known_text, gapless.waiting;
     CREATE SCHEMA shop;
     SET search_path = shop;
     CREATE TABLE early (number text UNIQUE, series text NOT NULL DEFAULT 'a');

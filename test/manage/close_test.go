@@ -342,7 +342,7 @@ func TestEachDecisionNeedsAReason(t *testing.T) {
 	}
 	s.Refuse("22004", "SELECT gapless.forward_gapless('a', NULL, 'why')")
 	s.Refuse("22004", "SELECT gapless.archive_gapless('a', NULL, 'why')")
-	require.Zero(t, s.Number("SELECT count(*) FROM gapless.sequence"))
+	require.Zero(t, s.Number("SELECT count(*) FROM gapless.sequence_lock"))
 }
 
 // TestNothingIsIssuedWhileASeriesIsClosed has sessions insert while another one closes, opens and forwards the series. The

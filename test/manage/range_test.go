@@ -20,7 +20,7 @@ import (
 // expire lets the range of a series that begins with first have expired.
 func expire(s sqltest.Session, name string, first int) {
 	s.T.Helper()
-	tag, err := s.Exec(s.Ctx, "UPDATE gapless.range SET valid_until = '2020-12-31', time_zone = 'UTC', expires = '2021-01-01 UTC' WHERE name = $1 AND first_value = $2", name, first)
+	tag, err := s.Exec(s.Ctx, "UPDATE gapless.number_range SET valid_until = '2020-12-31', time_zone = 'UTC', expires = '2021-01-01 UTC' WHERE name = $1 AND first_value = $2", name, first)
 	require.NoError(s.T, err)
 	require.EqualValues(s.T, 1, tag.RowsAffected())
 }
@@ -35,7 +35,7 @@ func requireRange(t *testing.T, err *pgconn.PgError, constraint, message string)
 	t.Helper()
 	require.Equal(t, []string{constraint, message}, []string{err.ConstraintName, err.Message})
 	require.Equal(t, "gapless", err.SchemaName)
-	require.Equal(t, "range", err.TableName)
+	require.Equal(t, "number_range", err.TableName)
 	require.NotEmpty(t, err.Hint)
 }
 
@@ -262,7 +262,7 @@ func TestARangeIsRefusedThatCannotBe(t *testing.T) {
 	s.Do("SELECT gapless.next_gapless_batch('a', 20)")
 	s.Do("SELECT gapless.range_gapless('a', 1, 100, 'the one that it is in'), gapless.range_gapless('a', 201, 300, 'the next'), gapless.range_gapless('b', 1, 5, 'all used')")
 	s.Do("SELECT gapless.next_gapless_batch('b', 5)")
-	before := sqltest.Texts(s, "SELECT r::text FROM gapless.range AS r ORDER BY 1")
+	before := sqltest.Texts(s, "SELECT r::text FROM gapless.number_range AS r ORDER BY 1")
 	for call, code := range map[string]string{
 		"'a', NULL, 400, 'r'":                              "22004 ",
 		"'a', 301, NULL, 'r'":                              "22004 ",
@@ -289,7 +289,7 @@ func TestARangeIsRefusedThatCannotBe(t *testing.T) {
 		wanted := strings.SplitN(code, " ", 2)
 		require.Equal(t, wanted[1], s.Refuse(wanted[0], "SELECT gapless.range_gapless("+call+")").ConstraintName, call)
 	}
-	require.Equal(t, before, sqltest.Texts(s, "SELECT r::text FROM gapless.range AS r ORDER BY 1"))
+	require.Equal(t, before, sqltest.Texts(s, "SELECT r::text FROM gapless.number_range AS r ORDER BY 1"))
 	s.Do("SELECT gapless.range_gapless('b', 1, 6, 'one more')")
 	require.EqualValues(t, 6, s.Number("SELECT gapless.next_gapless('b')"))
 	s.Do("SELECT gapless.range_gapless('a', 101, 200, 'between')")
@@ -305,7 +305,7 @@ func TestARangeIsRefusedThatCannotBe(t *testing.T) {
 	s.Do("SELECT gapless.open_gapless('a', 'not yet')")
 	require.EqualValues(t, 252, s.Number("SELECT gapless.next_gapless('a')"))
 	s.Do("SELECT gapless.delete_gapless('a'), gapless.delete_gapless('b')")
-	require.Zero(t, s.Number("SELECT count(*) FROM gapless.range"))
+	require.Zero(t, s.Number("SELECT count(*) FROM gapless.number_range"))
 	require.EqualValues(t, 1, s.Number("SELECT gapless.next_gapless('a')"))
 	s.Do("SELECT gapless.range_gapless('c', 9223372036854775806, 9223372036854775807, 'to the end'), gapless.range_gapless('d', -9223372036854775808, 9223372036854775807, 'all')")
 	require.Equal(t, []string{"9223372036854775806", "9223372036854775807"}, sqltest.Texts(s, "SELECT v::text FROM gapless.next_gapless_batch('c', 2) AS v"))
@@ -322,11 +322,11 @@ func TestARangeIsValidToTheEndOfItsDayInItsTimeZone(t *testing.T) {
 	s.Do("SET TimeZone = 'Asia/Tokyo'; SELECT gapless.range_gapless('own', 1, 9, 'r', '2099-12-31', warn_days => 30)")
 	s.Do("SELECT gapless.range_gapless('given', 1, 9, 'r', '2099-12-31', 'America/Tegucigalpa'); SET TimeZone = 'UTC'")
 	require.Equal(t, []string{"given America/Tegucigalpa 2100-01-01 06:00:00+00", "own Asia/Tokyo 2099-12-31 15:00:00+00 2099-12-01 15:00:00+00"},
-		sqltest.Texts(s, "SELECT concat_ws(' ', name, time_zone, expires, warns) FROM gapless.range ORDER BY name"))
+		sqltest.Texts(s, "SELECT concat_ws(' ', name, time_zone, expires, warns) FROM gapless.number_range ORDER BY name"))
 	s.Do("SELECT gapless.next_gapless('own')")
-	s.Do("UPDATE gapless.range SET expires = statement_timestamp() + interval '1 second'")
+	s.Do("UPDATE gapless.number_range SET expires = statement_timestamp() + interval '1 second'")
 	require.EqualValues(t, 2, s.Number("SELECT gapless.next_gapless('own')"))
-	s.Do("UPDATE gapless.range SET expires = statement_timestamp()")
+	s.Do("UPDATE gapless.number_range SET expires = statement_timestamp()")
 	s.Refuse("22023", "SELECT gapless.next_gapless('own')")
 }
 

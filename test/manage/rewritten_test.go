@@ -18,7 +18,7 @@ import (
 func TestASnapshotFromBeforeATableWasRewrittenTakesItForEmptyNowhere(t *testing.T) {
 	t.Parallel()
 	calls := map[string][]string{
-		"gapless.sequence": {
+		"gapless.sequence_lock": {
 			"SELECT gapless.next_gapless('a')", "SELECT gapless.next_gapless('a', nowait => true)", "SELECT gapless.next_gapless_batch('a', 2)",
 			"SELECT gapless.adopt_gapless('a', 99)", "SELECT gapless.prune_gapless('a', 'infinity')", "SELECT gapless.void_gapless('a', 3, 'why')",
 			"SELECT gapless.delete_gapless('a')", "SELECT gapless.delete_gapless('a', nowait => true)",

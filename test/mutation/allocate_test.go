@@ -49,7 +49,7 @@ var traps = []trap{
 	{
 		name: "pruning locks the sequence without writing it",
 		changes: []change{{"the lock is a write",
-			`SELECT true INTO locked FROM gapless.sequence AS s WHERE s.name = prune_gapless.name COLLATE "C" FOR UPDATE;`}},
+			`SELECT true INTO locked FROM gapless.sequence_lock AS s WHERE s.name = prune_gapless.name COLLATE "C" FOR UPDATE;`}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			one, two := sqltest.Connect(t, database), sqltest.Connect(t, database)
 			one.Do("SELECT gapless.next_gapless('a')")
@@ -125,7 +125,7 @@ var traps = []trap{
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			two, observer, blocker := sqltest.Connect(t, database), sqltest.Connect(t, database), sqltest.Connect(t, database)
 			blocker.Do("BEGIN")
-			blocker.Do("LOCK TABLE gapless.sequence IN SHARE MODE") // instead of many backends that extend it
+			blocker.Do("LOCK TABLE gapless.sequence_lock IN SHARE MODE") // instead of many backends that extend it
 			done := two.LaterNumber("SELECT gapless.next_gapless('a', nowait => true)")
 			for {
 				select {
@@ -251,7 +251,7 @@ var traps = []trap{
 		scenario: func(t *testing.T, database *pgtest.Database) error {
 			s := sqltest.Connect(t, database)
 			s.Do("SELECT gapless.next_gapless('a')")
-			s.Do("ANALYZE gapless.sequence, gapless.journal")
+			s.Do("ANALYZE gapless.sequence_lock, gapless.journal")
 			s.Do("SET plan_cache_mode = force_generic_plan")
 			s.Do("SELECT count(gapless.next_gapless('a')) FROM generate_series(1, 1000) AS i")
 			// Statistics come a moment after the transaction.
@@ -266,7 +266,7 @@ var traps = []trap{
 		name: "the newest row is read in the statement that takes the lock, with the snapshot from before it",
 		changes: []change{{"the lock is a statement of its own", `
         WITH locked AS (
-            SELECT FROM gapless.sequence AS s WHERE s.name = next_gapless.name COLLATE "C" FOR NO KEY UPDATE
+            SELECT FROM gapless.sequence_lock AS s WHERE s.name = next_gapless.name COLLATE "C" FOR NO KEY UPDATE
         )
         INSERT INTO gapless.journal (name, ordinal, first_value, last_value)
         SELECT a.name, a.ordinal + 1, a.last_value + 1, a.last_value + 1

@@ -157,7 +157,7 @@ func TestAnAllocationLeavesNoDeadRowAndPrunedRoomIsUsedAgain(t *testing.T) {
 		t.Helper()
 		s.Do("DO $$ BEGIN FOR i IN 1..3000 LOOP PERFORM gapless.next_gapless('a'); COMMIT; END LOOP; END $$")
 	}
-	const sequences, journal = "SELECT pg_relation_size('gapless.sequence')", "SELECT pg_relation_size('gapless.journal')"
+	const sequences, journal = "SELECT pg_relation_size('gapless.sequence_lock')", "SELECT pg_relation_size('gapless.journal')"
 	before := s.Number(sequences)
 	s.Do("SET synchronous_commit = off")
 	allocate()

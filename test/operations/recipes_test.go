@@ -728,7 +728,7 @@ func TestDataAloneCannotBeRestoredIntoAnAttachedTable(t *testing.T) {
 
 	// With the journal's data besides, it is as if it had been issued there. The tables must not have numbers of their own.
 	whole, restored := attachedDatabase()
-	restored.Do("TRUNCATE gapless.sequence") // the reserved name
+	restored.Do("TRUNCATE gapless.sequence_lock") // the reserved name
 	shell.run(`pg_restore --data-only --disable-triggers --exit-on-error --dbname="$GAPLESS_DATABASE_URL" data.dump`, whole.URL)
 	require.NoError(t, migrate.Up(t.Context(), whole.Conn(t)), "it is up to date")
 	require.Empty(t, sqltest.Findings(restored))

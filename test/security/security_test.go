@@ -231,7 +231,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 
 			const state = `
 				SELECT a::text FROM gapless.journal AS a
-				UNION ALL SELECT s::text FROM gapless.sequence AS s
+				UNION ALL SELECT s::text FROM gapless.sequence_lock AS s
 				UNION ALL SELECT concat_ws(' ', nspname, nspacl, nspowner) FROM pg_namespace
 				UNION ALL SELECT concat_ws(' ', oid::regclass, relacl, relowner) FROM pg_class WHERE relnamespace = 'gapless'::regnamespace
 				UNION ALL SELECT concat_ws(' ', oid::regprocedure, proacl, proowner, proconfig, prosecdef, procost) FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace
@@ -273,14 +273,14 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 }
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
-const allObjects = `	table: audit_record, decision, former, journal, known_text, link, model, moving, range, recorded_finding, sequence, void, waiting
+const allObjects = `	table: audit_record, decision, former, journal, known_text, link, model, moving, number_range, recorded_finding, sequence_lock, void, waiting
 	view: attachment, audits, columns, fault, guard, holders, member, ranges, sequences
 	type: journal_kind
-	index: audit_record_pkey, recorded_finding_pkey, decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, range_pkey, waiting_numbers, waiting_txid, sequence_pkey, void_pkey, void_written
+	index: audit_record_pkey, recorded_finding_pkey, decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, number_range_pkey, waiting_numbers, waiting_txid, sequence_lock_pkey, void_pkey, void_written
 	trigger: waiting_numbered on waiting, audit_record_append_only on audit_record, recorded_finding_append_only on recorded_finding
 	table constraint: waiting_numbered on waiting, audit_record_pkey on audit_record, recorded_finding_pkey on recorded_finding
-	table constraint: decision_pkey on decision, decision_kind on decision, former_pkey on former, journal_pkey on journal, moving_pkey on moving, range_pkey on range, sequence_name_length on sequence
-	table constraint: sequence_pkey on sequence, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
+	table constraint: decision_pkey on decision, decision_kind on decision, former_pkey on former, journal_pkey on journal, moving_pkey on moving, number_range_pkey on number_range, sequence_name_length on sequence_lock
+	table constraint: sequence_lock_pkey on sequence_lock, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_columns, audit_gapless, audit_numbers, audit_reader, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_not_stale, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_check_former, column_check_guards, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_compare, column_series_of, column_adopt_voids, column_keep_void, column_place_voids, column_voids
@@ -1107,7 +1107,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, []string{"archived", "bounded", "closed", "known"}, sqltest.Texts(s, "SELECT name FROM gapless.sequence ORDER BY 1"))
+	require.Equal(t, []string{"archived", "bounded", "closed", "known"}, sqltest.Texts(s, "SELECT name FROM gapless.sequence_lock ORDER BY 1"))
 }
 
 // TestATextInARowIsOnlyAText has the payloads in the columns that a column's expressions read: whoever may INSERT chooses them.
@@ -1160,7 +1160,7 @@ func TestOneRolesManyNamesCostNobodyElseANumber(t *testing.T) {
 	require.EqualValues(t, 1, other.Number("SELECT gapless.next_gapless('invoice', nowait => true)"), "while it holds all of them")
 	s.Do("COMMIT")
 	require.EqualValues(t, 2, other.Number("SELECT gapless.next_gapless('invoice')"))
-	perName := owner.Number("SELECT (pg_total_relation_size('gapless.sequence') + pg_total_relation_size('gapless.journal')) / $1::integer", many)
+	perName := owner.Number("SELECT (pg_total_relation_size('gapless.sequence_lock') + pg_total_relation_size('gapless.journal')) / $1::integer", many)
 	require.Less(t, perName, int64(2500), "bytes for a name of 255 bytes: twice in tables and twice in indexes, and who and when")
 	t.Logf("%d bytes a name", perName)
 

@@ -9,13 +9,13 @@ BEGIN
         RAISE EXCEPTION 'the name of a sequence must not be NULL'
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give the name of a sequence, 1 to 255 bytes long.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'name';
     ELSIF octet_length(check_name.name) NOT BETWEEN 1 AND 255 THEN
         RAISE EXCEPTION 'sequence "%": its name has % bytes, and must have 1 to 255',
             left(check_name.name, 40), octet_length(check_name.name)
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Give another name; if it is too long, a hash of its variable part.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'name', CONSTRAINT = 'sequence_name_length';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'name', CONSTRAINT = 'sequence_name_length';
     END IF;
 END;
 $function$;

@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     SELECT gapless.attached_column(s.target, s.target_column)
     INTO attached
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     WHERE s.name = check_not_attached.name COLLATE "C" AND s.target IS NOT NULL;
     IF attached IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%" belongs to column %, which numbers itself from it', check_not_attached.name, attached
@@ -20,7 +20,7 @@ BEGIN
                     WHEN for_column THEN format('To number both tables from one series, attach this one with series_of => %L. To keep them apart, let the expression name give another name; for a schema per tenant, attach it with name => quote_literal(current_schema() || %L).', attached, '/' || check_not_attached.name)
                     ELSE 'Insert a row, and read its number by RETURNING; or take from a sequence of another name.'
                 END,
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'sequence_target';
     END IF;
 END;
 $function$;

@@ -16,7 +16,7 @@ BEGIN
     SELECT c.oid::regclass
     INTO rewritten
     FROM pg_catalog.pg_class AS c
-    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
+    WHERE c.oid = ANY (coalesce(relations, '{gapless.sequence_lock, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.number_range}'::regclass[])) AND c.relfilenode <> pg_relation_filenode(c.oid)
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'table % was rewritten since this transaction''s snapshot, which may have none of its rows', rewritten

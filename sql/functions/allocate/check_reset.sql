@@ -12,7 +12,7 @@ BEGIN
             check_reset.name, check_reset.reset, check_reset.initial
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'The cycle runs from initial to reset - 1. Give a larger reset, or NULL for no cycle.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'reset';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'reset';
     END IF;
 END;
 $function$;

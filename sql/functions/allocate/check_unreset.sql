@@ -9,7 +9,7 @@ BEGIN
     IF reset IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%" has ranges, so it cannot begin anew at reset', check_unreset.name
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave reset out: the next range follows by itself.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_reset';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_reset';
     END IF;
 END;
 $function$;

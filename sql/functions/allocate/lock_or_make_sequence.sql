@@ -26,7 +26,7 @@ BEGIN
             lock_timeout := current_setting('lock_timeout');
             PERFORM set_config('lock_timeout', (1 << tries) || 'ms', true);
             BEGIN
-                INSERT INTO gapless.sequence (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
+                INSERT INTO gapless.sequence_lock (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
                 made := FOUND;
             EXCEPTION WHEN lock_not_available THEN
                 tries := tries + 1;
@@ -36,7 +36,7 @@ BEGIN
             END;
             PERFORM set_config('lock_timeout', lock_timeout, true);
         ELSE
-            INSERT INTO gapless.sequence (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
+            INSERT INTO gapless.sequence_lock (name) VALUES (lock_or_make_sequence.name) ON CONFLICT DO NOTHING;
             made := FOUND;
         END IF;
     END LOOP;

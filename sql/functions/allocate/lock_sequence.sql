@@ -11,17 +11,17 @@ DECLARE
 BEGIN
     IF lock_sequence.nowait THEN
         -- SKIP LOCKED and not NOWAIT, whose error names the table and not the sequence.
-        PERFORM FROM gapless.sequence AS s
+        PERFORM FROM gapless.sequence_lock AS s
         WHERE s.name = lock_sequence.name COLLATE "C"
         FOR NO KEY UPDATE SKIP LOCKED;
         locked := FOUND;
         IF NOT locked AND EXISTS (
-            SELECT FROM gapless.sequence AS s WHERE s.name = lock_sequence.name COLLATE "C"
+            SELECT FROM gapless.sequence_lock AS s WHERE s.name = lock_sequence.name COLLATE "C"
         ) THEN
             PERFORM gapless.raise_locked(lock_sequence.name);
         END IF;
     ELSE
-        PERFORM FROM gapless.sequence AS s
+        PERFORM FROM gapless.sequence_lock AS s
         WHERE s.name = lock_sequence.name COLLATE "C"
         FOR NO KEY UPDATE;
         locked := FOUND;

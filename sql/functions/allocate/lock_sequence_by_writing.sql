@@ -9,13 +9,13 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence_lock, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.number_range LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten();
-    UPDATE gapless.sequence AS s
+    UPDATE gapless.sequence_lock AS s
     SET adoptions = s.adoptions
     WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin <> pg_current_xact_id()::xid;
     RETURN FOUND OR EXISTS (
-        SELECT FROM gapless.sequence AS s
+        SELECT FROM gapless.sequence_lock AS s
         WHERE s.name = lock_sequence_by_writing.name COLLATE "C" AND s.xmin = pg_current_xact_id()::xid
     );
 END;

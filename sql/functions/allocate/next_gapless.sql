@@ -21,7 +21,7 @@ BEGIN
         AND (next_gapless.nowait OR next_gapless.reset <= start) IS NOT TRUE
     THEN
         -- trap: the lock is a statement of its own
-        PERFORM FROM gapless.sequence AS s
+        PERFORM FROM gapless.sequence_lock AS s
         WHERE s.name = next_gapless.name COLLATE "C" AND s.target IS NULL AND NOT s.bounded -- trap: a name of any collation
         FOR NO KEY UPDATE;
         IF FOUND THEN

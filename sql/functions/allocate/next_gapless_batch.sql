@@ -24,13 +24,13 @@ BEGIN
         RAISE EXCEPTION 'sequence "%": the size of a batch must not be NULL', next_gapless_batch.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Say how many values to allocate.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'size';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'size';
     ELSIF remaining < 0 THEN
         RAISE EXCEPTION 'sequence "%": the size of a batch must not be negative, but is %',
             next_gapless_batch.name, remaining
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Say how many values to allocate; 0 allocates none.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'size';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'size';
     ELSIF remaining = 0 THEN
         RETURN;
     END IF;
@@ -40,7 +40,7 @@ BEGIN
         -- In a statement after the lock's, so that READ COMMITTED reads what its last holder wrote.
         SELECT s.bounded, n.next_ordinal, n.next_value
         INTO bounded, ordinal, value
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         LEFT JOIN LATERAL gapless.newest_run(next_gapless_batch.name, start, next_gapless_batch.reset) AS n ON true
         WHERE s.name = next_gapless_batch.name COLLATE "C";
     END IF;

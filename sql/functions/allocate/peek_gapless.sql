@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     PERFORM gapless.check_reset(peek_gapless.name, start, peek_gapless.reset);
     PERFORM gapless.begin_at(peek_gapless.name, start); -- raises where it is closed
-    IF (SELECT s.bounded FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C") THEN
+    IF (SELECT s.bounded FROM gapless.sequence_lock AS s WHERE s.name = peek_gapless.name COLLATE "C") THEN
         PERFORM gapless.check_unreset(peek_gapless.name, peek_gapless.reset);
         IF last = 9223372036854775807 THEN
             PERFORM gapless.raise_range(peek_gapless.name);
@@ -21,7 +21,7 @@ BEGIN
         RETURN gapless.column_step(peek_gapless.name, last + 1, 0, true);
     END IF;
     IF last IS NULL THEN
-        SELECT s.initial INTO value FROM gapless.sequence AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL;
+        SELECT s.initial INTO value FROM gapless.sequence_lock AS s WHERE s.name = peek_gapless.name COLLATE "C" AND s.target IS NOT NULL;
         PERFORM gapless.check_not_rewritten();
         RETURN coalesce(value, start);
     END IF;

@@ -17,7 +17,7 @@ BEGIN
         USING ERRCODE = 'object_not_in_prerequisite_state',
             DETAIL = format('%s closed it at %s: %s', closing.decided_by, closing.decided_at, left(closing.reason, 200)),
             HINT = format('Give the document another date or series; or open this one: SELECT gapless.open_gapless(%L, ''why'');', raise_closed.name),
-            SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_closed';
+            SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_closed';
 END;
 $function$;
 

@@ -10,7 +10,7 @@ BEGIN
         raise_exhausted.name, raise_exhausted.size
         USING ERRCODE = 'sequence_generator_limit_exceeded',
             HINT = 'Begin a sequence of another name, or let this one cycle with reset.',
-            SCHEMA = 'gapless', TABLE = 'sequence';
+            SCHEMA = 'gapless', TABLE = 'sequence_lock';
 END;
 $function$;
 

@@ -8,7 +8,7 @@ BEGIN
     RAISE EXCEPTION 'sequence "%" is locked by another transaction', raise_locked.name
         USING ERRCODE = 'lock_not_available',
             HINT = 'Try again when that transaction has ended; gapless.holders shows who it is. Without nowait, the call waits.',
-            SCHEMA = 'gapless', TABLE = 'sequence';
+            SCHEMA = 'gapless', TABLE = 'sequence_lock';
 END;
 $function$;
 

@@ -9,31 +9,31 @@ DECLARE
     remedy CONSTANT text := format('Ask for the next range, and give it to the sequence: SELECT gapless.range_gapless(%L, first, last, ''the authority''''s reference''); then try again.', raise_range.name);
     rest   CONSTANT bigint := gapless.range_left(raise_range.name);
     newest bigint;
-    ended  gapless.range;
+    ended  gapless.number_range;
 BEGIN
     PERFORM gapless.check_not_rewritten();
     IF rest > 0 THEN
         RAISE EXCEPTION 'sequence "%": its ranges have % number(s) left, which are too few', raise_range.name, rest
             USING ERRCODE = 'sequence_generator_limit_exceeded', HINT = remedy, DETAIL = 'The view gapless.ranges shows them.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_end';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_end';
     END IF;
     SELECT n.last_value INTO newest FROM gapless.last_run(raise_range.name) AS n;
     SELECT r.*
     INTO ended
-    FROM gapless.range AS r
+    FROM gapless.number_range AS r
     WHERE r.name = raise_range.name COLLATE "C" AND (r.last_value <= newest) IS NOT TRUE AND r.expires <= statement_timestamp()
     ORDER BY r.first_value DESC
     LIMIT 1;
     IF FOUND THEN
         RAISE EXCEPTION 'sequence "%": its range % to % was valid until % in %', raise_range.name, ended.first_value, ended.last_value, ended.valid_until, ended.time_zone
             USING ERRCODE = 'invalid_parameter_value', DETAIL = format('Its reason: %s', left(ended.reason, 200)), HINT = remedy,
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_date';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_date';
     END IF;
-    SELECT r.* INTO ended FROM gapless.range AS r WHERE r.name = raise_range.name COLLATE "C" ORDER BY r.first_value DESC LIMIT 1;
+    SELECT r.* INTO ended FROM gapless.number_range AS r WHERE r.name = raise_range.name COLLATE "C" ORDER BY r.first_value DESC LIMIT 1;
     RAISE EXCEPTION 'sequence "%": no number is left in its ranges', raise_range.name
         USING ERRCODE = 'sequence_generator_limit_exceeded', HINT = remedy,
             DETAIL = CASE WHEN FOUND THEN format('The last was %s to %s: %s', ended.first_value, ended.last_value, left(ended.reason, 200)) ELSE 'All were withdrawn.' END,
-            SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_end';
+            SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_end';
 END;
 $function$;
 

@@ -11,7 +11,7 @@ BEGIN
     SELECT n.last_value INTO newest FROM gapless.last_run(range_left.name) AS n;
     RETURN (
         SELECT least(coalesce(sum(r.last_value::numeric - greatest(r.first_value, newest::numeric + 1) + 1), 0), 9223372036854775807)::bigint
-        FROM gapless.range AS r
+        FROM gapless.number_range AS r
         WHERE r.name = range_left.name COLLATE "C"
             AND (r.expires <= statement_timestamp()) IS NOT TRUE
             AND (r.last_value <= newest) IS NOT TRUE

@@ -13,7 +13,7 @@ AS $function$
 DECLARE
     newest bigint;
     place  bigint; -- the first number that is passed over and not noted yet
-    before gapless.range;
+    before gapless.number_range;
 BEGIN
     SELECT n.last_value, n.next_ordinal INTO newest, ordinal FROM gapless.newest_run(range_pass.name) AS n;
     IF ordinal IS NULL THEN
@@ -26,16 +26,16 @@ BEGIN
     IF value IS NULL THEN
         PERFORM gapless.raise_range(range_pass.name);
     ELSIF place IS NULL THEN
-        SELECT r.first_value INTO place FROM gapless.range AS r WHERE r.name = range_pass.name COLLATE "C" ORDER BY r.first_value LIMIT 1;
+        SELECT r.first_value INTO place FROM gapless.number_range AS r WHERE r.name = range_pass.name COLLATE "C" ORDER BY r.first_value LIMIT 1;
     END IF;
-    SELECT r.last_value INTO last FROM gapless.range AS r WHERE r.name = range_pass.name COLLATE "C" AND r.first_value <= value ORDER BY r.first_value DESC LIMIT 1;
+    SELECT r.last_value INTO last FROM gapless.number_range AS r WHERE r.name = range_pass.name COLLATE "C" AND r.first_value <= value ORDER BY r.first_value DESC LIMIT 1;
     IF value = place THEN
         RETURN;
     END IF;
 
     FOR before IN
         SELECT r.*
-        FROM gapless.range AS r
+        FROM gapless.number_range AS r
         WHERE r.name = range_pass.name COLLATE "C" AND r.last_value >= place AND r.first_value <= value
         ORDER BY r.first_value
     LOOP
@@ -47,7 +47,7 @@ BEGIN
         PERFORM gapless.decide(range_pass.name, 'passed', place, before.last_value, format(
             'unused, since range %s to %s was valid until %s in %s: %s', before.first_value, before.last_value, before.valid_until, before.time_zone, before.reason
         ));
-        UPDATE gapless.range AS r
+        UPDATE gapless.number_range AS r
         SET unused = before.last_value - place + 1
         WHERE r.name = range_pass.name COLLATE "C" AND r.first_value = before.first_value;
         place := before.last_value + 1;
@@ -58,7 +58,7 @@ BEGIN
     IF NOT FOUND THEN
         PERFORM gapless.raise_stale(range_pass.name);
     END IF;
-    UPDATE gapless.sequence AS s SET adoptions = s.adoptions + 1 WHERE s.name = range_pass.name COLLATE "C";
+    UPDATE gapless.sequence_lock AS s SET adoptions = s.adoptions + 1 WHERE s.name = range_pass.name COLLATE "C";
     ordinal := ordinal + 1;
 END;
 $function$;

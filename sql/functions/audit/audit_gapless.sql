@@ -55,7 +55,7 @@ BEGIN
             WHERE m.relation = audit_gapless.target::oid
             UNION ALL
             SELECT format('%I.%I.%I', n.nspname, c.relname, s.target_column), s.target_column
-            FROM gapless.sequence AS s
+            FROM gapless.sequence_lock AS s
             JOIN pg_catalog.pg_class AS c ON c.oid = s.target
             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
             WHERE s.target = audit_gapless.target
@@ -76,11 +76,11 @@ BEGIN
     ), owner AS MATERIALIZED (
         SELECT s.target, s.target_column, gapless.attached_column(s.target, s.target_column) AS attached_column
         FROM (
-            SELECT DISTINCT s.target, s.target_column FROM gapless.sequence AS s WHERE s.target IS NOT NULL AND (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
+            SELECT DISTINCT s.target, s.target_column FROM gapless.sequence_lock AS s WHERE s.target IS NOT NULL AND (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
         ) AS s
     ), owned AS MATERIALIZED (
         SELECT s.name, s.adoptions, o.attached_column
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         LEFT JOIN owner AS o ON o.target = s.target AND o.target_column = s.target_column
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
             AND (audit_gapless.pattern IS NULL OR s.name LIKE audit_gapless.pattern)

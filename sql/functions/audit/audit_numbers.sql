@@ -48,9 +48,9 @@ BEGIN
         FROM gapless.audit_columns() AS c
         WHERE (heads IS NULL OR c.head_title = ANY (heads))
             AND (c.head_title = ANY (unsound) OR unsound IS NULL AND (names IS NULL OR EXISTS (
-                SELECT FROM gapless.sequence AS s
+                SELECT FROM gapless.sequence_lock AS s
                 WHERE s.name = ANY (names) AND s.target = c.head AND s.target_column = c.head_column
-            ) OR (SELECT count(*) FROM gapless.sequence AS s WHERE s.name = ANY (names)) < cardinality(names))) -- one may have been lost
+            ) OR (SELECT count(*) FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) < cardinality(names))) -- one may have been lost
     LOOP
         -- trap: others commit between two columns
         done := false;
@@ -122,7 +122,7 @@ BEGIN
             PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true); -- what was called may have put its own first
 
             IF checks AND attached.dated AND EXISTS (
-                SELECT FROM gapless.sequence AS s
+                SELECT FROM gapless.sequence_lock AS s
                 JOIN gapless.journal AS a ON a.name = s.name
                 WHERE s.target = attached.head AND s.target_column = attached.head_column AND (names IS NULL OR s.name = ANY (names)) AND a.dated IS NOT NULL
             ) THEN
@@ -144,14 +144,14 @@ BEGIN
                     WITH link AS MATERIALIZED (
                         SELECT l.name, l.value, l.hash, lag(l.hash) OVER chain AS previous, first_value(l.value) OVER chain AS first
                         FROM gapless.link AS l
-                        JOIN gapless.sequence AS s ON s.name = l.name
+                        JOIN gapless.sequence_lock AS s ON s.name = l.name
                         WHERE s.target = $4 AND s.target_column = $5 AND ($1 IS NULL OR l.name = ANY ($1))
                         WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
                     ), start AS (
                         SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
                     ), lost AS MATERIALIZED ( -- what this column issued before the first link
                         SELECT s.name, j.numbers
-                        FROM gapless.sequence AS s
+                        FROM gapless.sequence_lock AS s
                         LEFT JOIN start AS f ON f.name = s.name
                         CROSS JOIN LATERAL (
                             SELECT range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
@@ -230,7 +230,7 @@ BEGIN
     FROM (
         WITH owner AS (
             SELECT DISTINCT s.target, s.target_column, format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS head_name
-            FROM gapless.sequence AS s
+            FROM gapless.sequence_lock AS s
             JOIN pg_catalog.pg_class AS c ON c.oid = s.target
             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
             WHERE (names IS NULL OR unsound IS NOT NULL OR s.name = ANY (names))

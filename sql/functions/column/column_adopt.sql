@@ -20,7 +20,7 @@ DECLARE
 BEGIN
     -- Those that are new, in one go: there may be a hundred thousand.
     WITH made_now AS (
-        INSERT INTO gapless.sequence (name, adoptions, target, target_column)
+        INSERT INTO gapless.sequence_lock (name, adoptions, target, target_column)
         SELECT u.name, CASE WHEN u.last IS NULL THEN 0 ELSE 1 END, coalesce(head, column_adopt.target), coalesce(head_column, column_adopt.target_column)
         FROM unnest(names, lasts) AS u (name, last)
         ORDER BY u.name COLLATE "C"
@@ -55,7 +55,7 @@ BEGIN
     LOOP
         PERFORM gapless.lock_or_make_sequence(series.name, false);
         PERFORM gapless.check_not_attached(series.name, true)
-        WHERE NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = series.name COLLATE "C" AND s.target = head AND s.target_column = head_column);
+        WHERE NOT EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = series.name COLLATE "C" AND s.target = head AND s.target_column = head_column);
     END LOOP;
     FOR series IN
         SELECT u.name, u.last, u.dated, newest.last_value, newest.next_ordinal, journal.cycled, journal.dated AS was_dated,
@@ -63,7 +63,7 @@ BEGIN
         FROM unnest(names, lasts, dates) AS u (name, last, dated)
         LEFT JOIN unnest(made) AS m (name) ON m.name COLLATE "C" = u.name COLLATE "C"
         LEFT JOIN LATERAL gapless.last_run(u.name) AS newest ON true
-        LEFT JOIN gapless.sequence AS q ON q.name = u.name COLLATE "C"
+        LEFT JOIN gapless.sequence_lock AS q ON q.name = u.name COLLATE "C"
         CROSS JOIN LATERAL (
             SELECT bool_or(j.first_value <= j.before) AS cycled, bool_or(j.dated IS NOT NULL) AS dated
             FROM (
@@ -78,7 +78,7 @@ BEGIN
         IF series.cycled THEN
             PERFORM gapless.column_claim_sequence(target, target_column, series.name); -- raises
         END IF;
-        UPDATE gapless.sequence AS s
+        UPDATE gapless.sequence_lock AS s
         SET target = coalesce(head, column_adopt.target),
             target_column = coalesce(head_column, column_adopt.target_column),
             adoptions = s.adoptions + CASE WHEN series.last_value >= series.last OR series.last IS NULL THEN 0 ELSE 1 END

@@ -30,7 +30,7 @@ BEGIN
         RETURN;
     ELSIF EXISTS ( -- or else it was never issued
         SELECT
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         CROSS JOIN LATERAL gapless.newest_run(s.name) AS n
         WHERE s.target = coalesce(head, column_check_series.target) AND s.target_column = coalesce(head_column, column_check_series.target_column)
             AND s.name <> column_check_series.name COLLATE "C" AND (n.last_value < column_check_series.value) IS NOT TRUE

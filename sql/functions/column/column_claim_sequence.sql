@@ -24,9 +24,9 @@ BEGIN
             column_claim_sequence.name, target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Let the expression name give another name; or delete the sequence, with gapless.delete_gapless.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_cycled';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'sequence_cycled';
     END IF;
-    UPDATE gapless.sequence AS s
+    UPDATE gapless.sequence_lock AS s
     SET target = column_claim_sequence.target, target_column = column_claim_sequence.target_column
     WHERE s.name = column_claim_sequence.name COLLATE "C";
 END;

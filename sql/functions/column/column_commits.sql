@@ -26,7 +26,7 @@ BEGIN
             SELECT true
             FROM gapless.journal AS j
             WHERE j.name = column_commits.name COLLATE "C"
-                AND (SELECT s.bounded FROM gapless.sequence AS s WHERE s.name = column_commits.name COLLATE "C")
+                AND (SELECT s.bounded FROM gapless.sequence_lock AS s WHERE s.name = column_commits.name COLLATE "C")
                 AND j.txid = txid_current()
                 AND -j.attachment = column_commits.attachment
                 AND column_commits.value BETWEEN j.first_value AND j.last_value

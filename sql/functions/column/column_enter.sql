@@ -22,7 +22,7 @@ DECLARE
 BEGIN
     SELECT s.bounded
     INTO bounded
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     WHERE s.name = column_enter.name COLLATE "C" AND s.target = coalesce(head, column_enter.target) AND s.target_column = coalesce(head_column, column_enter.target_column)
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN

@@ -20,7 +20,7 @@ DECLARE
     part record;
 BEGIN
     IF cardinality(series) = 1 AND EXISTS (
-        SELECT FROM gapless.sequence AS s
+        SELECT FROM gapless.sequence_lock AS s
         WHERE s.name = series[1] COLLATE "C" AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column) AND s.bounded
     ) THEN
         IF (gapless.range_pass(series[1])).value = taken[1] THEN
@@ -52,7 +52,7 @@ BEGIN
             ) AS u
             GROUP BY u.name, u.dated
         ) AS g
-        LEFT JOIN gapless.sequence AS s
+        LEFT JOIN gapless.sequence_lock AS s
             ON s.name = g.name AND s.target = coalesce(head, column_enter_rows.target) AND s.target_column = coalesce(head_column, column_enter_rows.target_column)
         LEFT JOIN LATERAL gapless.newest_run(g.name) AS n ON true
         WINDOW sequence AS (PARTITION BY g.name)
@@ -61,7 +61,7 @@ BEGIN
     SELECT r.name, coalesce(r.next_ordinal, 1) + (r.first - r.start), r.first, r.last, r.dated, column_enter_rows.attachment, r.texts
     FROM run AS r
     WHERE (SELECT bool_and(r.right IS TRUE) AND sum(r.rows) = cardinality(series) FROM run AS r);
-    IF FOUND OR attachment < 0 OR NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = ANY (series) AND s.bounded) THEN
+    IF FOUND OR attachment < 0 OR NOT EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = ANY (series) AND s.bounded) THEN
         RETURN FOUND;
     END IF;
 
@@ -69,8 +69,8 @@ BEGIN
         SELECT u.name, s.bounded, array_agg(u.name ORDER BY u.value) AS series, array_agg(u.value ORDER BY u.value) AS taken,
             array_agg(u.number ORDER BY u.value) FILTER (WHERE texts IS NOT NULL) AS texts, array_agg(u.dated ORDER BY u.value) FILTER (WHERE dates IS NOT NULL) AS dates
         FROM unnest(series, taken, texts, dates) AS u (name, value, number, dated)
-        JOIN gapless.sequence AS s ON s.name = u.name COLLATE "C"
-        LEFT JOIN gapless.range AS r ON r.name = s.name AND r.first_value <= u.value AND r.last_value >= u.value
+        JOIN gapless.sequence_lock AS s ON s.name = u.name COLLATE "C"
+        LEFT JOIN gapless.number_range AS r ON r.name = s.name AND r.first_value <= u.value AND r.last_value >= u.value
         GROUP BY u.name, s.bounded, r.first_value
         ORDER BY u.name COLLATE "C", min(u.value)
     LOOP

@@ -21,7 +21,7 @@ BEGIN
     -- The hot path: every expression of its own costs a transaction a microsecond or two, and every statement several.
     SELECT true
     INTO locked
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     WHERE s.name OPERATOR(pg_catalog.=) column_first_number.name COLLATE pg_catalog."C"
         AND s.target OPERATOR(pg_catalog.=) coalesce(column_first_number.head, column_first_number.target)
         AND s.target_column OPERATOR(pg_catalog.=) coalesce(column_first_number.head_column, column_first_number.target_column) -- trap: = of names is pg_catalog's

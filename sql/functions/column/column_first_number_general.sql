@@ -13,7 +13,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    owner     gapless.sequence;
+    owner     gapless.sequence_lock;
     following bigint; -- the ordinal
     value     bigint;
     used      boolean;
@@ -25,7 +25,7 @@ BEGIN
     END IF;
     PERFORM gapless.check_name(column_first_number_general.name);
     PERFORM gapless.lock_or_make_sequence(column_first_number_general.name, false);
-    SELECT s.* INTO STRICT owner FROM gapless.sequence AS s WHERE s.name = column_first_number_general.name COLLATE "C";
+    SELECT s.* INTO STRICT owner FROM gapless.sequence_lock AS s WHERE s.name = column_first_number_general.name COLLATE "C";
     IF (owner.target, owner.target_column) IS DISTINCT FROM (coalesce(head, column_first_number_general.target), coalesce(head_column, column_first_number_general.target_column)) THEN
         PERFORM gapless.column_refuse('changed_name', target, target_column, column_first_number_general.name, NULL)
         FROM gapless.column_callees(target, target_column) AS c

@@ -15,7 +15,7 @@ BEGIN
     RETURN EXISTS (
         SELECT
         FROM gapless.known_text AS k
-        LEFT JOIN gapless.sequence AS s ON s.name = k.name
+        LEFT JOIN gapless.sequence_lock AS s ON s.name = k.name
         WHERE k.number = column_given.number COLLATE "C"
             AND CASE
                 WHEN k.name = column_given.name COLLATE "C" THEN k.reason IS NOT NULL OR k.value IS NOT NULL
@@ -27,7 +27,7 @@ BEGIN
     ) OR EXISTS (
         SELECT
         FROM gapless.void AS v
-        LEFT JOIN gapless.sequence AS s ON s.name = v.name
+        LEFT JOIN gapless.sequence_lock AS s ON s.name = v.name
         WHERE v.written = column_given.number COLLATE "C"
             AND (
                 v.name = column_given.name COLLATE "C"

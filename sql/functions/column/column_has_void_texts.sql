@@ -15,7 +15,7 @@ BEGIN
             UNION ALL
             SELECT v.name, v.target, v.target_column FROM gapless.void AS v WHERE v.written IS NOT NULL
         ) AS t
-        LEFT JOIN gapless.sequence AS s ON s.name = t.name
+        LEFT JOIN gapless.sequence_lock AS s ON s.name = t.name
         WHERE s.target = coalesce(head, column_has_void_texts.target) AND s.target_column = coalesce(head_column, column_has_void_texts.target_column)
             OR t.target = column_has_void_texts.target AND t.target_column = column_has_void_texts.target_column
     );

@@ -20,13 +20,13 @@ BEGIN
     LEFT JOIN gapless.member AS m ON m.relation = column_issued.target AND m.column_name = column_issued.target_column;
     RETURN QUERY
     SELECT j.name, u.number, j.first_value + (u.i - 1)
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN gapless.journal AS j ON j.name = s.name
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
     WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names))
     UNION ALL
     SELECT k.name, k.number, k.value
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN gapless.known_text AS k ON k.name = s.name
     WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names));
 END;

@@ -9,7 +9,7 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while there are few sequences must stay right when there are many
 AS $function$
 BEGIN
-    PERFORM FROM gapless.sequence AS s WHERE s.name = goal COLLATE "C" AND s.name < origin COLLATE "C" FOR NO KEY UPDATE;
+    PERFORM FROM gapless.sequence_lock AS s WHERE s.name = goal COLLATE "C" AND s.name < origin COLLATE "C" FOR NO KEY UPDATE;
     PERFORM gapless.lock_sequence_by_writing(origin);
 END;
 $function$;

@@ -14,7 +14,7 @@ DECLARE
     missing    nummultirange[];
     unread     boolean;
 BEGIN
-    IF NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.target = column_note_former.target AND s.target_column = column_note_former.target_column) THEN
+    IF NOT EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.target = column_note_former.target AND s.target_column = column_note_former.target_column) THEN
         RETURN;
     END IF;
     title := coalesce(gapless.attached_column(target, target_column), target::text || '.' || target_column);
@@ -33,7 +33,7 @@ BEGIN
     ) AS m;
     INSERT INTO gapless.former (name, target, target_column, title, expression, missing, unread)
     SELECT s.name, s.target, s.target_column, title, expression, m.numbers, unread
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     LEFT JOIN unnest(names, missing) AS m (name, numbers) ON m.name COLLATE "C" = s.name
     WHERE s.target = column_note_former.target AND s.target_column = column_note_former.target_column
     ON CONFLICT ON CONSTRAINT former_pkey DO UPDATE

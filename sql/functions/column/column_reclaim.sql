@@ -17,7 +17,7 @@ BEGIN
     FOR former IN
         SELECT f.name, r.last_value
         FROM gapless.former AS f
-        JOIN gapless.sequence AS s ON s.name = f.name AND s.target IS NULL
+        JOIN gapless.sequence_lock AS s ON s.name = f.name AND s.target IS NULL
         CROSS JOIN LATERAL gapless.last_run(f.name) AS r
         WHERE f.target = column_reclaim.target AND f.target_column = column_reclaim.target_column
             AND (f.expression = column_reclaim.expression COLLATE "C" OR coalesce(numbers, 0) = 0)
@@ -31,7 +31,7 @@ BEGIN
         RAISE WARNING 'sequence "%" is at %, but column "%" of table % has no number of it any more: the audit will show a hole', former.name, former.last_value, target_column, target;
     END LOOP;
     DELETE FROM gapless.former AS f
-    USING gapless.sequence AS s
+    USING gapless.sequence_lock AS s
     WHERE f.target = column_reclaim.target AND s.name = f.name AND s.target IS NOT NULL;
 END;
 $function$;

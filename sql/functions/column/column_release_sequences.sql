@@ -10,14 +10,14 @@ BEGIN
     IF gapless.attached_column(target, target_column) IS NULL THEN
         UPDATE gapless.void AS v
         SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         WHERE v.name = s.name AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
         UPDATE gapless.known_text AS k
         SET target = column_release_sequences.target, target_column = column_release_sequences.target_column
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         WHERE k.name = s.name AND k.value IS NULL AND s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
-        PERFORM gapless.drop_links(s.name) FROM gapless.sequence AS s WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
-        UPDATE gapless.sequence AS s
+        PERFORM gapless.drop_links(s.name) FROM gapless.sequence_lock AS s WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
+        UPDATE gapless.sequence_lock AS s
         SET target = NULL, target_column = NULL
         WHERE s.target = column_release_sequences.target AND s.target_column = column_release_sequences.target_column;
     END IF;

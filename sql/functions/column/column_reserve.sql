@@ -12,11 +12,11 @@ AS $function$
 BEGIN
     PERFORM gapless.check_name(column_reserve.name);
     PERFORM gapless.lock_or_make_sequence(column_reserve.name, false);
-    IF EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = column_reserve.name COLLATE "C" AND s.target = head AND s.target_column = head_column) THEN
+    IF EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = column_reserve.name COLLATE "C" AND s.target = head AND s.target_column = head_column) THEN
         RETURN;
     END IF;
     PERFORM gapless.column_claim_sequence(coalesce(head, target), coalesce(head_column, target_column), column_reserve.name);
-    UPDATE gapless.sequence AS s SET initial = column_reserve.initial WHERE s.name = column_reserve.name COLLATE "C";
+    UPDATE gapless.sequence_lock AS s SET initial = column_reserve.initial WHERE s.name = column_reserve.name COLLATE "C";
 END;
 $function$;
 

@@ -14,12 +14,12 @@ DECLARE
     remaining numeric := steps::numeric;
     usable    record;
 BEGIN
-    IF EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = column_step.name COLLATE "C" AND NOT s.bounded) THEN
+    IF EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = column_step.name COLLATE "C" AND NOT s.bounded) THEN
         RETURN CASE WHEN value <= 9223372036854775807 - steps THEN value + steps END;
     END IF;
     FOR usable IN
         SELECT greatest(r.first_value, column_step.value) AS first_value, r.last_value
-        FROM gapless.range AS r
+        FROM gapless.number_range AS r
         WHERE r.name = column_step.name COLLATE "C"
             AND (r.expires <= statement_timestamp()) IS NOT TRUE
             AND (r.last_value < column_step.value) IS NOT TRUE

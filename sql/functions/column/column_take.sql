@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     IF cardinality(names) > 1 AND current_setting('transaction_isolation') = 'read committed' AND cardinality(names) = (
         SELECT count(*)
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         WHERE s.name = ANY (names) AND s.target = coalesce(head, column_take.target) AND s.target_column = coalesce(head_column, column_take.target_column)
     ) THEN
         firsts := gapless.column_values(target, target_column, initial, names, head, head_column);

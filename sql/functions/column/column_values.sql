@@ -19,7 +19,7 @@ BEGIN
     INTO locked, bounded
     FROM (
         SELECT s.bounded
-        FROM gapless.sequence AS s
+        FROM gapless.sequence_lock AS s
         WHERE s.name = ANY (names) AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
         ORDER BY s.name
         FOR NO KEY UPDATE
@@ -28,7 +28,7 @@ BEGIN
         PERFORM gapless.column_refuse('written', target, target_column, u.name, NULL)
         FROM unnest(names) AS u (name)
         WHERE NOT EXISTS (
-            SELECT FROM gapless.sequence AS s WHERE s.name = u.name COLLATE "C" AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
+            SELECT FROM gapless.sequence_lock AS s WHERE s.name = u.name COLLATE "C" AND s.target = coalesce(head, column_values.target) AND s.target_column = coalesce(head_column, column_values.target_column)
         );
     END IF;
     IF bounded THEN

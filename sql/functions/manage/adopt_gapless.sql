@@ -11,7 +11,7 @@ BEGIN
         RAISE EXCEPTION 'sequence "%": the value to adopt must not be NULL', adopt_gapless.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give the last number that was used, or 0 when none was and the first shall be 1.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'last';
     END IF;
 
     PERFORM gapless.move_forward(adopt_gapless.name, adopt_gapless.last, false);

@@ -21,18 +21,18 @@ BEGIN
     IF archive_gapless.last IS NULL THEN
         RAISE EXCEPTION 'sequence "%": the last number to archive must not be NULL', archive_gapless.name
             USING ERRCODE = 'null_value_not_allowed', HINT = 'Give the last number whose row may leave.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'last';
     END IF;
     PERFORM gapless.lock_sequence_by_writing(archive_gapless.name);
     SELECT n.last_value INTO newest FROM gapless.last_run(archive_gapless.name) AS n;
     IF (archive_gapless.last <= newest) IS NOT TRUE THEN
         RAISE EXCEPTION 'sequence "%" has not issued %', archive_gapless.name, archive_gapless.last
             USING ERRCODE = 'invalid_parameter_value', HINT = 'The view gapless.sequences shows the newest number of each.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
-    ELSIF (SELECT gapless.attached_column(s.target, s.target_column) FROM gapless.sequence AS s WHERE s.name = archive_gapless.name COLLATE "C") IS NULL THEN
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'last';
+    ELSIF (SELECT gapless.attached_column(s.target, s.target_column) FROM gapless.sequence_lock AS s WHERE s.name = archive_gapless.name COLLATE "C") IS NULL THEN
         RAISE EXCEPTION 'sequence "%" cannot be archived: no column numbers itself from it', archive_gapless.name
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Gapless knows no rows of it, and keeps none from leaving.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unattached';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_unattached';
     END IF;
     -- What is wrong with a row would leave with it. A hole stays. The second look may see what others have changed since the first.
     SELECT a.kind, a.first_value, a.explanation
@@ -54,12 +54,12 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = coalesce(concat_ws(' ', wrong.kind, wrong.first_value) || ': ' || wrong.explanation, 'not read: ' || unread),
                 HINT = 'SELECT * FROM gapless.audit_gapless(name) WHERE NOT explained shows all of it; holes are no hindrance.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unexplained';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_unexplained';
     END IF;
     IF present IS NULL THEN
         RAISE EXCEPTION 'sequence "%" cannot be archived: no row has a number of it up to %', archive_gapless.name, archive_gapless.last
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Archive it before its rows leave.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_unnumbered';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_unnumbered';
     END IF;
     PERFORM gapless.decide(archive_gapless.name, 'archived', lower(present)::bigint, archive_gapless.last, archive_gapless.reason, present);
     RETURN rows;

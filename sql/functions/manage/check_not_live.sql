@@ -14,7 +14,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = format('%s marked it at %s: %s', marked.decided_by, marked.decided_at, left(marked.reason, 200)),
                 HINT = 'Cancel numbers with gapless.void_gapless; or end the series with gapless.close_gapless.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_live';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_live';
     END IF;
 END;
 $function$;

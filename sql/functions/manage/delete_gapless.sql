@@ -8,11 +8,11 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
-    deleted  gapless.sequence;
+    deleted  gapless.sequence_lock;
     attached text;
 BEGIN
     PERFORM gapless.check_name(delete_gapless.name);
-    PERFORM FROM gapless.sequence, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.range LIMIT 0; -- locks them
+    PERFORM FROM gapless.sequence_lock, gapless.journal, gapless.void, gapless.known_text, gapless.decision, gapless.link, gapless.number_range LIMIT 0; -- locks them
     PERFORM gapless.check_not_rewritten(); -- trap: a table that was rewritten is not empty
     IF delete_gapless.nowait AND NOT gapless.lock_sequence(delete_gapless.name, true) THEN
         RETURN false;
@@ -21,9 +21,9 @@ BEGIN
     -- transactions with an older snapshot get 40001. Another round is due when the holder remade it.
     -- trap: nothing is read before the lock
     LOOP
-        DELETE FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C" RETURNING s.* INTO deleted;
+        DELETE FROM gapless.sequence_lock AS s WHERE s.name = delete_gapless.name COLLATE "C" RETURNING s.* INTO deleted;
         EXIT WHEN FOUND;
-        IF NOT EXISTS (SELECT FROM gapless.sequence AS s WHERE s.name = delete_gapless.name COLLATE "C") THEN
+        IF NOT EXISTS (SELECT FROM gapless.sequence_lock AS s WHERE s.name = delete_gapless.name COLLATE "C") THEN
             RETURN false;
         END IF;
     END LOOP;
@@ -32,7 +32,7 @@ BEGIN
         RAISE EXCEPTION 'sequence "%" cannot be deleted: column % numbers itself from it', deleted.name, attached
             USING ERRCODE = 'dependent_objects_still_exist',
                 HINT = 'Detach the column first, with gapless.detach_gapless.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'sequence_target';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'sequence_target';
     END IF;
     PERFORM gapless.begin_at(delete_gapless.name, 1); -- raises where it is closed
     PERFORM gapless.check_not_live(delete_gapless.name);
@@ -48,7 +48,7 @@ BEGIN
     DELETE FROM gapless.link AS l WHERE l.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = delete_gapless.name COLLATE "C";
     DELETE FROM gapless.former AS f WHERE f.name = delete_gapless.name COLLATE "C";
-    DELETE FROM gapless.range AS r WHERE r.name = delete_gapless.name COLLATE "C";
+    DELETE FROM gapless.number_range AS r WHERE r.name = delete_gapless.name COLLATE "C";
     RETURN true;
 END;
 $function$;

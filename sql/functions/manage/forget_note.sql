@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     SELECT 'gapless.column_note_' || substring(p.prosrc FROM 'gapless[.]column_note_([0-9]+)')
     INTO note
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = s.target AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
     WHERE s.name = forget_note.name COLLATE "C";

@@ -15,7 +15,7 @@ BEGIN
         RAISE EXCEPTION 'sequence "%": the last number to pass over must not be NULL', forward_gapless.name
             USING ERRCODE = 'null_value_not_allowed',
                 HINT = 'Give the last number that will not be issued; the next one is that + 1.',
-                SCHEMA = 'gapless', TABLE = 'sequence', COLUMN = 'last';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', COLUMN = 'last';
     END IF;
     forward := gapless.move_forward(forward_gapless.name, forward_gapless.last, true);
     IF forward.moved THEN

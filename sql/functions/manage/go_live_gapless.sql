@@ -35,7 +35,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 DETAIL = coalesce(rest.detail, format('The smallest is %s.', rest.first_value)),
                 HINT = 'Void the test numbers with gapless.void_gapless_batch and DELETE their rows first, in the same transaction.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_numbered';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_numbered';
     END IF;
     SELECT min(j.first_value::numeric + CASE WHEN s.name IS NULL THEN 0 ELSE 1 END) -- of a start, the number before was not issued
     INTO lowest
@@ -52,8 +52,8 @@ BEGIN
     DELETE FROM gapless.former AS f WHERE f.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.link AS l WHERE l.name = go_live_gapless.name COLLATE "C";
     DELETE FROM gapless.decision AS d WHERE d.name = go_live_gapless.name COLLATE "C" AND d.kind <> 'range'; -- its ranges stay
-    UPDATE gapless.range AS r SET unused = NULL WHERE r.name = go_live_gapless.name COLLATE "C" AND r.unused IS NOT NULL;
-    UPDATE gapless.sequence AS s
+    UPDATE gapless.number_range AS r SET unused = NULL WHERE r.name = go_live_gapless.name COLLATE "C" AND r.unused IS NOT NULL;
+    UPDATE gapless.sequence_lock AS s
     SET adoptions = 0, initial = (SELECT a.initial FROM gapless.attachment AS a WHERE a.relation = s.target AND a.column_name = s.target_column)
     WHERE s.name = go_live_gapless.name COLLATE "C";
     PERFORM gapless.decide(go_live_gapless.name, 'live', lowest::bigint, newest.last_value, go_live_gapless.reason);

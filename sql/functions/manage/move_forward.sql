@@ -28,13 +28,13 @@ BEGIN
     former := newest.last_value;
     SELECT coalesce(former, s.initial::numeric - 1) -- where a column has reserved it
     INTO floor
-    FROM gapless.sequence AS s
+    FROM gapless.sequence_lock AS s
     WHERE s.name = move_forward.name COLLATE "C";
     IF move_forward.last < floor THEN
         RAISE EXCEPTION 'sequence "%" is at %, and cannot go back to %', move_forward.name, floor, move_forward.last
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Its numbers up to there were given out already. To begin anew, delete the sequence.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'adopt_forward';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'adopt_forward';
     END IF;
     moved := (move_forward.last = former) IS NOT TRUE;
     IF moved THEN
@@ -45,7 +45,7 @@ BEGIN
         IF NOT FOUND THEN
             PERFORM gapless.raise_stale(move_forward.name);
         END IF;
-        UPDATE gapless.sequence AS s
+        UPDATE gapless.sequence_lock AS s
         SET adoptions = s.adoptions + 1
         WHERE s.name = move_forward.name COLLATE "C";
     END IF;

@@ -21,7 +21,7 @@ BEGIN
         RAISE EXCEPTION 'sequence "%" is not closed', open_gapless.name
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'The view gapless.sequences shows which are.',
-                SCHEMA = 'gapless', TABLE = 'sequence', CONSTRAINT = 'gapless_open';
+                SCHEMA = 'gapless', TABLE = 'sequence_lock', CONSTRAINT = 'gapless_open';
     END IF;
     SELECT n.last_value INTO last FROM gapless.last_run(open_gapless.name) AS n;
     PERFORM gapless.decide(open_gapless.name, 'opened', last, last, open_gapless.reason);

@@ -27,19 +27,19 @@ DECLARE
         WHEN warn_days IS NOT NULL AND valid_until IS NULL THEN 'a warning some days before needs the last day'
     END;
     newest  bigint;
-    former  gapless.range; -- with the same first number
-    other   gapless.range; -- with some of its numbers
+    former  gapless.number_range; -- with the same first number
+    other   gapless.number_range; -- with some of its numbers
 BEGIN
     PERFORM gapless.check_name(range_gapless.name);
     PERFORM gapless.check_reason(range_gapless.name, range_gapless.reason);
     IF first IS NULL OR last IS NULL THEN
         RAISE EXCEPTION 'sequence "%": the first and the last number of a range must not be NULL', range_gapless.name
             USING ERRCODE = 'null_value_not_allowed', HINT = 'Say which numbers may be issued.',
-                SCHEMA = 'gapless', TABLE = 'range', COLUMN = CASE WHEN first IS NULL THEN 'first_value' ELSE 'last_value' END;
+                SCHEMA = 'gapless', TABLE = 'number_range', COLUMN = CASE WHEN first IS NULL THEN 'first_value' ELSE 'last_value' END;
     ELSIF fault IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%": %', range_gapless.name, 'the range cannot be given to it: ' || fault
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the range as the authority''s grant has it.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range';
     END IF;
 
     IF NOT gapless.lock_or_make_sequence(range_gapless.name, false) THEN
@@ -48,38 +48,38 @@ BEGIN
     PERFORM gapless.begin_at(range_gapless.name, 1); -- raises where it is closed
     PERFORM gapless.check_not_stale(range_gapless.name);
     SELECT n.last_value INTO newest FROM gapless.last_run(range_gapless.name) AS n;
-    SELECT r.* INTO former FROM gapless.range AS r WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value = first;
+    SELECT r.* INTO former FROM gapless.number_range AS r WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value = first;
     SELECT r.*
     INTO other
-    FROM gapless.range AS r
+    FROM gapless.number_range AS r
     WHERE r.name = range_gapless.name COLLATE "C" AND r.first_value <> first AND r.first_value <= last AND r.last_value >= first
     ORDER BY r.first_value
     LIMIT 1;
     IF former.unused IS NOT NULL OR former.last_value < newest THEN
         RAISE EXCEPTION 'sequence "%": range % to % is over', range_gapless.name, former.first_value, former.last_value
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'The view gapless.ranges shows what became of it. Give a range of numbers that follow.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_over';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_over';
     ELSIF other.name IS NOT NULL THEN
         RAISE EXCEPTION 'sequence "%": range % to % overlaps range % to %, which it has', range_gapless.name, first, last, other.first_value, other.last_value
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Begin with the same first number to change that range; or withdraw what was not issued of it, with gapless.withdraw_gapless.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_overlap';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_overlap';
     ELSIF last <= newest THEN
         RAISE EXCEPTION 'sequence "%" is at %, so range % to % has no number for it', range_gapless.name, newest, first, last
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'A sequence never goes back. Numbers that begin anew need a sequence of another name.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_forward';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_forward';
     END IF;
 
-    INSERT INTO gapless.range (name, first_value, last_value, reason, valid_until, time_zone, expires, warns, warn_left)
+    INSERT INTO gapless.number_range (name, first_value, last_value, reason, valid_until, time_zone, expires, warns, warn_left)
     VALUES (
         range_gapless.name, first, last, range_gapless.reason, range_gapless.valid_until, zone, expires,
         (range_gapless.valid_until + 1 - warn_days)::timestamp AT TIME ZONE zone,
         greatest(range_gapless.warn_left, floor((last::numeric - first + 1) * warn_percent / 100), 0)
     )
-    ON CONFLICT ON CONSTRAINT range_pkey DO UPDATE
+    ON CONFLICT ON CONSTRAINT number_range_pkey DO UPDATE
     SET last_value = EXCLUDED.last_value, reason = EXCLUDED.reason, valid_until = EXCLUDED.valid_until, time_zone = EXCLUDED.time_zone,
         expires = EXCLUDED.expires, warns = EXCLUDED.warns, warn_left = EXCLUDED.warn_left;
     PERFORM gapless.drop_links(range_gapless.name);
-    UPDATE gapless.sequence AS s SET bounded = true WHERE s.name = range_gapless.name COLLATE "C";
+    UPDATE gapless.sequence_lock AS s SET bounded = true WHERE s.name = range_gapless.name COLLATE "C";
     UPDATE gapless.journal AS j
     SET attachment = -j.attachment
     WHERE j.name = range_gapless.name COLLATE "C"

@@ -10,7 +10,7 @@ SET enable_seqscan = off -- a plan made while the journal is small must stay rig
 AS $function$
 DECLARE
     newest bigint;
-    former gapless.range;
+    former gapless.number_range;
 BEGIN
     PERFORM gapless.check_name(withdraw_gapless.name);
     PERFORM gapless.check_reason(withdraw_gapless.name, withdraw_gapless.reason);
@@ -19,19 +19,19 @@ BEGIN
     SELECT n.last_value INTO newest FROM gapless.last_run(withdraw_gapless.name) AS n;
     SELECT r.*
     INTO former
-    FROM gapless.range AS r
+    FROM gapless.number_range AS r
     WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
     IF former.name IS NULL OR former.unused IS NOT NULL OR former.last_value <= newest THEN
         RAISE EXCEPTION 'sequence "%" has no range from % that is not over', withdraw_gapless.name, coalesce(first::text, 'NULL')
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'The view gapless.ranges shows those that it has, and what became of them.',
-                SCHEMA = 'gapless', TABLE = 'range', CONSTRAINT = 'gapless_range_over';
+                SCHEMA = 'gapless', TABLE = 'number_range', CONSTRAINT = 'gapless_range_over';
     END IF;
     PERFORM gapless.drop_links(withdraw_gapless.name);
     IF newest >= first THEN
-        UPDATE gapless.range AS r SET last_value = newest WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
+        UPDATE gapless.number_range AS r SET last_value = newest WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
     ELSE
-        DELETE FROM gapless.range AS r WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
+        DELETE FROM gapless.number_range AS r WHERE r.name = withdraw_gapless.name COLLATE "C" AND r.first_value = withdraw_gapless.first;
     END IF;
     PERFORM gapless.decide(withdraw_gapless.name, 'withdrawn', greatest(newest + 1, first), former.last_value, withdraw_gapless.reason);
     RETURN least(former.last_value::numeric - greatest(newest + 1, first) + 1, 9223372036854775807)::bigint;
