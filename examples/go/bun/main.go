@@ -43,7 +43,7 @@ func connect(url string) (*bun.DB, error) {
 	return bun.NewDB(pool, pgdialect.New()), nil
 }
 
-// migrate makes the tables and attaches the columns. Attach once, where you migrate.
+// migrate makes the tables and attaches the columns, unless they are.
 func migrate(ctx context.Context, db *bun.DB) error {
 	for _, model := range []any{(*Invoice)(nil), (*Receipt)(nil)} {
 		if _, err := db.NewCreateTable().Model(model).IfNotExists().Exec(ctx); err != nil {
@@ -51,8 +51,8 @@ func migrate(ctx context.Context, db *bun.DB) error {
 		}
 	}
 	return errors.Join(
-		stdlib.Attach(ctx, db, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
-		stdlib.Attach(ctx, db, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
+		stdlib.Ensure(ctx, db, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
+		stdlib.Ensure(ctx, db, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
 }
 
 // upsert takes the invoice of an order that has one already, and changes the customer.

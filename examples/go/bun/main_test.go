@@ -43,6 +43,7 @@ by hand it is refused: true
 `, out.String())
 	require.Equal(t, []int64{1, 2}, other.Numbers(invoices))
 	require.Equal(t, []string{"ACME Ltd", "Bolt Ltd"}, sqltest.Texts(other, "SELECT customer FROM invoices ORDER BY id"))
+	require.NoError(t, migrate(t.Context(), db), "again, of columns that are attached")
 	sqltest.RequireSound(other)
 }
 

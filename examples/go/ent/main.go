@@ -20,14 +20,14 @@ import (
 	"github.com/pggapless/gapless/stdlib"
 )
 
-// migrate makes the tables and attaches the columns. Attach once, where you migrate.
+// migrate makes the tables and attaches the columns, unless they are.
 func migrate(ctx context.Context, db *sql.DB, client *ent.Client) error {
 	if err := client.Schema.Create(ctx); err != nil {
 		return err
 	}
 	return errors.Join(
-		stdlib.Attach(ctx, db, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
-		stdlib.Attach(ctx, db, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
+		stdlib.Ensure(ctx, db, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
+		stdlib.Ensure(ctx, db, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
 }
 
 // inTx runs fn in a transaction, commits it, and runs it again when PostgreSQL asks for that.

@@ -45,7 +45,7 @@ by hand it is refused: true
 `, out.String())
 	require.Equal(t, []int64{1, 2}, other.Numbers(invoices))
 	require.Equal(t, []string{"ACME Ltd", "Bolt Ltd"}, sqltest.Texts(other, "SELECT customer FROM invoices ORDER BY id"))
-	require.NoError(t, client.Schema.Create(t.Context()), "again, of columns that are attached")
+	require.NoError(t, migrate(t.Context(), db, client), "again, of columns that are attached")
 	require.NoError(t, client.Invoice.Create().SetOrderID("D").SetCustomer("Dyne").Exec(t.Context()))
 	require.Equal(t, []int64{1, 2, 3}, other.Numbers(invoices))
 	sqltest.RequireSound(other)

@@ -33,7 +33,7 @@ type Receipt struct {
 	Number *int64 `gorm:"->;default:(-);unique"`
 }
 
-// migrate makes the tables and attaches the columns. Attach once, where you migrate.
+// migrate makes the tables and attaches the columns, unless they are.
 func migrate(ctx context.Context, db *gorm.DB) error {
 	if err := db.WithContext(ctx).AutoMigrate(&Invoice{}, &Receipt{}); err != nil {
 		return err
@@ -43,8 +43,8 @@ func migrate(ctx context.Context, db *gorm.DB) error {
 		return err
 	}
 	return errors.Join(
-		stdlib.Attach(ctx, pool, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
-		stdlib.Attach(ctx, pool, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
+		stdlib.Ensure(ctx, pool, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
+		stdlib.Ensure(ctx, pool, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
 }
 
 // inTx runs fn in a transaction, commits it, and runs it again when PostgreSQL asks for that. So make the structs in fn:

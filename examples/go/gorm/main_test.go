@@ -49,7 +49,7 @@ by hand it is refused: true
 	require.Equal(t, []int64{1, 2}, other.Numbers(invoices))
 	require.Equal(t, []string{"ACME Ltd", "Bolt Ltd"}, sqltest.Texts(other, "SELECT customer FROM invoices ORDER BY id"))
 	sqltest.RequireSound(other)
-	require.NoError(t, db.AutoMigrate(&Invoice{}, &Receipt{}), "again, of columns that are attached")
+	require.NoError(t, migrate(t.Context(), db), "again, of columns that are attached")
 	other.Do("INSERT INTO invoices (order_id, customer) VALUES ('D', 'Dyne')")
 }
 

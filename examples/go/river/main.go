@@ -19,12 +19,12 @@ import (
 )
 
 const schema = `
-CREATE TABLE invoices (
+CREATE TABLE IF NOT EXISTS invoices (
 	id       bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	customer text   NOT NULL,
 	number   bigint NOT NULL UNIQUE
 );
-CREATE TABLE receipts (
+CREATE TABLE IF NOT EXISTS receipts (
 	id     bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
 	cents  bigint NOT NULL,
 	number bigint UNIQUE -- NULL until the transaction commits
@@ -46,7 +46,7 @@ func (SendInvoice) Kind() string { return "send_invoice" }
 // Kind is the job's name.
 func (SendReceipt) Kind() string { return "send_receipt" }
 
-// migrate makes the tables, those of river too, and attaches the columns. Attach once, where you migrate.
+// migrate makes the tables, those of river too, and attaches the columns, unless they are.
 func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 	migrator, err := rivermigrate.New(riverpgxv5.New(pool), nil)
 	if err != nil {
@@ -59,8 +59,8 @@ func migrate(ctx context.Context, pool *pgxpool.Pool) error {
 		return err
 	}
 	return errors.Join(
-		gapless.Attach(ctx, pool, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
-		gapless.Attach(ctx, pool, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
+		gapless.Ensure(ctx, pool, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
+		gapless.Ensure(ctx, pool, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
 }
 
 // newClient returns a client whose workers tell what they send.

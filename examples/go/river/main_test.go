@@ -39,6 +39,7 @@ func TestTheProgram(t *testing.T) {
 	require.NoError(t, run(t.Context(), pool, &out))
 	require.Equal(t, "sent: invoice 1\nsent: receipt 1\n", out.String())
 	require.Equal(t, []int64{1}, other.Numbers("SELECT number FROM invoices"))
+	require.NoError(t, migrate(t.Context(), pool), "again, of columns that are attached")
 	sqltest.RequireSound(other)
 }
 

@@ -50,14 +50,14 @@ const (
 		ON CONFLICT (order_id) DO UPDATE SET customer = excluded.customer RETURNING *`
 )
 
-// migrate makes the tables and attaches the columns. Attach once, where you migrate.
+// migrate makes the tables and attaches the columns, unless they are.
 func migrate(ctx context.Context, db *sqlx.DB) error {
 	if _, err := db.ExecContext(ctx, schema); err != nil {
 		return err
 	}
 	return errors.Join(
-		stdlib.Attach(ctx, db, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
-		stdlib.Attach(ctx, db, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
+		stdlib.Ensure(ctx, db, gapless.Column{Table: "invoices", Column: "number", Name: "'invoice'"}),
+		stdlib.Ensure(ctx, db, gapless.Column{Table: "receipts", Column: "number", Name: "'receipt'", AtCommit: true}))
 }
 
 // inTx runs fn in a transaction, commits it, and runs it again when PostgreSQL asks for that. A Tx that is made of a *sql.Tx
