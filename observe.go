@@ -55,10 +55,10 @@ func WithObserver(observe func(ctx context.Context, event Event)) TxOption {
 func WithLogger(logger *slog.Logger) TxOption {
 	return WithObserver(func(ctx context.Context, event Event) {
 		level, message := slog.LevelDebug, "gapless: "+string(event.Kind)
-		switch event.Kind {
-		case EventRetry:
+		if event.Kind == EventRetry {
 			level, message = slog.LevelInfo, "gapless: the transaction is run again"
-		case EventResolve:
+		}
+		if event.Kind == EventResolve {
 			level, message = slog.LevelWarn, "gapless: the answer to COMMIT was lost, and its outcome asked for"
 		}
 		attributes := []slog.Attr{slog.Int("attempt", event.Attempt), slog.Duration("duration", event.Duration)}

@@ -84,13 +84,15 @@ func embedded(value reflect.Value) any {
 // promoted reports whether a struct, or a pointer to one, has its BeginTx from what it embeds: then it is in no file.
 func promoted(t reflect.Type) bool {
 	if t.Kind() == reflect.Pointer {
-		if _, ok := t.Elem().MethodByName("BeginTx"); ok {
+		if _, ok := t.Elem().MethodByName("BeginTx"); ok { // the pointer's is no file's either, where the struct has one
 			return promoted(t.Elem())
 		}
+		return t.Elem().Kind() == reflect.Struct && inNoFile(t)
 	}
-	if t.Kind() != reflect.Struct && !(t.Kind() == reflect.Pointer && t.Elem().Kind() == reflect.Struct) {
-		return false
-	}
+	return t.Kind() == reflect.Struct && inNoFile(t)
+}
+
+func inNoFile(t reflect.Type) bool {
 	method, _ := t.MethodByName("BeginTx")
 	pc := method.Func.Pointer()
 	file, _ := runtime.FuncForPC(pc).FileLine(pc)

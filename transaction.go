@@ -448,8 +448,7 @@ func sessionOf(conn *pgx.Conn) *session {
 	const key = "github.com/pggapless/gapless"
 	known, ok := conn.PgConn().CustomData()[key].(*session)
 	if !ok {
-		known = &session{}
-		known.tracer, _ = conn.Config().Tracer.(pgx.QueryTracer)
+		known = &session{tracer: conn.Config().Tracer}
 		conn.PgConn().CustomData()[key] = known
 	}
 	return known
