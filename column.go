@@ -68,7 +68,7 @@ func Attach(ctx context.Context, conn DBTX, column Column) error {
 //
 // A column that is attached with other options is [ErrAttachedAlready], and the error's DETAIL names each option and both
 // values. White space around an expression makes no difference, and MakeIndex is not compared. Guards that are not whole
-// are [ErrInvalid], and DETAIL says what is wrong: [Attach] mends most of it. Other errors are those of [Attach].
+// are [ErrNotAttached], and DETAIL says what is wrong: [Attach] mends most of it. Other errors are those of [Attach].
 func Ensure(ctx context.Context, conn DBTX, column Column) error {
 	return attach(ctx, conn, column, true)
 }
