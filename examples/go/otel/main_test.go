@@ -129,8 +129,9 @@ func TestTheWaitForAnotherTransactionIsASpanAndAMeasurement(t *testing.T) {
 	var held time.Time
 	spans := o.request(t, func(ctx context.Context) error {
 		return gapless.InTx(ctx, o.pool, func(tx pgx.Tx) error {
+			pid := tx.Conn().PgConn().PID()
 			waits := sqltest.Later(func() (int64, error) { return cases.Next(ctx, tx) })
-			o.other.Await("SELECT pg_catalog.cardinality(pg_catalog.pg_blocking_pids($1)) > 0", tx.Conn().PgConn().PID())
+			sqltest.AwaitWaiter(t, o.other, pid)
 			held = time.Now()
 			o.other.Do("COMMIT")
 			waited := <-waits
