@@ -42,6 +42,7 @@ var scenarios = []struct {
 	run  func(context.Context, *bench) error
 }{
 	{"callers", callers},
+	{"goroutines", goroutines},
 	{"work", work},
 	{"snapshot", snapshot},
 	{"size", size},
