@@ -32,7 +32,7 @@ type Finding struct {
 
 	Keys       json.RawMessage // the primary keys of rows that are wrong: an array of objects, of 20 rows at most
 	RecordedAt time.Time       // when a recorded audit had the finding first; zero: none has
-	Details    json.RawMessage // an object, which has more of a finding of kind "series"
+	Details    json.RawMessage // for the function audit_gapless with with_series alone: these calls leave it empty
 }
 
 // AuditRecord is an audit that [RecordAudit] has recorded. What is NULL in SQL is empty here.

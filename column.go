@@ -50,25 +50,30 @@ type Column struct {
 // has the number. Attach takes over the numbers that the table has, and guards them against being written, changed
 // and deleted.
 //
-// The role of conn has to own the table. Attach blocks while others write to the table, and locks it against writers
-// until its transaction ends, which has to be READ COMMITTED.
+// Attach blocks while others write to the table, and locks it against writers until its transaction ends, which has to
+// be READ COMMITTED. So has default_transaction_isolation where conn is in no transaction.
 //
-// Where the column is attached by the same options already, Attach mends its guards, if they are not whole. [Ensure] is
-// for programs that attach at every start.
+// The role of conn has to own the table. It needs EXECUTE on gapless.attach_gapless and what that calls, which the owner
+// of schema gapless has, and grant_gapless does not give.
+//
+// Where the column is attached by the same options already, Attach mends its guards, if they are not whole. That locks
+// out readers, too. [Ensure] is for programs that attach at every start.
 //
 // Errors: [ErrAttachedAlready], with another definition; [ErrSequenceOfColumn] where another column has a sequence of its
-// rows; [ErrInvalid] for a column that cannot be attached and an expression that is wrong: HINT says what to do; [ErrLocked]
-// after lock_timeout.
+// rows; [ErrInvalid] for a column that cannot be attached and an expression that is wrong: HINT says what to do;
+// [ErrLocked] after lock_timeout; SQLSTATE 42P01 where there is no such table.
 func Attach(ctx context.Context, conn DBTX, column Column) error {
 	return attach(ctx, conn, column, false)
 }
 
 // Ensure is [Attach] for programs that attach at every start. It leaves a column that is attached already as it is, locks
-// nothing then, and waits for nobody. Several may call it at once. It attaches a column that is not.
+// nothing then, and waits for nobody. Several may call it at once. It attaches a column that is not. It needs the same
+// role and isolation level as Attach, also where there is nothing to do.
 //
 // A column that is attached with other options is [ErrAttachedAlready], and the error's DETAIL names each option and both
 // values. White space around an expression makes no difference, and MakeIndex is not compared. Guards that are not whole
-// are [ErrNotAttached], and DETAIL says what is wrong: [Attach] mends most of it. Other errors are those of [Attach].
+// are [ErrNotAttached], and DETAIL says what is wrong: [Attach] mends most of it. The text of an error has no DETAIL: get
+// it from the [*pgconn.PgError], by [errors.As]. Other errors are those of [Attach].
 func Ensure(ctx context.Context, conn DBTX, column Column) error {
 	return attach(ctx, conn, column, true)
 }
@@ -94,8 +99,12 @@ func optional[T comparable](value T) *T {
 }
 
 // Detach ends what [Attach] began. The numbers stay, and [Sequence.Next] may take from the column's sequences again.
-// The role of conn has to own the table. Detach blocks while others use the table, and locks it until its transaction
-// ends, which has to be READ COMMITTED. It returns [ErrNotAttached] where the column is not, or has another name than then.
+//
+// Detach blocks while others use the table, and locks it until its transaction ends, which has to be READ COMMITTED. It
+// returns [ErrNotAttached] where the column is not attached, or was renamed since.
+//
+// The role of conn has to own the table. It needs EXECUTE on gapless.detach_gapless and what that calls, which
+// grant_gapless does not give.
 func Detach(ctx context.Context, conn DBTX, table, column string) error {
 	err := db.New(conn).DetachGapless(ctx, db.DetachGaplessParams{Target: table, TargetColumn: column})
 	return client.WrapColumn(table, column, err)
@@ -105,8 +114,11 @@ func Detach(ctx context.Context, conn DBTX, table, column string) error {
 // Until then they number their rows, but can be truncated, and are left without guards when they are detached. Call it
 // in the transaction that makes a partition.
 //
-// The role of conn has to own the table. GuardPartitions blocks while others write to these partitions, and locks them
-// against writers until its transaction ends. It returns [ErrNotAttached] where no column of the table is attached.
+// GuardPartitions blocks while others write to these partitions, and locks them against writers until its transaction
+// ends. It returns [ErrNotAttached] where no column of the table is attached.
+//
+// The role of conn has to own the table. It needs EXECUTE on gapless.guard_partitions and what that calls, which
+// grant_gapless does not give.
 func GuardPartitions(ctx context.Context, conn DBTX, table string) ([]string, error) {
 	partitions, err := db.New(conn).GuardPartitions(ctx, &table)
 	if err != nil {

@@ -59,6 +59,35 @@ func TestAFunctionThatCommitsItselfIsNotToldThatNothingIsCommitted(t *testing.T)
 	}
 }
 
+// TestWhatAFunctionSendsAfterItEndedItsTransactionByATextIsInNone has InTx say so, also by what fn returns.
+func TestWhatAFunctionSendsAfterItEndedItsTransactionByATextIsInNone(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE written (by text)")
+	own := errors.New("fn's own")
+	for _, returned := range []error{nil, own} {
+		before := s.Number("SELECT count(*) FROM written")
+		err := gapless.InTx(t.Context(), database.Pool(t), func(tx pgx.Tx) error {
+			_, err := tx.Exec(t.Context(), "INSERT INTO written VALUES ('before')")
+			require.NoError(t, err)
+			_, err = tx.Exec(t.Context(), "ROLLBACK")
+			require.NoError(t, err)
+			_, err = tx.Exec(t.Context(), "INSERT INTO written VALUES ('after')")
+			require.NoError(t, err)
+			return returned
+		})
+		if returned == nil {
+			require.ErrorIs(t, err, pgx.ErrTxClosed)
+		} else {
+			require.ErrorIs(t, err, own)
+			require.NotErrorIs(t, err, pgx.ErrTxClosed)
+		}
+		require.Equal(t, before+1, s.Number("SELECT count(*) FROM written"))
+		require.Zero(t, s.Number("SELECT count(*) FROM written WHERE by = 'before'"))
+	}
+}
+
 // TestTheCauseOfASendersContextDoesNotHideThatItEnded has it end before its batch is sent, while that runs, and while a flusher connects.
 func TestTheCauseOfASendersContextDoesNotHideThatItEnded(t *testing.T) {
 	t.Parallel()

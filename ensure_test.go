@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless"
@@ -36,4 +37,42 @@ func TestEnsureTellsWhatIsOtherwiseFromWhatIsNotWhole(t *testing.T) {
 	require.NoError(t, gapless.Attach(t.Context(), pool, bills))
 	require.NoError(t, gapless.Ensure(t.Context(), pool, bills))
 	require.EqualValues(t, 1, s.Number("INSERT INTO bills DEFAULT VALUES RETURNING number"))
+}
+
+// TestEnsureNeedsWhatAttachNeedsAlsoWhereThereIsNothingToDo has a pool whose transactions are SERIALIZABLE, and an application's role.
+func TestEnsureNeedsWhatAttachNeedsAlsoWhereThereIsNothingToDo(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE bills (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+	bills := gapless.Column{Table: "bills", Column: "number", Name: "'bill'"}
+	require.NoError(t, gapless.Ensure(t.Context(), database.Pool(t), bills))
+
+	strict := database.Pool(t, func(config *pgxpool.Config) {
+		config.ConnConfig.RuntimeParams["default_transaction_isolation"] = "serializable"
+	})
+	require.ErrorIs(t, gapless.Ensure(t.Context(), strict, bills), gapless.ErrInvalid)
+
+	name, quoted := sqltest.Role(t, database, "app")
+	s.Do("SELECT gapless.grant_gapless($1)", name)
+	s.Do("GRANT SELECT, INSERT ON bills TO " + quoted)
+	app := sqltest.Connect(t, database)
+	app.Do("SET ROLE " + quoted)
+	for _, refused := range []error{
+		gapless.Ensure(t.Context(), app, bills),
+		gapless.Attach(t.Context(), app, bills),
+		gapless.Detach(t.Context(), app, "bills", "number"),
+	} {
+		var denied *pgconn.PgError
+		require.ErrorAs(t, refused, &denied)
+		require.Equal(t, "42501", denied.Code)
+	}
+	_, err := gapless.GuardPartitions(t.Context(), app, "bills")
+	var denied *pgconn.PgError
+	require.ErrorAs(t, err, &denied)
+	require.Equal(t, "42501", denied.Code)
+
+	err = gapless.Ensure(t.Context(), database.Pool(t), gapless.Column{Table: "nowhere", Column: "number", Name: "'bill'"})
+	require.ErrorAs(t, err, &denied)
+	require.Equal(t, "42P01", denied.Code)
 }

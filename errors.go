@@ -20,7 +20,7 @@ var (
 	// the transaction again: InTx does so by [WithRetryLocked].
 	ErrLocked = client.ErrLocked
 
-	// ErrInvalid (classes 22, 23, 42 and 55): what SQL refuses: a name that is empty or has more than 255 bytes, a reset
+	// ErrInvalid (classes 22, 23, 42 and 55): what gapless refuses: a name that is empty or has more than 255 bytes, a reset
 	// that is not above initial, a negative size, a value to adopt that lies behind, a value to void that was not issued
 	// or is void already, a range that has expired; a column that cannot be attached, or an expression that is wrong; a
 	// row that cannot be numbered, since its series or its date is NULL, say. Do not retry: the error's HINT says what to

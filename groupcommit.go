@@ -48,7 +48,8 @@ type GroupCommitter struct {
 // GroupOption changes what [NewGroupCommitter] does; see [WithFlusherConfig], [WithFsyncOff] and [WithTxOptions].
 type GroupOption func(*flush.Options)
 
-// WithTxOptions sets the options of every transaction, those of [GroupCommitter.Send] included. InTx's own follow them.
+// WithTxOptions sets the options of every transaction, those of [GroupCommitter.Send] included. The options of a call of
+// [GroupCommitter.InTx] follow them. They are [TxOption], and not [pgx.TxOptions].
 func WithTxOptions(opts ...TxOption) GroupOption {
 	return func(o *flush.Options) {
 		o.Tx = retry.With(o.Tx, opts)

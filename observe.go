@@ -16,7 +16,7 @@ type EventKind string
 // The kinds of events, in the order in which a transaction has them. Each is told when it has ended.
 const (
 	EventBegin   EventKind = "begin"   // a connection was acquired, and the transaction begun
-	EventWait    EventKind = "wait"    // Next, NextBatch and their like: mostly, the wait for whoever has the sequence
+	EventWait    EventKind = "wait"    // Next, NextBatch and their like: mostly, the wait for the transaction that has the sequence
 	EventWork    EventKind = "work"    // fn, waits included
 	EventCommit  EventKind = "commit"  // COMMIT, what [CommitBatch] and [GroupCommitter.Send] send with it, and its flush
 	EventFlush   EventKind = "flush"   // a transaction of a [GroupCommitter] waited for the common flush

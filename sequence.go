@@ -45,10 +45,10 @@ func NewSequence(name string, opts ...SequenceOption) Sequence {
 // Name returns the sequence's name.
 func (s Sequence) Name() string { return s.args.Name }
 
-// String returns the sequence's name, which so is what fmt prints.
+// String returns the sequence's name, so that fmt prints it.
 func (s Sequence) String() string { return s.args.Name }
 
-// LogValue returns the sequence's name, which so is what slog logs.
+// LogValue returns the sequence's name, so that slog logs it.
 func (s Sequence) LogValue() slog.Value { return slog.StringValue(s.args.Name) }
 
 // Next allocates the next value in tx. Write it to a row in the same transaction: a rollback gives it back.
@@ -154,7 +154,7 @@ func (s Sequence) Adopt(ctx context.Context, tx pgx.Tx, last int64) error {
 
 // Close closes the sequence, and notes why: nobody gets a number from it until [Sequence.Open], nor does a row of a
 // column that numbers itself from it; they get [ErrSequenceClosed]. It returns the newest value, and whether there is one; a
-// sequence that there is none of is made. It blocks as [Sequence.Next] does. An empty reason is [ErrInvalid], and a
+// sequence that does not exist is made. It blocks as [Sequence.Next] does. An empty reason is [ErrInvalid], and a
 // sequence that is closed already ErrSequenceClosed.
 //
 // It needs EXECUTE on gapless.close_gapless, which grant_gapless does not give.
@@ -240,7 +240,7 @@ func (s Sequence) Range(ctx context.Context, tx pgx.Tx, first, last int64, reaso
 }
 
 // Withdraw withdraws what was not issued of the sequence's range that begins with first, and notes why: the next range
-// follows. It returns how many numbers that is. It blocks as [Sequence.Next] does. A range that there is none of, or that
+// follows. It returns how many numbers that is. It blocks as [Sequence.Next] does. A range that does not exist, or that
 // is over, and an empty reason are [ErrInvalid].
 //
 // It needs EXECUTE on gapless.withdraw_gapless, which grant_gapless does not give.

@@ -13,13 +13,14 @@ import (
 	"github.com/pggapless/gapless/internal/retry"
 )
 
-// TxBeginner is where [InTx] begins its transactions: a [*pgxpool.Pool], a [*pgxpool.Conn], a [*pgx.Conn], or a type that embeds one of
-// them without a BeginTx of its own. With a single connection, a transaction that was lost together with it is not run again.
+// TxBeginner is where [InTx] begins its transactions: a [*pgxpool.Pool], a [*pgxpool.Conn], a [*pgx.Conn], or a type that
+// embeds one of them without a BeginTx of its own. With a single connection, a transaction that was lost together with it
+// is not run again.
 //
-// Anything else begins and ends its transactions itself, as a wrapper that sets the tenant does, or a mock (pgxmock). InTx asks it for a
-// READ WRITE transaction, gives fn that very one, and commits it, once it knows the transaction's connection and has marked it, which
-// costs a round trip. It has no [CommitBatch]. Without a connection, as a mock has none, a lost answer to COMMIT is an
-// [ErrOutcomeUnknown].
+// A type with a BeginTx of its own, such as a wrapper that sets the tenant, or a mock (pgxmock), begins its transactions
+// itself. InTx asks it for a READ WRITE transaction, gives fn that very one, and commits it. Before it commits, it marks
+// the transaction, which costs a round trip. [CommitBatch] refuses such a transaction. A mock has no connection, so a lost
+// answer to its COMMIT is an [ErrOutcomeUnknown].
 type TxBeginner interface {
 	BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error)
 }
@@ -52,24 +53,31 @@ func WithRetryLocked() TxOption {
 //
 // It runs the whole of fn again when PostgreSQL asks for that (SQLSTATE 40001 or 40P01, from fn or from COMMIT),
 // after a wait that grows at random up to half a second, until [WithMaxAttempts] or the end of ctx. So fn must have
-// no effect outside tx that may not happen twice. fn must not keep tx, nor end the transaction: tx.Commit is refused, and after
-// tx.Rollback, or COMMIT or ROLLBACK as a text, InTx returns an error, and what fn did after that is rolled back. What it puts into [CommitBatch]
-// is sent together with COMMIT. It must close the rows that it reads.
+// no effect outside tx that may not happen twice. A lock that was not had, [ErrLocked], is returned, unless
+// [WithRetryLocked] is given. What fn puts into [CommitBatch] is sent together with COMMIT. fn must close the rows that
+// it reads, and must not keep tx.
+//
+// fn must not end the transaction. tx.Commit is refused, and does nothing. After tx.Rollback, or COMMIT or ROLLBACK as a
+// text, InTx returns an error: fn's own, if it returns one. Where such a text began another transaction (AND CHAIN,
+// BEGIN), that is rolled back. Otherwise what fn sends after it is in no transaction: it is committed at once, and a number
+// that it takes can be lost.
 //
 // The role needs the rights that gapless.grant_gapless gives, also where fn only inserts into attached tables:
 //
 //	SELECT gapless.grant_gapless('app')
 //
-// The transaction is READ WRITE, whatever default_transaction_read_only says: who issues numbers writes. Its COMMIT waits for its
-// flush, also where synchronous_commit is off by default; only fn can turn that off (SET LOCAL). The other
-// defaults of the server, the role and the database hold for it. Whether its outcome is found does not depend on them.
+// The transaction is READ WRITE, whatever default_transaction_read_only says, since a number is written. Its COMMIT
+// waits for its flush, also where synchronous_commit is off by default; only fn can turn that off (SET LOCAL). The other
+// defaults of the server, the role and the database hold for it. Its outcome is found whatever they are.
 //
-// An [ErrCommitted] or [ErrOutcomeUnknown] that fn returns is about another transaction. So errors.Is does not find it in the
-// error of InTx, which has its text.
+// An [ErrCommitted] or [ErrOutcomeUnknown] that fn returns is about another transaction. So errors.Is does not find it
+// in the error of InTx, but its text is there.
 //
-// A panic of fn comes out of InTx, and [runtime.Goexit] ends the caller's goroutine; both roll back. A call in fn,
-// of InTx or of [GroupCommitter.Send], needs another connection of the pool. Where all of them are those of functions that
-// wait likewise, it is refused at once; but not in a goroutine that fn started.
+// A panic of fn comes out of InTx, and [runtime.Goexit] ends the caller's goroutine; both roll back.
+//
+// A call of InTx or [GroupCommitter.Send] in fn is another transaction, on another connection of the pool. Where every
+// connection is held by a function that waits for another one, the call returns an error at once; but not in a goroutine
+// that fn started. For a savepoint, use tx.Begin or [pgx.BeginFunc].
 //
 // A COMMIT that PostgreSQL turned into a ROLLBACK, because fn went on after a failed statement, is
 // [pgx.ErrTxCommitRollback].

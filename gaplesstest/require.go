@@ -22,9 +22,9 @@ func RequireSound(tb testing.TB, db DB) {
 	report(tb, db, "the audit has findings that nothing explains", found, err)
 }
 
-// RequireNoHole ends the test where numbers of these sequences are missing, or of any, if none is named, and nothing explains it. It
-// is what [RequireSound] says of holes alone, and of columns that cannot be read. A sequence without a number ends the test, too: it
-// is misspelt, or nothing was tested.
+// RequireNoHole ends the test where numbers of these sequences are missing, and nothing explains it; or of any sequence,
+// if none is named. Of what [RequireSound] finds it looks at holes, and at columns that cannot be read. A named sequence
+// without a number ends the test, too: its name is misspelt, or nothing was tested.
 func RequireNoHole(tb testing.TB, db DB, names ...string) {
 	tb.Helper()
 	ctx := lasting(tb)

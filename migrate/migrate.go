@@ -1,4 +1,6 @@
-// Package migrate installs and upgrades schema gapless in a database.
+// Package migrate installs and upgrades schema gapless in a database. It is a module of its own:
+//
+//	go get github.com/pggapless/gapless/migrate
 //
 // [Up] takes what a program has anyway: a pool or a connection of pgx, or a [sql.DB] or [sql.Conn] of database/sql. [UpTx] and
 // [UpSQLTx] do it in a transaction of the caller's. Other migration tools take the SQL of each step from [Steps].
@@ -27,8 +29,9 @@ const VersionTable = gaplesssql.VersionTable
 // decides whether this release works with it.
 var ErrNewer = errors.New("the database was migrated by a newer release")
 
-// Conn is what can begin transactions. A [sql.DB] or [sql.Conn] is one of PostgreSQL, whose driver sends a text without arguments as
-// one simple query, as those of pgx, lib/pq and bun do: a step has several statements. Others get an error, and nothing is changed.
+// Conn is what can begin transactions. The driver of a [sql.DB] or [sql.Conn] has to send a text without arguments as one
+// simple query, as those of pgx, lib/pq and bun do, since a step has several statements. With another driver, Up returns
+// an error, and changes nothing.
 type Conn interface {
 	*pgxpool.Pool | *pgxpool.Conn | *pgx.Conn | *sql.DB | *sql.Conn
 }
@@ -40,7 +43,8 @@ type Conn interface {
 // It blocks while another session migrates this database, as long as lock_timeout allows.
 //
 // The role needs CREATE on the database and on schema public, as the database's owner has, and need not be a
-// superuser. It becomes the owner of the schema, and only the owner can upgrade it.
+// superuser. It becomes the owner of the schema, and only the owner can upgrade it. Any other role gets 42501, also on a
+// database that is up to date. A program that runs as another role asks for [Status] instead.
 //
 // Errors: [ErrNewer]; PostgreSQL's, as a [*pgconn.PgError] (by [errors.As]), such as 42P06 where the database has
 // another schema of that name, and 42501 where another role owns [VersionTable]. The error of a step names it. After an error the
@@ -70,7 +74,9 @@ type Version struct {
 	Latest int32
 }
 
-// Status tells where a database stands. It changes nothing, and takes no lock. A connection may be in a transaction.
+// Status tells where a database stands. It changes nothing, and waits for nobody. A connection may be in a transaction.
+//
+// The role needs SELECT on [VersionTable], which grant_gapless does not give.
 func Status[C Conn](ctx context.Context, conn C) (Version, error) {
 	var version Version
 	err := withSession(ctx, conn, func(s session) (err error) {

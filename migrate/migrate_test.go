@@ -114,6 +114,32 @@ func TestStatusFollowsTheDatabase(t *testing.T) {
 	require.Equal(t, migrate.Version{Current: before.Latest, Latest: before.Latest}, after)
 }
 
+// TestAnApplicationsRoleAsksForTheStatusAndDoesNotMigrate has a database that is up to date.
+func TestAnApplicationsRoleAsksForTheStatusAndDoesNotMigrate(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewEmpty(t)
+	conn := database.Conn(t)
+	require.NoError(t, migrate.Up(t.Context(), conn))
+	want, err := migrate.Status(t.Context(), conn)
+	require.NoError(t, err)
+	_, app := sqltest.Role(t, database, "app")
+	_, err = conn.Exec(t.Context(), "SET ROLE "+app)
+	require.NoError(t, err)
+
+	requireCode(t, "42501", migrate.Up(t.Context(), conn))
+	_, err = migrate.Status(t.Context(), conn)
+	requireCode(t, "42501", err)
+
+	_, err = conn.Exec(t.Context(), "RESET ROLE; GRANT SELECT ON public.gapless_schema_version TO "+app+"; SET ROLE "+app)
+	require.NoError(t, err)
+	requireCode(t, "42501", migrate.Up(t.Context(), conn))
+	status, err := migrate.Status(t.Context(), conn)
+	require.NoError(t, err)
+	require.Equal(t, want, status)
+	_, err = conn.Exec(t.Context(), "RESET ROLE")
+	require.NoError(t, err)
+}
+
 func TestASecondInstallChangesNothing(t *testing.T) {
 	t.Parallel()
 	conn := pgtest.NewEmpty(t).Conn(t)

@@ -41,6 +41,9 @@ type TxBeginner interface {
 // a synchronous standby was not waited for, and that fn ended the transaction by SQL and began another, by COMMIT AND CHAIN or ROLLBACK
 // AND CHAIN, or by a COMMIT or ROLLBACK and a BEGIN: InTx returns nil then, though what fn did before may be rolled back.
 //
+// fn must not call tx.Commit or tx.Rollback. InTx cannot refuse tx.Commit, as [gapless.InTx] does: it commits what fn did
+// so far, and InTx returns an error.
+//
 // The transaction is begun on the [*sql.DB] or [*sql.Conn] that conn embeds: not by a BeginTx of its own.
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx *sql.Tx) error, opts ...gapless.TxOption) error {
 	from, err := sourceOf(conn)

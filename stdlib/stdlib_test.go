@@ -264,8 +264,15 @@ func TestErrorsAreThoseOfPackageGapless(t *testing.T) {
 	}))
 
 	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { return busy.Adopt(ctx, tx, -1) }), gapless.ErrInvalid)
-	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error { return tx.Commit() }), sql.ErrTxDone)
-	err := stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+	require.ErrorIs(t, stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
+		_, err := stdlib.NewSequence("committed by fn").Next(ctx, tx)
+		require.NoError(t, err)
+		return tx.Commit()
+	}), sql.ErrTxDone)
+	_, committed, err := stdlib.NewSequence("committed by fn").Last(ctx, db)
+	require.NoError(t, err)
+	require.True(t, committed)
+	err = stdlib.InTx(ctx, db, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, "SELECT 1/0")
 		require.Error(t, err)
 		return nil
