@@ -15,9 +15,9 @@ import (
 // Other SQLSTATEs keep their meaning: 40001 and 40P01 ask for a retry of the whole transaction, which [InTx] does; 23505
 // is what the table's unique index says of a number that a row has.
 var (
-	// ErrLocked (55P03): another transaction has the sequence, or another lock, and the statement was not to wait, or not
-	// any longer (lock_timeout). The transaction is aborted; a savepoint around the statement keeps the rest of it. Run
-	// the transaction again: InTx does so by [WithRetryLocked].
+	// ErrLocked (55P03): another transaction has the sequence, or another lock, and the statement did not wait
+	// ([Sequence.TryNext], NOWAIT), or waited as long as lock_timeout allows. The transaction is aborted; a savepoint around
+	// the statement keeps the rest of it. Run the transaction again: InTx does so by [WithRetryLocked].
 	ErrLocked = client.ErrLocked
 
 	// ErrInvalid (classes 22, 23, 42 and 55): what gapless refuses: a name that is empty or has more than 255 bytes, a reset
@@ -81,6 +81,8 @@ var (
 
 // Classify returns err with its meaning: [errors.Is] finds one of the errors above in it, and [errors.As] the
 // [*pgconn.PgError] still, as all else that err is. It is for errors of statements that ran in a transaction of your own, such
-// as an INSERT into an attached table. nil is nil. What says nothing to gapless, and what has its meaning already, is returned
-// as it is; so is an [ErrOutcomeUnknown] or [ErrCommitted], of which a cause that says "locked" did not undo anything.
+// as an INSERT into an attached table. nil is nil.
+//
+// An error that is none of them is returned as it is, and so is one that has its meaning already. An [ErrOutcomeUnknown]
+// or [ErrCommitted] gets no other meaning, whatever its cause: that did not undo the transaction.
 func Classify(err error) error { return retry.Classify(err) }

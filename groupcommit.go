@@ -18,9 +18,9 @@ import (
 // number. A transaction gives its locks up before it is durable, and one flush acknowledges all that have committed
 // meanwhile. [GroupCommitter.InTx] returns when its own is durable, and replicated if commits are.
 //
-// A crash loses a suffix of the commits, and nobody has been told of those, so it leaves no hole. (Early lock
-// release: Johnson et al., "Aether", PVLDB 2010.) The one difference to [InTx]: another session can read a row a
-// moment before it is durable.
+// A crash can lose the newest commits, of which no caller has been told yet. So it leaves no hole. (Early lock release:
+// Johnson et al., "Aether", PVLDB 2010.) The one difference to [InTx]: another session can read a row a moment before it
+// is durable.
 //
 // Give the pool 2 to 8 connections, for any number of goroutines: a few are the fastest for one sequence, since they
 // queue for its lock. Give it more where transactions wait for something else as well, so that some are always ready
@@ -74,8 +74,8 @@ var ErrClosed = flush.ErrClosed
 
 // NewGroupCommitter returns a group committer whose transactions run on the pool's connections. It opens one
 // connection of its own for the flushes, outside of the pool, and starts one goroutine. [GroupCommitter.Close] ends
-// both. When a flush takes seconds, it asks the server, on another connection for a moment, whether that is at it; if not,
-// it connects anew.
+// both. When a flush takes seconds, it opens another connection for a moment, and asks the server whether the flush still
+// runs. If not, it connects anew.
 //
 // It refuses a server on which fsync is off, a standby, and a pooler that may give the flusher another backend from
 // one statement to the next.

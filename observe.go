@@ -35,11 +35,12 @@ type Event struct {
 	Err      error // how it failed; nil if it did not
 }
 
-// WithObserver has observe called with each [Event] of the transaction, in its goroutine, which waits for it. ctx is InTx's; of
-// transactions that several callers of [GroupCommitter.Send] share, it has the values of one of them. With several observers, each is
-// called. Defaults to none, and then no clock is read.
+// WithObserver calls observe with each [Event] of the transaction. The call runs in the transaction's goroutine, which
+// waits for it. ctx is InTx's; of transactions that several callers of [GroupCommitter.Send] share, it has the values of
+// one of them. With several observers, each is called. Defaults to none, and then no clock is read.
 //
-// It is made for spans and metrics. A [pgx.QueryTracer] sees the statements, and this sees what they are for.
+// It is made for spans and metrics. A [pgx.QueryTracer] sees the statements, and this sees what they are for. An INSERT
+// into an attached column waits inside its own statement, so it has no [EventWait]: the wait is part of [EventWork].
 func WithObserver(observe func(ctx context.Context, event Event)) TxOption {
 	return func(o *retry.Options) {
 		o.Observers = append(o.Observers, func(ctx context.Context, e retry.Event) {
@@ -50,8 +51,8 @@ func WithObserver(observe func(ctx context.Context, event Event)) TxOption {
 	}
 }
 
-// WithLogger logs each [Event]: a retry as Info, a lost answer to COMMIT as Warn, and all else as Debug. An error is logged with the event
-// that failed, and returned as always. Defaults to no log.
+// WithLogger logs each [Event]: a retry as Info, a lost answer to COMMIT as Warn, and all else as Debug. So the error that
+// InTx returns is logged as Debug alone: log it where it is handled. Defaults to no log.
 func WithLogger(logger *slog.Logger) TxOption {
 	return WithObserver(func(ctx context.Context, event Event) {
 		level, message := slog.LevelDebug, "gapless: "+string(event.Kind)

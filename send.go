@@ -22,8 +22,8 @@ import (
 //
 // When a statement of any batch fails, or the code of its arguments panics, that transaction is rolled back, and each
 // batch is run in one of its own. So a failure is its caller's alone. Likewise when ctx of one of the callers ends while
-// that transaction runs: it is cancelled, and the others run again without that batch. Otherwise a batch notices the others only in
-// this:
+// that transaction runs: it is cancelled, and the others run again without that batch. Otherwise a batch notices the
+// others only in this:
 //
 //   - now() and the transaction's id are common, and rows of batches before are visible.
 //   - What lasts until the transaction's end lasts for the batches after. So do not call functions that change the transaction,
@@ -42,8 +42,8 @@ import (
 // connection is back in the pool. So they may call Send, InTx or Close, and a panic or [runtime.Goexit] in them is their
 // caller's. An error of a callback is an [ErrCommitted].
 //
-// Send takes the statements out of the batch, and puts them back if they are certainly not committed. So a batch that is sent twice, or by
-// two callers, is refused the second time, as one without statements.
+// Send takes the statements out of the batch, and puts them back if they are certainly not committed. So a batch that is
+// sent twice, or by two callers, is refused the second time, as one without statements.
 //
 // The pool's hooks and tracers see the values of ctx, or of another caller's who shares the transaction, but not its end. So a
 // hook must not give the session what is one caller's alone, such as a tenant: use [GroupCommitter.InTx] for that.

@@ -143,8 +143,8 @@ func (s Sequence) delete(ctx context.Context, tx pgx.Tx, nowait bool) (bool, err
 }
 
 // Adopt takes over numbering that exists, from another system or a restored backup: the next value is last+1. It
-// makes the sequence if there is none, and only ever moves it forward; back is [ErrInvalid], and to where it is
-// already does nothing. It blocks as [Sequence.Next] does.
+// makes the sequence if there is none, and only ever moves it forward. Moving it back is [ErrInvalid]. Where the newest
+// value is last already, it does nothing. It blocks as [Sequence.Next] does.
 //
 // It needs EXECUTE on gapless.adopt_gapless, which grant_gapless does not give.
 func (s Sequence) Adopt(ctx context.Context, tx pgx.Tx, last int64) error {
@@ -190,10 +190,11 @@ func (s Sequence) GoLive(ctx context.Context, tx pgx.Tx, reason string) (last in
 	return *value, true, nil
 }
 
-// Archive lets the rows of the attached column leave whose numbers are up to last, and notes why: they may be deleted, and
-// the audit says so. It returns how many there are. It is [ErrNotAttached] where no column numbers itself from the
-// sequence, and [ErrInvalid] where the audit finds what is not explained and is no hole, where no row has such a number, and
-// for an empty reason. It blocks as [Sequence.Next] does.
+// Archive lets rows of the attached column be deleted, those with numbers up to last, and notes why. It returns how many
+// rows that is, and deletes none. When they are gone, the audit finds no hole there. It blocks as [Sequence.Next] does.
+//
+// It is [ErrNotAttached] where no column numbers itself from the sequence. It is [ErrInvalid] where no row has such a
+// number, for an empty reason, and where the audit has a finding that is not explained and is no hole.
 //
 // It needs EXECUTE on gapless.archive_gapless, which grant_gapless does not give.
 func (s Sequence) Archive(ctx context.Context, tx pgx.Tx, last int64, reason string) (archived int64, err error) {
@@ -202,8 +203,8 @@ func (s Sequence) Archive(ctx context.Context, tx pgx.Tx, last int64, reason str
 }
 
 // Forward passes over the numbers up to last, which were not issued and never will be, and notes why: the next value is
-// last+1. A sequence that has no value yet starts there. A column may number itself from it. It never goes back, which
-// is [ErrInvalid], as is an empty reason; to where the sequence is already it does nothing. It blocks as
+// last+1. A sequence that has no value yet starts there. A column may number itself from it. Moving it back is
+// [ErrInvalid], as is an empty reason. Where the newest value is last already, it does nothing. It blocks as
 // [Sequence.Next] does, and returns [ErrSequenceClosed] where the sequence is closed.
 //
 // It needs EXECUTE on gapless.forward_gapless, which grant_gapless does not give.
@@ -222,9 +223,9 @@ type Limits struct {
 }
 
 // Range gives the sequence the numbers from first to last, and notes why: the authority's reference. From then on only
-// numbers of its ranges are issued, in their order, until the end of their days; the next range follows by itself. Given
-// with the first number of a range that the sequence has, it changes that range. It returns how many numbers the
-// sequence may issue then. It blocks as [Sequence.Next] does.
+// numbers of its ranges are issued, in their order, each range until its last day has ended. The next range follows by
+// itself. Given with the first number of a range that the sequence has, it changes that range. It returns how many numbers
+// the sequence may issue then. It blocks as [Sequence.Next] does.
 //
 // Numbers that were given out or are another range's, a day that is over and an empty reason are [ErrInvalid]; a closed
 // sequence is [ErrSequenceClosed]. Where no range is left, [Sequence.Next] returns [ErrExhausted]; [ErrInvalid] where
