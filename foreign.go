@@ -16,11 +16,12 @@ import (
 func (from source) runForeign(ctx context.Context, isolation pgx.TxIsoLevel, watch *retry.Watch, fn func(tx pgx.Tx) error) error {
 	began := watch.Now()
 	tx, t, err := from.beginForeign(ctx, isolation)
-	watch.Tell(retry.Began, began, err)
 	if err != nil {
+		watch.Tell(retry.Began, began, err)
 		return client.Errorf("beginning the transaction: %w", client.Granting(err))
 	}
-	defer rollBackForeign(ctx, tx) // also when fn panics
+	defer rollBackForeign(ctx, tx) // also when fn or an observer panics
+	watch.Tell(retry.Began, began, nil)
 	if t != nil {
 		t.watch = watch
 	}
@@ -51,6 +52,7 @@ func (from source) runForeign(ctx context.Context, isolation pgx.TxIsoLevel, wat
 	if err == nil {
 		err = errNotReplicated
 	}
+	rollBackForeign(ctx, tx) // it may have failed before COMMIT was sent, and its outcome is not known before it ends
 	return t.resolve(ctx, sourceOfOne(t.conn), err)
 }
 

@@ -30,7 +30,7 @@ import (
 type GroupCommitter struct {
 	pool    *pgxpool.Pool
 	from    source
-	sending source // the same, for Send's own functions, which call nobody
+	sending source // the same, for Send's own functions, which call nobody but observers
 	flushes *flush.Group
 
 	mu      sync.Mutex
@@ -84,11 +84,12 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 	if err != nil {
 		return nil, err
 	}
-	sending := from
-	sending.pool = nesting.Pool{}
-	c := &GroupCommitter{pool: pool, from: from, sending: sending, beginning: map[*beginner]struct{}{}}
 	options := flush.NewOptions(opts)
-	c.tx = options.Tx
+	sending := from
+	if len(options.Tx.Observers) == 0 {
+		sending.pool = nesting.Pool{}
+	}
+	c := &GroupCommitter{pool: pool, from: from, sending: sending, beginning: map[*beginner]struct{}{}, tx: options.Tx}
 	if c.flushes, err = flush.NewGroup(ctx, connections(pool), options); err != nil {
 		return nil, err
 	}

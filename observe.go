@@ -37,12 +37,15 @@ type Event struct {
 
 // WithObserver calls observe with each [Event] of the transaction. The call runs in the transaction's goroutine, which
 // waits for it. ctx is InTx's; of transactions that several callers of [GroupCommitter.Send] share, it has the values of
-// one of them. With several observers, each is called. Defaults to none, and then no clock is read.
+// one of them. With several observers, each is called; nil is none. Defaults to none, and then no clock is read.
 //
 // It is made for spans and metrics. A [pgx.QueryTracer] sees the statements, and this sees what they are for. An INSERT
 // into an attached column waits inside its own statement, so it has no [EventWait]: the wait is part of [EventWork].
 func WithObserver(observe func(ctx context.Context, event Event)) TxOption {
 	return func(o *retry.Options) {
+		if observe == nil {
+			return
+		}
 		o.Observers = append(o.Observers, func(ctx context.Context, e retry.Event) {
 			observe(ctx, Event{
 				Kind: EventKind(e.Kind), Sequence: e.Sequence, Attempt: e.Attempt, Start: e.Start, Duration: e.Duration, Err: e.Err,
@@ -52,8 +55,11 @@ func WithObserver(observe func(ctx context.Context, event Event)) TxOption {
 }
 
 // WithLogger logs each [Event]: a retry as Info, a lost answer to COMMIT as Warn, and all else as Debug. So the error that
-// InTx returns is logged as Debug alone: log it where it is handled. Defaults to no log.
+// InTx returns is logged as Debug alone: log it where it is handled. Defaults to no log, as nil is.
 func WithLogger(logger *slog.Logger) TxOption {
+	if logger == nil {
+		return WithObserver(nil)
+	}
 	return WithObserver(func(ctx context.Context, event Event) {
 		level, message := slog.LevelDebug, "gapless: "+string(event.Kind)
 		if event.Kind == EventRetry {

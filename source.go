@@ -35,8 +35,11 @@ func sourceOf(conn TxBeginner) (source, error) {
 	if !value.IsValid() || value.Kind() == reflect.Pointer && value.IsNil() {
 		return source{}, fmt.Errorf("gapless: InTx has nothing to begin its transaction on, but a nil %T: give it a pgxpool.Pool or a pgx.Conn", conn)
 	}
-	if from, ok := sourceOfPgx(embedded(value)); ok {
-		return from, nil
+	if inner := embedded(value); inner != nil {
+		if from, ok := sourceOfPgx(inner); ok {
+			return from, nil
+		}
+		return source{}, fmt.Errorf("gapless: InTx has nothing to begin its transaction on, but a %T that embeds nil: give it a pgxpool.Pool or a pgx.Conn", conn)
 	}
 	return source{itself: conn}, nil
 }
@@ -56,7 +59,8 @@ func sourceOfPgx(conn any) (from source, ok bool) {
 	return source{}, false
 }
 
-// embedded is the one of pgx's own types whose BeginTx is promoted to be this one's; nil where there is none.
+// embedded is the one of pgx's own types whose BeginTx is promoted to be this one's, perhaps a nil one; or nil where there is none. Where
+// several fields have a BeginTx, Go's rules say whose it is: then it is called, and nobody looks for it.
 func embedded(value reflect.Value) any {
 	if !promoted(value.Type()) {
 		return nil
@@ -64,22 +68,35 @@ func embedded(value reflect.Value) any {
 	if value = reflect.Indirect(value); !value.IsValid() {
 		return nil
 	}
+	var from reflect.Value
 	for i := range value.NumField() {
-		field := value.Field(i)
-		if !value.Type().Field(i).Anonymous || !field.CanInterface() {
+		field := value.Type().Field(i)
+		if !field.Anonymous || !begins(field.Type) && !begins(reflect.PointerTo(field.Type)) {
 			continue
 		}
-		beginner, ok := field.Interface().(TxBeginner)
-		if !ok {
-			continue
+		if from.IsValid() {
+			return nil
 		}
-		if _, ok := sourceOfPgx(beginner); ok {
-			return beginner
-		}
-		return embedded(reflect.ValueOf(beginner))
+		from = value.Field(i)
+	}
+	switch {
+	case !from.IsValid():
+		return nil
+	case (from.Kind() == reflect.Pointer || from.Kind() == reflect.Interface) && from.IsNil():
+		return (*pgxpool.Pool)(nil)
+	case !from.CanInterface():
+		return nil
+	}
+	switch inner := from.Interface().(type) {
+	case *pgxpool.Pool, *pgxpool.Conn, *pgx.Conn:
+		return inner
+	case TxBeginner:
+		return embedded(reflect.ValueOf(inner))
 	}
 	return nil
 }
+
+func begins(t reflect.Type) bool { return t.Implements(reflect.TypeFor[TxBeginner]()) }
 
 // promoted reports whether a struct, or a pointer to one, has its BeginTx from what it embeds: then it is in no file.
 func promoted(t reflect.Type) bool {

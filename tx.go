@@ -19,7 +19,8 @@ import (
 //
 // A type with a BeginTx of its own, such as a wrapper that sets the tenant, or a mock (pgxmock), begins its transactions
 // itself. InTx asks it for a READ WRITE transaction, gives fn that very one, and commits it. Before it commits, it marks
-// the transaction, which costs a round trip. [CommitBatch] refuses such a transaction. A mock has no connection, so a lost
+// the transaction, which costs a round trip. [CommitBatch] refuses such a transaction. InTx does not
+// see there that fn ended it by SQL and began another, as ROLLBACK AND CHAIN does: it returns nil then. A mock has no connection, so a lost
 // answer to its COMMIT is an [ErrOutcomeUnknown].
 type TxBeginner interface {
 	BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error)
@@ -114,28 +115,35 @@ func (from source) run(
 ) (*transaction, error) {
 	began := watch.Now()
 	t, release, err := from.begin(ctx, isolation, by != nil)
-	watch.Tell(retry.Began, began, err)
 	if err != nil {
+		watch.Tell(retry.Began, began, err)
 		return nil, client.Errorf("beginning the transaction: %w", client.Granting(err))
 	}
 	defer release()
+	defer t.rollBack(ctx) // also when fn or an observer panics; the error to return is the cause, never the rollback's
 	if by != nil && t.serverStart != by.ServerStart {
 		t.rollBack(ctx)
 		by.Fail(flush.ErrOtherServer)
 		return nil, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, flush.ErrOtherServer)
 	}
-	defer t.rollBack(ctx) // also when fn panics; the error to return is the cause, never the rollback's
 	t.watch = watch
 
-	began = watch.Now()
-	from.pool.Within(func() { err = fn(t) })
-	watch.Tell(retry.Worked, began, err)
-	if err != nil {
-		return nil, retry.RolledBack(err)
+	var failed error
+	from.pool.Within(func() { // the observers, too, may call InTx
+		watch.Tell(retry.Began, began, nil)
+		began = watch.Now()
+		failed = fn(t)
+		watch.Tell(retry.Worked, began, failed)
+		if failed != nil {
+			return
+		}
+		began = watch.Now()
+		err = t.commit(ctx)
+		watch.Tell(retry.Sent, began, err)
+	})
+	if failed != nil {
+		return nil, retry.RolledBack(failed)
 	}
-	began = watch.Now()
-	err = t.commit(ctx)
-	watch.Tell(retry.Sent, began, err)
 	switch {
 	case err == nil:
 		return t, nil

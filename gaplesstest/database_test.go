@@ -92,6 +92,12 @@ func TestWhatCannotBeMadeFailsTheTestAndLeavesNothing(t *testing.T) {
 	require.Contains(t, outcome(t, func(tb testing.TB) { gaplesstest.New(tb, "postgres:///nothing?host=/nowhere") }), "connecting to the server")
 }
 
+func TestASchemaThatIsNotCommittedIsAnError(t *testing.T) {
+	t.Parallel()
+	said := outcome(t, func(tb testing.TB) { gaplesstest.New(tb, serverURL(), "BEGIN; CREATE TABLE invoices ()") })
+	require.Contains(t, said, "begin a transaction, and do not end it")
+}
+
 func TestTestsAtOnceMakeOneTemplate(t *testing.T) {
 	t.Parallel()
 	schema := ofItsOwn(t)

@@ -11,6 +11,8 @@ import (
 // none is named, all that gapless knows in the database, and all rows of tables that have an attached column, and of those that refer
 // to them by a foreign key. Voids, closings, ranges, the mark of a live series and what was noted of them are forgotten, too; without
 // names, recorded audits as well. Columns stay attached. Rows whose numbers were taken by next_gapless are the test's own to delete.
+// Where such a row has the number of another sequence, too, or ON DELETE CASCADE takes one along that has, name that one as well: it would
+// miss the number.
 //
 // Nothing else does that: numbered rows can be neither deleted nor truncated, which is the point of them. So it is for databases of
 // tests alone, and refuses one whose name has no "test" in it. It does all or nothing, in one transaction, or in that of db. The role
@@ -47,7 +49,7 @@ BEGIN
     END IF;
     tables := ARRAY(SELECT DISTINCT a.relation::regclass FROM gapless.attachment AS a WHERE a.stem IS NOT NULL ORDER BY 1);
     guards := ARRAY(
-        SELECT format('ALTER TABLE ONLY %%s %%%%s TRIGGER %%I', t.tgrelid::regclass, t.tgname)
+        SELECT format('ALTER TABLE ONLY %%s %%%%s TRIGGER %%s', replace(t.tgrelid::regclass::text, '%%', '%%%%'), replace(quote_ident(t.tgname), '%%', '%%%%'))
         FROM pg_trigger AS t
         WHERE t.tgenabled = 'O'
             AND CASE

@@ -163,3 +163,20 @@ func TestADatabaseThatIsNoTestsIsNotReset(t *testing.T) {
 	require.Contains(t, said, shop)
 	require.Equal(t, []string{"2"}, texts(t, owner, "INSERT INTO bills DEFAULT VALUES RETURNING number::text"))
 }
+
+func TestNamesCanHaveWhateverCharacters(t *testing.T) {
+	t.Parallel()
+	db := gaplesstest.New(t, serverURL(), `
+		CREATE SCHEMA "50 %s";
+		CREATE TABLE "50 %s"."it's ""50 %""" ("te%n'ant" text, "num%ber" bigint, UNIQUE ("te%n'ant", "num%ber"));
+		SELECT gapless.attach_gapless('"50 %s"."it''s ""50 %"""', 'num%ber', name => $$ '%s''' || NEW."te%n'ant" $$)`)
+	conn := connect(t, db.URL)
+	for _, names := range [][]string{nil, {"%s'$reset$"}} {
+		require.Equal(t, []string{"1"}, texts(t, conn, `INSERT INTO "50 %s"."it's ""50 %""" VALUES ('$reset$') RETURNING "num%ber"::text`))
+		gaplesstest.RequireNoHole(t, conn, "%s'$reset$")
+		gaplesstest.RequireNoHoleIn(t, conn, `"50 %s"."it's ""50 %"""`, "num%ber", "te%n'ant")
+		gaplesstest.Reset(t, conn, names...)
+		gaplesstest.RequireSound(t, conn)
+	}
+	require.Equal(t, []string{"true"}, texts(t, conn, "SELECT bool_and(guarded)::text FROM gapless.columns"))
+}

@@ -114,6 +114,9 @@ func fill(ctx context.Context, s server, name string, install []string) error {
 			return err
 		}
 	}
+	if within.PgConn().TxStatus() != 'I' {
+		return errors.New("the statements of schema begin a transaction, and do not end it: it would be rolled back")
+	}
 	return nil
 }
 

@@ -91,8 +91,8 @@ func (from source) run(
 	err = tx.QueryRowContext(ctx, "SELECT gapless.mark_gapless($1), "+flush.ServerStart+`,
 		CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+" END",
 		t.token, by != nil).Scan(&t.txid, &serverStart, new(any))
-	watch.Tell(retry.Began, began, err)
 	if err != nil {
+		watch.Tell(retry.Began, began, err)
 		return t, client.Errorf("beginning the transaction: %w", client.Granting(from.orLost(ctx, on, err)))
 	}
 	if by != nil && serverStart != by.ServerStart {
@@ -100,9 +100,12 @@ func (from source) run(
 		return t, fmt.Errorf("gapless: beginning the transaction: %w: %w", retry.ErrLost, flush.ErrOtherServer)
 	}
 
-	began = watch.Now()
-	from.nested.Within(func() { err = fn(tx) })
-	watch.Tell(retry.Worked, began, err)
+	from.nested.Within(func() { // the observers, too, may call InTx
+		watch.Tell(retry.Began, began, nil)
+		began = watch.Now()
+		err = fn(tx)
+		watch.Tell(retry.Worked, began, err)
+	})
 	if err != nil {
 		return t, retry.RolledBack(err)
 	}
@@ -118,7 +121,7 @@ func (from source) run(
 	}
 	began = watch.Now()
 	err = tx.Commit()
-	watch.Tell(retry.Sent, began, err)
+	from.nested.Within(func() { watch.Tell(retry.Sent, began, err) })
 	switch {
 	case err == nil:
 		return t, nil

@@ -41,6 +41,11 @@ type (
 	gormPreparedTx struct{ Tx gormTx } // *gorm.PreparedStmtTX
 	gormPreparedDB struct{ gormPool }  // *gorm.PreparedStmtDB
 
+	unitOfWork struct { // it begins its transaction on the database that it embeds
+		*sql.DB
+		tx *sql.Tx
+	}
+
 	managed interface { // what go-transaction-manager gives for a context
 		ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 		QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
@@ -84,10 +89,22 @@ func (tx *gormPreparedTx) QueryContext(ctx context.Context, query string, args .
 func (tx *gormPreparedTx) Commit() error   { return tx.Tx.Commit() }
 func (tx *gormPreparedTx) Rollback() error { return tx.Tx.Rollback() }
 
+func (u *unitOfWork) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return u.tx.ExecContext(ctx, query, args...)
+}
+
+func (u *unitOfWork) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return u.tx.QueryContext(ctx, query, args...)
+}
+func (u *unitOfWork) Commit() error   { return u.tx.Commit() }
+func (u *unitOfWork) Rollback() error { return u.tx.Rollback() }
+
 // TestWhatIsATransactionIsTaken has it take numbers, and give them back.
 func TestWhatIsATransactionIsTaken(t *testing.T) {
 	t.Parallel()
+	other := open(t)
 	for name, of := range map[string]func(tx *sql.Tx) stdlib.Tx{
+		"a unit of work":           func(tx *sql.Tx) stdlib.Tx { return &unitOfWork{other, tx} },
 		"database/sql":             func(tx *sql.Tx) stdlib.Tx { return tx },
 		"sqlx":                     func(tx *sql.Tx) stdlib.Tx { return &sqlxTx{tx} },
 		"bun":                      func(tx *sql.Tx) stdlib.Tx { return bunTx{t.Context(), tx} },

@@ -22,7 +22,8 @@ type statements struct {
 	err    error // why nothing is sent
 }
 
-// on is conn for package gapless. Of what embeds one of database/sql's, that is taken: bun's types have placeholders of their own.
+// on is conn for package gapless. Of what embeds one of database/sql's, that is taken: bun's types have placeholders of their own. But a
+// transaction that embeds a database does not run there.
 func on(conn DBTX) statements {
 	switch conn.(type) {
 	case *sql.Tx, *sql.Conn, *sql.DB:
@@ -30,6 +31,8 @@ func on(conn DBTX) statements {
 	}
 	if tx, ok := embedded[*sql.Tx](conn); ok {
 		conn = tx
+	} else if isTransaction(conn) {
+		return statements{conn: conn}
 	} else if one, ok := embedded[*sql.Conn](conn); ok {
 		conn = one
 	} else if db, ok := embedded[*sql.DB](conn); ok {
@@ -40,13 +43,18 @@ func on(conn DBTX) statements {
 
 // in is tx for package gapless. If it is no transaction, each call is refused.
 func in(tx Tx) statements {
-	if _, ok := tx.(interface {
-		Commit() error
-		Rollback() error
-	}); !ok {
+	if !isTransaction(tx) {
 		return statements{err: fmt.Errorf("a %T is no transaction, and what is allocated outside of one is lost: give it what has Commit and Rollback, or call it in InTx", tx)}
 	}
 	return on(tx)
+}
+
+func isTransaction(conn DBTX) bool {
+	_, ok := conn.(interface {
+		Commit() error
+		Rollback() error
+	})
+	return ok
 }
 
 // embedded finds what a struct embeds, at whatever depth.
