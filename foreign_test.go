@@ -20,9 +20,9 @@ type beginning func(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error)
 func (b beginning) BeginTx(ctx context.Context, o pgx.TxOptions) (pgx.Tx, error) { return b(ctx, o) }
 
 type (
-	Queries struct{ *pgxpool.Pool } //nolint:revive // embedded, and exported as what is generated
-	deeper  struct{ Queries }       // and its BeginTx, two levels down
-	store   struct {                // beginning's BeginTx, which is less deep
+	Queries struct{ *pgxpool.Pool }
+	deeper  struct{ Queries } // and its BeginTx, two levels down
+	store   struct {          // beginning's BeginTx, which is less deep
 		Queries
 		beginning
 	}

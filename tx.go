@@ -19,9 +19,9 @@ import (
 //
 // A type with a BeginTx of its own, such as a wrapper that sets the tenant, or a mock (pgxmock), begins its transactions
 // itself. InTx asks it for a READ WRITE transaction, gives fn that very one, and commits it. Before it commits, it marks
-// the transaction, which costs a round trip. [CommitBatch] refuses such a transaction. InTx does not
-// see there that fn ended it by SQL and began another, as ROLLBACK AND CHAIN does: it returns nil then. A mock has no connection, so a lost
-// answer to its COMMIT is an [ErrOutcomeUnknown].
+// the transaction, which costs a round trip. [CommitBatch] refuses such a transaction. InTx does not see
+// there that fn ended it by SQL and began another, as ROLLBACK AND CHAIN does: it returns nil then. A mock has no
+// connection, so a lost answer to its COMMIT is an [ErrOutcomeUnknown].
 type TxBeginner interface {
 	BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error)
 }
