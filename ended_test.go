@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
@@ -59,33 +60,41 @@ func TestAFunctionThatCommitsItselfIsNotToldThatNothingIsCommitted(t *testing.T)
 	}
 }
 
-// TestWhatAFunctionSendsAfterItEndedItsTransactionByATextIsInNone has InTx say so, also by what fn returns.
-func TestWhatAFunctionSendsAfterItEndedItsTransactionByATextIsInNone(t *testing.T) {
+// TestAFunctionThatEndedItsTransactionByATextRunsNothingMore and is not run again, whatever it returns: it may be committed.
+func TestAFunctionThatEndedItsTransactionByATextRunsNothingMore(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	s := sqltest.Connect(t, database)
 	s.Do("CREATE TABLE written (by text)")
+	pool := database.Pool(t)
 	own := errors.New("fn's own")
-	for _, returned := range []error{nil, own} {
-		before := s.Number("SELECT count(*) FROM written")
-		err := gapless.InTx(t.Context(), database.Pool(t), func(tx pgx.Tx) error {
-			_, err := tx.Exec(t.Context(), "INSERT INTO written VALUES ('before')")
-			require.NoError(t, err)
-			_, err = tx.Exec(t.Context(), "ROLLBACK")
-			require.NoError(t, err)
-			_, err = tx.Exec(t.Context(), "INSERT INTO written VALUES ('after')")
-			require.NoError(t, err)
-			return returned
-		})
-		if returned == nil {
+	for end, rows := range map[string]int64{"ROLLBACK": 0, "COMMIT": 1} {
+		for _, returned := range []error{nil, own, &pgconn.PgError{Code: "40001"}} {
+			before, runs := s.Number("SELECT count(*) FROM written"), 0
+			err := gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
+				runs++
+				savepoint, err := tx.Begin(t.Context())
+				require.NoError(t, err)
+				_, err = tx.Exec(t.Context(), "INSERT INTO written VALUES ('before')")
+				require.NoError(t, err)
+				_, err = tx.Exec(t.Context(), end)
+				require.NoError(t, err)
+				requireClosed(t, tx)
+				requireClosed(t, savepoint)
+				_, err = invoices.Next(t.Context(), tx)
+				require.ErrorIs(t, err, pgx.ErrTxClosed)
+				return returned
+			})
+			require.Equal(t, 1, runs)
 			require.ErrorIs(t, err, pgx.ErrTxClosed)
-		} else {
-			require.ErrorIs(t, err, own)
-			require.NotErrorIs(t, err, pgx.ErrTxClosed)
+			require.ErrorContains(t, err, "fn ended the transaction itself")
+			if returned != nil {
+				require.ErrorIs(t, err, returned)
+			}
+			require.Equal(t, before+rows, s.Number("SELECT count(*) FROM written"))
 		}
-		require.Equal(t, before+1, s.Number("SELECT count(*) FROM written"))
-		require.Zero(t, s.Number("SELECT count(*) FROM written WHERE by = 'before'"))
 	}
+	require.Nil(t, sqltest.Value[int64](s, "SELECT gapless.last_gapless('invoice')"))
 }
 
 // TestTheCauseOfASendersContextDoesNotHideThatItEnded has it end before its batch is sent, while that runs, and while a flusher connects.

@@ -89,8 +89,9 @@ type handle struct {
 	ended bool
 }
 
+// closed is why nothing can be run by it: it has ended, or the session is in no transaction, since fn ended that by a text.
 func (h *handle) closed() error {
-	if h.ended || h.tx.ended {
+	if h.ended || h.tx.ended || h.tx.conn != nil && h.tx.conn.PgConn().TxStatus() == 'I' {
 		return pgx.ErrTxClosed
 	}
 	return nil

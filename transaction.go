@@ -396,6 +396,14 @@ func (t *transaction) commitText() string {
 // CHAIN or ROLLBACK AND CHAIN there is another one at once.
 const endedIt = "fn ended the transaction itself"
 
+// notWorked is the error of a transaction whose fn returned err. Where fn has ended it by a text, that may have been a COMMIT.
+func (t *transaction) notWorked(err error) error {
+	if t.ended || t.conn.IsClosed() || t.conn.PgConn().TxStatus() != 'I' {
+		return retry.RolledBack(err)
+	}
+	return errNotSent{fmt.Errorf("%s, by COMMIT or ROLLBACK: %w; and returned: %w", endedIt, pgx.ErrTxClosed, retry.Final(err))}
+}
+
 var errAborted = errNotSent{fmt.Errorf("fn returned nil after a failed statement: %w", pgx.ErrTxCommitRollback)}
 
 var errEnded = errNotSent{fmt.Errorf("%s, by COMMIT or ROLLBACK: %w", endedIt, pgx.ErrTxClosed)}

@@ -58,10 +58,9 @@ func WithRetryLocked() TxOption {
 // [WithRetryLocked] is given. What fn puts into [CommitBatch] is sent together with COMMIT. fn must close the rows that
 // it reads, and must not keep tx.
 //
-// fn must not end the transaction. tx.Commit is refused, and does nothing. After tx.Rollback, or COMMIT or ROLLBACK as a
-// text, InTx returns an error: fn's own, if it returns one. Where such a text began another transaction (AND CHAIN,
-// BEGIN), that is rolled back. Otherwise what fn sends after it is in no transaction: it is committed at once, and a number
-// that it takes can be lost.
+// fn must not end the transaction. tx.Commit is refused, and does nothing. After tx.Rollback, and after COMMIT or ROLLBACK
+// as a text, tx runs nothing more, and InTx returns an error, which is [pgx.ErrTxClosed]; after tx.Rollback it is fn's own,
+// if it returns one. Where such a text began another transaction (AND CHAIN, BEGIN), that is rolled back.
 //
 // The role needs the rights that gapless.grant_gapless gives, also where fn only inserts into attached tables:
 //
@@ -142,7 +141,7 @@ func (from source) run(
 		watch.Tell(retry.Sent, began, err)
 	})
 	if failed != nil {
-		return nil, retry.RolledBack(failed)
+		return nil, t.notWorked(failed)
 	}
 	switch {
 	case err == nil:

@@ -107,6 +107,9 @@ func (from source) run(
 		watch.Tell(retry.Worked, began, err)
 	})
 	if err != nil {
+		if look(on, (*pgconn.PgConn).TxStatus) == 'I' && committed(ctx, on, t) {
+			return t, fmt.Errorf("gapless: fn committed the transaction itself: %w; and returned: %w", sql.ErrTxDone, retry.Final(err))
+		}
 		return t, retry.RolledBack(err)
 	}
 	// Here it is certain that COMMIT is not sent; of the same error from Commit it is not.
@@ -135,6 +138,19 @@ func (from source) run(
 	release() // the outcome is asked for on another one, and there may be no more than that
 	t.resolved = true
 	return t, from.resolve(ctx, t, watch, err)
+}
+
+// committed reports whether a transaction that has ended on that session has committed.
+func committed(ctx context.Context, on *sql.Conn, t marked) (committed bool) {
+	_ = on.Raw(func(conn any) error {
+		of, _ := unwrap(conn)
+		outcome, err := askOn(ctx, of, t)
+		if committed = err == nil && outcome == retry.Committed; err != nil {
+			return driver.ErrBadConn // it may be in a transaction
+		}
+		return nil
+	})
+	return committed
 }
 
 // resolve finds out what became of a transaction whose COMMIT failed with cause, or whose flush did; see [retry.Resolve].

@@ -3,7 +3,9 @@ package stdlib_test
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/stretchr/testify/require"
 
+	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgproxy"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/stdlib"
@@ -170,4 +173,41 @@ func TestACommitThatIsCancelledIsARollback(t *testing.T) {
 			require.False(t, ok, "the number is given back")
 		})
 	}
+}
+
+// TestAFunctionThatCommitsItselfIsNotToldThatNothingIsCommitted whatever it returns; one that rolls back itself is run again.
+func TestAFunctionThatCommitsItselfIsNotToldThatNothingIsCommitted(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s, db := openInvoices(t, database, database.URL, 2)
+	again := &pgconn.PgError{Code: "40001"}
+	ends := map[string]func(tx *sql.Tx) error{
+		"Commit":   func(tx *sql.Tx) error { return tx.Commit() },
+		"COMMIT":   func(tx *sql.Tx) error { _, err := tx.ExecContext(t.Context(), "COMMIT"); return err },
+		"Rollback": func(tx *sql.Tx) error { return tx.Rollback() },
+		"ROLLBACK": func(tx *sql.Tx) error { _, err := tx.ExecContext(t.Context(), "ROLLBACK"); return err },
+	}
+	issued := 0
+	for name, end := range ends {
+		for _, returned := range []error{again, errors.New("fn's own")} {
+			runs := 0
+			err := stdlib.InTx(t.Context(), db, func(tx *sql.Tx) error {
+				runs++
+				require.NoError(t, issueInvoice(t.Context(), tx, fmt.Sprint(name, runs, returned)))
+				require.NoError(t, end(tx))
+				return returned
+			}, gapless.WithMaxAttempts(2))
+			require.ErrorIs(t, err, returned, name)
+			if strings.EqualFold(name, "commit") {
+				issued++
+				require.Equal(t, 1, runs, name)
+				require.ErrorIs(t, err, sql.ErrTxDone, name)
+			} else {
+				require.NotErrorIs(t, err, sql.ErrTxDone, name)
+				require.Equal(t, errors.Is(returned, again), runs == 2, name)
+			}
+		}
+	}
+	requireInvoices(t, s, issued)
+	require.Zero(t, db.Stats().InUse)
 }

@@ -97,6 +97,9 @@ func (e foreign) Is(target error) bool {
 // As is asked by errors.As.
 func (e foreign) As(target any) bool { return errors.As(e.err, target) }
 
+// Final is an error that is not retried, whatever it is.
+func Final(err error) error { return foreign{err} }
+
 // RolledBack is the error of a function whose transaction was rolled back for that.
 func RolledBack(err error) error {
 	if own := Foreign(err); errors.As(own, new(foreign)) {
