@@ -14,14 +14,15 @@ import (
 )
 
 // TxBeginner is where [InTx] begins its transactions: a [*pgxpool.Pool], a [*pgxpool.Conn], a [*pgx.Conn], or a type that
-// embeds one of them without a BeginTx of its own. With a single connection, a transaction that was lost together with it
-// is not run again.
+// embeds one of them without a BeginTx of its own, by types whose names are exported. With a single connection, a
+// transaction that was lost together with it is not run again.
 //
 // A type with a BeginTx of its own, such as a wrapper that sets the tenant, or a mock (pgxmock), begins its transactions
 // itself. InTx asks it for a READ WRITE transaction, gives fn that very one, and commits it. Before it commits, it marks
 // the transaction, which costs a round trip. [CommitBatch] refuses such a transaction. InTx does not see
 // there that fn ended it by SQL and began another, as ROLLBACK AND CHAIN does: it returns nil then. A mock has no
-// connection, so a lost answer to its COMMIT is an [ErrOutcomeUnknown].
+// connection, so a lost answer to its COMMIT is an [ErrOutcomeUnknown]. Where Conn of such a transaction is nil, a COMMIT or
+// ROLLBACK as a text is not seen either.
 type TxBeginner interface {
 	BeginTx(ctx context.Context, opts pgx.TxOptions) (pgx.Tx, error)
 }
