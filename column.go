@@ -70,10 +70,9 @@ func Attach(ctx context.Context, conn DBTX, column Column) error {
 // nothing then, and waits for nobody. Several may call it at once. It attaches a column that is not. It needs the same
 // role and isolation level as Attach, also where there is nothing to do.
 //
-// A column that is attached with other options is [ErrAttachedAlready], and the error's DETAIL names each option and both
-// values. White space around an expression makes no difference, and MakeIndex is not compared. Guards that are not whole
-// are [ErrNotAttached], and DETAIL says what is wrong: [Attach] mends most of it. The text of an error has no DETAIL: get
-// it from the [*pgconn.PgError], by [errors.As]. Other errors are those of [Attach].
+// A column that is attached with other options is [ErrAttachedAlready], and the error names each option and both values.
+// White space around an expression makes no difference, and MakeIndex is not compared. Guards that are not whole are
+// [ErrNotAttached], and the error says what is wrong: [Attach] mends most of it. Other errors are those of [Attach].
 func Ensure(ctx context.Context, conn DBTX, column Column) error {
 	return attach(ctx, conn, column, true)
 }

@@ -253,7 +253,7 @@ func TestEachMessageBeginsAlikeAndNamesWhatItIsAboutOnce(t *testing.T) {
 			return err
 		}), gapless.ErrInvalid, ""},
 		{gapless.Attach(ctx, pool, other), gapless.ErrAttachedAlready,
-			`gapless: column a shop.the invoices.number is attached already, with another definition (SQLSTATE 42710)`},
+			`gapless: column a shop.the invoices.number is attached already, with another definition: name is '''shop''', and '''other''' was asked for (SQLSTATE 42710)`},
 		{gapless.Attach(ctx, pool, missing), gapless.ErrInvalid,
 			`gapless: column a shop.the invoices.nosuch: table "a shop"."the invoices" has no column "nosuch" (SQLSTATE 42703)`},
 		{gapless.Attach(ctx, pool, wrong), gapless.ErrInvalid,

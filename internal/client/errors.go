@@ -52,7 +52,11 @@ func (e *Error) Error() string {
 
 // about is what PostgreSQL says, and begins with the subject, which SQL's message may begin with, too.
 func (e *Error) about(pg *pgconn.PgError) string {
-	text := pg.Message + " (SQLSTATE " + pg.Code + ")"
+	text := pg.Message
+	if pg.Detail != "" && (pg.ConstraintName == "gapless_attached" || pg.ConstraintName == "attach_guards") { // which says what is otherwise
+		text += ": " + strings.TrimSuffix(strings.ReplaceAll(pg.Detail, "\n", " "), ".")
+	}
+	text += " (SQLSTATE " + pg.Code + ")"
 	if strings.HasPrefix(e.subject, "sequence ") && strings.HasPrefix(text, e.subject) {
 		return text
 	}
