@@ -93,6 +93,21 @@ func TestWhatAttachedColumnsRaiseHasItsMeaningOnEveryWay(t *testing.T) {
 	}
 }
 
+func TestOfErrorsThatAreJoinedTheOneThatMeansSomethingCounts(t *testing.T) {
+	t.Parallel()
+	aborted, locked, mine := &pgconn.PgError{Code: "25P02"}, &pgconn.PgError{Code: "55P03"}, errors.New("mine")
+	for _, joined := range []error{
+		errors.Join(aborted, locked), errors.Join(mine, fmt.Errorf("%w: %w", aborted, fmt.Errorf("wrapped: %w", locked))), errors.Join(locked, aborted),
+	} {
+		err := gapless.Classify(joined)
+		require.ErrorIs(t, err, gapless.ErrLocked)
+		require.ErrorIs(t, err, joined)
+	}
+	for _, nothing := range []error{nil, mine, aborted, errors.Join(mine, aborted), fmt.Errorf("%w", errors.Join())} {
+		require.Equal(t, nothing, gapless.Classify(nothing))
+	}
+}
+
 func TestWhatSaysNothingToGaplessIsReturnedAsItIs(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)

@@ -116,11 +116,7 @@ func WrapCall(what string, err error) error {
 // Classify adds to an error what it means for gapless, and the column that it is about. What means nothing, or has its meaning already, is
 // returned as it is.
 func Classify(err error) error {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return err
-	}
-	meaning := meaning(pg)
+	pg, meaning := meant(err)
 	if meaning == nil || errors.Is(err, meaning) {
 		return err
 	}
@@ -129,6 +125,28 @@ func Classify(err error) error {
 		e.ofColumn(pg)
 	}
 	return e
+}
+
+// meant finds the first error of PostgreSQL's that means something, as one that was joined with what came after it, and what it means.
+func meant(err error) (pg *pgconn.PgError, means error) {
+	if errors.As(err, &pg) {
+		if means = meaning(pg); means != nil {
+			return pg, means
+		}
+	}
+	var causes []error
+	switch err := err.(type) { //nolint:errorlint // each is looked at, one after the other
+	case interface{ Unwrap() error }:
+		causes = []error{err.Unwrap()}
+	case interface{ Unwrap() []error }:
+		causes = err.Unwrap()
+	}
+	for _, cause := range causes {
+		if pg, means = meant(cause); means != nil {
+			return pg, means
+		}
+	}
+	return nil, nil
 }
 
 func (e *Error) ofColumn(pg *pgconn.PgError) {
