@@ -77,7 +77,7 @@ func TestEachMessageOverDatabaseSQLBeginsAlikeAndNamesWhatItIsAboutOnce(t *testi
 	}
 	for want, err := range map[string]error{
 		`gapless: column public.invoices.number is attached already, with another definition: name is ' ''invoice/'' || NEW.series ', and '''public.invoices.number''' was asked for; chronology is 'NEW.day', and NULL was asked for (SQLSTATE 42710)`: stdlib.Attach(ctx, db, gapless.Column{Table: "invoices", Column: "number"}),
-		`gapless: column invoices.id is not attached (SQLSTATE 42704)`:                                         stdlib.Detach(ctx, db, "invoices", "id"),
+		`gapless: column invoices.id is not attached (SQLSTATE 42704)`: stdlib.Detach(ctx, db, "invoices", "id"),
 		`gapless: column public.invoices.number numbers itself, so '7' cannot be written into it (SQLSTATE 428C9)`: inTx(
 			"INSERT INTO invoices (id, day, number) VALUES (9, '2026-02-02', 7)"),
 		`gapless: not committed: ERROR: no (SQLSTATE 23505)`: inTx("INSERT INTO once VALUES (true)"),
