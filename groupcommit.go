@@ -41,8 +41,8 @@ type GroupCommitter struct {
 
 	beginning map[*beginner]struct{} // those whose transactions have not begun
 
-	open, unflushed, transactions, batches atomic.Int64  // see GroupStat
-	tx                                     retry.Options // of each transaction, before its own
+	batches atomic.Int64  // see GroupStat
+	tx      retry.Options // of each transaction, before its own
 }
 
 // GroupOption changes what [NewGroupCommitter] does; see [WithFlusherConfig], [WithFsyncOff] and [WithTxOptions].
@@ -142,38 +142,13 @@ func (c *GroupCommitter) enter() error {
 }
 
 func (c *GroupCommitter) inTx(ctx context.Context, from source, options retry.Options, fn func(tx pgx.Tx) error) (t *transaction, err error) {
-	err = retry.Run(ctx, options, func(watch *retry.Watch) error {
-		// Its session is older than the commit that it will acknowledge.
-		flusher, err := c.flushes.Current(ctx)
-		if err != nil {
-			return err
+	err = c.flushes.Run(ctx, options, func(by *flush.Flusher, watch *retry.Watch) (durable bool, err error) {
+		if t, err = from.run(ctx, options.Isolation, by, watch, fn); err != nil {
+			return false, err
 		}
-		t, err = c.runCounted(ctx, from, options.Isolation, flusher, watch, fn)
-		if err != nil || t.resolved {
-			return err
-		}
-		began := watch.Now()
-		c.unflushed.Add(1)
-		broken := flusher.Await(ctx)
-		c.unflushed.Add(-1)
-		watch.Tell(retry.Flushed, began, broken)
-		if broken != nil {
-			return t.resolve(ctx, c.from, broken)
-		}
-		return nil
-	})
-	if err == nil {
-		c.transactions.Add(1)
-	}
+		return t.resolved, nil
+	}, func(_ *retry.Watch, broken error) error { return t.resolve(ctx, c.from, broken) })
 	return t, err
-}
-
-func (c *GroupCommitter) runCounted(
-	ctx context.Context, from source, isolation pgx.TxIsoLevel, by *flush.Flusher, watch *retry.Watch, fn func(tx pgx.Tx) error,
-) (*transaction, error) {
-	c.open.Add(1)
-	defer c.open.Add(-1)
-	return from.run(ctx, isolation, by, watch, fn)
 }
 
 // GroupStat is what a [GroupCommitter] does now, and has done: see [GroupCommitter.Stat].
@@ -193,10 +168,8 @@ type GroupStat struct {
 
 // Stat tells what the group committer does now, and has done since it was made. It takes no lock that a transaction waits for.
 func (c *GroupCommitter) Stat() GroupStat {
-	stat := GroupStat{
-		Open: int(c.open.Load()), Unflushed: int(c.unflushed.Load()), Transactions: c.transactions.Load(), Batches: c.batches.Load(),
-	}
-	stat.Flushes, stat.FlushTime, stat.LongestFlush, stat.Connections = c.flushes.Stat()
+	stat := GroupStat(c.flushes.Stat())
+	stat.Batches = c.batches.Load()
 	c.mu.Lock()
 	stat.Queued = len(c.queue)
 	c.mu.Unlock()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"sync"
-	"sync/atomic"
 
 	"github.com/jackc/pgx/v5"
 
@@ -21,8 +20,6 @@ type GroupCommitter struct {
 	from    source
 	flushes *flush.Group
 	tx      retry.Options // of each transaction, before its own
-
-	open, unflushed, transactions atomic.Int64 // see gapless.GroupStat
 
 	mu      sync.Mutex
 	closed  bool
@@ -74,46 +71,15 @@ func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx *sql.Tx) error, op
 	}
 	defer c.running.Done()
 	options := retry.With(c.tx, opts)
-	err := retry.Run(ctx, options, func(watch *retry.Watch) error {
-		// Its session is older than the commit that it will acknowledge.
-		flusher, err := c.flushes.Current(ctx)
-		if err != nil {
-			return err
-		}
-		t, err := c.runCounted(ctx, options.Isolation, flusher, watch, fn)
-		if err != nil || t.resolved {
-			return err
-		}
-		began := watch.Now()
-		c.unflushed.Add(1)
-		broken := flusher.Await(ctx)
-		c.unflushed.Add(-1)
-		watch.Tell(retry.Flushed, began, broken)
-		if broken != nil {
-			return c.from.resolve(ctx, t, watch, broken)
-		}
-		return nil
-	})
-	if err == nil {
-		c.transactions.Add(1)
-	}
-	return err
-}
-
-func (c *GroupCommitter) runCounted(
-	ctx context.Context, level pgx.TxIsoLevel, by *flush.Flusher, watch *retry.Watch, fn func(tx *sql.Tx) error,
-) (marked, error) {
-	c.open.Add(1)
-	defer c.open.Add(-1)
-	return c.from.run(ctx, level, by, watch, fn)
+	var t marked
+	return c.flushes.Run(ctx, options, func(by *flush.Flusher, watch *retry.Watch) (durable bool, err error) {
+		t, err = c.from.run(ctx, options.Isolation, by, watch, fn)
+		return t.resolved, err
+	}, func(watch *retry.Watch, broken error) error { return c.from.resolve(ctx, t, watch, broken) })
 }
 
 // Stat tells what the group committer does now, and has done since it was made; see [gapless.GroupCommitter.Stat]. It has no batches.
-func (c *GroupCommitter) Stat() gapless.GroupStat {
-	stat := gapless.GroupStat{Open: int(c.open.Load()), Unflushed: int(c.unflushed.Load()), Transactions: c.transactions.Load()}
-	stat.Flushes, stat.FlushTime, stat.LongestFlush, stat.Connections = c.flushes.Stat()
-	return stat
-}
+func (c *GroupCommitter) Stat() gapless.GroupStat { return gapless.GroupStat(c.flushes.Stat()) }
 
 // enter counts a call as running, if the committer is not closed.
 func (c *GroupCommitter) enter() error {

@@ -156,7 +156,7 @@ func (f *Flusher) run(ctx context.Context) {
 		began := time.Now()
 		err := Apart(func() error { return f.flushWatched(ctx) }) // with the user's hooks
 		if err == nil {
-			f.stat.add(time.Since(began))
+			f.stat.flushed(time.Since(began))
 		}
 		for _, waiter := range committed {
 			waiter <- err

@@ -52,20 +52,74 @@ type Group struct {
 	stat stat
 }
 
-// stat is what all flushers have done.
+// Stat is a gapless.GroupStat.
+type Stat struct {
+	Queued, Open, Unflushed int
+
+	Transactions, Batches int64
+
+	Flushes                 int64
+	FlushTime, LongestFlush time.Duration
+	Connections             int64
+}
+
 type stat struct {
+	open, unflushed, transactions       atomic.Int64
 	flushes, took, longest, connections atomic.Int64
 }
 
-func (s *stat) add(took time.Duration) {
+func (s *stat) flushed(took time.Duration) {
 	s.flushes.Add(1)
 	s.took.Add(int64(took))
 	s.longest.Store(max(s.longest.Load(), int64(took))) // one flushes at a time
 }
 
-// Stat is how many flushes ended well, what they took, together and the longest, and how many connections there were for them.
-func (g *Group) Stat() (flushes int64, took, longest time.Duration, connections int64) {
-	return g.stat.flushes.Load(), time.Duration(g.stat.took.Load()), time.Duration(g.stat.longest.Load()), g.stat.connections.Load()
+// Stat is what there is, but for what only the caller has: Queued and Batches.
+func (g *Group) Stat() Stat {
+	return Stat{
+		Open: int(g.stat.open.Load()), Unflushed: int(g.stat.unflushed.Load()), Transactions: g.stat.transactions.Load(),
+		Flushes: g.stat.flushes.Load(), FlushTime: time.Duration(g.stat.took.Load()), LongestFlush: time.Duration(g.stat.longest.Load()),
+		Connections: g.stat.connections.Load(),
+	}
+}
+
+// Run runs a transaction until it is durable. run commits it without a flush, with the flusher that is to acknowledge it, and says
+// whether it is durable all the same. Where the flusher breaks, resolve finds out what became of it.
+func (g *Group) Run(
+	ctx context.Context, options retry.Options,
+	run func(by *Flusher, watch *retry.Watch) (durable bool, err error), resolve func(watch *retry.Watch, broken error) error,
+) error {
+	err := retry.Run(ctx, options, func(watch *retry.Watch) error {
+		// Its session is older than the commit that it will acknowledge.
+		flusher, err := g.Current(ctx)
+		if err != nil {
+			return err
+		}
+		durable, err := g.runOpen(flusher, watch, run)
+		if err != nil || durable {
+			return err
+		}
+		began := watch.Now()
+		g.stat.unflushed.Add(1)
+		broken := flusher.Await(ctx)
+		g.stat.unflushed.Add(-1)
+		watch.Tell(retry.Flushed, began, broken)
+		if broken != nil {
+			return resolve(watch, broken)
+		}
+		return nil
+	})
+	if err == nil {
+		g.stat.transactions.Add(1)
+	}
+	return err
+}
+
+// runOpen counts what runs, also what panics.
+func (g *Group) runOpen(by *Flusher, watch *retry.Watch, run func(by *Flusher, watch *retry.Watch) (bool, error)) (durable bool, err error) {
+	g.stat.open.Add(1)
+	defer g.stat.open.Add(-1)
+	return run(by, watch)
 }
 
 // NewGroup connects the first flusher.
