@@ -332,7 +332,7 @@ func TestAFlusherThatEndsCostsNobodyAnything(t *testing.T) {
 	}
 }
 
-// cutAtCommit breaks one connection in twenty at its COMMIT: before it, after it, or before its answer; likewise those that
+// cutAtCommit breaks the first connection before its COMMIT, and one in twenty: before it, after it, or before its answer; likewise those that
 // flush, and those that ask for an outcome. A backend whose client is cut off goes on, a few times.
 func cutAtCommit(seed uint64, orphans int64) func(m pgproxy.Message) pgproxy.Verdict {
 	var mu sync.Mutex
@@ -345,6 +345,7 @@ func cutAtCommit(seed uint64, orphans int64) func(m pgproxy.Message) pgproxy.Ver
 	var executed sync.Map // the connections that have sent COMMIT, and their Sync not yet
 	var left atomic.Int64
 	left.Store(orphans)
+	var first atomic.Bool
 	return func(m pgproxy.Message) pgproxy.Verdict {
 		runs := !m.FromServer && (m.Type == 'Q' || m.Type == 'E')
 		end := isCommit(m) && m.Type == 'Q'
@@ -355,7 +356,7 @@ func cutAtCommit(seed uint64, orphans int64) func(m pgproxy.Message) pgproxy.Ver
 		case m.IsCancelRequest():
 			return pgproxy.Cut
 		case committed(m) && chosen(),
-			isCommit(m) && runs && chosen(),
+			isCommit(m) && runs && (first.CompareAndSwap(false, true) || chosen()),
 			runs && (strings.Contains(m.SQL(), "flush_gapless") || strings.Contains(m.SQL(), "outcome_gapless")) && chosen():
 			return pgproxy.Cut
 		case end && chosen():

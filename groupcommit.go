@@ -38,6 +38,7 @@ type GroupCommitter struct {
 	running sync.WaitGroup // the calls of InTx and Send
 	queue   []*sharedBatch // what is to be sent
 	senders int            // how many goroutines do that
+	turns   chan struct{}  // see turn
 
 	beginning map[*beginner]struct{} // those whose transactions have not begun
 
@@ -89,7 +90,7 @@ func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOpt
 	if len(options.Tx.Observers) == 0 {
 		sending.pool = nesting.Pool{}
 	}
-	c := &GroupCommitter{pool: pool, from: from, sending: sending, beginning: map[*beginner]struct{}{}, tx: options.Tx}
+	c := &GroupCommitter{pool: pool, from: from, sending: sending, turns: make(chan struct{}, 1), beginning: map[*beginner]struct{}{}, tx: options.Tx}
 	if c.flushes, err = flush.NewGroup(ctx, connections(pool), options); err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func (c *GroupCommitter) InTx(ctx context.Context, fn func(tx pgx.Tx) error, opt
 	}
 	t, err := func() (*transaction, error) {
 		defer c.running.Done()
-		return c.inTx(ctx, c.from, retry.With(c.tx, opts), fn)
+		return c.inTx(ctx, c.from, retry.With(c.tx, opts), func() {}, fn)
 	}()
 	if err != nil {
 		return err
@@ -141,8 +142,12 @@ func (c *GroupCommitter) enter() error {
 	return nil
 }
 
-func (c *GroupCommitter) inTx(ctx context.Context, from source, options retry.Options, fn func(tx pgx.Tx) error) (t *transaction, err error) {
+// inTx calls ended each time that the transaction has ended, before the flush.
+func (c *GroupCommitter) inTx(
+	ctx context.Context, from source, options retry.Options, ended func(), fn func(tx pgx.Tx) error,
+) (t *transaction, err error) {
 	err = c.flushes.Run(ctx, options, func(by *flush.Flusher, watch *retry.Watch) (durable bool, err error) {
+		defer ended()
 		if t, err = from.run(ctx, options.Isolation, by, watch, fn); err != nil {
 			return false, err
 		}

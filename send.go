@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -246,9 +247,13 @@ func (c *GroupCommitter) sendTogether(first context.Context, batches []*sharedBa
 		}
 	}
 	var began *transaction
+	turn := turn{of: c.turns}
 	err := flush.Apart(func() error {
-		_, err := c.inTx(ctx, c.sending, c.tx, func(tx pgx.Tx) error {
+		_, err := c.inTx(ctx, c.sending, c.tx, turn.end, func(tx pgx.Tx) error {
 			began = tx.(*transaction)
+			if len(batches) == 0 {
+				turn.await(ctx)
+			}
 			take(began.simple())
 			if len(batches) == 0 {
 				began.watch.Leave()
@@ -300,5 +305,32 @@ func (c *GroupCommitter) sendTogether(first context.Context, batches []*sharedBa
 	}
 	for _, b := range batches {
 		c.sendTogether(b.ctx, []*sharedBatch{b})
+	}
+}
+
+// turn is had by one sender at a time. It takes what is queued and runs it, while the next one begins its transaction: so the server
+// does not wait for a BEGIN, and what is queued meanwhile goes along.
+type turn struct {
+	of   chan struct{} // holds one value while somebody has it
+	mine bool
+}
+
+// patience is how long the next sender leaves the queue to the one that has the turn, which may wait for a lock; and its holder for
+// what is queued.
+const patience = 10 * time.Millisecond
+
+func (t *turn) await(ctx context.Context) {
+	select {
+	case t.of <- struct{}{}:
+		t.mine = true
+	case <-time.After(patience):
+	case <-ctx.Done():
+	}
+}
+
+func (t *turn) end() {
+	if t.mine {
+		t.mine = false
+		<-t.of
 	}
 }

@@ -177,6 +177,29 @@ func TestWhoHasGivenUpHoldsNobodyUp(t *testing.T) {
 	locker.Do("ROLLBACK")
 }
 
+// TestASenderThatWaitsForALockHoldsUpNoOther has a batch wait for a lock of a transaction that itself sends a batch, on the last connection.
+func TestASenderThatWaitsForALockHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	s, committer, _ := newInvoices(t, 3)
+	s.Do("CREATE TABLE locked AS SELECT 1 AS a")
+	waiting, _ := batchOf("UPDATE public.locked SET a = 3")
+	var sent <-chan sqltest.Result[any]
+	require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error {
+		if _, err := tx.Exec(t.Context(), "UPDATE public.locked SET a = 2"); err != nil {
+			return err
+		}
+		sent = sqltest.Later(func() (any, error) { return nil, committer.Send(t.Context(), waiting) })
+		require.Eventually(t, func() bool {
+			return s.Number("SELECT count(*) FROM pg_stat_activity WHERE $1::int = ANY (pg_blocking_pids(pid))", tx.Conn().PgConn().PID()) == 1
+		}, sqltest.Eventually, sqltest.Tick)
+		batch, _ := batchOf(issueInvoice, "a")
+		return committer.Send(t.Context(), batch)
+	}))
+	require.NoError(t, (<-sent).Err)
+	require.Equal(t, []string{"3"}, sqltest.Texts(s, "SELECT a::text FROM locked"))
+	requireOneTo(t, s, 1)
+}
+
 // TestCloseWaitsForNobodyWhoHasGivenUp has senders wait for a connection, or for an answer to BEGIN, that never comes.
 func TestCloseWaitsForNobodyWhoHasGivenUp(t *testing.T) {
 	t.Parallel()
