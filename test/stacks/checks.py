@@ -1,0 +1,49 @@
+"""What the checks in Python share."""
+
+import os
+import signal
+import sys
+import traceback
+from contextlib import contextmanager
+from pathlib import Path
+
+url = os.environ["GAPLESS_DATABASE_URL"]
+gapless_sql = (Path(__file__).parents[2] / "sql/gapless.sql").read_text(encoding="utf-8")  # one statement
+failed = False
+
+signal.alarm(300)
+
+
+def library(name, version):
+    print("library", name, version, sep="\t", flush=True)
+
+
+@contextmanager
+def tried(what):
+    """Prints ok, or what its block raised."""
+    global failed
+    try:
+        yield
+        print("ok", what, sep="\t", flush=True)
+    except Exception as error:
+        failed = True
+        print("FAIL", what, " ".join(repr(error).split())[:1000], sep="\t", flush=True)
+        traceback.print_exc()
+
+
+def equal(seen, wanted):
+    if seen != wanted:
+        raise AssertionError(f"{seen!r}, not {wanted!r}")
+
+
+def refused(function, *args, **kwargs):
+    """The error that a call raises."""
+    try:
+        value = function(*args, **kwargs)
+    except Exception as error:
+        return error
+    raise AssertionError(f"not refused, but {value!r}")
+
+
+def end():
+    sys.exit(failed)
