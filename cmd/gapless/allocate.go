@@ -53,7 +53,7 @@ func (p *patience) addLockTimeout(cmd *cobra.Command) {
 }
 
 // inTx runs body in a transaction of its own that waits no longer than asked for.
-func (p *patience) inTx(ctx context.Context, conn *pgx.Conn, body func(tx pgx.Tx) error) error {
+func (p *patience) inTx(ctx context.Context, conn *pgx.Conn, body func(tx pgx.Tx) error, opts ...gapless.TxOption) error {
 	if p.lockTimeout < 0 {
 		return usage("--lock-timeout must not be negative", "")
 	}
@@ -66,7 +66,7 @@ func (p *patience) inTx(ctx context.Context, conn *pgx.Conn, body func(tx pgx.Tx
 			}
 		}
 		return body(tx)
-	})
+	}, opts...)
 }
 
 const nextLong = `Allocate the next value of a sequence in a transaction of its own, commit it, and print it.

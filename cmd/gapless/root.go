@@ -89,7 +89,7 @@ func (a *app) newRoot() *cobra.Command {
 	root.AddCommand(
 		a.newDemo(), a.newMigrate(),
 		a.newNext(), a.newLast(), a.newPeek(), a.newList(), a.newColumns(), a.newHolders(),
-		a.newAudit(), a.newAudits(), a.newVoid(), a.newAdopt(), a.newForward(), a.newClose(), a.newOpen(), a.newGoLive(), a.newArchive(), a.newRange(), a.newWithdraw(), a.newRanges(), a.newDelete(),
+		a.newAudit(), a.newAudits(), a.newVoid(), a.newAdopt(), a.newImport(), a.newForward(), a.newClose(), a.newOpen(), a.newGoLive(), a.newArchive(), a.newRange(), a.newWithdraw(), a.newRanges(), a.newDelete(),
 	)
 	return root
 }

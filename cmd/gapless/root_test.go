@@ -14,7 +14,7 @@ func TestWithoutADatabaseBothWaysToGiveOneAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
 		{"migrate", "up"}, {"migrate", "status"}, {"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"},
-		{"audit"}, {"audits"}, {"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"close", "x", "--reason", "r"}, {"open", "x", "--reason", "r"}, {"go-live", "x", "--reason", "r"}, {"archive", "x", "1", "--reason", "r"}, {"range", "x", "1", "9", "--reason", "r"}, {"withdraw", "x", "1", "--reason", "r"}, {"forward", "x", "1", "--reason", "r"}, {"delete", "x", "--yes"},
+		{"audit"}, {"audits"}, {"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"import", "--from", "sequences", "--like", "x"}, {"close", "x", "--reason", "r"}, {"open", "x", "--reason", "r"}, {"go-live", "x", "--reason", "r"}, {"archive", "x", "1", "--reason", "r"}, {"range", "x", "1", "9", "--reason", "r"}, {"withdraw", "x", "1", "--reason", "r"}, {"forward", "x", "1", "--reason", "r"}, {"delete", "x", "--yes"},
 	} {
 		require.Equal(t, outcome{code: exitUsage, stderr: "gapless: no database is given\n" +
 			"hint: pass --database-url postgres://user:password@host:5432/database, or set GAPLESS_DATABASE_URL\n"},
@@ -110,7 +110,7 @@ func TestWithoutTheSchemaEachCommandSaysHowToInstallIt(t *testing.T) {
 	d := pgtest.NewEmpty(t)
 	for _, args := range [][]string{
 		{"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"}, {"audit"}, {"audit", "x"},
-		{"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"close", "x", "--reason", "r"}, {"open", "x", "--reason", "r"}, {"go-live", "x", "--reason", "r"}, {"archive", "x", "1", "--reason", "r"}, {"range", "x", "1", "9", "--reason", "r"}, {"withdraw", "x", "1", "--reason", "r"}, {"forward", "x", "1", "--reason", "r"}, {"delete", "x", "--yes"},
+		{"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"import", "--from", "sequences", "--like", "x"}, {"close", "x", "--reason", "r"}, {"open", "x", "--reason", "r"}, {"go-live", "x", "--reason", "r"}, {"archive", "x", "1", "--reason", "r"}, {"range", "x", "1", "9", "--reason", "r"}, {"withdraw", "x", "1", "--reason", "r"}, {"forward", "x", "1", "--reason", "r"}, {"delete", "x", "--yes"},
 	} {
 		require.Equal(t, outcome{code: exitFailure, stderr: "gapless: schema gapless is not in this database, or not up to date\n" +
 			"hint: run `gapless migrate up`\n"}, on(t, d, args...), args)
