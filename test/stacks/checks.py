@@ -28,7 +28,7 @@ def tried(what):
     except Exception as error:
         failed = True
         print("FAIL", what, " ".join(repr(error).split())[:1000], sep="\t", flush=True)
-        traceback.print_exc()
+        traceback.print_exc(limit=2, chain=False)
 
 
 def equal(seen, wanted):
