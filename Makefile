@@ -6,7 +6,7 @@ TIMES ?= 1
 HOST ?= $(shell test/left-out -host)
 FUZZ ?= 20s
 
-.PHONY: help build check test race matrix torture isolation fuzz vulncheck lint tidy generate verify release migration check-sql check-sqlc examples demo bench
+.PHONY: help build check test race matrix torture isolation fuzz vulncheck lint tidy generate verify release migration check-sql check-sqlc examples stacks demo bench
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,7 +59,7 @@ generate: bin/sqlc ## write what is generated: sqlc's Go, the single-file instal
 	bin/sqlc generate
 	bin/sqlc generate -f examples/go/sqlc/sqlc.yaml
 	go generate ./examples/go/ent/ent
-	{ echo '\set ON_ERROR_STOP on' && go run ./cmd/gapless migrate print; } >sql/gapless.sql.new
+	go run ./cmd/gapless migrate print >sql/gapless.sql.new
 	mv sql/gapless.sql.new sql/gapless.sql
 
 verify: bin/sqlc bin/tern ## fail if something generated is not what it is generated from
@@ -75,11 +75,14 @@ migration: ## begin the next migration of the functions: the first change after 
 check-sql: ## plpgsql_check over every function (Debian: postgresql-15-plpgsql-check)
 	$(WITHPG) sh -c 'psql --no-psqlrc -q -f tools/plpgsql_check.sql "$$GAPLESS_DATABASE_URL"'
 
-check-sqlc: bin/sqlc ## what users of sqlc get by its defaults from sql/gapless.sql, compiled and called
+check-sqlc: bin/sqlc ## what users of sqlc get by its defaults from the definitions, compiled and called
 	$(WITHPG) tools/sqlc-user/check
 
 examples: ## run the examples of other stacks (examples/install installs their drivers)
 	$(WITHPG) examples/run
+
+stacks: ## what docs/stacks says of each library, from pinned packages; or make stacks STACKS="gorm knex"
+	$(WITHPG) -tcp test/stacks/run $(STACKS)
 
 demo: ## see gapless numbering at work
 	go run ./cmd/gapless demo

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -155,9 +156,29 @@ func ExampleScript() {
 		fmt.Println(err)
 		return
 	}
-	// Feed it to psql, or to a migration tool of your own.
-	fmt.Println(script[len(script)-len("COMMIT;\n"):])
-	// Output: COMMIT;
+	db, err := sql.Open("pgx", exampleURL()) // or psql, or any other client
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer db.Close()
+	if _, err := db.Exec(script); err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("installed, or up to date")
+	// Output: installed, or up to date
+}
+
+func ExampleStatements() {
+	statements, err := migrate.Statements()
+	fmt.Println(strings.Contains(statements, "CREATE OR REPLACE FUNCTION gapless.next_gapless("), err)
+	// Output: true <nil>
+}
+
+func ExampleUninstall() {
+	fmt.Println(strings.Contains(migrate.Uninstall(), "DROP SCHEMA gapless CASCADE"))
+	// Output: true
 }
 
 // exampleURL is where a program would have its own database.

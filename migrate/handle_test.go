@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"errors"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -12,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/stretchr/testify/require"
@@ -217,7 +215,7 @@ func TestEveryHandleInstallsTheSame(t *testing.T) {
 			require.Equal(t, wanted, dump(t, database))
 			require.Equal(t, "0", h.text("SELECT count(*)::text FROM pg_locks WHERE pid = pg_backend_pid() AND locktype = 'advisory'"))
 			if !strings.Contains(name, "sql") { // where pgx decides what is prepared
-				require.Equal(t, "0", h.text("SELECT count(*)::text FROM pg_prepared_statements WHERE statement ~ 'gapless_schema_version|set_config' AND statement !~ 'pg_prepared'"))
+				require.Equal(t, "0", h.text("SELECT count(*)::text FROM pg_prepared_statements WHERE statement ~ 'version_gapless|set_config' AND statement !~ 'pg_prepared'"))
 			}
 		})
 	}
@@ -231,12 +229,13 @@ func TestEveryHandleRefusesANewerDatabaseAndAnotherSchema(t *testing.T) {
 			database := pgtest.NewEmpty(t)
 			h, observer := handle(t, database), sqltest.Connect(t, database)
 			observer.Do("CREATE SCHEMA gapless")
+			observer.Do("CREATE SEQUENCE gapless.theirs")
 			requireCode(t, "42P06", h.up())
-			require.Zero(t, observer.Number("SELECT count(*) FROM pg_class WHERE relnamespace = 'gapless'::regnamespace OR relname = 'gapless_schema_version'"))
+			require.EqualValues(t, 1, observer.Number("SELECT count(*) FROM pg_class WHERE relnamespace = 'gapless'::regnamespace"))
 
-			observer.Do("DROP SCHEMA gapless")
+			observer.Do("DROP SEQUENCE gapless.theirs")
 			require.NoError(t, h.up())
-			observer.Do("UPDATE public.gapless_schema_version SET version = 1000")
+			observer.Do("CREATE OR REPLACE FUNCTION gapless.version_gapless() RETURNS int4 LANGUAGE sql IMMUTABLE AS 'SELECT 1000'")
 			require.ErrorIs(t, h.up(), migrate.ErrNewer)
 			version, err := h.status()
 			require.NoError(t, err)
@@ -349,9 +348,6 @@ func TestAnOldSnapshotDoesNotMigrate(t *testing.T) {
 		require.NoError(t, migrate.Up(t.Context(), conn))
 		err = migrate.UpTx(t.Context(), tx)
 		requireCode(t, "40001", err)
-		if done > 0 {
-			require.Contains(t, errorWhere(err), "FOR UPDATE", "before anything is altered")
-		}
 		require.NoError(t, tx.Rollback(t.Context()))
 	}
 }
@@ -400,14 +396,14 @@ func TestATransactionThatHasEndedIsNotMigrated(t *testing.T) {
 	require.Zero(t, version.Current)
 }
 
-func TestADriverThatPreparesEachStatementIsRefused(t *testing.T) {
+func TestADriverThatPreparesEachStatementMigrates(t *testing.T) {
 	t.Parallel()
 	database := pgtest.NewEmpty(t)
 	db := openOther(t, database, false)
-	requireCode(t, "42601", migrate.Up(t.Context(), db))
+	require.NoError(t, migrate.Up(t.Context(), db))
 	version, err := migrate.Status(t.Context(), db)
 	require.NoError(t, err)
-	require.Zero(t, version.Current)
+	require.Equal(t, version.Latest, version.Current)
 }
 
 func TestStepsRunByHandAndUpGoOnWhereTheOtherEnded(t *testing.T) {
@@ -475,31 +471,6 @@ func TestStepsAreRefusedOutOfOrder(t *testing.T) {
 		requireCode(t, "42710", run(step.SQL))
 	}
 	requireSame(t, before, describe(t, conn))
-	require.NoError(t, run("DELETE FROM public.gapless_schema_version"))
-	requireCode(t, "55000", run(steps[0].SQL))
-}
-
-// errorWhere is what was running.
-func errorWhere(err error) string {
-	pg, _ := errors.AsType[*pgconn.PgError](err)
-	return pg.Where
-}
-
-// TestAStepWhoseStatementsAreTransactionsIsRefused sends the first ones one by one.
-func TestAStepWhoseStatementsAreTransactionsIsRefused(t *testing.T) {
-	t.Parallel()
-	steps, err := migrate.Steps()
-	require.NoError(t, err)
-	conn := pgtest.NewEmpty(t).Conn(t)
-	parts := strings.SplitAfterN(steps[0].SQL, "$do$;\n", 3)
-	_, err = conn.Exec(t.Context(), parts[0])
-	require.NoError(t, err)
-	_, err = conn.Exec(t.Context(), parts[1])
-	requireCode(t, "25P01", err)
-	version, err := migrate.Status(t.Context(), conn)
-	require.NoError(t, err)
-	require.Zero(t, version.Current)
-	require.Nil(t, one[string](t, conn, "SELECT to_regclass('public.gapless_schema_version')::text"))
 }
 
 func TestStepsArePlainSQL(t *testing.T) {
@@ -511,10 +482,9 @@ func TestStepsArePlainSQL(t *testing.T) {
 	for _, step := range steps {
 		require.NotRegexp(t, `(?mi)^\\|^\s*(begin|commit|rollback|start transaction)\b[^\n]*;`, step.SQL)
 		require.Regexp(t, `^[a-z_]+$`, step.Name)
-		require.Contains(t, script, step.SQL)
 		require.NotContains(t, step.SQL, "${", "Flyway would replace it")
 	}
-	require.Len(t, regexp.MustCompile(`(?m)^(BEGIN|COMMIT)\b.*;$`).FindAllString(script, -1), 2)
+	require.NotRegexp(t, `(?m)^\\|\$\{`, script)
 }
 
 // installed is a session in the database, in which Up has installed the schema.

@@ -5,8 +5,9 @@
 // [Up] takes what a program has anyway: a pool or a connection of pgx, or a [sql.DB] or [sql.Conn] of database/sql. [UpTx] and
 // [UpSQLTx] do it in a transaction of the caller's. Other migration tools take the SQL of each step from [Steps].
 //
-// The version is kept in [VersionTable]. All ways keep it, and so do the migrations of this module's repository when tern runs them:
-// what one of them has begun, another can go on with.
+// The version is what the schema itself says: its function version_gapless(). All ways to install it define that, and so do the
+// migrations of this module's repository when tern runs them: what one of them has begun, another can go on with. A dump has it, too,
+// also one of the schema alone. Where the functions were dropped, Up makes them again.
 package migrate
 
 import (
@@ -22,16 +23,11 @@ import (
 	gaplesssql "github.com/pggapless/gapless/sql"
 )
 
-// VersionTable holds the number of the newest step that a database has.
-const VersionTable = gaplesssql.VersionTable
-
 // ErrNewer is the error of [Up] for a database that a newer release has migrated. Nothing is changed; the caller
 // decides whether this release works with it.
 var ErrNewer = errors.New("the database was migrated by a newer release")
 
-// Conn is what can begin transactions. The driver of a [sql.DB] or [sql.Conn] has to send a text without arguments as one
-// simple query, as those of pgx, lib/pq and bun do, since a step has several statements. With another driver, Up returns
-// an error, and changes nothing.
+// Conn is what can begin transactions.
 type Conn interface {
 	*pgxpool.Pool | *pgxpool.Conn | *pgx.Conn | *sql.DB | *sql.Conn
 }
@@ -42,12 +38,12 @@ type Conn interface {
 //
 // It blocks while another session migrates this database, as long as lock_timeout allows.
 //
-// The role needs CREATE on the database and on schema public, as the database's owner has, and need not be a
-// superuser. It becomes the owner of the schema, and only the owner can upgrade it. Any other role gets 42501, also on a
+// The role needs CREATE on the database, as the database's owner has, or owns an empty schema gapless that somebody made for it. It
+// need not be a superuser. It becomes the owner of the schema, and only the owner can upgrade it. Any other role gets 42501, also on a
 // database that is up to date. A program that runs as another role asks for [Status] instead.
 //
 // Errors: [ErrNewer]; PostgreSQL's, as a [*pgconn.PgError] (by [errors.As]), such as 42P06 where the database has
-// another schema of that name, and 42501 where another role owns [VersionTable]. The error of a step names it. After an error the
+// another schema of that name, and 42501 where another role owns it. The error of a step names it. After an error the
 // database has the steps that came before it.
 func Up[C Conn](ctx context.Context, conn C) error { return up(ctx, conn, gaplesssql.Migrations()) }
 
@@ -60,7 +56,7 @@ func UpTx(ctx context.Context, tx pgx.Tx) error {
 	return upTx(ctx, pgxHandle{tx}, gaplesssql.Migrations())
 }
 
-// UpSQLTx is [UpTx] for a transaction of database/sql. See [Conn] for its driver.
+// UpSQLTx is [UpTx] for a transaction of database/sql.
 func UpSQLTx(ctx context.Context, tx *sql.Tx) error {
 	return upTx(ctx, sqlHandle{tx}, gaplesssql.Migrations())
 }
@@ -75,8 +71,7 @@ type Version struct {
 }
 
 // Status tells where a database stands. It changes nothing, and waits for nobody. A connection may be in a transaction.
-//
-// The role needs SELECT on [VersionTable], which grant_gapless does not give.
+// The role needs no right but to connect.
 func Status[C Conn](ctx context.Context, conn C) (Version, error) {
 	var version Version
 	err := withSession(ctx, conn, func(s session) (err error) {
@@ -117,8 +112,11 @@ type Step = gaplesssql.Step
 // 42710, so tell the tool of those that Up has done.
 func Steps() ([]Step, error) { return gaplesssql.Steps() }
 
-// Script returns the whole install as one SQL script: see [gaplesssql.Script].
+// Script returns the whole install as one SQL statement: see [gaplesssql.Script].
 func Script() (string, error) { return gaplesssql.Script() }
+
+// Statements returns the schema's definitions, for programs that read them: see [gaplesssql.Statements].
+func Statements() (string, error) { return gaplesssql.Statements() }
 
 func up[C Conn](ctx context.Context, conn C, migrations fs.FS) error {
 	steps, err := gaplesssql.StepsOf(migrations)
@@ -149,14 +147,16 @@ func upOnce(ctx context.Context, s session, steps []Step) (more bool, err error)
 	}
 	defer tx.rollback(ctx) // does nothing after a commit
 	pending, err := prepare(ctx, tx, steps)
-	if err != nil || len(pending) == 0 {
+	if err != nil {
 		return false, err
 	}
-	if err := run(ctx, tx, pending[0]); err != nil {
-		return false, err
+	if len(pending) > 0 {
+		if err := run(ctx, tx, pending[0]); err != nil {
+			return false, err
+		}
 	}
 	if err := tx.commit(ctx); err != nil {
-		return false, fmt.Errorf("migrate: %s: %w", pending[0].Name, err)
+		return false, fmt.Errorf("migrate: committing: %w", err)
 	}
 	return len(pending) > 1, nil
 }
@@ -186,7 +186,11 @@ func upTx(ctx context.Context, tx handle, migrations fs.FS) error {
 
 // prepare waits for others, and returns the steps that the database lacks.
 func prepare(ctx context.Context, tx handle, steps []Step) (pending []Step, err error) {
-	if err := tx.exec(ctx, gaplesssql.Prepare); err != nil {
+	prepare, err := gaplesssql.Prepare()
+	if err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
+	}
+	if err := tx.exec(ctx, prepare); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	current, err := currentVersion(ctx, tx)
@@ -218,18 +222,9 @@ func status(ctx context.Context, h handle) (Version, error) {
 	return Version{Current: int32(current), Latest: int32(len(steps))}, nil
 }
 
-// currentVersion is 0 where there is no version table.
 func currentVersion(ctx context.Context, h handle) (version int, err error) {
-	var installed bool
-	if err := h.scan(ctx, "SELECT pg_catalog.to_regclass('"+VersionTable+"') IS NOT NULL", &installed); err != nil {
-		return 0, fmt.Errorf("migrate: looking for %s: %w", VersionTable, err)
-	}
-	if !installed {
-		return 0, nil
-	}
-	err = h.scan(ctx, "SELECT version FROM "+VersionTable, &version)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) && !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("migrate: reading %s: %w", VersionTable, err)
+	if err := h.scan(ctx, gaplesssql.Version, &version); err != nil {
+		return 0, fmt.Errorf("migrate: looking for the version: %w", err)
 	}
 	return version, nil
 }
@@ -247,3 +242,6 @@ func begin(ctx context.Context, s session, access string) (transaction, error) {
 	}
 	return tx, nil
 }
+
+// Uninstall returns an SQL statement that takes gapless away: see [gaplesssql.Uninstall].
+func Uninstall() string { return gaplesssql.Uninstall() }

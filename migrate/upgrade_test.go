@@ -91,7 +91,7 @@ func TestAnUpgradeReplacesFunctionsAndKeepsNumbers(t *testing.T) {
 	release.snapshot("freeze")
 	conn := pgtest.NewEmpty(t).Conn(t)
 	require.NoError(t, release.up(conn))
-	before := *one[int32](t, conn, "SELECT version FROM public.gapless_schema_version")
+	before := *one[int32](t, conn, "SELECT version FROM gapless.schema_version")
 
 	do := func(statements ...string) {
 		t.Helper()
@@ -123,10 +123,10 @@ func TestAnUpgradeReplacesFunctionsAndKeepsNumbers(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, migrate.UpTxFrom(t.Context(), tx, release.migrations()))
 	require.NoError(t, tx.Rollback(t.Context()))
-	require.Equal(t, before, *one[int32](t, conn, "SELECT version FROM public.gapless_schema_version"), "it was rolled back")
+	require.Equal(t, before, *one[int32](t, conn, "SELECT version FROM gapless.schema_version"), "it was rolled back")
 	require.NoError(t, release.up(conn))
 
-	require.Equal(t, before+1, *one[int32](t, conn, "SELECT version FROM public.gapless_schema_version"))
+	require.Equal(t, before+1, *one[int32](t, conn, "SELECT version FROM gapless.schema_version"))
 	require.EqualValues(t, 1005, *one[int64](t, conn, "SELECT gapless.peek_gapless('plain')"), "the altered function is in use")
 	require.Nil(t, one[string](t, conn, "SELECT max(witness) FROM gapless.void"), "the table has been altered before")
 	_, err = conn.Exec(t.Context(), "INSERT INTO invoices (tenant, number) VALUES (1, 'R6')")

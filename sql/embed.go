@@ -17,6 +17,19 @@ import (
 //go:embed schema functions
 var files embed.FS
 
+//go:embed definitions.sql
+var definitions string
+
+//go:embed uninstall.sql
+var uninstall string
+
+// Uninstall returns an SQL statement that takes gapless away: sql/uninstall.sql. It detaches every column, and drops the schema. Rows
+// and their numbers stay, but not what gapless keeps of them. In a database without gapless it does nothing.
+//
+// It raises, and changes nothing: 42501 (insufficient_privilege) for a role that owns neither the schema nor an attached table, and
+// 2BP01 (dependent_objects_still_exist) where something else needs the schema, such as a column's default or a view.
+func Uninstall() string { return uninstall }
+
 // Migrations returns the tern migrations of sql/schema, with their snapshots of sql/functions.
 func Migrations() fs.FS {
 	schema, err := fs.Sub(files, "schema")

@@ -1,103 +1,127 @@
 package sql
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
 
-// VersionTable holds the number of the newest step that a database has. It is in schema public since tern makes it before the first
-// migration makes schema gapless.
-const VersionTable = "public.gapless_schema_version"
+// Version is an SQL query without parameters for the number of the newest step that a database has; 0 without schema gapless. It
+// needs no right. The newest step says it in the body of version_gapless(); the tables alone are step 1, also where somebody dropped
+// the functions.
+const Version = `SELECT COALESCE(pg_catalog.max(CASE
+		WHEN p.prosrc IS NOT NULL THEN CAST(pg_catalog.substring(p.prosrc, '^SELECT ([0-9]+)$') AS pg_catalog.int4)
+		WHEN EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) n.oid AND c.relname OPERATOR(pg_catalog.=) 'journal') THEN 1
+	END), 0)
+	FROM pg_catalog.pg_namespace AS n
+	LEFT JOIN pg_catalog.pg_proc AS p ON p.pronamespace OPERATOR(pg_catalog.=) n.oid
+		AND p.proname OPERATOR(pg_catalog.=) 'version_gapless' AND p.pronargs OPERATOR(pg_catalog.=) 0
+	WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless'`
 
-// look waits for other installers, by tern's advisory lock (lockNum in its migrate.go), and checks the version table before anybody
-// trusts it: whoever owns that table can put a trigger on it, which runs with the installing role's rights.
-const look = `    PERFORM pg_catalog.pg_advisory_xact_lock(9628173550095224);
-    owner := (
-        SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c
-        WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass('` + VersionTable + `')
-    );
-    IF owner OPERATOR(pg_catalog.<>) current_user THEN
-        RAISE EXCEPTION 'the table ` + VersionTable + ` belongs to role "%", and not to "%"', owner, current_user
+// look waits for other installers, by tern's advisory lock (lockNum in its migrate.go), and learns the version. What another role
+// could have planted is not trusted: it would run with the installing role's rights.
+const look = `    PERFORM pg_advisory_xact_lock(9628173550095224);
+    owner := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'gapless');
+    version := (` + Version + `);
+    IF owner <> current_user THEN
+        RAISE EXCEPTION 'schema gapless belongs to role "%", and not to "%"', owner, current_user
             USING ERRCODE = 'insufficient_privilege',
-                HINT = 'To upgrade, be that role (SET ROLE). If that role has not installed gapless, drop the table first.',
-                SCHEMA = 'public', TABLE = 'gapless_schema_version';
-    ELSIF owner IS NULL AND pg_catalog.to_regclass('` + VersionTable + `') IS NOT NULL THEN -- which the snapshot has not
-        RAISE EXCEPTION 'gapless was installed since this transaction began'
+                HINT = 'To install or upgrade, be that role (SET ROLE).',
+                SCHEMA = 'gapless';
+    ELSIF (CASE
+        WHEN owner IS NULL THEN to_regnamespace('gapless') IS NOT NULL
+        ELSE COALESCE(pg_get_functiondef(to_regprocedure('gapless.version_gapless()')) NOT LIKE concat('%SELECT ', version, '$function$%'), false)
+    END) THEN -- what the snapshot has not
+        RAISE EXCEPTION 'gapless was installed or upgraded since this transaction began'
             USING ERRCODE = 'serialization_failure',
                 HINT = 'Run the transaction again.',
-                SCHEMA = 'public', TABLE = 'gapless_schema_version';
-    END IF;
-`
-
-// Prepare makes the others wait who install or upgrade, until its transaction ends, and raises where the version table is not the
-// role's own. It changes nothing. It runs in a transaction.
-const Prepare = `DO $do$
-DECLARE
-    owner pg_catalog.name;
-BEGIN
-` + look + `END;
-$do$;
-`
-
-// before is what a step begins with. What the transaction's search_path was is kept in a setting of the transaction. So it is seen,
-// too, whether there is one: each statement could be a transaction of its own.
-func before(number int32) string {
-	return fmt.Sprintf(`DO $do$
-BEGIN
-    PERFORM pg_catalog.set_config('gapless.search_path', pg_catalog.concat('was ', pg_catalog.current_setting('search_path')), true);
-END;
-$do$;
-
-DO $do$
-DECLARE
-    step    CONSTANT pg_catalog.int4 := %d;
-    owner   pg_catalog.name;
-    version pg_catalog.int4 := 0;
-BEGIN
-    IF pg_catalog.starts_with(pg_catalog.current_setting('gapless.search_path', true), 'was ') IS NOT TRUE THEN
-        RAISE EXCEPTION 'this step of gapless is not in a transaction'
-            USING ERRCODE = 'no_active_sql_transaction',
-                HINT = 'Run all of it in one transaction, or send it as one simple query.';
-    END IF;
-%s    IF owner IS NOT NULL THEN
-        SELECT v.version INTO version FROM %s AS v FOR UPDATE; -- 40001 where the snapshot is older
-    END IF;
-    IF version IS NULL THEN
-        RAISE EXCEPTION 'the table %[3]s has no row'
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                HINT = 'Insert the version that the database has; or drop the table, if gapless is not installed.',
-                SCHEMA = 'public', TABLE = 'gapless_schema_version', CONSTRAINT = 'gapless_step';
-    ELSIF version OPERATOR(pg_catalog.=) 0 AND pg_catalog.to_regnamespace('gapless') IS NOT NULL THEN
-        RAISE EXCEPTION 'this database has a schema gapless that is not this one'
-            USING ERRCODE = 'duplicate_schema',
-                HINT = 'Rename or drop it, or install into another database.',
                 SCHEMA = 'gapless';
-    ELSIF version OPERATOR(pg_catalog.>=) step THEN
+    END IF;
+`
+
+// block is one statement that runs others, with names that are not qualified being PostgreSQL's own. So a client sends it as it likes,
+// in a transaction or not; what fails changes nothing; and the session's settings are as before.
+func block(body ...string) string {
+	return `DO $install$
+DECLARE
+    path    CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+    owner   pg_catalog.name;
+    version pg_catalog.int4;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+` + look + strings.Join(body, "") + `    PERFORM set_config('search_path', path, true);
+END;
+$install$;
+`
+}
+
+// inOrder refuses a step that the database has, and one that lacks those before.
+func inOrder(number int32) string {
+	return fmt.Sprintf(`    IF version >= %[1]d THEN
         RAISE EXCEPTION 'gapless is installed in this database already'
             USING ERRCODE = 'duplicate_object',
-                DETAIL = pg_catalog.format('It is at version %%s, and this is step %%s.', version, step),
-                HINT = 'To bring it up to date, run "gapless migrate up", or tern with the migrations of sql/schema; or the later steps alone.',
+                DETAIL = format('It is at version %%s, and this is step %[1]d.', version),
+                HINT = 'To bring it up to date, run "gapless migrate up", or sql/gapless.sql; or the later steps alone.',
                 SCHEMA = 'gapless';
-    ELSIF version OPERATOR(pg_catalog.<>) (step OPERATOR(pg_catalog.-) 1) THEN
-        RAISE EXCEPTION 'step %% of gapless cannot follow version %%', step, version
+    ELSIF version <> %[2]d THEN
+        RAISE EXCEPTION 'step %[1]d of gapless cannot follow version %%', version
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Run the steps before it first, in their order.',
                 SCHEMA = 'gapless', CONSTRAINT = 'gapless_step';
     END IF;
-    IF owner IS NULL THEN
-        CREATE TABLE %[3]s (version int4 NOT NULL);
-        INSERT INTO %[3]s (version) VALUES (0);
-    END IF;
-END;
-$do$;
-`, number, look, VersionTable)
+`, number, number-1)
 }
 
-// after is what a step ends with.
-func after(number int32) string {
-	return fmt.Sprintf(`DO $do$
-BEGIN
-    PERFORM pg_catalog.set_config('search_path', pg_catalog.substr(pg_catalog.current_setting('gapless.search_path'), 5), true);
-    PERFORM pg_catalog.set_config('gapless.search_path', '', true);
-    UPDATE %s SET version = %d;
-END;
-$do$;
-`, VersionTable, number)
+// mended has view schema_version made again, where somebody dropped it.
+func mended(view string) string {
+	return `    IF to_regprocedure('gapless.version_gapless()') IS NOT NULL
+        AND (SELECT c.relkind FROM pg_class AS c WHERE c.oid = to_regclass('gapless.schema_version')) IS DISTINCT FROM 'v'
+    THEN
+` + executed(view) + `    END IF;
+`
+}
+
+// executed is how a block runs statements: a few at a time, since the error of one quotes its neighbours.
+func executed(statements string) string {
+	var result strings.Builder
+	for _, some := range split(statements) {
+		fmt.Fprintf(&result, "        EXECUTE $statement$\n%s\n$statement$;\n", some)
+	}
+	return result.String()
+}
+
+var dollarQuote = regexp.MustCompile(`\$[a-z_]*\$`)
+
+// quoting reports whether a dollar-quoted text has begun, and not ended.
+func quoting(statements string) bool {
+	for {
+		tag := dollarQuote.FindString(statements)
+		if tag == "" {
+			return false
+		}
+		parts := strings.SplitN(statements, tag, 3)
+		if len(parts) < 3 {
+			return true
+		}
+		statements = parts[2]
+	}
+}
+
+// split splits statements at empty lines that are in no dollar-quoted text.
+func split(statements string) []string {
+	var parts []string
+	part := ""
+	for paragraph := range strings.SplitSeq(statements, "\n\n") {
+		part += paragraph
+		if strings.HasSuffix(strings.TrimSpace(part), ";") && !quoting(part) {
+			parts = append(parts, strings.TrimSpace(part))
+			part = ""
+		} else {
+			part += "\n\n"
+		}
+	}
+	if part = strings.TrimSpace(part); part != "" {
+		parts = append(parts, part)
+	}
+	return parts
 }

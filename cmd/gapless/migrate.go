@@ -26,12 +26,13 @@ func (a *app) newMigrate() *cobra.Command {
 			Use:   "up",
 			Short: "Install the schema, or bring it up to date",
 			Long: `Install schema gapless in the database, or bring it up to date. On a database that is up to date
-it changes nothing. The role needs CREATE on the database and on schema public, as the
-database's owner has.`,
+it changes nothing. The role needs CREATE on the database, as the database's owner has.`,
 		}, nil, a.migrateUp)),
 		a.jsonFlag(a.command(&cobra.Command{
 			Use:   "status",
 			Short: "Show where the database stands",
+			Long: `Show where the database stands. It changes nothing, and needs no right but to connect. The exit code is
+0 if the database is up to date, 4 if gapless is not installed, and 1 if it is at another version.`,
 		}, nil, a.migrateStatus)),
 		a.newMigratePrint(),
 	)
@@ -40,19 +41,26 @@ database's owner has.`,
 
 func (a *app) newMigratePrint() *cobra.Command {
 	var number int
+	var definitions, uninstall bool
 	var flags *pflag.FlagSet
 	cmd := a.command(&cobra.Command{
 		Use:   "print",
-		Short: "Print the whole install as SQL, for `psql -f`",
-		Long: `Print the whole install as one SQL script, for a database that does not have the schema. Needs no
-database.
+		Short: "Print the whole install as SQL, for any client",
+		Long: `Print the whole install as one SQL statement, for any client, in a transaction or not. It installs,
+and upgrades an older release; repeated, it changes nothing. Needs no database.
 
-With --step, print one step, for another migration tool: plain SQL, which the tool runs in a
-transaction of its own. A release can add steps, and changes none that was released.`,
+With --step, print one step, for a migration tool that is to have each release as a migration of its
+own. A release can add steps, and changes none that was released.`,
 	}, nil, func(context.Context, []string) error {
 		script, err := migrate.Script()
-		if err == nil && flags.Changed("step") {
+		switch {
+		case err != nil:
+		case flags.Changed("step"):
 			script, err = printedStep(number)
+		case definitions:
+			script, err = migrate.Statements()
+		case uninstall:
+			script = migrate.Uninstall()
 		}
 		if err != nil {
 			return err
@@ -61,7 +69,10 @@ transaction of its own. A release can add steps, and changes none that was relea
 		return err
 	})
 	flags = cmd.Flags()
-	flags.IntVar(&number, "step", 0, "one `step` alone, from 1, for another migration tool")
+	flags.IntVar(&number, "step", 0, "one `step` alone, from 1")
+	flags.BoolVar(&definitions, "definitions", false, "the definitions, for programs that read them, such as sqlc")
+	flags.BoolVar(&uninstall, "uninstall", false, "what takes gapless away; the rows and their numbers stay")
+	cmd.MarkFlagsMutuallyExclusive("step", "definitions", "uninstall")
 	return cmd
 }
 
@@ -83,7 +94,7 @@ func (a *app) migrateUp(ctx context.Context, _ []string) error {
 			err = migrate.Up(ctx, conn)
 		}
 		if err != nil {
-			return withRights(ctx, conn, rightsToMigrate, err)
+			return withRights(ctx, conn, err)
 		}
 		after, err := migrate.Status(ctx, conn)
 		if err != nil {
@@ -97,48 +108,29 @@ func (a *app) migrateUp(ctx context.Context, _ []string) error {
 	})
 }
 
-// Which rights the role lacks, as what gives them.
-const (
-	rightsToMigrate = `
-		SELECT coalesce(
-			(
-				SELECT pg_catalog.format('only the role that installed it can: %I', pg_catalog.pg_get_userbyid(c.relowner))
-				FROM pg_catalog.pg_class AS c
-				WHERE c.relnamespace = 'public'::regnamespace AND c.relname = 'gapless_schema_version'
-					AND pg_catalog.pg_get_userbyid(c.relowner) <> current_user
-			),
-			'their owner can give what is lacking: ' || pg_catalog.string_agg(pg_catalog.format('GRANT %s TO %I', r.lacking, current_user), '; ')
-		)
-		FROM (
-			SELECT 'CREATE ON DATABASE ' || pg_catalog.quote_ident(current_database())
-			WHERE NOT pg_catalog.has_database_privilege(current_database(), 'CREATE')
-			UNION ALL
-			SELECT 'USAGE, CREATE ON SCHEMA public'
-			WHERE NOT pg_catalog.has_schema_privilege('public', 'USAGE') OR NOT pg_catalog.has_schema_privilege('public', 'CREATE')
-		) AS r (lacking)`
-	rightsToLook = `
-		SELECT 'its owner can give what is lacking: ' || pg_catalog.string_agg(pg_catalog.format('GRANT %s TO %I', r.lacking, current_user), '; ')
-		FROM (
-			SELECT 'USAGE ON SCHEMA public'
-			WHERE NOT pg_catalog.has_schema_privilege('public', 'USAGE')
-			UNION ALL
-			SELECT 'SELECT ON TABLE ` + migrate.VersionTable + `'
-			FROM pg_catalog.pg_class AS c
-			WHERE c.relnamespace = 'public'::regnamespace AND c.relname = 'gapless_schema_version'
-				AND NOT pg_catalog.has_table_privilege(c.oid, 'SELECT')
-		) AS r (lacking)`
-)
+// rightsToMigrate tells which rights the role lacks, as what gives them.
+const rightsToMigrate = `
+	SELECT coalesce(
+		(
+			SELECT pg_catalog.format('only the role that installed it can: %I', pg_catalog.pg_get_userbyid(n.nspowner))
+			FROM pg_catalog.pg_namespace AS n
+			WHERE n.nspname = 'gapless' AND pg_catalog.pg_get_userbyid(n.nspowner) <> current_user
+		),
+		pg_catalog.format('its owner can give what is lacking: GRANT CREATE ON DATABASE %I TO %I', current_database(), current_user)
+	)
+	WHERE NOT pg_catalog.has_database_privilege(current_database(), 'CREATE')
+		OR EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'gapless')`
 
 // withRights adds to the refusal of a role without rights which it lacks. An application's rights would not help.
-func withRights(ctx context.Context, conn *pgx.Conn, rights string, err error) error {
+func withRights(ctx context.Context, conn *pgx.Conn, err error) error {
 	refused, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok || refused.Code != "42501" || refused.Hint != "" {
+	if !ok || refused.Code != "42501" || refused.Hint != "" && refused.SchemaName != "gapless" {
 		return err
 	}
 	f := explain(err)
-	f.hint = "the role needs CREATE on the database and on schema public, as the database's owner has"
+	f.hint = "the role needs CREATE on the database, as the database's owner has"
 	hint, err := readOn(ctx, conn, func(tx pgx.Tx) (hint *string, err error) {
-		err = tx.QueryRow(ctx, rights).Scan(&hint)
+		err = tx.QueryRow(ctx, rightsToMigrate).Scan(&hint)
 		return hint, err
 	})
 	if err == nil && hint != nil {
@@ -158,10 +150,21 @@ func (a *app) migrateStatus(ctx context.Context, _ []string) error {
 	return a.withConn(ctx, func(conn *pgx.Conn) error {
 		version, err := migrate.Status(ctx, conn)
 		if err != nil {
-			return withRights(ctx, conn, rightsToLook, err)
+			return err
 		}
 		state, text := describe(version)
-		return a.print(status{version.Current, version.Latest, state}, "schema gapless: "+text)
+		if err := a.print(status{version.Current, version.Latest, state}, "schema gapless: "+text); err != nil {
+			return err
+		}
+		switch state {
+		case "not_installed":
+			return &failure{code: exitMissing, message: "gapless is not installed in this database", hint: "run `gapless migrate up`"}
+		case "behind":
+			return &failure{code: exitFailure, message: "the database is behind this program", hint: "run `gapless migrate up`"}
+		case "ahead":
+			return &failure{code: exitFailure, message: "this program is behind the database", hint: "install a newer one"}
+		}
+		return nil
 	})
 }
 

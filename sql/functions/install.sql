@@ -177,3 +177,5 @@
 {{ template "manage/check_role.sql" . }}
 {{ template "manage/grant_gapless.sql" . }}
 {{ template "manage/revoke_gapless.sql" . }}
+{{ template "manage/reset_gapless.sql" . }}
+{{ template "manage/schema_version.sql" . }}

@@ -8,7 +8,30 @@
 -- Names that are not qualified are PostgreSQL's own, whatever the installer's search_path says.
 SET LOCAL search_path = pg_catalog, pg_temp;
 
-CREATE SCHEMA gapless;
+-- Somebody may have made the schema for this role, who cannot make one, or for tern, whose table is in it then.
+DO $do$
+DECLARE
+    owner name := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'gapless');
+BEGIN
+    IF owner IS NULL THEN
+        CREATE SCHEMA gapless;
+    ELSIF owner <> current_user THEN
+        RAISE EXCEPTION 'schema gapless belongs to role "%", and not to "%"', owner, current_user
+            USING ERRCODE = 'insufficient_privilege',
+                HINT = 'To install, be that role (SET ROLE).',
+                SCHEMA = 'gapless';
+    ELSIF EXISTS (
+        SELECT FROM pg_depend AS d
+        WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = 'gapless'::regnamespace AND d.classid <> 'pg_default_acl'::regclass
+            AND (d.classid, d.objid) IS DISTINCT FROM ('pg_class'::regclass, to_regclass('gapless.schema_version')::oid)
+    ) THEN
+        RAISE EXCEPTION 'this database has a schema gapless that is not this one'
+            USING ERRCODE = 'duplicate_schema',
+                HINT = 'Install into another database, or have its owner rename it (ALTER SCHEMA gapless RENAME TO ...).',
+                SCHEMA = 'gapless';
+    END IF;
+END;
+$do$;
 
 COMMENT ON SCHEMA gapless IS
 'Numbers without holes. Start with gapless.next_gapless(name); give an application its rights with gapless.grant_gapless(role).';

@@ -5,7 +5,6 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
@@ -77,7 +76,16 @@ func TestTheStartCanBePastedFromTopToBottom(t *testing.T) {
 	t.Parallel()
 	database := pgtest.New(t)
 	pg.RunPasted(t, database, readPage(t, "docs/start.md"), false)
+	uninstall(t, sqltest.Connect(t, database))
 	require.Empty(t, sqltest.Texts(sqltest.Connect(t, database), leftOfGapless))
+}
+
+// uninstall runs the file that docs/start.md names.
+func uninstall(t *testing.T, s sqltest.Session) {
+	t.Helper()
+	text, err := os.ReadFile("../../sql/uninstall.sql")
+	require.NoError(t, err)
+	s.Do(string(text))
 }
 
 func readPage(t *testing.T, file string) []pg.Statement {
@@ -110,13 +118,7 @@ func TestUninstallingAsDocumentedLeavesNothingInTheWay(t *testing.T) {
 	s.Do(`INSERT INTO "other %s"."_Odd 'name" (id) VALUES (1), (2)`)
 	require.NotEmpty(t, sqltest.Texts(s, leftOfGapless))
 
-	all := readPage(t, "docs/start.md")
-	first := slices.IndexFunc(all, func(d pg.Statement) bool { return strings.Contains(d.SQL, "gapless.detach_gapless") })
-	end := slices.IndexFunc(all[first:], func(d pg.Statement) bool { return strings.HasPrefix(d.SQL, "COMMIT") })
-	for _, statement := range all[first-1 : first+end+1] {
-		require.NoError(t, statement.Check(t.Context(), s.PgConn()))
-	}
-
+	uninstall(t, s)
 	require.Empty(t, sqltest.Texts(s, leftOfGapless))
 	for _, statement := range []string{
 		"INSERT INTO invoices (id, tenant, number) VALUES (900, 'a', 900), (901, 'a', NULL)",

@@ -98,7 +98,7 @@ func attemptsOnAll(owner sqltest.Session, quoted string) (attempts []attemptOn) 
 				('i I', 'rebuild', 'REINDEX INDEX %1$s'),
 				('i I', 'drop', 'DROP INDEX %1$s')
 		) AS v (kinds, verb, statement) ON c.relkind::text = ANY (string_to_array(v.kinds, ' ')) AND (v.verb <> 'reference' OR key.columns IS NOT NULL)
-		WHERE c.relnamespace = 'gapless'::regnamespace OR c.relname = 'gapless_schema_version'
+		WHERE c.relnamespace = 'gapless'::regnamespace
 		ORDER BY 1`)
 	list(`
 		SELECT concat_ws(' ', v.verb, p.oid::regproc) || e'\n' || format(v.statement, p.oid::regprocedure, p.oid::regproc, arguments.list)

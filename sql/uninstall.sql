@@ -1,0 +1,52 @@
+-- Takes gapless away: detaches every column, and drops schema gapless. One statement, for any client, in a transaction or not:
+--     psql -f sql/uninstall.sql
+-- Rows and their numbers stay. What gapless keeps of them does not: where each sequence stands, the journal, voids, recorded audits.
+-- Be a superuser, or the owner of the schema and of all attached tables. What fails changes nothing. Without gapless it does nothing.
+
+DO $uninstall$
+DECLARE
+    path     CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+    attached record;
+    others   pg_catalog.text;
+BEGIN
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM pg_advisory_xact_lock(9628173550095224); -- of those who install
+    IF to_regnamespace('gapless') IS NOT NULL AND NOT (SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace AS n WHERE n.nspname = 'gapless') THEN
+        RAISE EXCEPTION 'schema gapless belongs to role "%", and not to "%"',
+            (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'gapless'), current_user
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Be that role (SET ROLE), or a superuser.', SCHEMA = 'gapless';
+    ELSIF to_regclass('gapless.columns') IS NOT NULL THEN
+        IF EXISTS (SELECT FROM pg_event_trigger AS e WHERE e.evtname = 'gapless_guard_partitions') THEN
+            PERFORM gapless.guard_new_partitions(false);
+        END IF;
+        LOOP -- a column from whose series others number themselves, after those
+            FOR attached IN SELECT c.table_name, c.column_name FROM gapless.columns AS c LOOP
+                BEGIN
+                    PERFORM gapless.detach_gapless(attached.table_name::regclass, attached.column_name, unguard => true);
+                EXCEPTION WHEN object_not_in_prerequisite_state THEN
+                    GET STACKED DIAGNOSTICS others = CONSTRAINT_NAME;
+                    IF others <> 'detach_series_of' THEN
+                        RAISE;
+                    END IF;
+                END;
+            END LOOP;
+            EXIT WHEN NOT EXISTS (SELECT FROM gapless.columns);
+        END LOOP;
+    ELSIF to_regclass('gapless.journal') IS NULL THEN
+        PERFORM set_config('search_path', path, true);
+        RETURN;
+    END IF;
+    others := (
+        SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
+        FROM pg_depend AS d
+        WHERE (pg_identify_object(d.refclassid, d.refobjid, 0)).schema = 'gapless'
+            AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ '(^| )(gapless|pg_toast)[.]'
+    );
+    IF others IS NOT NULL THEN
+        RAISE EXCEPTION 'gapless cannot be taken away: something needs it'
+            USING ERRCODE = 'dependent_objects_still_exist', DETAIL = others, HINT = 'Drop or alter that first.', SCHEMA = 'gapless';
+    END IF;
+    DROP SCHEMA gapless CASCADE;
+    PERFORM set_config('search_path', path, true);
+END;
+$uninstall$;

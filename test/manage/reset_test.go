@@ -1,0 +1,44 @@
+package manage_test
+
+import (
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/stretchr/testify/require"
+
+	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
+)
+
+// TestNumbersAreResetInADatabaseOfTestsAlone is refused elsewhere; what it forgets, the tests of gaplesstest.Reset see.
+func TestNumbersAreResetInADatabaseOfTestsAlone(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+	s.Do("CREATE TABLE lines (invoice bigint REFERENCES invoices)")
+	s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)")
+	s.Do("INSERT INTO invoices DEFAULT VALUES")
+	s.Do("INSERT INTO lines SELECT id FROM invoices")
+	for _, refused := range []struct{ databases, code, constraint string }{
+		{"NULL", "22004", ""},
+		{"'%'", "22023", ""},
+		{"'_%_'", "22023", ""},
+		{"''", "22023", ""},
+		{"'another%'", "55000", "reset_databases"},
+	} {
+		_, err := s.Exec(t.Context(), "SELECT gapless.reset_gapless("+refused.databases+")")
+		pg := new(pgconn.PgError)
+		require.ErrorAs(t, err, &pg)
+		require.Equal(t, refused.code, pg.Code, refused.databases)
+		require.Equal(t, refused.constraint, pg.ConstraintName)
+		require.NotEmpty(t, pg.Hint)
+	}
+	s.Refuse("23001", "TRUNCATE invoices CASCADE")
+	require.EqualValues(t, 1, s.Number("SELECT count(*) FROM invoices"))
+
+	s.Do("SELECT gapless.reset_gapless($1)", "%"+database.Name[2:])
+	s.Do("TRUNCATE lines, invoices") // as what cleans databases between tests does then
+	require.EqualValues(t, 1, s.Number("INSERT INTO invoices DEFAULT VALUES RETURNING number"))
+	require.Zero(t, s.Number("SELECT count(*) FROM gapless.audit_gapless()"))
+}
