@@ -54,3 +54,15 @@ export async function refused(promise) {
 	}
 	throw new Error(`not refused, but ${inspect(value)}`)
 }
+
+// retried runs a transaction, and again where PostgreSQL asks for it. The page has the same function.
+export async function retried(transaction) {
+	for (let attempt = 1; ; attempt++) {
+		try {
+			return await transaction()
+		} catch (error) {
+			const { code } = error.original ?? error.nativeError ?? error
+			if (attempt === 5 || !['40001', '40P01'].includes(code)) throw error
+		}
+	}
+}
