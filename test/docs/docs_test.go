@@ -186,10 +186,10 @@ func TestTheFunctionsAreDocumented(t *testing.T) {
 	documented := regexp.MustCompile(`\s+`).ReplaceAllString(string(text), " ")
 	functions := sqltest.Texts(sqltest.Connect(t, pgtest.New(t)), `
 		SELECT format('gapless.%s(%s) RETURNS %s', proname,
-			regexp_replace(replace(replace(pg_get_function_arguments(oid), '''default''::text', '''default'''), '''::name', ''''), 'NULL::(bigint|text|regclass|name|date|numeric|integer)', 'NULL', 'g'), pg_get_function_result(oid))
+			regexp_replace(replace(replace(pg_get_function_arguments(oid), '''default''::text', '''default'''), '''::name', ''''), 'NULL::(bigint|text\[\]|text|regclass|name|date|numeric|integer)', 'NULL', 'g'), pg_get_function_result(oid))
 		FROM pg_proc
 		WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '(_gapless(_batch)?|^guard.*_partitions)$'`)
-	require.Len(t, functions, 27)
+	require.Len(t, functions, 29)
 	for _, signature := range functions {
 		signature = strings.ReplaceAll(signature, "timestamp with time zone", "timestamptz")
 		require.Contains(t, documented, signature)
