@@ -79,7 +79,7 @@ check-sqlc: bin/sqlc ## what users of sqlc get by its defaults from the definiti
 	$(WITHPG) tools/sqlc-user/check
 
 examples: ## run the examples of other stacks (examples/install installs their drivers)
-	$(WITHPG) examples/run
+	$(WITHPG) -tcp examples/run
 
 stacks: ## what docs/stacks says of each library, from pinned packages; or make stacks STACKS="gorm knex"
 	$(WITHPG) -tcp test/stacks/run $(STACKS)

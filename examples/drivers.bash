@@ -24,3 +24,14 @@ python_with_driver() {
 node_has_driver() {
     (cd "$(dirname "${BASH_SOURCE[0]}")/node" && node -e 'require("pg")' 2>/dev/null)
 }
+
+# Succeeds when php has pdo_pgsql.
+php_has_driver() {
+    php -r 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);' 2>/dev/null
+}
+
+# The driver of Debian's package, and a JDK, since the example is run from its source.
+POSTGRESQL_JAR=/usr/share/java/postgresql.jar
+java_has_driver() {
+    [ -e "$POSTGRESQL_JAR" ] && javac -version >/dev/null 2>&1
+}
