@@ -35,6 +35,8 @@ func TestEveryCommandWorksWhateverTheDefaultsAre(t *testing.T) {
 			inMode(t, d, mode)
 			s := sqltest.Connect(t, d)
 			s.Do("CREATE TABLE others (a int)")
+			s.Do("CREATE SEQUENCE another")
+			s.Do("GRANT SELECT ON another TO PUBLIC")
 			defaults.Set(t, d)
 			if defaults["role"] != "" {
 				s.Do("GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA gapless TO PUBLIC")
@@ -62,7 +64,7 @@ func TestEveryCommandWorksWhateverTheDefaultsAre(t *testing.T) {
 			require.Equal(t, prints("3\n"), on(t, d, "peek", "invoice"))
 			for _, args := range [][]string{
 				{"list"}, {"columns"}, {"holders"}, {"migrate", "status"}, {"void", "invoice", "2", "--reason", "a test"}, {"adopt", "invoice", "9"},
-				{"audit"}, {"audit", "--html", filepath.Join(t.TempDir(), "audit.html")},
+				{"import", "--from", "sequences", "--like", "another", "--apply"}, {"import", "--from", "query", "--query", "SELECT 'x', 1"}, {"audit"}, {"audit", "--html", filepath.Join(t.TempDir(), "audit.html")},
 			} {
 				o := on(t, d, args...)
 				require.Zero(t, o.code, "%v: %s", args, o.stderr)
