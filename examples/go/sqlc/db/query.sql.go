@@ -96,9 +96,9 @@ const nextCase = `-- name: NextCase :one
 SELECT gapless.next_gapless('case')
 `
 
-func (q *Queries) NextCase(ctx context.Context) (interface{}, error) {
+func (q *Queries) NextCase(ctx context.Context) (int64, error) {
 	row := q.db.QueryRow(ctx, nextCase)
-	var next_gapless interface{}
+	var next_gapless int64
 	err := row.Scan(&next_gapless)
 	return next_gapless, err
 }
