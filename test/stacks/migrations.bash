@@ -4,7 +4,7 @@
 #     up                  runs what is missing, in the database $url
 #     applied             prints how many were
 #
-# shellcheck shell=bash disable=SC2030,SC2031
+# shellcheck shell=bash disable=SC2030,SC2031,SC2034
 set -euo pipefail
 root=$(git -C "$(dirname "${BASH_SOURCE[0]}")" rev-parse --show-toplevel)
 work=$(mktemp -d)

@@ -1,4 +1,4 @@
-// What the checks of Go libraries share. test/stacks/goprogram copies it to their programs.
+// What the checks of Go libraries share. test/stacks/goprogram copies it to their programs; the underscore keeps it out of the workspace.
 package main
 
 import (
