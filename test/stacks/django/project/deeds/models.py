@@ -1,0 +1,14 @@
+from django.db import models
+
+
+class Bill(models.Model):
+    order = models.IntegerField(unique=True)
+    customer = models.TextField()
+    number = models.BigIntegerField(unique=True, db_default=None, editable=False)
+
+
+class Deed(models.Model):
+    """Numbered at commit."""
+
+    title = models.TextField()
+    number = models.BigIntegerField(unique=True, null=True, db_default=None, editable=False)
