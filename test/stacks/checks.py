@@ -45,5 +45,15 @@ def refused(function, *args, **kwargs):
     raise AssertionError(f"not refused, but {value!r}")
 
 
+def connection_to_itself(connection):
+    """What libpq needs, to reach a psycopg2 connection's server from itself: a dict."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT host(inet_server_addr()), inet_server_port()::text, current_database(), current_user")
+        dsn = dict(zip(("host", "port", "dbname", "user"), cursor.fetchone()))
+    if connection.info.password:
+        dsn["password"] = connection.info.password
+    return dsn
+
+
 def end():
     sys.exit(failed)
