@@ -1,4 +1,4 @@
-from sqlalchemy import BigInteger, Column, FetchedValue, Identity, Text, create_engine
+from sqlalchemy import BigInteger, Column, FetchedValue, Identity, Index, Text, create_engine
 from sqlalchemy.orm import declarative_base
 
 from checks import url
@@ -19,4 +19,5 @@ class Contract(Base):
     __tablename__ = "contracts"
     id = Column(BigInteger, Identity(always=True), primary_key=True)
     customer = Column(Text, nullable=False)
-    number = Column(BigInteger, FetchedValue(), unique=True)
+    number = Column(BigInteger, FetchedValue())
+    __table_args__ = (Index("contracts_number", number, unique=True, postgresql_where=number.isnot(None)),)
