@@ -11740,12 +11740,12 @@ BEGIN
                 HINT = 'Give a pattern of LIKE for the names of your test databases, such as ''%test%''.',
                 SCHEMA = 'gapless';
     ELSIF reset_gapless.databases !~ '[^%_][^%_]' THEN
-        RAISE EXCEPTION 'the pattern "%" is like every database', reset_gapless.databases
+        RAISE EXCEPTION 'the pattern "%" is like every database', left(reset_gapless.databases, 100)
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Give a pattern of LIKE for the names of your test databases alone, such as ''%test%''.',
                 SCHEMA = 'gapless';
     ELSIF current_database() NOT LIKE reset_gapless.databases THEN
-        RAISE EXCEPTION 'database "%" is not a test''s: its name is not like "%"', current_database(), reset_gapless.databases
+        RAISE EXCEPTION 'database "%" is not a test''s: its name is not like "%"', current_database(), left(reset_gapless.databases, 100)
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Numbers can be reset in a test database alone. If this is one, give the pattern of its name.',
                 SCHEMA = 'gapless', CONSTRAINT = 'reset_databases';
@@ -11808,6 +11808,23 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.reset_gapless FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.ignore_version() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN NULL;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.ignore_version IS
+'Private, for the view schema_version. Tern writes the version there, which each migration has defined already.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.ignore_version FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
 -- What tern keeps the version in: a view, which cannot be emptied, and says what is there. Tern's own table, which it made before the
 -- functions, goes.
 DO $do$
@@ -11823,10 +11840,8 @@ CREATE OR REPLACE VIEW gapless.schema_version AS
 SELECT gapless.version_gapless() AS version;
 $statement$;
         EXECUTE $statement$
-CREATE OR REPLACE RULE nothing_on_insert AS ON INSERT TO gapless.schema_version DO INSTEAD NOTHING;
-$statement$;
-        EXECUTE $statement$
-CREATE OR REPLACE RULE nothing_on_update AS ON UPDATE TO gapless.schema_version DO INSTEAD NOTHING;
+CREATE OR REPLACE TRIGGER ignore INSTEAD OF INSERT OR UPDATE ON gapless.schema_version
+FOR EACH ROW EXECUTE FUNCTION gapless.ignore_version();
 $statement$;
         EXECUTE $statement$
 COMMENT ON VIEW gapless.schema_version IS
@@ -11869,10 +11884,8 @@ CREATE OR REPLACE VIEW gapless.schema_version AS
 SELECT gapless.version_gapless() AS version;
 $statement$;
         EXECUTE $statement$
-CREATE OR REPLACE RULE nothing_on_insert AS ON INSERT TO gapless.schema_version DO INSTEAD NOTHING;
-$statement$;
-        EXECUTE $statement$
-CREATE OR REPLACE RULE nothing_on_update AS ON UPDATE TO gapless.schema_version DO INSTEAD NOTHING;
+CREATE OR REPLACE TRIGGER ignore INSTEAD OF INSERT OR UPDATE ON gapless.schema_version
+FOR EACH ROW EXECUTE FUNCTION gapless.ignore_version();
 $statement$;
         EXECUTE $statement$
 COMMENT ON VIEW gapless.schema_version IS

@@ -178,4 +178,5 @@
 {{ template "manage/grant_gapless.sql" . }}
 {{ template "manage/revoke_gapless.sql" . }}
 {{ template "manage/reset_gapless.sql" . }}
+{{ template "manage/ignore_version.sql" . }}
 {{ template "manage/schema_version.sql" . }}

@@ -99,6 +99,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.record_audit_gapless()",
 		"SELECT gapless.finding_key('a', NULL, 'hole', 1, 1, NULL, false)",
 		"SELECT gapless.refuse_append_only()",
+		"SELECT gapless.ignore_version()",
 		"SELECT * FROM gapless.audits",
 		"SELECT * FROM gapless.audit_record",
 		"INSERT INTO gapless.audit_record VALUES (1, '{}', '')",

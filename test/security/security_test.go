@@ -274,10 +274,10 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
 const allObjects = `	table: audit_record, decision, former, journal, known_text, link, model, moving, number_range, recorded_finding, sequence_lock, void, waiting
-	view: attachment, audits, columns, fault, guard, holders, member, ranges, sequences
+	view: attachment, audits, columns, fault, guard, holders, member, ranges, schema_version, sequences
 	type: journal_kind
 	index: audit_record_pkey, recorded_finding_pkey, decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, number_range_pkey, waiting_numbers, waiting_txid, sequence_lock_pkey, void_pkey, void_written
-	trigger: waiting_numbered on waiting, audit_record_append_only on audit_record, recorded_finding_append_only on recorded_finding
+	trigger: ignore on schema_version, waiting_numbered on waiting, audit_record_append_only on audit_record, recorded_finding_append_only on recorded_finding
 	table constraint: waiting_numbered on waiting, audit_record_pkey on audit_record, recorded_finding_pkey on recorded_finding
 	table constraint: decision_pkey on decision, decision_kind on decision, former_pkey on former, journal_pkey on journal, moving_pkey on moving, number_range_pkey on number_range, sequence_name_length on sequence_lock
 	table constraint: sequence_lock_pkey on sequence_lock, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
@@ -299,7 +299,7 @@ const allObjects = `	table: audit_record, decision, former, journal, known_text,
 	function: last_gapless, last_run, lock_sequence, lock_sequence_by_writing, newest_run, mark_gapless, next_gapless, next_gapless_batch, lock_or_make_sequence, outcome_gapless, peek_gapless
 	function: finding_key, record_audit_gapless, refuse_append_only
 	function: range_gapless, range_left, range_pass, range_take, raise_range, withdraw_gapless
-	function: open_gapless, prune_gapless, raise_closed, raise_exhausted, raise_locked, raise_stale, raise_void, revoke_gapless, value_after, void_gapless, void_gapless_batch`
+	function: open_gapless, prune_gapless, raise_closed, raise_exhausted, raise_locked, raise_stale, raise_void, reset_gapless, version_gapless, ignore_version, revoke_gapless, value_after, void_gapless, void_gapless_batch`
 
 // TestEveryObjectOfTheSchemaIsOnTheListAndItsOwnersAlone reads every catalog that has a schema's objects, and those of what belongs to a
 // table: nothing is there that is not on the list, and nothing but row types is anybody's but the schema's owner's.
@@ -509,10 +509,12 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 		"detach_gapless":  {"SELECT gapless.detach_gapless('public.attached', 'number')"},
 		"grant_gapless":   {"SELECT gapless.grant_gapless('$app')"},
 		"revoke_gapless":  {"SELECT gapless.revoke_gapless('$app')", "SELECT gapless.grant_gapless('$app')"},
+		"version_gapless": {"SELECT gapless.version_gapless()"},
+		"reset_gapless":   {"SELECT gapless.reset_gapless(pg_catalog.current_database()::pg_catalog.text, '{$p reset}')"},
 		"delete_gapless":  {"SELECT gapless.delete_gapless('$p')", "SELECT gapless.delete_gapless('$p', true)"},
 	}
 	order := []string{"next_gapless", "next_gapless_batch", "last_gapless", "peek_gapless", "mark_gapless", "outcome_gapless", "flush_gapless", "adopt_gapless",
-		"void_gapless", "void_gapless_batch", "forward_gapless", "close_gapless", "open_gapless", "go_live_gapless", "range_gapless", "withdraw_gapless", "prune_gapless", "attach_gapless", "archive_gapless", "audit_gapless", "record_audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "delete_gapless"}
+		"void_gapless", "void_gapless_batch", "forward_gapless", "close_gapless", "open_gapless", "go_live_gapless", "range_gapless", "withdraw_gapless", "prune_gapless", "attach_gapless", "archive_gapless", "audit_gapless", "record_audit_gapless", "guard_partitions", "guard_new_partitions", "detach_gapless", "grant_gapless", "revoke_gapless", "version_gapless", "reset_gapless", "delete_gapless"}
 	require.ElementsMatch(t, order, sqltest.Texts(owner, "SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$|^guard_'"))
 
 	for i, searchPath := range []string{"evil", "evil, pg_catalog", "pg_temp, evil, pg_catalog", "gapless, evil, pg_catalog, public"} {
@@ -1001,6 +1003,8 @@ var textArguments = map[string]string{
 	"range_gapless name":                 "SELECT gapless.range_gapless(~, 7, 9, 'because')",
 	"range_gapless reason":               "SELECT gapless.range_gapless('known', 7, 9, ~)",
 	"range_gapless time_zone":            "SELECT gapless.range_gapless('known', 7, 9, 'because', '2099-12-31', ~)",
+	"reset_gapless databases":            "SELECT gapless.reset_gapless(~)",
+	"reset_gapless names":                "SELECT gapless.reset_gapless(current_database(), ARRAY[~])",
 	"withdraw_gapless name":              "SELECT gapless.withdraw_gapless(~, 7, 'because')",
 	"withdraw_gapless reason":            "SELECT gapless.withdraw_gapless('bounded', 7, ~)",
 }
@@ -1085,7 +1089,7 @@ func TestAHugeTextIsRefusedAndNotRepeated(t *testing.T) {
 			s.Do("BEGIN")
 			_, err := s.Exec(t.Context(), strings.ReplaceAll(statement, "~", "$1"), huge)
 			s.Do("ROLLBACK")
-			if strings.HasSuffix(argument, " reason") || strings.HasSuffix(argument, " pattern") || strings.HasSuffix(argument, " note") {
+			if strings.HasSuffix(argument, " reason") || strings.HasSuffix(argument, " pattern") || strings.HasSuffix(argument, " note") || argument == "reset_gapless names" {
 				require.NoError(t, err)
 				continue
 			}

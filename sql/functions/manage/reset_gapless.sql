@@ -19,12 +19,12 @@ BEGIN
                 HINT = 'Give a pattern of LIKE for the names of your test databases, such as ''%test%''.',
                 SCHEMA = 'gapless';
     ELSIF reset_gapless.databases !~ '[^%_][^%_]' THEN
-        RAISE EXCEPTION 'the pattern "%" is like every database', reset_gapless.databases
+        RAISE EXCEPTION 'the pattern "%" is like every database', left(reset_gapless.databases, 100)
             USING ERRCODE = 'invalid_parameter_value',
                 HINT = 'Give a pattern of LIKE for the names of your test databases alone, such as ''%test%''.',
                 SCHEMA = 'gapless';
     ELSIF current_database() NOT LIKE reset_gapless.databases THEN
-        RAISE EXCEPTION 'database "%" is not a test''s: its name is not like "%"', current_database(), reset_gapless.databases
+        RAISE EXCEPTION 'database "%" is not a test''s: its name is not like "%"', current_database(), left(reset_gapless.databases, 100)
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Numbers can be reset in a test database alone. If this is one, give the pattern of its name.',
                 SCHEMA = 'gapless', CONSTRAINT = 'reset_databases';

@@ -11,9 +11,8 @@ $do$;
 CREATE OR REPLACE VIEW gapless.schema_version AS
 SELECT gapless.version_gapless() AS version;
 
-CREATE OR REPLACE RULE nothing_on_insert AS ON INSERT TO gapless.schema_version DO INSTEAD NOTHING;
-
-CREATE OR REPLACE RULE nothing_on_update AS ON UPDATE TO gapless.schema_version DO INSTEAD NOTHING;
+CREATE OR REPLACE TRIGGER ignore INSTEAD OF INSERT OR UPDATE ON gapless.schema_version
+FOR EACH ROW EXECUTE FUNCTION gapless.ignore_version();
 
 COMMENT ON VIEW gapless.schema_version IS
 'The version of the schema, where tern looks for it (version_table). Writes are ignored: each migration defines version_gapless anew.';
