@@ -167,4 +167,10 @@ await tried('without the three options, schema.update() would drop all of gaples
 await tried('the audit finds nothing', async () => {
 	deepEqual(await sql('SELECT * FROM gapless.audit_gapless()'), [])
 })
+await tried('schema.clear() is refused, 23001; after reset_gapless it is not', async () => {
+	equal((await refused(orm.schema.clear())).code, '23001')
+	await sql("SELECT gapless.reset_gapless('stack%')")
+	await orm.schema.clear()
+	equal((await create(Invoice, { reference: 'a' })).number, 1n)
+})
 await orm.close()

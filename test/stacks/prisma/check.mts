@@ -1,6 +1,6 @@
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { gaplessSQL, library, refused, tried, url } from './node.mjs'
@@ -38,9 +38,10 @@ await tried('migrate deploy runs sql/gapless.sql, twice, tables and attach_gaple
 		SELECT gapless.attach_gapless('contracts', 'number', name => $$ 'contract' $$, at_commit => true);
 	`
 	for (const [i, sql] of [gaplessSQL, tables + attach, gaplessSQL].entries()) {
-		await mkdir(`migrations/${i}_step`, { recursive: true })
-		await writeFile(`migrations/${i}_step/migration.sql`, sql)
+		await mkdir(`migrations/2026010100000${i}_step`, { recursive: true })
+		await writeFile(`migrations/2026010100000${i}_step/migration.sql`, sql)
 	}
+	await writeFile('migrations/migration_lock.toml', 'provider = "postgresql"\n')
 	match(await cli('migrate', 'deploy'), /All migrations have been successfully applied/)
 	match(await cli('migrate', 'status'), /Database schema is up to date/)
 })
@@ -144,7 +145,21 @@ await tried('db push, migrate diff and db pull leave gapless alone', async () =>
 	equal((await cli('db', 'pull', '--print')).includes('gapless'), false)
 	deepEqual(await prisma.$queryRaw`SELECT * FROM gapless.columns WHERE NOT guarded`, [])
 })
+await tried('migrate dev replays them in a shadow database, and finds nothing to do', async () => {
+	await cli('migrate', 'dev', '--create-only', '--name', 'empty')
+	const folder = (await readdir('migrations')).find((name) => name.endsWith('_empty'))
+	equal(await readFile(`migrations/${folder}/migration.sql`, 'utf8'), '-- This is an empty migration.')
+})
 await tried('db pull forgets @default(dbgenerated()), without which create() requires a number', async () => {
 	match(await cli('db', 'pull', '--print'), /number +BigInt +@unique\n/)
+})
+await tried('migrate reset drops the tables, and leaves gapless, whose numbers go on; after reset_gapless they do not', async () => {
+	const first = async () => {
+		await cli('migrate', 'reset', '--force')
+		return (await invoices.create({ data: { reference: 'first' } })).number
+	}
+	equal(await first(), 12n)
+	await prisma.$executeRaw`SELECT gapless.reset_gapless('stack%')`
+	equal(await first(), 1n)
 })
 await prisma.$disconnect()

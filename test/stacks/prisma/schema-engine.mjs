@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { PrismaPg } from '@prisma/adapter-pg'
 import { ColumnTypeEnum, bindMigrationAwareSqlAdapterFactory } from '@prisma/driver-adapter-utils'
 import * as glue from '@prisma/schema-engine-wasm/schema_engine_bg'
+import { parse } from 'pg-connection-string'
 
 const { values, positionals } = parseArgs({
 	allowPositionals: true,
@@ -22,10 +23,12 @@ const { instance } = await WebAssembly.instantiate(readFileSync(fileURLToPath(fi
 glue.__wbg_set_wasm(instance.exports)
 instance.exports.__wbindgen_start()
 
-// Two things that the adapter does not: it knows the type "char" of PostgreSQL's catalogs, and sends a script whole, not in pieces
-// that end with a semicolon.
-const factory = new PrismaPg({ connectionString: JSON.parse(values.datasource).url })
-const methods = Object.getPrototypeOf(await factory.connect())
+// Three things that the adapter does not: it knows the type "char" of PostgreSQL's catalogs, sends a script whole, not in pieces that
+// end with a semicolon, and leaves the shadow database before it drops it.
+const config = parse(JSON.parse(values.datasource).url)
+const factory = new PrismaPg(config)
+const database = await factory.connect()
+const methods = Object.getPrototypeOf(database)
 const { performIO, queryRaw } = methods
 methods.queryRaw = async function (query) {
 	const result = await performIO.call(this, query)
@@ -37,6 +40,14 @@ methods.queryRaw = async function (query) {
 }
 methods.executeScript = async function (script) {
 	await this.client.query(script).catch((error) => this.onError(error))
+}
+factory.connectToShadowDb = async () => {
+	const name = `shadow_${process.pid}`
+	await database.executeScript(`CREATE DATABASE ${name}`)
+	const shadow = await new PrismaPg({ ...config, database: name }).connect()
+	const dispose = shadow.dispose.bind(shadow)
+	shadow.dispose = () => dispose().then(() => database.executeScript(`DROP DATABASE ${name} WITH (FORCE)`))
+	return shadow
 }
 
 const adapter = bindMigrationAwareSqlAdapterFactory(factory)
