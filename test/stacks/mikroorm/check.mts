@@ -116,6 +116,8 @@ await tried('at commit: nothing before COMMIT, read after it, and saved again', 
 	await em.flush()
 	await em.findOneOrFail(Contract, contract.id, { refresh: true })
 	deepEqual({ ...contract }, { id: contract.id, title: 'A', number: 1n })
+	await em.refresh(contract)
+	equal(contract.number, '1' as any)
 	equal((await refused(orm.em.fork().upsert(Contract, { id: contract.id, title: 'B', number: null }))).code, '428C9')
 })
 await tried('writing a number: DriverException, code 428C9', async () => {
