@@ -258,3 +258,17 @@ func TestPsqlNeedsNoSettingToStopAtAnError(t *testing.T) {
 	require.Less(t, len(output), 2000, "the error does not quote the file")
 	requireVersion(t, 0, admin)
 }
+
+// TestNoTableIsDroppedByAccident leaves CASCADE out, and so do the tools that ask before they drop.
+func TestNoTableIsDroppedByAccident(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewEmpty(t)
+	installed(t, database)
+	s := sqltest.Connect(t, database)
+	tables := sqltest.Texts(s, "SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind = 'r'")
+	require.Greater(t, len(tables), 8)
+	for _, table := range tables {
+		s.Refuse("2BP01", "DROP TABLE "+table)
+	}
+	s.Refuse("2BP01", "DROP SCHEMA gapless")
+}

@@ -187,7 +187,7 @@ COMMENT ON CONSTRAINT journal_pkey ON gapless.journal IS
 $statement$;
         EXECUTE $statement$
 -- For outcome_gapless. Transactions are numbered in about the order of the rows, and so a BRIN index costs next to nothing.
-CREATE INDEX journal_txid ON gapless.journal USING brin (txid) WITH (autosummarize = on);
+CREATE INDEX journal_txid ON gapless.journal USING brin (txid) WITH (autosummarize = true);
 $statement$;
         EXECUTE $statement$
 COMMENT ON INDEX gapless.journal_txid IS
@@ -1196,6 +1196,24 @@ $statement$;
         EXECUTE $statement$
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.
+CREATE VIEW gapless.kept AS
+SELECT 'decision' AS kept FROM gapless.decision
+UNION ALL SELECT 'former' FROM gapless.former
+UNION ALL SELECT 'known_text' FROM gapless.known_text
+UNION ALL SELECT 'link' FROM gapless.link
+UNION ALL SELECT 'moving' FROM gapless.moving
+UNION ALL SELECT 'void' FROM gapless.void
+UNION ALL SELECT 'waiting' FROM gapless.waiting;
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.kept FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.kept IS
+'Private, and read by nobody. It has the tables that no other view reads, so that DROP TABLE without CASCADE is refused.';
+COMMENT ON COLUMN gapless.kept.kept IS 'The table.';
+$statement$;
+        EXECUTE $statement$
 CREATE VIEW gapless.holders AS
 WITH waiter AS (
     SELECT s.name, l.pid, l.granted

@@ -131,7 +131,7 @@ COMMENT ON CONSTRAINT journal_pkey ON gapless.journal IS
 'Read backwards it gives the newest row of a name; and two allocations of the same values collide on it.';
 
 -- For outcome_gapless. Transactions are numbered in about the order of the rows, and so a BRIN index costs next to nothing.
-CREATE INDEX journal_txid ON gapless.journal USING brin (txid) WITH (autosummarize = on);
+CREATE INDEX journal_txid ON gapless.journal USING brin (txid) WITH (autosummarize = true);
 
 COMMENT ON INDEX gapless.journal_txid IS
 'The rows of a transaction, whose outcome is asked for (outcome_gapless). BRIN: it costs an allocation next to nothing.';
@@ -1077,6 +1077,21 @@ COMMENT ON COLUMN gapless.audits.intact IS 'Whether the record, what it had that
 
 -- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
 -- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.
+CREATE VIEW gapless.kept AS
+SELECT 'decision' AS kept FROM gapless.decision
+UNION ALL SELECT 'former' FROM gapless.former
+UNION ALL SELECT 'known_text' FROM gapless.known_text
+UNION ALL SELECT 'link' FROM gapless.link
+UNION ALL SELECT 'moving' FROM gapless.moving
+UNION ALL SELECT 'void' FROM gapless.void
+UNION ALL SELECT 'waiting' FROM gapless.waiting;
+
+REVOKE ALL ON TABLE gapless.kept FROM PUBLIC;
+
+COMMENT ON VIEW gapless.kept IS
+'Private, and read by nobody. It has the tables that no other view reads, so that DROP TABLE without CASCADE is refused.';
+COMMENT ON COLUMN gapless.kept.kept IS 'The table.';
+
 CREATE VIEW gapless.holders AS
 WITH waiter AS (
     SELECT s.name, l.pid, l.granted

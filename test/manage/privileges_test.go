@@ -110,6 +110,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"INSERT INTO gapless.void (name, value, ordinal, reason) VALUES ('a', 1, 1, 'because')",
 		"SELECT * FROM gapless.guard",
 		"SELECT * FROM gapless.member",
+		"SELECT * FROM gapless.kept",
 		"SELECT * FROM gapless.attachment",
 		"SELECT * FROM gapless.fault",
 		"INSERT INTO gapless.waiting (attachment, keys, numbers) VALUES (1, '{}', '{1}')",

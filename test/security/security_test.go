@@ -274,7 +274,7 @@ func TestEveryObjectIsRefusedToEveryRoleButForAShortList(t *testing.T) {
 
 // allObjects is all that the schema has. Beside it there are only the row types of its tables and views, and arrays of types.
 const allObjects = `	table: audit_record, decision, former, journal, known_text, link, model, moving, number_range, recorded_finding, sequence_lock, void, waiting
-	view: attachment, audits, columns, fault, guard, holders, member, ranges, schema_version, sequences
+	view: attachment, audits, columns, fault, guard, holders, kept, member, ranges, schema_version, sequences
 	type: journal_kind
 	index: audit_record_pkey, recorded_finding_pkey, decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, number_range_pkey, waiting_numbers, waiting_txid, sequence_lock_pkey, void_pkey, void_written
 	trigger: ignore on schema_version, waiting_numbered on waiting, audit_record_append_only on audit_record, recorded_finding_append_only on recorded_finding
