@@ -2,6 +2,7 @@ require_relative "../checks"
 require "active_record"
 require "open3"
 require "tmpdir"
+require "uri"
 
 library "ActiveRecord", ActiveRecord.version
 library "DatabaseCleaner", Gem::Specification.find_by_name("database_cleaner").version if ActiveRecord.version < Gem::Version.new("7")
@@ -9,8 +10,15 @@ library "DatabaseCleaner", Gem::Specification.find_by_name("database_cleaner").v
 Tasks = ActiveRecord::Tasks::DatabaseTasks
 ENV["VERBOSE"] = "false"
 tester = "stack_activerecord" # owns the test database, and is no superuser
-tester_url = URL.sub(%r{//([^@/]*@)?}, "//#{tester}@")
-databases = { "development" => "#{URL}_development", "test" => "#{tester_url}_test", "superuser" => "#{URL}_test" }
+database = lambda do |suffix, user|
+  uri = URI(URL)
+  uri.path += suffix
+  uri.user = user if user
+  uri.to_s
+end
+databases = {
+  "development" => database.("_development", nil), "test" => database.("_test", tester), "superuser" => database.("_test", nil)
+}
 ActiveRecord::Base.configurations = databases.transform_values { |url| { "adapter" => "postgresql", "url" => url } }
 Tasks.env = "development"
 Tasks.db_dir = Tasks.root = Dir.mktmpdir
@@ -49,12 +57,13 @@ def elsewhere(&block)
   Thread.new { ActiveRecord::Base.connection_pool.with_connection(&block) }.join
 end
 
-def drop(*databases)
+def drop(*names)
   ActiveRecord::Base.establish_connection(URL)
-  databases.each { |it| ActiveRecord::Base.connection.execute("DROP DATABASE IF EXISTS #{it.database} WITH (FORCE)") }
+  names.each { |name| ActiveRecord::Base.connection.execute(%(DROP DATABASE IF EXISTS "#{name}" WITH (FORCE))) }
 end
-drop(development, test)
-at_exit { drop(development, test) }
+made = [development.database, *["", "-0", "-1"].map { |suffix| test.database + suffix }] # the latter for parallel tests
+drop(*made)
+at_exit { drop(*made) }
 Tasks.create(development)
 ActiveRecord::Base.establish_connection(:development)
 
@@ -199,8 +208,8 @@ tried "REPEATABLE READ: SerializationFailure, 40001, and a retry" do
       elsewhere { Invoice.create!(customer: "Oscar") } if attempts == 1
       Invoice.create!(customer: "Papa")
     end
-  rescue ActiveRecord::SerializationFailure => error
-    equal sqlstate(error), "40001"
+  rescue ActiveRecord::TransactionRollbackError => error
+    equal [error.class, sqlstate(error)], [ActiveRecord::SerializationFailure, "40001"]
     retry
   end
   equal [attempts, Invoice.order(:number).last(2).map(&:customer)], [2, %w[Oscar Papa]]
@@ -215,7 +224,7 @@ tried "at commit, the same by COMMIT; the record is new again, and can be saved"
       receipt.save!
       elsewhere { Receipt.create!(customer: "Cog") } if attempts == 1
     end
-  rescue ActiveRecord::SerializationFailure
+  rescue ActiveRecord::TransactionRollbackError
     equal receipt.new_record?, true
     retry
   end
@@ -281,7 +290,7 @@ tried "structure.sql, in a new database: the version is there, columns number, P
   equal value(public), false
   Tasks.dump_schema(development, :sql)
   connection = ActiveRecord::Base.connection
-  connection.execute("CREATE ROLE #{tester} LOGIN") unless value("SELECT to_regrole('#{tester}')")
+  connection.execute("CREATE ROLE #{tester} LOGIN CREATEDB") unless value("SELECT to_regrole('#{tester}')")
   connection.execute("CREATE DATABASE #{test.database} OWNER #{tester}")
   Tasks.load_schema(test, :sql, structure)
   ActiveRecord::Base.establish_connection(:test)
@@ -304,7 +313,7 @@ end
 
 # Runs a test of the folder testing.
 def tests(file, url)
-  output, status = Open3.capture2e({ "DATABASE_URL" => url }, "ruby", File.join(__dir__, "testing", file))
+  output, status = Open3.capture2e({ "DATABASE_URL" => url, "DB_DIR" => Tasks.db_dir }, "ruby", File.join(__dir__, "testing", file))
   raise output.lines.grep_v(/usr/).join unless status.success? && output.match?(/^[1-9]\d* runs/)
 end
 
@@ -312,6 +321,9 @@ databases.slice("test", "superuser").each do |name, url|
   role = name == "test" ? "the owner" : "a superuser"
   tried("tests of #{role}: fixtures, transactional tests, numbers at commit; a second time") do
     2.times { tests("fixtures_test.rb", url) }
+  end
+  tried("tests of #{role}: in parallel, in a database for each worker; a second time") do
+    2.times { tests("parallel_test.rb", url) }
   end
   next if ActiveRecord.version >= Gem::Version.new("7")
 

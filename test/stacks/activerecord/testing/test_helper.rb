@@ -2,7 +2,10 @@ require "active_record"
 require "active_support/test_case"
 require "minitest/autorun"
 
-ActiveRecord::Base.establish_connection(ENV.fetch("DATABASE_URL"))
+# What Rails does by config/database.yml.
+ENV["RAILS_ENV"] = "test"
+ActiveRecord::Base.configurations = { "test" => { "adapter" => "postgresql", "url" => ENV.fetch("DATABASE_URL") } }
+ActiveRecord::Base.establish_connection
 
 class Invoice < ActiveRecord::Base
   attr_readonly :number
@@ -18,21 +21,29 @@ class Payment < ActiveRecord::Base
   belongs_to :invoice
 end
 
-# Fixtures and cleaners switch all triggers off. Switch on again what is not a foreign key: the numbering.
-ActiveRecord::ConnectionAdapters::PostgreSQLAdapter.prepend(Module.new do
+module StartOver
+  def reset_gapless
+    execute("SELECT gapless.reset_gapless('%\\_test%')")
+  end
+
+  # Cleaners do it, and Rails, with the databases of parallel tests.
+  def truncate_tables(...)
+    reset_gapless
+    super
+  end
+
+  # Fixtures and cleaners switch all triggers off. Switch on again what is not a foreign key: the numbering.
   def disable_referential_integrity
     super do
       tables.each { |table| execute("ALTER TABLE #{quote_table_name(table)} ENABLE TRIGGER USER") }
       yield
     end
   end
-end)
-
-# Numbered rows of the run before cannot be deleted. Start over, before fixtures are loaded.
-def reset_gapless
-  ActiveRecord::Base.connection.execute("SELECT gapless.reset_gapless('%\\_test%')")
 end
-reset_gapless
+ActiveRecord::ConnectionAdapters::PostgreSQLAdapter.prepend(StartOver)
+
+# Fixtures of the run before could not be deleted.
+ActiveRecord::Base.connection.reset_gapless
 
 class ActiveSupport::TestCase
   def unexplained
