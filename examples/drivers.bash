@@ -25,6 +25,19 @@ node_has_driver() {
     (cd "$(dirname "${BASH_SOURCE[0]}")/node" && node -e 'require("pg")' 2>/dev/null)
 }
 
+# TypeORM and its pg, which npm installs there, or in examples/node-typeorm/node_modules.
+TYPEORM_DIR=$DRIVERS_DIR/node-typeorm
+typeorm() { NODE_PATH=$TYPEORM_DIR/node_modules node "$@"; }
+typeorm_has_driver() {
+    (cd "$(dirname "${BASH_SOURCE[0]}")/node-typeorm" && typeorm -e 'require("typeorm"); require("pg")' 2>/dev/null)
+}
+
+# The examples, one of them only where npm is there.
+EXAMPLES=(python node php java)
+if command -v npm >/dev/null; then
+    EXAMPLES+=(node-typeorm)
+fi
+
 # Succeeds when php has pdo_pgsql.
 php_has_driver() {
     php -r 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);' 2>/dev/null
