@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { DataTypes, DatabaseError, Op, Sequelize, Transaction } from 'sequelize'
+import { SequelizeStorage, Umzug } from 'umzug'
 import { gaplessSQL, library, refused, retried, tried, url } from './node.mjs'
 
 library('sequelize')
+library('umzug')
 library('pg')
 const sequelize = new Sequelize(url, { logging: false })
 
@@ -22,17 +24,43 @@ const Receipt = sequelize.define('Receipt', {
 const numberOf = async (customer, options) => (await Invoice.findOne({ where: { customer }, ...options }))?.number
 const repeatableRead = { isolationLevel: Transaction.ISOLATION_LEVELS.REPEATABLE_READ }
 
-await tried('sql/gapless.sql by query(), twice, in a transaction too', async () => {
+const attach = "SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)"
+const migrations = [
+	{ name: '1_gapless', up: ({ context }) => context.sequelize.query(gaplessSQL) },
+	{
+		name: '2_tables',
+		async up({ context }) {
+			await context.createTable('invoices', {
+				id: { type: DataTypes.BIGINT, primaryKey: true, autoIncrement: true },
+				customer: { type: DataTypes.TEXT, allowNull: false, unique: true },
+				amount: { type: DataTypes.INTEGER, allowNull: false, defaultValue: 0 },
+				number: { type: DataTypes.BIGINT, allowNull: false, unique: true },
+			})
+			await context.sequelize.query(attach)
+			await context.createTable('receipts', {
+				id: { type: DataTypes.BIGINT, primaryKey: true, autoIncrement: true },
+				customer: { type: DataTypes.TEXT, allowNull: false },
+				number: DataTypes.BIGINT,
+			})
+			await context.addIndex('receipts', { unique: true, fields: ['number'], where: { number: { [Op.ne]: null } } })
+			await context.sequelize.query("SELECT gapless.attach_gapless('receipts', 'number', name => $$ 'receipt' $$, at_commit => true)")
+		},
+	},
+	{
+		name: '3_gapless_again',
+		up: ({ context: { sequelize } }) => sequelize.transaction((transaction) => sequelize.query(gaplessSQL, { transaction })),
+	},
+]
+
+await tried('migrations of umzug run sql/gapless.sql, twice, in a transaction too', async () => {
 	await sequelize.query('DROP SCHEMA gapless CASCADE')
-	await sequelize.transaction((transaction) => sequelize.query(gaplessSQL, { transaction }))
-	await sequelize.query(gaplessSQL)
+	const umzug = new Umzug({ migrations, context: sequelize.getQueryInterface(), storage: new SequelizeStorage({ sequelize }) })
+	assert.equal((await umzug.up()).length, 3)
 })
 
-await tried('sync() makes the tables, and is repeated', async () => {
+await tried('sync() leaves the tables alone', async () => {
 	await sequelize.sync()
-	await sequelize.query("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)")
-	await sequelize.query("SELECT gapless.attach_gapless('receipts', 'number', name => $$ 'receipt' $$, at_commit => true)")
-	await sequelize.sync()
+	assert.deepEqual((await sequelize.query('SELECT faults FROM gapless.columns WHERE guarded'))[0], [{ faults: [] }, { faults: [] }])
 })
 
 await tried('create: the number is in the model, a string', async () => {
@@ -147,7 +175,6 @@ await tried('sync({ alter: true }): refused with original.code 0A000, the column
 })
 
 await tried('sync({ force: true }), then attached again: numbers go on; after reset_gapless they begin with 1', async () => {
-	const attach = "SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)"
 	await Invoice.sync({ force: true })
 	await sequelize.query(attach)
 	assert.equal((await Invoice.create({ customer: 'ACME' })).number, '13')
