@@ -87,7 +87,7 @@ stacks: ## what docs/stacks says of each library, from pinned packages; or make 
 demo: ## see gapless numbering at work
 	go run ./cmd/gapless demo
 
-bench: ## measure against the peers and the aims, in about 25 minutes: bench/RESULTS.md
+bench: ## measure against the peers and the aims, in about 40 minutes: bench/RESULTS.md
 	go run ./bench
 
 bin/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-lint

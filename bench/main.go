@@ -1,6 +1,6 @@
 // Bench measures gapless against its peers, and against the aims that the project has set itself:
 //
-//	go run ./bench            # everything, in about 25 minutes on two cores: bench/RESULTS.md and bench/plots
+//	go run ./bench            # everything, in about 40 minutes on two cores: bench/RESULTS.md and bench/plots
 //	go run ./bench --quick    # whether all of it runs, in about a minute; the figures mean nothing
 //	go run ./bench --help
 //
