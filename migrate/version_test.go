@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -271,4 +272,16 @@ func TestNoTableIsDroppedByAccident(t *testing.T) {
 		s.Refuse("2BP01", "DROP TABLE "+table)
 	}
 	s.Refuse("2BP01", "DROP SCHEMA gapless")
+}
+
+// TestAClientThatChangesTheScriptIsToldSo takes question marks for parameters, as some do without saying so.
+func TestAClientThatChangesTheScriptIsToldSo(t *testing.T) {
+	t.Parallel()
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	conn := pgtest.NewEmpty(t).Conn(t)
+	_, err = conn.PgConn().Exec(t.Context(), strings.ReplaceAll(script, "?", "$1")).ReadAll()
+	requireCode(t, "42601", err)
+	require.ErrorContains(t, err, "takes a question mark for a parameter")
+	requireVersion(t, 0, conn)
 }

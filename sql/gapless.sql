@@ -10,6 +10,10 @@ DECLARE
     owner   pg_catalog.name;
     version pg_catalog.int4;
 BEGIN
+    IF '?' OPERATOR(pg_catalog.<>) pg_catalog.chr(63) THEN
+        RAISE EXCEPTION 'the client has changed what it was to send: it takes a question mark for a parameter'
+            USING ERRCODE = 'syntax_error', HINT = 'Use its call that sends a statement as it is, or escape each question mark.', SCHEMA = 'gapless';
+    END IF;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM pg_advisory_xact_lock(9628173550095224);
     owner := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'gapless');
@@ -3080,7 +3084,7 @@ BEGIN
         WHEN 'truncated' THEN
             code := 'restrict_violation';
             message := format('table "%s" cannot be truncated: it has numbered rows', table_name);
-            hint := 'Void the numbers with gapless.void_gapless and DELETE the rows; or detach the column.';
+            hint := 'Void the numbers with gapless.void_gapless and DELETE the rows; or detach the column. In a test database, start over: SELECT gapless.reset_gapless(''%test%'').';
         WHEN 'snapshot' THEN
             code := 'restrict_violation';
             message := format('table "%s" cannot be truncated in this transaction, which may not see all of its numbered rows', table_name);

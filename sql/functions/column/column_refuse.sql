@@ -74,7 +74,7 @@ BEGIN
         WHEN 'truncated' THEN
             code := 'restrict_violation';
             message := format('table "%s" cannot be truncated: it has numbered rows', table_name);
-            hint := 'Void the numbers with gapless.void_gapless and DELETE the rows; or detach the column.';
+            hint := 'Void the numbers with gapless.void_gapless and DELETE the rows; or detach the column. In a test database, start over: SELECT gapless.reset_gapless(''%test%'').';
         WHEN 'snapshot' THEN
             code := 'restrict_violation';
             message := format('table "%s" cannot be truncated in this transaction, which may not see all of its numbered rows', table_name);
