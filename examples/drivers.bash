@@ -33,7 +33,7 @@ typeorm_has_driver() {
 }
 
 # The examples, one of them only where npm is there.
-EXAMPLES=(python node php java)
+EXAMPLES=(python node php java ruby perl)
 if command -v npm >/dev/null; then
     EXAMPLES+=(node-typeorm)
 fi
@@ -47,4 +47,14 @@ php_has_driver() {
 POSTGRESQL_JAR=/usr/share/java/postgresql.jar
 java_has_driver() {
     [ -e "$POSTGRESQL_JAR" ] && javac -version >/dev/null 2>&1
+}
+
+# Succeeds when ruby has ActiveRecord and pg.
+ruby_has_driver() {
+    ruby -e 'require "active_record"; require "pg"' 2>/dev/null
+}
+
+# Succeeds when perl has DBD::Pg.
+perl_has_driver() {
+    perl -MDBD::Pg -e 1 2>/dev/null
 }
