@@ -281,7 +281,7 @@ func TestAClientThatChangesTheScriptIsToldSo(t *testing.T) {
 	require.NoError(t, err)
 	conn := pgtest.NewEmpty(t).Conn(t)
 	_, err = conn.PgConn().Exec(t.Context(), strings.ReplaceAll(script, "?", "$1")).ReadAll()
-	requireCode(t, "42601", err)
+	requireCode(t, "22023", err)
 	require.ErrorContains(t, err, "takes a question mark for a parameter")
 	requireVersion(t, 0, conn)
 }

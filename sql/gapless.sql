@@ -12,7 +12,7 @@ DECLARE
 BEGIN
     IF '?' OPERATOR(pg_catalog.<>) pg_catalog.chr(63) THEN
         RAISE EXCEPTION 'the client has changed what it was to send: it takes a question mark for a parameter'
-            USING ERRCODE = 'syntax_error', HINT = 'Use its call that sends a statement as it is, or escape each question mark.', SCHEMA = 'gapless';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Use its call that sends a statement as it is, or escape each question mark.', SCHEMA = 'gapless';
     END IF;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     PERFORM pg_advisory_xact_lock(9628173550095224);
@@ -921,7 +921,7 @@ WHERE f.oid IS NULL
 UNION ALL
 SELECT a.relation, a.column_name, format('no unique index of table %s contains the column', a.table_name)
 FROM attachment AS a
-WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1]))
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1]))
 UNION ALL
 SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name)
 FROM attachment AS a
@@ -929,7 +929,7 @@ JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem
 WHERE a.at_commit AND NOT EXISTS (
     SELECT
     FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
     JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
@@ -7656,7 +7656,7 @@ BEGIN
             SELECT
             FROM pg_catalog.pg_index AS i
             WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
-                AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+                AND attribute.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
                 AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
         ) THEN
             fault := 'no unique index contains it';
@@ -7684,7 +7684,7 @@ BEGIN
     SELECT format('column "%s" of the primary key is of type %s, by which at_commit does not find a row', a.attname, format_type(a.atttypid, a.atttypmod))
     INTO other
     FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) AS k (attnum, class)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1], (i.indclass::oid[])[0: i.indnkeyatts - 1]) AS k (attnum, class)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
@@ -7868,7 +7868,7 @@ BEGIN
         SELECT
         FROM pg_catalog.pg_index AS i
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
-            AND number_attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+            AND number_attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
             AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
             AND NOT EXISTS (
                 SELECT
@@ -7882,7 +7882,7 @@ BEGIN
             )
             AND NOT EXISTS (
                 SELECT
-                FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS k (attnum)
+                FROM unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) AS k (attnum)
                 WHERE k.attnum <> number_attnum AND k.attnum > 0 AND k.attnum <> ALL (name_columns)
             )
     ) THEN
@@ -7895,8 +7895,8 @@ BEGIN
     INTO equal
     FROM pg_catalog.pg_index AS i
     WHERE later AND i.indrelid = target AND i.indisunique AND i.indpred IS NULL
-        AND number_attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
-        AND (i.indkey::smallint[])[0:i.indnkeyatts - 1] <@ (name_columns || number_attnum)
+        AND number_attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
+        AND (i.indkey::smallint[])[0: i.indnkeyatts - 1] <@ (name_columns || number_attnum)
         AND (to_jsonb(i) ->> 'indnullsnotdistinct')::boolean -- since PostgreSQL 15
     LIMIT 1;
     IF FOUND THEN
@@ -8370,7 +8370,7 @@ BEGIN
     INTO wrong
     FROM pg_catalog.pg_index AS i
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = target_column
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, compared, class, i)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, compared, class, i)
     JOIN pg_catalog.pg_opclass AS o ON o.oid = k.class
     JOIN pg_catalog.pg_type AS t ON t.oid = o.opcintype
     LEFT JOIN LATERAL (
@@ -8404,7 +8404,7 @@ BEGIN
         HAVING count(*) > 0
     ) AS coarse (printable) ON true -- 1.0 is 1.00, 0 is -0, and a day is 24 hours
     LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
-    WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+    WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
     GROUP BY i.indexrelid, a.attnum
     HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR coarse.printable IS NOT NULL OR t.typcategory = 'S' AND t.oid <> 'bpchar'::regtype AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte; char(n) is but for blanks, which its text lacks
@@ -8815,7 +8815,7 @@ BEGIN
             SELECT CASE WHEN a.attname <> target_column THEN format('r.%I', a.attname) END AS key,
                 a.attname = target_column OR a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype)
                     AND (SELECT bool_and(c.collisdeterministic) FROM pg_catalog.pg_collation AS c WHERE c.oid = a.attcollation) IS NOT FALSE AS plain
-            FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS u (attnum)
+            FROM unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) AS u (attnum)
             LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = u.attnum AND u.attnum > 0
         ) AS k
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
@@ -8907,7 +8907,7 @@ BEGIN
         bool_or(y.odd)
     INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, row_fields, key_is, odd
     FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1], (i.indclass::oid[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace
@@ -9173,7 +9173,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM gapless.column_voids(target, target_column)) THEN
         RETURN;
     END IF;
-    unknown := (SELECT min(v.name) FROM gapless.column_voids(target, target_column) AS v WHERE NOT v.inputs ?& reads);
+    unknown := (SELECT min(v.name) FROM gapless.column_voids(target, target_column) AS v WHERE NOT jsonb_exists_all(v.inputs, reads));
     query := format(
         $query$
         SELECT pg_catalog.array_agg(s.name), pg_catalog.array_agg(v.name), pg_catalog.array_agg(v.value)
@@ -9364,7 +9364,7 @@ BEGIN
                 || CASE WHEN unnumbered IS NULL THEN format(' WHERE %I IS NOT NULL;', target_column) ELSE format(' WHERE %I <> %L;', target_column, unnumbered) END AS statements
         FROM pg_catalog.pg_index AS i
         JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid AND NOT x.relispartition
-        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
         LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')
         LEFT JOIN pg_catalog.pg_tablespace AS s ON s.oid = x.reltablespace
         WHERE i.indrelid = ANY (members) AND i.indisunique AND NOT i.indisexclusion AND i.indpred IS NULL AND i.indexprs IS NULL

@@ -50,7 +50,7 @@ DECLARE
 BEGIN
     IF '?' OPERATOR(pg_catalog.<>) pg_catalog.chr(63) THEN
         RAISE EXCEPTION 'the client has changed what it was to send: it takes a question mark for a parameter'
-            USING ERRCODE = 'syntax_error', HINT = 'Use its call that sends a statement as it is, or escape each question mark.', SCHEMA = 'gapless';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Use its call that sends a statement as it is, or escape each question mark.', SCHEMA = 'gapless';
     END IF;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
 ` + look + strings.Join(body, "") + `    PERFORM set_config('search_path', path, true);

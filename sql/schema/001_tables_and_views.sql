@@ -807,7 +807,7 @@ WHERE f.oid IS NULL
 UNION ALL
 SELECT a.relation, a.column_name, format('no unique index of table %s contains the column', a.table_name)
 FROM attachment AS a
-WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1]))
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1]))
 UNION ALL
 SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name)
 FROM attachment AS a
@@ -815,7 +815,7 @@ JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem
 WHERE a.at_commit AND NOT EXISTS (
     SELECT
     FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
     JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace

@@ -82,7 +82,7 @@ BEGIN
             SELECT
             FROM pg_catalog.pg_index AS i
             WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
-                AND attribute.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+                AND attribute.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
                 AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
         ) THEN
             fault := 'no unique index contains it';
@@ -110,7 +110,7 @@ BEGIN
     SELECT format('column "%s" of the primary key is of type %s, by which at_commit does not find a row', a.attname, format_type(a.atttypid, a.atttypmod))
     INTO other
     FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) AS k (attnum, class)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1], (i.indclass::oid[])[0: i.indnkeyatts - 1]) AS k (attnum, class)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class

@@ -24,7 +24,7 @@ BEGIN
         SELECT
         FROM pg_catalog.pg_index AS i
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
-            AND number_attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+            AND number_attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
             AND (i.indpred IS NULL OR pg_get_expr(i.indpred, target) = ANY (gapless.column_predicates(target_column, unnumbered)))
             AND NOT EXISTS (
                 SELECT
@@ -38,7 +38,7 @@ BEGIN
             )
             AND NOT EXISTS (
                 SELECT
-                FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS k (attnum)
+                FROM unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) AS k (attnum)
                 WHERE k.attnum <> number_attnum AND k.attnum > 0 AND k.attnum <> ALL (name_columns)
             )
     ) THEN
@@ -51,8 +51,8 @@ BEGIN
     INTO equal
     FROM pg_catalog.pg_index AS i
     WHERE later AND i.indrelid = target AND i.indisunique AND i.indpred IS NULL
-        AND number_attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
-        AND (i.indkey::smallint[])[0:i.indnkeyatts - 1] <@ (name_columns || number_attnum)
+        AND number_attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
+        AND (i.indkey::smallint[])[0: i.indnkeyatts - 1] <@ (name_columns || number_attnum)
         AND (to_jsonb(i) ->> 'indnullsnotdistinct')::boolean -- since PostgreSQL 15
     LIMIT 1;
     IF FOUND THEN

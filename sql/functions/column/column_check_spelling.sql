@@ -20,7 +20,7 @@ BEGIN
     INTO wrong
     FROM pg_catalog.pg_index AS i
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attname = target_column
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, compared, class, i)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1], i.indcollation::oid[], i.indclass::oid[]) WITH ORDINALITY AS k (attnum, compared, class, i)
     JOIN pg_catalog.pg_opclass AS o ON o.oid = k.class
     JOIN pg_catalog.pg_type AS t ON t.oid = o.opcintype
     LEFT JOIN LATERAL (
@@ -54,7 +54,7 @@ BEGIN
         HAVING count(*) > 0
     ) AS coarse (printable) ON true -- 1.0 is 1.00, 0 is -0, and a day is 24 hours
     LEFT JOIN pg_catalog.pg_collation AS l ON l.oid = k.compared
-    WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+    WHERE i.indrelid = target AND i.indisunique AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
     GROUP BY i.indexrelid, a.attnum
     HAVING bool_or(k.attnum = ANY (spelled || a.attnum) AND (NOT l.collisdeterministic OR coarse.printable IS NOT NULL OR t.typcategory = 'S' AND t.oid <> 'bpchar'::regtype AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_amproc AS p WHERE p.amprocfamily = o.opcfamily AND p.amprocnum = 4 -- equal is equal byte by byte; char(n) is but for blanks, which its text lacks

@@ -69,7 +69,7 @@ BEGIN
         bool_or(y.odd)
     INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, row_fields, key_is, odd
     FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
+    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1], (i.indclass::oid[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace

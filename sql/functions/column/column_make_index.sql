@@ -33,7 +33,7 @@ BEGIN
                 || CASE WHEN unnumbered IS NULL THEN format(' WHERE %I IS NOT NULL;', target_column) ELSE format(' WHERE %I <> %L;', target_column, unnumbered) END AS statements
         FROM pg_catalog.pg_index AS i
         JOIN pg_catalog.pg_class AS x ON x.oid = i.indexrelid AND NOT x.relispartition
-        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND a.attnum = ANY ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attname = target_column AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1])
         LEFT JOIN pg_catalog.pg_constraint AS k ON k.conindid = i.indexrelid AND k.conrelid = i.indrelid AND k.contype IN ('p', 'u')
         LEFT JOIN pg_catalog.pg_tablespace AS s ON s.oid = x.reltablespace
         WHERE i.indrelid = ANY (members) AND i.indisunique AND NOT i.indisexclusion AND i.indpred IS NULL AND i.indexprs IS NULL

@@ -22,7 +22,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM gapless.column_voids(target, target_column)) THEN
         RETURN;
     END IF;
-    unknown := (SELECT min(v.name) FROM gapless.column_voids(target, target_column) AS v WHERE NOT v.inputs ?& reads);
+    unknown := (SELECT min(v.name) FROM gapless.column_voids(target, target_column) AS v WHERE NOT jsonb_exists_all(v.inputs, reads));
     query := format(
         $query$
         SELECT pg_catalog.array_agg(s.name), pg_catalog.array_agg(v.name), pg_catalog.array_agg(v.value)

@@ -16,7 +16,7 @@ BEGIN
             SELECT CASE WHEN a.attname <> target_column THEN format('r.%I', a.attname) END AS key,
                 a.attname = target_column OR a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype)
                     AND (SELECT bool_and(c.collisdeterministic) FROM pg_catalog.pg_collation AS c WHERE c.oid = a.attcollation) IS NOT FALSE AS plain
-            FROM unnest((i.indkey::smallint[])[0:i.indnkeyatts - 1]) AS u (attnum)
+            FROM unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) AS u (attnum)
             LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = u.attnum AND u.attnum > 0
         ) AS k
         WHERE i.indrelid = target AND i.indisunique AND i.indisvalid
