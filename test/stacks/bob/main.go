@@ -114,6 +114,7 @@ func main() {
 		before := receipt.Number.IsNull()
 		return errors.Join(equal(before, true), receipt.Reload(ctx, db), equal(receipt.Number.GetOrZero(), 1))
 	})
+	tried("the generator leaves schema gapless out", func(context.Context) error { return leftOut("models") })
 	tried("the audit finds nothing", func(ctx context.Context) error {
 		var findings int
 		err := pool.QueryRowContext(ctx, "SELECT count(*) FROM gapless.audit_gapless()").Scan(&findings)

@@ -127,6 +127,16 @@ func main() {
 		}
 		return errors.Join(equal(before.Number == nil, true), equal(*after.Number, 1))
 	})
+	tried("rows are appended to a slice that has some", func(ctx context.Context) error {
+		var all []model.Invoices
+		for range 2 {
+			if err := postgres.SELECT(invoices.AllColumns).FROM(invoices).WHERE(byID()).QueryContext(ctx, db, &all); err != nil {
+				return err
+			}
+		}
+		return equal(len(all), 2)
+	})
+	tried("the generator leaves schema gapless out", func(context.Context) error { return leftOut("gen/table") })
 	tried("the audit finds nothing", func(ctx context.Context) error {
 		var findings int
 		err := db.QueryRowContext(ctx, "SELECT count(*) FROM gapless.audit_gapless()").Scan(&findings)
