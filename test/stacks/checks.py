@@ -11,7 +11,7 @@ url = os.environ["GAPLESS_DATABASE_URL"]
 gapless_sql = (Path(__file__).parents[2] / "sql/gapless.sql").read_text(encoding="utf-8")  # one statement
 failed = False
 
-signal.alarm(300)
+signal.alarm(120)
 
 
 def library(name, version):
@@ -48,7 +48,10 @@ def refused(function, *args, **kwargs):
 def connection_to_itself(connection):
     """What libpq needs, to reach a psycopg2 connection's server from itself: a dict."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT host(inet_server_addr()), inet_server_port()::text, current_database(), current_user")
+        cursor.execute("""
+            SELECT coalesce(host(inet_server_addr()), split_part(current_setting('unix_socket_directories'), ',', 1)),
+                current_setting('port'), current_database(), current_user
+        """)
         dsn = dict(zip(("host", "port", "dbname", "user"), cursor.fetchone()))
     if connection.info.password:
         dsn["password"] = connection.info.password
