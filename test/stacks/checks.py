@@ -11,7 +11,7 @@ url = os.environ["GAPLESS_DATABASE_URL"]
 gapless_sql = (Path(__file__).parents[2] / "sql/gapless.sql").read_text(encoding="utf-8")  # one statement
 failed = False
 
-signal.alarm(120)
+signal.alarm(300)
 
 
 def library(name, version):
