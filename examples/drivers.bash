@@ -8,17 +8,20 @@ DRIVERS_DIR=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/gapless-examples
 # `npm install pg`, in examples/node/node_modules, and prefers them.
 export NODE_PATH=${NODE_PATH:+$NODE_PATH:}$DRIVERS_DIR/usr/share/nodejs:/usr/share/nodejs
 
-# Prints the python3 that has psycopg2. Debian's packages are for Debian's python3, which need not be the first in PATH.
-python_with_driver() {
+# Prints the python3 that has these modules. Debian's packages are for Debian's python3, which need not be the first in
+# PATH.
+python_with() {
     local python
     for python in python3 /usr/bin/python3; do
-        if "$python" -c 'import psycopg2' 2>/dev/null; then
+        if "$python" -c "import $1" 2>/dev/null; then
             echo "$python"
             return
         fi
     done
     return 1
 }
+python_with_driver() { python_with psycopg2; }
+python_with_django() { python_with django,psycopg2; }
 
 # Succeeds when node finds pg from where the example is.
 node_has_driver() {
@@ -33,7 +36,7 @@ typeorm_has_driver() {
 }
 
 # The examples, one of them only where npm is there.
-EXAMPLES=(python node php java ruby perl)
+EXAMPLES=(python django node php java ruby perl)
 if command -v npm >/dev/null; then
     EXAMPLES+=(node-typeorm)
 fi

@@ -12,7 +12,7 @@ from sequences import Sequence, delete, get_last_value, get_next_value, get_next
 
 
 def sqlstate(error):
-    return getattr(error.__cause__, "sqlstate", None) or error.__cause__.pgcode
+    return error.__cause__.diag.sqlstate
 
 
 class ToOther:
@@ -51,6 +51,7 @@ class Values:
 
     def test_batch(self):
         """get_next_values() gives a range"""
+        self.assertEqual((get_next_values(0, "case"), get_last_value("case")), (range(0), None))
         self.assertEqual(get_next_values(3, "case", 10), range(10, 13))
         self.assertEqual(get_next_values(0, "case"), range(0))
         self.assertEqual(get_next_values(batch_size=2, sequence_name="case", nowait=True), range(13, 15))

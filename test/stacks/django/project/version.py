@@ -22,7 +22,7 @@ def test(*arguments, **settings):
 
 with checks.tried(f"{version}: migrate runs sql/gapless.sql by RunSQL, also where it is installed"):
     call_command("migrate", verbosity=0)
-    call_command("migrate", "shop", "0001", verbosity=0)
+    call_command("migrate", "shop", "0002", verbosity=0)
     call_command("migrate", "shop", "zero", verbosity=0)
     call_command("migrate", verbosity=0)
 with checks.tried(f"{version}: makemigrations --check finds no change"):

@@ -11,4 +11,9 @@ class Deed(models.Model):
     """Numbered at commit."""
 
     title = models.TextField()
-    number = models.BigIntegerField(unique=True, null=True, db_default=None, editable=False)
+    number = models.BigIntegerField(null=True, db_default=None, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["number"], condition=models.Q(number__isnull=False), name="deed_number")
+        ]

@@ -13,4 +13,9 @@ class Contract(models.Model):
     """Numbered at commit."""
 
     title = models.TextField()
-    number = NumberField(unique=True, null=True)
+    number = NumberField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["number"], condition=models.Q(number__isnull=False), name="contract_number")
+        ]

@@ -1,13 +1,6 @@
 from django.db import migrations, models
 
 
-def attach(table, name, options=""):
-    return migrations.RunSQL(
-        f"SELECT gapless.attach_gapless('{table}', 'number', name => $$ '{name}' $${options})",
-        f"SELECT gapless.detach_gapless('{table}', 'number')",
-    )
-
-
 class Migration(migrations.Migration):
     dependencies = [("shop", "0001_gapless")]
     operations = [
@@ -25,9 +18,14 @@ class Migration(migrations.Migration):
             [
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("title", models.TextField()),
-                ("number", models.BigIntegerField(unique=True, null=True, db_default=None, editable=False)),
+                ("number", models.BigIntegerField(null=True, db_default=None, editable=False)),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=["number"], condition=models.Q(number__isnull=False), name="deed_number"
+                    )
+                ]
+            },
         ),
-        attach("deeds_bill", "bill"),
-        attach("deeds_deed", "deed", ", at_commit => true"),
     ]

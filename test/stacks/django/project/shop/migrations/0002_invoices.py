@@ -3,13 +3,6 @@ from django.db import migrations, models
 import shop.fields
 
 
-def attach(table, name, options=""):
-    return migrations.RunSQL(
-        f"SELECT gapless.attach_gapless('{table}', 'number', name => $$ '{name}' $${options})",
-        f"SELECT gapless.detach_gapless('{table}', 'number')",
-    )
-
-
 class Migration(migrations.Migration):
     dependencies = [("shop", "0001_gapless")]
     operations = [
@@ -27,9 +20,14 @@ class Migration(migrations.Migration):
             [
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("title", models.TextField()),
-                ("number", shop.fields.NumberField(null=True, unique=True)),
+                ("number", shop.fields.NumberField(null=True)),
             ],
+            options={
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=["number"], condition=models.Q(number__isnull=False), name="contract_number"
+                    )
+                ]
+            },
         ),
-        attach("shop_invoice", "invoice"),
-        attach("shop_contract", "contract", ", at_commit => true"),
     ]

@@ -11,8 +11,7 @@ from .cases import NumberedTestCase
 
 
 def sqlstate(error):
-    cause = error.__cause__
-    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)  # psycopg; psycopg2
+    return error.__cause__.diag.sqlstate
 
 
 class Described:

@@ -78,7 +78,7 @@ class FlushTests(TransactionTestCase):
             call_command("flush", interactive=False, verbosity=0)
         refused = caught.exception.__cause__
         self.assertIsInstance(refused, IntegrityError)
-        self.assertEqual(getattr(refused.__cause__, "sqlstate", None) or refused.__cause__.pgcode, "23001")
+        self.assertEqual(refused.__cause__.diag.sqlstate, "23001")
         with connection.cursor() as cursor:
             cursor.execute("SELECT gapless.reset_gapless(%s)", [r"test\_%"])
         call_command("flush", interactive=False, verbosity=0)
