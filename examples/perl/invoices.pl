@@ -137,8 +137,9 @@ sub main {
     $dbh->disconnect;    # a connection is not for two processes
     workers();
     say 'seen: ', join ', ', map {"$seen{$_} $_"} sort keys %seen;
-    my ($count, $min, $max, $holes, $doubles) = connection()->selectrow_array('SELECT count(*), min(number), max(number),
-        max(number) - count(DISTINCT number), count(*) - count(DISTINCT number) FROM example_perl.example_invoice');
+    my ($count, $min, $max, $holes, $doubles) = connection()->selectrow_array(
+        'SELECT count(*), min(number), max(number), max(number) - count(DISTINCT number),
+            count(*) - count(DISTINCT number) FROM example_perl.example_invoice');
     my $expected = $WORKERS * $ORDERS / 6 * (4 + $BATCH);    # of six orders, one is declined and one is a batch
     my $good = "$count $min $max $holes $doubles" eq "$expected 1 $expected 0 0";
     say "count=$count min=$min max=$max holes=$holes doubles=$doubles";
