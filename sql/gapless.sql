@@ -9982,6 +9982,7 @@ CREATE OR REPLACE FUNCTION gapless.detach_gapless(
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
+SET jit = off -- it costs more than it saves
 AS $function$
 DECLARE
     members text;
