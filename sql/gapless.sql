@@ -4828,9 +4828,14 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.refuse_waiting FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
-DROP TRIGGER IF EXISTS waiting_numbered ON gapless.waiting;
-CREATE CONSTRAINT TRIGGER waiting_numbered AFTER INSERT ON gapless.waiting DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW EXECUTE FUNCTION gapless.refuse_waiting();
+DO $do$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'gapless.waiting'::regclass AND t.tgname = 'waiting_numbered') THEN
+        CREATE CONSTRAINT TRIGGER waiting_numbered AFTER INSERT ON gapless.waiting DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION gapless.refuse_waiting();
+    END IF;
+END;
+$do$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON TRIGGER waiting_numbered ON gapless.waiting IS

@@ -36,9 +36,14 @@ COMMENT ON FUNCTION gapless.refuse_waiting IS
 
 REVOKE ALL ON FUNCTION gapless.refuse_waiting FROM PUBLIC;
 
-DROP TRIGGER IF EXISTS waiting_numbered ON gapless.waiting;
-CREATE CONSTRAINT TRIGGER waiting_numbered AFTER INSERT ON gapless.waiting DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW EXECUTE FUNCTION gapless.refuse_waiting();
+DO $do$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'gapless.waiting'::regclass AND t.tgname = 'waiting_numbered') THEN
+        CREATE CONSTRAINT TRIGGER waiting_numbered AFTER INSERT ON gapless.waiting DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW EXECUTE FUNCTION gapless.refuse_waiting();
+    END IF;
+END;
+$do$;
 
 COMMENT ON TRIGGER waiting_numbered ON gapless.waiting IS
 'At the commit, what is noted has its number.';
