@@ -6,6 +6,7 @@
 DO $uninstall$
 DECLARE
     path     CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+    messages CONSTANT pg_catalog.text := pg_catalog.current_setting('client_min_messages');
     attached record;
     others   pg_catalog.text;
 BEGIN
@@ -46,7 +47,9 @@ BEGIN
         RAISE EXCEPTION 'gapless cannot be taken away: something needs it'
             USING ERRCODE = 'dependent_objects_still_exist', DETAIL = others, HINT = 'Drop or alter that first.', SCHEMA = 'gapless';
     END IF;
+    PERFORM set_config('client_min_messages', 'warning', true); -- all that it has
     DROP SCHEMA gapless CASCADE;
+    PERFORM set_config('client_min_messages', messages, true);
     PERFORM set_config('search_path', path, true);
 END;
 $uninstall$;
