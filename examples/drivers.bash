@@ -35,10 +35,17 @@ typeorm_has_driver() {
     (cd "$(dirname "${BASH_SOURCE[0]}")/node-typeorm" && typeorm -e 'require("typeorm"); require("pg")' 2>/dev/null)
 }
 
-# The examples, one of them only where npm is there.
+# Likewise Drizzle and its pg.
+DRIZZLE_DIR=$DRIVERS_DIR/node-drizzle
+drizzle() { NODE_PATH=$DRIZZLE_DIR/node_modules node "$@"; }
+drizzle_has_driver() {
+    (cd "$(dirname "${BASH_SOURCE[0]}")/node-drizzle" && drizzle -e 'require("drizzle-orm"); require("pg")' 2>/dev/null)
+}
+
+# The examples, two of them only where npm is there.
 EXAMPLES=(python django node php java ruby perl)
 if command -v npm >/dev/null; then
-    EXAMPLES+=(node-typeorm)
+    EXAMPLES+=(node-typeorm node-drizzle)
 fi
 
 # Succeeds when php has pdo_pgsql.
