@@ -351,3 +351,13 @@ func TestUpWorksWhateverTheDefaultsAre(t *testing.T) {
 		})
 	}
 }
+
+// TestAnInstallPassesPlpgsqlsOwnChecks has a client whose settings make errors of what they warn of.
+func TestAnInstallPassesPlpgsqlsOwnChecks(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.NewEmpty(t))
+	s.Do("SET plpgsql.extra_errors = 'all'")
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	s.Do(script)
+}

@@ -74,6 +74,22 @@ func TestUninstallTakesAllOfItAway(t *testing.T) {
 	}
 }
 
+func TestUninstallDropsNoTableThatAnotherMadeInTheSchema(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewEmpty(t)
+	installed(t, database)
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE gapless.mine AS SELECT 1 AS data")
+	_, err := s.Exec(t.Context(), migrate.Uninstall())
+	requireCode(t, "2BP01", err)
+	pg := new(pgconn.PgError)
+	require.ErrorAs(t, err, &pg)
+	require.Equal(t, "table gapless.mine", pg.Detail)
+	s.Do("ALTER TABLE gapless.mine SET SCHEMA public")
+	s.Do(migrate.Uninstall())
+	require.EqualValues(t, 1, s.Number("SELECT data FROM public.mine"))
+}
+
 func TestOnlyTheOwnerUninstalls(t *testing.T) {
 	t.Parallel()
 	database := pgtest.NewEmpty(t)

@@ -27,7 +27,7 @@ var uninstall string
 // and their numbers stay, but not what gapless keeps of them. In a database without gapless it does nothing.
 //
 // It raises, and changes nothing: 42501 (insufficient_privilege) for a role that owns neither the schema nor an attached table, and
-// 2BP01 (dependent_objects_still_exist) where something else needs the schema, such as a column's default or a view.
+// 2BP01 (dependent_objects_still_exist) where something else needs the schema, such as a column's default, a view, or a table that is in it.
 func Uninstall() string { return uninstall }
 
 // Migrations returns the tern migrations of sql/schema, with their snapshots of sql/functions.

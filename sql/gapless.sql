@@ -8546,31 +8546,31 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
     noted text;
-    found record;
+    compared record;
 BEGIN
     SELECT coalesce(substring(obj_description(t.tgfoid, 'pg_proc') FROM ', (name => .*)\)$'), 'unknown')
     INTO noted
     FROM pg_catalog.pg_trigger AS t
     WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name;
-    SELECT c.faults, c.differs INTO found FROM gapless.column_compare(target, target_column, schemas, asked) AS c;
-    IF definition IS NULL AND found.faults <> '{}' THEN
+    SELECT c.faults, c.differs INTO compared FROM gapless.column_compare(target, target_column, schemas, asked) AS c;
+    IF definition IS NULL AND compared.faults <> '{}' THEN
         RAISE EXCEPTION 'column "%" of table % is attached, but its guards are not whole', target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                DETAIL = format('The view gapless.columns says: %s.', array_to_string(found.faults, '; ')),
+                DETAIL = format('The view gapless.columns says: %s.', array_to_string(compared.faults, '; ')),
                 HINT = 'The same call without ensure mends most of it. It locks the table, against readers, too.',
                 CONSTRAINT = 'attach_guards',
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
-    ELSIF (CASE WHEN definition IS NULL THEN found.differs IS NOT NULL ELSE noted <> definition AND (found.differs IS NULL AND found.faults = '{}') IS NOT TRUE END) THEN
+    ELSIF (CASE WHEN definition IS NULL THEN compared.differs IS NOT NULL ELSE noted <> definition AND (compared.differs IS NULL AND compared.faults = '{}') IS NOT TRUE END) THEN
         RAISE EXCEPTION 'column "%" of table % is attached already, with another definition', target_column, target
             USING ERRCODE = 'duplicate_object',
-                DETAIL = coalesce(CASE WHEN found.faults = '{}' THEN found.differs || '.' END, format('It is attached with %s, and not with %s.', noted, definition)),
+                DETAIL = coalesce(CASE WHEN compared.faults = '{}' THEN compared.differs || '.' END, format('It is attached with %s, and not with %s.', noted, definition)),
                 HINT = 'To attach it otherwise, detach it first: gapless.detach_gapless. In one transaction, no row comes between.',
                 TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
                 SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
                 CONSTRAINT = 'gapless_attached';
     END IF;
-    RETURN (found.faults = '{}') IS TRUE;
+    RETURN (compared.faults = '{}') IS TRUE;
 END;
 $function$;
 $statement$;
@@ -11780,9 +11780,10 @@ BEGIN
     END IF;
     tables := ARRAY(SELECT DISTINCT a.relation::regclass FROM gapless.attachment AS a WHERE a.stem IS NOT NULL ORDER BY 1);
     guards := ARRAY(
-        SELECT format('ALTER TABLE ONLY %s %%s TRIGGER %s', replace(t.tgrelid::regclass::text, '%', '%%'), replace(quote_ident(t.tgname), '%', '%%'))
+        SELECT format('ALTER TABLE ONLY %s %%s%s TRIGGER %s', replace(t.tgrelid::regclass::text, '%', '%%'),
+            CASE t.tgenabled WHEN 'A' THEN '%2$s' ELSE '' END, replace(quote_ident(t.tgname), '%', '%%'))
         FROM pg_trigger AS t
-        WHERE t.tgenabled = 'O'
+        WHERE t.tgenabled IN ('O', 'A')
             AND CASE
                 WHEN t.tgrelid IN ('gapless.audit_record'::regclass, 'gapless.recorded_finding'::regclass) THEN names IS NULL
                 ELSE starts_with(t.tgname, '~gapless_') AND EXISTS (
@@ -11792,7 +11793,7 @@ BEGIN
         ORDER BY 1
     );
     FOREACH item IN ARRAY guards LOOP
-        EXECUTE format(item, 'DISABLE');
+        EXECUTE format(item, 'DISABLE', '');
     END LOOP;
     LOCK TABLE gapless.sequence_lock IN EXCLUSIVE MODE; -- waits for whoever numbers
     IF names IS NOT NULL THEN
@@ -11823,7 +11824,7 @@ BEGIN
     DELETE FROM gapless.sequence_lock AS s
     WHERE (names IS NULL OR s.name = ANY (names)) AND gapless.attached_column(s.target, s.target_column) IS NULL;
     FOREACH item IN ARRAY guards LOOP
-        EXECUTE format(item, 'ENABLE');
+        EXECUTE format(item, 'ENABLE', ' ALWAYS');
     END LOOP;
 END;
 $function$;

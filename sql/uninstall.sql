@@ -43,9 +43,21 @@ BEGIN
         WHERE (pg_identify_object(d.refclassid, d.refobjid, 0)).schema = 'gapless'
             AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ '(^| )(gapless|pg_toast)[.]'
     );
-    IF others IS NOT NULL THEN
-        RAISE EXCEPTION 'gapless cannot be taken away: something needs it'
-            USING ERRCODE = 'dependent_objects_still_exist', DETAIL = others, HINT = 'Drop or alter that first.', SCHEMA = 'gapless';
+    others := concat_ws(', ', others, (
+        SELECT string_agg(pg_describe_object(d.classid, d.objid, 0), ', ')
+        FROM pg_depend AS d
+        LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+        WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = 'gapless'::regnamespace AND (
+            d.classid = 'pg_extension'::regclass
+            OR c.relkind IN ('r', 'p', 'f', 'm') AND c.relname <> ALL (ARRAY[
+                'sequence_lock', 'journal', 'void', 'decision', 'link', 'number_range', 'audit_record', 'recorded_finding', 'known_text', 'former',
+                'waiting', 'moving', 'model', 'schema_version'
+            ])
+        )
+    ));
+    IF others <> '' THEN
+        RAISE EXCEPTION 'gapless cannot be taken away: something needs it, or its schema'
+            USING ERRCODE = 'dependent_objects_still_exist', DETAIL = others, HINT = 'Drop, alter or move that first.', SCHEMA = 'gapless';
     END IF;
     PERFORM set_config('client_min_messages', 'warning', true); -- all that it has
     DROP SCHEMA gapless CASCADE;

@@ -42,3 +42,26 @@ func TestNumbersAreResetInADatabaseOfTestsAlone(t *testing.T) {
 	require.EqualValues(t, 1, s.Number("INSERT INTO invoices DEFAULT VALUES RETURNING number"))
 	require.Zero(t, s.Number("SELECT count(*) FROM gapless.audit_gapless()"))
 }
+
+// TestAResetKeepsGuardsAsTheyWereEnabled has guards that fire on a subscriber, too, and one that is off.
+func TestAResetKeepsGuardsAsTheyWereEnabled(t *testing.T) {
+	t.Parallel()
+	database := pgtest.New(t)
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE invoices (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)")
+	s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)")
+	for _, trigger := range sqltest.Texts(s, "SELECT quote_ident(tgname) FROM pg_trigger WHERE tgrelid = 'invoices'::regclass AND tgname ~ 'delete|truncate|insert'") {
+		s.Do("ALTER TABLE invoices ENABLE ALWAYS TRIGGER " + trigger)
+	}
+	s.Do(`ALTER TABLE invoices DISABLE TRIGGER "~gapless_update_number"`)
+	enabled := func() []string {
+		return sqltest.Texts(s, "SELECT tgname || ' ' || tgenabled::text FROM pg_trigger WHERE tgrelid = 'invoices'::regclass ORDER BY 1")
+	}
+	before := enabled()
+	for _, names := range []string{"NULL", "'{invoice}'"} {
+		s.Do("INSERT INTO invoices DEFAULT VALUES")
+		s.Do("SELECT gapless.reset_gapless($1, "+names+")", "%"+database.Name[2:])
+		require.Equal(t, before, enabled())
+		require.EqualValues(t, 1, s.Number("INSERT INTO invoices DEFAULT VALUES RETURNING number"))
+	}
+}

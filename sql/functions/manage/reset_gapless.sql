@@ -31,9 +31,10 @@ BEGIN
     END IF;
     tables := ARRAY(SELECT DISTINCT a.relation::regclass FROM gapless.attachment AS a WHERE a.stem IS NOT NULL ORDER BY 1);
     guards := ARRAY(
-        SELECT format('ALTER TABLE ONLY %s %%s TRIGGER %s', replace(t.tgrelid::regclass::text, '%', '%%'), replace(quote_ident(t.tgname), '%', '%%'))
+        SELECT format('ALTER TABLE ONLY %s %%s%s TRIGGER %s', replace(t.tgrelid::regclass::text, '%', '%%'),
+            CASE t.tgenabled WHEN 'A' THEN '%2$s' ELSE '' END, replace(quote_ident(t.tgname), '%', '%%'))
         FROM pg_trigger AS t
-        WHERE t.tgenabled = 'O'
+        WHERE t.tgenabled IN ('O', 'A')
             AND CASE
                 WHEN t.tgrelid IN ('gapless.audit_record'::regclass, 'gapless.recorded_finding'::regclass) THEN names IS NULL
                 ELSE starts_with(t.tgname, '~gapless_') AND EXISTS (
@@ -43,7 +44,7 @@ BEGIN
         ORDER BY 1
     );
     FOREACH item IN ARRAY guards LOOP
-        EXECUTE format(item, 'DISABLE');
+        EXECUTE format(item, 'DISABLE', '');
     END LOOP;
     LOCK TABLE gapless.sequence_lock IN EXCLUSIVE MODE; -- waits for whoever numbers
     IF names IS NOT NULL THEN
@@ -74,7 +75,7 @@ BEGIN
     DELETE FROM gapless.sequence_lock AS s
     WHERE (names IS NULL OR s.name = ANY (names)) AND gapless.attached_column(s.target, s.target_column) IS NULL;
     FOREACH item IN ARRAY guards LOOP
-        EXECUTE format(item, 'ENABLE');
+        EXECUTE format(item, 'ENABLE', ' ALWAYS');
     END LOOP;
 END;
 $function$;
