@@ -11796,6 +11796,9 @@ BEGIN
         EXECUTE format(item, 'DISABLE', '');
     END LOOP;
     LOCK TABLE gapless.sequence_lock IN EXCLUSIVE MODE; -- waits for whoever numbers
+    PERFORM gapless.check_not_stale(n.name)
+    FROM (SELECT unnest(names) AS name UNION SELECT s.name FROM gapless.sequence_lock AS s WHERE names IS NULL) AS n
+    WHERE n.name IS NOT NULL;
     IF names IS NOT NULL THEN
         FOR made IN
             SELECT a.relation, a.column_name, a.unnumbered, format('%s.%I(%s)', a.schema::regnamespace, p.proname, (
@@ -11831,7 +11834,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.reset_gapless IS
-'For test databases: forgets numbers, so that they begin anew. Without names it forgets all that gapless knows in the database, recorded audits too, and truncates the tables that have an attached column, and those that refer to them by a foreign key; with names, those sequences, and it deletes their rows in attached columns. Columns stay attached. databases is a pattern of LIKE: the name of this database has to be like it. For the owner of the schema and of the tables, or a superuser. Locks the tables (ACCESS EXCLUSIVE) and all sequences until the transaction ends. Raises 22004 for NULL, 22023 for a pattern without two characters of a name, 55000 in another database, 42501 for another role.';
+'For test databases: forgets numbers, so that they begin anew. Without names it forgets all that gapless knows in the database, recorded audits too, and truncates the tables that have an attached column, and those that refer to them by a foreign key; with names, those sequences, and it deletes their rows in attached columns. Columns stay attached. databases is a pattern of LIKE: the name of this database has to be like it. For the owner of the schema and of the tables, or a superuser. Locks the tables (ACCESS EXCLUSIVE) and all sequences until the transaction ends. Raises 22004 for NULL, 22023 for a pattern without two characters of a name, 55000 in another database, 42501 for another role; above READ COMMITTED 40001 where a number was given out since the transaction began.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.reset_gapless FROM PUBLIC;
