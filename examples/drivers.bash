@@ -48,9 +48,13 @@ if command -v npm >/dev/null; then
     EXAMPLES+=(node-typeorm node-drizzle)
 fi
 
-# Succeeds when php has pdo_pgsql.
+# Succeeds when php has Eloquent, Composer's or Debian's, and pdo_pgsql.
 php_has_driver() {
-    php -r 'exit(extension_loaded("pdo_pgsql") ? 0 : 1);' 2>/dev/null
+    local autoload
+    autoload=$(dirname "${BASH_SOURCE[0]}")/php/vendor/autoload.php
+    [ -e "$autoload" ] || autoload=Illuminate/Database/autoload.php
+    # shellcheck disable=SC2016 # PHP's variable
+    php -r 'require $argv[1]; exit(extension_loaded("pdo_pgsql") ? 0 : 1);' "$autoload" >/dev/null 2>&1
 }
 
 # The driver of Debian's package, and a JDK, since the example is run from its source.

@@ -1,129 +1,104 @@
 #!/usr/bin/env php
 <?php
 
-// Issues invoices from several processes, with failures in between, and proves that no number is missing.
+// Issues invoices from several processes by Eloquent, with failures in between, and proves that no number is missing.
 //
 //     GAPLESS_DATABASE_URL=postgres://… php invoices.php            numbers from gapless
 //     GAPLESS_DATABASE_URL=postgres://… php invoices.php --native   numbers from nextval(): see the holes
 //
+// Laravel's database without the rest of Laravel. In yours, the connection is in config/database.php, and the model and
+// the migration are in files of their own.
 // Exits with 0 when every number is there exactly once, 1 when one is not, 2 when it could not run.
 
 declare(strict_types=1);
 
-const WORKERS = 8, ORDERS = 24, BATCH = 3, ATTEMPTS = 100; // ORDERS for each worker, a multiple of 6: see issue()
-const TRY_AGAIN = ['40001', '40P01']; // serialization_failure, deadlock_detected
+use Illuminate\Database\Capsule\Manager as DB; // in Laravel: Illuminate\Support\Facades\DB
+use Illuminate\Database\DetectsLostConnections;
+use Illuminate\Database\Eloquent\Model;
+use Illuminate\Database\Schema\Blueprint;
 
-// The processes of this run are called with --worker, the number of each, and the sequence.
-$options = getopt('', ['native', 'worker:', 'sequence:']);
+$composer = __DIR__ . '/vendor/autoload.php';
+require is_file($composer) ? $composer : 'Illuminate/Database/autoload.php'; // Debian's
+
+const WORKERS = 8, ORDERS = 24, BATCH = 3, ATTEMPTS = 100; // ORDERS for each worker, a multiple of 6: see issue()
+
+// The processes of this run are called with --worker, and the number of each.
+$options = getopt('', ['native', 'worker:']);
 define('NATIVE', isset($options['native']));
 
-// The whole difference. A new name for each run: to delete a sequence is its owner's right, not an application's.
-define('SEQUENCE', $options['sequence'] ?? (NATIVE ? 'example_php.native' : 'invoice-' . bin2hex(random_bytes(16))));
-const NEXT = NATIVE ? 'nextval(?)' : 'gapless.next_gapless(?)';
-const NEXT_BATCH = NATIVE ? 'nextval(?) FROM generate_series(1, ?)' : 'gapless.next_gapless_batch(?, ?)';
+class Invoice extends Model
+{
+    public $timestamps = false;
+    protected $table = 'example_php.invoices';
+    protected $fillable = ['order_id']; // and not the number, which is PostgreSQL's
+}
 
 /** The application's own error: the payment was refused, so there is no invoice. */
 class Declined extends Exception
 {
 }
 
-function connect(): PDO
+class Worker
 {
-    $url = getenv('GAPLESS_DATABASE_URL');
-    if (!$url || !preg_match('~^postgres(?:ql)?://(?:([^:@/]*)(?::([^@/]*))?@)?([^:/?]*)(?::(\d+))?/([^?]*)\??(.*)$~', $url, $part)) {
-        throw new PDOException('GAPLESS_DATABASE_URL is not set: postgres://user@host/database');
-    }
-    [, $user, $password, $host, $port, $database] = array_map(urldecode(...), $part);
-    parse_str($part[6], $settings); // as host and port of a Unix socket
-    $settings += array_filter(['host' => $host, 'port' => $port, 'dbname' => $database]);
-    $dsn = implode(';', array_map(fn ($name, $value) => "$name=$value", array_keys($settings), $settings));
-    return new PDO("pgsql:$dsn", $user ?: null, $password ?: null);
-}
+    use DetectsLostConnections;
 
-/** One process's connection, made anew when it is lost, and transactions that are tried again. */
-class Session
-{
     public array $seen = [];
-    private PDO $pdo;
-
-    public function __construct()
-    {
-        $this->pdo = connect();
-    }
 
     private function seen(string $what): void
     {
         $this->seen[$what] = ($this->seen[$what] ?? 0) + 1;
     }
 
-    /** Rolls back: the number goes back, too. False where not even that can be done: the connection is lost. */
-    private function rollBack(): bool
-    {
-        try {
-            return !$this->pdo->inTransaction() || $this->pdo->rollBack();
-        } catch (PDOException) {
-            return false;
-        }
-    }
-
     private function transaction(callable $body): void
     {
-        for ($attempt = 1; ; $attempt++) {
+        for ($connection = 1; ; $connection++) {
+            $attempt = 0;
             $committing = false;
             try {
-                $this->pdo->beginTransaction();
-                $body($attempt);
-                $committing = true;
-                $this->pdo->commit();
+                DB::connection()->transaction(function () use ($body, $connection, &$attempt, &$committing) {
+                    $committing = false;
+                    if (++$attempt > 1) {
+                        $this->seen('retries after 40001'); // serialization_failure, or 40P01, deadlock_detected
+                    }
+                    $body($connection);
+                    $committing = true;
+                }, ATTEMPTS);
                 return;
-            } catch (Exception $error) {
-                $lost = !$this->rollBack();
-                // Lost before COMMIT was sent: PostgreSQL has rolled back, so trying again is safe. Lost during COMMIT:
-                // nobody knows. Then look the row up by a key of your own (here order_id); never just try again.
-                $again = in_array($error->getCode(), TRY_AGAIN, true) || $lost && !$committing;
-                if ($attempt === ATTEMPTS || !$again) {
+            } catch (PDOException $error) {
+                // Lost before COMMIT was sent: PostgreSQL has rolled back, and the number with it, so trying again is
+                // safe. Lost during COMMIT: nobody knows. Then look the row up by a key of your own; never just try
+                // again.
+                if ($connection === ATTEMPTS || $committing || !$this->causedByLostConnection($error)) {
                     throw $error;
                 }
-                $this->seen($lost ? 'connections lost' : "retries after {$error->getCode()}");
-                if ($lost) {
-                    $this->pdo = connect();
-                }
-                usleep(random_int(0, min(50_000, 1000 * 2 ** min($attempt, 10))));
+                $this->seen('connections lost');
+                DB::connection()->reconnect(); // since PDO takes the lost transaction for an open one
             }
         }
-    }
-
-    private function insert(int $order): void
-    {
-        // One statement allocates the number and stores it: the sequence stays locked from here to the COMMIT.
-        $this->pdo->prepare('INSERT INTO example_php.example_invoice (order_id, number) VALUES (?, ' . NEXT . ')')
-            ->execute([$order, SEQUENCE]);
     }
 
     public function issue(int $order): void
     {
         $kind = $order % 6;
         try {
-            $this->transaction(function (int $attempt) use ($kind, $order) {
-                if ($kind === 1) { // several numbers at once
-                    $this->pdo->prepare('INSERT INTO example_php.example_invoice (order_id, line, number)
-                        SELECT ?, row_number() OVER (), n FROM (SELECT ' . NEXT_BATCH . ') AS b (n)')
-                        ->execute([$order, SEQUENCE, BATCH]);
+            $this->transaction(function (int $connection) use ($kind, $order) {
+                if ($kind === 1) { // several at once are one INSERT
+                    Invoice::insert(array_fill(0, BATCH, ['order_id' => $order]));
                     return;
                 }
                 if ($kind === 2) { // rolling back to a savepoint gives back the number, and the lock
-                    $this->pdo->exec('SAVEPOINT draft');
-                    $this->insert($order);
-                    $this->pdo->exec('ROLLBACK TO SAVEPOINT draft');
+                    DB::connection()->beginTransaction();
+                    Invoice::create(['order_id' => $order]);
+                    DB::connection()->rollBack();
                     $this->seen('savepoints rolled back');
                 }
-                if ($kind === 3) { // raises 40001 when a number was allocated after this transaction's snapshot
-                    $this->pdo->exec('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
+                if ($kind === 3) { // raises 40001 when a number was given out after this transaction's snapshot
+                    DB::statement('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ');
                 }
-                $this->insert($order);
-                if ($kind === 4 && $attempt === 1) { // an administrator ends this backend; the next statement notices
-                    kill($this->pdo->query('SELECT pg_backend_pid()')->fetchColumn());
-                    $this->pdo->query("SELECT 'not reached'");
+                $invoice = Invoice::create(['order_id' => $order])->refresh(); // with its number
+                if ($kind === 4 && $connection === 1) { // an administrator ends this backend: seen below
+                    kill(DB::selectOne('SELECT pg_backend_pid() AS pid')->pid);
+                    $invoice->refresh();
                 }
                 if ($kind === 5) {
                     throw new Declined();
@@ -138,16 +113,16 @@ class Session
 function kill(int $pid): void
 {
     // Waits for its end, so no COMMIT can slip through.
-    connect()->prepare('SELECT pg_terminate_backend(?, 5000)')->execute([$pid]);
+    DB::connection('administrator')->select('SELECT pg_terminate_backend(?, 5000)', [$pid]);
 }
 
-function work(int $worker): array
+function work(int $index): array
 {
-    $session = new Session();
-    for ($order = $worker * ORDERS; $order < ($worker + 1) * ORDERS; $order++) {
-        $session->issue($order);
+    $worker = new Worker();
+    for ($order = $index * ORDERS; $order < ($index + 1) * ORDERS; $order++) {
+        $worker->issue($order);
     }
-    return $session->seen;
+    return $worker->seen;
 }
 
 /** Starts the processes, waits for them, and adds up what they have seen. */
@@ -155,7 +130,7 @@ function workers(): array
 {
     $processes = $pipes = $seen = [];
     for ($worker = 0; $worker < WORKERS; $worker++) {
-        $command = [PHP_BINARY, __FILE__, "--worker=$worker", '--sequence=' . SEQUENCE, ...(NATIVE ? ['--native'] : [])];
+        $command = [PHP_BINARY, __FILE__, "--worker=$worker", ...(NATIVE ? ['--native'] : [])];
         $processes[] = proc_open($command, [1 => ['pipe', 'w']], $pipe);
         $pipes[] = $pipe[1];
     }
@@ -171,39 +146,34 @@ function workers(): array
     return $seen;
 }
 
-function showNowait(): void
+/** What a migration does. */
+function migrate(): void
 {
-    $holder = connect();
-    $holder->beginTransaction();
-    $holder->prepare('SELECT gapless.next_gapless(?)')->execute([SEQUENCE]);
-    try {
-        connect()->prepare('SELECT gapless.next_gapless(?, nowait => true)')->execute([SEQUENCE]);
-    } catch (PDOException $error) {
-        if ($error->getCode() !== '55P03') { // lock_not_available; the message is for people, and may change
-            throw $error;
+    DB::unprepared('DROP SCHEMA IF EXISTS example_php CASCADE; CREATE SCHEMA example_php;
+        CREATE SEQUENCE example_php.native');
+    DB::schema()->create('example_php.invoices', function (Blueprint $table) {
+        $table->id();
+        $table->integer('order_id');
+        $number = $table->bigInteger('number')->unique();
+        if (NATIVE) {
+            $number->default(DB::raw("nextval('example_php.native')"));
         }
-        echo "nowait: SQLSTATE 55P03, another transaction holds the sequence\n";
+    });
+    if (!NATIVE) { // a new series for each run: an old one would go on with the next number
+        DB::select("SELECT gapless.attach_gapless('example_php.invoices', 'number', name => quote_literal(?))",
+            ['invoice-' . bin2hex(random_bytes(16))]);
     }
-    $holder->rollBack(); // so that 1 is the next number again
 }
 
 function main(): int
 {
-    $pdo = connect();
-    $pdo->query('SELECT gapless.last_gapless()'); // is it installed, and may we use it?
-    // In a table of your own, make number UNIQUE. Here it is not, so that the check below has to find the doubles.
-    $pdo->exec('DROP SCHEMA IF EXISTS example_php CASCADE; CREATE SCHEMA example_php;
-        CREATE SEQUENCE example_php.native;
-        CREATE TABLE example_php.example_invoice (
-            order_id int, line int DEFAULT 1, number bigint NOT NULL, PRIMARY KEY (order_id, line))');
-    if (!NATIVE) {
-        showNowait();
-    }
+    migrate();
     $seen = workers();
     echo 'seen: ', implode(', ', array_map(fn ($what, $n) => "$n $what", array_keys($seen), $seen)), "\n";
-    [$count, $min, $max, $holes, $doubles] = $pdo->query('SELECT count(*), min(number), max(number),
-        max(number) - count(DISTINCT number), count(*) - count(DISTINCT number)
-        FROM example_php.example_invoice')->fetch(PDO::FETCH_NUM);
+    $numbers = Invoice::pluck('number');
+    [$count, $min, $max] = [$numbers->count(), $numbers->min(), $numbers->max()];
+    $distinct = $numbers->unique()->count();
+    [$holes, $doubles] = [$max - $distinct, $count - $distinct];
     $expected = intdiv(WORKERS * ORDERS, 6) * (4 + BATCH); // of six orders, one is declined and one is a batch
     $good = [$count, $min, $max, $holes, $doubles] === [$expected, 1, $expected, 0, 0];
     echo "count=$count min=$min max=$max holes=$holes doubles=$doubles\n";
@@ -212,6 +182,14 @@ function main(): int
 }
 
 try {
+    $url = getenv('GAPLESS_DATABASE_URL')
+        ?: throw new Exception('GAPLESS_DATABASE_URL is not set: postgres://user@host/database');
+    $database = new DB();
+    foreach (['default', 'administrator'] as $name) {
+        $database->addConnection(['url' => $url], $name);
+    }
+    $database->setAsGlobal();
+    $database->bootEloquent();
     if (isset($options['worker'])) {
         echo json_encode(work((int) $options['worker']));
         exit(0);
@@ -223,8 +201,8 @@ try {
         fwrite(STDERR, "Install gapless: psql \"\$GAPLESS_DATABASE_URL\" -f sql/gapless.sql\n");
     }
     if ($error->getCode() === '42501') { // insufficient_privilege
-        fwrite(STDERR, "The role needs SELECT gapless.grant_gapless('role') by gapless' owner, CREATE on this database, "
-            . "and to own schema example_php if it is there\n");
+        fwrite(STDERR, "The role needs CREATE on this database, to own schema example_php if it is there, and to own "
+            . "schema gapless, or the rights of docs/cookbook.md#letting-another-role-attach-its-tables\n");
     }
     exit(2);
 }
