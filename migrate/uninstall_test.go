@@ -101,3 +101,16 @@ func TestOnlyTheOwnerUninstalls(t *testing.T) {
 	_, err = as.Exec(t.Context(), migrate.Uninstall())
 	requireCode(t, "42501", err)
 }
+
+func TestUninstallDetachesAllOrRefuses(t *testing.T) {
+	t.Parallel()
+	database := pgtest.NewEmpty(t)
+	installed(t, database)
+	s := sqltest.Connect(t, database)
+	s.Do("CREATE TABLE invoices (number bigint UNIQUE)")
+	s.Do("SELECT gapless.attach_gapless('invoices', 'number')")
+	s.Do("DROP VIEW gapless.columns CASCADE")
+	s.Refuse("55000", migrate.Uninstall())
+	s.Do("INSERT INTO invoices DEFAULT VALUES")
+	require.EqualValues(t, 1, s.Number("SELECT number FROM invoices"))
+}

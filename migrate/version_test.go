@@ -96,6 +96,7 @@ func TestWhatToolsDropIsMadeAgainAndNumbersStay(t *testing.T) {
 	}{
 		"the view for tern":    {"DROP VIEW gapless.schema_version", latest(t)},
 		"tern's table instead": {"DROP VIEW gapless.schema_version; CREATE TABLE gapless.schema_version (version int4 NOT NULL); INSERT INTO gapless.schema_version VALUES (0)", latest(t)},
+		"the version's words":  {"CREATE OR REPLACE FUNCTION gapless.version_gapless() RETURNS int4 LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS ' select 1 + 0 '", 1},
 		"the version":          {"DROP FUNCTION gapless.version_gapless CASCADE", 1},
 		"all functions": {`DO $$ DECLARE f text; BEGIN
 			FOR f IN SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace LOOP

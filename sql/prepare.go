@@ -10,7 +10,7 @@ import (
 // needs no right. The newest step says it in the body of version_gapless(); the tables alone are step 1, also where somebody dropped
 // the functions.
 const Version = `SELECT COALESCE(pg_catalog.max(CASE
-		WHEN p.prosrc IS NOT NULL THEN CAST(pg_catalog.substring(p.prosrc, '^SELECT ([0-9]+)$') AS pg_catalog.int4)
+		WHEN p.prosrc IS NOT NULL THEN CAST(pg_catalog.substring(p.prosrc, '[0-9]+') AS pg_catalog.int4)
 		WHEN EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.relnamespace OPERATOR(pg_catalog.=) n.oid AND c.relname OPERATOR(pg_catalog.=) 'journal') THEN 1
 	END), 0)
 	FROM pg_catalog.pg_namespace AS n
@@ -30,7 +30,7 @@ const look = `    PERFORM pg_advisory_xact_lock(9628173550095224);
                 SCHEMA = 'gapless';
     ELSIF (CASE
         WHEN owner IS NULL THEN to_regnamespace('gapless') IS NOT NULL
-        ELSE COALESCE(pg_get_functiondef(to_regprocedure('gapless.version_gapless()')) NOT LIKE concat('%SELECT ', version, '$function$%'), false)
+        ELSE CAST(substring(pg_get_functiondef(to_regprocedure('gapless.version_gapless()')), '[$]function[$][^0-9]*([0-9]+)') AS int4) <> version
     END) THEN -- what the snapshot has not
         RAISE EXCEPTION 'gapless was installed or upgraded since this transaction began'
             USING ERRCODE = 'serialization_failure',

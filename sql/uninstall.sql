@@ -33,6 +33,9 @@ BEGIN
             END LOOP;
             EXIT WHEN NOT EXISTS (SELECT FROM gapless.columns);
         END LOOP;
+    ELSIF EXISTS (SELECT FROM pg_trigger AS t WHERE starts_with(t.tgname, '~gapless_')) THEN
+        RAISE EXCEPTION 'gapless cannot be taken away: without view gapless.columns it is not known which columns are attached'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Restore the schema, or drop the triggers whose names begin with ~gapless_.', SCHEMA = 'gapless';
     ELSIF to_regclass('gapless.journal') IS NULL THEN
         PERFORM set_config('search_path', path, true);
         RETURN;
