@@ -8,10 +8,12 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
 DECLARE
-    tables regclass[];
-    guards text[];
-    made   record;
-    item   text;
+    tables  regclass[];
+    guarded regclass[];
+    guards  name[];
+    always  boolean[];
+    made    record;
+    item    text;
 BEGIN
     IF reset_gapless.databases IS NULL THEN
         RAISE EXCEPTION 'the databases must not be NULL'
@@ -30,21 +32,18 @@ BEGIN
                 SCHEMA = 'gapless', CONSTRAINT = 'reset_databases';
     END IF;
     tables := ARRAY(SELECT DISTINCT a.relation::regclass FROM gapless.attachment AS a WHERE a.stem IS NOT NULL ORDER BY 1);
-    guards := ARRAY(
-        SELECT format('ALTER TABLE ONLY %s %%s%s TRIGGER %s', replace(t.tgrelid::regclass::text, '%', '%%'),
-            CASE t.tgenabled WHEN 'A' THEN '%2$s' ELSE '' END, replace(quote_ident(t.tgname), '%', '%%'))
-        FROM pg_trigger AS t
-        WHERE t.tgenabled IN ('O', 'A')
-            AND CASE
-                WHEN t.tgrelid IN ('gapless.audit_record'::regclass, 'gapless.recorded_finding'::regclass) THEN names IS NULL
-                ELSE starts_with(t.tgname, '~gapless_') AND EXISTS (
-                    SELECT FROM unnest(tables) AS w (relation) WHERE t.tgrelid = w.relation OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(w.relation) AS p)
-                )
-            END
-        ORDER BY 1
-    );
-    FOREACH item IN ARRAY guards LOOP
-        EXECUTE format(item, 'DISABLE', '');
+    SELECT array_agg(t.tgrelid::regclass ORDER BY t.oid), array_agg(t.tgname ORDER BY t.oid), array_agg(t.tgenabled = 'A' ORDER BY t.oid)
+    INTO guarded, guards, always
+    FROM pg_trigger AS t
+    WHERE t.tgenabled IN ('O', 'A')
+        AND CASE
+            WHEN t.tgrelid IN ('gapless.audit_record'::regclass, 'gapless.recorded_finding'::regclass) THEN names IS NULL
+            ELSE starts_with(t.tgname, '~gapless_') AND EXISTS (
+                SELECT FROM unnest(tables) AS w (relation) WHERE t.tgrelid = w.relation OR t.tgrelid IN (SELECT p.relid FROM pg_partition_tree(w.relation) AS p)
+            )
+        END;
+    FOR i IN 1 .. coalesce(cardinality(guards), 0) LOOP
+        EXECUTE format('ALTER TABLE ONLY %s DISABLE TRIGGER %I', guarded[i], guards[i]);
     END LOOP;
     LOCK TABLE gapless.sequence_lock IN EXCLUSIVE MODE; -- waits for whoever numbers
     PERFORM gapless.check_not_stale(n.name)
@@ -52,14 +51,14 @@ BEGIN
     WHERE n.name IS NOT NULL;
     IF names IS NOT NULL THEN
         FOR made IN
-            SELECT a.relation, a.column_name, a.unnumbered, format('%s.%I(%s)', a.schema::regnamespace, p.proname, (
-                SELECT string_agg(format('t.%I', n.name), ', ' ORDER BY n.i) FROM unnest(p.proargnames) WITH ORDINALITY AS n (name, i)
-            )) AS series
+            SELECT a.relation, a.column_name, a.unnumbered, p.oid::regproc AS series, p.proargnames AS inputs
             FROM gapless.attachment AS a
             JOIN pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_series'
         LOOP
-            EXECUTE format('DELETE FROM %s AS t WHERE nullif(t.%I::text, %L) IS NOT NULL AND %s = ANY ($1)',
-                made.relation::regclass, made.column_name, made.unnumbered, made.series) USING names;
+            EXECUTE format('DELETE FROM %s AS t WHERE nullif(t.%I::text, %L) IS NOT NULL AND %s(%s) = ANY ($1)',
+                made.relation::regclass, made.column_name, made.unnumbered, made.series, (
+                    SELECT string_agg(format('t.%I', n.name), ', ' ORDER BY n.i) FROM unnest(made.inputs) WITH ORDINALITY AS n (name, i)
+                )) USING names;
         END LOOP;
     ELSIF tables <> '{}' THEN
         EXECUTE format('TRUNCATE %s CASCADE', array_to_string(tables, ', '));
@@ -77,8 +76,12 @@ BEGIN
     WHERE (names IS NULL OR s.name = ANY (names)) AND gapless.attached_column(s.target, s.target_column) IS NOT NULL;
     DELETE FROM gapless.sequence_lock AS s
     WHERE (names IS NULL OR s.name = ANY (names)) AND gapless.attached_column(s.target, s.target_column) IS NULL;
-    FOREACH item IN ARRAY guards LOOP
-        EXECUTE format(item, 'ENABLE', ' ALWAYS');
+    FOR i IN 1 .. coalesce(cardinality(guards), 0) LOOP
+        IF always[i] THEN
+            EXECUTE format('ALTER TABLE ONLY %s ENABLE ALWAYS TRIGGER %I', guarded[i], guards[i]);
+        ELSE
+            EXECUTE format('ALTER TABLE ONLY %s ENABLE TRIGGER %I', guarded[i], guards[i]);
+        END IF;
     END LOOP;
 END;
 $function$;
