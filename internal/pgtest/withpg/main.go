@@ -103,12 +103,12 @@ func overTCP(ctx context.Context, address string) (string, error) {
 }
 
 func join(client *net.TCPConn, socket string) {
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	server, err := net.Dial("unix", socket)
 	if err != nil {
 		return
 	}
-	defer server.Close()
+	defer func() { _ = server.Close() }()
 	go func() {
 		_, _ = io.Copy(server, client)
 		_ = server.(*net.UnixConn).CloseWrite()
