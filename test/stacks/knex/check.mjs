@@ -7,7 +7,7 @@ library('pg')
 const knex = Knex({ client: 'pg', connection: url, migrations: { directory: './migrations', loadExtensions: ['.mjs'] } })
 const number = async (customer, db = knex) => (await db('invoices').where({ customer }).first('number'))?.number
 
-await tried('sql/gapless.sql without \\? is a syntax error, and installs nothing', async () => {
+await tried('sql/gapless.sql without \\? is refused, says why, and installs nothing', async () => {
 	await knex.raw('DROP SCHEMA gapless CASCADE')
 	assert.equal((await refused(knex.raw(gaplessSQL))).code, '22023')
 	assert.equal((await knex.raw("SELECT to_regnamespace('gapless') AS schema")).rows[0].schema, null)
