@@ -73,6 +73,9 @@ func TestTheVersionSurvivesADumpOfTheSchemaAlone(t *testing.T) {
 	database := pgtest.NewEmpty(t)
 	installed(t, database)
 	text := dump(t, database)
+	if text == "" {
+		t.Skip("there is no pg_dump for this server here")
+	}
 	restored := pgtest.NewEmpty(t).Conn(t)
 	_, err := restored.PgConn().Exec(t.Context(), text).ReadAll()
 	require.NoError(t, err)
