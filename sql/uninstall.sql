@@ -43,8 +43,10 @@ BEGIN
     others := (
         SELECT string_agg(DISTINCT pg_describe_object(d.classid, d.objid, d.objsubid), ', ')
         FROM pg_depend AS d
-        WHERE (pg_identify_object(d.refclassid, d.refobjid, 0)).schema = 'gapless'
-            AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ '(^| )(gapless|pg_toast)[.]'
+        WHERE CASE -- rows of PostgreSQL 14 for what is pinned have no object
+            WHEN d.deptype <> 'p' THEN (pg_identify_object(d.refclassid, d.refobjid, 0)).schema = 'gapless'
+                AND (pg_identify_object(d.classid, d.objid, d.objsubid)).identity !~ '(^| )(gapless|pg_toast)[.]'
+        END
     );
     others := concat_ws(', ', others, (
         SELECT string_agg(pg_describe_object(d.classid, d.objid, 0), ', ')
