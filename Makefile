@@ -1,12 +1,12 @@
 # make alone lists the targets. Tools that users of the library never need are pinned in tools/go.mod, and built into bin/.
 WITHPG := go run ./internal/pgtest/withpg
-MODULES := ./... ./migrate/... ./cmd/gapless/... ./bench/... ./test/... ./examples/go/...
+MODULES := ./... ./metrics/... ./migrate/... ./cmd/gapless/... ./bench/... ./test/... ./examples/go/...
 TIMES ?= 1
 # Small disks, a jumping clock and a pooler, where root and Debian's packages faketime and pgbouncer are.
 HOST ?= $(shell test/left-out -host)
 FUZZ ?= 20s
 
-.PHONY: help build check test race matrix torture isolation fuzz vulncheck lint tidy generate verify release migration check-sql check-sqlc examples stacks demo bench
+.PHONY: help build check test race matrix torture isolation fuzz vulncheck lint tidy generate verify release migration check-sql check-sqlc examples stacks demo bench packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -69,6 +69,9 @@ release: generate bin/tern ## freeze the functions' snapshot; RELEASING.md has t
 	tools/snapshot freeze
 	tools/verify
 
+packages: bin/nfpm ## what a release publishes, into dist/: make packages VERSION=1.2.3
+	packaging/build $(VERSION)
+
 migration: ## begin the next migration of the functions: the first change after a release
 	tools/snapshot begin
 
@@ -94,5 +97,7 @@ bin/golangci-lint: PACKAGE := github.com/golangci/golangci-lint/v2/cmd/golangci-
 bin/sqlc: PACKAGE := github.com/sqlc-dev/sqlc/cmd/sqlc
 bin/tern: PACKAGE := github.com/jackc/tern/v2
 bin/govulncheck: PACKAGE := golang.org/x/vuln/cmd/govulncheck
+bin/nfpm: tools/nfpm/go.mod
+	GOWORK=off go build -modfile=$< -o $@ github.com/goreleaser/nfpm/v2/cmd/nfpm
 bin/golangci-lint bin/sqlc bin/tern bin/govulncheck: tools/go.mod
 	GOWORK=off go build -modfile=tools/go.mod -o $@ $(PACKAGE)

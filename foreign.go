@@ -44,7 +44,7 @@ func (from source) runForeign(ctx context.Context, isolation pgx.TxIsoLevel, wat
 		return errEnded
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return errAborted
-	case retry.Answered(err) && !retry.Late(err):
+	case retry.Answered(err) && !retry.Late(err) && !retry.Doubtful(err):
 		return retry.NotCommitted(err)
 	case t == nil:
 		return fmt.Errorf("gapless: %w: COMMIT failed, and there is no connection to ask on: %w", client.ErrOutcomeUnknown, err)

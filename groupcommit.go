@@ -79,7 +79,7 @@ var ErrClosed = flush.ErrClosed
 // runs. If not, it connects anew.
 //
 // It refuses a server on which fsync is off, a standby, and a pooler that may give the flusher another backend from
-// one statement to the next.
+// one statement to the next. Where Citus distributes tables, the error is a PgError with the SQLSTATE 0A000.
 func NewGroupCommitter(ctx context.Context, pool *pgxpool.Pool, opts ...GroupOption) (*GroupCommitter, error) {
 	from, err := sourceOf(pool)
 	if err != nil {

@@ -32,7 +32,12 @@ type Event struct {
 	Attempt  int    // 1 is the first
 	Start    time.Time
 	Duration time.Duration
-	Err      error // how it failed; nil if it did not
+
+	// Held is how long sequences were held, and others had to wait: from the end of the first [EventWait] until COMMIT was
+	// answered, or fn failed. EventCommit has it, and an EventWork with an error; it is 0 where Next and its like took nothing.
+	Held time.Duration
+
+	Err error // how it failed; nil if it did not
 }
 
 // WithObserver calls observe with each [Event] of the transaction. The call runs in the transaction's goroutine, which
@@ -48,7 +53,7 @@ func WithObserver(observe func(ctx context.Context, event Event)) TxOption {
 		}
 		o.Observers = append(o.Observers, func(ctx context.Context, e retry.Event) {
 			observe(ctx, Event{
-				Kind: EventKind(e.Kind), Sequence: e.Sequence, Attempt: e.Attempt, Start: e.Start, Duration: e.Duration, Err: e.Err,
+				Kind: EventKind(e.Kind), Sequence: e.Sequence, Attempt: e.Attempt, Start: e.Start, Duration: e.Duration, Held: e.Held, Err: e.Err,
 			})
 		})
 	}

@@ -87,7 +87,7 @@ func WithRetryLocked() TxOption {
 // not waited for. InTx then asks the server on a new connection what became of the transaction, and waits while it is
 // still running there. If it committed, InTx makes sure that it is durable, and returns nil, or [ErrCommitted] where
 // results were lost. If it certainly did not, InTx runs fn again. If that cannot be found out within a minute, or 5
-// seconds after the end of ctx, InTx returns [ErrOutcomeUnknown].
+// seconds after the end of ctx, InTx returns [ErrOutcomeUnknown]. Over Citus every node is asked: docs/go.md.
 func InTx(ctx context.Context, conn TxBeginner, fn func(tx pgx.Tx) error, opts ...TxOption) error {
 	options := retry.NewOptions(opts)
 	from, err := sourceOf(conn)
@@ -147,7 +147,7 @@ func (from source) run(
 	switch {
 	case err == nil:
 		return t, nil
-	case retry.Answered(err), errors.Is(err, ErrOutcomeUnknown):
+	case retry.Answered(err) && !retry.Doubtful(err), errors.Is(err, ErrOutcomeUnknown):
 		return nil, retry.NotCommitted(err)
 	}
 	t.rollBack(ctx)

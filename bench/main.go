@@ -52,6 +52,9 @@ var scenarios = []struct {
 	{"chain", chain},
 	{"sets", sets},
 	{"audit", audit},
+	{"doctor", doctor},
+	{"metrics", scraping},
+	{"citus", overNodes},
 	{"path", path},
 	{"inside", insides},
 }

@@ -17,18 +17,19 @@ type plan struct {
 	rows               int // rows in one INSERT into a column that numbers itself
 	audited            int // rows that the audit reads
 	taken              int // rows with numbers, in a table that is attached
+	series, columns    int // that the doctor looks at
 }
 
 var full = plan{
 	runs: 5, slice: 700 * time.Millisecond, short: 250 * time.Millisecond,
 	callers: []int{1, 2, 4, 8, 16, 32, 64},
 	before:  5, with: 20, turn: time.Second, // three contenders: 60 seconds
-	sequences: 6, journal: 7, batch: 1_000_000, rows: 10_000, audited: 1_000_000, taken: 1_000_000,
+	sequences: 6, journal: 7, batch: 1_000_000, rows: 10_000, audited: 1_000_000, taken: 1_000_000, series: 10_000, columns: 500,
 }
 
 var quick = plan{
 	runs: 2, slice: 60 * time.Millisecond, short: 30 * time.Millisecond,
 	callers: []int{1, 8, 64},
 	before:  2, with: 3, turn: 60 * time.Millisecond,
-	sequences: 3, journal: 4, batch: 10_000, rows: 1_000, audited: 10_000, taken: 10_000,
+	sequences: 3, journal: 4, batch: 10_000, rows: 1_000, audited: 10_000, taken: 10_000, series: 100, columns: 3,
 }

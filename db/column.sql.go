@@ -303,6 +303,105 @@ func (q *Queries) GuardPartitions(ctx context.Context, target *string) ([]string
 	return items, nil
 }
 
+const nodeAudit = `-- name: NodeAudit :many
+SELECT
+    coalesce((f).sequence, '')::text AS sequence,
+    coalesce((f).attached_column || pg_catalog.format(' on node %s:%s', (f).nodename, (f).nodeport), '')::text AS attached_column,
+    (f).kind::text AS kind,
+    coalesce((f).first_value, 0)::bigint AS first_value,
+    coalesce((f).last_value, 0)::bigint AS last_value,
+    ((f).first_value IS NULL)::boolean AS unreadable,
+    (f).explained::boolean AS explained,
+    (CASE WHEN (f).attached_column IS NULL THEN pg_catalog.format('node %s:%s: ', (f).nodename, (f).nodeport) ELSE '' END || (f).explanation)::text AS explanation,
+    coalesce((f).allocated_by, '')::text AS allocated_by,
+    coalesce((f).allocated_as, '')::text AS allocated_as,
+    coalesce(pg_catalog.to_json((f).allocated_at), '"0001-01-01T00:00:00Z"')::json AS allocated_at, -- whose text no DateStyle changes
+    coalesce((f).txid, 0)::bigint AS txid,
+    coalesce((f).first_text, '')::text AS first_text,
+    coalesce((f).last_text, '')::text AS last_text,
+    coalesce((f).keys, '[]')::jsonb AS keys,
+    coalesce(pg_catalog.to_json((f).recorded_at), '"0001-01-01T00:00:00Z"')::json AS recorded_at,
+    coalesce((f).details, '{}')::jsonb AS details
+FROM gapless.node_audit(
+    name => $1::text, pattern => $2::text,
+    target => ($3::text)::regclass, target_column => $4::text,
+    with_series => $5::boolean
+) AS f
+`
+
+type NodeAuditParams struct {
+	Name         *string
+	Pattern      *string
+	Target       *string
+	TargetColumn *string
+	WithSeries   bool
+}
+
+type NodeAuditRow struct {
+	Sequence       string
+	AttachedColumn string
+	Kind           string
+	FirstValue     int64
+	LastValue      int64
+	Unreadable     bool
+	Explained      bool
+	Explanation    string
+	AllocatedBy    string
+	AllocatedAs    string
+	AllocatedAt    time.Time
+	Txid           int64
+	FirstText      string
+	LastText       string
+	Keys           json.RawMessage
+	RecordedAt     time.Time
+	Details        json.RawMessage
+}
+
+// Audit, of all nodes of Citus, on the coordinator. The node is named behind the column, or before what is said where there is none.
+func (q *Queries) NodeAudit(ctx context.Context, arg NodeAuditParams) ([]NodeAuditRow, error) {
+	rows, err := q.db.Query(ctx, nodeAudit,
+		arg.Name,
+		arg.Pattern,
+		arg.Target,
+		arg.TargetColumn,
+		arg.WithSeries,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []NodeAuditRow
+	for rows.Next() {
+		var i NodeAuditRow
+		if err := rows.Scan(
+			&i.Sequence,
+			&i.AttachedColumn,
+			&i.Kind,
+			&i.FirstValue,
+			&i.LastValue,
+			&i.Unreadable,
+			&i.Explained,
+			&i.Explanation,
+			&i.AllocatedBy,
+			&i.AllocatedAs,
+			&i.AllocatedAt,
+			&i.Txid,
+			&i.FirstText,
+			&i.LastText,
+			&i.Keys,
+			&i.RecordedAt,
+			&i.Details,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const recordAudit = `-- name: RecordAudit :many
 SELECT
     coalesce((f).sequence, '')::text AS sequence,

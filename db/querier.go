@@ -31,6 +31,8 @@ type Querier interface {
 	DeleteGapless(ctx context.Context, arg DeleteGaplessParams) (bool, error)
 	// Ends what AttachGapless began; the numbers stay.
 	DetachGapless(ctx context.Context, arg DetachGaplessParams) error
+	// What is wrong, and what to do, as the view orders it: what is critical first.
+	Doctor(ctx context.Context) ([]DoctorRow, error)
 	// Makes everything that has committed durable; fails unless the transaction txid, if it is given, has committed.
 	FlushGapless(ctx context.Context, txid *int64) error
 	// Passes over the numbers up to last, and notes why.
@@ -51,6 +53,8 @@ type Querier interface {
 	NextGapless(ctx context.Context, arg NextGaplessParams) (int64, error)
 	// The next size values of a sequence, in order; locks it until the transaction ends.
 	NextGaplessBatch(ctx context.Context, arg NextGaplessBatchParams) ([]int64, error)
+	// Audit, of all nodes of Citus, on the coordinator. The node is named behind the column, or before what is said where there is none.
+	NodeAudit(ctx context.Context, arg NodeAuditParams) ([]NodeAuditRow, error)
 	// Opens a sequence that was closed, and notes why.
 	OpenGapless(ctx context.Context, arg OpenGaplessParams) error
 	// Whether a marked transaction committed: 'committed', 'lost' or 'unknown'.

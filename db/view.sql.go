@@ -96,6 +96,51 @@ func (q *Queries) Columns(ctx context.Context) ([]ColumnsRow, error) {
 	return items, nil
 }
 
+const doctor = `-- name: Doctor :many
+SELECT
+    severity::text AS severity,
+    finding::text AS finding,
+    object::text AS object,
+    message::text AS message,
+    remedy::text AS remedy
+FROM gapless.doctor
+`
+
+type DoctorRow struct {
+	Severity string
+	Finding  string
+	Object   string
+	Message  string
+	Remedy   string
+}
+
+// What is wrong, and what to do, as the view orders it: what is critical first.
+func (q *Queries) Doctor(ctx context.Context) ([]DoctorRow, error) {
+	rows, err := q.db.Query(ctx, doctor)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []DoctorRow
+	for rows.Next() {
+		var i DoctorRow
+		if err := rows.Scan(
+			&i.Severity,
+			&i.Finding,
+			&i.Object,
+			&i.Message,
+			&i.Remedy,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const holders = `-- name: Holders :many
 SELECT
     name,

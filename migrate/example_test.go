@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -44,6 +46,24 @@ func ExampleStatus() {
 	version, err := migrate.Status(ctx, conn)
 	fmt.Println(version.Current <= version.Latest, err)
 	// Output: true <nil>
+}
+
+// Where there is no Citus there are no workers.
+func ExampleStatusWorkers() {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, exampleURL())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(ctx)
+
+	workers, err := migrate.StatusWorkers(ctx, conn)
+	for _, w := range workers {
+		fmt.Println(w)
+	}
+	fmt.Println(len(workers), err)
+	// Output: 0 <nil>
 }
 
 func ExampleUpTx() {
@@ -176,6 +196,27 @@ func ExampleStatements() {
 	// Output: true <nil>
 }
 
+// The files of an extension, for a server's folder.
+func ExampleExtension() {
+	files, err := migrate.Extension()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Println(name)
+	}
+	// Output:
+	// gapless--2.sql
+	// gapless.control
+}
+
+func ExamplePgTLE() {
+	script, err := migrate.PgTLE()
+	fmt.Println(strings.Contains(script, "pgtle.install_extension('gapless', '2'"), err)
+	// Output: true <nil>
+}
+
 func ExampleUninstall() {
 	fmt.Println(strings.Contains(migrate.Uninstall(), "DROP SCHEMA gapless CASCADE"))
 	// Output: true
@@ -188,4 +229,29 @@ func exampleURL() string {
 		panic(err)
 	}
 	return database.URL
+}
+
+// It is for a coordinator of Citus, and comes before [migrate.Uninstall] there.
+func ExampleUninstallWorkers() {
+	ctx := context.Background()
+	conn, err := pgx.Connect(ctx, exampleURL())
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer conn.Close(ctx)
+
+	workers, err := migrate.UninstallWorkers(ctx, conn)
+	for _, w := range workers {
+		if w.Err != nil {
+			fmt.Println(w.Address(), w.Err)
+		}
+	}
+	fmt.Println(err)
+	// Output: <nil>
+}
+
+func ExampleWorker_Address() {
+	fmt.Println(migrate.Worker{Host: "worker-1.internal", Port: 5432}.Address())
+	// Output: worker-1.internal:5432
 }

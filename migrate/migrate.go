@@ -38,13 +38,17 @@ type Conn interface {
 //
 // It blocks while another session migrates this database, as long as lock_timeout allows.
 //
+// On a coordinator of Citus it has the coordinator do the same on all active workers first, in transactions of their own. If one cannot
+// be reached, it changes nothing, and says which. After any other error of a worker the coordinator is as it was, and the error says
+// which workers are done. It can be repeated. [UpTx] changes the coordinator alone.
+//
 // The role needs CREATE on the database, as the database's owner has, or owns an empty schema gapless that somebody made for it. It
 // need not be a superuser. It becomes the owner of the schema, and only the owner can upgrade it. Any other role gets 42501, also on a
 // database that is up to date. A program that runs as another role asks for [Status] instead.
 //
 // Errors: [ErrNewer]; PostgreSQL's, as a [*pgconn.PgError] (by [errors.As]), such as 42P06 where the database has
-// another schema of that name, and 42501 where another role owns it. The error of a step names it. After an error the
-// database has the steps that came before it.
+// another schema of that name, 42501 where another role owns it, and 55000 where it is an extension that is not up to date. The error
+// of a step names it. After an error the database has the steps that came before it.
 func Up[C Conn](ctx context.Context, conn C) error { return up(ctx, conn, gaplesssql.Migrations()) }
 
 // UpTx is [Up] in the caller's transaction: what is missing is there when it commits, and not when it is rolled back. It begins and
@@ -68,6 +72,8 @@ type Version struct {
 	// Latest is the number of the newest step that this module has. It is the smaller one in a
 	// database that a newer release migrated.
 	Latest int32
+	// Extension says that it is installed as an extension, which ALTER EXTENSION gapless UPDATE upgrades, and [Up] does not.
+	Extension bool
 }
 
 // Status tells where a database stands. It changes nothing, and waits for nobody. A connection may be in a transaction.
@@ -115,6 +121,12 @@ func Steps() ([]Step, error) { return gaplesssql.Steps() }
 // Script returns the whole install as one SQL statement: see [gaplesssql.Script].
 func Script() (string, error) { return gaplesssql.Script() }
 
+// Extension returns the files of a PostgreSQL extension, by their names: see [gaplesssql.Extension].
+func Extension() (map[string]string, error) { return gaplesssql.Extension() }
+
+// PgTLE returns a script that registers the extension with pg_tle: see [gaplesssql.PgTLE].
+func PgTLE() (string, error) { return gaplesssql.PgTLE() }
+
 // Statements returns the schema's definitions, for programs that read them: see [gaplesssql.Statements].
 func Statements() (string, error) { return gaplesssql.Statements() }
 
@@ -130,6 +142,9 @@ func up[C Conn](ctx context.Context, conn C, migrations fs.FS) error {
 		}
 		if inside {
 			return errors.New("migrate: the connection is in a transaction: end it first, or migrate in it, by UpTx or UpSQLTx")
+		}
+		if err := upWorkers(ctx, s, steps, migrations); err != nil {
+			return err
 		}
 		for {
 			if more, err := upOnce(ctx, s, steps); err != nil || !more {
@@ -219,7 +234,11 @@ func status(ctx context.Context, h handle) (Version, error) {
 	if err != nil {
 		return Version{}, err
 	}
-	return Version{Current: int32(current), Latest: int32(len(steps))}, nil
+	version := Version{Current: int32(current), Latest: int32(len(steps))}
+	if err := h.scan(ctx, gaplesssql.IsExtension, &version.Extension); err != nil {
+		return Version{}, fmt.Errorf("migrate: looking for the extension: %w", err)
+	}
+	return version, nil
 }
 
 func currentVersion(ctx context.Context, h handle) (version int, err error) {

@@ -3,6 +3,7 @@ package migrate_test
 import (
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -288,4 +289,18 @@ func TestAClientThatChangesTheScriptIsToldSo(t *testing.T) {
 	requireCode(t, "22023", err)
 	require.ErrorContains(t, err, "takes a question mark for a parameter")
 	requireVersion(t, 0, conn)
+}
+
+// TestNoOperatorIsAQuestionMark looks at what is neither quoted nor a comment, since PDO and JDBC take the operator ?
+// for a parameter.
+func TestNoOperatorIsAQuestionMark(t *testing.T) {
+	t.Parallel()
+	script, err := migrate.Script()
+	require.NoError(t, err)
+	aside := regexp.MustCompile(`'(?:[^']|'')*'|\$\$.*?\$\$|--.*`)
+	for number, line := range strings.Split(script, "\n") {
+		if strings.Contains(aside.ReplaceAllString(line, ""), "?") {
+			t.Errorf("line %d of the script has a question mark: %s", number+1, line)
+		}
+	}
 }

@@ -7,6 +7,7 @@
 DO $install$
 DECLARE
     path    CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+    citus   CONSTANT pg_catalog.text := pg_catalog.current_setting('citus.enable_ddl_propagation', true);
     owner   pg_catalog.name;
     version pg_catalog.int4;
 BEGIN
@@ -15,6 +16,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Use its call that sends a statement as it is, or escape each question mark.', SCHEMA = 'gapless';
     END IF;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true) WHERE citus <> '';
     PERFORM pg_advisory_xact_lock(9628173550095224);
     owner := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'gapless');
     version := (SELECT COALESCE(pg_catalog.max(CASE
@@ -30,7 +32,8 @@ BEGIN
             USING ERRCODE = 'insufficient_privilege',
                 HINT = 'To install or upgrade, be that role (SET ROLE).',
                 SCHEMA = 'gapless';
-    ELSIF (CASE
+    END IF;
+    IF (CASE
         WHEN owner IS NULL THEN to_regnamespace('gapless') IS NOT NULL
         ELSE CAST(substring(pg_get_functiondef(to_regprocedure('gapless.version_gapless()')), '[$]function[$][^0-9]*([0-9]+)') AS int4) <> version
     END) THEN -- what the snapshot has not
@@ -38,6 +41,15 @@ BEGIN
             USING ERRCODE = 'serialization_failure',
                 HINT = 'Run the transaction again.',
                 SCHEMA = 'gapless';
+    END IF;
+    IF version < 2 THEN
+    IF (SELECT EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname OPERATOR(pg_catalog.=) 'gapless')) THEN
+        RAISE EXCEPTION 'gapless is installed in this database as an extension'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = format('It is at version %s.', version),
+                HINT = 'Upgrade it by ALTER EXTENSION gapless UPDATE, after the server has got the newer files.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_extension';
+    END IF;
     END IF;
     IF version < 1 THEN -- tables_and_views
         EXECUTE $statement$
@@ -68,6 +80,8 @@ BEGIN
         SELECT FROM pg_depend AS d
         WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = 'gapless'::regnamespace AND d.classid <> 'pg_default_acl'::regclass
             AND (d.classid, d.objid) IS DISTINCT FROM ('pg_class'::regclass, to_regclass('gapless.schema_version')::oid)
+            AND (d.classid, d.objid) IS DISTINCT FROM ('pg_extension'::regclass, (SELECT e.oid FROM pg_extension AS e WHERE e.extname = 'gapless')) -- it is making this
+            AND (d.classid, d.objid) IS DISTINCT FROM ('pg_proc'::regclass, to_regprocedure('gapless.shard_guard()')::oid) -- Citus has, for a distributed table on a new node
     ) THEN
         RAISE EXCEPTION 'this database has a schema gapless that is not this one'
             USING ERRCODE = 'duplicate_schema',
@@ -143,7 +157,12 @@ CREATE TABLE gapless.journal (
     txid         bigint      NOT NULL DEFAULT txid_current(),
     allocated_by text        COLLATE "C" NOT NULL DEFAULT session_user,
     allocated_as text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
-    token        uuid        DEFAULT nullif(current_setting('gapless.token', true), '')::uuid,
+    token        uuid        DEFAULT CASE
+        WHEN current_setting('gapless.token', true) <> '' THEN current_setting('gapless.token')::uuid
+        WHEN nullif(current_setting('gapless.distributed', true), '') IS NOT NULL -- for another node of Citus
+            AND pg_advisory_xact_lock_shared(uuid_hash_extended(current_setting('gapless.distributed')::uuid, 0)) IS NOT NULL
+        THEN current_setting('gapless.distributed')::uuid
+    END,
     dated        timestamp,
     attachment   bigint,
     texts        text[]      COLLATE "C",
@@ -425,6 +444,31 @@ COMMENT ON COLUMN gapless.former.detached_by IS 'session_user: who logged in.';
 COMMENT ON CONSTRAINT former_pkey ON gapless.former IS 'The last column that a sequence was of.';
 $statement$;
         EXECUTE $statement$
+CREATE TABLE gapless.shard (
+    relation    regclass NOT NULL,
+    column_name name     NOT NULL,
+    table_id    bigint   NOT NULL,
+    shard       bigint   NOT NULL,
+    placement   bigint   NOT NULL,
+    function    text     NOT NULL,
+    CONSTRAINT shard_pkey PRIMARY KEY (relation, column_name)
+);
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.shard FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON TABLE gapless.shard IS
+'On a node of Citus: the shards of distributed tables whose column was attached here. A row outlives its shard until the series are where the shard is now (attach_shards).';
+COMMENT ON COLUMN gapless.shard.relation IS 'The shard''s table here, which may have been dropped since.';
+COMMENT ON COLUMN gapless.shard.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.shard.table_id IS 'The oid of the distributed table on the coordinator.';
+COMMENT ON COLUMN gapless.shard.shard IS 'The shard''s number, as in pg_dist_shard.';
+COMMENT ON COLUMN gapless.shard.placement IS 'The number of its placement here, as in pg_dist_placement: the greatest one is the newest.';
+COMMENT ON COLUMN gapless.shard.function IS 'The function of the column''s trigger for INSERT, qualified and quoted: by it, what is left of a shard that was dropped is found.';
+COMMENT ON CONSTRAINT shard_pkey ON gapless.shard IS 'A column of a table is one shard''s.';
+$statement$;
+        EXECUTE $statement$
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
 CREATE UNLOGGED TABLE gapless.waiting (
@@ -542,10 +586,11 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS former ON true
 LEFT JOIN LATERAL (
-    SELECT format('%I.%I', n.nspname, c.relname) || '.' || quote_ident(s.target_column) AS column_name -- NULL for NULL, which a plan may give it
+    SELECT coalesce(
+        (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = t.tgrelid),
+        t.tgrelid::regclass::text -- of a shard, which Citus hides
+    ) || '.' || quote_ident(s.target_column) AS column_name -- NULL for NULL, which a plan may give it
     FROM pg_catalog.pg_trigger AS t
-    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE t.tgrelid = s.target AND t.tgname = ('~gapless_insert_' || s.target_column)::name
 ) AS attached ON true
 LEFT JOIN LATERAL (
@@ -771,7 +816,8 @@ SELECT
     replace(substring(n.chain FROM ', hash_column => ''((?:[^'']|'''')*)'''), '''''', '''') AS hash_column,
     replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column,
     h.head,
-    h.head_column
+    h.head_column,
+    format('SELECT gapless.attach_gapless(%L, %L, ', format('%I.%I', s.nspname, c.relname), a.column_name) || n.arguments || ';' AS attach
 FROM attached AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
@@ -782,6 +828,7 @@ LEFT JOIN LATERAL (
     -- ..., at_commit => false, initial => 1, unnumbered => NULL), or with , hash_column => 'hash', previous_column => 'previous_hash'
     SELECT
         d.noted,
+        substr(d.noted, nullif(strpos(d.noted, ', name => '), 0) + 2) AS arguments,
         substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
         t.tail,
         left(d.noted, -length(', at_commit => ' || t.tail)) AS head,
@@ -818,6 +865,7 @@ COMMENT ON COLUMN gapless.attachment.hash_column IS 'The argument of attach_gapl
 COMMENT ON COLUMN gapless.attachment.previous_column IS 'The argument of attach_gapless; NULL without chain.';
 COMMENT ON COLUMN gapless.attachment.head IS 'The table of the column whose series it shares, or NULL.';
 COMMENT ON COLUMN gapless.attachment.head_column IS 'The column of head, or NULL.';
+COMMENT ON COLUMN gapless.attachment.attach IS 'The statement that attaches it again, with the same arguments and the table''s name of now; NULL where they are gone.';
 $statement$;
         EXECUTE $statement$
 CREATE VIEW gapless.fault AS
@@ -859,154 +907,178 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     ) AS w (suffix, wanted, definer)
     LEFT JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || w.suffix
     WHERE w.wanted
+), found AS (
+    SELECT a.relation, a.column_name, format('missing on table %s: %s', a.table_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)) AS fault, NULL::text AS remedy
+    FROM attachment AS a
+    CROSS JOIN LATERAL (
+        VALUES
+            ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
+            ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned OR NOT a.at_commit), ('note', a.at_commit),
+            ('commit', a.at_commit), ('confirm', a.at_commit)
+    ) AS v (purpose, wanted)
+    CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w
+    WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = a.relation AND t.tgname = w.name)
+    GROUP BY a.relation, a.column_name, a.table_name
+    UNION ALL
+    SELECT m.relation, m.column_name, format('missing on partition %s: %s', m.member_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)), NULL
+    FROM member AS m
+    CROSS JOIN (VALUES ('truncate'), ('settle'), ('kept_delete'), ('kept_update'), ('kept_commit')) AS v (purpose)
+    CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || m.column_name)::name AS name) AS w
+    WHERE m.leaf
+        AND (v.purpose <> 'kept_commit' OR m.at_commit)
+        AND EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = m.member AND t.tgname = w.name)
+    GROUP BY m.relation, m.column_name, m.member_name
+    UNION ALL
+    SELECT m.relation, m.column_name, format('partition %s has no guards of its own', m.member_name), format('SELECT gapless.guard_partitions(%s);', quote_literal(a.table_name))
+    FROM member AS m
+    JOIN attachment AS a ON a.relation = m.relation AND a.column_name = m.column_name
+    WHERE (m.leaf OR m.middle)
+        AND NOT EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+    UNION ALL
+    SELECT p.relation, p.column_name, format('%s on table %s: %s', CASE p.tgenabled
+        WHEN 'D' THEN 'disabled'
+        WHEN 'R' THEN 'enabled for replicas alone'
+        ELSE 'enabled for replicas as well'
+    END, p.member_name, string_agg('trigger ' || p.tgname, ', ' ORDER BY p.tgname)), NULL
+    FROM present AS p
+    WHERE p.tgenabled <> 'O'
+    GROUP BY p.relation, p.column_name, p.member_name, p.tgenabled
+    UNION ALL
+    SELECT m.relation, m.column_name, format('on table %s: trigger %s fires after the guards', m.member_name, t.tgname),
+        format('ALTER TRIGGER %I ON %s RENAME TO %I;', t.tgname, m.member_name, coalesce(nullif(ltrim(t.tgname, '~'), ''), 'early'))
+    FROM member AS m
+    JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member
+    WHERE t.tgname > '~gapless_insert'
+        AND NOT starts_with(t.tgname, '~gapless_')
+        AND t.tgparentid = 0
+        AND NOT t.tgisinternal
+        AND t.tgtype::integer & 3 = 3 -- BEFORE, FOR EACH ROW
+        AND t.tgtype::integer & CASE WHEN m.partitioned THEN 28 ELSE 20 END <> 0 -- INSERT, UPDATE; DELETE, as a row moves
+    UNION ALL
+    SELECT m.relation, m.column_name, format('table %s is not logged, so that a crash empties it', m.member_name), format('ALTER TABLE %s SET LOGGED;', m.member_name)
+    FROM member AS m
+    WHERE m.relpersistence <> 'p'
+    UNION ALL
+    SELECT a.relation, a.column_name, format('row level security is forced on role %I, which owns table %s', o.rolname, a.table_name),
+        format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', a.table_name)
+    FROM attachment AS a
+    JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND c.relforcerowsecurity
+    JOIN pg_catalog.pg_roles AS o ON o.oid = a.owner AND NOT o.rolsuper AND NOT o.rolbypassrls
+    UNION ALL
+    SELECT f.relation, f.column_name, format('function %s is gone', f.function_name), NULL
+    FROM function AS f
+    WHERE f.oid IS NULL
+    UNION ALL
+    SELECT a.relation, a.column_name, format('no unique index of table %s contains the column', a.table_name),
+        format('CREATE UNIQUE INDEX ON %s (%I); -- with what tells its series apart, if it has several', a.table_name, a.column_name)
+    FROM attachment AS a
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1]))
+    UNION ALL
+    SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name), NULL
+    FROM attachment AS a
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_assign'
+    WHERE a.at_commit AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_index AS i
+        CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
+        JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
+        JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+        WHERE i.indrelid = a.relation AND i.indisprimary
+        HAVING strpos(p.prosrc, '-- ' || to_jsonb(array_agg(concat_ws(' ', c.attname, n.nspname, t.typname, c.atttypmod) ORDER BY k.i))::text) > 0
+    )
+    UNION ALL
+    SELECT a.relation, a.column_name, format('the primary key of table %s is deferrable, and at_commit finds a row by it before it is checked', a.table_name),
+        format('ALTER TABLE %s DROP CONSTRAINT %I, ADD PRIMARY KEY (%s);', a.table_name, k.conname, (
+            SELECT string_agg(quote_ident(c.attname), ', ' ORDER BY u.i)
+            FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, i)
+            JOIN pg_catalog.pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = u.attnum
+        ))
+    FROM attachment AS a
+    JOIN pg_catalog.pg_constraint AS k ON k.conrelid = a.relation AND k.contype = 'p' AND k.condeferrable
+    WHERE a.at_commit
+    UNION ALL
+    SELECT a.relation, a.column_name, format('role %I, which owns table %s, cannot read its former partition %I.%I', pg_get_userbyid(a.owner), a.table_name, n.nspname, c.relname),
+        format('GRANT USAGE ON SCHEMA %I TO %I; GRANT SELECT ON %I.%I TO %I;', n.nspname, pg_get_userbyid(a.owner), n.nspname, c.relname, pg_get_userbyid(a.owner))
+    FROM attachment AS a
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_keep'
+    JOIN pg_catalog.pg_trigger AS k ON k.tgfoid = p.oid AND k.tgname = ('~gapless_kept_delete_' || a.column_name)::name
+    JOIN pg_catalog.pg_class AS c ON c.oid = k.tgrelid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE NOT (has_schema_privilege(a.owner, n.oid, 'USAGE') AND has_table_privilege(a.owner, c.oid, 'SELECT'))
+        AND NOT EXISTS (SELECT FROM tree AS t WHERE t.relation = a.relation AND t.column_name = a.column_name AND t.member = c.oid)
+    UNION ALL
+    SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name), NULL
+    FROM function AS f
+    WHERE f.definer AND NOT f.prosecdef
+    UNION ALL
+    SELECT f.relation, f.column_name, format('the table belongs to role %I, and its functions to role %I', pg_get_userbyid(f.owner), pg_get_userbyid(f.proowner)),
+        string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, pg_get_userbyid(f.owner)), ' ' ORDER BY f.oid) || coalesce(' ' || a.attach, '')
+    FROM function AS f
+    JOIN attachment AS a ON a.relation = f.relation AND a.column_name = f.column_name
+    WHERE f.proowner <> f.owner
+    GROUP BY f.relation, f.column_name, f.owner, f.proowner, a.attach
+    UNION ALL
+    SELECT a.relation, a.column_name, format('role %I, which owns the table, has no right to what numbers its columns', pg_get_userbyid(a.owner)), o.remedy
+    FROM attachment AS a
+    JOIN (
+        SELECT
+            o.owner,
+            format('GRANT USAGE ON SCHEMA gapless TO %I; ', pg_get_userbyid(o.owner)) || format('GRANT EXECUTE ON FUNCTION %s TO %I;', string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname), pg_get_userbyid(o.owner)) AS remedy
+        FROM (SELECT DISTINCT a.owner FROM attachment AS a) AS o
+        CROSS JOIN pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = 'gapless'::regnamespace
+            AND starts_with(p.proname, 'column_')
+            AND NOT (has_schema_privilege(o.owner, 'gapless', 'USAGE') AND has_function_privilege(o.owner, p.oid, 'EXECUTE'))
+        GROUP BY o.owner
+    ) AS o ON o.owner = a.owner
+    UNION ALL
+    SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem),
+        format('Detach the column, and attach it with the arguments that it had: BEGIN; SELECT gapless.detach_gapless(%L, %L); SELECT gapless.attach_gapless(%L, %L, <its arguments>); COMMIT;', a.table_name, a.column_name, a.table_name, a.column_name)
+    FROM attachment AS a
+    WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem)
+    UNION ALL
+    SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: ')), NULL
+    FROM attachment AS a
+    WHERE a.initial IS NOT NULL AND NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
+    UNION ALL
+    SELECT a.relation, a.column_name, CASE
+        WHEN n.attname IS NULL THEN format('column %s was dropped', a.column_name)
+        ELSE format('column %s was renamed to %s', a.column_name, n.attname)
+    END, CASE
+        WHEN n.attname IS NULL THEN format('SELECT gapless.detach_gapless(%L, %L);', a.table_name, a.column_name)
+        ELSE format('ALTER TABLE %s RENAME COLUMN %I TO %I;', a.table_name, n.attname, a.column_name)
+    END
+    FROM attachment AS a
+    LEFT JOIN pg_catalog.pg_attribute AS n ON n.attrelid = a.relation AND n.attnum = a.attnum AND NOT n.attisdropped
+    WHERE n.attname <> a.column_name OR NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute AS o WHERE o.attrelid = a.relation AND o.attname = a.column_name AND o.attnum > 0 AND NOT o.attisdropped
+    )
+    UNION ALL
+    SELECT a.relation, a.column_name, format('column %I of table %s, whose series it shares, is not attached', a.head_column, a.head::regclass),
+        format('Attach that column again, with the arguments that it had: SELECT gapless.attach_gapless(%L, %L, <its arguments>);', a.head::regclass, a.head_column)
+    FROM attachment AS a
+    WHERE a.head IS NOT NULL AND a.head_column IS NOT NULL AND NOT EXISTS (SELECT FROM attachment AS h WHERE h.relation = a.head AND h.column_name = a.head_column AND h.stem IS NOT NULL)
+    UNION ALL
+    -- The function of the name has the columns that are read as its parameters.
+    SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname),
+        format('ALTER TABLE %s RENAME COLUMN %s TO %I;', a.table_name, quote_ident(n.attname), s.proargnames[n.i])
+    FROM attachment AS a
+    JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proname = a.stem || '_series'
+    CROSS JOIN LATERAL (
+        SELECT c.attname, row_number() OVER (ORDER BY c.attnum) AS i
+        FROM gapless.guard AS g
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation
+        JOIN pg_catalog.pg_attribute AS c ON c.attrelid = g.relation AND c.attnum = d.refobjsubid
+        WHERE g.relation = a.relation AND g.column_name = a.column_name AND g.purpose = 'update' AND c.attnum > 0 AND c.attnum <> a.attnum
+    ) AS n
+    WHERE s.proargnames[n.i] <> n.attname
 )
-SELECT a.relation, a.column_name, format('missing on table %s: %s', a.table_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)) AS fault
-FROM attachment AS a
-CROSS JOIN LATERAL (
-    VALUES
-        ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
-        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned OR NOT a.at_commit), ('note', a.at_commit),
-        ('commit', a.at_commit), ('confirm', a.at_commit)
-) AS v (purpose, wanted)
-CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w
-WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = a.relation AND t.tgname = w.name)
-GROUP BY a.relation, a.column_name, a.table_name
-UNION ALL
-SELECT m.relation, m.column_name, format('missing on partition %s: %s', m.member_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name))
-FROM member AS m
-CROSS JOIN (VALUES ('truncate'), ('settle'), ('kept_delete'), ('kept_update'), ('kept_commit')) AS v (purpose)
-CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || m.column_name)::name AS name) AS w
-WHERE m.leaf
-    AND (v.purpose <> 'kept_commit' OR m.at_commit)
-    AND EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = m.member AND t.tgname = w.name)
-GROUP BY m.relation, m.column_name, m.member_name
-UNION ALL
-SELECT m.relation, m.column_name, format('partition %s has no guards of its own', m.member_name)
-FROM member AS m
-WHERE (m.leaf OR m.middle)
-    AND NOT EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
-UNION ALL
-SELECT p.relation, p.column_name, format('%s on table %s: %s', CASE p.tgenabled
-    WHEN 'D' THEN 'disabled'
-    WHEN 'R' THEN 'enabled for replicas alone'
-    ELSE 'enabled for replicas as well'
-END, p.member_name, string_agg('trigger ' || p.tgname, ', ' ORDER BY p.tgname))
-FROM present AS p
-WHERE p.tgenabled <> 'O'
-GROUP BY p.relation, p.column_name, p.member_name, p.tgenabled
-UNION ALL
-SELECT m.relation, m.column_name, format('on table %s: trigger %s fires after the guards', m.member_name, t.tgname)
-FROM member AS m
-JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member
-WHERE t.tgname > '~gapless_insert'
-    AND NOT starts_with(t.tgname, '~gapless_')
-    AND t.tgparentid = 0
-    AND NOT t.tgisinternal
-    AND t.tgtype::integer & 3 = 3 -- BEFORE, FOR EACH ROW
-    AND t.tgtype::integer & CASE WHEN m.partitioned THEN 28 ELSE 20 END <> 0 -- INSERT, UPDATE; DELETE, as a row moves
-UNION ALL
-SELECT m.relation, m.column_name, format('table %s is not logged, so that a crash empties it', m.member_name)
-FROM member AS m
-WHERE m.relpersistence <> 'p'
-UNION ALL
-SELECT a.relation, a.column_name, format('row level security is forced on role %I, which owns table %s', o.rolname, a.table_name)
-FROM attachment AS a
-JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND c.relforcerowsecurity
-JOIN pg_catalog.pg_roles AS o ON o.oid = a.owner AND NOT o.rolsuper AND NOT o.rolbypassrls
-UNION ALL
-SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
-FROM function AS f
-WHERE f.oid IS NULL
-UNION ALL
-SELECT a.relation, a.column_name, format('no unique index of table %s contains the column', a.table_name)
-FROM attachment AS a
-WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1]))
-UNION ALL
-SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name)
-FROM attachment AS a
-JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_assign'
-WHERE a.at_commit AND NOT EXISTS (
-    SELECT
-    FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
-    JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
-    JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE i.indrelid = a.relation AND i.indisprimary
-    HAVING strpos(p.prosrc, '-- ' || to_jsonb(array_agg(concat_ws(' ', c.attname, n.nspname, t.typname, c.atttypmod) ORDER BY k.i))::text) > 0
-)
-UNION ALL
-SELECT a.relation, a.column_name, format('the primary key of table %s is deferrable, and at_commit finds a row by it before it is checked', a.table_name)
-FROM attachment AS a
-JOIN pg_catalog.pg_index AS i ON i.indrelid = a.relation AND i.indisprimary AND NOT i.indimmediate
-WHERE a.at_commit
-UNION ALL
-SELECT a.relation, a.column_name, format('role %I, which owns table %s, cannot read its former partition %I.%I', pg_get_userbyid(a.owner), a.table_name, n.nspname, c.relname)
-FROM attachment AS a
-JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_keep'
-JOIN pg_catalog.pg_trigger AS k ON k.tgfoid = p.oid AND k.tgname = ('~gapless_kept_delete_' || a.column_name)::name
-JOIN pg_catalog.pg_class AS c ON c.oid = k.tgrelid
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE NOT (has_schema_privilege(a.owner, n.oid, 'USAGE') AND has_table_privilege(a.owner, c.oid, 'SELECT'))
-    AND NOT EXISTS (SELECT FROM tree AS t WHERE t.relation = a.relation AND t.column_name = a.column_name AND t.member = c.oid)
-UNION ALL
-SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name)
-FROM function AS f
-WHERE f.definer AND NOT f.prosecdef
-UNION ALL
-SELECT f.relation, f.column_name, format('the table belongs to role %I, and its functions to role %I', pg_get_userbyid(f.owner), pg_get_userbyid(f.proowner))
-FROM function AS f
-WHERE f.proowner <> f.owner
-GROUP BY f.relation, f.column_name, f.owner, f.proowner
-UNION ALL
-SELECT a.relation, a.column_name, format('role %I, which owns the table, has no right to what numbers its columns', pg_get_userbyid(a.owner))
-FROM attachment AS a
-JOIN (
-    SELECT o.owner
-    FROM (SELECT DISTINCT a.owner FROM attachment AS a) AS o
-    CROSS JOIN pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = 'gapless'::regnamespace
-        AND starts_with(p.proname, 'column_')
-        AND NOT (has_schema_privilege(o.owner, 'gapless', 'USAGE') AND has_function_privilege(o.owner, p.oid, 'EXECUTE'))
-    GROUP BY o.owner
-) AS o ON o.owner = a.owner
-UNION ALL
-SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem)
-FROM attachment AS a
-WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem)
-UNION ALL
-SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: '))
-FROM attachment AS a
-WHERE a.initial IS NOT NULL AND NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
-UNION ALL
-SELECT a.relation, a.column_name, CASE
-    WHEN n.attname IS NULL THEN format('column %s was dropped', a.column_name)
-    ELSE format('column %s was renamed to %s', a.column_name, n.attname)
-END
-FROM attachment AS a
-LEFT JOIN pg_catalog.pg_attribute AS n ON n.attrelid = a.relation AND n.attnum = a.attnum AND NOT n.attisdropped
-WHERE n.attname <> a.column_name OR NOT EXISTS (
-    SELECT FROM pg_catalog.pg_attribute AS o WHERE o.attrelid = a.relation AND o.attname = a.column_name AND o.attnum > 0 AND NOT o.attisdropped
-)
-UNION ALL
-SELECT a.relation, a.column_name, format('column %I of table %s, whose series it shares, is not attached', a.head_column, a.head::regclass)
-FROM attachment AS a
-WHERE a.head IS NOT NULL AND NOT EXISTS (SELECT FROM attachment AS h WHERE h.relation = a.head AND h.column_name = a.head_column AND h.stem IS NOT NULL)
-UNION ALL
--- The function of the name has the columns that are read as its parameters.
-SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname)
-FROM attachment AS a
-JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proname = a.stem || '_series'
-CROSS JOIN LATERAL (
-    SELECT c.attname, row_number() OVER (ORDER BY c.attnum) AS i
-    FROM gapless.guard AS g
-    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
-        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation
-    JOIN pg_catalog.pg_attribute AS c ON c.attrelid = g.relation AND c.attnum = d.refobjsubid
-    WHERE g.relation = a.relation AND g.column_name = a.column_name AND g.purpose = 'update' AND c.attnum > 0 AND c.attnum <> a.attnum
-) AS n
-WHERE s.proargnames[n.i] <> n.attname;
+SELECT f.relation, f.column_name, f.fault, coalesce(f.remedy, a.attach, 'Detach the column, and attach it with the arguments that it had.') AS remedy
+FROM found AS f
+JOIN attachment AS a ON a.relation = f.relation AND a.column_name = f.column_name;
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON TABLE gapless.fault FROM PUBLIC;
@@ -1017,6 +1089,7 @@ COMMENT ON VIEW gapless.fault IS
 COMMENT ON COLUMN gapless.fault.relation IS 'The table.';
 COMMENT ON COLUMN gapless.fault.column_name IS 'The column, by the name under which it was attached.';
 COMMENT ON COLUMN gapless.fault.fault IS 'What is wrong.';
+COMMENT ON COLUMN gapless.fault.remedy IS 'What to do: statements, where nobody has to decide anything.';
 $statement$;
         EXECUTE $statement$
 CREATE VIEW gapless.columns AS
@@ -1062,7 +1135,7 @@ SELECT
         SELECT format('%I.%I.%I', n.nspname, c.relname, a.head_column)
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE c.oid = a.head
+        WHERE c.oid = a.head AND a.head_column IS NOT NULL -- a comment, which may be gone
     ) AS series_of
 FROM gapless.attachment AS a
 LEFT JOIN LATERAL (
@@ -1079,7 +1152,12 @@ LEFT JOIN (
     SELECT f.relation, f.column_name, array_agg(f.fault ORDER BY f.fault) AS faults
     FROM gapless.fault AS f
     GROUP BY f.relation, f.column_name
-) AS f ON f.relation = a.relation AND f.column_name = a.column_name;
+) AS f ON f.relation = a.relation AND f.column_name = a.column_name
+UNION ALL
+SELECT g.relation::regclass::text, g.column_name::text, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, false, false,
+    '{"Citus hides the table from this session: SET citus.override_table_visibility = off; DISCARD PLANS;"}', false, NULL
+FROM gapless.guard AS g
+WHERE g.purpose = 'insert' AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = g.relation);
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON TABLE gapless.columns FROM PUBLIC;
@@ -1191,7 +1269,7 @@ COMMENT ON COLUMN gapless.audits.series IS 'How many series were compared.';
 COMMENT ON COLUMN gapless.audits.documents IS 'How many rows have a number of them.';
 COMMENT ON COLUMN gapless.audits.findings IS 'How many findings there were, without those of kind ''not read''.';
 COMMENT ON COLUMN gapless.audits.unexplained IS 'How many of them nothing explained.';
-COMMENT ON COLUMN gapless.audits.not_read IS 'How many columns could not be read.';
+COMMENT ON COLUMN gapless.audits.not_read IS 'How many columns could not be read, and series whose table was dropped.';
 COMMENT ON COLUMN gapless.audits.new_findings IS 'How many of both no record before had.';
 COMMENT ON COLUMN gapless.audits.result IS '''sound''; ''not explained'': a finding was not; ''not read'': all that was read was sound.';
 COMMENT ON COLUMN gapless.audits.digest IS 'SHA-256 over the record, its findings, and the digest of the record before.';
@@ -1206,6 +1284,7 @@ UNION ALL SELECT 'former' FROM gapless.former
 UNION ALL SELECT 'known_text' FROM gapless.known_text
 UNION ALL SELECT 'link' FROM gapless.link
 UNION ALL SELECT 'moving' FROM gapless.moving
+UNION ALL SELECT 'shard' FROM gapless.shard
 UNION ALL SELECT 'void' FROM gapless.void
 UNION ALL SELECT 'waiting' FROM gapless.waiting;
 $statement$;
@@ -2913,6 +2992,7 @@ CREATE OR REPLACE FUNCTION gapless.prune_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+SET enable_nestloop = off -- without statistics, each row that goes would read all the others again
 AS $function$
 DECLARE
     locked  boolean;
@@ -3117,6 +3197,10 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
             hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
+        WHEN 'managed' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s cannot number rows: Citus has made a shard of the table', what);
+            hint := 'Drop its foreign keys to reference tables, or undistribute it (undistribute_table), so that Citus gives it back. Then detach the column, and attach it again, with the same arguments.';
         WHEN 'younger' THEN
             code := 'serialization_failure';
             message := format('%s was attached since this transaction''s snapshot', what);
@@ -3215,6 +3299,10 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = relation AND t.tgname IN (('~gapless_update_' || target_column)::name, ('~gapless_delete_' || target_column)::name)
     ) THEN
+        PERFORM gapless.column_refuse('managed', relation, target_column, NULL, NULL)
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND starts_with(t.tgname, '~gapless_insert_') AND substring(t.tgname FROM '_\d+$') = substring(c.relname FROM '_\d+$')
+        WHERE c.oid = relation AND to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL;
         PERFORM gapless.column_refuse('younger', relation, target_column, NULL, NULL)
         WHERE NOT EXISTS (
             SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = relation AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column
@@ -3226,7 +3314,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.column_check_guards IS
-'Private, for the triggers of attach_gapless that number rows. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached, or was dropped with the triggers that guard numbered rows; 40001 where the snapshot is older than attach.';
+'Private, for the triggers of attach_gapless that number rows. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached, or was dropped with the triggers that guard numbered rows, or where Citus has made a shard of the table; 40001 where the snapshot is older than attach.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.column_check_guards FROM PUBLIC;
@@ -4374,7 +4462,49 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.column_issued FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
--- Where there are few combinations, next to the rows; what is not known is taken for few.
+-- What is not known is taken for few.
+CREATE OR REPLACE FUNCTION gapless.column_repeated(
+    target regclass,
+    inputs name[]
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN inputs <> '{}' AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = target AND a.attname = ANY (inputs) AND (
+            a.atttypid NOT IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'bool'::regtype) -- where what is equal is the same
+            OR (SELECT l.collisdeterministic FROM pg_catalog.pg_collation AS l WHERE l.oid = a.attcollation) IS FALSE
+        )
+    ) AND coalesce((
+        SELECT exp(sum(ln(d.combinations)))
+        FROM (
+            SELECT max(CASE WHEN s.n_distinct < 0 THEN greatest(-s.n_distinct * c.reltuples, 1) ELSE greatest(s.n_distinct, 1) END) AS combinations
+            FROM (SELECT target AS oid UNION SELECT p.relid FROM pg_partition_tree(target) AS p) AS t
+            JOIN pg_catalog.pg_class AS c ON c.oid = t.oid
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            JOIN pg_catalog.pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = ANY (inputs)
+            GROUP BY s.attname
+        ) AS d
+    ) <= greatest(1000, (
+        SELECT sum(c.reltuples) / 50
+        FROM (SELECT target AS oid UNION SELECT p.relid FROM pg_partition_tree(target) AS p) AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.oid
+        WHERE c.relkind <> 'p'
+    )), true);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.column_repeated IS
+'Private, for the function that attach_gapless makes for the audit. Whether many rows have the same in these columns, so that an expression over them need not be evaluated for each row: what is equal is the same there, and the statistics tell of few combinations.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.column_repeated FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
 CREATE OR REPLACE FUNCTION gapless.column_sought(
     target        regclass,
     target_column name,
@@ -4395,29 +4525,12 @@ BEGIN
                 SELECT a.attname
                 FROM generate_series(1, cardinality(inputs)) AS k (i)
                 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = (i.indkey::smallint[])[k.i - 1] AND a.attnum > 0 AND a.attnotnull
-                    AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'bool'::regtype) -- where what is equal is the same
-                    AND (SELECT l.collisdeterministic FROM pg_catalog.pg_collation AS l WHERE l.oid = a.attcollation) IS NOT FALSE
                     AND a.attcollation = (i.indcollation::oid[])[k.i - 1]
                 JOIN pg_catalog.pg_opclass AS o ON o.oid = (i.indclass::oid[])[k.i - 1] AND o.opcdefault
                 WHERE (i.indoption::smallint[])[k.i - 1] = 0
                 ORDER BY k.i
             )
-    ) AND coalesce((
-        SELECT exp(sum(ln(d.combinations)))
-        FROM (
-            SELECT max(CASE WHEN s.n_distinct < 0 THEN greatest(-s.n_distinct * c.reltuples, 1) ELSE greatest(s.n_distinct, 1) END) AS combinations
-            FROM (SELECT target AS oid UNION SELECT p.relid FROM pg_partition_tree(target) AS p) AS t
-            JOIN pg_catalog.pg_class AS c ON c.oid = t.oid
-            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-            JOIN pg_catalog.pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = ANY (inputs)
-            GROUP BY s.attname
-        ) AS d
-    ) <= greatest(1000, (
-        SELECT sum(c.reltuples) / 50
-        FROM (SELECT target AS oid UNION SELECT p.relid FROM pg_partition_tree(target) AS p) AS t
-        JOIN pg_catalog.pg_class AS c ON c.oid = t.oid
-        WHERE c.relkind <> 'p'
-    )), true);
+    ) AND gapless.column_repeated(target, inputs);
 END;
 $function$;
 $statement$;
@@ -4873,6 +4986,45 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.column_lock_waiting FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
+-- The workers of a transaction of Citus number in their PREPARE, all at once, so that two transactions may wait for each
+-- other on two nodes. Nobody finds such a deadlock, since what is prepared has no backend.
+CREATE OR REPLACE FUNCTION gapless.column_lock_briefly(
+    names text[]
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+DECLARE
+    statement CONSTANT text := statement_timestamp()::text;
+    name      text;
+BEGIN
+    IF current_setting('gapless.commit_alone', true) = statement THEN
+        RETURN; -- it is called for each row, and the statement may be long
+    ELSIF starts_with(current_query(), 'PREPARE TRANSACTION ''citus_') IS NOT TRUE THEN -- NULL at the end of an extended query
+        PERFORM set_config('gapless.commit_alone', statement, true);
+        RETURN;
+    END IF;
+    PERFORM set_config('lock_timeout', least(nullif(max(s.setting::integer) FILTER (WHERE s.name = 'lock_timeout'), 0), least(floor(max(s.setting::integer) FILTER (WHERE s.name = 'deadlock_timeout') * (1 + random())), 2147483647))::text, true)
+    FROM pg_catalog.pg_settings AS s
+    WHERE s.name IN ('lock_timeout', 'deadlock_timeout'); -- two of them do not give up at once
+    FOR name IN SELECT DISTINCT n.name COLLATE "C" FROM unnest(names) AS n (name) ORDER BY 1 LOOP
+        PERFORM gapless.check_name(name), gapless.lock_or_make_sequence(name, false);
+    END LOOP;
+EXCEPTION WHEN lock_not_available THEN
+    RAISE EXCEPTION 'sequence "%" was locked for too long while this transaction was prepared, which may be a deadlock of nodes', name
+        USING ERRCODE = 'deadlock_detected', HINT = 'Retry the transaction. Number one tenant in each, or early.', SCHEMA = 'gapless';
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.column_lock_briefly IS
+'Private, for the triggers of attach_gapless with at_commit, on a shard of Citus. In the PREPARE of a transaction of several nodes, locks these sequences, and sets lock_timeout, in ms, to once to twice deadlock_timeout, unless it is less. Else it does nothing. Raises 40P01 where it waited longer.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.column_lock_briefly FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
 -- A transaction's first row that waits is kept in two settings, since most have no other.
 CREATE OR REPLACE FUNCTION gapless.column_note_first() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
@@ -5019,6 +5171,7 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.column_end_wait FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
+-- It is called for each row: so what all rows need comes first, and alone.
 CREATE OR REPLACE FUNCTION gapless.column_commits(
     attachment bigint,
     name       text,
@@ -5028,32 +5181,34 @@ LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
+DECLARE
+    newest record;
 BEGIN
-    RETURN EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_commits.attachment AND w.numbers IS NOT NULL)
-        AND ((
-            SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND abs(j.attachment) = column_commits.attachment
-            FROM (
-                SELECT r.ordinal, r.first_value
-                FROM gapless.journal AS r
-                WHERE r.name = column_commits.name COLLATE "C"
-                ORDER BY r.ordinal DESC
-                LIMIT 1
-            ) AS newest
-            JOIN gapless.journal AS j ON j.name = column_commits.name COLLATE "C" AND j.ordinal <= newest.ordinal + (column_commits.value - newest.first_value)
-            ORDER BY j.ordinal DESC
-            LIMIT 1
-        ) IS TRUE
-        OR ( -- where a range has followed another meanwhile
-            SELECT true
-            FROM gapless.journal AS j
-            WHERE j.name = column_commits.name COLLATE "C"
-                AND (SELECT s.bounded FROM gapless.sequence_lock AS s WHERE s.name = column_commits.name COLLATE "C")
-                AND j.txid = txid_current()
-                AND -j.attachment = column_commits.attachment
-                AND column_commits.value BETWEEN j.first_value AND j.last_value
-            ORDER BY j.ordinal DESC
-            LIMIT 1
-        ) IS TRUE);
+    IF NOT EXISTS (SELECT FROM gapless.waiting AS w WHERE w.txid = txid_current() AND w.attachment = column_commits.attachment AND w.numbers IS NOT NULL) THEN
+        RETURN false;
+    END IF;
+    SELECT j.ordinal, j.first_value, j.last_value, j.txid, j.attachment INTO newest FROM gapless.journal AS j WHERE j.name = column_commits.name COLLATE "C" ORDER BY j.ordinal DESC LIMIT 1;
+    IF column_commits.value BETWEEN newest.first_value AND newest.last_value AND newest.txid = txid_current() AND abs(newest.attachment) = column_commits.attachment THEN
+        RETURN true;
+    END IF;
+    RETURN (
+        SELECT column_commits.value BETWEEN j.first_value AND j.last_value AND j.txid = txid_current() AND abs(j.attachment) = column_commits.attachment
+        FROM gapless.journal AS j
+        WHERE j.name = column_commits.name COLLATE "C" AND j.ordinal <= newest.ordinal + (column_commits.value - newest.first_value)
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ) IS TRUE
+    OR ( -- where a range has followed another meanwhile
+        SELECT true
+        FROM gapless.journal AS j
+        WHERE j.name = column_commits.name COLLATE "C"
+            AND (SELECT s.bounded FROM gapless.sequence_lock AS s WHERE s.name = column_commits.name COLLATE "C")
+            AND j.txid = txid_current()
+            AND -j.attachment = column_commits.attachment
+            AND column_commits.value BETWEEN j.first_value AND j.last_value
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ) IS TRUE;
 END;
 $function$;
 $statement$;
@@ -5569,7 +5724,7 @@ BEGIN
     IF place IS NULL THEN
         RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless.name, void_gapless.value
             USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
+                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest, and on a coordinator of Citus gapless.node_sequences(), of all nodes.',
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
     END IF;
 
@@ -5676,7 +5831,7 @@ BEGIN
     IF missing < before.value OR missing IS NOT NULL AND before.value IS NULL THEN
         RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless_batch.name, missing
             USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
+                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest, and on a coordinator of Citus gapless.node_sequences(), of all nodes.',
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
     ELSIF before.value IS NOT NULL THEN
         PERFORM gapless.raise_void(before);
@@ -6691,6 +6846,7 @@ DECLARE
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
     standing pg_catalog.text;
+    series pg_catalog.text; -- if shard
 BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -6702,17 +6858,22 @@ BEGIN
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);
     SELECT r.ctid::pg_catalog.text
+        , gapless.model_series(r.input) -- if shard
     INTO standing
+        , series -- if shard
     FROM gapless.model AS r
     WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
         AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     IF standing IS NULL THEN
         SELECT r.ctid::pg_catalog.text
+            , gapless.model_series(r.input) -- if shard
         INTO standing
+            , series -- if shard
         FROM gapless.model AS r
         WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    PERFORM gapless.column_lock_briefly(ARRAY[series]) WHERE standing IS NOT NULL; -- if shard
     RETURN coalesce(standing, '');
 END;
 $function$;
@@ -6811,6 +6972,7 @@ BEGIN
             RETURN '';
         END IF;
     ELSIF noted.several THEN
+        PERFORM gapless.column_lock_briefly(ARRAY(SELECT DISTINCT n.name FROM gapless.waiting AS w CROSS JOIN LATERAL unnest(w.names) AS n (name) WHERE w.txid = txid_current())); -- if shard
         PERFORM gapless.column_lock_waiting();
     END IF;
     SELECT array_agg(r."~place"), array_agg(r."~series"), ARRAY[array_agg(r.key)::text]
@@ -6836,6 +6998,7 @@ BEGIN
         ) AS u
         ORDER BY u."~dated", u."~n", u."~i"
     ) AS r;
+    PERFORM gapless.column_lock_briefly(series) WHERE places IS NOT NULL; -- if shard
     IF places IS NULL THEN
         RETURN '';
     ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
@@ -7155,8 +7318,9 @@ REVOKE ALL ON FUNCTION gapless.model_confirm FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
 -- The text of a number is looked up among those that the journal has; what it does not have, the text may tell. The
--- fingerprint of a series is that of the set of its numbers: the exclusive or of their hashes. It is long because its
--- query is many, of which a copy has one.
+-- fingerprint of a series is that of the set of its numbers: the exclusive or of their hashes. Where few combinations of
+-- what the expressions read have all rows, these are evaluated once for each. It is long because its query is many, of
+-- which a copy has one.
 CREATE OR REPLACE FUNCTION gapless.model_rows(
     names text[]  DEFAULT NULL, -- of the series; NULL: all
     keyed boolean DEFAULT false, -- whether with their primary keys
@@ -7230,6 +7394,19 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
+                    CASE WHEN gapless.column_repeated(relation, '{}'::name[] /*inputs*/) THEN -- if prints
+                    $query$ -- if prints
+                    SELECT gapless.model_series(other.input), sum(other."~documents")::bigint, bit_xor(other."~print"), NULL::timestamp, NULL::timestamp -- unless chronology if prints
+                    SELECT gapless.model_series(other.input), sum(other."~documents")::bigint, bit_xor(other."~print"), min(gapless.model_dated(other.input)), max(gapless.model_dated(other.input)) -- if chronology if prints
+                    FROM ( -- if prints
+                        SELECT r.input, count(*) AS "~documents", bit_xor(hashint8extended(r.number, $3)) AS "~print" -- unless format if prints
+                        SELECT r.input, count(*) AS "~documents", bit_xor(hashtextextended(r.number::text COLLATE "C", $3)) AS "~print" -- if format if prints
+                        FROM relation AS r -- if prints
+                        WHERE gapless.model_written(r.number) IS NOT NULL -- if prints
+                        GROUP BY r.input -- if prints
+                    ) AS other -- if prints
+                    GROUP BY 1 -- if prints
+                    $query$ ELSE -- if prints
                     $query$
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp -- unless format unless chronology if prints
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashint8extended(r.number, $3)), min(gapless.model_dated(r.input)), max(gapless.model_dated(r.input)) -- unless format if chronology if prints
@@ -7259,7 +7436,9 @@ BEGIN
                         WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2)) -- if format unless prints
                     ) AS k -- if format unless prints
                     WHERE NOT k.known OR k.value IS NOT NULL -- if format unless prints
-                    $query$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $query$NULL::jsonb /*row*/$query$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
+                    $query$
+                    END -- if prints
+                    , 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $query$NULL::jsonb /*row*/$query$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $query$, NULL::jsonb /*row*/$query$ -- unless format
                         WHEN keyed THEN ', k.key' -- if format
                         ELSE ''
@@ -8155,7 +8334,10 @@ DECLARE
     expression text;
     checked    record;
     fault      text;
+    citus      CONSTANT text := current_setting('citus.enable_ddl_propagation', true);
 BEGIN
+    -- The workers would have the views of column_check_expression, too, until the caller's transaction ends: shards that have the same OID there wait for them.
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true) WHERE citus <> '';
     inputs := '{}'::smallint[];
     name_columns := '{}'::smallint[];
     pinned := '{}'::text[];
@@ -8198,6 +8380,7 @@ BEGIN
         END IF;
     END LOOP;
     inputs := ARRAY(SELECT DISTINCT u.i FROM unnest(inputs || hash) AS u (i) WHERE u.i <> attnum ORDER BY u.i);
+    PERFORM set_config('citus.enable_ddl_propagation', citus, true) WHERE citus <> '';
 END;
 $function$;
 $statement$;
@@ -8266,6 +8449,9 @@ DECLARE
     attached record;
     head     record; -- the column whose series it is to share
 BEGIN
+    IF NOT EXISTS (SELECT FROM gapless.attachment AS a WHERE a.relation = column_compare.target AND a.column_name = column_compare.target_column) THEN
+        RETURN; -- before all columns are looked through
+    END IF;
     SELECT n.nspname, c.relname, c.relowner, to_jsonb(v) AS options, v.faults
     INTO attached
     FROM pg_catalog.pg_class AS c
@@ -8850,7 +9036,7 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     stem          text,       -- what the names of its functions begin with
     attachment    bigint,
     initial       bigint,
-    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, varied, whole, chain, moves
+    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, varied, whole, chain, moves, shard
     unnumbered    text,
     check_from    bigint,     -- from which value on a text may be there already; or NULL
     repeat_from   bigint,     -- from which value on the format may repeat itself; or NULL
@@ -9060,7 +9246,8 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.column_compile FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
--- Default privileges may have given the functions away.
+-- Default privileges may have given the functions away. An extension that is dropped takes the functions of its columns with it, and not
+-- their triggers: so DROP EXTENSION is refused while there is one, unless it is CASCADE.
 CREATE OR REPLACE FUNCTION gapless.column_own(
     target        regclass,
     target_column name,
@@ -9074,6 +9261,7 @@ AS $function$
 DECLARE
     owner     CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     installer CONSTANT name := (SELECT pg_get_userbyid(p.proowner) FROM pg_catalog.pg_proc AS p WHERE p.oid = 'gapless.next_gapless'::regproc);
+    extension CONSTANT boolean := EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'gapless');
     made      record;
     given     text;
 BEGIN
@@ -9083,6 +9271,9 @@ BEGIN
         WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = schema)
             AND (p.proname = stem OR starts_with(p.proname, stem || '_'))
     LOOP
+        IF extension THEN
+            EXECUTE format('ALTER FUNCTION %s DEPENDS ON EXTENSION gapless', made.signature);
+        END IF;
         IF owner <> current_user THEN
             EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made.signature, owner);
         END IF;
@@ -9566,7 +9757,7 @@ BEGIN
     INTO functions
     FROM pg_catalog.pg_trigger AS t
     CROSS JOIN LATERAL gapless.column_functions(t.tgfoid::regproc) AS f (oid)
-    WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
+    WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND NOT starts_with(t.tgname, '~gapless_shard_') AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
     -- The rows that wait get their numbers now.
     PERFORM gapless.column_note_first();
     FOR item IN
@@ -9863,6 +10054,8 @@ DECLARE
     former         pg_catalog.text[]; -- guards of what were partitions
     guard          pg_catalog.text;
     read           pg_catalog.name[]; -- by the expressions
+    pending        pg_catalog.bool; -- whether rows have no number
+    kind           pg_catalog.text; -- of a table of Citus
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
@@ -9900,6 +10093,12 @@ BEGIN
     END IF;
     asked := jsonb_build_object('name', attach_gapless.name, 'initial', initial, 'format', format, 'condition', condition, 'chronology', chronology, 'at_commit', at_commit,
         'unnumbered', unnumbered, 'chain', chain, 'hash_column', hash_column, 'previous_column', previous_column, 'moves', moves, 'series_of', series_of);
+    kind := gapless.column_shard_kind(target);
+    IF kind IS NOT NULL THEN
+        PERFORM gapless.shard_attach_table(target, target_column, asked, make_index, path, kind);
+        PERFORM set_config('search_path', caller_path, true);
+        RETURN;
+    END IF;
     IF ensure AND gapless.column_is_attached(target, target_column, NULL, caller_schemas, asked) THEN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
@@ -9944,7 +10143,7 @@ BEGIN
     options := array_remove(ARRAY[
         CASE WHEN format IS NOT NULL THEN 'format' END, CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN chronology IS NOT NULL THEN 'chronology' END,
         CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN chain IS NOT NULL THEN 'chain' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END, CASE WHEN moves THEN 'moves' END,
-        CASE WHEN checked.format_columns <> '{}' THEN 'varied' END,
+        CASE WHEN checked.format_columns <> '{}' THEN 'varied' END, CASE WHEN current_setting('citus.enable_manual_changes_to_shards', true) = 'on' THEN 'shard' END, -- shard_attach
         CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);
@@ -9965,6 +10164,11 @@ BEGIN
     IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read) THEN
         RAISE NOTICE 'column "%" of table %: an audit of one series will read all rows', target_column, target
             USING HINT = pg_catalog.format('An index that begins with (%s), where these are NOT NULL, lets it read those of the series.', (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name)));
+    END IF;
+    EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM %1$s AS t WHERE t.%2$I IS NULL OR t.%2$I::text = %3$L)', target, target_column, unnumbered) INTO pending;
+    IF pending AND condition IS NULL THEN
+        RAISE NOTICE 'column "%" of table %: there are rows without a number; the next UPDATE of such a row numbers it', target_column, target
+            USING HINT = 'To number them in an order of yours, write the numbers before the column is attached.';
     END IF;
     PERFORM gapless.column_check_shared(target, target_column) WHERE texts.numbers > 0 AND head.relation IS NOT NULL;
     PERFORM set_config('search_path', caller_path, true);
@@ -10003,6 +10207,10 @@ BEGIN
     ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
         RAISE EXCEPTION 'column "%" of table % cannot be detached in a transaction that may not see all of its sequences', target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'detach_snapshot';
+    END IF;
+    IF gapless.column_shard_kind(target) IS NOT NULL THEN
+        PERFORM gapless.shard_detach_table(target, target_column);
+        RETURN;
     END IF;
     PERFORM gapless.column_lock_head(target, target_column);
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
@@ -10106,6 +10314,9 @@ BEGIN
             || gapless.column_copy('column_guard_partitions', '{event}', '{}', '{}')
             || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END; END'
     );
+    IF EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'gapless') THEN
+        ALTER FUNCTION gapless.guard_partitions_of_command() DEPENDS ON EXTENSION gapless; -- as those of a column
+    END IF;
     REVOKE ALL ON FUNCTION gapless.guard_partitions_of_command() FROM PUBLIC;
     COMMENT ON FUNCTION gapless.guard_partitions_of_command() IS 'Of gapless.guard_new_partitions: guards the partitions that a command has made or attached.';
     CREATE EVENT TRIGGER gapless_guard_partitions ON ddl_command_end
@@ -10125,6 +10336,47 @@ COMMENT ON FUNCTION gapless.guard_new_partitions IS
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.guard_new_partitions FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- A table's name goes with it; the functions of its column stay, and the newest number of a series has their mark.
+CREATE OR REPLACE VIEW gapless.dropped AS
+WITH gone AS (
+    SELECT s.name, s.target::oid AS relation, s.target_column AS column_name
+    FROM gapless.sequence_lock AS s
+    WHERE s.target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = s.target AND a.attnum = -1) -- ctid; of pg_class, Citus hides rows
+), titled AS (
+    SELECT g.relation, g.column_name, (
+        SELECT substring(obj_description(f.oid, 'pg_proc') FROM '^Numbers (.*?)[.] Made by: ')
+        FROM (SELECT j.attachment FROM gapless.journal AS j WHERE j.name = min(g.name) ORDER BY j.ordinal DESC LIMIT 1) AS newest
+        JOIN pg_catalog.pg_proc AS u ON u.proname LIKE e'%\\_update'
+            AND substring(u.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint >> 16 = abs(newest.attachment) >> 16
+        JOIN pg_catalog.pg_proc AS f ON f.pronamespace = u.pronamespace AND f.proname = left(u.proname, -length('_update'))
+        LIMIT 1
+    ) AS title
+    FROM gone AS g
+    GROUP BY g.relation, g.column_name
+)
+SELECT
+    g.name,
+    g.relation,
+    g.column_name,
+    coalesce(t.title, substring(obj_description(to_regproc(h.function)::oid, 'pg_proc') FROM '^Numbers (.*?)[.] Made by: ')) AS title,
+    h.shard
+FROM gone AS g
+JOIN titled AS t ON t.relation = g.relation AND t.column_name = g.column_name
+LEFT JOIN gapless.shard AS h ON h.relation = g.relation AND h.column_name = g.column_name;
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.dropped FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.dropped IS
+'Private. One row a sequence of a column whose table was dropped, which nobody had detached.';
+COMMENT ON COLUMN gapless.dropped.name IS 'The sequence.';
+COMMENT ON COLUMN gapless.dropped.relation IS 'The OID that the table had.';
+COMMENT ON COLUMN gapless.dropped.column_name IS 'The column.';
+COMMENT ON COLUMN gapless.dropped.title IS 'Both, as schema.table.column, by the names of when it was attached; NULL where the column''s functions are gone, or other ones issued the newest number.';
+COMMENT ON COLUMN gapless.dropped.shard IS 'Where Citus is, the number of the shard that the table was: it was moved, split or dropped. Else NULL.';
 $statement$;
         EXECUTE $statement$
 -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever
@@ -10644,6 +10896,53 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.finding_key FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
+-- A function of its own, since workers can help it: the query of the audit calls what they may not.
+CREATE OR REPLACE FUNCTION gapless.audit_journal(
+    names text[], -- of the sequences; NULL: all
+    seed  bigint, -- of the fingerprints
+    dated boolean -- whether to tell when they were allocated
+) RETURNS TABLE (
+    name            text,
+    kind            gapless.journal_kind,
+    ordinal         bigint,
+    first_value     bigint,
+    last_value      bigint,
+    whole           boolean, -- whether the values follow each other, one a row, and their ordinals do
+    print           bigint,  -- the fingerprint, of whole ones
+    allocated_from  timestamptz,
+    allocated_until timestamptz,
+    written         boolean  -- whether texts are noted
+)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_custom_plan -- one for every name would read all for one
+AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT a.name, a.kind, min(a.ordinal), min(a.first_value), max(a.last_value),
+        -- Where each row has one value, and their count is right, they need no order.
+        min(a.first_value) >= -4611686018427387904 AND bool_and(a.first_value = a.last_value)
+            AND min(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END) = max(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END)
+            AND max(a.last_value)::numeric - min(a.first_value) + 1 = count(*),
+        bit_xor(CASE WHEN a.texts IS NULL THEN hashint8extended(a.first_value, seed) ELSE hashtextextended(a.texts[1], seed) END),
+        min(CASE WHEN audit_journal.dated THEN a.allocated_at END), max(CASE WHEN audit_journal.dated THEN a.allocated_at END),
+        bool_or(a.texts IS NOT NULL)
+    FROM gapless.journal AS a
+    WHERE (names IS NULL OR a.name IN (SELECT u.name COLLATE "C" FROM unnest(names) AS u (name)))
+        AND ((cardinality(names) = 1) IS NOT TRUE OR a.name = names[1] COLLATE "C") -- by the index
+    GROUP BY a.name, a.kind;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.audit_journal IS
+'Private, for audit_gapless. What the journal has of sequences, a row for each kind of entry. Reads each entry once; several processes share a large journal, as max_parallel_workers_per_gather allows.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.audit_journal FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
 -- STABLE, so that no statement in it gets a newer snapshot: allocations in progress are no holes. A series whose rows have
 -- as many numbers as the journal, and the same fingerprint, is sound: the exclusive or of 64-bit hashes, of a seed that
 -- each audit draws, as in Bellare and Micciancio, "A new paradigm for collision-free hashing" (1997), and so wrong once in
@@ -10731,19 +11030,25 @@ BEGIN
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
             AND (audit_gapless.pattern IS NULL OR s.name LIKE audit_gapless.pattern)
             AND (heads IS NULL OR o.attached_column = ANY (heads))
+    ), gone AS MATERIALIZED (
+        SELECT d.name, d.title, d.shard
+        FROM gapless.dropped AS d
+        WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
+            -- The view reads all sequences: only where it may have this one.
+            AND (audit_gapless.name IS NULL OR EXISTS (
+                SELECT FROM gapless.sequence_lock AS s
+                WHERE s.name = audit_gapless.name COLLATE "C" AND s.target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = s.target AND a.attnum = -1)
+            ))
+    ), entry AS MATERIALIZED (
+        SELECT e.*
+        FROM gapless.audit_journal(
+            CASE
+                WHEN audit_gapless.name IS NOT NULL THEN ARRAY[audit_gapless.name]
+                WHEN audit_gapless.pattern IS NOT NULL OR heads IS NOT NULL THEN ARRAY(SELECT o.name FROM owned AS o)
+            END, seed, audit_gapless.with_series
+        ) AS e
     ), period AS MATERIALIZED (
-        -- The journal: values that follow each other have ordinals that do. Where each row has one value, and their count
-        -- is right, they need no order.
-        SELECT a.name, min(a.ordinal) AS ordinal, min(a.first_value) AS first_value, max(a.last_value) AS last_value,
-            min(a.first_value) >= -4611686018427387904 AND bool_and(a.first_value = a.last_value)
-                AND min(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END) = max(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END)
-                AND max(a.last_value)::numeric - min(a.first_value) + 1 = count(*) AS whole,
-            bit_xor(CASE WHEN a.texts IS NULL THEN hashint8extended(a.first_value, seed) ELSE hashtextextended(a.texts[1], seed) END) AS print,
-            min(a.allocated_at) AS allocated_from, max(a.allocated_at) AS allocated_until
-        FROM gapless.journal AS a
-        WHERE a.kind = 'issued' AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
-            AND (audit_gapless.pattern IS NULL AND heads IS NULL OR a.name IN (SELECT o.name FROM owned AS o))
-        GROUP BY a.name
+        SELECT e.* FROM entry AS e WHERE e.kind = 'issued'
     ), edge AS MATERIALIZED (
         -- Of the others only the rows stay where a run of issued values begins or ends.
         SELECT *
@@ -10787,7 +11092,8 @@ BEGIN
             SELECT a.name, a.kind, a.ordinal, a.first_value, a.last_value, NULL
             FROM gapless.journal AS a
             WHERE a.kind IN ('adopted', 'pruned') AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
-                AND (audit_gapless.pattern IS NULL AND heads IS NULL OR a.name IN (SELECT o.name FROM owned AS o))
+                AND (SELECT EXISTS (SELECT FROM entry AS e WHERE e.kind IN ('adopted', 'pruned'))) -- else the journal is not read again
+                AND a.name IN (SELECT e.name FROM entry AS e)
                 AND NOT EXISTS (SELECT FROM period AS d WHERE d.name = a.name AND NOT d.whole)
         ) AS w
     ), candidate AS MATERIALIZED (
@@ -10965,8 +11271,9 @@ BEGIN
         SELECT s.name, s.attached_column, s.begins, s.first, s.after,
             coalesce(s.present, false) AS present, coalesce(s.issued, false) AS issued, coalesce(s.adopted, false) AS adopted, coalesce(s.pruned, false) AS pruned,
             coalesce(s.lost, false) AS lost, coalesce(s.void, false) AS void, coalesce(s.started, false) AS started, coalesce(s.passed, false) AS passed, coalesce(s.archived, false) AS archived,
-            coalesce(s.missing, false) AS missing
+            coalesce(s.missing, false) AS missing, g.name IS NOT NULL AS gone
         FROM stretch AS s
+        LEFT JOIN gone AS g ON g.name = s.name
         WHERE s.after IS NOT NULL AND s.first > '-Infinity'
     ), piece AS MATERIALIZED (
         -- Of columns: what was given out and is not there, and what is there and was not given out. Of others only the
@@ -10988,6 +11295,9 @@ BEGIN
                     SELECT 'hole', NULL, 0 WHERE k.attached_column IS NULL AND k.lost
                     UNION ALL
                     SELECT 'hole', 'missing', 0 WHERE k.attached_column IS NULL AND k.missing AND NOT (k.void OR k.lost)
+                    UNION ALL
+                    SELECT 'not read', 'gone', 0
+                    WHERE k.attached_column IS NULL AND k.gone AND (k.issued OR k.pruned OR k.adopted AND NOT (k.started OR k.passed)) AND NOT (k.void OR k.archived)
                     UNION ALL
                     SELECT 'hole', 'forwarded', 0 WHERE k.passed AND NOT (k.present OR k.void OR k.archived)
                     UNION ALL
@@ -11159,6 +11469,15 @@ BEGIN
         FROM gapless.former AS f
         JOIN owned AS o ON o.name = f.name AND o.attached_column IS NULL
         WHERE f.unread
+        UNION ALL
+        SELECT p.name, NULL, g.title, 'not read', min(p.first)::bigint, (max(p.after) - 1)::bigint, false,
+            CASE WHEN g.shard IS NULL THEN 'the table was dropped, and its rows with it. Restore it and attach it again; or void the numbers, with the reason'
+                ELSE format('shard %s, which had its rows, is not on this node any more: on the coordinator, attach_shards brings its series to where they are', g.shard)
+            END, NULL, NULL, NULL, NULL
+        FROM piece AS p
+        JOIN gone AS g ON g.name = p.name
+        WHERE p.cause = 'gone'
+        GROUP BY p.name, g.title, g.shard
     ), summary AS MATERIALIZED (
         SELECT o.name, o.attached_column, r.first_value, r.last_value, r.details
         FROM owned AS o
@@ -11209,7 +11528,7 @@ BEGIN
                 'dated_until', n.dated_until
             )) AS details
         ) AS r
-        WHERE with_series AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column)
+        WHERE with_series AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column) AND NOT EXISTS (SELECT FROM piece AS p WHERE p.name = o.name AND p.cause = 'gone')
     ), line AS MATERIALIZED (
         SELECT f.*, NULL::jsonb AS details, row_number() OVER () AS i FROM finding AS f
         UNION ALL
@@ -11258,7 +11577,8 @@ BEGIN
             SELECT j.name, j.first_value + (u.i - 1) AS value, u.number
             FROM gapless.journal AS j
             CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-            WHERE j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w) AND (audit_gapless.name IS NULL OR j.name = audit_gapless.name COLLATE "C")
+            WHERE (SELECT EXISTS (SELECT FROM entry AS e WHERE e.written AND e.name IN (SELECT w.name FROM wanted AS w))) -- else the journal is not read again
+                AND j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w) AND (audit_gapless.name IS NULL OR j.name = audit_gapless.name COLLATE "C")
             UNION ALL
             SELECT v.name, v.value, v.written FROM gapless.void AS v WHERE v.written IS NOT NULL AND (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
             UNION ALL
@@ -11308,7 +11628,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, of those whose names are LIKE a pattern, of a table''s columns, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, for each column that could not be read, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless), explained or not, with who allocated it, when and in which transaction, the text as printed and the primary keys of the rows that are meant; and, with_series, one for each series that was compared. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 42704 where the table has no such column; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, of those whose names are LIKE a pattern, of a table''s columns, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, for each column that could not be read, and sequence whose table was dropped, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless), explained or not, with who allocated it, when and in which transaction, the text as printed and the primary keys of the rows that are meant; and, with_series, one for each series that was compared. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 42704 where the table has no such column; 40001 where a table of gapless was rewritten since the snapshot.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;
@@ -11522,6 +11842,8 @@ CREATE OR REPLACE FUNCTION gapless.mark_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    propagated CONSTANT text := current_setting('citus.propagate_set_commands', true);
 BEGIN
     IF mark_gapless.token IS NULL THEN
         RAISE EXCEPTION 'the token that marks a transaction must not be NULL'
@@ -11532,16 +11854,138 @@ BEGIN
     PERFORM
         set_config('gapless.token', mark_gapless.token::text, true),
         pg_advisory_xact_lock(uuid_hash_extended(mark_gapless.token, 0));
+    IF propagated <> '' THEN -- Citus tells other nodes: see outcome_on_nodes
+        PERFORM set_config('citus.propagate_set_commands', 'local', true);
+        EXECUTE format('SET LOCAL gapless.distributed = %L', left(encode(sha256(convert_to(mark_gapless.token || ' ' || txid_current(), 'UTF8')), 'hex'), 32));
+        PERFORM set_config('citus.propagate_set_commands', propagated, true);
+    END IF;
     RETURN txid_current();
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.mark_gapless IS
-'Marks the caller''s transaction with a token, a new uuid, and returns the transaction''s id: with both, gapless.outcome_gapless finds out, on another connection, whether it committed. For the first statement of a transaction. Allocations write the token into the journal; an advisory lock on it is held until the transaction ends. Raises 22004 for NULL, and 25006 on a standby.';
+'Marks the caller''s transaction with a token, a new uuid, and returns the transaction''s id: with both, gapless.outcome_gapless finds out, on another connection, whether it committed. For the first statement of a transaction. Allocations write the token into the journal, or, on other nodes of Citus, a mark that is made of both; an advisory lock on it is held until the transaction ends. Raises 22004 for NULL, and 25006 on a standby.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.mark_gapless FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- A part that is still running holds the mark's lock from its first number on, and so does one that is prepared. Where Citus's node that
+-- began the transaction has crashed, its COMMIT may still be at work here.
+CREATE OR REPLACE FUNCTION gapless.outcome_here(
+    mark  uuid,
+    roles text[]
+) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    key      CONSTANT bigint := uuid_hash_extended(outcome_here.mark, 0);
+    running  boolean;
+    prepared text;
+    own      boolean;
+BEGIN
+    SELECT coalesce(bool_or(l.pid IS NOT NULL), false), string_agg(p.gid, ',')
+    INTO running, prepared
+    FROM pg_locks AS l
+    LEFT JOIN pg_locks AS x ON x.locktype = 'transactionid' AND x.virtualtransaction = l.virtualtransaction AND x.granted AND x.pid IS NULL AND l.pid IS NULL
+    LEFT JOIN pg_prepared_xacts AS p ON p.database = current_database() AND p.transaction = x.transactionid
+    WHERE l.locktype = 'advisory' AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+        AND l.classid = (key >> 32 & 4294967295)::oid AND l.objid = (key & 4294967295)::oid AND l.objsubid = 1 AND l.granted;
+    IF running THEN
+        RETURN 'running';
+    END IF;
+    -- A later statement, which sees what has ended until then.
+    own := (SELECT bool_or(j.allocated_by = ANY (outcome_here.roles)) FROM gapless.journal AS j WHERE j.token = outcome_here.mark);
+    IF own THEN
+        -- What is visible need not be durable. This is flush_gapless, which is not for Citus.
+        PERFORM set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off';
+        PERFORM pg_logical_emit_message(true, 'gapless', '');
+        RETURN 'committed';
+    ELSIF own IS NOT NULL THEN
+        RETURN 'another role''s';
+    END IF;
+    RETURN coalesce('prepared ' || prepared, 'none');
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.outcome_here IS
+'Private. What became on this node of Citus of the part of a transaction with this mark, which another node began: committed, and durable; running; prepared, with the names of the prepared transactions; another role''s, where only roles that are not given have written it; or none, where it took no number here or was rolled back.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.outcome_here FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Citus commits a transaction that has written on one other node there first, and then here. One that has written on several it
+-- prepares there, commits here, together with the names of the prepared transactions, and then there: so this node decides.
+CREATE OR REPLACE FUNCTION gapless.outcome_on_nodes(
+    token uuid,
+    txid  bigint,
+    here  text
+) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    command  CONSTANT text := format(
+        'SELECT gapless.outcome_here(%L, %L)', left(encode(sha256(convert_to(outcome_on_nodes.token || ' ' || outcome_on_nodes.txid, 'UTF8')), 'hex'), 32), -- as mark_gapless has it
+        ARRAY[session_user::text, current_setting('role')]
+    );
+    patience CONSTANT integer := (SELECT s.setting::integer FROM pg_settings AS s WHERE s.name = 'lock_timeout');
+    began    CONSTANT timestamptz := clock_timestamp();
+    answer   record;
+    names    text[];
+    recorded boolean;
+    undone   text[] := ARRAY[]::text[]; -- prepared, and this node has not committed
+    busy     text;
+    again    boolean;
+    done     boolean;
+    unsure   boolean;
+BEGIN
+    LOOP
+        again := false;
+        done := false;
+        unsure := false;
+        busy := NULL;
+        FOR answer IN SELECT a.nodename, a.nodeport, a.success, a.result FROM gapless.node_answers(command) AS a LOOP
+            IF NOT answer.success OR answer.result = 'another role''s' THEN
+                unsure := true;
+            ELSIF answer.result = 'running' THEN
+                busy := answer.nodename || ':' || answer.nodeport;
+            ELSIF answer.result = 'committed' THEN
+                done := true;
+            ELSIF starts_with(answer.result, 'prepared ') THEN
+                names := string_to_array(substr(answer.result, 10), ',');
+                EXECUTE 'SELECT EXISTS (SELECT FROM pg_dist_transaction AS t WHERE t.gid = ANY ($1))' INTO recorded USING names;
+                done := done OR recorded;
+                -- Citus forgets a name when it has committed there, perhaps since that node answered.
+                again := again OR NOT recorded AND NOT undone @> names;
+                undone := undone || names;
+            END IF;
+        END LOOP;
+        EXIT WHEN busy IS NULL AND NOT again;
+        IF busy IS NOT NULL AND patience > 0 AND clock_timestamp() > began + patience * interval '1 millisecond' THEN
+            RAISE EXCEPTION 'transaction % is still running on node %', outcome_on_nodes.txid, busy
+                USING ERRCODE = 'lock_not_available', HINT = 'Ask again later.', SCHEMA = 'gapless', TABLE = 'journal';
+        END IF;
+        PERFORM pg_sleep(0.01);
+    END LOOP;
+    RETURN CASE
+        WHEN done AND outcome_on_nodes.here <> 'lost' THEN 'committed'
+        WHEN done OR unsure THEN 'unknown' -- what it wrote here is lost, what it wrote there is not
+        ELSE outcome_on_nodes.here
+    END;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.outcome_on_nodes IS
+'Private, for outcome_gapless where Citus is. The outcome of a transaction that this node began, and of which it has no journal row, from what the other nodes have. Waits while a part of it is running there. Raises 55P03 after lock_timeout.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.outcome_on_nodes FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
 -- It waits for a transaction that is still running, as long as lock_timeout allows: a COMMIT that is merely late would
@@ -11554,6 +11998,8 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
 AS $function$
+DECLARE
+    outcome text;
 BEGIN
     IF outcome_gapless.token IS NULL OR outcome_gapless.txid IS NULL THEN
         RAISE EXCEPTION 'the token and the txid of a transaction must not be NULL'
@@ -11587,19 +12033,23 @@ BEGIN
         WHERE j.txid = outcome_gapless.txid AND j.token = outcome_gapless.token AND j.allocated_by = session_user
     ) THEN
         RETURN 'committed';
-    ELSIF outcome_gapless.txid >= txid_snapshot_xmax(txid_current_snapshot()) THEN
-        RETURN 'lost'; -- with the newest WAL, in a crash or a fail-over: the server has yet to give this xid out
-    ELSIF pg_xact_status(outcome_gapless.txid::text::xid8) = 'aborted' THEN
-        RETURN 'lost';
     END IF;
-    -- It allocated nothing, its journal rows were pruned, or its xid was given out again after a crash.
-    RETURN 'unknown'; -- trap: an xid alone proves nothing
+    outcome := CASE
+        WHEN outcome_gapless.txid >= txid_snapshot_xmax(txid_current_snapshot()) THEN 'lost' -- with the newest WAL, in a crash or a fail-over: the server has yet to give this xid out
+        WHEN pg_xact_status(outcome_gapless.txid::text::xid8) = 'aborted' THEN 'lost'
+        -- It allocated nothing, its journal rows were pruned, or its xid was given out again after a crash.
+        ELSE 'unknown' -- trap: an xid alone proves nothing
+    END;
+    IF to_regclass('pg_catalog.pg_dist_node') IS NULL THEN
+        RETURN outcome;
+    END IF;
+    RETURN gapless.outcome_on_nodes(outcome_gapless.token, outcome_gapless.txid, outcome);
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.outcome_gapless IS
-'Whether the transaction with this token and txid (gapless.mark_gapless) committed: ''committed''; ''lost'', so that it can be run again; or ''unknown'': it allocated nothing, or its journal rows were pruned, or, after a crash, its xid was given out again. Ask on a new connection to the same primary. Waits while the transaction is still running. ''committed'' is not yet durable or replicated: call gapless.flush_gapless(txid) then. Raises 22004 for NULL, 22023 for a negative txid, 25006 on a standby, 25000 within the transaction itself or outside READ COMMITTED, 55P03 after lock_timeout.';
+'Whether the transaction with this token and txid (gapless.mark_gapless) committed: ''committed''; ''lost'', so that it can be run again; or ''unknown'': it allocated nothing, or its journal rows were pruned, or, after a crash, its xid was given out again. Ask on a new connection to the same primary. On a node of Citus it asks the others, too: ''unknown'' also where one cannot be reached, or where one has committed and this one has not; and ''lost'' says that no number was taken, so that a transaction that only wrote other rows on one node can have committed there. Waits while the transaction is still running. ''committed'' is not yet durable or replicated: call gapless.flush_gapless(txid) then. Raises 22004 for NULL, 22023 for a negative txid, 25006 on a standby, 25000 within the transaction itself or outside READ COMMITTED, 55P03 after lock_timeout.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.outcome_gapless FROM PUBLIC;
@@ -11614,8 +12064,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp -- trap: no SET of what has to last until the commit
 AS $function$
 DECLARE
-    own    bigint;
-    status text;
+    own         bigint;
+    status      text;
+    distributed boolean;
 BEGIN
     IF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'a standby cannot make anything durable'
@@ -11649,6 +12100,18 @@ BEGIN
                     HINT = 'Call gapless.flush_gapless after COMMIT, in a transaction of its own.',
                     SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
         END IF;
+    ELSIF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+        -- But for those that only Citus knows, and this node alone has.
+        EXECUTE 'SELECT EXISTS (SELECT FROM pg_dist_partition AS p WHERE (p.partmethod, p.repmodel, p.colocationid) <> ($1, $2, 0))'
+        INTO distributed
+        USING 'n'::"char", 's'::"char";
+        IF distributed THEN
+            RAISE EXCEPTION 'database "%" has tables that Citus distributes, which group commit would break', current_database()
+                USING ERRCODE = 'feature_not_supported',
+                    DETAIL = 'Other nodes commit by themselves. They would commit what this node has yet to make durable, and keep it if this node then loses it.',
+                    HINT = 'Commit one by one, with synchronous_commit on: InTx without a group committer.',
+                    SCHEMA = 'gapless';
+        END IF;
     END IF;
     -- In the body: a SET clause would be undone before the commit.
     IF current_setting('synchronous_commit') = 'off' THEN -- trap: synchronous_commit is set for the transaction
@@ -11661,7 +12124,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.flush_gapless IS
-'The barrier of group commit: when the transaction that calls this has committed, all that committed before is as durable as a commit with synchronous_commit on. For transactions with synchronous_commit = off. With a txid it raises unless that transaction has committed: COMMIT; SELECT gapless.flush_gapless(txid), as one message, fails where COMMIT became a ROLLBACK. Locks nothing. Raises 40000 (rolled back), 55000 (still running, or too old to tell), 22023 (no such transaction), 25000 (newer than the caller''s, which has written under REPEATABLE READ or above), 25006 on a standby.';
+'The barrier of group commit: when the transaction that calls this has committed, all that committed before is as durable as a commit with synchronous_commit on. For transactions with synchronous_commit = off. With a txid it raises unless that transaction has committed: COMMIT; SELECT gapless.flush_gapless(txid), as one message, fails where COMMIT became a ROLLBACK. Locks nothing. Raises 40000 (rolled back), 55000 (still running, or too old to tell), 22023 (no such transaction), 25000 (newer than the caller''s, which has written under REPEATABLE READ or above), 25006 on a standby. Without a txid it raises 0A000 where Citus distributes tables.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.flush_gapless FROM PUBLIC;
@@ -11698,8 +12161,12 @@ CREATE OR REPLACE FUNCTION gapless.grant_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    citus CONSTANT text := current_setting('citus.enable_ddl_propagation', true);
 BEGIN
     PERFORM gapless.check_role(grant_gapless.role);
+    PERFORM w.result FROM gapless.on_workers(format('SELECT gapless.grant_gapless(%L)', grant_gapless.role)) AS w;
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true) WHERE citus <> ''; -- which the workers would wait for
     EXECUTE format('GRANT USAGE ON SCHEMA gapless TO %I', grant_gapless.role);
     EXECUTE format(
         'GRANT EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
@@ -11708,12 +12175,13 @@ BEGIN
         grant_gapless.role
     );
     EXECUTE format('GRANT SELECT ON TABLE gapless.sequences, gapless.ranges, gapless.holders, gapless.columns TO %I', grant_gapless.role);
+    PERFORM set_config('citus.enable_ddl_propagation', citus, true) WHERE citus <> '';
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.grant_gapless IS
-'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. delete_gapless, adopt_gapless and prune_gapless are granted one by one, by hand. A role that may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+'Gives a role what an application needs: USAGE on the schema, EXECUTE on the functions that allocate, read, and see to commits, SELECT on the views. delete_gapless, adopt_gapless and prune_gapless are granted one by one, by hand. A role that may allocate may also restart a sequence, by giving a reset: a unique index on the numbered column guards against that. Call it again after an upgrade. On a coordinator of Citus it does so on the workers, too, before and in transactions of their own. Raises 22004 for NULL, 38000 where a worker cannot be reached or refuses, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.grant_gapless FROM PUBLIC;
@@ -11726,8 +12194,12 @@ CREATE OR REPLACE FUNCTION gapless.revoke_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    citus CONSTANT text := current_setting('citus.enable_ddl_propagation', true);
 BEGIN
     PERFORM gapless.check_role(revoke_gapless.role);
+    PERFORM w.result FROM gapless.on_workers(format('SELECT gapless.revoke_gapless(%L)', revoke_gapless.role)) AS w;
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true) WHERE citus <> ''; -- which the workers would wait for
     EXECUTE format('REVOKE USAGE ON SCHEMA gapless FROM %I', revoke_gapless.role);
     EXECUTE format(
         'REVOKE EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, '
@@ -11736,12 +12208,13 @@ BEGIN
         revoke_gapless.role
     );
     EXECUTE format('REVOKE SELECT ON TABLE gapless.sequences, gapless.ranges, gapless.holders, gapless.columns FROM %I', revoke_gapless.role);
+    PERFORM set_config('citus.enable_ddl_propagation', citus, true) WHERE citus <> '';
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.revoke_gapless IS
-'Takes back what grant_gapless gives. What was granted by hand stays, but without USAGE on the schema it is out of reach. Raises 22004 for NULL, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
+'Takes back what grant_gapless gives. What was granted by hand stays, but without USAGE on the schema it is out of reach. On a coordinator of Citus it does so on the workers, too, before and in transactions of their own. Raises 22004 for NULL, 38000 where a worker cannot be reached or refuses, 42704 where there is no such role. ''public'' is everyone, as in GRANT.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.revoke_gapless FROM PUBLIC;
@@ -11779,8 +12252,16 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Numbers can be reset in a test database alone. If this is one, give the pattern of its name.',
                 SCHEMA = 'gapless', CONSTRAINT = 'reset_databases';
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'numbers cannot be reset in a transaction that may not see all of them'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'reset_snapshot';
     END IF;
-    tables := ARRAY(SELECT DISTINCT a.relation::regclass FROM gapless.attachment AS a WHERE a.stem IS NOT NULL ORDER BY 1);
+    tables := ARRAY(
+        SELECT a.relation::regclass FROM gapless.attachment AS a WHERE a.stem IS NOT NULL
+        UNION
+        SELECT g.partition FROM gapless.attachment AS a CROSS JOIN gapless.column_former_guards(a.relation, a.column_name) AS g
+        ORDER BY 1
+    );
     SELECT array_agg(t.tgrelid::regclass ORDER BY t.oid), array_agg(t.tgname ORDER BY t.oid), array_agg(t.tgenabled = 'A' ORDER BY t.oid)
     INTO guarded, guards, always
     FROM pg_trigger AS t
@@ -11795,17 +12276,17 @@ BEGIN
         EXECUTE format('ALTER TABLE ONLY %s DISABLE TRIGGER %I', guarded[i], guards[i]);
     END LOOP;
     LOCK TABLE gapless.sequence_lock IN EXCLUSIVE MODE; -- waits for whoever numbers
-    PERFORM gapless.check_not_stale(n.name)
-    FROM (SELECT unnest(names) AS name UNION SELECT s.name FROM gapless.sequence_lock AS s WHERE names IS NULL) AS n
-    WHERE n.name IS NOT NULL;
     IF names IS NOT NULL THEN
         FOR made IN
-            SELECT a.relation, a.column_name, a.unnumbered, p.oid::regproc AS series, p.proargnames AS inputs
+            SELECT w.relation, a.column_name, a.unnumbered, p.oid::regproc AS series, p.proargnames AS inputs
             FROM gapless.attachment AS a
             JOIN pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_series'
+            CROSS JOIN LATERAL (
+                SELECT a.relation::regclass UNION SELECT g.partition FROM gapless.column_former_guards(a.relation, a.column_name) AS g
+            ) AS w (relation)
         LOOP
             EXECUTE format('DELETE FROM %s AS t WHERE nullif(t.%I::text, %L) IS NOT NULL AND %s(%s) = ANY ($1)',
-                made.relation::regclass, made.column_name, made.unnumbered, made.series, (
+                made.relation, made.column_name, made.unnumbered, made.series, (
                     SELECT string_agg(format('t.%I', n.name), ', ' ORDER BY n.i) FROM unnest(made.inputs) WITH ORDINALITY AS n (name, i)
                 )) USING names;
         END LOOP;
@@ -11837,7 +12318,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.reset_gapless IS
-'For test databases: forgets numbers, so that they begin anew. Without names it forgets all that gapless knows in the database, recorded audits too, and truncates the tables that have an attached column, and those that refer to them by a foreign key; with names, those sequences, and it deletes their rows in attached columns. Columns stay attached. databases is a pattern of LIKE: the name of this database has to be like it. For the owner of the schema and of the tables, or a superuser. Locks the tables (ACCESS EXCLUSIVE) and all sequences until the transaction ends. Raises 22004 for NULL, 22023 for a pattern without two characters of a name, 55000 in another database, 42501 for another role; above READ COMMITTED 40001 where a number was given out since the transaction began.';
+'For test databases: forgets numbers, so that they begin anew. Without names it forgets all that gapless knows in the database, recorded audits too, and truncates the tables that have an attached column, and those that refer to them by a foreign key; with names, those sequences, and it deletes their rows in attached columns. Columns stay attached. databases is a pattern of LIKE: the name of this database has to be like it. For the owner of the schema and of the tables, or a superuser. Locks the tables (ACCESS EXCLUSIVE) and all sequences until the transaction ends. Raises 22004 for NULL, 22023 for a pattern without two characters of a name, 55000 in another database and above READ COMMITTED, 42501 for another role.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.reset_gapless FROM PUBLIC;
@@ -11894,6 +12375,3477 @@ $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.version_gapless FROM PUBLIC;
 $statement$;
+        EXECUTE $statement$
+-- Citus is named in EXECUTE alone: the same schema is installed where there is none.
+CREATE OR REPLACE FUNCTION gapless.on_node(
+    nodename text,
+    nodeport integer,
+    command  text
+) RETURNS text
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    answer record;
+BEGIN
+    EXECUTE 'SELECT r.success, r.result FROM master_run_on_worker(ARRAY[$1], ARRAY[$2], ARRAY[$3], false) AS r'
+    INTO answer
+    USING on_node.nodename, on_node.nodeport, on_node.command;
+    IF NOT answer.success THEN
+        RAISE EXCEPTION 'node %:%: %', on_node.nodename, on_node.nodeport, regexp_replace(answer.result, '^ERROR: +', '')
+            USING ERRCODE = 'external_routine_exception', SCHEMA = 'gapless';
+    END IF;
+    RETURN answer.result;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.on_node IS
+'Private. What a command gives that a node of Citus runs, in a transaction of its own: one row of one column. It waits for what the caller''s transaction has locked there, for ever. Raises 38000 if the node cannot be reached or the command fails, with the node and its message.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.on_node FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- A node that is not active is left out by Citus without a word, though shards may be placed on it.
+CREATE OR REPLACE FUNCTION gapless.node_answers(
+    command text
+) RETURNS TABLE (
+    nodename text,
+    nodeport integer,
+    success  boolean,
+    result   text
+)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_node') IS NULL THEN
+        RAISE EXCEPTION 'there are no nodes: database "%" has no Citus', current_database()
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Connect to the coordinator.', SCHEMA = 'gapless';
+    END IF;
+    RETURN QUERY EXECUTE $$SELECT a.nodename, a.nodeport, a.success, regexp_replace(a.result, '^ERROR: +', '')
+        FROM (
+            SELECT coalesce(n.nodename, current_setting('citus.local_hostname')) AS nodename, coalesce(n.nodeport, current_setting('port')::integer) AS nodeport,
+                n.groupid, n.nodeid, r.success, r.result
+            FROM run_command_on_all_nodes($1) AS r
+            LEFT JOIN pg_dist_node AS n ON n.nodeid = r.nodeid
+            UNION ALL
+            SELECT n.nodename, n.nodeport, n.groupid, n.nodeid, false, 'it is not active (pg_dist_node)'
+            FROM pg_dist_node AS n
+            WHERE n.noderole = 'primary' AND NOT n.isactive
+        ) AS a
+        ORDER BY a.groupid, a.nodeid$$
+    USING node_answers.command;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.node_answers IS
+'Private. What a command gives on each node of Citus, the coordinator too, each in a transaction of its own: one row of one column, or why there is none. It waits for what the caller''s transaction has locked there, for ever. Raises 55000 where there is no Citus.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.node_answers FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.on_nodes(
+    command text
+) RETURNS TABLE (nodename text, nodeport integer, result text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    answer record;
+BEGIN
+    FOR answer IN
+        SELECT a.nodename, a.nodeport, a.success, a.result FROM gapless.node_answers(on_nodes.command) AS a
+    LOOP
+        IF NOT answer.success THEN
+            RAISE EXCEPTION 'node %:%: %', answer.nodename, answer.nodeport, answer.result
+                USING ERRCODE = 'external_routine_exception', SCHEMA = 'gapless';
+        END IF;
+        nodename := answer.nodename;
+        nodeport := answer.nodeport;
+        result := answer.result;
+        RETURN NEXT;
+    END LOOP;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.on_nodes IS
+'Private. What a command gives on each node of Citus, the coordinator too, each in a transaction of its own: one row of one column. It waits for what the caller''s transaction has locked there, for ever. Raises 38000 if a node cannot be reached, is not active, or the command fails there, with the node and its message, and 55000 where there is no Citus.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.on_nodes FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_tables() RETURNS TABLE (
+    shard      bigint,
+    shard_name text, -- schema.table, as gapless.columns has it on the node
+    table_name text  -- the distributed table
+)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    -- shard_name leaves some schemas out.
+    RETURN QUERY EXECUTE $$SELECT s.shardid, CASE WHEN starts_with(m.name, quote_ident(n.nspname) || '.') THEN m.name ELSE quote_ident(n.nspname) || '.' || m.name END, format('%I.%I', n.nspname, c.relname)
+        FROM pg_dist_shard AS s
+        JOIN pg_class AS c ON c.oid = s.logicalrelid
+        JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        CROSS JOIN LATERAL shard_name(s.logicalrelid, s.shardid) AS m (name)$$;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_tables IS
+'Private, for the functions that look at all nodes of Citus. The shards of the distributed tables, wherever they are.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_tables FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.on_workers(
+    command text
+) RETURNS TABLE (nodename text, nodeport integer, result text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    coordinator boolean := false;
+    answer      record;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_local_group') IS NOT NULL THEN
+        EXECUTE 'SELECT g.groupid = 0 FROM pg_dist_local_group AS g' INTO coordinator;
+    END IF;
+    IF NOT coordinator THEN
+        RETURN;
+    END IF;
+    FOR answer IN
+        EXECUTE 'SELECT r.nodename, r.nodeport, r.success, r.result FROM run_command_on_workers($1) AS r ORDER BY r.success, r.nodename, r.nodeport'
+        USING on_workers.command
+    LOOP
+        IF NOT answer.success THEN
+            RAISE EXCEPTION 'node %:%: %', answer.nodename, answer.nodeport, regexp_replace(answer.result, '^ERROR: +', '')
+                USING ERRCODE = 'external_routine_exception', SCHEMA = 'gapless';
+        END IF;
+        nodename := answer.nodename;
+        nodeport := answer.nodeport;
+        result := answer.result;
+        RETURN NEXT;
+    END LOOP;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.on_workers IS
+'Private. What a command gives on each worker of a coordinator of Citus, each in a transaction of its own: one row of one column. No row where the database is no coordinator. It waits for what the caller''s transaction has locked there, for ever. Raises 38000 if a worker cannot be reached or the command fails there, with the node and its message; it may have been done on the others.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.on_workers FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_of(
+    attached_column text -- schema.table.column, quoted where they have to be
+) RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+    SELECT substring(attached_column FROM '_([0-9]{1,18})"?[.](?:"(?:[^"]|"")*"|[^."]+)$')::bigint
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_of IS
+'Private, for the functions that look at all nodes of Citus. The number of the shard, at the end of the table''s name; NULL where there is none.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_of FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Each node answers in JSON, since a command gives one value; and by json, which is read row by row.
+CREATE OR REPLACE FUNCTION gapless.node_sequences() RETURNS TABLE (
+    nodename          text,
+    nodeport          integer,
+    name              text,    -- from here on as in gapless.sequences
+    last_value        bigint,
+    issued            bigint,
+    last_allocated_at timestamptz,
+    attached_column   text,
+    closed            boolean,
+    numbers_left      bigint,
+    valid_until       date,
+    warning           boolean,
+    distributed_table text,    -- whose shard has the column; NULL of others
+    shard             bigint
+)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT n.nodename, n.nodeport, q.name, q.last_value, q.issued, q.last_allocated_at, q.attached_column, q.closed, q.numbers_left, q.valid_until, q.warning, t.table_name, t.shard
+    FROM gapless.on_nodes($$SELECT coalesce(json_agg(q), '[]') FROM gapless.sequences AS q$$) AS n
+    CROSS JOIN LATERAL json_to_recordset(n.result::json) AS q (
+        name text, last_value bigint, issued bigint, last_allocated_at timestamptz, attached_column text, closed boolean, numbers_left bigint, valid_until date, warning boolean
+    )
+    LEFT JOIN gapless.shard_tables() AS t ON t.shard = gapless.shard_of(q.attached_column) AND starts_with(q.attached_column, t.shard_name || '.')
+    ORDER BY q.name COLLATE "C", n.nodename, n.nodeport;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.node_sequences IS
+'On the coordinator of Citus: gapless.sequences of all nodes, with the node, and the distributed table whose shard numbers itself from it. Each node answers by its own snapshot. Raises 38000 if a node cannot be reached, is not active, or has no gapless, and 55000 where there is no Citus.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.node_sequences FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.node_columns() RETURNS TABLE (
+    nodename          text,
+    nodeport          integer,
+    table_name        text,    -- from here on as in gapless.columns
+    column_name       text,
+    name              text,
+    initial           bigint,
+    format            text,
+    condition         text,
+    chronology        text,
+    at_commit         boolean,
+    unnumbered        text,
+    chain             text,
+    hash_column       text,
+    previous_column   text,
+    partitioned       boolean,
+    guarded           boolean,
+    faults            text[],
+    moves             boolean,
+    series_of         text,
+    distributed_table text,    -- whose shard the table is; NULL of others
+    shard             bigint
+)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT n.nodename, n.nodeport, q.table_name, q.column_name, q.name, q.initial, q.format, q.condition, q.chronology, q.at_commit, q.unnumbered, q.chain, q.hash_column, q.previous_column,
+        q.partitioned, q.guarded, q.faults, q.moves, q.series_of, t.table_name, t.shard
+    FROM gapless.on_nodes($$SELECT coalesce(json_agg(q), '[]') FROM gapless.columns AS q$$) AS n
+    CROSS JOIN LATERAL json_to_recordset(n.result::json) AS q (
+        table_name text, column_name text, name text, initial bigint, format text, condition text, chronology text, at_commit boolean, unnumbered text, chain text, hash_column text, previous_column text,
+        partitioned boolean, guarded boolean, faults text[], moves boolean, series_of text
+    )
+    LEFT JOIN gapless.shard_tables() AS t ON t.shard_name = q.table_name
+    ORDER BY coalesce(t.table_name, q.table_name) COLLATE "C", q.column_name COLLATE "C", t.shard, n.nodename, n.nodeport;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.node_columns IS
+'On the coordinator of Citus: gapless.columns of all nodes, with the node, and the distributed table whose shard it is. Raises 38000 if a node cannot be reached, is not active, or has no gapless, and 55000 where there is no Citus.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.node_columns FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.node_holders() RETURNS TABLE (
+    nodename         text,
+    nodeport         integer,
+    name             text,     -- from here on as in gapless.holders
+    state            text,
+    pid              integer,
+    prepared_as      text,
+    application_name text,
+    user_name        text,
+    transaction_age  interval,
+    query            text
+)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT n.nodename, n.nodeport, q.name, q.state, q.pid, q.prepared_as, q.application_name, q.user_name, make_interval(secs => q.seconds), q.query
+    FROM gapless.on_nodes($$SELECT coalesce(json_agg(q), '[]') FROM (SELECT h.*, extract(epoch FROM h.transaction_age) AS seconds FROM gapless.holders AS h) AS q$$) AS n
+    CROSS JOIN LATERAL json_to_recordset(n.result::json) AS q (
+        name text, state text, pid integer, prepared_as text, application_name text, user_name text, seconds double precision, query text
+    )
+    ORDER BY q.name COLLATE "C", n.nodename, n.nodeport, q.state, q.pid;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.node_holders IS
+'On the coordinator of Citus: gapless.holders of all nodes, with the node. The application_name of what Citus sends has the global pid of the client''s session, which pg_cancel_backend takes. Raises 38000 if a node cannot be reached, is not active, or has no gapless, and 55000 where there is no Citus.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.node_holders FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Each node is asked for its findings, and for the names of its series, since nobody else sees that two nodes have one of a name.
+CREATE OR REPLACE FUNCTION gapless.node_audit(
+    name          text     DEFAULT NULL, -- as in audit_gapless
+    pattern       text     DEFAULT NULL,
+    target        regclass DEFAULT NULL, -- a table of the coordinator; of one that is distributed, all its shards
+    target_column name     DEFAULT NULL,
+    with_series   boolean  DEFAULT false
+) RETURNS TABLE (
+    nodename          text,
+    nodeport          integer,
+    sequence          text,    -- from here on as of audit_gapless, but for the kind split: several nodes have the series
+    attached_column   text,
+    kind              text,
+    first_value       bigint,
+    last_value        bigint,
+    explained         boolean,
+    explanation       text,
+    allocated_by      text,
+    allocated_as      text,
+    allocated_at      timestamptz,
+    txid              bigint,
+    first_text        text,
+    last_text         text,
+    keys              jsonb,
+    recorded_at       timestamptz,
+    details           jsonb,
+    distributed_table text,    -- whose shard has the column; NULL of others
+    shard             bigint
+)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+DECLARE
+    audits  text;
+    asked   text;
+    tables  text[];
+BEGIN
+    IF node_audit.name IS NOT NULL THEN
+        PERFORM gapless.check_name(node_audit.name);
+    END IF;
+    audits := format('gapless.audit_gapless(name => %L, pattern => %L, with_series => %L) AS f', node_audit.name, node_audit.pattern, node_audit.with_series);
+    asked := format('(%1$L::text IS NULL OR s.name = %1$L) AND (%2$L::text IS NULL OR s.name LIKE %2$L)', node_audit.name, node_audit.pattern);
+    IF node_audit.target IS NOT NULL THEN
+        SELECT array_agg(coalesce(t.shard_name, c.name))
+        INTO tables
+        FROM (
+            SELECT format('%I.%I', n.nspname, c.relname) AS name
+            FROM pg_catalog.pg_class AS c
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE c.oid = node_audit.target
+        ) AS c
+        LEFT JOIN gapless.shard_tables() AS t ON t.table_name = c.name;
+        IF NOT EXISTS (
+            SELECT FROM gapless.shard_guards() AS g WHERE g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column)
+            UNION ALL
+            SELECT FROM gapless.guard AS g WHERE g.relation = node_audit.target AND g.purpose = 'insert' AND (node_audit.target_column IS NULL OR g.column_name = node_audit.target_column)
+        ) THEN
+            RAISE EXCEPTION 'table % has no attached column%', node_audit.target, coalesce(' "' || node_audit.target_column || '"', '')
+                USING ERRCODE = 'undefined_object', HINT = 'gapless.node_columns() shows all that are.', SCHEMA = 'gapless', CONSTRAINT = 'gapless_unattached';
+        END IF;
+        audits := format(
+            '(SELECT to_regclass(u.name) AS target FROM unnest(%L::text[]) AS u (name) WHERE EXISTS (SELECT FROM gapless.guard AS g WHERE g.relation = to_regclass(u.name) AND g.purpose = ''insert'') OFFSET 0) AS t
+            CROSS JOIN LATERAL gapless.audit_gapless(name => %L, pattern => %L, target => t.target, target_column => %L, with_series => %L) AS f',
+            tables, node_audit.name, node_audit.pattern, node_audit.target_column, node_audit.with_series
+        );
+        asked := asked || format(' AND s.target IN (SELECT to_regclass(u.name) FROM unnest(%L::text[]) AS u (name)) AND (%2$L::text IS NULL OR s.target_column = %2$L)', tables, node_audit.target_column);
+    END IF;
+    RETURN QUERY
+    WITH answer AS MATERIALIZED (
+        SELECT a.nodename, a.nodeport, a.success, a.result
+        FROM gapless.node_answers(format(
+            'SELECT json_build_object(
+                ''attached'', (
+                    SELECT coalesce(json_agg(pg_catalog.format(''%%I.%%I.%%I'', n.nspname, c.relname, u.column_name)), ''[]'')
+                    FROM gapless.guard AS u
+                    JOIN pg_catalog.pg_class AS c ON c.oid = u.relation
+                    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+                    WHERE u.purpose = ''insert''
+                ),
+                ''findings'', (SELECT coalesce(json_agg(f), ''[]'') FROM %s),
+                ''series'', (
+                    SELECT coalesce(json_agg(json_build_object(''name'', s.name, ''attached_column'', gapless.attached_column(s.target, s.target_column))), ''[]'')
+                    FROM gapless.sequence_lock AS s
+                    WHERE %s AND (s.bounded OR EXISTS (SELECT FROM gapless.journal AS j WHERE j.name = s.name)) AND NOT EXISTS (SELECT FROM gapless.dropped AS d WHERE d.name = s.name)
+                )
+            )', audits, asked
+        )) AS a
+    ), place AS MATERIALIZED (
+        SELECT a.nodename, a.nodeport, s.name, s.attached_column, format('%s:%s', a.nodename, a.nodeport) || coalesce(' (' || s.attached_column || ')', '') AS place
+        FROM answer AS a
+        CROSS JOIN LATERAL json_to_recordset(CASE WHEN a.success THEN a.result::json -> 'series' ELSE '[]' END) AS s (name text, attached_column text)
+    ), finding AS (
+        SELECT a.nodename, a.nodeport, f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.explained, f.explanation,
+            f.allocated_by, f.allocated_as, f.allocated_at, f.txid, f.first_text, f.last_text, f.keys, f.recorded_at, f.details
+        FROM answer AS a
+        CROSS JOIN LATERAL json_to_recordset(CASE WHEN a.success THEN a.result::json -> 'findings' ELSE '[]' END) AS f (
+            sequence text, attached_column text, kind text, first_value bigint, last_value bigint, explained boolean, explanation text,
+            allocated_by text, allocated_as text, allocated_at timestamptz, txid bigint, first_text text, last_text text, keys jsonb, recorded_at timestamptz, details jsonb
+        )
+        UNION ALL
+        SELECT a.nodename, a.nodeport, '', NULL, 'not read', NULL, NULL, false, 'the node could not be audited: ' || a.result, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM answer AS a
+        WHERE NOT a.success
+        UNION ALL
+        SELECT a.nodename, a.nodeport, '', format('%s.%I', p.shard_name, g.guarded), 'not read', NULL, NULL, false,
+            'the shard is not attached, so that nothing is known of its rows: attach_shards attaches it', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM gapless.shard_guards() AS g
+        CROSS JOIN LATERAL gapless.shard_places(g.relation) AS p
+        JOIN answer AS a ON a.nodename = p.nodename AND a.nodeport = p.nodeport AND a.success
+        WHERE NOT (a.result::json -> 'attached')::jsonb @> to_jsonb(format('%s.%I', p.shard_name, g.guarded))
+            AND (node_audit.target IS NULL OR g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column))
+        UNION ALL
+        SELECT p.nodename, p.nodeport, p.name, p.attached_column, 'split', NULL, NULL, false, 'several nodes have a series of this name, each with numbers or ranges of its own: ' || m.places, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM (SELECT p.name, string_agg(p.place, ', ' ORDER BY p.place) AS places FROM place AS p GROUP BY p.name HAVING count(*) > 1) AS m
+        JOIN place AS p ON p.name = m.name
+    )
+    SELECT f.*, t.table_name, t.shard
+    FROM finding AS f
+    LEFT JOIN gapless.shard_tables() AS t ON t.shard = gapless.shard_of(f.attached_column) AND starts_with(f.attached_column, t.shard_name || '.')
+    ORDER BY f.sequence COLLATE "C", f.first_value, f.kind, f.allocated_at, f.nodename, f.nodeport;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.node_audit IS
+'On the coordinator of Citus: the findings of audit_gapless on all nodes, with the node, and the distributed table whose shard has the column; with one of kind not read for each node that could not be audited and each shard that is not attached, and one of kind split for each node that has a series of which another one has some, too. Each node is audited by its own snapshot. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Raises 22023 for the name, 42704 where the table has no such column, and 55000 where there is no Citus.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.node_audit FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Citus takes a trigger of a distributed table to every shard, also to those that it moves or splits; the triggers that
+-- number the column it does not.
+CREATE OR REPLACE FUNCTION gapless.shard_guard() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_insert_' || TG_ARGV[0])::name) THEN
+        RAISE EXCEPTION 'column "%" of shard % is not attached here: the shard was moved or split', TG_ARGV[0], TG_RELID::regclass
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'On the coordinator: SELECT * FROM gapless.attach_shards();',
+                SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = TG_ARGV[0], CONSTRAINT = 'gapless_unattached';
+    END IF;
+    RETURN NULL;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_guard IS
+'Private, the trigger that attach_gapless makes on a distributed table of Citus: refuses every statement on a shard whose column is not attached. Its arguments are the column and how it is attached. Raises 55000.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_guard FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.node_shards() RETURNS TABLE (nodename text, nodeport integer, table_name text, column_name name, shard bigint, shard_name text, attached boolean)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT l.nodename, l.nodeport, format('%I.%I', n.nspname, c.relname), g.guarded, l.shard, l.shard_name, l.attached
+    FROM gapless.shard_guards() AS g
+    JOIN pg_catalog.pg_class AS c ON c.oid = g.relation
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    CROSS JOIN LATERAL gapless.shard_list(g.relation, g.guarded) AS l;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.node_shards IS
+'On the coordinator of Citus: a row for each shard of each column of a distributed table that attach_gapless attached (by the name of then): its node, its table there, and whether the column is attached there. Where it is not, since the shard was moved or split, the shard refuses every write: call attach_shards. No row where there is no Citus. Raises 38000 for a node that cannot be reached.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.node_shards FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Sets no search_path of its own: attach_gapless reads it.
+CREATE OR REPLACE FUNCTION gapless.shard_attach(
+    shard_name  text,
+    column_name name,
+    arguments   jsonb,  -- of attach_gapless
+    path        text,
+    table_id    bigint,
+    shard       bigint,
+    placement   bigint,
+    series      jsonb,  -- that are its own, even where no row is left
+    gone        bigint[] -- tables of this node that had them before
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+DECLARE
+    relation pg_catalog.regclass;
+BEGIN
+    PERFORM gapless.shard_wait_less();
+    PERFORM pg_catalog.set_config('citus.enable_manual_changes_to_shards', 'on', true), pg_catalog.set_config('citus.enable_ddl_propagation', 'off', true), pg_catalog.set_config('search_path', path, true);
+    relation := shard_name::pg_catalog.regclass;
+    PERFORM gapless.shard_hand_over(g.gone, column_name, series, relation) FROM pg_catalog.unnest(gone) AS g (gone);
+    PERFORM gapless.attach_gapless(
+        relation, column_name, name => a.name, initial => a.initial, format => a.format, condition => a.condition, chronology => a.chronology,
+        at_commit => a.at_commit, unnumbered => a.unnumbered, chain => a.chain, hash_column => a.hash_column, previous_column => a.previous_column, moves => a.moves
+    )
+    FROM pg_catalog.jsonb_to_record(arguments) AS a (
+        name pg_catalog.text, initial pg_catalog.int8, format pg_catalog.text, condition pg_catalog.text, chronology pg_catalog.text, at_commit pg_catalog.bool,
+        unnumbered pg_catalog.text, chain pg_catalog.text, hash_column pg_catalog.name, previous_column pg_catalog.name, moves pg_catalog.bool
+    );
+    PERFORM gapless.shard_note(relation, column_name, table_id, shard, placement, series);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_attach IS
+'Private, for the coordinator, on a node: attaches the column of a shard, and notes which shard it is. Locks and raises as attach_gapless does.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_attach FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_attach_table(
+    target        regclass,
+    target_column name,
+    asked         jsonb, -- the arguments of attach_gapless, by their names
+    make_index    boolean,
+    path          text,
+    kind          text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    guard   record;
+    code    text;
+    refused text;
+    hint    text;
+BEGIN
+    asked := asked || jsonb_build_object('name', coalesce(asked ->> 'name', (
+        SELECT quote_literal(format('%I.%I.%I', n.nspname, c.relname, target_column)) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target
+    )));
+    IF kind <> 'worker' THEN
+        PERFORM gapless.shard_check_session();
+    END IF;
+    PERFORM gapless.shard_check_table(target, target_column, asked, make_index, kind, path);
+    SELECT g.* INTO guard FROM gapless.shard_guards() AS g WHERE g.relation = target AND target_column IN (g.guarded, g.column_name);
+    IF FOUND AND (guard.arguments, guard.path) IS DISTINCT FROM (asked, path) THEN
+        RAISE EXCEPTION 'column "%" of table % is attached already, with another definition', target_column, target
+            USING ERRCODE = 'duplicate_object',
+                DETAIL = format('It is attached with %s, and not with %s.', guard.arguments || jsonb_build_object('search_path', guard.path), asked || jsonb_build_object('search_path', path)),
+                HINT = 'To attach it otherwise, detach it first: gapless.detach_gapless.',
+                TABLE = (SELECT c.relname FROM pg_catalog.pg_class AS c WHERE c.oid = target), COLUMN = target_column,
+                SCHEMA = (SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target),
+                CONSTRAINT = 'gapless_attached';
+    END IF;
+    BEGIN
+        PERFORM gapless.shard_bring(target, target_column, asked, path, coalesce(guard.table_id, target::oid::bigint), NULL);
+        PERFORM gapless.shard_leave(target, target_column, coalesce(guard.table_id, target::oid::bigint));
+        PERFORM gapless.shard_guard_table(target, target_column, asked, path) WHERE guard.relation IS NULL;
+        RETURN;
+    EXCEPTION WHEN query_canceled OR OTHERS THEN
+        GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, refused = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+    END;
+    IF guard.relation IS NULL THEN
+        PERFORM gapless.shard_detach_all(target, target_column);
+    END IF;
+    RAISE EXCEPTION 'column "%" of table % is not attached: %', target_column, target, refused
+        USING ERRCODE = code, HINT = coalesce(nullif(hint, ''), 'Mend that there, and attach it again.'), SCHEMA = 'gapless';
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_attach_table IS
+'Private, for attach_gapless, on the coordinator. Attaches the column of each shard, on its node, and puts a guard on the distributed table, which Citus takes along to wherever a shard goes. Where one shard fails, those that were attached are detached again.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_attach_table FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Each step is a transaction of its own on its node, and may be repeated: the state is copied, the shard is attached, and
+-- the state is deleted where it was.
+CREATE OR REPLACE FUNCTION gapless.shard_bring(
+    target      regclass,
+    column_name name,
+    arguments   jsonb,
+    path        text,
+    table_id    bigint,
+    told        jsonb
+) RETURNS TABLE (shard bigint, nodename text, nodeport integer, outcome text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    origins jsonb;
+    place  record;
+    note   record;
+    series jsonb;
+    gone   bigint[];
+    origin text;
+BEGIN
+    PERFORM gapless.shard_hold(target);
+    origins := (SELECT coalesce(jsonb_agg(o), '[]') FROM gapless.shard_origins(target, column_name, arguments, path, table_id, told) AS o);
+    FOR place IN SELECT l.* FROM gapless.shard_list(target, column_name) AS l WHERE NOT l.attached OR l.shard IN (SELECT (o ->> 'shard')::bigint FROM jsonb_array_elements(origins) AS o) LOOP
+        series := '[]';
+        gone := '{}';
+        origin := NULL;
+        FOR note IN
+            SELECT n.*, n.origin = place.nodename AND n.origin_port = place.nodeport AS here
+            FROM jsonb_to_recordset(origins) AS n (shard bigint, origin text, origin_port integer, relation bigint, names jsonb)
+            WHERE n.shard = place.shard AND n.names <> '[]'
+        LOOP
+            IF note.here THEN
+                gone := gone || note.relation;
+            ELSE
+                PERFORM gapless.shard_forget_stale(column_name, table_id, place.shard, place.nodename, place.nodeport) WHERE note.relation IS NOT NULL;
+                PERFORM gapless.shard_copy(note.origin, note.origin_port, place.nodename, place.nodeport, note.names, place.shard_name);
+                origin := concat_ws(', ', origin, note.origin || ':' || note.origin_port);
+            END IF;
+            series := series || note.names;
+        END LOOP;
+        PERFORM gapless.on_node(place.nodename, place.nodeport, format(
+            'SELECT gapless.shard_attach(%L, %L, %L, %L, %s, %s, %s, %L, %L)',
+            place.shard_name, column_name, arguments, path, table_id, place.shard, place.placement, series, array_remove(gone, NULL)
+        ));
+        FOR note IN
+            SELECT n.*
+            FROM jsonb_to_recordset(origins) AS n (shard bigint, origin text, origin_port integer, relation bigint, names jsonb)
+            WHERE n.shard = place.shard AND n.names <> '[]' AND (n.origin, n.origin_port) <> (place.nodename, place.nodeport)
+        LOOP
+            PERFORM gapless.shard_leave_names(note.origin, note.origin_port, note.relation, column_name, note.names, place.nodename, place.nodeport);
+        END LOOP;
+        shard := place.shard;
+        nodename := place.nodename;
+        nodeport := place.nodeport;
+        outcome := 'attached' || CASE
+            WHEN series <> '[]' THEN format(', with %s series', jsonb_array_length(series)) || coalesce(' from ' || origin, ' that were here')
+            ELSE ', by its rows alone'
+        END;
+        RETURN NEXT;
+    END LOOP;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_bring IS
+'Private, for attach_gapless and attach_shards, on the coordinator. Attaches the column of each shard that is not, with the series that it had where it was before. Returns what was done, a row a shard. Raises 38000 for a node that cannot be reached, or where it fails, and 55000.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_bring FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_has(
+    nodename   text,
+    nodeport   integer,
+    other_name text,
+    other_port integer,
+    names      jsonb
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    part record;
+BEGIN
+    FOR part IN SELECT p.* FROM gapless.shard_pages(other_name, other_port, names) AS p LOOP
+        IF gapless.on_node(nodename, nodeport, format('SELECT gapless.shard_lacks(%L, %L)', part.kind, part.page))::boolean THEN
+            RETURN false;
+        END IF;
+    END LOOP;
+    RETURN true;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_has IS
+'Private, for shard_copy and shard_leave_names, on the coordinator. Whether a node has all that another one knows of some sequences: every journal row, void, decision and so on.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_has FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- The coordinator keeps moves waiting meanwhile, and they other writers. A writer that waits for one of these, and whose lock
+-- is waited for here, is a deadlock that nobody finds.
+CREATE OR REPLACE FUNCTION gapless.shard_wait_less() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '0';
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_wait_less IS
+'Private, for what the coordinator has a node do. Sets lock_timeout to 10 seconds until the transaction ends, unless it is set.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_wait_less FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_bound(
+    names jsonb
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'name', s.name, 'shard', h.shard, 'column', h.column_name, 'attached', gapless.attached_column(s.target, s.target_column), 'numbered', EXISTS (SELECT FROM gapless.journal AS j WHERE j.name = s.name AND j.kind IN ('issued', 'pruned'))
+        )), '[]')
+        FROM gapless.sequence_lock AS s
+        LEFT JOIN gapless.shard AS h ON h.relation = s.target AND h.column_name = s.target_column
+        WHERE s.name IN (SELECT jsonb_array_elements_text(names) COLLATE "C")
+    );
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_bound IS
+'Private, for the coordinator, on a node. Which of these sequences are here, of which shard, and whether they have numbers.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_bound FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_unbind(
+    names jsonb
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    unbound bigint;
+BEGIN
+    PERFORM gapless.shard_wait_less();
+    PERFORM gapless.lock_sequence(n.name, false) FROM jsonb_array_elements_text(names) AS n (name);
+    UPDATE gapless.sequence_lock AS s
+    SET target = NULL, target_column = NULL
+    WHERE s.name IN (SELECT jsonb_array_elements_text(names) COLLATE "C")
+        AND EXISTS (SELECT FROM gapless.shard AS h WHERE h.relation = s.target AND h.column_name = s.target_column)
+        AND NOT EXISTS (SELECT FROM gapless.journal AS j WHERE j.name = s.name AND j.kind IN ('issued', 'pruned'));
+    GET DIAGNOSTICS unbound = ROW_COUNT;
+    RETURN unbound;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_unbind IS
+'Private, for the coordinator, on a node. Takes sequences that have no number from the shards that they were said to be of. Locks them until the transaction ends. Returns how many.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_unbind FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- What was said last counts, until the first number.
+CREATE OR REPLACE FUNCTION gapless.shard_tell(
+    target regclass, -- NULL: any
+    told   jsonb     -- sequence to shard, to shard and column, or to null: of none
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    said  jsonb; -- of each sequence its shard and its column, which may be NULL
+    known jsonb;
+    place record;
+BEGIN
+    IF jsonb_typeof(told) <> 'object' THEN
+        RAISE EXCEPTION 'series is of type %, and has to be an object', jsonb_typeof(told)
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Such as {"invoice/7": 102013}, with the number of the shard; null stands for none.', SCHEMA = 'gapless', COLUMN = 'series';
+    END IF;
+    said := (
+        SELECT coalesce(jsonb_object_agg(e.name, CASE jsonb_typeof(e.value) WHEN 'object' THEN e.value ELSE jsonb_build_object('shard', e.value) END), '{}')
+        FROM jsonb_each(told) AS e (name, value)
+    );
+    known := (
+        SELECT coalesce(jsonb_agg(to_jsonb(b) || jsonb_build_object('nodename', n.nodename, 'nodeport', n.nodeport)), '[]')
+        FROM gapless.on_nodes(format('SELECT gapless.shard_bound(%L)', (SELECT coalesce(jsonb_agg(k.name), '[]') FROM jsonb_object_keys(told) AS k (name)))) AS n
+        CROSS JOIN LATERAL jsonb_to_recordset(n.result::jsonb) AS b (name text, shard bigint, "column" text, attached text, numbered boolean)
+    );
+    FOR place IN
+        WITH guard AS MATERIALIZED (
+            SELECT p.shard::text AS shard, g.guarded, count(*) OVER (PARTITION BY p.shard) AS columns
+            FROM gapless.shard_guards() AS g
+            CROSS JOIN LATERAL gapless.shard_places(g.relation) AS p
+            WHERE shard_tell.target IS NULL OR g.relation = shard_tell.target
+        )
+        SELECT e.name, e.value ->> 'shard' AS shard, e.value ->> 'column' AS "column", b.name IS NOT NULL AS known, b.numbered, b.attached,
+            b.shard AS bound, EXISTS (SELECT FROM gapless.shard_tables() AS t WHERE t.shard = b.shard) AND b.shard IS NOT NULL AS placed,
+            (SELECT max(g.columns) FROM guard AS g WHERE g.shard = e.value ->> 'shard' AND (e.value ->> 'column' IS NULL OR g.guarded = e.value ->> 'column')) AS columns
+        FROM jsonb_each(said) AS e (name, value)
+        LEFT JOIN jsonb_to_recordset(known) AS b (name text, shard bigint, attached text, numbered boolean) ON b.name = e.name
+    LOOP
+        IF place.shard IS NOT NULL AND place.columns IS NULL THEN
+            RAISE EXCEPTION 'series says that sequence "%" is of shard %, which is none of %', place.name, concat_ws(' and column ', place.shard, place.column), coalesce('table ' || target::text, 'the attached tables')
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'get_shard_id_for_distribution_column(''table'', tenant) tells the shard of a tenant.', SCHEMA = 'gapless', COLUMN = 'series';
+        ELSIF NOT place.known THEN
+            RAISE EXCEPTION 'series names sequence "%", which no node has', place.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Commit what was decided of it first. SELECT * FROM gapless.node_sequences(); shows those that have numbers or ranges.', SCHEMA = 'gapless', COLUMN = 'series';
+        ELSIF place.bound IS NULL AND place.attached IS NOT NULL THEN
+            RAISE EXCEPTION 'series names sequence "%", from which column % numbers itself', place.name, place.attached
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Leave it out.', SCHEMA = 'gapless', CONSTRAINT = 'shard_series';
+        ELSIF place.placed AND place.numbered AND place.bound::text IS DISTINCT FROM place.shard THEN
+            RAISE EXCEPTION 'series says that sequence "%" is of shard %, and it has numbers on shard %', place.name, coalesce(place.shard, 'null'), place.bound
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Leave it out.', SCHEMA = 'gapless', CONSTRAINT = 'shard_series';
+        ELSIF NOT place.numbered AND place.columns > 1 AND place.column IS NULL THEN
+            RAISE EXCEPTION 'series says of sequence "%" only its shard, and the table has several attached columns', place.name
+                USING ERRCODE = 'invalid_parameter_value', HINT = format('Say which: {%s: {"shard": %s, "column": "..."}}.', to_jsonb(place.name), place.shard), SCHEMA = 'gapless', COLUMN = 'series';
+        END IF;
+    END LOOP;
+    FOR place IN
+        SELECT b.nodename, b.nodeport, jsonb_agg(b.name) AS names
+        FROM jsonb_to_recordset(known) AS b (name text, shard bigint, "column" text, numbered boolean, nodename text, nodeport integer)
+        WHERE NOT b.numbered AND b.shard IS NOT NULL
+            AND (b.shard::text IS DISTINCT FROM said -> b.name ->> 'shard' OR b.column <> said -> b.name ->> 'column')
+        GROUP BY b.nodename, b.nodeport
+    LOOP
+        IF gapless.on_node(place.nodename, place.nodeport, format('SELECT gapless.shard_unbind(%L)', place.names))::bigint < jsonb_array_length(place.names) THEN
+            RAISE EXCEPTION 'sequences that series names got their first numbers meanwhile'
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'SELECT * FROM gapless.node_sequences(); shows them. Leave them out.', SCHEMA = 'gapless', CONSTRAINT = 'shard_series';
+        END IF;
+    END LOOP;
+    RETURN said;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_tell IS
+'Private, for attach_shards, on the coordinator. Checks what was said of which shard sequences are, and takes those without a number from the shards that they were said to be of before. Returns what was said, with a shard and a column for each. Raises 22023 for what is no object, a sequence that no node has, a shard that is none of the table, and a column that is not said where there are several; 55000 for a sequence that has numbers on another shard.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_tell FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- A split that was waited for has made other shards.
+CREATE OR REPLACE FUNCTION gapless.shard_hold(
+    target regclass
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    share  CONSTANT integer := 5; -- ShareLock
+    shards bigint[];
+    held   bigint[];
+BEGIN
+    LOOP
+        EXECUTE 'SELECT array_agg(s.shardid ORDER BY s.shardid) FROM pg_dist_shard AS s WHERE s.logicalrelid = $1' INTO shards USING target;
+        EXIT WHEN shards IS NOT DISTINCT FROM held;
+        EXECUTE 'SELECT lock_shard_metadata($1, $2)' USING share, shards;
+        held := shards;
+    END LOOP;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_hold IS
+'Private, for shard_bring, on the coordinator. Waits until no shard of a table is being moved or split, and has those that begin later wait until the transaction ends. Writers go on, but not behind a move that waits.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_hold FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_unplaced() RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(s.name ORDER BY s.name), '[]')
+        FROM gapless.sequence_lock AS s
+        WHERE s.target IS NULL
+            AND NOT EXISTS (SELECT FROM gapless.former AS f WHERE f.name = s.name)
+            AND (s.bounded OR EXISTS (SELECT FROM gapless.journal AS j WHERE j.name = s.name) OR EXISTS (SELECT FROM gapless.decision AS d WHERE d.name = s.name))
+            -- Where no shard is, numbers may be taken by hand.
+            AND (EXISTS (SELECT FROM gapless.shard) OR NOT EXISTS (SELECT FROM gapless.journal AS j WHERE j.name = s.name AND j.kind IN ('issued', 'pruned')))
+    );
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_unplaced IS
+'Private, for the coordinator, on a node. The sequences that no column has yet, but of which something is known: a range, an adoption, a closing, or, where shards are, numbers that were taken by hand. Nobody knows of which shard they will be.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_unplaced FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_check_placed(
+    target regclass,
+    nodes  jsonb, -- from which its shards were moved, as name:port
+    told   jsonb  -- sequence to shard, or to null: of none
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    found_in jsonb;
+    unplaced record;
+    fault    text;
+    hint     text;
+BEGIN
+    IF nodes = '[]' THEN
+        RETURN;
+    END IF;
+    found_in := (
+        SELECT coalesce(jsonb_agg(jsonb_build_object('name', s.name, 'node', format('%s:%s', n.nodename, n.nodeport))), '[]')
+        FROM gapless.on_nodes('SELECT gapless.shard_unplaced()') AS n
+        CROSS JOIN LATERAL jsonb_array_elements_text(n.result::jsonb) AS s (name)
+        WHERE nodes @> to_jsonb(format('%s:%s', n.nodename, n.nodeport)) AND s.name NOT IN (SELECT jsonb_object_keys(told))
+    );
+    IF found_in = '[]' THEN
+        RETURN;
+    END IF;
+    SELECT count(*) AS sequences, array_to_string((array_agg(format('"%s"', s.name) ORDER BY s.name))[1:20], ', ') AS names, string_agg(DISTINCT s.node, ', ') AS places
+    INTO unplaced
+    FROM jsonb_to_recordset(found_in) AS s (name text, node text)
+    WHERE NOT EXISTS ( -- else it is of a copy that was cut off
+        SELECT
+        FROM gapless.on_nodes(format('SELECT gapless.shard_bound(%L)', (SELECT jsonb_agg(f -> 'name') FROM jsonb_array_elements(found_in) AS f))) AS n
+        CROSS JOIN LATERAL jsonb_to_recordset(n.result::jsonb) AS b (name text, shard bigint)
+        WHERE b.name = s.name AND b.shard IS NOT NULL
+    );
+    IF unplaced.sequences > 0 THEN
+        fault := format('shards of table %s were moved, and nobody knows whether sequences of %s belong to them, which no column has, %s in all: %s', target, unplaced.places, unplaced.sequences, unplaced.names);
+        hint := format('Say it: SELECT * FROM gapless.attach_shards(%L, ''{"sequence": shard, ...}''); where get_shard_id_for_distribution_column(%L, ...) tells the shard of a tenant, and null stands for none.', target, target);
+        IF NOT EXISTS (SELECT FROM gapless.shard_guards() AS g WHERE g.relation = target) THEN -- attach_gapless, which nobody can tell
+            RAISE WARNING '%', fault USING HINT = hint || ' Say it before the next row.';
+            RETURN;
+        END IF;
+        RAISE EXCEPTION '%', fault
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = hint,
+                SCHEMA = 'gapless', CONSTRAINT = 'shard_unplaced';
+    END IF;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_check_placed IS
+'Private, for shard_origins, on the coordinator. Raises 55000 where nodes from which shards were moved have sequences that no column has, and nobody has said of which shard they are; warns of it while the table is being attached.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_check_placed FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_check_session() RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    fault text;
+    hint  text;
+    busy  boolean;
+    worker boolean;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RAISE EXCEPTION 'there are no shards: database "%" has no Citus', current_database()
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Connect to the coordinator.', SCHEMA = 'gapless';
+    END IF;
+    EXECUTE 'SELECT g.groupid <> 0, t.transaction_number <> 0 FROM pg_dist_local_group AS g CROSS JOIN get_current_transaction_id() AS t' INTO worker, busy;
+    IF worker THEN
+        fault := 'this is not the coordinator';
+        hint := 'Connect to the coordinator.';
+    ELSIF NOT pg_has_role((SELECT n.nspowner FROM pg_catalog.pg_namespace AS n WHERE n.nspname = 'gapless'), 'USAGE') THEN
+        RAISE EXCEPTION 'only the owner of schema gapless, who also owns the table, can attach the shards of a distributed table'
+            USING ERRCODE = 'insufficient_privilege', HINT = 'Ask a member of both roles.', SCHEMA = 'gapless';
+    ELSIF busy THEN
+        fault := 'this transaction has used distributed tables, and each shard is attached in a transaction of its own, which would wait for it';
+        hint := 'Call it in a transaction of its own.';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'shards cannot be attached here: %', fault
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = hint, SCHEMA = 'gapless', CONSTRAINT = 'shard_session';
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('gapless.shard', 0)); -- one at a time
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_check_session IS
+'Private. Raises 55000 unless the session is on a coordinator of Citus whose transaction has not begun on workers, and 42501 unless it may attach shards. Takes a lock, so that one at a time does, until the transaction ends.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_check_session FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_check_table(
+    target        regclass,
+    target_column name,
+    asked         jsonb, -- the arguments of attach_gapless, by their names
+    make_index    boolean,
+    kind          text,  -- of the table
+    path          text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    fault    text;
+    hint     text;
+    relation record;
+    later    CONSTANT boolean := (asked ->> 'at_commit')::boolean OR asked ->> 'condition' IS NOT NULL;
+    checked  record;
+    key      name; -- by which the table is distributed
+BEGIN
+    SELECT c.relkind, m.amname INTO relation FROM pg_catalog.pg_class AS c LEFT JOIN pg_catalog.pg_am AS m ON m.oid = c.relam WHERE c.oid = target;
+    IF kind = 'worker' THEN
+        fault := 'this is a worker';
+        hint := 'Attach it on the coordinator.';
+    ELSIF kind = 'reference' THEN
+        fault := 'it is a reference table, of which each node would number a copy';
+        hint := 'Number a table that is distributed, or one that Citus does not know.';
+    ELSIF kind = 'local' THEN
+        fault := 'it is a local table that Citus manages';
+        hint := format('Take it out of Citus: SELECT undistribute_table(%L);', target);
+    ELSIF kind = 'old' THEN
+        fault := 'it is not distributed by hash';
+        hint := 'Distribute it by create_distributed_table, by hash.';
+    ELSIF EXISTS (SELECT FROM gapless.shard_places(target) AS p GROUP BY p.shard HAVING count(*) > 1) THEN
+        fault := 'its shards have several placements, each of which would count for itself';
+        hint := 'SET citus.shard_replication_factor = 1 before it is distributed.';
+    ELSIF relation.relkind = 'p' THEN
+        fault := 'it is partitioned as well as distributed';
+        hint := 'Distribute a table that is not partitioned.';
+    ELSIF relation.amname = 'columnar' THEN
+        fault := 'it is columnar, and its rows cannot be locked';
+        hint := format('SELECT alter_table_set_access_method(%L, ''heap'');', target);
+    ELSIF asked ->> 'series_of' IS NOT NULL THEN
+        fault := 'columns of distributed tables cannot share series';
+        hint := 'Leave series_of out, and give each a name of its own.';
+    ELSIF make_index THEN
+        fault := 'its index cannot be made on the shards alone';
+        hint := 'Make the unique index yourself, on the distributed table, over the rows that have a number, and leave make_index out.';
+    END IF;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION '% cannot number a column of its own: %', target, fault
+            USING ERRCODE = 'wrong_object_type', HINT = hint, SCHEMA = 'gapless', COLUMN = 'target';
+    END IF;
+    PERFORM gapless.column_check_column(target, target_column, (asked ->> 'initial')::bigint, asked ->> 'format' IS NOT NULL, later, (asked ->> 'at_commit')::boolean, asked ->> 'unnumbered');
+    checked := gapless.column_check_expressions(
+        target, target_column, path, asked ->> 'name', asked ->> 'format', asked ->> 'condition', asked ->> 'chronology', asked ->> 'chain', asked ->> 'hash_column', asked ->> 'previous_column'
+    );
+    EXECUTE 'SELECT column_to_column_name(p.logicalrelid, p.partkey)::name FROM pg_dist_partition AS p WHERE p.logicalrelid = $1 AND p.partkey IS NOT NULL' INTO key USING target;
+    IF key IS NOT NULL AND (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = key) <> ALL (checked.name_columns) THEN
+        RAISE EXCEPTION 'the series of column "%" of table % do not depend on "%", by which it is distributed, so that shards on several nodes would count each for itself', target_column, target, key
+            USING ERRCODE = 'invalid_parameter_value',
+                HINT = format('Give a name for each %1$s, such as name => $$ %2$L || NEW.%1$I $$.', key, target || '/'),
+                SCHEMA = 'gapless', COLUMN = 'name', CONSTRAINT = 'shard_series';
+    END IF;
+    PERFORM gapless.column_check_index(target, target_column, asked ->> 'unnumbered', checked.name_columns, later);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_check_table IS
+'Private, for attach_gapless, on the coordinator. Raises 42809, 22023 and 55000 for a distributed table or a definition that shards cannot keep to.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_check_table FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_copy(
+    from_name  text,
+    from_port  integer,
+    to_name    text,
+    to_port    integer,
+    names      jsonb,
+    shard_name text -- there
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    counted CONSTANT text := format('SELECT gapless.shard_digest(%L)', names);
+    part    record;
+    fresh   boolean; -- whether there is nothing else there
+BEGIN
+    IF gapless.shard_has(to_name, to_port, from_name, from_port, names) THEN
+        RETURN; -- it may have gone on since a copy that was cut off
+    END IF;
+    fresh := gapless.shard_has(from_name, from_port, to_name, to_port, names);
+    FOR part IN SELECT p.* FROM gapless.shard_pages(from_name, from_port, names) AS p WHERE fresh LOOP
+        PERFORM gapless.on_node(to_name, to_port, format('SELECT gapless.shard_take(%L, %L, %L)', part.kind, part.page, shard_name));
+    END LOOP;
+    IF NOT fresh OR gapless.on_node(from_name, from_port, counted)::jsonb IS DISTINCT FROM gapless.on_node(to_name, to_port, counted)::jsonb THEN
+        RAISE EXCEPTION 'sequences of shard % are known on node %:% already, and otherwise than on %:%', shard_name, to_name, to_port, from_name, from_port
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = format('They are among %s.', left(names::text, 1000)),
+                HINT = 'Somebody took numbers, or decided something, of them there. SELECT * FROM gapless.node_sequences(); shows both. gapless.delete_gapless forgets a sequence on the node that is wrong.',
+                SCHEMA = 'gapless', CONSTRAINT = 'shard_series';
+    END IF;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_copy IS
+'Private, for attach_shards, on the coordinator. Copies all that is known of some sequences from one node to another. Changes nothing where the other has all of it. Raises 55000 where each knows something that the other does not, and changes nothing then; and where somebody took numbers there meanwhile.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_copy FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_detach(
+    shard_name  text,
+    column_name name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    PERFORM set_config('citus.enable_manual_changes_to_shards', 'on', true), set_config('citus.enable_ddl_propagation', 'off', true);
+    PERFORM gapless.detach_gapless(shard_name::regclass, column_name);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_detach IS
+'Private, for the coordinator, on a node: detaches the column of a shard. Locks and raises as detach_gapless does.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_detach FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_detach_all(
+    target      regclass,
+    column_name name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    place record;
+BEGIN
+    FOR place IN SELECT l.* FROM gapless.shard_list(target, column_name) AS l WHERE l.attached LOOP
+        PERFORM gapless.on_node(place.nodename, place.nodeport, format('SELECT gapless.shard_detach(%L, %L)', place.shard_name, column_name));
+    END LOOP;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_detach_all IS
+'Private, on the coordinator. Detaches the column of each shard, on its node. Raises 38000 for a node that cannot be reached, or where it fails.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_detach_all FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_detach_table(
+    target        regclass,
+    target_column name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    guard  record;
+    unsafe CONSTANT text := current_setting('citus.enable_unsafe_triggers', true);
+BEGIN
+    PERFORM gapless.shard_check_session();
+    SELECT g.trigger, g.column_name INTO guard FROM gapless.shard_guards() AS g WHERE g.relation = target AND g.guarded = target_column;
+    IF NOT FOUND AND NOT EXISTS (SELECT FROM gapless.shard_list(target, target_column) AS l WHERE l.attached) THEN
+        RAISE EXCEPTION 'column "%" of table % is not attached', target_column, target
+            USING ERRCODE = 'undefined_object', HINT = 'SELECT * FROM gapless.node_shards(); shows the columns that are, by the names under which they were attached.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_unattached';
+    END IF;
+    IF guard.column_name <> target_column AND EXISTS (SELECT FROM gapless.shard_list(target, target_column) AS l WHERE NOT l.attached) THEN
+        RAISE EXCEPTION 'column "%" of table % was renamed, and shards of it were moved: their series would not be found under another name', target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = 'gapless', CONSTRAINT = 'shard_renamed',
+                HINT = format('ALTER TABLE %s RENAME %I TO %I; SELECT * FROM gapless.attach_shards(%L); then rename and detach it.', target, guard.column_name, target_column, target);
+    END IF;
+    PERFORM gapless.shard_detach_all(target, target_column);
+    IF guard.trigger IS NULL THEN -- an attach that was rolled back
+        RETURN;
+    END IF;
+    PERFORM set_config('citus.enable_unsafe_triggers', 'on', true);
+    EXECUTE format('DROP TRIGGER %I ON %s', guard.trigger, target);
+    PERFORM set_config('citus.enable_unsafe_triggers', coalesce(unsafe, 'off'), true);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_detach_table IS
+'Private, for detach_gapless, on the coordinator. Detaches the column of each shard, on its node, and drops the guard of the distributed table. Raises 42501, 42704 where it is not attached, and 55000 as attach_shards does, and where the column was renamed while shards of it were moved.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_detach_table FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_digest(
+    names jsonb
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    chosen CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(names));
+BEGIN
+    RETURN jsonb_build_object(
+        'sequences', (SELECT count(*) FROM gapless.sequence_lock AS s WHERE s.name = ANY (chosen)),
+        'journal', (SELECT jsonb_build_array(count(*), sum(j.ordinal), sum(j.last_value)) FROM gapless.journal AS j WHERE j.name = ANY (chosen)),
+        'void', (SELECT jsonb_build_array(count(*), sum(v.value)) FROM gapless.void AS v WHERE v.name = ANY (chosen)),
+        'decisions', (SELECT jsonb_build_array(count(*), sum(d.ordinal)) FROM gapless.decision AS d WHERE d.name = ANY (chosen)),
+        'links', (SELECT jsonb_build_array(count(*), sum(l.value)) FROM gapless.link AS l WHERE l.name = ANY (chosen)),
+        'ranges', (SELECT jsonb_build_array(count(*), sum(r.last_value)) FROM gapless.number_range AS r WHERE r.name = ANY (chosen)),
+        'texts', (SELECT count(*) FROM gapless.known_text AS k WHERE k.name = ANY (chosen)),
+        'former', (SELECT count(*) FROM gapless.former AS f WHERE f.name = ANY (chosen))
+    );
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_digest IS
+'Private, for the coordinator, on a node. How much is known of some sequences, with sums of their numbers: the same on two nodes once all was taken.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_digest FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- It locks the shards until the caller's transaction ends, so it comes after what is done on the nodes.
+CREATE OR REPLACE FUNCTION gapless.shard_guard_table(
+    target        regclass,
+    target_column name,
+    asked         jsonb, -- the arguments of attach_gapless, by their names
+    path          text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    unsafe CONSTANT text := current_setting('citus.enable_unsafe_triggers');
+    nulls  boolean;
+BEGIN
+    PERFORM set_config('citus.enable_unsafe_triggers', 'on', true);
+    EXECUTE format(
+        'CREATE TRIGGER %I BEFORE INSERT OR UPDATE OR DELETE ON %s FOR EACH STATEMENT EXECUTE FUNCTION gapless.shard_guard(%L, %L)',
+        '~gapless_shard_' || target_column, target, target_column,
+        jsonb_build_object('table_id', target::oid::bigint, 'arguments', asked, 'search_path', path, 'attnum', (SELECT a.attnum FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attname = target_column))
+    );
+    PERFORM set_config('citus.enable_unsafe_triggers', unsafe, true);
+    IF asked ->> 'condition' IS NOT NULL OR (asked ->> 'at_commit')::boolean OR asked ->> 'unnumbered' IS NOT NULL THEN
+        RAISE NOTICE 'column "%" of table % is not made NOT NULL: its rows wait for their number', target_column, target
+            USING HINT = 'A shard that is not attached refuses rows all the same.';
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT count(*) > 0 FROM %s AS t WHERE t.%I IS NULL', target, target_column) INTO nulls;
+    IF nulls THEN
+        RAISE NOTICE 'column "%" of table % is not made NOT NULL: there are rows without a number', target_column, target
+            USING HINT = 'The next UPDATE of such a row numbers it.';
+    ELSE
+        EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET NOT NULL', target, target_column);
+    END IF;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_guard_table IS
+'Private, for attach_gapless, on the coordinator. Puts the guard on a distributed table, which Citus takes along to wherever a shard goes, and makes the column NOT NULL where each row is numbered as it arrives. Locks the table and its shards against writers until the transaction ends.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_guard_table FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- The arguments of a trigger are one after the other, each with a zero byte behind it.
+CREATE OR REPLACE FUNCTION gapless.shard_guards() RETURNS TABLE (relation regclass, guarded name, column_name name, trigger name, arguments jsonb, path text, table_id bigint)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN;
+    END IF;
+    RETURN QUERY EXECUTE $$
+        SELECT t.tgrelid::regclass, g.guarded::name, a.attname, t.tgname, g.definition -> 'arguments', g.definition ->> 'search_path', (g.definition ->> 'table_id')::bigint
+        FROM pg_trigger AS t
+        JOIN pg_dist_partition AS p ON p.logicalrelid = t.tgrelid
+        CROSS JOIN LATERAL (
+            SELECT
+                convert_from(substr(t.tgargs, 1, position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding()) AS guarded,
+                convert_from(substr(t.tgargs, position('\x00'::bytea IN t.tgargs) + 1, length(t.tgargs) - position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding())::jsonb AS definition
+        ) AS g
+        LEFT JOIN pg_attribute AS a ON a.attrelid = t.tgrelid AND a.attnum = (g.definition ->> 'attnum')::smallint AND NOT a.attisdropped
+        WHERE t.tgfoid = 'gapless.shard_guard'::regproc
+        ORDER BY t.tgrelid::regclass::text, g.guarded$$;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_guards IS
+'Private, on the coordinator. The columns of distributed tables that are attached, by the name under which they were (guarded) and by that of now, and how: the arguments of attach_gapless, its search_path, and the oid that the table had.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_guards FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_hand_over(
+    gone        bigint, -- the oid of the table that was a shard here
+    column_name name,
+    names       jsonb,
+    relation    regclass
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    chosen CONSTANT text[] := ARRAY(SELECT jsonb_array_elements_text(names));
+BEGIN
+    UPDATE gapless.sequence_lock AS s SET target = NULL, target_column = NULL
+    WHERE s.name = ANY (chosen) AND s.target = gone::oid::regclass AND s.target_column = column_name;
+    UPDATE gapless.void AS v SET target = relation WHERE v.name = ANY (chosen) AND v.target = gone::oid::regclass;
+    UPDATE gapless.known_text AS k SET target = relation WHERE k.name = ANY (chosen) AND k.target = gone::oid::regclass;
+    UPDATE gapless.former AS f SET target = relation WHERE f.name = ANY (chosen) AND f.target = gone::oid::regclass;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_hand_over IS
+'Private, for shard_attach. Gives sequences of a shard that was on this node to a table that has its rows now. Locks them until the transaction ends.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_hand_over FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.column_shard_kind(
+    target regclass
+) RETURNS text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    kind text;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NULL THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE $$
+        SELECT CASE
+            WHEN g.groupid <> 0 THEN 'worker'
+            WHEN p.partmethod = 'h' THEN 'hash'
+            WHEN p.partmethod <> 'n' THEN 'old'
+            WHEN p.repmodel = 't' THEN 'reference'
+            WHEN p.colocationid = 0 THEN 'local'
+            ELSE 'one shard'
+        END
+        FROM pg_dist_partition AS p
+        CROSS JOIN pg_dist_local_group AS g
+        WHERE p.logicalrelid = $1$$
+    INTO kind USING target;
+    RETURN kind;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.column_shard_kind IS
+'Private. How Citus keeps a table: hash, one shard, reference, local (a table of the coordinator that Citus knows), or old (append and range); worker, where the session is not on the coordinator. NULL for a table that Citus does not know, shards among them.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.column_shard_kind FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- What another node has for certain, as the own of a shard that is attached there, is deleted where it was.
+CREATE OR REPLACE FUNCTION gapless.shard_leave(
+    target      regclass,
+    column_name name,
+    table_id    bigint
+) RETURNS TABLE (shard bigint, nodename text, nodeport integer, outcome text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    note  record;
+    names jsonb;
+    owner record;
+    remaining bigint;
+BEGIN
+    FOR note IN
+        SELECT n.*
+        FROM gapless.shard_notes(table_id, column_name) AS n
+        WHERE n.own AND NOT EXISTS (
+            SELECT FROM gapless.shard_places(target) AS p
+            WHERE p.nodename = n.nodename AND p.nodeport = n.nodeport AND p.shard = n.shard AND p.placement = n.placement
+        )
+        ORDER BY n.placement
+    LOOP
+        names := gapless.shard_names(note.nodename, note.nodeport, note.relation, column_name);
+        remaining := jsonb_array_length(names)::bigint;
+        FOR owner IN
+            SELECT n.nodename, n.nodeport, n.result::jsonb AS names
+            FROM gapless.on_nodes(format('SELECT gapless.shard_owned(%s, %L, %L)', table_id, column_name, names)) AS n
+            WHERE (n.nodename, n.nodeport) <> (note.nodename, note.nodeport) AND n.result <> '[]'
+        LOOP
+            remaining := coalesce(gapless.shard_leave_names(note.nodename, note.nodeport, note.relation, column_name, owner.names, owner.nodename, owner.nodeport), remaining);
+        END LOOP;
+        IF remaining = 0 THEN
+            PERFORM gapless.on_node(note.nodename, note.nodeport, format($$SELECT gapless.shard_release(%s, %L, '[]', NULL)$$, note.relation, column_name));
+        ELSE
+            shard := note.shard;
+            nodename := note.nodename;
+            nodeport := note.nodeport;
+            outcome := format('%s series of it are left here: no other node has all that is known of them', remaining);
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_leave IS
+'Private, for attach_shards, on the coordinator. Deletes the series of shards where they were before, once they are attached elsewhere. Returns a row for each shard of which series are left. Raises 38000 for a node that cannot be reached.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_leave FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_list(
+    target      regclass,
+    column_name name
+) RETURNS TABLE (shard bigint, placement bigint, shard_name text, nodename text, nodeport integer, attached boolean)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT p.shard, p.placement, p.shard_name, p.nodename, p.nodeport, n.result::jsonb @> to_jsonb(p.shard_name)
+    FROM gapless.on_nodes(format($$
+        SELECT coalesce(jsonb_agg(format('%%I.%%I', s.nspname, c.relname)), '[]')
+        FROM pg_catalog.pg_trigger AS t
+        JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
+        JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
+        WHERE t.tgname = ('~gapless_insert_' || %L)::name$$, shard_list.column_name)) AS n
+    JOIN gapless.shard_places(target) AS p ON p.nodename = n.nodename AND p.nodeport = n.nodeport
+    ORDER BY p.nodename, p.nodeport, p.shard;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_list IS
+'Private, on the coordinator. The shards of a distributed table, where they are, and whether the column is attached there. Raises 38000 for a node that cannot be reached.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_list FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Sets no search_path of its own: the expression is understood under the caller's.
+CREATE OR REPLACE FUNCTION gapless.shard_named(
+    relation   text,
+    expression text, -- over NEW
+    path       text
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+DECLARE
+    names pg_catalog.jsonb;
+BEGIN
+    PERFORM gapless.shard_wait_less();
+    PERFORM pg_catalog.set_config('search_path', path, true);
+    EXECUTE pg_catalog.format('SELECT coalesce(pg_catalog.jsonb_agg(DISTINCT n.name), ''[]'') FROM (SELECT (%s)::pg_catalog.text AS name FROM %s AS new) AS n WHERE n.name IS NOT NULL', expression, relation) INTO names;
+    RETURN names;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_named IS
+'Private, for the coordinator, on a node. The names of the series that the rows of a shard are of, by the expression name of attach_gapless. Reads all rows.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_named FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_note(
+    relation    regclass,
+    column_name name,
+    table_id    bigint,
+    shard       bigint,
+    placement   bigint,
+    series      jsonb -- that are its own, even where no row is left
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    UPDATE gapless.sequence_lock AS s
+    SET target = shard_note.relation, target_column = shard_note.column_name
+    WHERE s.name IN (SELECT jsonb_array_elements_text(shard_note.series) COLLATE "C") AND s.target IS NULL
+        AND NOT EXISTS (SELECT FROM gapless.former AS f WHERE f.name = s.name);
+    INSERT INTO gapless.shard AS s (relation, column_name, table_id, shard, placement, function)
+    SELECT shard_note.relation, shard_note.column_name, shard_note.table_id, shard_note.shard, shard_note.placement, format('%I.%I', n.nspname, p.proname)
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
+    WHERE t.tgrelid = shard_note.relation AND t.tgname = ('~gapless_insert_' || shard_note.column_name)::name
+    ON CONFLICT ON CONSTRAINT shard_pkey DO UPDATE
+    SET table_id = excluded.table_id, shard = excluded.shard, placement = excluded.placement, function = excluded.function;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_note IS
+'Private, for shard_attach. Notes which shard of which distributed table a table is, so that its series are known when it has gone.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_note FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_notes(
+    table_id    bigint,
+    column_name name
+) RETURNS TABLE (nodename text, nodeport integer, relation bigint, shard bigint, placement bigint, series bigint, own boolean)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT n.nodename, n.nodeport, s.relation, s.shard, s.placement, s.series, s.own
+    FROM gapless.on_nodes(format($$
+        SELECT coalesce(jsonb_agg(jsonb_build_object(
+            'relation', s.relation::oid::bigint, 'shard', s.shard, 'placement', s.placement, 'series', (SELECT count(*) FROM gapless.shard_series(s.relation, s.column_name)), 'own', s.table_id = %s
+        )), '[]')
+        FROM gapless.shard AS s
+        WHERE s.column_name = %L$$, shard_notes.table_id, shard_notes.column_name)) AS n
+    CROSS JOIN LATERAL jsonb_to_recordset(n.result::jsonb) AS s (relation bigint, shard bigint, placement bigint, series bigint, own boolean);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_notes IS
+'Private, on the coordinator. Which shards were attached on which node, with how many series that are still there, of columns of one name; own: of the table of this number. Raises 38000 for a node that cannot be reached.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_notes FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- A shard that was moved is known by its number; the number of a placement only grows, so the newest note is the one that
+-- counts. One that was split off, or of a table that was made anew, has another number. Its series are those that its rows
+-- are of; where a series has none, the distribution column of a row that is void, or the caller, tells.
+CREATE OR REPLACE FUNCTION gapless.shard_origins(
+    target      regclass,
+    column_name name,
+    arguments   jsonb,
+    path        text,
+    table_id    bigint,
+    told        jsonb -- sequence to shard, or NULL
+) RETURNS TABLE (shard bigint, origin text, origin_port integer, relation bigint, names jsonb)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    place  record;
+    note   record;
+    found_in CONSTANT jsonb := (SELECT coalesce(jsonb_agg(n), '[]') FROM gapless.shard_notes(shard_origins.table_id, shard_origins.column_name) AS n);
+    known  jsonb := coalesce(jsonb_strip_nulls(told), '{}'::jsonb); -- of which shard a series is
+    rest   jsonb := coalesce((SELECT jsonb_agg(k.name) FROM jsonb_object_keys(jsonb_strip_nulls(told)) AS k (name)), '[]'::jsonb); -- what no note had
+    anew   boolean := told IS NOT NULL;
+    came   jsonb := '[]'::jsonb; -- the nodes of the shards that are not attached, as they are said
+    went   jsonb := '[]'::jsonb; -- the nodes where they were
+    answer record;
+    lost   text;
+BEGIN
+    FOR place IN SELECT l.* FROM gapless.shard_list(target, shard_origins.column_name) AS l WHERE NOT l.attached LOOP
+        SELECT n.* INTO note
+        FROM jsonb_to_recordset(found_in) AS n (nodename text, nodeport integer, relation bigint, shard bigint, placement bigint, series bigint, own boolean)
+        WHERE n.shard = place.shard
+        ORDER BY n.placement DESC
+        LIMIT 1;
+        IF FOUND THEN
+            went := went || CASE WHEN (note.nodename, note.nodeport) <> (place.nodename, place.nodeport) THEN jsonb_build_array(concat_ws(':', note.nodename, note.nodeport)) ELSE '[]' END;
+            RETURN QUERY SELECT place.shard, note.nodename, note.nodeport, note.relation, gapless.shard_names(note.nodename, note.nodeport, note.relation, shard_origins.column_name);
+            CONTINUE;
+        END IF;
+        anew := true;
+        came := came || to_jsonb(concat_ws(':', place.nodename, place.nodeport));
+        FOR answer IN
+            SELECT r.name FROM jsonb_array_elements_text(gapless.on_node(place.nodename, place.nodeport, format('SELECT gapless.shard_named(%L, %L, %L)', place.shard_name, arguments ->> 'name', path))::jsonb) AS r (name)
+        LOOP
+            IF (known ->> answer.name)::bigint <> place.shard THEN
+                RAISE EXCEPTION 'sequence "%" is of shards % and %', answer.name, known ->> answer.name, place.shard
+                    USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Let the expression name give each value of the distribution column a name of its own.',
+                        SCHEMA = 'gapless', CONSTRAINT = 'shard_series';
+            END IF;
+            known := known || jsonb_build_object(answer.name, place.shard);
+            rest := rest || to_jsonb(answer.name);
+        END LOOP;
+    END LOOP;
+    went := went || (
+        SELECT coalesce(jsonb_agg(concat_ws(':', n.nodename, n.nodeport)), '[]')
+        FROM jsonb_to_recordset(found_in) AS n (nodename text, nodeport integer, relation bigint, shard bigint, placement bigint, series bigint, own boolean)
+        WHERE n.own AND NOT EXISTS (SELECT FROM gapless.shard_tables() AS t WHERE t.shard = n.shard) AND NOT came <@ jsonb_build_array(concat_ws(':', n.nodename, n.nodeport))
+    );
+    PERFORM gapless.shard_check_placed(target, went, told);
+    IF NOT anew THEN
+        RETURN;
+    END IF;
+    FOR note IN
+        SELECT n.*, gapless.shard_names(n.nodename, n.nodeport, n.relation, shard_origins.column_name) AS names
+        FROM jsonb_to_recordset(found_in) AS n (nodename text, nodeport integer, relation bigint, shard bigint, placement bigint, series bigint, own boolean)
+        WHERE n.series > 0 AND NOT EXISTS (SELECT FROM gapless.shard_tables() AS t WHERE t.shard = n.shard)
+    LOOP
+        IF note.own THEN -- another table's voids say nothing of this one's shards
+            known := gapless.shard_known(target, note.nodename, note.nodeport, note.names, known) || known;
+        END IF;
+        SELECT string_agg(format('"%s"', m.name), ', ') INTO lost FROM (SELECT n.name FROM jsonb_array_elements_text(note.names) AS n (name) WHERE known -> n.name IS NULL LIMIT 20) AS m;
+        IF note.own AND lost IS NOT NULL THEN
+            RAISE EXCEPTION 'shard % was split, and nobody knows of which part these sequences are, since they have no rows: %', note.shard, lost
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                    HINT = format('Say it: SELECT * FROM gapless.attach_shards(%L, ''{"sequence": shard, ...}''); where get_shard_id_for_distribution_column(%L, ...) tells the shard of a tenant.', target, target),
+                    SCHEMA = 'gapless', CONSTRAINT = 'shard_rowless';
+        END IF;
+        FOR answer IN SELECT (known ->> n.name)::bigint AS shard, jsonb_agg(n.name) AS names FROM jsonb_array_elements_text(note.names) AS n (name) WHERE known -> n.name IS NOT NULL GROUP BY 1 LOOP
+            rest := (SELECT coalesce(jsonb_agg(r.name), '[]') FROM jsonb_array_elements_text(rest) AS r (name) WHERE r.name NOT IN (SELECT jsonb_array_elements_text(answer.names)));
+            RETURN QUERY SELECT answer.shard, note.nodename, note.nodeport, note.relation, answer.names;
+        END LOOP;
+    END LOOP;
+    FOR answer IN
+        SELECT (known ->> f.name)::bigint AS shard, n.nodename, n.nodeport, jsonb_agg(f.name) AS names
+        FROM gapless.on_nodes(format('SELECT gapless.shard_free(%L)', rest)) AS n
+        CROSS JOIN LATERAL jsonb_array_elements_text(n.result::jsonb) AS f (name)
+        GROUP BY 1, 2, 3
+    LOOP
+        RETURN QUERY SELECT answer.shard, answer.nodename, answer.nodeport, NULL::bigint, answer.names;
+    END LOOP;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_origins IS
+'Private, for shard_bring, on the coordinator. Which sequences a shard that is not attached had, and on which node, as which table, they are; NULL: they are no column''s there. Raises 55000 for a sequence of a split shard that has no rows and that nobody tells, for one that two shards have, and as shard_check_placed does.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_origins FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_names(
+    nodename    text,
+    nodeport    integer,
+    relation    bigint,
+    column_name name
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN gapless.on_node(nodename, nodeport, format($$SELECT coalesce(jsonb_agg(s.name), '[]') FROM gapless.shard_series(%s::oid::regclass, %L) AS s (name)$$, relation, column_name))::jsonb;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_names IS
+'Private, on the coordinator. The sequences of a shard''s column on a node, also of one that was dropped or detached.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_names FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_leave_names(
+    from_name   text,
+    from_port   integer,
+    relation    bigint, -- the table there; NULL: the sequences are no column's
+    column_name name,
+    names       jsonb,
+    to_name     text,   -- who has them now
+    to_port     integer
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    expected CONSTANT jsonb := gapless.on_node(from_name, from_port, format('SELECT gapless.shard_digest(%L)', names))::jsonb;
+BEGIN
+    IF NOT gapless.shard_has(to_name, to_port, from_name, from_port, names) THEN
+        RETURN NULL;
+    END IF;
+    RETURN gapless.on_node(from_name, from_port, format('SELECT gapless.shard_release(%L, %L, %L, %L)', relation, column_name, names, expected))::bigint;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_leave_names IS
+'Private, on the coordinator. Deletes what a node knows of some sequences, if another one has all of it. Returns how many sequences of the shard are left there; NULL where the other lacks something, and nothing is deleted.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_leave_names FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_lacks(
+    kind text, -- the table
+    page jsonb
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    compared text;
+    lacks    boolean;
+BEGIN
+    -- What is not of the node, and what the shard does not change as it goes on.
+    SELECT string_agg(format('t.%1$I IS NOT DISTINCT FROM r.%1$I', a.attname), ' AND ')
+    INTO STRICT compared
+    FROM pg_catalog.pg_attribute AS a
+    WHERE a.attrelid = to_regclass(format('gapless.%I', kind)) AND a.attnum > 0 AND NOT a.attisdropped
+        AND a.attname <> ALL (CASE kind
+            WHEN 'sequence_lock' THEN '{adoptions,target,target_column,initial,bounded}'::name[]
+            WHEN 'number_range' THEN '{reason,valid_until,time_zone,expires,warns,warn_left,unused}'::name[]
+            WHEN 'former' THEN '{target,target_column,title,expression,missing,unread,detached_at,detached_by}'::name[]
+            ELSE '{attachment,dated,target,target_column,inputs}'::name[]
+        END);
+    EXECUTE format(
+        'SELECT EXISTS (
+            SELECT FROM jsonb_array_elements($1) AS e (entry)
+            CROSS JOIN LATERAL jsonb_populate_record(NULL::gapless.%1$I, e.entry - ''target'') AS r
+            WHERE NOT EXISTS (SELECT FROM gapless.%1$I AS t WHERE %2$s)
+        )', kind, compared || CASE WHEN kind = 'sequence_lock' THEN ' AND t.bounded >= r.bounded AND t.adoptions >= r.adoptions' ELSE '' END)
+    INTO lacks
+    USING CASE WHEN kind = 'former' THEN '[]'::jsonb ELSE page END;
+    RETURN lacks;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_lacks IS
+'Private, for the coordinator, on a node. Whether rows of another node''s table of gapless are missing here, or otherwise.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_lacks FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_known(
+    target   regclass,
+    nodename text,
+    nodeport integer,
+    names    jsonb,
+    known    jsonb -- of which shard a series is
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    unknown CONSTANT jsonb := (SELECT jsonb_agg(n.name) FROM jsonb_array_elements_text(names) AS n (name) WHERE known -> n.name IS NULL);
+    key     record;
+    keyed   jsonb;
+BEGIN
+    EXECUTE $$SELECT a.attname AS name, format_type(a.atttypid, a.atttypmod) AS type
+        FROM pg_dist_partition AS p
+        JOIN pg_attribute AS a ON a.attrelid = p.logicalrelid AND a.attname = column_to_column_name(p.logicalrelid, p.partkey)
+        WHERE p.logicalrelid = $1 AND p.partkey IS NOT NULL$$
+    INTO key USING target;
+    IF unknown IS NULL OR key.name IS NULL THEN
+        RETURN '{}'::jsonb;
+    END IF;
+    EXECUTE format($$SELECT coalesce(jsonb_object_agg(k.key, get_shard_id_for_distribution_column($1, k.value::%s)), '{}') FROM jsonb_each_text($2) AS k$$, key.type)
+    INTO keyed
+    USING target, gapless.on_node(nodename, nodeport, format('SELECT gapless.shard_keyed(%L, %L)', unknown, key.name))::jsonb;
+    RETURN keyed;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_known IS
+'Private, for shard_origins, on the coordinator. Of which shard sequences without rows are, by the distribution column of rows that are void.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_known FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_keyed(
+    names jsonb,
+    key   text -- the distribution column
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_object_agg(v.name, v.key), '{}')
+        FROM (SELECT DISTINCT ON (v.name) v.name, v.inputs ->> shard_keyed.key AS key FROM gapless.void AS v WHERE v.name IN (SELECT jsonb_array_elements_text(names) COLLATE "C") AND v.inputs ->> shard_keyed.key IS NOT NULL ORDER BY v.name) AS v
+    );
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_keyed IS
+'Private, for the coordinator, on a node. Of sequences without rows, what the distribution column had in a row that was void and deleted.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_keyed FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_free(
+    names jsonb
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN (SELECT coalesce(jsonb_agg(s.name), '[]') FROM gapless.sequence_lock AS s WHERE s.name IN (SELECT jsonb_array_elements_text(names) COLLATE "C") AND s.target IS NULL);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_free IS
+'Private, for the coordinator, on a node. Which of these sequences are here, and no column''s.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_free FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- A note of the same shard on the node where it is again, older than the one that counts, is of its last stay there.
+CREATE OR REPLACE FUNCTION gapless.shard_forget_stale(
+    column_name name,
+    table_id    bigint,
+    shard       bigint,
+    nodename    text,
+    nodeport    integer
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    note   record;
+    newest bigint; -- placement
+BEGIN
+    FOR note IN
+        SELECT n.*
+        FROM gapless.shard_notes(shard_forget_stale.table_id, shard_forget_stale.column_name) AS n
+        WHERE n.shard = shard_forget_stale.shard
+        ORDER BY n.placement DESC
+    LOOP
+        newest := coalesce(newest, note.placement);
+        IF note.placement < newest AND note.nodename = shard_forget_stale.nodename AND note.nodeport = shard_forget_stale.nodeport THEN
+            PERFORM gapless.on_node(note.nodename, note.nodeport, format('SELECT gapless.shard_release(%s, %L, NULL, NULL)', note.relation, shard_forget_stale.column_name));
+        END IF;
+    END LOOP;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_forget_stale IS
+'Private, for shard_bring, on the coordinator. Deletes what a node still knows of a shard from before it was elsewhere, as the note that is newer has it.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_forget_stale FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_owned(
+    table_id    bigint,
+    column_name name,
+    names       jsonb
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN (
+        SELECT coalesce(jsonb_agg(DISTINCT n.name), '[]')
+        FROM gapless.shard AS h
+        JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = h.relation AND t.tgname = ('~gapless_insert_' || h.column_name)::name
+        CROSS JOIN LATERAL gapless.shard_series(h.relation, h.column_name) AS n (name)
+        WHERE h.table_id = shard_owned.table_id AND h.column_name = shard_owned.column_name
+            AND h.placement = (SELECT max(o.placement) FROM gapless.shard AS o WHERE o.table_id = h.table_id AND o.column_name = h.column_name AND o.shard = h.shard)
+            AND n.name IN (SELECT jsonb_array_elements_text(names))
+    );
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_owned IS
+'Private, for the coordinator, on a node. Which of these sequences belong to shards of a table that are attached here.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_owned FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- By the primary key, so that a page costs what it has.
+CREATE OR REPLACE FUNCTION gapless.shard_page(
+    kind   text,  -- the table
+    names  jsonb,
+    after  jsonb, -- the last row of the page before, or NULL
+    size   bigint
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    key  text;
+    page jsonb;
+BEGIN
+    SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.i)
+    INTO STRICT key
+    FROM pg_catalog.pg_index AS x
+    CROSS JOIN LATERAL unnest(x.indkey::smallint[]) WITH ORDINALITY AS k (attnum, i)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = x.indrelid AND a.attnum = k.attnum
+    WHERE x.indisprimary AND x.indrelid = to_regclass(format('gapless.%I', kind));
+    EXECUTE format(
+        'SELECT coalesce(jsonb_agg(to_jsonb(r) ORDER BY r.i), ''[]'')
+        FROM (
+            SELECT t.*, row_number() OVER (ORDER BY %2$s) AS i
+            FROM gapless.%1$I AS t
+            WHERE t.name IN (SELECT jsonb_array_elements_text($1) COLLATE "C") AND ($2 IS NULL OR (%2$s) > (SELECT %2$s FROM jsonb_populate_record(NULL::gapless.%1$I, $2)))
+            ORDER BY %2$s
+            LIMIT $3
+        ) AS r', kind, key)
+    INTO page
+    USING names, after, size;
+    RETURN page;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_page IS
+'Private, for the coordinator, on a node. The next rows of a table of gapless that belong to some sequences, of which there may be none.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_page FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_pages(
+    nodename text,
+    nodeport integer,
+    names    jsonb
+) RETURNS TABLE (kind text, page jsonb)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    size  CONSTANT integer := 10000; -- rows, some MB
+    after jsonb;
+BEGIN
+    FOREACH kind IN ARRAY '{journal,void,decision,link,known_text,former,sequence_lock,number_range}'::text[] LOOP
+        after := NULL;
+        LOOP
+            page := gapless.on_node(nodename, nodeport, format('SELECT gapless.shard_page(%L, %L, %L, %s)', kind, names, after, size))::jsonb;
+            EXIT WHEN page = '[]';
+            RETURN NEXT;
+            after := page -> -1;
+            EXIT WHEN jsonb_array_length(page) < size;
+        END LOOP;
+    END LOOP;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_pages IS
+'Private, for shard_copy and shard_leave_names, on the coordinator. All that a node knows of some sequences: the rows of each table of gapless, in pages. The ranges come after their sequences, which give no number without them.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_pages FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_places(
+    target regclass
+) RETURNS TABLE (shard bigint, placement bigint, shard_name text, nodename text, nodeport integer)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY EXECUTE $$
+        SELECT s.shardid, p.placementid, t.shard_name, n.nodename, n.nodeport
+        FROM pg_dist_shard AS s
+        JOIN gapless.shard_tables() AS t ON t.shard = s.shardid
+        JOIN pg_dist_placement AS p ON p.shardid = s.shardid AND p.shardstate = 1
+        JOIN pg_dist_node AS n ON n.groupid = p.groupid AND n.isactive AND n.noderole::text = 'primary'
+        WHERE s.logicalrelid = $1
+        ORDER BY n.groupid, s.shardid$$
+    USING target;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_places IS
+'Private, on the coordinator. The shards of a distributed table, and the nodes where they are.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_places FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Their rows are elsewhere by now.
+CREATE OR REPLACE FUNCTION gapless.shard_release(
+    gone        bigint, -- the oid of the table that was a shard here; NULL: the sequences are no column's
+    column_name name,
+    names       jsonb, -- NULL: all
+    expected    jsonb  -- what shard_digest said of them; NULL: whatever it is
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    chosen   CONSTANT text[] := ARRAY(
+        SELECT s.name FROM gapless.shard_series(gone::oid::regclass, column_name) AS s (name) WHERE names IS NULL OR s.name IN (SELECT jsonb_array_elements_text(names) COLLATE "C")
+        UNION
+        SELECT s.name FROM gapless.sequence_lock AS s WHERE gone IS NULL AND s.target IS NULL AND s.name IN (SELECT jsonb_array_elements_text(names) COLLATE "C")
+    );
+    function regproc;
+    item     regprocedure;
+    left_over bigint;
+BEGIN
+    PERFORM gapless.shard_wait_less();
+    PERFORM set_config('citus.enable_manual_changes_to_shards', 'on', true), set_config('citus.enable_ddl_propagation', 'off', true);
+    PERFORM gapless.lock_sequence(c.name, false) FROM unnest(chosen) AS c (name);
+    IF expected <> gapless.shard_digest(names) THEN
+        RAISE EXCEPTION 'sequences of a shard that was moved have changed here meanwhile'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Call gapless.attach_shards again, on the coordinator.', SCHEMA = 'gapless', CONSTRAINT = 'shard_series';
+    END IF;
+    DELETE FROM gapless.journal AS j WHERE j.name = ANY (chosen);
+    DELETE FROM gapless.void AS v WHERE v.name = ANY (chosen);
+    DELETE FROM gapless.decision AS d WHERE d.name = ANY (chosen);
+    DELETE FROM gapless.link AS l WHERE l.name = ANY (chosen);
+    DELETE FROM gapless.number_range AS r WHERE r.name = ANY (chosen);
+    DELETE FROM gapless.known_text AS k WHERE k.name = ANY (chosen);
+    DELETE FROM gapless.former AS f WHERE f.name = ANY (chosen);
+    DELETE FROM gapless.sequence_lock AS s WHERE s.name = ANY (chosen);
+    SELECT count(*) INTO left_over FROM gapless.shard_series(gone::oid::regclass, column_name);
+    IF left_over = 0 AND gone IS NOT NULL THEN
+        IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = gone) THEN
+            PERFORM gapless.column_dismantle(gone::oid::regclass, column_name);
+        END IF;
+        SELECT to_regproc(s.function) INTO function FROM gapless.shard AS s WHERE s.relation = gone::oid::regclass AND s.column_name = shard_release.column_name;
+        IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgfoid = function) THEN
+            FOR item IN SELECT f.oid::regprocedure FROM gapless.column_functions(function) AS f (oid) ORDER BY f.oid DESC LOOP
+                EXECUTE format('DROP FUNCTION %s', item);
+            END LOOP;
+        END IF;
+        DELETE FROM gapless.shard AS s WHERE s.relation = gone::oid::regclass AND s.column_name = shard_release.column_name;
+    END IF;
+    RETURN left_over;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_release IS
+'Private, for the coordinator, on a node. Deletes what is known here of sequences of a shard that was moved away, and, with the last of them, its triggers and functions. Returns how many are left. Locks what is left of the shard.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_release FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_series(
+    relation    regclass,
+    column_name name
+) RETURNS SETOF text
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT s.name::text FROM gapless.sequence_lock AS s WHERE s.target = shard_series.relation AND s.target_column = shard_series.column_name
+    UNION
+    SELECT f.name FROM gapless.former AS f WHERE f.target = shard_series.relation AND f.target_column = shard_series.column_name;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_series IS
+'Private, for the coordinator, on a node. The sequences of a shard''s column, also of one that was dropped or detached.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_series FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_take(
+    kind     text, -- the table
+    page     jsonb,
+    relation regclass -- the shard here
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    taken bigint;
+BEGIN
+    PERFORM gapless.shard_wait_less();
+    -- What names a table or an attachment of the other node.
+    EXECUTE format(
+        'INSERT INTO gapless.%1$I
+        SELECT r.*
+        FROM jsonb_array_elements($1) AS e (entry)
+        CROSS JOIN LATERAL jsonb_populate_record(NULL::gapless.%1$I, e.entry || CASE
+            WHEN $2 = ''sequence_lock'' THEN ''{"target": null, "target_column": null}''
+            WHEN $2 = ''journal'' THEN ''{"attachment": null}''
+            WHEN e.entry ->> ''target'' IS NOT NULL THEN jsonb_build_object(''target'', $3)
+            ELSE ''{}''
+        END) AS r
+        ON CONFLICT DO NOTHING', kind)
+    USING page, kind, relation;
+    GET DIAGNOSTICS taken = ROW_COUNT;
+    UPDATE gapless.sequence_lock AS s -- attach has made it, for a constant name
+    SET adoptions = greatest(s.adoptions, (e.entry ->> 'adoptions')::bigint), bounded = s.bounded OR (e.entry ->> 'bounded')::boolean
+    FROM jsonb_array_elements(page) AS e (entry)
+    WHERE kind = 'sequence_lock' AND s.name = e.entry ->> 'name' COLLATE "C" AND (s.adoptions < (e.entry ->> 'adoptions')::bigint OR NOT s.bounded AND (e.entry ->> 'bounded')::boolean);
+    RETURN taken;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_take IS
+'Private, for the coordinator, on a node. Takes rows of another node''s table of gapless, as shard_page gave them. Returns how many were not here.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_take FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.attach_shards(
+    target regclass DEFAULT NULL,
+    series jsonb    DEFAULT NULL -- of which shard sequences without rows are, or of which shard and column; null: of none
+) RETURNS TABLE (table_name text, column_name name, shard bigint, nodename text, nodeport integer, outcome text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    attached record;
+    said     jsonb; -- of series, its shard and its column
+    code     text;
+    fault    text;
+    refused  text; -- the first
+    detail   text;
+    hint     text;
+    violated text;
+    others   text[] := '{}'::text[]; -- that are not attached, either
+BEGIN
+    PERFORM gapless.shard_check_session();
+    said := CASE WHEN series IS NOT NULL THEN gapless.shard_tell(target, series) END;
+    FOR attached IN
+        SELECT g.*, format('%I.%I', n.nspname, c.relname) AS table_name
+        FROM gapless.shard_guards() AS g
+        JOIN pg_catalog.pg_class AS c ON c.oid = g.relation
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE attach_shards.target IS NULL OR g.relation = attach_shards.target
+    LOOP
+        BEGIN
+            IF attached.column_name IS DISTINCT FROM attached.guarded AND EXISTS (SELECT FROM gapless.shard_list(attached.relation, attached.guarded) AS l WHERE NOT l.attached) THEN
+                RAISE EXCEPTION 'the column was renamed or dropped, so its shards cannot be attached by its definition of then'
+                    USING ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = 'gapless', CONSTRAINT = 'shard_renamed',
+                        HINT = CASE
+                            WHEN attached.column_name IS NULL THEN format('SELECT gapless.detach_gapless(%L, %L);', attached.relation, attached.guarded)
+                            ELSE format('ALTER TABLE %s RENAME %I TO %I; and repeat it. Then rename it, detach it by its old name, and attach it by its new one.', attached.relation, attached.column_name, attached.guarded)
+                        END;
+            END IF;
+            RETURN QUERY
+            SELECT attached.table_name, attached.guarded, b.shard, b.nodename, b.nodeport, b.outcome
+            FROM gapless.shard_bring(attached.relation, attached.guarded, attached.arguments, attached.path, attached.table_id, (
+                SELECT jsonb_object_agg(e.name, CASE WHEN coalesce(e.value ->> 'column', attached.guarded) = attached.guarded THEN e.value -> 'shard' END)
+                FROM jsonb_each(said) AS e (name, value)
+            )) AS b;
+            RETURN QUERY
+            SELECT attached.table_name, attached.guarded, l.shard, l.nodename, l.nodeport, l.outcome
+            FROM gapless.shard_leave(attached.relation, attached.guarded, attached.table_id) AS l;
+        EXCEPTION WHEN OTHERS THEN
+            IF refused IS NOT NULL THEN
+                others := others || format('%s.%I', attached.table_name, attached.guarded);
+                CONTINUE;
+            END IF;
+            GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, fault = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, violated = CONSTRAINT_NAME;
+            refused := format('shards of column "%s" of table %s are not attached: %s', attached.guarded, attached.relation, fault);
+            hint := coalesce(nullif(hint, ''), format(
+                'Mend that, and repeat it. If a column, the table or a schema was renamed: SELECT gapless.detach_gapless(%L, %L); then attach it again, by the names of now.', attached.relation, attached.guarded
+            ));
+        END;
+    END LOOP;
+    IF refused IS NOT NULL THEN
+        RAISE EXCEPTION '%', refused
+            USING ERRCODE = code,
+                DETAIL = concat_ws(' ', nullif(detail, ''), CASE WHEN others = '{}' THEN 'No other column is concerned.' ELSE format('Nor are all shards of %s.', array_to_string(others, ', ')) END),
+                HINT = hint, SCHEMA = 'gapless', CONSTRAINT = coalesce(nullif(violated, ''), 'shard_unattached');
+    END IF;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.attach_shards IS
+'On the coordinator of Citus: attaches the shards of distributed tables that were moved or split, which refuse every write until then, and brings them the series that they had, with all that is known of them, from the node where they were. series is for those that have no rows: an object with the number of the shard for each name, with {"shard": number, "column": name} where the table has several attached columns, and with null for one that is of no shard. A sequence that no column has yet is its shard''s from then on, until it is said otherwise before its first number; unless it is said, no shard that was on its node is attached elsewhere. Repeated, it does nothing more. Returns a row a shard that it attached, or of which series are left. For the owner of schema gapless, who also owns the tables. Each shard is attached in a transaction of its own on its node, and locks the shard against writers meanwhile; moves and splits of the table wait, and so does a second call. Writers go on, but not behind a move that waits. One table that cannot be attached leaves the others attached. Raises 22023 for series, 42501, 55000 on a worker, without Citus, or in a transaction that has used distributed tables, and 38000 for a node that cannot be reached or where it fails.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.attach_shards FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- A value that is none is not used, and a finding of its own (setting_invalid): a monitor that fails sees nothing.
+CREATE OR REPLACE VIEW gapless.doctor_setting AS
+SELECT
+    s.name,
+    s.kind,
+    s.fallback,
+    s.given,
+    s.valid,
+    CASE WHEN s.kind = 'duration' THEN (CASE WHEN s.valid THEN s.given ELSE s.fallback END)::interval END AS duration,
+    CASE s.kind
+        WHEN 'size' THEN pg_size_bytes(CASE WHEN s.valid THEN s.given ELSE s.fallback END)
+        WHEN 'count' THEN (CASE WHEN s.valid THEN s.given ELSE s.fallback END)::bigint
+    END AS amount,
+    CASE WHEN s.kind = 'list' THEN regexp_split_to_array(btrim(coalesce(s.given, '')), '\s*,\s*') END AS items
+FROM (
+    SELECT
+        v.name::text AS name,
+        v.kind::text AS kind,
+        v.fallback::text AS fallback,
+        g.given::text AS given,
+        CASE v.kind
+            WHEN 'duration' THEN g.given ~ '^\s*[0-9]{1,9}([.][0-9]{1,6})?\s*(ms|s|sec|seconds?|min|minutes?|h|hours?|d|days?)?\s*$'
+            WHEN 'size' THEN g.given ~* '^\s*[0-9]{1,9}([.][0-9]{1,6})?\s*(bytes|kb|mb|gb|tb)?\s*$'
+            WHEN 'count' THEN g.given ~ '^\s*[0-9]{1,18}\s*$'
+            ELSE true
+        END IS TRUE AS valid
+    FROM (
+        VALUES
+            ('gapless.doctor_held', 'duration', '10 s'),
+            ('gapless.doctor_idle', 'duration', '5 s'),
+            ('gapless.doctor_waiting', 'count', '20'),
+            ('gapless.doctor_prepared', 'duration', '1 min'),
+            ('gapless.doctor_snapshot', 'duration', '30 min'),
+            ('gapless.doctor_snapshot_age', 'count', '10000000'),
+            ('gapless.doctor_journal_size', 'size', '10 GB'),
+            ('gapless.doctor_freeze_age', 'count', '500000000'),
+            ('gapless.doctor_used', 'count', '90'),
+            ('gapless.doctor_audit', 'duration', '8 days'),
+            ('gapless.doctor_ignored', 'list', '')
+    ) AS v (name, kind, fallback)
+    CROSS JOIN LATERAL nullif(current_setting(v.name, true), '') AS g (given)
+) AS s;
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_setting FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_setting IS
+'Private, for gapless.doctor. One row a custom setting that it reads: a threshold, or what it leaves out.';
+COMMENT ON COLUMN gapless.doctor_setting.name IS 'The setting.';
+COMMENT ON COLUMN gapless.doctor_setting.kind IS '''duration'', ''size'', ''count'' or ''list''.';
+COMMENT ON COLUMN gapless.doctor_setting.fallback IS 'What holds where it is not set, or to no value of its kind.';
+COMMENT ON COLUMN gapless.doctor_setting.given IS 'What it is set to, or NULL.';
+COMMENT ON COLUMN gapless.doctor_setting.valid IS 'Whether that is a value of its kind.';
+COMMENT ON COLUMN gapless.doctor_setting.duration IS 'What holds, of a duration.';
+COMMENT ON COLUMN gapless.doctor_setting.amount IS 'What holds, of a size in bytes or a count.';
+COMMENT ON COLUMN gapless.doctor_setting.items IS 'What holds, of a list.';
+$statement$;
+        EXECUTE $statement$
+-- Values keep the spelling in which ALTER ROLE or ALTER DATABASE had them.
+CREATE OR REPLACE VIEW gapless.doctor_given AS
+SELECT
+    split_part(item.setting, '=', 1) AS name,
+    substr(item.setting, strpos(item.setting, '=') + 1) AS value,
+    CASE
+        WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'all roles'
+        WHEN s.setrole = 0 THEN format('database %I', current_database())
+        WHEN s.setdatabase = 0 THEN format('role %I', pg_get_userbyid(s.setrole))
+        ELSE format('role %I in database %I', pg_get_userbyid(s.setrole), current_database())
+    END AS scope,
+    s.setrole = 0 AS everyone,
+    CASE
+        WHEN s.setrole = 0 AND s.setdatabase = 0 THEN 'ALTER ROLE ALL'
+        WHEN s.setrole = 0 THEN format('ALTER DATABASE %I', current_database())
+        WHEN s.setdatabase = 0 THEN format('ALTER ROLE %I', pg_get_userbyid(s.setrole))
+        ELSE format('ALTER ROLE %I IN DATABASE %I', pg_get_userbyid(s.setrole), current_database())
+    END || format(' RESET %s;', split_part(item.setting, '=', 1)) AS reset
+FROM pg_catalog.pg_db_role_setting AS s
+CROSS JOIN LATERAL unnest(s.setconfig) AS item (setting)
+WHERE s.setdatabase = 0 OR s.setdatabase = (SELECT d.oid FROM pg_catalog.pg_database AS d WHERE d.datname = current_database());
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_given FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_given IS
+'Private, for gapless.doctor. One row a setting that sessions of this database begin with, by their role or the database.';
+COMMENT ON COLUMN gapless.doctor_given.name IS 'The setting.';
+COMMENT ON COLUMN gapless.doctor_given.value IS 'Its value, as it was given.';
+COMMENT ON COLUMN gapless.doctor_given.scope IS 'Whose sessions have it, for people.';
+COMMENT ON COLUMN gapless.doctor_given.everyone IS 'Whether it is every role''s.';
+COMMENT ON COLUMN gapless.doctor_given.reset IS 'The statement that takes it away.';
+$statement$;
+        EXECUTE $statement$
+-- What sessions and prepared transactions do now. One finding a transaction, however many sequences it holds.
+CREATE OR REPLACE VIEW gapless.doctor_activity AS
+WITH holder AS MATERIALIZED (
+    SELECT h.name, h.state, h.pid, h.transaction_age, h.query FROM gapless.holders AS h
+), held AS (
+    SELECT
+        h.pid,
+        array_to_string((array_agg(h.name ORDER BY h.name))[1:3], ', ') || CASE WHEN count(*) > 3 THEN format(' and %s more', count(*) - 3) ELSE '' END AS names,
+        sum((SELECT count(*) FROM holder AS w WHERE w.state = 'waits' AND w.name = h.name)) AS waiting,
+        date_trunc('second', max(h.transaction_age)) AS age,
+        format('session %s (application %s, role %s)', h.pid, quote_literal(a.application_name), quote_ident(a.usename)) AS who,
+        left(regexp_replace(max(h.query), '\s+', ' ', 'g'), 120) AS query,
+        a.wait_event IS NOT DISTINCT FROM 'SyncRep' AS replicates,
+        CASE WHEN starts_with(a.state, 'idle in transaction') THEN clock_timestamp() - a.state_change END AS idle
+    FROM holder AS h
+    JOIN pg_catalog.pg_stat_activity AS a ON a.pid = h.pid
+    WHERE h.state = 'holds'
+    GROUP BY h.pid, a.application_name, a.usename, a.wait_event, a.state, a.state_change
+), prepared AS (
+    -- A prepared transaction that locked in a savepoint has no name in gapless.holders, but its locks.
+    SELECT
+        p.gid,
+        p.owner,
+        date_trunc('second', clock_timestamp() - p.prepared) AS age,
+        EXISTS (
+            SELECT
+            FROM pg_catalog.pg_locks AS own
+            JOIN pg_catalog.pg_locks AS l ON l.virtualtransaction = own.virtualtransaction AND l.pid IS NULL
+            WHERE own.locktype = 'transactionid' AND own.transactionid = p.transaction AND own.pid IS NULL
+                AND l.locktype = 'relation' AND l.relation = 'gapless.sequence_lock'::regclass
+        ) AS holds
+    FROM pg_catalog.pg_prepared_xacts AS p
+    WHERE p.database = current_database()
+), snapshot AS (
+    SELECT
+        format('session %s', a.pid) AS object,
+        format('session %s (application %s, role %s, %s)', a.pid, quote_literal(a.application_name), quote_ident(a.usename), a.state) AS who,
+        a.backend_xmin AS xmin,
+        a.xact_start AS since,
+        format('SELECT pg_terminate_backend(%s);', a.pid) AS remedy
+    FROM pg_catalog.pg_stat_activity AS a
+    WHERE a.pid <> pg_backend_pid()
+        AND a.backend_type NOT IN ('walsender', 'autovacuum worker')
+        AND (a.datname = current_database() OR a.datname IS NULL)
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_stat_progress_vacuum AS v WHERE v.pid = a.pid)
+    UNION ALL
+    SELECT format('replication slot %s', s.slot_name), format('replication slot %s', s.slot_name), s.xmin, NULL, format('SELECT pg_drop_replication_slot(%L); -- if nobody reads it', s.slot_name)
+    FROM pg_catalog.pg_replication_slots AS s
+    UNION ALL
+    SELECT format('standby %s', r.application_name), format('standby %s, by its hot_standby_feedback,', r.application_name), r.backend_xmin, NULL, 'Look for the query on the standby that takes so long, and end it there.'
+    FROM pg_catalog.pg_stat_replication AS r
+)
+-- held_long
+SELECT
+    'held_long' AS finding,
+    CASE WHEN h.waiting > 0 THEN 'critical' ELSE 'warning' END AS severity,
+    h.names AS object,
+    format('held for %s by %s, %s wait: %s', h.age, h.who, h.waiting, h.query) AS message,
+    CASE
+        WHEN h.replicates THEN 'Do not end it: it has committed here, and waits for a synchronous standby. Bring that back.'
+        ELSE format('SELECT pg_terminate_backend(%s);', h.pid)
+    END AS remedy
+FROM held AS h
+JOIN gapless.doctor_setting AS t ON t.name = 'gapless.doctor_held' AND h.age > t.duration
+JOIN gapless.doctor_setting AS i ON i.name = 'gapless.doctor_idle' AND (h.idle > i.duration) IS NOT TRUE
+UNION ALL
+-- idle_holder
+SELECT
+    'idle_holder',
+    'critical',
+    h.names,
+    format('held by %s, which has done nothing in its transaction for %s; %s wait. Its last statement: %s', h.who, date_trunc('second', h.idle), h.waiting, h.query),
+    format('SELECT pg_terminate_backend(%s);', h.pid)
+FROM held AS h
+JOIN gapless.doctor_setting AS t ON t.name = 'gapless.doctor_idle' AND h.idle > t.duration
+UNION ALL
+-- many_wait
+SELECT
+    'many_wait',
+    'warning',
+    h.name,
+    format('%s transactions wait for it, the longest for %s', count(*), coalesce(date_trunc('second', max(h.transaction_age))::text, 'an unknown time')),
+    'If one transaction holds it all the time, see gapless.holders. If one follows the other, the series is at its limit: commit in groups (flush_gapless), or split it.'
+FROM holder AS h
+JOIN gapless.doctor_setting AS t ON t.name = 'gapless.doctor_waiting'
+WHERE h.state = 'waits'
+GROUP BY h.name, t.amount
+HAVING count(*) > t.amount
+UNION ALL
+-- prepared_left
+SELECT
+    'prepared_left',
+    CASE WHEN p.holds THEN 'critical' ELSE 'warning' END,
+    p.gid,
+    format('the transaction that role %s prepared is there for %s', quote_ident(p.owner), p.age)
+        || CASE WHEN p.holds THEN ', and holds ' || coalesce((SELECT string_agg(h.name, ', ' ORDER BY h.name) FROM gapless.holders AS h WHERE h.prepared_as = p.gid), 'a sequence') ELSE '' END,
+    format('ROLLBACK PREPARED %L; -- or COMMIT PREPARED, where the transaction manager says that the others committed', p.gid)
+FROM prepared AS p
+JOIN gapless.doctor_setting AS t ON t.name = 'gapless.doctor_prepared' AND p.age >= t.duration
+UNION ALL
+-- old_snapshot
+SELECT
+    'old_snapshot',
+    'warning',
+    s.object,
+    format('%s has a snapshot that is %s transactions old%s: what was deleted or updated since stays in all tables', s.who, age(s.xmin), ', since ' || date_trunc('second', clock_timestamp() - s.since)),
+    s.remedy
+FROM snapshot AS s
+JOIN gapless.doctor_setting AS d ON d.name = 'gapless.doctor_snapshot'
+JOIN gapless.doctor_setting AS n ON n.name = 'gapless.doctor_snapshot_age'
+WHERE s.xmin IS NOT NULL AND (clock_timestamp() - s.since > d.duration OR age(s.xmin) > n.amount)
+UNION ALL
+-- not_seen
+SELECT
+    'not_seen',
+    CASE WHEN w.long > 0 THEN 'warning' ELSE 'notice' END,
+    current_user::text,
+    format('role %I sees no other role''s sessions: not who holds a sequence for long or is idle in a transaction, no old snapshot, no synchronous standby', current_user)
+        || CASE WHEN w.long > 0 THEN format('; and %s wait for a sequence longer than %s', w.long, w.duration) ELSE '' END,
+    format('GRANT pg_read_all_stats TO %I;', current_user)
+FROM (
+    SELECT count(DISTINCT l.pid) AS long, t.duration
+    FROM gapless.doctor_setting AS t
+    LEFT JOIN holder AS h ON h.state = 'waits'
+    LEFT JOIN pg_catalog.pg_locks AS l ON l.pid = h.pid AND NOT l.granted AND clock_timestamp() - l.waitstart > t.duration
+    WHERE t.name = 'gapless.doctor_held'
+    GROUP BY t.duration
+) AS w
+WHERE NOT pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
+UNION ALL
+-- standby
+SELECT
+    'standby',
+    'notice',
+    current_database()::text,
+    'this is a standby, which does not know who holds or waits for a sequence on its primary, and what is prepared there',
+    'Look at the primary, too.'
+WHERE pg_is_in_recovery();
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_activity FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_activity IS
+'Private, for gapless.doctor. What sessions and prepared transactions do now, and what of it the reader does not see.';
+COMMENT ON COLUMN gapless.doctor_activity.finding IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_activity.severity IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_activity.object IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_activity.message IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_activity.remedy IS 'As in gapless.doctor.';
+$statement$;
+        EXECUTE $statement$
+-- Settings of the server, the database and its roles, synchronous standbys, and the room and age of gapless's own tables.
+CREATE OR REPLACE VIEW gapless.doctor_server AS
+WITH unsafe AS (
+    SELECT v.name::text AS name, v.value::text AS value, v.spellings::text[] AS spellings, v.severity::text AS severity, v.danger::text AS danger, v.safe::text AS safe
+    FROM (
+        VALUES
+            ('fsync', 'off', '{off}'::text[], 'critical', 'a crash of the machine corrupts the database', 'on'),
+            ('full_page_writes', 'off', '{off}', 'critical', 'a crash of the machine corrupts pages', 'on'),
+            ('synchronous_commit', 'off', '{off,of,false,fals,fal,fa,f,no,n,0}', 'critical', 'a crash loses transactions that clients were told have committed, and their numbers are issued again', 'on'),
+            ('autovacuum', 'off', '{off}', 'warning', 'one day the server stops', 'on'),
+            ('track_counts', 'off', '{off,of,false,fals,fal,fa,f,no,n,0}', 'critical', 'attached columns refuse rows, and autovacuum does nothing', 'on'),
+            ('session_replication_role', 'replica', '{replica}', 'critical', 'no trigger fires, so that rows get no number and any number can be written', 'origin')
+    ) AS v (name, value, spellings, severity, danger, safe)
+), synchronous AS (
+    SELECT
+        current_setting('synchronous_standby_names') AS names,
+        coalesce(substring(current_setting('synchronous_standby_names') FROM '^(?:\s*(?:FIRST|ANY|first|any))?\s*([0-9]+)\s*[(]')::bigint, 1) AS wanted,
+        (SELECT count(*) FROM pg_catalog.pg_stat_replication AS r WHERE r.sync_state IN ('sync', 'quorum')) AS present
+), own_table AS (
+    SELECT
+        c.oid,
+        format('gapless.%I', c.relname) AS name,
+        greatest(age(c.relfrozenxid), mxid_age(c.relminmxid)) AS age,
+        c.reloptions,
+        c.relpersistence = 'u' AND c.relname NOT IN ('waiting', 'moving') AS unlogged
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'gapless'::regnamespace AND c.relkind = 'r'
+)
+-- unsafe_setting, of the server
+SELECT
+    'unsafe_setting' AS finding,
+    u.severity,
+    u.name AS object,
+    format('%s is %s on the server: %s', u.name, u.value, u.danger) AS message,
+    CASE s.source
+        WHEN 'command line' THEN format('Start the server without %s=%s on its command line.', u.name, u.value)
+        ELSE format('ALTER SYSTEM SET %s = %s; SELECT pg_reload_conf();', u.name, u.safe)
+    END AS remedy
+FROM unsafe AS u
+JOIN pg_catalog.pg_settings AS s ON s.name = u.name AND s.setting = u.value
+WHERE s.source IN ('default', 'configuration file', 'command line', 'environment variable', 'global')
+UNION ALL
+-- unsafe_setting, of the database or a role
+SELECT
+    'unsafe_setting',
+    CASE WHEN g.everyone THEN u.severity ELSE 'warning' END,
+    format('%s of %s', u.name, g.scope),
+    format('%s is %s for sessions of %s: %s', u.name, g.value, g.scope, u.danger),
+    g.reset
+FROM unsafe AS u
+JOIN gapless.doctor_given AS g ON g.name = u.name AND lower(g.value) = ANY (u.spellings)
+UNION ALL
+-- synchronous_standby_missing
+SELECT
+    'synchronous_standby_missing',
+    'critical',
+    s.names,
+    format('%s of %s synchronous standbys are connected, so that each commit waits, and holds its sequence: end no session', s.present, s.wanted),
+    'Bring the standby back. Or do without it, knowing that a fail-over can lose numbers then: ALTER SYSTEM RESET synchronous_standby_names; SELECT pg_reload_conf();'
+FROM synchronous AS s
+WHERE s.names <> '' AND s.present < s.wanted
+    AND NOT pg_is_in_recovery()
+    AND pg_has_role(current_user, 'pg_read_all_stats', 'USAGE')
+UNION ALL
+-- journal_size
+SELECT
+    'journal_size',
+    'warning',
+    'gapless.journal',
+    format('the journal has %s, more than %s', pg_size_pretty(j.size), pg_size_pretty(t.amount)),
+    format(
+        'SELECT sum(gapless.prune_gapless(name, now() - interval ''10 years'')) FROM gapless.sequences; -- what your law lets go; or expect more: ALTER DATABASE %I SET gapless.doctor_journal_size = ''%s GB'';',
+        current_database(), ceil(2 * j.size / 1073741824.0)
+    )
+FROM gapless.doctor_setting AS t
+CROSS JOIN LATERAL pg_total_relation_size('gapless.journal'::regclass) AS j (size)
+WHERE t.name = 'gapless.doctor_journal_size' AND j.size > t.amount
+UNION ALL
+-- freeze_age
+SELECT
+    'freeze_age',
+    CASE WHEN c.age > 1500000000 THEN 'critical' ELSE 'warning' END,
+    c.name,
+    format(
+        'its oldest row is %s transactions old, and the server stops at some 2,000,000,000; autovacuum was last here %s',
+        c.age, coalesce('on ' || to_char(pg_stat_get_last_autovacuum_time(c.oid), 'YYYY-MM-DD'), 'never, as far as it is known')
+    ),
+    format('VACUUM (FREEZE) %s;', c.name)
+FROM own_table AS c
+JOIN gapless.doctor_setting AS t ON t.name = 'gapless.doctor_freeze_age' AND c.age > t.amount
+UNION ALL
+-- autovacuum_disabled
+SELECT
+    'autovacuum_disabled',
+    'warning',
+    c.name,
+    'autovacuum is switched off for the table: one day the server stops',
+    format('ALTER TABLE %s RESET (autovacuum_enabled);', c.name)
+FROM own_table AS c
+WHERE EXISTS (SELECT FROM unnest(c.reloptions) AS o WHERE lower(o) ~ '^autovacuum_enabled=(of|off|f|fa|fal|fals|false|n|no|0)$')
+UNION ALL
+-- table_unlogged
+SELECT
+    'table_unlogged',
+    'critical',
+    c.name,
+    'the table is not logged, so that a crash empties it',
+    format('ALTER TABLE %s SET LOGGED;', c.name)
+FROM own_table AS c
+WHERE c.unlogged
+UNION ALL
+-- setting_invalid
+SELECT
+    'setting_invalid',
+    'warning',
+    t.name,
+    format('%s is no %s, so %s is used', quote_literal(t.given), t.kind, t.fallback),
+    coalesce((SELECT string_agg(g.reset, ' ' ORDER BY g.reset) FROM gapless.doctor_given AS g WHERE g.name = t.name AND g.value = t.given), format('RESET %s;', t.name))
+FROM gapless.doctor_setting AS t
+WHERE t.given IS NOT NULL AND NOT t.valid
+UNION ALL
+SELECT
+    'setting_invalid',
+    'warning',
+    g.name,
+    format('%s has a setting %s, and nothing reads one of that name', g.scope, g.name),
+    g.reset
+FROM gapless.doctor_given AS g
+WHERE starts_with(g.name, 'gapless.doctor_') AND NOT EXISTS (SELECT FROM gapless.doctor_setting AS t WHERE t.name = g.name);
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_server FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_server IS
+'Private, for gapless.doctor. Settings, synchronous standbys, and the room and age of gapless''s tables.';
+COMMENT ON COLUMN gapless.doctor_server.finding IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_server.severity IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_server.object IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_server.message IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_server.remedy IS 'As in gapless.doctor.';
+$statement$;
+        EXECUTE $statement$
+-- Attached columns: their guards, and tables that have left them, or are gone. Takes no lock on a table.
+CREATE OR REPLACE VIEW gapless.doctor_columns AS
+-- guard_off
+SELECT
+    'guard_off' AS finding,
+    'critical' AS severity,
+    format('%I.%I.%I', n.nspname, c.relname, f.column_name) AS object,
+    f.fault AS message,
+    f.remedy
+FROM gapless.fault AS f
+JOIN pg_catalog.pg_class AS c ON c.oid = f.relation
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+UNION ALL
+-- partition_detached
+SELECT
+    'partition_detached',
+    'notice',
+    format('%I.%I', n.nspname, c.relname),
+    format('the table was a partition of %s: its numbers stay guarded, and its new rows get none', coalesce(a.table_name, 'one with an attached column')),
+    format('ALTER TABLE %s ATTACH PARTITION %I.%I FOR VALUES <as before>; -- or, if it was on purpose: ALTER DATABASE %I SET gapless.doctor_ignored = %L;',
+        coalesce(a.table_name, '<the table>'), n.nspname, c.relname, current_database(),
+        coalesce((SELECT t.given || ', ' FROM gapless.doctor_setting AS t WHERE t.name = 'gapless.doctor_ignored'), '') || format('partition_detached %I.%I', n.nspname, c.relname))
+FROM pg_catalog.pg_trigger AS k
+JOIN pg_catalog.pg_class AS c ON c.oid = k.tgrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+LEFT JOIN LATERAL (
+    -- The table has a trigger of the same function.
+    SELECT format('%I.%I', m.nspname, o.relname) AS table_name
+    FROM pg_catalog.pg_trigger AS d
+    JOIN pg_catalog.pg_class AS o ON o.oid = d.tgrelid
+    JOIN pg_catalog.pg_namespace AS m ON m.oid = o.relnamespace
+    WHERE d.tgfoid = k.tgfoid AND d.tgparentid = 0 AND starts_with(d.tgname, '~gapless_delete_')
+    LIMIT 1
+) AS a ON true
+WHERE starts_with(k.tgname, '~gapless_kept_delete_')
+    AND NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = k.tgrelid AND NOT i.inhdetachpending)
+UNION ALL
+-- heir_unguarded
+SELECT
+    'heir_unguarded',
+    'warning',
+    format('%I.%I', n.nspname, c.relname),
+    format('the table inherits from %I.%I, whose column %I numbers itself: its own rows get no number, and nothing guards those that are written', m.nspname, o.relname, g.column_name),
+    format('ALTER TABLE %I.%I NO INHERIT %I.%I;', n.nspname, c.relname, m.nspname, o.relname)
+FROM pg_catalog.pg_inherits AS i
+JOIN gapless.guard AS g ON g.relation = i.inhparent AND g.purpose = 'insert'
+JOIN pg_catalog.pg_class AS o ON o.oid = i.inhparent AND o.relkind <> 'p'
+JOIN pg_catalog.pg_namespace AS m ON m.oid = o.relnamespace
+JOIN pg_catalog.pg_class AS c ON c.oid = i.inhrelid
+JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE NOT EXISTS (SELECT FROM gapless.guard AS h WHERE h.relation = i.inhrelid AND h.column_name = g.column_name AND h.purpose = 'insert')
+UNION ALL
+-- table_dropped
+-- shard_left
+SELECT
+    CASE WHEN d.shard IS NULL THEN 'table_dropped' ELSE 'shard_left' END,
+    'critical',
+    coalesce(d.title, format('%I of table %s', d.column_name, d.relation)),
+    format(
+        CASE WHEN d.shard IS NULL THEN 'the table was dropped, and the rows of %1$s series with it: %2$s' ELSE 'shard %3$s is not on this node any more, and has left series here, %1$s: %2$s' END,
+        d.series, array_to_string(d.names[1:3], ', ') || CASE WHEN d.series > 3 THEN format(' and %s more', d.series - 3) ELSE '' END, d.shard
+    ),
+    CASE
+        WHEN d.shard IS NULL THEN format('Restore the table, and attach it again; if it is there, detach its column first. If it was meant, void their numbers with the reason (gapless.void_gapless_batch), or forget the series: SELECT gapless.delete_gapless(s.name) FROM gapless.sequence_lock AS s WHERE s.target = %s AND s.target_column = %L;', d.relation, d.column_name)
+        ELSE 'First have the coordinator bring them to where their rows are: SELECT * FROM gapless.attach_shards(); -- what that leaves has no row in any shard: void the numbers with the reason (gapless.void_gapless_batch), or forget each series (gapless.delete_gapless)'
+    END
+FROM (
+    SELECT d.relation, d.column_name, d.title, d.shard, count(*) AS series, array_agg(d.name ORDER BY d.name) AS names
+    FROM gapless.dropped AS d
+    CROSS JOIN LATERAL (
+        SELECT j.last_value FROM gapless.journal AS j WHERE j.name = d.name AND j.kind <> 'closed' ORDER BY j.ordinal DESC LIMIT 1
+    ) AS newest
+    -- The newest number stands for all. The audit looks at each.
+    WHERE NOT EXISTS (SELECT FROM gapless.void AS v WHERE v.name = d.name AND v.value = newest.last_value)
+        AND NOT EXISTS (SELECT FROM gapless.decision AS k WHERE k.name = d.name AND k.kind = 'archived' AND k.last_value >= newest.last_value)
+    GROUP BY d.relation, d.column_name, d.title, d.shard
+) AS d
+UNION ALL
+-- shards_hidden
+SELECT
+    'shards_hidden',
+    'warning',
+    current_database()::text,
+    format('Citus hides its shards from this session, so that nothing is said of %s attached columns', count(*)),
+    'SET citus.override_table_visibility = off; DISCARD PLANS; -- or ask the coordinator'
+FROM pg_catalog.pg_trigger AS t
+WHERE t.tgparentid = 0 AND starts_with(t.tgname, '~gapless_insert_') AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = t.tgrelid)
+HAVING count(*) > 0
+UNION ALL
+-- shards_unread
+SELECT
+    'shards_unread',
+    'critical',
+    'gapless.audit_gapless',
+    'gapless was installed before Citus: in a session on a worker, its functions do not see the shards, and an audit takes what it does not see for nothing',
+    'Have the functions made again, as the owner of schema gapless: DROP FUNCTION IF EXISTS gapless.version_gapless() CASCADE; and then `gapless migrate up`, or sql/gapless.sql.'
+FROM pg_catalog.pg_extension AS e
+WHERE e.extname = 'citus'
+    AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname = 'audit_gapless' AND 'citus.override_table_visibility=off' = ANY (p.proconfig)
+    )
+UNION ALL
+-- event_trigger_off
+SELECT
+    'event_trigger_off',
+    'warning',
+    e.evtname::text,
+    'the event trigger of guard_new_partitions is not enabled, so that new partitions are not guarded',
+    format('ALTER EVENT TRIGGER %I ENABLE; SELECT gapless.guard_partitions();', e.evtname)
+FROM pg_catalog.pg_event_trigger AS e
+WHERE e.evtname = 'gapless_guard_partitions' AND e.evtenabled NOT IN ('O', 'A');
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_columns FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_columns IS
+'Private, for gapless.doctor. Faults in the guards of attached columns, and tables that have left them, or are gone.';
+COMMENT ON COLUMN gapless.doctor_columns.finding IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_columns.severity IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_columns.object IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_columns.message IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_columns.remedy IS 'As in gapless.doctor.';
+$statement$;
+        EXECUTE $statement$
+-- Sequences that come to an end, and what was recorded of audits.
+CREATE OR REPLACE VIEW gapless.doctor_series AS
+WITH series AS (
+    -- Here is only the newest number, of sequences that are not closed. The last condition is true; by it the planner takes them for
+    -- few, and does not compile the query, which takes longer than to run it.
+    SELECT s.name, newest.last_value
+    FROM gapless.sequence_lock AS s
+    CROSS JOIN LATERAL (
+        SELECT j.last_value
+        FROM gapless.journal AS j
+        WHERE j.name = s.name
+        ORDER BY j.ordinal DESC
+        LIMIT 1
+    ) AS newest
+    WHERE s.name = concat(s.name)
+), bounded AS (
+    SELECT q.name, q.numbers_left, q.valid_until, q.warning OR NOT own.warns AND q.numbers_left <= own.numbers * (100 - t.amount) / 100 AS warning
+    FROM gapless.sequence_lock AS s
+    JOIN gapless.doctor_setting AS t ON t.name = 'gapless.doctor_used'
+    CROSS JOIN LATERAL (
+        SELECT q.name, q.numbers_left, q.valid_until, q.warning FROM gapless.sequences AS q WHERE q.name = s.name AND NOT q.closed LIMIT 1
+    ) AS q
+    CROSS JOIN LATERAL (
+        SELECT bool_or(r.warn_left > 0) AS warns, sum(r.last_value::numeric - r.first_value + 1) AS numbers FROM gapless.number_range AS r WHERE r.name = s.name
+    ) AS own
+    WHERE s.bounded AND s.name = concat(s.name)
+), newest AS (
+    SELECT DISTINCT ON (a.name, a.pattern, a.table_name, a.column_name)
+        a.ordinal, a.recorded_at, a.name, a.pattern, a.table_name, a.column_name, a.unexplained, a.not_read,
+        coalesce(a.table_name || '.' || a.column_name, a.table_name, a.name, a.pattern, 'all series') AS scope,
+        concat_ws(', ',
+            'name => ' || quote_literal(a.name), 'pattern => ' || quote_literal(a.pattern),
+            'target => ' || quote_literal(a.table_name), 'target_column => ' || quote_literal(a.column_name)
+        ) AS arguments
+    FROM gapless.audits AS a
+    ORDER BY a.name, a.pattern, a.table_name, a.column_name, a.ordinal DESC
+)
+-- numbers_run_out
+SELECT
+    'numbers_run_out' AS finding,
+    CASE WHEN s.last_value = 9223372036854775807 THEN 'critical' ELSE 'warning' END AS severity,
+    s.name AS object,
+    format('its newest number is %s, and the last one is 9223372036854775807', s.last_value) AS message,
+    format(
+        'Give the series another name, with which it begins anew. If nothing came of a number that was adopted: BEGIN; SELECT gapless.delete_gapless(%L); SELECT gapless.adopt_gapless(%L, <the right number>); COMMIT;',
+        s.name, s.name
+    ) AS remedy
+FROM series AS s
+JOIN gapless.doctor_setting AS t ON t.name = 'gapless.doctor_used' AND s.last_value > 92233720368547758.07 * t.amount
+UNION ALL
+-- range_ended
+SELECT
+    'range_ended',
+    'critical',
+    s.name,
+    'no range has a number left, so that nothing is issued',
+    format('SELECT gapless.range_gapless(%L, <first number>, <last number>, ''<reference>''); -- what the authority grants', s.name)
+FROM bounded AS s
+WHERE s.numbers_left = 0
+UNION ALL
+-- range_ending
+SELECT
+    'range_ending',
+    'warning',
+    s.name,
+    format('its ranges have %s numbers left', s.numbers_left) || coalesce(', until ' || to_char(s.valid_until, 'YYYY-MM-DD'), ''),
+    format('SELECT gapless.range_gapless(%L, <first number>, <last number>, ''<reference>''); -- what the authority grants', s.name)
+FROM bounded AS s
+WHERE s.warning AND s.numbers_left > 0
+UNION ALL
+-- audit_unexplained
+SELECT
+    'audit_unexplained',
+    'critical',
+    n.scope,
+    format('the newest audit that was recorded, of %s, found %s that nothing explains', to_char(n.recorded_at, 'YYYY-MM-DD HH24:MI'), n.unexplained),
+    format('SELECT * FROM gapless.audit_gapless(%s) WHERE NOT explained; -- mend what it finds, and then: SELECT * FROM gapless.record_audit_gapless(%s);', n.arguments, n.arguments)
+FROM newest AS n
+WHERE n.unexplained > 0
+UNION ALL
+-- audit_not_read
+SELECT
+    'audit_not_read',
+    'warning',
+    n.scope,
+    format('the newest audit that was recorded, of %s, could not read %s of the columns', to_char(n.recorded_at, 'YYYY-MM-DD HH24:MI'), n.not_read),
+    format('SELECT * FROM gapless.audit_gapless(%s) WHERE kind = ''not read''; -- mend that, and then: SELECT * FROM gapless.record_audit_gapless(%s);', n.arguments, n.arguments)
+FROM newest AS n
+WHERE n.not_read > 0
+UNION ALL
+-- audit_old
+SELECT
+    'audit_old',
+    'warning',
+    n.scope,
+    format('the newest audit that was recorded is of %s', to_char(n.recorded_at, 'YYYY-MM-DD HH24:MI')),
+    format('SELECT * FROM gapless.record_audit_gapless(%s);', n.arguments)
+FROM (SELECT n.* FROM newest AS n ORDER BY n.ordinal DESC LIMIT 1) AS n
+JOIN gapless.doctor_setting AS t ON t.name = 'gapless.doctor_audit' AND clock_timestamp() - n.recorded_at > t.duration
+UNION ALL
+-- audit_altered
+SELECT
+    'audit_altered',
+    'critical',
+    format('audit %s', a.ordinal),
+    format('the audit that was recorded on %s, or the one before it, is not as it was written', to_char(a.recorded_at, 'YYYY-MM-DD HH24:MI')),
+    'Find out who changed it, and tell the auditor: a backup has what it was. It stays a finding.'
+FROM gapless.audits AS a
+WHERE NOT a.intact;
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_series FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_series IS
+'Private, for gapless.doctor. Sequences and ranges that come to an end, and what was recorded of audits.';
+COMMENT ON COLUMN gapless.doctor_series.finding IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_series.severity IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_series.object IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_series.message IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_series.remedy IS 'As in gapless.doctor.';
+$statement$;
+        EXECUTE $statement$
+-- What the newest migration left, compared with what is there. doctor_installed, at the end of the install, notes it.
+CREATE OR REPLACE VIEW gapless.doctor_object AS
+-- The mark is of what makes it what it is, in words that all releases of PostgreSQL have in common.
+SELECT
+    CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END AS kind,
+    format('gapless.%I', c.relname) AS name,
+    md5((
+        SELECT string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull), ', ' ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute AS a
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+    )) AS mark
+FROM pg_catalog.pg_class AS c
+WHERE c.relnamespace = 'gapless'::regnamespace AND c.relkind IN ('r', 'v')
+UNION ALL
+SELECT 'index', format('gapless.%I', c.relname), md5(concat_ws(' ', i.indrelid::regclass, i.indisunique, i.indisprimary, i.indisvalid, i.indpred IS NOT NULL, (
+    SELECT string_agg(a.attname, ', ' ORDER BY k.i)
+    FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, i)
+    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+)))
+FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
+WHERE c.relnamespace = 'gapless'::regnamespace
+UNION ALL
+SELECT 'trigger', format('%I ON gapless.%I', t.tgname, c.relname), md5(concat_ws(' ', p.proname, t.tgtype))
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid AND c.relnamespace = 'gapless'::regnamespace
+JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+WHERE NOT t.tgisinternal
+UNION ALL
+SELECT 'type', format('gapless.%I', t.typname), md5((SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid))
+FROM pg_catalog.pg_type AS t
+WHERE t.typnamespace = 'gapless'::regnamespace AND t.typtype = 'e'
+UNION ALL
+SELECT
+    'function',
+    format('gapless.%I(%s)', p.proname, (SELECT string_agg(format_type(u.type, NULL), ', ' ORDER BY u.i) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u (type, i))),
+    md5(concat_ws(' ', format_type(p.prorettype, NULL), p.proretset, p.prosecdef, p.provolatile, p.proisstrict, p.proargnames, p.proconfig, p.prosrc))
+FROM pg_catalog.pg_proc AS p
+WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname <> 'guard_partitions_of_command';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_object FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_object IS
+'Private, for gapless.doctor. One row an object of the schema that an install makes, as it is now.';
+COMMENT ON COLUMN gapless.doctor_object.kind IS '''table'', ''view'', ''index'', ''trigger'', ''type'' or ''function''.';
+COMMENT ON COLUMN gapless.doctor_object.name IS 'Its name, as statements have it.';
+COMMENT ON COLUMN gapless.doctor_object.mark IS 'An MD5 of what makes it what it is.';
+$statement$;
+        EXECUTE $statement$
+-- A first text, which doctor_installed replaces when all is there.
+CREATE OR REPLACE VIEW gapless.doctor_installed AS
+SELECT ''::text AS kind, ''::text AS name, ''::text AS mark
+WHERE false;
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_installed FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Reads the catalogs alone, so that it can be read where a table is another role's.
+CREATE OR REPLACE VIEW gapless.doctor_installation AS
+WITH present AS MATERIALIZED (
+    SELECT o.kind, o.name, o.mark FROM gapless.doctor_object AS o
+), owned AS (
+    SELECT
+        'FUNCTION' AS kind,
+        p.oid::regprocedure::text AS name,
+        p.proowner AS owner
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname <> 'guard_partitions_of_command'
+    UNION ALL
+    SELECT CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'TABLE' END, c.oid::regclass::text, c.relowner
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'gapless'::regnamespace AND c.relkind IN ('r', 'v')
+), again (remedy) AS (
+    SELECT CASE
+        WHEN EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'gapless')
+            THEN 'Make it again, as the owner of schema gapless, by its statement in what `gapless migrate print --definitions` prints.'
+        ELSE 'Have the functions made again, as the owner of schema gapless: DROP FUNCTION IF EXISTS gapless.version_gapless() CASCADE; and then `gapless migrate up`, or sql/gapless.sql.'
+    END
+)
+-- object_missing
+SELECT
+    'object_missing' AS finding,
+    'critical' AS severity,
+    format('%s %s', i.kind, i.name) AS object,
+    format('%s %s was installed, and is not there any more', i.kind, i.name) AS message,
+    CASE
+        WHEN i.kind IN ('function', 'trigger') THEN again.remedy
+        WHEN i.kind = 'view' THEN format('Make the view again, by its statements in what `gapless migrate print --definitions` prints, as the owner of schema gapless. Then grant what roles had on it.')
+        WHEN i.kind = 'index' THEN 'Make the index again, by its statement in what `gapless migrate print --definitions` prints, as the owner of schema gapless.'
+        ELSE 'Restore it from a backup: its rows are gone. Then run an audit.'
+    END AS remedy
+FROM gapless.doctor_installed AS i
+CROSS JOIN again
+WHERE NOT EXISTS (SELECT FROM present AS o WHERE o.kind = i.kind AND o.name = i.name)
+UNION ALL
+-- object_changed
+SELECT
+    'object_changed',
+    'critical',
+    format('%s %s', i.kind, i.name),
+    format('%s %s is not what was installed', i.kind, i.name),
+    CASE WHEN i.kind IN ('function', 'trigger') THEN again.remedy ELSE 'Compare it with what `gapless migrate print --definitions` prints, and change it back.' END
+FROM gapless.doctor_installed AS i
+JOIN present AS o ON o.kind = i.kind AND o.name = i.name AND o.mark <> i.mark
+CROSS JOIN again
+UNION ALL
+-- object_foreign
+SELECT
+    'object_foreign',
+    'critical',
+    format('function %s', o.name),
+    format('function %s is not of gapless, and has the name of one that is: calls of that may be ambiguous, and an upgrade may fail', o.name),
+    format('DROP FUNCTION %s;', o.name)
+FROM present AS o
+WHERE o.kind = 'function'
+    AND NOT EXISTS (SELECT FROM gapless.doctor_installed AS i WHERE i.kind = 'function' AND i.name = o.name)
+    AND EXISTS (SELECT FROM gapless.doctor_installed AS i WHERE i.kind = 'function' AND split_part(i.name, '(', 1) = split_part(o.name, '(', 1))
+UNION ALL
+-- owner_differs
+SELECT
+    'owner_differs',
+    'critical',
+    o.name,
+    format('%s belongs to role %I, and schema gapless to role %I', o.name, pg_get_userbyid(o.owner), pg_get_userbyid(n.nspowner)),
+    format('ALTER %s %s OWNER TO %I;', o.kind, o.name, pg_get_userbyid(n.nspowner))
+FROM owned AS o
+JOIN pg_catalog.pg_namespace AS n ON n.nspname = 'gapless' AND n.nspowner <> o.owner
+UNION ALL
+-- trigger_off
+SELECT
+    'trigger_off',
+    'critical',
+    format('%s.%I', t.tgrelid::regclass, t.tgname),
+    format('trigger %I of table %s is not enabled', t.tgname, t.tgrelid::regclass),
+    format('ALTER TABLE %s ENABLE TRIGGER %I;', t.tgrelid::regclass, t.tgname)
+FROM pg_catalog.pg_trigger AS t
+JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid AND c.relnamespace = 'gapless'::regnamespace
+WHERE NOT t.tgisinternal AND t.tgenabled NOT IN ('O', 'A');
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_installation FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_installation IS
+'Private, for gapless.doctor. What of the installed objects is missing, changed, another role''s or switched off.';
+COMMENT ON COLUMN gapless.doctor_installation.finding IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_installation.severity IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_installation.object IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_installation.message IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_installation.remedy IS 'As in gapless.doctor.';
+$statement$;
+        EXECUTE $statement$
+-- Rights that nobody gave on purpose (default privileges, a restore without privileges), and those that are lacking.
+CREATE OR REPLACE VIEW gapless.doctor_privileges AS
+WITH schema AS (
+    SELECT
+        n.nspowner AS owner,
+        n.nspacl,
+        EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee = 0 AND x.privilege_type = 'USAGE') AS is_public,
+        EXISTS (SELECT FROM aclexplode(n.nspacl) AS x WHERE x.grantee <> n.nspowner AND x.privilege_type = 'USAGE') AS is_used
+    FROM pg_catalog.pg_namespace AS n
+    WHERE n.nspname = 'gapless'
+), executor AS (
+    SELECT
+        x.grantee::oid AS grantee,
+        CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS name,
+        CASE WHEN x.grantee = 0 THEN s.is_used ELSE has_schema_privilege(x.grantee, 'gapless', 'USAGE') END AS reaches,
+        s.is_public,
+        p.proname
+    FROM schema AS s
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = 'gapless'::regnamespace AND p.proname <> 'guard_partitions_of_command'
+    CROSS JOIN LATERAL aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS x
+    WHERE x.grantee <> s.owner AND x.grantee <> p.proowner
+        AND CASE
+            -- grant_gapless('public') is somebody's decision.
+            WHEN x.grantee = 0 THEN p.proname <> 'doctor_nodes' AND (NOT s.is_public OR p.proname NOT IN (
+                'next_gapless', 'next_gapless_batch', 'last_gapless', 'peek_gapless', 'mark_gapless', 'outcome_gapless', 'flush_gapless'
+            ))
+            -- What has a name that ends so is granted one by one, and column_... to the owners of tables.
+            ELSE p.proname !~ '_gapless(_batch)?$' AND p.proname NOT IN ('guard_partitions', 'guard_new_partitions', 'node_sequences', 'node_columns', 'node_holders', 'node_audit') AND NOT starts_with(p.proname, 'column_')
+        END
+), writer AS (
+    SELECT
+        x.grantee::oid AS grantee,
+        CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS name,
+        c.relname,
+        x.privilege_type::text AS privilege_type
+    FROM schema AS s
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = 'gapless'::regnamespace AND c.relkind = 'r'
+    CROSS JOIN LATERAL (
+        SELECT t.grantee::oid AS grantee, t.privilege_type::text AS privilege_type FROM aclexplode(c.relacl) AS t
+        UNION ALL
+        SELECT k.grantee::oid, k.privilege_type::text
+        FROM pg_catalog.pg_attribute AS a
+        CROSS JOIN LATERAL aclexplode(a.attacl) AS k
+        WHERE a.attrelid = c.oid AND NOT (c.relname = 'waiting' AND k.grantee = 0 AND a.attname IN ('attachment', 'names', 'keys'))
+    ) AS x
+    WHERE x.grantee NOT IN (s.owner, c.relowner) AND x.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE', 'REFERENCES', 'TRIGGER')
+), reader AS (
+    SELECT c.relname
+    FROM schema AS s
+    JOIN pg_catalog.pg_class AS c ON c.relnamespace = 'gapless'::regnamespace AND c.relkind IN ('r', 'v') AND c.relname <> 'waiting'
+    CROSS JOIN LATERAL aclexplode(c.relacl) AS x
+    WHERE x.grantee = 0 AND x.privilege_type = 'SELECT' AND NOT (s.is_public AND c.relname IN ('sequences', 'ranges', 'holders', 'columns'))
+), made AS (
+    -- The functions of attached columns, whose names begin with that of the trigger for INSERT. Anybody may
+    -- execute those that run with the caller's rights, or do what would happen anyway.
+    SELECT
+        format('%I.%I', n.nspname, c.relname) AS table_name,
+        g.column_name,
+        c.relowner AS owner,
+        s.owner AS installer,
+        p.oid,
+        coalesce(p.proacl, acldefault('f', p.proowner)) AS acl,
+        w.word IN ('number', 'assign', 'single', 'finish', 'key') AS anybodys,
+        w.word IN ('rows', 'links', 'prints') AS audited
+    FROM gapless.guard AS g
+    JOIN pg_catalog.pg_class AS c ON c.oid = g.relation
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_proc AS i ON i.oid = g.function
+    CROSS JOIN unnest('{series,due,dated,text,chain,read,keep,check_text,enter,pending,head,update,arrive,issue,note,key,single,assign,rest,number,finish,commit,confirm,rows,links,prints}'::text[]) AS w (word)
+    JOIN pg_catalog.pg_proc AS p ON p.proname = (i.proname || '_' || w.word)::name AND p.pronamespace = i.pronamespace AND p.proowner = c.relowner
+    CROSS JOIN schema AS s
+    WHERE g.purpose = 'insert'
+), given AS (
+    SELECT m.table_name, m.column_name, m.oid, m.audited, CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS name
+    FROM made AS m
+    CROSS JOIN LATERAL aclexplode(m.acl) AS x
+    WHERE x.grantee <> m.owner AND (m.anybodys AND x.grantee = 0) IS NOT TRUE AND (m.audited AND x.grantee = m.installer) IS NOT TRUE
+)
+-- schema_writable
+SELECT
+    'schema_writable' AS finding,
+    'critical' AS severity,
+    CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END AS object,
+    format('%s may make objects in schema gapless', CASE x.grantee WHEN 0 THEN 'everybody' ELSE format('role %I', pg_get_userbyid(x.grantee)) END) AS message,
+    format('REVOKE CREATE ON SCHEMA gapless FROM %s;', CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(x.grantee)) END) AS remedy
+FROM schema AS s
+CROSS JOIN LATERAL aclexplode(s.nspacl) AS x
+WHERE x.grantee <> s.owner AND x.privilege_type = 'CREATE'
+UNION ALL
+-- execute_granted
+SELECT
+    'execute_granted',
+    CASE WHEN e.reaches THEN 'critical' ELSE 'warning' END,
+    e.name,
+    format('%s may execute functions that gapless gives to nobody: %s, such as %s', e.name, count(*), min(e.proname)) || CASE WHEN e.reaches THEN '' ELSE ', once there is a right to the schema' END,
+    format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA gapless FROM %s;', e.name)
+    || CASE WHEN e.grantee = 0 AND EXISTS (SELECT FROM pg_catalog.pg_extension AS x WHERE x.extname = 'citus') THEN ' GRANT EXECUTE ON FUNCTION gapless.doctor_nodes() TO PUBLIC;' ELSE '' END
+    || CASE
+        WHEN e.grantee = 0 AND NOT e.is_public THEN ''
+        ELSE format(' SELECT gapless.grant_gapless(%L); -- and again what else it was given', CASE e.grantee WHEN 0 THEN 'public' ELSE pg_get_userbyid(e.grantee) END)
+    END
+FROM executor AS e
+GROUP BY e.grantee, e.name, e.reaches, e.is_public
+UNION ALL
+-- write_granted
+SELECT
+    'write_granted',
+    'critical',
+    w.name,
+    format('%s may write %s of the tables that numbering rests on, such as gapless.%I', w.name, count(DISTINCT w.relname), min(w.relname)),
+    format('REVOKE %s ON TABLE %s FROM %s;',
+        string_agg(DISTINCT w.privilege_type, ', '), string_agg(DISTINCT format('gapless.%I', w.relname), ', '), w.name)
+        || CASE WHEN w.grantee = 0 AND bool_or(w.relname = 'waiting') THEN ' GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;' ELSE '' END
+FROM writer AS w
+GROUP BY w.grantee, w.name
+UNION ALL
+-- read_granted
+SELECT
+    'read_granted',
+    'warning',
+    'PUBLIC',
+    format('everybody may read %s tables and views of gapless, such as gapless.%I', count(*), min(r.relname)),
+    format('REVOKE SELECT ON TABLE %s FROM PUBLIC;', string_agg(format('gapless.%I', r.relname), ', ' ORDER BY r.relname))
+FROM reader AS r
+HAVING count(*) > 0
+UNION ALL
+-- column_granted
+SELECT
+    'column_granted',
+    'warning',
+    format('%s.%I', g.table_name, g.column_name),
+    format('%s may execute functions of the column: %s', g.name, count(*))
+        || CASE WHEN bool_or(g.audited) THEN ', and so read its numbers without a right to the table' ELSE '' END,
+    format('REVOKE ALL ON FUNCTION %s FROM %s;', string_agg(g.oid::regprocedure::text, ', ' ORDER BY g.oid), g.name)
+FROM given AS g
+GROUP BY g.table_name, g.column_name, g.name
+UNION ALL
+-- grant_missing
+SELECT
+    'grant_missing',
+    'critical',
+    'gapless.waiting',
+    'not everybody may note a row that is numbered at commit, so that INSERTs of others than the owner fail',
+    'GRANT SELECT, INSERT (attachment, names, keys) ON TABLE gapless.waiting TO PUBLIC;'
+FROM pg_catalog.pg_class AS c
+WHERE c.oid = 'gapless.waiting'::regclass
+    AND NOT (
+        EXISTS (SELECT FROM aclexplode(c.relacl) AS x WHERE x.grantee = 0 AND x.privilege_type = 'SELECT')
+        AND 3 = (
+            SELECT count(*)
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attname IN ('attachment', 'names', 'keys')
+                AND EXISTS (SELECT FROM aclexplode(a.attacl) AS x WHERE x.grantee = 0 AND x.privilege_type = 'INSERT')
+        )
+    )
+UNION ALL
+SELECT
+    'grant_missing',
+    'critical',
+    format('%s.%I', m.table_name, m.column_name),
+    CASE WHEN m.audited THEN format('role %I, which owns schema gapless, may not read the column for the audit', pg_get_userbyid(m.installer))
+        ELSE 'not everybody may execute what numbers the column at commit, so that INSERTs of others than the owner fail' END,
+    format('GRANT EXECUTE ON FUNCTION %s TO %s;', string_agg(m.oid::regprocedure::text, ', ' ORDER BY m.oid), CASE WHEN m.audited THEN quote_ident(pg_get_userbyid(m.installer)) ELSE 'PUBLIC' END)
+FROM made AS m
+WHERE CASE
+    WHEN m.audited THEN NOT has_function_privilege(m.installer, m.oid, 'EXECUTE')
+    WHEN m.anybodys THEN NOT EXISTS (SELECT FROM aclexplode(m.acl) AS x WHERE x.grantee = 0)
+END
+GROUP BY m.table_name, m.column_name, m.audited, m.installer;
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_privileges FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_privileges IS
+'Private, for gapless.doctor. Rights that gapless does not give, and those that it gives and that are gone.';
+COMMENT ON COLUMN gapless.doctor_privileges.finding IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_privileges.severity IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_privileges.object IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_privileges.message IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_privileges.remedy IS 'As in gapless.doctor.';
+$statement$;
+        EXECUTE $statement$
+-- Runs as the owner of the schema, who reads the nodes, for whoever may read gapless.doctor. Each worker answers with its own findings; on
+-- the coordinator these are in the view itself, which calls this.
+CREATE OR REPLACE FUNCTION gapless.doctor_nodes() RETURNS TABLE (
+    finding  text,
+    severity text,
+    object   text,
+    message  text,
+    remedy   text
+)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+#variable_conflict use_column
+DECLARE
+    local_group integer;
+BEGIN
+    IF to_regclass('pg_catalog.pg_dist_node') IS NULL THEN
+        RETURN;
+    END IF;
+    EXECUTE 'SELECT g.groupid FROM pg_dist_local_group AS g' INTO local_group;
+    IF local_group <> 0 THEN
+        RETURN;
+    END IF;
+    IF NOT has_table_privilege(coalesce(nullif(current_setting('role'), 'none'), session_user::text)::name, 'gapless.doctor', 'SELECT') THEN
+        RAISE EXCEPTION 'permission denied for view gapless.doctor'
+            USING ERRCODE = 'insufficient_privilege', HINT = 'GRANT SELECT ON gapless.doctor gives it.', SCHEMA = 'gapless', TABLE = 'doctor';
+    END IF;
+    RETURN QUERY
+    WITH answer AS MATERIALIZED (
+        SELECT a.nodename, a.nodeport, format('%s:%s', a.nodename, a.nodeport) AS node, a.success, a.result
+        FROM gapless.node_answers($command$
+            SELECT json_build_object(
+                'coordinator', g.groupid = 0,
+                'version', (SELECT max(p.prosrc) FROM pg_proc AS p WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname = 'version_gapless'),
+                'mark', (
+                    SELECT encode(sha256(convert_to(string_agg(concat_ws(' ', p.proname, coalesce(pg_get_function_sqlbody(p.oid), p.prosrc)), ' ' ORDER BY p.proname COLLATE "C", p.oidvectortypes COLLATE "C"), 'UTF8')), 'hex')
+                    FROM (SELECT p.oid, p.proname, p.prosrc, oidvectortypes(p.proargtypes) AS oidvectortypes FROM pg_proc AS p WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname <> 'guard_partitions_of_command') AS p
+                ),
+                'doctor', CASE WHEN g.groupid <> 0 THEN (SELECT coalesce(json_agg(d), '[]') FROM gapless.doctor AS d) ELSE '[]' END,
+                'attached', (
+                    SELECT coalesce(json_agg(format('%I.%I.%I', n.nspname, c.relname, u.column_name)), '[]')
+                    FROM gapless.guard AS u
+                    JOIN pg_class AS c ON c.oid = u.relation
+                    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                    WHERE u.purpose = 'insert'
+                ),
+                'shards', ( -- whose tables are there: of the others its own doctor tells
+                    SELECT coalesce(json_agg(json_build_object(
+                        'table', h.table_id, 'shard', h.shard, 'placement', h.placement, 'title', format('%I.%I.%I', n.nspname, c.relname, h.column_name), 'series', o.series, 'names', o.names
+                    )), '[]')
+                    FROM gapless.shard AS h
+                    JOIN pg_class AS c ON c.oid = h.relation
+                    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+                    CROSS JOIN LATERAL (
+                        SELECT count(*) AS series, array_to_string((array_agg(s.name ORDER BY s.name))[1:3], ', ') AS names
+                        FROM gapless.sequence_lock AS s
+                        WHERE s.target = h.relation AND s.target_column = h.column_name
+                    ) AS o
+                    WHERE o.series > 0
+                ),
+                'unplaced', gapless.shard_unplaced(),
+                'series', (
+                    SELECT coalesce(json_agg(s.name), '[]')
+                    FROM gapless.sequence_lock AS s
+                    WHERE (s.bounded OR EXISTS (SELECT FROM gapless.journal AS j WHERE j.name = s.name)) AND NOT EXISTS (SELECT FROM gapless.dropped AS d WHERE d.name = s.name)
+                )
+            )
+            FROM pg_dist_local_group AS g
+        $command$) AS a
+    ), read AS MATERIALIZED (
+        SELECT a.node, a.result::json AS result FROM answer AS a WHERE a.success
+    ), schema AS MATERIALIZED (
+        -- A command that names the schema cannot tell that there is none.
+        SELECT format('%s:%s', n.nodename, n.nodeport) AS node
+        FROM gapless.node_answers('SELECT to_regclass(''gapless.doctor'') IS NULL') AS n
+        WHERE EXISTS (SELECT FROM answer AS a WHERE NOT a.success) AND n.success AND n.result = 't'
+    ), unguarded AS MATERIALIZED (
+        SELECT m.*, gapless.column_shard_kind(to_regclass(m.table_name)) IS NOT DISTINCT FROM 'local' AS managed
+        FROM (
+            SELECT t.table_name, right(a.entry, -length(t.shard_name) - 1) AS column_name, count(*) AS shards
+            FROM read AS r
+            CROSS JOIN LATERAL json_array_elements_text(r.result -> 'attached') AS a (entry)
+            JOIN gapless.shard_tables() AS t ON starts_with(a.entry, t.shard_name || '.')
+            GROUP BY 1, 2
+        ) AS m
+        WHERE NOT EXISTS (SELECT FROM gapless.shard_guards() AS g WHERE g.relation::text = m.table_name AND quote_ident(g.guarded) = m.column_name)
+    )
+    -- node_without_gapless
+    SELECT
+        'node_without_gapless',
+        'critical',
+        s.node,
+        'gapless is not installed on the node, or not whole, so that no shard can be attached there',
+        'Run `gapless migrate up` on the coordinator; or sql/gapless.sql on that node, with citus.enable_ddl_propagation = off.'
+    FROM schema AS s
+    UNION ALL
+    -- node_unread
+    SELECT
+        'node_unread',
+        'critical',
+        a.node,
+        format('nothing is known of the node: %s', a.result),
+        'Bring the node back, or have a standby take its place (citus_update_node), and activate it (citus_activate_node).'
+    FROM answer AS a
+    WHERE NOT a.success AND NOT EXISTS (SELECT FROM schema AS s WHERE s.node = a.node)
+    UNION ALL
+    -- node_version
+    SELECT
+        'node_version',
+        'critical',
+        r.node,
+        format('the functions of gapless on the node are not those that are here (version %s, and %s)', substring(r.result ->> 'version' FROM '\d+'), substring(c.result ->> 'version' FROM '\d+')),
+        'Run `gapless migrate up` on the coordinator; or sql/gapless.sql on that node, with citus.enable_ddl_propagation = off.'
+    FROM read AS r
+    JOIN read AS c ON c.result ->> 'coordinator' = 'true' AND c.result ->> 'mark' <> r.result ->> 'mark'
+    UNION ALL
+    -- series_split
+    SELECT
+        'series_split',
+        'critical',
+        m.name,
+        format('several nodes have a series of this name, each with numbers or ranges of its own: %s', m.nodes),
+        format('Look at both: SELECT * FROM gapless.node_audit(%L, with_series => true); -- if a shard was moved: SELECT * FROM gapless.attach_shards();', m.name)
+    FROM (
+        SELECT s.name, string_agg(r.node, ', ' ORDER BY r.node) AS nodes
+        FROM read AS r
+        CROSS JOIN LATERAL json_array_elements_text(r.result -> 'series') AS s (name)
+        GROUP BY s.name
+        HAVING count(*) > 1
+    ) AS m
+    UNION ALL
+    -- series_unplaced
+    SELECT
+        'series_unplaced',
+        'warning',
+        format('node %s', r.node),
+        format('sequences here are no column''s, %s in all, and nobody knows of which shard they are: ', m.sequences) || m.names || CASE WHEN m.sequences > 3 THEN format(' and %s more', m.sequences - 3) ELSE '' END,
+        format('Say it: SELECT * FROM gapless.attach_shards(%L, ''{"sequence": shard, ...}''); -- get_shard_id_for_distribution_column(%L, ...) tells the shard of a tenant', g.relation, g.relation)
+    FROM read AS r
+    CROSS JOIN LATERAL (SELECT count(*) AS sequences, array_to_string((array_agg(u.name))[1:3], ', ') AS names FROM json_array_elements_text(r.result -> 'unplaced') AS u (name) WHERE NOT EXISTS (SELECT FROM read AS o CROSS JOIN LATERAL json_array_elements_text(o.result -> 'series') AS s (name) WHERE o.node <> r.node AND s.name = u.name)) AS m
+    CROSS JOIN (SELECT g.relation FROM gapless.shard_guards() AS g LIMIT 1) AS g
+    WHERE m.sequences > 0
+    UNION ALL
+    -- shard_unattached
+    SELECT
+        'shard_unattached',
+        'critical',
+        format('%s.%I', m.relation, m.guarded),
+        format('%s of its shards are not attached, and refuse every write: %s', cardinality(m.shards), array_to_string(m.shards[1:3], ', ') || CASE WHEN cardinality(m.shards) > 3 THEN format(' and %s more', cardinality(m.shards) - 3) ELSE '' END),
+        format('SELECT * FROM gapless.attach_shards(%L); -- in a transaction of its own', m.relation)
+    FROM (
+        SELECT g.relation, g.guarded, array_agg(format('%s on node %s', p.shard_name, r.node) ORDER BY p.shard) AS shards
+        FROM gapless.shard_guards() AS g
+        CROSS JOIN LATERAL gapless.shard_places(g.relation) AS p
+        JOIN read AS r ON r.node = format('%s:%s', p.nodename, p.nodeport)
+        WHERE NOT (r.result -> 'attached')::jsonb @> to_jsonb(format('%s.%I', p.shard_name, g.guarded))
+        GROUP BY g.relation, g.guarded
+    ) AS m
+    UNION ALL
+    -- shard_unguarded
+    SELECT
+        'shard_unguarded',
+        'critical',
+        format('%s.%s', m.table_name, m.column_name),
+        format('%s of its shards number themselves, and the table has no guard: one that moves takes rows without a number', m.shards),
+        format('Attach it again by gapless.attach_gapless, or end it: SELECT gapless.detach_gapless(%L, %L);', m.table_name, btrim(m.column_name, '"'))
+    FROM unguarded AS m
+    WHERE NOT m.managed
+    UNION ALL
+    -- table_managed
+    SELECT
+        'table_managed',
+        'critical',
+        m.table_name,
+        'Citus has made a shard of the table, as it does for a foreign key to a reference table: its attached column refuses rows',
+        'Drop its foreign keys to reference tables, or undistribute it (undistribute_table). Then detach the column, and attach it again, with the same arguments.'
+    FROM unguarded AS m
+    WHERE m.managed
+    UNION ALL
+    -- shard_left
+    SELECT
+        'shard_left',
+        'critical',
+        format('%s on node %s', h.title, r.node),
+        format('shard %s is not on this node any more, and has left series here, %s: %s', h.shard, h.series, h.names) || CASE WHEN h.series > 3 THEN format(' and %s more', h.series - 3) ELSE '' END,
+        'SELECT * FROM gapless.attach_shards(); -- in a transaction of its own'
+    FROM read AS r
+    CROSS JOIN LATERAL json_to_recordset(r.result -> 'shards') AS h ("table" oid, shard bigint, placement bigint, title text, series bigint, names text)
+    JOIN (SELECT DISTINCT g.relation FROM gapless.shard_guards() AS g) AS g ON g.relation = h."table"
+    WHERE NOT EXISTS (SELECT FROM gapless.shard_places(g.relation) AS p WHERE p.shard = h.shard AND p.placement = h.placement)
+    UNION ALL
+    SELECT d.finding, d.severity, format('%s on node %s', d.object, r.node), d.message, format('On node %s: %s', r.node, d.remedy)
+    FROM read AS r
+    CROSS JOIN LATERAL json_to_recordset(r.result -> 'doctor') AS d (finding text, severity text, object text, message text, remedy text)
+    WHERE NOT EXISTS (SELECT FROM unguarded AS m WHERE m.managed AND starts_with(d.object, m.table_name || '.')); -- of which a worker has an empty copy
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.doctor_nodes IS
+'Private, for gapless.doctor, on the coordinator of Citus: what is wrong with its nodes, and what each worker''s own gapless.doctor finds. No row on a worker, and where there is no Citus. A node that does not answer takes as long as citus.node_connection_timeout. Raises 42501 for a role that may not read gapless.doctor.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.doctor_nodes FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Nothing, which with_citus replaces where Citus is: whoever reads a view has to have EXECUTE on the functions in it.
+CREATE OR REPLACE VIEW gapless.doctor_cluster AS
+SELECT
+    ''::text AS finding,
+    ''::text AS severity,
+    ''::text AS object,
+    ''::text AS message,
+    ''::text AS remedy
+WHERE false;
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_cluster FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_cluster IS
+'Private, for gapless.doctor. On the coordinator of Citus, its nodes; else nothing.';
+COMMENT ON COLUMN gapless.doctor_cluster.finding IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_cluster.severity IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_cluster.object IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_cluster.message IS 'As in gapless.doctor.';
+COMMENT ON COLUMN gapless.doctor_cluster.remedy IS 'As in gapless.doctor.';
+$statement$;
+        EXECUTE $statement$
+-- Each part is a view of its own; a new check is a branch there, with its finding's name above it.
+CREATE OR REPLACE VIEW gapless.doctor AS
+SELECT f.severity, f.finding, f.object, f.message, f.remedy
+FROM (
+    SELECT a.severity, a.finding, a.object, a.message, a.remedy FROM gapless.doctor_activity AS a
+    UNION ALL
+    SELECT s.severity, s.finding, s.object, s.message, s.remedy FROM gapless.doctor_server AS s
+    UNION ALL
+    SELECT c.severity, c.finding, c.object, c.message, c.remedy FROM gapless.doctor_columns AS c
+    UNION ALL
+    SELECT s.severity, s.finding, s.object, s.message, s.remedy FROM gapless.doctor_series AS s
+    UNION ALL
+    SELECT i.severity, i.finding, i.object, i.message, i.remedy FROM gapless.doctor_installation AS i
+    UNION ALL
+    SELECT p.severity, p.finding, p.object, p.message, p.remedy FROM gapless.doctor_privileges AS p
+    UNION ALL
+    SELECT n.severity, n.finding, n.object, n.message, n.remedy FROM gapless.doctor_cluster AS n
+) AS f
+WHERE NOT EXISTS (
+    SELECT FROM gapless.doctor_setting AS t
+    WHERE t.name = 'gapless.doctor_ignored' AND (f.finding = ANY (t.items) OR f.finding || ' ' || f.object = ANY (t.items))
+)
+ORDER BY array_position('{critical,warning,notice}', f.severity), f.finding, f.object, f.message;
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor IS
+'What is wrong, and what to do: a row only when somebody has something to do. Reads the catalogs, settings, sessions and gapless''s own tables, and no table of yours; waits for nobody but who rewrites one of gapless''s tables. Thresholds are the settings gapless.doctor_...';
+COMMENT ON COLUMN gapless.doctor.severity IS '''critical'': numbers, or those who wait for one, are in danger now; ''warning'': they will be; ''notice'': to be known.';
+COMMENT ON COLUMN gapless.doctor.finding IS 'Which check it is of: a name that stays.';
+COMMENT ON COLUMN gapless.doctor.object IS 'What it is about: a sequence, a column, a table, a role, a setting, a session.';
+COMMENT ON COLUMN gapless.doctor.message IS 'What is.';
+COMMENT ON COLUMN gapless.doctor.remedy IS 'What to do: the statements to run, where nobody has to decide anything.';
+$statement$;
+        EXECUTE $statement$
+-- What is different where Citus is. The coordinator's doctor asks the nodes.
+--
+-- In a session on a worker, Citus takes the rows of its shards out of each query of pg_class, when that is planned. So what reads it must
+-- always run, and be planned, with the setting off. Where Citus is not loaded, only a superuser might give it to a function.
+DO $do$
+DECLARE
+    reader regprocedure;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'citus') THEN
+        RETURN;
+    END IF;
+    FOR reader IN
+        SELECT p.oid
+        FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = 'gapless'::regnamespace AND strpos(p.prosrc, 'pg_class') > 0 AND NOT starts_with(p.proname, 'model_')
+    LOOP
+        EXECUTE format('ALTER FUNCTION %s SET citus.override_table_visibility = off', reader);
+    END LOOP;
+    CREATE OR REPLACE VIEW gapless.doctor_cluster AS SELECT n.finding, n.severity, n.object, n.message, n.remedy FROM gapless.doctor_nodes() AS n;
+    GRANT EXECUTE ON FUNCTION gapless.doctor_nodes TO PUBLIC; -- it looks itself who may read gapless.doctor
+END;
+$do$;
+$statement$;
+        EXECUTE $statement$
+-- Runs last, when all is there: a view of constants, so that a dump has it, and nobody can empty it.
+DO $do$
+BEGIN
+    EXECUTE 'CREATE OR REPLACE VIEW gapless.doctor_installed (kind, name, mark) AS VALUES ' || (
+        SELECT string_agg(format('(%L::text, %L::text, %L::text)', o.kind, o.name, o.mark), ', ' ORDER BY o.kind COLLATE "C", o.name COLLATE "C")
+        FROM gapless.doctor_object AS o
+    );
+END;
+$do$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON VIEW gapless.doctor_installed IS
+'Private, for gapless.doctor. One row an object of the schema, as the newest migration left it.';
+COMMENT ON COLUMN gapless.doctor_installed.kind IS 'As in gapless.doctor_object.';
+COMMENT ON COLUMN gapless.doctor_installed.name IS 'As in gapless.doctor_object.';
+COMMENT ON COLUMN gapless.doctor_installed.mark IS 'As in gapless.doctor_object.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON TABLE gapless.doctor_installed FROM PUBLIC;
+$statement$;
     END IF;
     IF version > 2 THEN
         RAISE WARNING 'a newer release of gapless is installed in this database: nothing is changed'
@@ -11939,6 +15891,7 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.version_gapless FROM PUBLIC;
 $statement$;
     END IF;
+    PERFORM set_config('citus.enable_ddl_propagation', citus, true) WHERE citus <> '';
     PERFORM set_config('search_path', path, true);
 END;
 $install$;

@@ -18,17 +18,31 @@ const Version = `SELECT COALESCE(pg_catalog.max(CASE
 		AND p.proname OPERATOR(pg_catalog.=) 'version_gapless' AND p.pronargs OPERATOR(pg_catalog.=) 0
 	WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless'`
 
-// look waits for other installers, by tern's advisory lock (lockNum in its migrate.go), and learns the version. What another role
-// could have planted is not trusted: it would run with the installing role's rights.
-const look = `    PERFORM pg_advisory_xact_lock(9628173550095224);
+// IsExtension is an SQL query without parameters: whether a database has gapless as an extension. It needs no right.
+const IsExtension = `SELECT EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname OPERATOR(pg_catalog.=) 'gapless')`
+
+// wait waits for other installers, by tern's advisory lock (lockNum in its migrate.go), and learns the version.
+const wait = `    PERFORM pg_advisory_xact_lock(9628173550095224);
     owner := (SELECT pg_get_userbyid(n.nspowner) FROM pg_namespace AS n WHERE n.nspname = 'gapless');
     version := (` + Version + `);
-    IF owner <> current_user THEN
+`
+
+// look waits, and refuses. What another role could have planted is not trusted: it would run with the installing role's rights.
+var look = wait + owned("owner <> current_user") + current
+
+// owned refuses where another role owns the schema, which the condition tells.
+func owned(not string) string {
+	return `    IF ` + not + ` THEN
         RAISE EXCEPTION 'schema gapless belongs to role "%", and not to "%"', owner, current_user
             USING ERRCODE = 'insufficient_privilege',
                 HINT = 'To install or upgrade, be that role (SET ROLE).',
                 SCHEMA = 'gapless';
-    ELSIF (CASE
+    END IF;
+`
+}
+
+// current refuses a snapshot from before another install.
+const current = `    IF (CASE
         WHEN owner IS NULL THEN to_regnamespace('gapless') IS NOT NULL
         ELSE CAST(substring(pg_get_functiondef(to_regprocedure('gapless.version_gapless()')), '[$]function[$][^0-9]*([0-9]+)') AS int4) <> version
     END) THEN -- what the snapshot has not
@@ -39,12 +53,24 @@ const look = `    PERFORM pg_advisory_xact_lock(9628173550095224);
     END IF;
 `
 
+// unpackaged refuses to change what an extension has, which alone can replace it.
+const unpackaged = `    IF (` + IsExtension + `) THEN
+        RAISE EXCEPTION 'gapless is installed in this database as an extension'
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                DETAIL = format('It is at version %s.', version),
+                HINT = 'Upgrade it by ALTER EXTENSION gapless UPDATE, after the server has got the newer files.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_extension';
+    END IF;
+`
+
 // block is one statement that runs others, with names that are not qualified being PostgreSQL's own. So a client sends it as it likes,
-// in a transaction or not; what fails changes nothing; and the session's settings are as before.
+// in a transaction or not; what fails changes nothing; and the session's settings are as before. Citus would make some of the objects
+// on other nodes, too, and leave out what they need there.
 func block(body ...string) string {
 	return `DO $install$
 DECLARE
     path    CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
+    citus   CONSTANT pg_catalog.text := pg_catalog.current_setting('citus.enable_ddl_propagation', true);
     owner   pg_catalog.name;
     version pg_catalog.int4;
 BEGIN
@@ -53,7 +79,9 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Use its call that sends a statement as it is, or escape each question mark.', SCHEMA = 'gapless';
     END IF;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
-` + look + strings.Join(body, "") + `    PERFORM set_config('search_path', path, true);
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true) WHERE citus <> '';
+` + strings.Join(body, "") + `    PERFORM set_config('citus.enable_ddl_propagation', citus, true) WHERE citus <> '';
+    PERFORM set_config('search_path', path, true);
 END;
 $install$;
 `
@@ -61,7 +89,7 @@ $install$;
 
 // inOrder refuses a step that the database has, and one that lacks those before.
 func inOrder(number int32) string {
-	return fmt.Sprintf(`    IF version >= %[1]d THEN
+	return unpackaged + fmt.Sprintf(`    IF version >= %[1]d THEN
         RAISE EXCEPTION 'gapless is installed in this database already'
             USING ERRCODE = 'duplicate_object',
                 DETAIL = format('It is at version %%s, and this is step %[1]d.', version),

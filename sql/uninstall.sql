@@ -7,10 +7,12 @@ DO $uninstall$
 DECLARE
     path     CONSTANT pg_catalog.text := pg_catalog.current_setting('search_path');
     messages CONSTANT pg_catalog.text := pg_catalog.current_setting('client_min_messages');
+    citus    CONSTANT pg_catalog.text := pg_catalog.current_setting('citus.enable_ddl_propagation', true);
     attached record;
     others   pg_catalog.text;
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true) WHERE citus <> ''; -- this node alone
     PERFORM pg_advisory_xact_lock(9628173550095224); -- of those who install
     IF to_regnamespace('gapless') IS NOT NULL AND NOT (SELECT pg_has_role(n.nspowner, 'USAGE') FROM pg_namespace AS n WHERE n.nspname = 'gapless') THEN
         RAISE EXCEPTION 'schema gapless belongs to role "%", and not to "%"',
@@ -37,6 +39,7 @@ BEGIN
         RAISE EXCEPTION 'gapless cannot be taken away: without view gapless.columns it is not known which columns are attached'
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Restore the schema, or drop the triggers whose names begin with ~gapless_.', SCHEMA = 'gapless';
     ELSIF to_regclass('gapless.journal') IS NULL THEN
+        PERFORM set_config('citus.enable_ddl_propagation', citus, true) WHERE citus <> '';
         PERFORM set_config('search_path', path, true);
         RETURN;
     END IF;
@@ -53,9 +56,9 @@ BEGIN
         FROM pg_depend AS d
         LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
         WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = 'gapless'::regnamespace AND (
-            d.classid = 'pg_extension'::regclass
+            d.classid = 'pg_extension'::regclass AND NOT EXISTS (SELECT FROM pg_extension AS e WHERE e.oid = d.objid AND e.extname = 'gapless')
             OR c.relkind IN ('r', 'p', 'f', 'm') AND c.relname <> ALL (ARRAY[
-                'sequence_lock', 'journal', 'void', 'decision', 'link', 'number_range', 'audit_record', 'recorded_finding', 'known_text', 'former',
+                'sequence_lock', 'journal', 'void', 'decision', 'link', 'number_range', 'audit_record', 'recorded_finding', 'known_text', 'former', 'shard',
                 'waiting', 'moving', 'model', 'schema_version'
             ])
         )
@@ -67,6 +70,7 @@ BEGIN
     PERFORM set_config('client_min_messages', 'warning', true); -- all that it has
     DROP SCHEMA gapless CASCADE;
     PERFORM set_config('client_min_messages', messages, true);
+    PERFORM set_config('citus.enable_ddl_propagation', citus, true) WHERE citus <> '';
     PERFORM set_config('search_path', path, true);
 END;
 $uninstall$;

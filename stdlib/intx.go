@@ -132,7 +132,7 @@ func (from source) run(
 		return t, fmt.Errorf("gapless: fn ended the transaction itself, by COMMIT or ROLLBACK, or ctx did: %w", err)
 	case errors.Is(err, pgx.ErrTxCommitRollback):
 		return t, fmt.Errorf("gapless: fn returned nil after a failed statement: %w", err)
-	case retry.Answered(err) && !retry.Late(err):
+	case retry.Answered(err) && !retry.Late(err) && !retry.Doubtful(err):
 		return t, retry.NotCommitted(err)
 	}
 	release() // the outcome is asked for on another one, and there may be no more than that

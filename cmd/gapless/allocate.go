@@ -54,19 +54,25 @@ func (p *patience) addLockTimeout(cmd *cobra.Command) {
 
 // inTx runs body in a transaction of its own that waits no longer than asked for.
 func (p *patience) inTx(ctx context.Context, conn *pgx.Conn, body func(tx pgx.Tx) error, opts ...gapless.TxOption) error {
-	if p.lockTimeout < 0 {
-		return usage("--lock-timeout must not be negative", "")
-	}
 	return gapless.InTx(ctx, conn, func(tx pgx.Tx) error {
-		if p.lockTimeout > 0 {
-			// 0 would be no timeout at all.
-			milliseconds := max(1, p.lockTimeout.Milliseconds())
-			if _, err := tx.Exec(ctx, "SELECT pg_catalog.set_config('lock_timeout', $1, true)", strconv.FormatInt(milliseconds, 10)); err != nil {
-				return err
-			}
+		if err := p.limit(ctx, tx); err != nil {
+			return err
 		}
 		return body(tx)
 	}, opts...)
+}
+
+// limit lets a transaction wait no longer than asked for.
+func (p *patience) limit(ctx context.Context, tx pgx.Tx) error {
+	switch {
+	case p.lockTimeout < 0:
+		return usage("--lock-timeout must not be negative", "")
+	case p.lockTimeout == 0:
+		return nil
+	}
+	milliseconds := max(1, p.lockTimeout.Milliseconds()) // 0 would be no timeout at all
+	_, err := tx.Exec(ctx, "SELECT pg_catalog.set_config('lock_timeout', $1, true)", strconv.FormatInt(milliseconds, 10))
+	return err
 }
 
 const nextLong = `Allocate the next value of a sequence in a transaction of its own, commit it, and print it.

@@ -121,7 +121,7 @@ func TestWhatWasDoneAndCannotBePrintedIsToldOnStderr(t *testing.T) {
 		{"forward a 6 --reason r", `sequence "a" goes on after 6`},
 		{"next a", `sequence "a": 7 spent`},
 		{"void a 7 --reason r", `sequence "a": 7 is void`},
-		{"close a --reason r --json", `sequence "a" is closed; its last number is 7`},
+		{"close a --reason r", `sequence "a" is closed; its last number is 7`},
 		{"open a --reason r", `sequence "a" is open`},
 		{"delete a --yes", `sequence "a" is deleted`},
 	} {

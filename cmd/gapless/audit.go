@@ -28,6 +28,10 @@ nobody knows when is always shown. The last line says what the choice has left o
 the whole of NAME, --like or --column. Once there is a record, the column NEW says which findings none
 had; --since-last shows these alone.
 
+On the coordinator of Citus, every node is audited, each in a snapshot of its own, and named behind the
+column. A node that cannot be audited is a finding. On a worker, that node alone is audited; the last line
+says so. An audit of all nodes is not recorded: each node records its own.
+
 --csv prints the names of the fields, and then a line for each finding. So that no text becomes a
 formula in a spreadsheet, one that begins with = + - @ or ' has a ' before it, to be taken away by
 whoever reads the file. Control characters are escaped, as in the table. --json has the series, too,

@@ -210,7 +210,7 @@ func (p *page) who(r *audit) string {
 // addOpening says first what was checked, by whom, when, of which period, and with what result.
 func (p *page) addOpening(r *audit, f *pageFlags) {
 	n := r.counts()
-	p.Opening = []string{p.say("opening", "date", p.date(r.at), "time", p.time(r.at), "who", p.who(r), "database", cell(r.database))}
+	p.Opening = []string{p.say("opening", "date", p.date(r.at), "time", p.time(r.at), "who", p.who(r), "database", cell(r.where()))}
 	if n.series > 0 {
 		p.Opening = append(p.Opening, p.say("opening.compared", "documents", p.count("documents", n.documents), "series", p.count("in_series", quantity(n.series))))
 	}
@@ -271,7 +271,7 @@ func (p *page) addFacts(r *audit, f *pageFlags) {
 	}
 	fact("organisation", p.Organisation)
 	fact("period", p.period(r, f))
-	fact("database", cell(r.database))
+	fact("database", cell(r.where()))
 	fact("server", "PostgreSQL "+r.version)
 	fact("program", "gapless "+p.Version)
 	fact("who", p.who(r))

@@ -60,6 +60,7 @@ func given[T comparable](value T) *T {
 // auditReport is what `audit --json` prints.
 type auditReport struct {
 	Database      string       `json:"database"`
+	Nodes         []string     `json:"nodes,omitempty"`
 	ServerVersion string       `json:"server_version"`
 	At            time.Time    `json:"at"`
 	AuditedBy     string       `json:"audited_by"`
@@ -91,7 +92,7 @@ func (c *choice) report() choiceReport {
 func (r *audit) report() (auditReport, error) {
 	digest, err := r.digest()
 	report := auditReport{
-		Database: r.database, ServerVersion: r.version, At: r.at.UTC(), AuditedBy: r.sessionUser, AuditedAs: r.userName, Choice: r.choice.report(),
+		Database: r.database, Nodes: r.nodes, ServerVersion: r.version, At: r.at.UTC(), AuditedBy: r.sessionUser, AuditedAs: r.userName, Choice: r.choice.report(),
 		Verdict: r.verdict(), Summary: r.summary(), LeftOut: r.leftOut, Digest: digest, Series: r.series, Findings: r.lines(),
 	}
 	if report.Series == nil {

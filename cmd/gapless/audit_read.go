@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +29,8 @@ type choice struct {
 // audit is what one snapshot of a database has, of what was chosen.
 type audit struct {
 	database, version     string
+	nodes                 []string  // of Citus, on its coordinator
+	alone                 bool      // on a node of Citus that is not
 	at                    time.Time // the server's clock
 	sessionUser, userName string    // who logged in, and as which role
 	choice                *choice
@@ -126,7 +129,10 @@ func readAudit(ctx context.Context, conn *pgx.Conn, c *choice, again bool) (*aud
 		if err != nil {
 			return err
 		}
-		found, err := c.findings(ctx, tx, params)
+		if err := r.findNodes(ctx, tx); err != nil {
+			return err
+		}
+		found, err := r.find(ctx, tx, params)
 		if err != nil {
 			return err
 		}
@@ -152,10 +158,44 @@ func readAudit(ctx context.Context, conn *pgx.Conn, c *choice, again bool) (*aud
 	return r, err
 }
 
-// findings are those of an audit, which is recorded or not.
-func (c *choice) findings(ctx context.Context, tx pgx.Tx, params db.RecordAuditParams) ([]gapless.Finding, error) {
+// findNodes finds the nodes of Citus that are audited, where it is.
+func (r *audit) findNodes(ctx context.Context, tx pgx.Tx) error {
+	var citus, coordinates bool
+	if err := tx.QueryRow(ctx, "SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_node') IS NOT NULL").Scan(&citus); err != nil || !citus {
+		return err
+	}
+	err := tx.QueryRow(ctx, `SELECT g.groupid = 0, ARRAY(SELECT pg_catalog.format('%s:%s', n.nodename, n.nodeport) FROM pg_catalog.pg_dist_node AS n WHERE n.noderole::text = 'primary' ORDER BY n.groupid)
+		FROM pg_catalog.pg_dist_local_group AS g`).Scan(&coordinates, &r.nodes)
+	if r.alone = !coordinates; r.alone {
+		r.nodes = nil
+	}
+	if err == nil && len(r.nodes) > 0 && r.choice.record {
+		err = &failure{code: exitUsage, message: "an audit of all nodes of Citus cannot be recorded: each node records its own", hint: "run `gapless audit --record` on each worker"}
+	}
+	return err
+}
+
+// where is the database, with the nodes that were audited.
+func (r *audit) where() string {
+	if len(r.nodes) == 0 {
+		return r.database
+	}
+	return r.database + " on " + strings.Join(r.nodes, ", ")
+}
+
+// find finds what is to be said, and records it if that is asked for.
+func (r *audit) find(ctx context.Context, tx pgx.Tx, params db.RecordAuditParams) ([]gapless.Finding, error) {
 	var found []gapless.Finding
-	if c.record {
+	if len(r.nodes) > 0 {
+		rows, err := db.New(tx).NodeAudit(ctx, db.NodeAuditParams{
+			Name: params.Name, Pattern: params.Pattern, Target: params.Target, TargetColumn: params.TargetColumn, WithSeries: params.WithSeries,
+		})
+		for _, row := range rows {
+			found = append(found, gapless.Finding(row))
+		}
+		return found, err
+	}
+	if r.choice.record {
 		rows, err := db.New(tx).RecordAudit(ctx, params)
 		for _, row := range rows {
 			found = append(found, gapless.Finding(row))
@@ -330,6 +370,11 @@ func (r *audit) summary() string {
 	in := " in " + count(n.series, "sequence")
 	if n.documents > 0 {
 		in += ", " + count(int(n.documents), "document")
+	}
+	if len(r.nodes) > 0 {
+		in += ", on " + count(len(r.nodes), "node")
+	} else if r.alone {
+		in += ", on this node of Citus alone"
 	}
 	if n.unattached > 0 {
 		in += fmt.Sprintf(" (%s without a column: there, only the journal was looked at)", thousands(int64(n.unattached)))

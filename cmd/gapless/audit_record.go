@@ -68,8 +68,9 @@ func (r *auditRecord) scope() string {
 
 func (a *app) newAudits() *cobra.Command {
 	return a.jsonFlag(a.command(&cobra.Command{
-		Use:   "audits",
-		Short: "List the audits that were recorded",
+		Use:     "audits",
+		Example: "  gapless audits",
+		Short:   "List the audits that were recorded",
 		Long: "List the audits that `gapless audit --record` has recorded: when, who, what, and with which result. A record is\n" +
 			"intact if nothing of it was changed since, and it follows the one before. Exit code 1 if one is not.",
 	}, nil, func(ctx context.Context, _ []string) error {

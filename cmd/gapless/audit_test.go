@@ -323,7 +323,7 @@ func TestAuditOfASequenceThatDoesNotExistIsCode4(t *testing.T) {
 	t.Parallel()
 	d := pgtest.New(t)
 	path := filepath.Join(t.TempDir(), "audit.html")
-	for _, args := range [][]string{{"audit", "nosuch"}, {"audit", "nosuch", "--json", "--html", path}, {"void", "nosuch", "1", "--reason", "r"}} {
+	for _, args := range [][]string{{"audit", "nosuch"}, {"audit", "nosuch", "--html", path}, {"void", "nosuch", "1", "--reason", "r"}} {
 		require.Equal(t, outcome{code: exitMissing, stderr: "gapless: there is no sequence \"nosuch\"\nhint: `gapless list` shows those that there are\n"},
 			on(t, d, args...), args)
 	}

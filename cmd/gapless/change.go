@@ -76,8 +76,9 @@ func (a *app) newDelete() *cobra.Command {
 	var p patience
 	var yes bool
 	cmd := a.command(&cobra.Command{
-		Use:   "delete",
-		Short: "Forget a sequence, after asking",
+		Use:     "delete",
+		Example: "  gapless delete rehearsal\n  gapless delete rehearsal --yes --lock-timeout 10s",
+		Short:   "Forget a sequence, after asking",
 		Long: `Forget a sequence and its journal. It begins anew then, so numbers already used come again. Asks
 first, on the terminal; where there is none, --yes is needed. A sequence that does not exist is
 exit code 4.`,
@@ -130,7 +131,13 @@ func (a *app) confirmDelete(ctx context.Context, name string) error {
 	if !a.terminal(a.stdin) {
 		return usage(fmt.Sprintf("sequence %q is not deleted: standard input is no terminal, so nobody can be asked", name), "pass --yes to delete it unasked")
 	}
-	fmt.Fprintf(a.stderr, "Sequence %q %s. When it is deleted, its numbers come again. Delete it? [y/N] ", name, state)
+	return a.confirm(ctx, fmt.Sprintf("Sequence %q %s. When it is deleted, its numbers come again. Delete it? [y/N] ", name, state),
+		fmt.Sprintf("sequence %q is not deleted", name))
+}
+
+// confirm asks on the terminal. Any answer but yes is an error, which says no.
+func (a *app) confirm(ctx context.Context, question, no string) error {
+	fmt.Fprint(a.stderr, question)
 	answer, err := a.readLine(ctx)
 	if err != nil {
 		fmt.Fprintln(a.stderr)
@@ -140,7 +147,7 @@ func (a *app) confirmDelete(ctx context.Context, name string) error {
 	case "y", "yes":
 		return nil
 	}
-	return usage(fmt.Sprintf("sequence %q is not deleted", name), "")
+	return usage(no, "")
 }
 
 // readLine reads one line of standard input, until ctx ends. The end of the input counts as the end of the line.

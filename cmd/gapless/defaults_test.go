@@ -63,7 +63,7 @@ func TestEveryCommandWorksWhateverTheDefaultsAre(t *testing.T) {
 			require.Equal(t, prints("2\n"), on(t, d, "last", "invoice"))
 			require.Equal(t, prints("3\n"), on(t, d, "peek", "invoice"))
 			for _, args := range [][]string{
-				{"list"}, {"columns"}, {"holders"}, {"migrate", "status"}, {"void", "invoice", "2", "--reason", "a test"}, {"adopt", "invoice", "9"},
+				{"list"}, {"columns"}, {"holders"}, {"top", "--count", "1", "--interval", "100ms"}, {"migrate", "status"}, {"void", "invoice", "2", "--reason", "a test"}, {"adopt", "invoice", "9"},
 				{"import", "--from", "sequences", "--like", "another", "--apply"}, {"import", "--from", "query", "--query", "SELECT 'x', 1"}, {"audit"}, {"audit", "--html", filepath.Join(t.TempDir(), "audit.html")},
 			} {
 				o := on(t, d, args...)

@@ -35,9 +35,10 @@ func (a *app) newDemo() *cobra.Command {
 	var timeout time.Duration
 	var noProgress bool
 	cmd := a.command(&cobra.Command{
-		Use:   "demo",
-		Short: "See it work: invoices, rollbacks, killed backends, and no hole",
-		Long:  demoLong,
+		Use:     "demo",
+		Example: "  gapless demo\n  gapless demo --workers 8 --invoices 1000 --json",
+		Short:   "See it work: invoices, rollbacks, killed backends, and no hole",
+		Long:    demoLong,
 	}, nil, func(ctx context.Context, _ []string) error {
 		if err := o.Validate(); err != nil {
 			return usage(err.Error(), "")
@@ -63,11 +64,15 @@ func (a *app) newDemo() *cobra.Command {
 // demo finds a server, makes a database in it, and takes both away again in every case.
 func (a *app) demo(ctx context.Context, o demo.Options, timeout time.Duration, bar bool) (err error) {
 	where := []pgtest.Option{pgtest.WithoutDocker()}
-	if a.databaseURL != "" {
-		if _, err := pgx.ParseConfig(a.databaseURL); err != nil {
+	if a.place.given() {
+		address, err := a.connectionString()
+		if err != nil {
+			return err
+		}
+		if _, err := pgx.ParseConfig(address); err != nil {
 			return usage("the database URL is not one: "+oneLine(err.Error()), "")
 		}
-		where = append(where, pgtest.WithURL(a.databaseURL))
+		where = append(where, pgtest.WithURL(address))
 	}
 	server, err := pgtest.Start(ctx, where...)
 	if err != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,31 +26,75 @@ const (
 
 // failure is an error that knows its exit code and what to do about it.
 type failure struct {
-	code    int
-	message string
-	hint    string
+	code     int
+	message  string
+	detail   string // printed where the message is not enough
+	hint     string
+	sequence string // what it is about, if it is about one
+	cause    error  // what the server said, if it did
 }
 
 func (f *failure) Error() string { return f.message }
+
+func (f *failure) Unwrap() error { return f.cause }
 
 func usage(message, hint string) *failure {
 	return &failure{code: exitUsage, message: message, hint: hint}
 }
 
-// report says on stderr what happened, in one line, and a hint in another, and returns the exit code.
+// report says on stderr what happened, in one line, and a hint in another, and returns the exit code. With --json it is one object.
 func (a *app) report(ctx context.Context, err error) int {
 	f := explain(err)
 	if ctx.Err() != nil && !errors.Is(err, gapless.ErrOutcomeUnknown) {
 		f = &failure{code: exitInterrupted, message: "interrupted"}
 	}
+	code := f.code
+	if ctx.Err() != nil {
+		code = exitInterrupted
+	}
+	if a.json {
+		encoder := json.NewEncoder(a.stderr)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(newProblem(f, err, code)) // where that cannot be written, nothing can
+		return code
+	}
 	a.note("gapless: %s", f.message)
+	if f.detail != "" {
+		a.note("detail: %s", f.detail)
+	}
 	if f.hint != "" {
 		a.note("hint: %s", f.hint)
 	}
-	if ctx.Err() != nil {
-		return exitInterrupted
+	return code
+}
+
+// problem is an error as --json prints it, in one line.
+type problem struct {
+	Message    string `json:"message"`
+	Detail     string `json:"detail,omitempty"`
+	Hint       string `json:"hint,omitempty"`
+	ExitCode   int    `json:"exit_code"`
+	SQLState   string `json:"sqlstate,omitempty"`
+	Sequence   string `json:"sequence,omitempty"`
+	Schema     string `json:"schema,omitempty"`
+	Table      string `json:"table,omitempty"`
+	Column     string `json:"column,omitempty"`
+	Constraint string `json:"constraint,omitempty"`
+}
+
+func newProblem(f *failure, err error, code int) problem {
+	p := problem{Message: f.message, Detail: f.detail, Hint: f.hint, ExitCode: code, Sequence: f.sequence}
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && code != exitInterrupted {
+		p.Detail = cmp.Or(p.Detail, oneLine(pgErr.Detail))
+		p.SQLState, p.Column, p.Constraint = pgErr.Code, pgErr.ColumnName, pgErr.ConstraintName
+		if pgErr.SchemaName != "gapless" { // whose tables are private
+			p.Schema, p.Table = pgErr.SchemaName, pgErr.TableName
+		}
 	}
-	return f.code
+	if ofCall, ok := errors.AsType[*client.Error](err); ok {
+		p.Sequence = cmp.Or(p.Sequence, ofCall.Sequence)
+	}
+	return p
 }
 
 // explain finds the exit code, the message and the hint for an error.
@@ -85,10 +130,17 @@ func explain(err error) *failure {
 	case "55P03": // lock_not_available
 		f.code = exitLocked
 		f.hint = cmp.Or(f.hint, "`gapless holders` shows who holds it")
-	case "22004", "22023": // null_value_not_allowed, invalid_parameter_value
+	case "22004", "22023", "22007", "22008", "22P02": // null_value_not_allowed, invalid_parameter_value, and texts of the wrong form
 		f.code = exitUsage
 	}
 	return f
+}
+
+// caused is a failure of its own that is explained as an error is, and has it for its cause.
+func caused(err error) *failure {
+	f := *explain(err) // a copy: an error that is a failure already would be its own cause
+	f.cause = err
+	return &f
 }
 
 // oneLine replaces every run of white space by a space.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -13,10 +14,16 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless"
+	"github.com/pggapless/gapless/internal/citustest"
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m, pgtest.Install) }
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	pgtest.Main(citustest.Around(m), pgtest.Install)
+}
 
 // outcome is what a run of the program left behind.
 type outcome struct {

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -16,23 +19,31 @@ import (
 
 func (a *app) newMigrate() *cobra.Command {
 	parent := a.command(&cobra.Command{
-		Use:   "migrate",
-		Short: "Install schema gapless, or bring it up to date",
+		Use:     "migrate",
+		Example: "  gapless migrate up\n  gapless migrate status",
+		Short:   "Install schema gapless, or bring it up to date",
+		Long:    "Install schema gapless, bring it up to date, show where it stands, or print it as SQL for other tools.",
 	}, nil, func(context.Context, []string) error {
 		return usage("migrate takes a command: up, status or print", "see gapless migrate --help")
 	})
 	parent.AddCommand(
 		a.jsonFlag(a.command(&cobra.Command{
-			Use:   "up",
-			Short: "Install the schema, or bring it up to date",
+			Use:     "up",
+			Example: "  gapless migrate up --database-url postgres:///billing",
+			Short:   "Install the schema, or bring it up to date",
 			Long: `Install schema gapless in the database, or bring it up to date. On a database that is up to date
-it changes nothing. The role needs CREATE on the database, as the database's owner has.`,
+it changes nothing. The role needs CREATE on the database, as the database's owner has.
+
+On a coordinator of Citus it does so on every active worker first, by the coordinator's own connections, and
+says what was done where. If a worker cannot be reached, nothing is changed. Repeat it after citus_add_node.`,
 		}, nil, a.migrateUp)),
 		a.jsonFlag(a.command(&cobra.Command{
-			Use:   "status",
-			Short: "Show where the database stands",
+			Use:     "status",
+			Example: "  gapless migrate status --json",
+			Short:   "Show where the database stands",
 			Long: `Show where the database stands. It changes nothing, and needs no right but to connect. The exit code is
-0 if the database is up to date, 4 if gapless is not installed, and 1 if it is at another version.`,
+0 if the database is up to date, 4 if gapless is not installed, and 1 if it is at another version. On a coordinator
+of Citus that is asked of every worker, too.`,
 		}, nil, a.migrateStatus)),
 		a.newMigratePrint(),
 	)
@@ -41,16 +52,21 @@ it changes nothing. The role needs CREATE on the database, as the database's own
 
 func (a *app) newMigratePrint() *cobra.Command {
 	var number int
-	var definitions, uninstall bool
+	var definitions, uninstall, pgTLE bool
+	var extension string
 	var flags *pflag.FlagSet
 	cmd := a.command(&cobra.Command{
-		Use:   "print",
-		Short: "Print the whole install as SQL, for any client",
+		Use:     "print",
+		Example: "  gapless migrate print >gapless.sql\n  gapless migrate print --step 1",
+		Short:   "Print the whole install as SQL, for any client",
 		Long: `Print the whole install as one SQL statement, for any client, in a transaction or not. It installs,
 and upgrades an older release; repeated, it changes nothing. Needs no database.
 
 With --step, print one step, for a migration tool that is to have each release as a migration of its
-own. A release can add steps, and changes none that was released.`,
+own. A release can add steps, and changes none that was released.
+
+With --extension, write the files of a PostgreSQL extension into a folder, such as that of
+"pg_config --sharedir", followed by /extension. Then CREATE EXTENSION gapless installs it.`,
 	}, nil, func(context.Context, []string) error {
 		script, err := migrate.Script()
 		switch {
@@ -61,6 +77,10 @@ own. A release can add steps, and changes none that was released.`,
 			script, err = migrate.Statements()
 		case uninstall:
 			script = migrate.Uninstall()
+		case pgTLE:
+			script, err = migrate.PgTLE()
+		case flags.Changed("extension"):
+			return writeExtension(extension)
 		}
 		if err != nil {
 			return err
@@ -72,8 +92,23 @@ own. A release can add steps, and changes none that was released.`,
 	flags.IntVar(&number, "step", 0, "one `step` alone, from 1")
 	flags.BoolVar(&definitions, "definitions", false, "the definitions, for programs that read them, such as sqlc")
 	flags.BoolVar(&uninstall, "uninstall", false, "what takes gapless away; the rows and their numbers stay")
-	cmd.MarkFlagsMutuallyExclusive("step", "definitions", "uninstall")
+	flags.StringVar(&extension, "extension", "", "the files of an extension, into a `folder`")
+	flags.BoolVar(&pgTLE, "pg-tle", false, "the extension as calls of pg_tle, for a server whose files are out of reach")
+	cmd.MarkFlagsMutuallyExclusive("step", "definitions", "uninstall", "extension", "pg-tle")
 	return cmd
+}
+
+func writeExtension(folder string) error {
+	files, err := migrate.Extension()
+	if err != nil {
+		return err
+	}
+	for name, text := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644); err != nil { //nolint:gosec // the server reads it as another user
+			return err
+		}
+	}
+	return nil
 }
 
 func printedStep(number int) (string, error) {
@@ -87,25 +122,69 @@ func printedStep(number int) (string, error) {
 	return steps[number-1].SQL, nil
 }
 
+// migrated is what `migrate up --json` prints.
+type migrated struct {
+	From    int32            `json:"from"`
+	To      int32            `json:"to"`
+	Workers []migratedWorker `json:"workers,omitempty"` // of Citus
+}
+
+type migratedWorker struct {
+	Node  string `json:"node"`
+	From  int32  `json:"from"`
+	To    int32  `json:"to"`
+	Error string `json:"error,omitempty"`
+}
+
 func (a *app) migrateUp(ctx context.Context, _ []string) error {
 	return a.withConn(ctx, func(conn *pgx.Conn) error {
-		before, err := migrate.Status(ctx, conn)
+		before, workers, err := standing(ctx, conn)
 		if err == nil {
 			err = migrate.Up(ctx, conn)
 		}
 		if err != nil {
 			return withRights(ctx, conn, err)
 		}
-		after, err := migrate.Status(ctx, conn)
+		after, workersAfter, err := standing(ctx, conn)
 		if err != nil {
 			return err
 		}
-		text := fmt.Sprintf("schema gapless: version %d → %d", before.Current, after.Current)
-		if before.Current == after.Current {
-			text = fmt.Sprintf("schema gapless: already at version %d", after.Current)
+		result := migrated{From: before.Current, To: after.Current}
+		var lines []string
+		for i, w := range workersAfter {
+			m := migratedWorker{Node: w.Address(), To: w.Version.Current}
+			if i < len(workers) && workers[i].Address() == m.Node {
+				m.From = workers[i].Version.Current
+			}
+			line := migration(" on "+m.Node, m.From, m.To)
+			if w.Err != nil {
+				m.Error = w.Err.Error()
+				line = fmt.Sprintf("schema gapless on %s is as it was, since %s; repeat this when it is", m.Node, m.Error)
+			} else if m.From == 0 && before.Current > 0 {
+				a.note("%s is new: repeat `gapless grant` for the roles of applications", m.Node)
+			}
+			result.Workers = append(result.Workers, m)
+			lines = append(lines, line)
 		}
-		return a.printDone(map[string]int32{"from": before.Current, "to": after.Current}, text)
+		return a.printDone(result, strings.Join(append(lines, migration("", before.Current, after.Current)), "\n"))
 	})
+}
+
+// standing is where the database stands, and where Citus's workers do.
+func standing(ctx context.Context, conn *pgx.Conn) (migrate.Version, []migrate.Worker, error) {
+	version, err := migrate.Status(ctx, conn)
+	if err != nil {
+		return version, nil, err
+	}
+	workers, err := migrate.StatusWorkers(ctx, conn)
+	return version, workers, err
+}
+
+func migration(on string, from, to int32) string {
+	if from == to {
+		return fmt.Sprintf("schema gapless%s: already at version %d", on, to)
+	}
+	return fmt.Sprintf("schema gapless%s: version %d → %d", on, from, to)
 }
 
 // rightsToMigrate tells which rights the role lacks, as what gives them.
@@ -127,13 +206,13 @@ func withRights(ctx context.Context, conn *pgx.Conn, err error) error {
 	if !ok || refused.Code != "42501" || refused.Hint != "" && refused.SchemaName != "gapless" {
 		return err
 	}
-	f := explain(err)
+	f := caused(err)
 	f.hint = "the role needs CREATE on the database, as the database's owner has"
-	hint, err := readOn(ctx, conn, func(tx pgx.Tx) (hint *string, err error) {
+	hint, readErr := readOn(ctx, conn, func(tx pgx.Tx) (hint *string, err error) {
 		err = tx.QueryRow(ctx, rightsToMigrate).Scan(&hint)
 		return hint, err
 	})
-	if err == nil && hint != nil {
+	if readErr == nil && hint != nil {
 		f.hint = *hint
 	}
 	return f
@@ -141,34 +220,79 @@ func withRights(ctx context.Context, conn *pgx.Conn, err error) error {
 
 // status is what `migrate status --json` prints.
 type status struct {
+	Current   int32          `json:"current"`
+	Latest    int32          `json:"latest"`
+	State     string         `json:"state"`             // not_installed, behind, up_to_date or ahead
+	Extension bool           `json:"extension"`         // installed by CREATE EXTENSION
+	Workers   []workerStatus `json:"workers,omitempty"` // of Citus
+}
+
+type workerStatus struct {
+	Node    string `json:"node"`
 	Current int32  `json:"current"`
-	Latest  int32  `json:"latest"`
-	State   string `json:"state"` // not_installed, behind, up_to_date or ahead
+	State   string `json:"state,omitempty"`
+	Error   string `json:"error,omitempty"` // instead of a state
 }
 
 func (a *app) migrateStatus(ctx context.Context, _ []string) error {
 	return a.withConn(ctx, func(conn *pgx.Conn) error {
-		version, err := migrate.Status(ctx, conn)
+		version, workers, err := standing(ctx, conn)
 		if err != nil {
 			return err
 		}
 		state, text := describe(version)
-		if err := a.print(status{version.Current, version.Latest, state}, "schema gapless: "+text); err != nil {
+		result := status{Current: version.Current, Latest: version.Latest, State: state, Extension: version.Extension}
+		lines := []string{"schema gapless: " + text}
+		problem := behind(version, state, "this database")
+		for _, w := range workers {
+			said := workerStatus{Node: w.Address(), Current: w.Version.Current}
+			var line string
+			if w.Err != nil {
+				said.Error = w.Err.Error()
+				line = "not known: " + said.Error
+				if problem == nil {
+					problem = &failure{code: exitFailure, message: "node " + said.Node + " cannot be asked: " + said.Error}
+				}
+			} else {
+				said.State, line = describe(w.Version)
+				if problem == nil {
+					problem = behind(w.Version, said.State, "node "+said.Node)
+				}
+			}
+			result.Workers = append(result.Workers, said)
+			lines = append(lines, "schema gapless on "+said.Node+": "+line)
+		}
+		if err := a.print(result, strings.Join(lines, "\n")); err != nil {
 			return err
 		}
-		switch state {
-		case "not_installed":
-			return &failure{code: exitMissing, message: "gapless is not installed in this database", hint: "run `gapless migrate up`"}
-		case "behind":
-			return &failure{code: exitFailure, message: "the database is behind this program", hint: "run `gapless migrate up`"}
-		case "ahead":
-			return &failure{code: exitFailure, message: "this program is behind the database", hint: "install a newer one"}
+		if problem != nil {
+			return problem
 		}
 		return nil
 	})
 }
 
+// behind says what is to be done if a database is not up to date, and nothing if it is.
+func behind(version migrate.Version, state, where string) *failure {
+	switch state {
+	case "not_installed":
+		return &failure{code: exitMissing, message: "gapless is not installed in " + where, hint: "run `gapless migrate up`"}
+	case "behind":
+		hint := "run `gapless migrate up`"
+		if version.Extension {
+			hint = "run ALTER EXTENSION gapless UPDATE, after the server has got the newer files"
+		}
+		return &failure{code: exitFailure, message: where + " is behind this program", hint: hint}
+	case "ahead":
+		return &failure{code: exitFailure, message: "this program is behind " + where, hint: "install a newer one"}
+	}
+	return nil
+}
+
 func describe(v migrate.Version) (state, text string) {
+	if v.Extension {
+		defer func() { text += "; an extension" }()
+	}
 	switch {
 	case v.Current == 0:
 		return "not_installed", fmt.Sprintf("not installed (the latest version is %d)", v.Latest)

@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -9,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
+	"github.com/pggapless/gapless/internal/sqltest"
 	"github.com/pggapless/gapless/migrate"
 )
 
@@ -23,13 +26,13 @@ func TestMigrateInstallsOnceAndTellsWhereTheDatabaseStands(t *testing.T) {
 	require.Equal(t, exitMissing, before.code)
 	before.code, before.stderr = 0, ""
 	latest := parsed[status](t, before).Latest
-	require.Equal(t, status{0, latest, "not_installed"}, parsed[status](t, before))
+	require.Equal(t, status{0, latest, "not_installed", false, nil}, parsed[status](t, before))
 
 	require.Regexp(t, `^schema gapless: version 0 → \d+\n$`, on(t, d, "migrate", "up").stdout)
 	require.Regexp(t, `^schema gapless: already at version \d+\n$`, on(t, d, "migrate", "up").stdout)
 	require.Equal(t, object{"from": float64(latest), "to": float64(latest)}, parsed[object](t, on(t, d, "migrate", "up", "--json")))
 
-	require.Equal(t, status{latest, latest, "up_to_date"}, parsed[status](t, on(t, d, "migrate", "status", "--json")))
+	require.Equal(t, status{latest, latest, "up_to_date", false, nil}, parsed[status](t, on(t, d, "migrate", "status", "--json")))
 	require.Regexp(t, `^schema gapless: version \d+ of \d+, up to date\n$`, on(t, d, "migrate", "status").stdout)
 }
 
@@ -41,6 +44,9 @@ func TestADatabaseCanBeBehindOrAhead(t *testing.T) {
 	state, text = describe(migrate.Version{Current: 4, Latest: 3})
 	require.Equal(t, "ahead", state)
 	require.Equal(t, "version 4, newer than this program, which knows 3", text)
+	state, text = describe(migrate.Version{Current: 1, Latest: 3, Extension: true})
+	require.Equal(t, "behind", state)
+	require.Equal(t, "version 1 of 3, 2 behind; an extension", text)
 
 	d := pgtest.New(t)
 	_, err := d.Conn(t).Exec(t.Context(), "CREATE OR REPLACE FUNCTION gapless.version_gapless() RETURNS int4 LANGUAGE sql IMMUTABLE AS 'SELECT 999'")
@@ -63,6 +69,33 @@ func TestMigratePrintNeedsNoDatabaseAndInstallsTheSame(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "up_to_date", parsed[status](t, on(t, d, "migrate", "status", "--json")).State)
 	require.Equal(t, prints("1\n"), on(t, d, "next", "invoice"))
+}
+
+// TestMigratePrintWritesAnExtension has a server take the files.
+func TestMigratePrintWritesAnExtension(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	require.Equal(t, outcome{}, program(t.Context(), false, strings.NewReader(""), "migrate", "print", "--extension", folder))
+	files, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	written := map[string]string{}
+	for _, file := range files {
+		text, err := os.ReadFile(filepath.Join(folder, file.Name()))
+		require.NoError(t, err)
+		written[file.Name()] = string(text)
+	}
+	want, err := migrate.Extension()
+	require.NoError(t, err)
+	require.Equal(t, want, written)
+
+	server := pgtest.NewServer(t, pgtest.WithExtension(written))
+	sqltest.WantPrograms(t, server)
+	d, err := server.CreateDatabase(t.Context(), "")
+	require.NoError(t, err)
+	sqltest.ConnectTo(t, d.URL).Do("CREATE EXTENSION gapless")
+	require.True(t, parsed[status](t, on(t, d, "migrate", "status", "--json")).Extension)
+	require.Contains(t, on(t, d, "migrate", "up").stdout, "already at version")
+	require.Contains(t, program(t.Context(), false, strings.NewReader(""), "migrate", "print", "--extension", filepath.Join(folder, "none")).stderr, "none")
 }
 
 func TestMigratePrintHasEachStepForOtherTools(t *testing.T) {

@@ -23,9 +23,10 @@ type value struct {
 
 func (a *app) newLast() *cobra.Command {
 	return a.jsonFlag(a.command(&cobra.Command{
-		Use:   "last",
-		Short: "Show the newest value",
-		Long:  "Show the newest committed value of a sequence. Takes no lock. A sequence without a value is exit code 4.",
+		Use:     "last",
+		Example: "  gapless last invoice",
+		Short:   "Show the newest value",
+		Long:    "Show the newest committed value of a sequence. Takes no lock. A sequence without a value is exit code 4.",
 	}, []string{"NAME"}, func(ctx context.Context, args []string) error {
 		last, err := a.last(ctx, args[0])
 		if err != nil {
@@ -47,15 +48,18 @@ func (a *app) last(ctx context.Context, name string) (int64, error) {
 }
 
 func noSuch(name string) *failure {
-	return &failure{code: exitMissing, message: fmt.Sprintf("there is no sequence %q", name), hint: "`gapless list` shows those that there are"}
+	return &failure{
+		code: exitMissing, sequence: name, message: fmt.Sprintf("there is no sequence %q", name), hint: "`gapless list` shows those that there are",
+	}
 }
 
 func (a *app) newPeek() *cobra.Command {
 	var c cycle
 	cmd := a.command(&cobra.Command{
-		Use:   "peek",
-		Short: "Show what next would give now",
-		Long:  "Show what next would give now: a preview and not a promise, since it takes no lock and spends nothing.",
+		Use:     "peek",
+		Example: "  gapless peek invoice",
+		Short:   "Show what next would give now",
+		Long:    "Show what next would give now: a preview and not a promise, since it takes no lock and spends nothing.",
 	}, []string{"NAME"}, func(ctx context.Context, args []string) error {
 		next, err := read(ctx, a, func(tx pgx.Tx) (int64, error) { return c.sequence(args[0]).Peek(ctx, tx) })
 		if err != nil {
@@ -84,13 +88,14 @@ type sequence struct {
 
 func (a *app) newList() *cobra.Command {
 	return a.jsonFlag(a.command(&cobra.Command{
-		Use:   "list",
-		Short: "List the sequences",
+		Use:     "list",
+		Example: "  gapless list\n  gapless list --json",
+		Short:   "List the sequences",
 		Long: `List the sequences: the newest value of each, how many it has issued in all cycles, when it last did,
 the column that numbers itself from it, and whether it is closed. Of those that have ranges also how many
 numbers are left, until when, and whether a new range is due.`,
 	}, nil, func(ctx context.Context, _ []string) error {
-		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.SequencesRow, error) { return db.New(tx).Sequences(ctx, nil) })
+		found, err := readHere(ctx, a, "node_sequences", func(tx pgx.Tx) ([]db.SequencesRow, error) { return db.New(tx).Sequences(ctx, nil) })
 		if err != nil {
 			return err
 		}
@@ -143,13 +148,14 @@ type column struct {
 
 func (a *app) newColumns() *cobra.Command {
 	return a.jsonFlag(a.command(&cobra.Command{
-		Use:   "columns",
-		Short: "List the attached columns, and what is wrong with their guards",
+		Use:     "columns",
+		Example: "  gapless columns",
+		Short:   "List the attached columns, and what is wrong with their guards",
 		Long: `List the columns that number themselves, the expression for the name of each row's sequence, and what is
 wrong with the triggers and functions that guard the numbers, a line each. ALSO says whose rows may move to
 another series, which have a chain, and whose series another column shares.`,
 	}, nil, func(ctx context.Context, _ []string) error {
-		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.ColumnsRow, error) { return db.New(tx).Columns(ctx) })
+		found, err := readHere(ctx, a, "node_columns", func(tx pgx.Tx) ([]db.ColumnsRow, error) { return db.New(tx).Columns(ctx) })
 		if err != nil {
 			return err
 		}
@@ -215,8 +221,9 @@ type holder struct {
 
 func (a *app) newHolders() *cobra.Command {
 	return a.jsonFlag(a.command(&cobra.Command{
-		Use:   "holders",
-		Short: "Show who holds a sequence, and who waits for it",
+		Use:     "holders",
+		Example: "  gapless holders\n  gapless holders invoice --json",
+		Short:   "Show who holds a sequence, and who waits for it",
 		Long: `Show which transactions hold a sequence now, and which wait for one. AGE is the transaction's. A
 transaction that was prepared (two-phase commit) has no process: its name is shown instead.
 Details of other roles need membership in pg_read_all_stats.`,
@@ -225,7 +232,7 @@ Details of other roles need membership in pg_read_all_stats.`,
 		if len(args) == 1 {
 			name = &args[0]
 		}
-		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.Holder, error) { return db.New(tx).Holders(ctx, name) })
+		found, err := readHere(ctx, a, "node_holders", func(tx pgx.Tx) ([]db.Holder, error) { return db.New(tx).Holders(ctx, name) })
 		if err != nil {
 			return err
 		}
@@ -255,6 +262,20 @@ Details of other roles need membership in pg_read_all_stats.`,
 		}
 		return a.printTable(result, []int{2, 6}, rows, "nobody holds a sequence or waits for one")
 	}))
+}
+
+// readHere is [read], of what each node of Citus has for itself. Where Citus is, it says so, and which function has all.
+func readHere[T any](ctx context.Context, a *app, function string, query func(tx pgx.Tx) (T, error)) (T, error) {
+	return read(ctx, a, func(tx pgx.Tx) (result T, err error) {
+		var citus bool
+		if err = tx.QueryRow(ctx, "SELECT pg_catalog.to_regclass('pg_catalog.pg_dist_node') IS NOT NULL").Scan(&citus); err != nil {
+			return result, err
+		}
+		if citus {
+			a.note("this node of Citus alone; on the coordinator, SELECT * FROM gapless.%s() has all nodes", function)
+		}
+		return query(tx)
+	})
 }
 
 // printTable prints a result of many lines: as JSON where that was asked for, else as a table. That it is empty is

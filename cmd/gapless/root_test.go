@@ -2,9 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless/internal/pgtest"
@@ -13,11 +16,11 @@ import (
 func TestWithoutADatabaseBothWaysToGiveOneAreNamed(t *testing.T) {
 	t.Parallel()
 	for _, args := range [][]string{
-		{"migrate", "up"}, {"migrate", "status"}, {"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"},
-		{"audit"}, {"audits"}, {"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"import", "--from", "sequences", "--like", "x"}, {"close", "x", "--reason", "r"}, {"open", "x", "--reason", "r"}, {"go-live", "x", "--reason", "r"}, {"archive", "x", "1", "--reason", "r"}, {"range", "x", "1", "9", "--reason", "r"}, {"withdraw", "x", "1", "--reason", "r"}, {"forward", "x", "1", "--reason", "r"}, {"delete", "x", "--yes"},
+		{"migrate", "up"}, {"migrate", "status"}, {"uninstall"}, {"attach", "x", "number"}, {"detach", "x", "number"}, {"guard-partitions"}, {"grant", "x"}, {"revoke", "x"}, {"prune", "--before", "2020-01-01", "--yes"}, {"outcome", "6f1d2c1e-6f0a-4a57-9d07-3c1f2a1b0c9d", "1"}, {"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"}, {"top"},
+		{"audit"}, {"audits"}, {"metrics", "--once"}, {"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"import", "--from", "sequences", "--like", "x"}, {"close", "x", "--reason", "r"}, {"open", "x", "--reason", "r"}, {"go-live", "x", "--reason", "r"}, {"archive", "x", "1", "--reason", "r"}, {"range", "x", "1", "9", "--reason", "r"}, {"withdraw", "x", "1", "--reason", "r"}, {"forward", "x", "1", "--reason", "r"}, {"delete", "x", "--yes"},
 	} {
 		require.Equal(t, outcome{code: exitUsage, stderr: "gapless: no database is given\n" +
-			"hint: pass --database-url postgres://user:password@host:5432/database, or set GAPLESS_DATABASE_URL\n"},
+			"hint: pass --database-url postgres://user:password@host:5432/database, or set GAPLESS_DATABASE_URL, or PGHOST and its like as for psql\n"},
 			program(t.Context(), false, strings.NewReader(""), args...), args)
 	}
 }
@@ -41,6 +44,8 @@ func TestWhatIsWrongOnTheCommandLineIsCode2(t *testing.T) {
 		"next":                                  "gapless next takes NAME, and got 0 arguments",
 		"next a b":                              "gapless next takes NAME, and got 2 arguments",
 		"list a":                                `gapless list takes no argument, and got "a"`,
+		"top --interval 1ms":                    "--interval must be 100ms or more",
+		"top --count -1":                        "--count must not be negative",
 		"holders a b":                           "gapless holders takes [NAME], and got 2 arguments",
 		"next a --count many":                   `invalid argument "many" for "--count" flag`,
 		"next a --lock-timeout 5":               `invalid argument "5" for "--lock-timeout" flag`,
@@ -74,7 +79,7 @@ func TestWhatIsWrongOnTheCommandLineIsCode2(t *testing.T) {
 		require.Empty(t, o.stdout, line)
 		require.Contains(t, o.stderr, message, line)
 		require.NotContains(t, o.stderr, "Usage:", line)
-		require.True(t, strings.HasPrefix(o.stderr, "gapless: "), o.stderr)
+		require.True(t, strings.HasPrefix(o.stderr, "gapless: ") || strings.Contains(line, "--json") && strings.HasPrefix(o.stderr, "{"), o.stderr)
 		require.LessOrEqual(t, strings.Count(o.stderr, "\n"), 2, o.stderr)
 	}
 }
@@ -109,7 +114,8 @@ func TestWithoutTheSchemaEachCommandSaysHowToInstallIt(t *testing.T) {
 	t.Parallel()
 	d := pgtest.NewEmpty(t)
 	for _, args := range [][]string{
-		{"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"}, {"audit"}, {"audit", "x"},
+		{"next", "x"}, {"last", "x"}, {"peek", "x"}, {"list"}, {"columns"}, {"holders"}, {"top"}, {"audit"}, {"audit", "x"},
+		{"attach", "pg_catalog.pg_class", "number"}, {"detach", "pg_catalog.pg_class", "number"}, {"guard-partitions"}, {"grant", "x"}, {"revoke", "x"}, {"prune", "--before", "2020-01-01", "--yes"}, {"outcome", "6f1d2c1e-6f0a-4a57-9d07-3c1f2a1b0c9d", "1"},
 		{"void", "x", "1", "--reason", "r"}, {"adopt", "x", "1"}, {"import", "--from", "sequences", "--like", "x"}, {"close", "x", "--reason", "r"}, {"open", "x", "--reason", "r"}, {"go-live", "x", "--reason", "r"}, {"archive", "x", "1", "--reason", "r"}, {"range", "x", "1", "9", "--reason", "r"}, {"withdraw", "x", "1", "--reason", "r"}, {"forward", "x", "1", "--reason", "r"}, {"delete", "x", "--yes"},
 	} {
 		require.Equal(t, outcome{code: exitFailure, stderr: "gapless: schema gapless is not in this database, or not up to date\n" +
@@ -124,7 +130,10 @@ func TestARoleWithoutRightsIsToldHowToGetThem(t *testing.T) {
 	role := "r_" + d.Name
 	_, err := conn.Exec(t.Context(), "CREATE ROLE "+role)
 	require.NoError(t, err)
-	t.Cleanup(func() { _, _ = conn.Exec(t.Context(), "DROP ROLE "+role) })
+	t.Cleanup(func() {
+		_, err := conn.Exec(context.Background(), "DROP ROLE "+role)
+		assert.NoError(t, err)
+	})
 	separator := "?"
 	if strings.Contains(d.URL, "?") {
 		separator = "&"
@@ -133,6 +142,73 @@ func TestARoleWithoutRightsIsToldHowToGetThem(t *testing.T) {
 	require.Equal(t, exitFailure, o.code)
 	require.Contains(t, o.stderr, "gapless: permission denied for schema gapless\n") // the transaction is refused, before any sequence
 	require.Contains(t, o.stderr, "hint: the owner of schema gapless gives")
+}
+
+func TestANameThatIsNearlyACommandsIsCompleted(t *testing.T) {
+	t.Parallel()
+	for line, hint := range map[string]string{
+		"hodlers":              "did you mean gapless holders?",
+		"--color never auditt": "did you mean gapless audit, gapless audits?",
+		"nothing-like-it":      "see gapless --help",
+		"list --jsn":           "see gapless list --help",
+		"migrate up --x":       "see gapless migrate up --help",
+	} {
+		o := program(t.Context(), false, strings.NewReader(""), strings.Fields(line)...)
+		require.Equal(t, exitUsage, o.code)
+		require.Contains(t, o.stderr, "hint: "+hint+"\n", line)
+	}
+}
+
+// TestErrorsAreJSONWithJSON has one object on stderr, in one line, for each kind of error.
+func TestErrorsAreJSONWithJSON(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	statements(t, d, "CREATE TABLE invoices (number bigint UNIQUE)", "SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice' $$)",
+		"INSERT INTO invoices DEFAULT VALUES")
+	tx := hold(t, d, "held")
+	for line, want := range map[string]problem{
+		"list --json --bogus": {Message: "unknown flag: --bogus", Hint: "see gapless list --help", ExitCode: exitUsage},
+		"list --bogus --json": {Message: "unknown flag: --bogus", Hint: "see gapless list --help", ExitCode: exitUsage},
+		"last nosuch --json":  {Message: `there is no sequence "nosuch"`, Hint: "`gapless list` shows those that there are", ExitCode: exitMissing, Sequence: "nosuch"},
+		"next invoice --json": {
+			Message:  `sequence "invoice" belongs to column public.invoices.number, which numbers itself from it`,
+			Hint:     "Insert a row, and read its number by RETURNING; or take from a sequence of another name.",
+			ExitCode: exitFailure, SQLState: "55000", Sequence: "invoice", Constraint: "sequence_target",
+		},
+		"adopt held 1 --json --lock-timeout 1ms": {
+			Message: `sequence "held": canceling statement due to lock timeout`, Hint: "`gapless holders` shows who holds it", ExitCode: exitLocked, SQLState: "55P03", Sequence: "held",
+		},
+		"void invoice 9 --reason r --json": {
+			Message: `sequence "invoice" has not issued 9 in its latest cycle`, Column: "value",
+			Hint: "Only an issued number can be voided; the view gapless.sequences shows the newest, and on a coordinator of Citus gapless.node_sequences(), of all nodes.", ExitCode: exitUsage, SQLState: "22023", Sequence: "invoice",
+		},
+	} {
+		o := on(t, d, strings.Fields(line)...)
+		require.Equal(t, want.ExitCode, o.code, line)
+		require.Empty(t, o.stdout)
+		require.Equal(t, 1, strings.Count(o.stderr, "\n"), o.stderr)
+		var got problem
+		require.NoError(t, json.Unmarshal([]byte(o.stderr), &got), o.stderr)
+		require.Equal(t, want, got)
+	}
+	require.NoError(t, tx.Rollback(t.Context()))
+
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	o := program(ctx, false, strings.NewReader(""), "list", "--json", "-d", d.URL)
+	require.Equal(t, outcome{code: exitInterrupted, stderr: `{"message":"interrupted","exit_code":130}` + "\n"}, o)
+}
+
+func TestNothingFoundIsSaidOnStderrAndIsAnEmptyList(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	for command, sentence := range map[string]string{
+		"list": "there is no sequence yet", "ranges": "no sequence has a range", "columns": "no column is attached yet",
+		"holders": "nobody holds a sequence or waits for one", "audits": "no audit was recorded",
+	} {
+		require.Equal(t, outcome{stderr: sentence + "\n"}, on(t, d, command))
+		require.Equal(t, prints("[]\n"), on(t, d, command, "--json"))
+	}
 }
 
 func TestHelpAndVersion(t *testing.T) {

@@ -271,9 +271,10 @@ range follows. A negative FIRST goes after "--".`,
 
 func (a *app) newRanges() *cobra.Command {
 	return a.jsonFlag(a.command(&cobra.Command{
-		Use:   "ranges",
-		Short: "List the ranges of sequences, and how many numbers are left",
-		Long:  "List the ranges that sequences were given, what became of them, and how many numbers are left.",
+		Use:     "ranges",
+		Example: "  gapless ranges",
+		Short:   "List the ranges of sequences, and how many numbers are left",
+		Long:    "List the ranges that sequences were given, what became of them, and how many numbers are left.",
 	}, nil, func(ctx context.Context, _ []string) error {
 		found, err := read(ctx, a, func(tx pgx.Tx) ([]db.RangesRow, error) { return db.New(tx).Ranges(ctx, nil) })
 		if err != nil {

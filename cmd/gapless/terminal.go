@@ -16,17 +16,49 @@ import (
 type colour string
 
 const (
-	plain colour = ""
-	red   colour = "31"
-	green colour = "32"
+	plain  colour = ""
+	red    colour = "31"
+	green  colour = "32"
+	yellow colour = "33"
 )
 
-// coloured marks a text on a terminal, unless NO_COLOR (https://no-color.org) forbids it.
+// coloured marks a text where --color or CLICOLOR_FORCE asks for it, or on a terminal, unless NO_COLOR (https://no-color.org) forbids it.
 func (a *app) coloured(stream any, c colour, text string) string {
-	if c == plain || a.getenv("NO_COLOR") != "" || a.getenv("TERM") == "dumb" || !a.terminal(stream) {
+	if c == plain || a.json || !a.colours(stream) {
 		return text
 	}
 	return "\x1b[" + string(c) + "m" + text + "\x1b[0m"
+}
+
+// colours says whether a stream is coloured. What was said on the command line is above what the environment says.
+func (a *app) colours(stream any) bool {
+	switch force := a.getenv("CLICOLOR_FORCE"); {
+	case a.colour.value == "always":
+		return true
+	case a.colour.value == "never" || a.getenv("NO_COLOR") != "":
+		return false
+	case force != "" && force != "0":
+		return true
+	}
+	return a.getenv("CLICOLOR") != "0" && a.getenv("TERM") != "dumb" && a.terminal(stream)
+}
+
+// choiceOf is a flag that has one of some values.
+type choiceOf struct {
+	value string
+	of    []string
+}
+
+func (c *choiceOf) String() string { return c.value }
+
+func (c *choiceOf) Type() string { return strings.Join(c.of, "|") }
+
+func (c *choiceOf) Set(value string) error {
+	if !slices.Contains(c.of, value) {
+		return fmt.Errorf("it is %s or %s", strings.Join(c.of[:len(c.of)-1], ", "), c.of[len(c.of)-1])
+	}
+	c.value = value
+	return nil
 }
 
 // columnsOf is the width of a terminal, or 0 for what is none.

@@ -129,3 +129,34 @@ func (w *watched) Write(text []byte) (int, error) {
 	}
 	return n, err
 }
+
+func TestTheCommandLineSaysWhetherToColourAboveTheEnvironment(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		flag      string
+		variables map[string]string
+		terminal  bool
+		coloured  bool
+	}{
+		{"auto", nil, true, true},
+		{"auto", nil, false, false},
+		{"auto", map[string]string{"NO_COLOR": "1"}, true, false},
+		{"auto", map[string]string{"TERM": "dumb"}, true, false},
+		{"auto", map[string]string{"CLICOLOR": "0"}, true, false},
+		{"auto", map[string]string{"CLICOLOR_FORCE": "1"}, false, true},
+		{"auto", map[string]string{"CLICOLOR_FORCE": "0"}, false, false},
+		{"auto", map[string]string{"CLICOLOR_FORCE": "1", "NO_COLOR": "1"}, true, false},
+		{"always", map[string]string{"NO_COLOR": "1", "TERM": "dumb"}, false, true},
+		{"never", map[string]string{"CLICOLOR_FORCE": "1"}, true, false},
+	} {
+		var stdout, stderr bytes.Buffer
+		a := &app{
+			stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, getenv: func(name string) string { return c.variables[name] },
+			terminal: func(any) bool { return c.terminal }, width: func(any) int { return 0 },
+		}
+		require.Zero(t, a.run(t.Context(), []string{"--color", c.flag, "migrate", "print"}))
+		require.Equal(t, c.coloured, a.coloured(a.stderr, red, "x") != "x", "%v", c)
+		a.json = true
+		require.Equal(t, "x", a.coloured(a.stderr, red, "x"), "JSON is never coloured")
+	}
+}

@@ -3,16 +3,18 @@
 #
 # Arguments: the folder of PostgreSQL's programs, the folder to make, "own" for a server that is turned on by a line
 # "start" on standard input, once or again (its process is then printed) or "" for one that runs until it is done, the
-# connection string of the primary and the name of its new slot for a standby or twice "", and the server's arguments.
+# connection string of the primary and the name of its new slot for a standby or twice "", "extension" where a tar of an
+# extension's files comes on file descriptor 3 or "", and the server's arguments.
 set -u
-bin=$1 dir=$2 own=$3 primary=$4 slot=$5
-shift 5
+bin=$1 dir=$2 own=$3 primary=$4 slot=$5 extension=$6
+shift 6
 log=$dir/log
 
 # Only the end of the pipe ends this: whoever signals everybody ends the process that holds it, too. Nor does it end
 # because nobody reads what it prints. SIGQUIT does not end a server before it has its handlers.
 trap '' HUP INT QUIT TERM PIPE
 umask 077
+[ -z "$extension" ] || exec 4<&3
 exec 3<&0 </dev/null
 mkdir "$dir" || exit
 trap 'rm -rf "$dir"' EXIT
@@ -30,6 +32,36 @@ init() {
 # A new cluster is kept for the next server, since initdb takes longer than all else here: as one file, since there are a thousand in it,
 # and copying each takes four times as long. Where the folder belongs to another user, or cannot be made, there is just none.
 kept=/tmp/gapless-initdb-$(id -u)/$({ ls -lL "$bin/postgres" "$bin/initdb"; echo "${TZ-}, segments of 1 MB"; } | cksum | tr ' ' -).tar
+
+# Programs look for extensions from where they are themselves, in Debian's folders or beside bin: so a copy of them has its own, and
+# nobody else on this machine sees it.
+if [ "$extension" ]; then
+	case $bin in
+	*/lib/postgresql/*/bin)
+		top=${bin%/lib/postgresql/*/bin}
+		share=share/${bin#"$top/lib/"}
+		share=${share%/bin}
+		;;
+	*)
+		top=${bin%/bin}
+		share=share/postgresql
+		[ -d "$top/$share" ] || share=share
+		;;
+	esac
+	copy=$dir/programs/${bin#"$top/"}
+	files=$dir/programs/$share/extension
+	share=$top/$share
+	{
+		mkdir -p "$copy" "${files%/*}" &&
+			cp -pL "$bin"/* "$copy" &&
+			ln -s "$bin/../lib" "$copy/../lib" &&
+			for file in "$share"/*; do [ "$file" = "$share/extension" ] || ln -s "$file" "${files%/*}" || exit; done &&
+			mkdir "$files" && ln -s "$share"/extension/* "$files" && tar -xf - -C "$files" <&4
+	} 2>"$log" 3<&- || { cat "$log" >&2; exit 1; }
+	exec 4<&-
+	bin=$copy
+fi
+
 make() {
 	if [ -O "${kept%/*}" ] && [ -e "$kept" ] && tar -xf "$kept" -C "$dir" 2>/dev/null 3<&-; then
 		return

@@ -45,7 +45,19 @@ func startGuard(as *syscall.Credential, c config, bin, dir string, args []string
 	if c.own {
 		own = "own"
 	}
-	cmd := exec.Command("/bin/sh", append([]string{"-c", guardScript, "gapless-guard", bin, dir, own, c.primary, c.slot}, args...)...)
+	extension := ""
+	if c.extension != nil {
+		extension = "extension"
+	}
+	cmd := exec.Command("/bin/sh", append([]string{"-c", guardScript, "gapless-guard", bin, dir, own, c.primary, c.slot, extension}, args...)...)
+	if c.extension != nil {
+		files, err := tarOf(c.extension)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = files.Close() }() // the process has it
+		cmd.ExtraFiles = []*os.File{files}
+	}
 	// In a session of its own neither the guard nor the server gets the terminal's Ctrl-C.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Credential: as}
 	cmd.Dir = "/" // ours may be closed to the user it runs as

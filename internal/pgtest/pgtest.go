@@ -74,6 +74,8 @@ type config struct {
 
 	withoutDocker bool
 
+	extension map[string]string // the files of one, by their names, which the server gets
+
 	own           bool   // for NewServer: it can be turned off and on again
 	primary, slot string // for NewStandby: what it is a copy of, and the slot's name there
 }
@@ -94,6 +96,11 @@ func WithProvider(name string) Option {
 // WithoutDocker has it try what runs on this machine alone.
 func WithoutDocker() Option {
 	return func(c *config) { c.withoutDocker = true }
+}
+
+// WithExtension gives a server that is started from programs the files of an extension, by their names.
+func WithExtension(files map[string]string) Option {
+	return func(c *config) { c.extension = files }
 }
 
 // withHost replaces what the choice depends on.

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/pggapless/gapless/sql"
 )
 
 // startPrograms makes a throwaway cluster with PostgreSQL's own programs.
@@ -32,6 +34,13 @@ func startPrograms(ctx context.Context, c config) (*Server, error) {
 }
 
 func startCluster(ctx context.Context, c config, bin string) (*Server, error) {
+	if extension, err := asExtension(); err != nil {
+		return nil, err
+	} else if extension && c.extension == nil {
+		if c.extension, err = sql.Extension(); err != nil {
+			return nil, err
+		}
+	}
 	as, err := unprivileged()
 	if err != nil {
 		return nil, err

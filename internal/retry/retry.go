@@ -170,7 +170,7 @@ var ErrNotSent = errors.New("COMMIT was not sent")
 // record is written. pgconn.SafeToRetry does not tell: pgx says "conn closed", and that it is safe to retry, also when a
 // connection breaks while it reads the answer to what it has sent.
 //
-// An ERROR can also come after COMMIT has been answered: see [Late].
+// An ERROR can also come after COMMIT has been answered, or say less: see [Late] and [Doubtful].
 func Answered(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.SeverityUnlocalized == "ERROR" || errors.Is(err, ErrNotSent)
@@ -181,4 +181,11 @@ func Answered(err error) bool {
 func Late(err error) bool {
 	var pg *pgconn.PgError
 	return errors.As(err, &pg) && pg.Code == "57014" // query_canceled
+}
+
+// Doubtful reports whether an ERROR can have come although something is committed: before its own COMMIT, a coordinator of Citus has
+// had another node commit, and has not heard whether that did.
+func Doubtful(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "XX000" // internal_error, as Citus says it
 }

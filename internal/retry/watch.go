@@ -27,6 +27,7 @@ type Event struct {
 	Attempt  int
 	Start    time.Time
 	Duration time.Duration
+	Held     time.Duration
 	Err      error
 }
 
@@ -35,6 +36,7 @@ type Watch struct {
 	ctx       context.Context
 	observers []func(ctx context.Context, event Event)
 	made      int
+	taken     time.Time // when the attempt got its first number
 }
 
 func (o Options) watch(ctx context.Context) *Watch {
@@ -50,7 +52,7 @@ func (w *Watch) attempt(made int) *Watch {
 		return nil
 	}
 	another := *w
-	another.made = made
+	another.made, another.taken = made, time.Time{}
 	return &another
 }
 
@@ -77,7 +79,15 @@ func (w *Watch) TellOf(sequence string, kind Kind, began time.Time, err error) {
 	if w == nil {
 		return
 	}
-	w.tell(Event{Kind: kind, Sequence: sequence, Start: began, Duration: time.Since(began), Err: err})
+	now := time.Now()
+	event := Event{Kind: kind, Sequence: sequence, Start: began, Duration: now.Sub(began), Err: err}
+	switch {
+	case kind == Waited && err == nil && w.taken.IsZero():
+		w.taken = now
+	case (kind == Sent || kind == Worked && err != nil) && !w.taken.IsZero():
+		event.Held, w.taken = now.Sub(w.taken), time.Time{}
+	}
+	w.tell(event)
 }
 
 // willWait tells that the next attempt is made after a wait, which it returns.

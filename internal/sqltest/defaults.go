@@ -23,13 +23,13 @@ var OddDefaults = map[string]Defaults{
 	"a DateStyle":           dated,
 	"no search_path":        {"search_path": ""},
 	"a statement_timeout":   {"statement_timeout": "5s"},
-	"a lock_timeout":        {"lock_timeout": "1ms"},
+	"a lock_timeout":        {"lock_timeout": "5s"},
 	"idle timeouts":         {"idle_in_transaction_session_timeout": "5s", "idle_session_timeout": "5s"},
 	"a transaction_timeout": {"transaction_timeout": "5s"},
 	"a role":                {"role": "another"},
 	"everything": {
 		"default_transaction_isolation": "serializable", "default_transaction_read_only": "on", "default_transaction_deferrable": "on",
-		"search_path": hidden, "statement_timeout": "5s", "lock_timeout": "1ms", "idle_in_transaction_session_timeout": "5s",
+		"search_path": hidden, "statement_timeout": "5s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "5s",
 		"idle_session_timeout": "5s", "transaction_timeout": "5s", "role": "another", "DateStyle": "German", "IntervalStyle": "sql_standard",
 	},
 }

@@ -26,6 +26,7 @@ func DropRole(t *testing.T, database *pgtest.Database, quoted string) {
 	conn, err := pgx.Connect(ctx, database.URL)
 	require.NoError(t, err)
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "REASSIGN OWNED BY "+quoted+" TO CURRENT_USER; DROP OWNED BY "+quoted+" CASCADE; DROP ROLE "+quoted)
+	us := pgx.Identifier{conn.Config().User}.Sanitize() // CURRENT_USER ends the server where it has Citus 13.2
+	_, err = conn.Exec(ctx, "REASSIGN OWNED BY "+quoted+" TO "+us+"; DROP OWNED BY "+quoted+" CASCADE; DROP ROLE "+quoted)
 	require.NoError(t, err)
 }

@@ -50,6 +50,32 @@ FROM gapless.audit_gapless(
     with_series => @with_series::boolean
 ) AS f;
 
+-- name: NodeAudit :many
+-- Audit, of all nodes of Citus, on the coordinator. The node is named behind the column, or before what is said where there is none.
+SELECT
+    coalesce((f).sequence, '')::text AS sequence,
+    coalesce((f).attached_column || pg_catalog.format(' on node %s:%s', (f).nodename, (f).nodeport), '')::text AS attached_column,
+    (f).kind::text AS kind,
+    coalesce((f).first_value, 0)::bigint AS first_value,
+    coalesce((f).last_value, 0)::bigint AS last_value,
+    ((f).first_value IS NULL)::boolean AS unreadable,
+    (f).explained::boolean AS explained,
+    (CASE WHEN (f).attached_column IS NULL THEN pg_catalog.format('node %s:%s: ', (f).nodename, (f).nodeport) ELSE '' END || (f).explanation)::text AS explanation,
+    coalesce((f).allocated_by, '')::text AS allocated_by,
+    coalesce((f).allocated_as, '')::text AS allocated_as,
+    coalesce(pg_catalog.to_json((f).allocated_at), '"0001-01-01T00:00:00Z"')::json AS allocated_at, -- whose text no DateStyle changes
+    coalesce((f).txid, 0)::bigint AS txid,
+    coalesce((f).first_text, '')::text AS first_text,
+    coalesce((f).last_text, '')::text AS last_text,
+    coalesce((f).keys, '[]')::jsonb AS keys,
+    coalesce(pg_catalog.to_json((f).recorded_at), '"0001-01-01T00:00:00Z"')::json AS recorded_at,
+    coalesce((f).details, '{}')::jsonb AS details
+FROM gapless.node_audit(
+    name => sqlc.narg('name')::text, pattern => sqlc.narg('pattern')::text,
+    target => (sqlc.narg('target')::text)::regclass, target_column => sqlc.narg('target_column')::text,
+    with_series => @with_series::boolean
+) AS f;
+
 -- name: RecordAudit :many
 -- Audit, and a record of it.
 SELECT

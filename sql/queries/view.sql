@@ -72,3 +72,13 @@ SELECT
     coalesce(series_of, '')::text AS series_of
 FROM gapless.columns
 ORDER BY 1, 2;
+
+-- name: Doctor :many
+-- What is wrong, and what to do, as the view orders it: what is critical first.
+SELECT
+    severity::text AS severity,
+    finding::text AS finding,
+    object::text AS object,
+    message::text AS message,
+    remedy::text AS remedy
+FROM gapless.doctor;

@@ -24,6 +24,8 @@ BEGIN
         SELECT FROM pg_depend AS d
         WHERE d.refclassid = 'pg_namespace'::regclass AND d.refobjid = 'gapless'::regnamespace AND d.classid <> 'pg_default_acl'::regclass
             AND (d.classid, d.objid) IS DISTINCT FROM ('pg_class'::regclass, to_regclass('gapless.schema_version')::oid)
+            AND (d.classid, d.objid) IS DISTINCT FROM ('pg_extension'::regclass, (SELECT e.oid FROM pg_extension AS e WHERE e.extname = 'gapless')) -- it is making this
+            AND (d.classid, d.objid) IS DISTINCT FROM ('pg_proc'::regclass, to_regprocedure('gapless.shard_guard()')::oid) -- Citus has, for a distributed table on a new node
     ) THEN
         RAISE EXCEPTION 'this database has a schema gapless that is not this one'
             USING ERRCODE = 'duplicate_schema',
@@ -88,7 +90,12 @@ CREATE TABLE gapless.journal (
     txid         bigint      NOT NULL DEFAULT txid_current(),
     allocated_by text        COLLATE "C" NOT NULL DEFAULT session_user,
     allocated_as text        COLLATE "C" DEFAULT nullif(current_setting('role'), 'none'),
-    token        uuid        DEFAULT nullif(current_setting('gapless.token', true), '')::uuid,
+    token        uuid        DEFAULT CASE
+        WHEN current_setting('gapless.token', true) <> '' THEN current_setting('gapless.token')::uuid
+        WHEN nullif(current_setting('gapless.distributed', true), '') IS NOT NULL -- for another node of Citus
+            AND pg_advisory_xact_lock_shared(uuid_hash_extended(current_setting('gapless.distributed')::uuid, 0)) IS NOT NULL
+        THEN current_setting('gapless.distributed')::uuid
+    END,
     dated        timestamp,
     attachment   bigint,
     texts        text[]      COLLATE "C",
@@ -337,6 +344,28 @@ COMMENT ON COLUMN gapless.former.detached_at IS 'The server''s clock when it was
 COMMENT ON COLUMN gapless.former.detached_by IS 'session_user: who logged in.';
 COMMENT ON CONSTRAINT former_pkey ON gapless.former IS 'The last column that a sequence was of.';
 
+CREATE TABLE gapless.shard (
+    relation    regclass NOT NULL,
+    column_name name     NOT NULL,
+    table_id    bigint   NOT NULL,
+    shard       bigint   NOT NULL,
+    placement   bigint   NOT NULL,
+    function    text     NOT NULL,
+    CONSTRAINT shard_pkey PRIMARY KEY (relation, column_name)
+);
+
+REVOKE ALL ON TABLE gapless.shard FROM PUBLIC;
+
+COMMENT ON TABLE gapless.shard IS
+'On a node of Citus: the shards of distributed tables whose column was attached here. A row outlives its shard until the series are where the shard is now (attach_shards).';
+COMMENT ON COLUMN gapless.shard.relation IS 'The shard''s table here, which may have been dropped since.';
+COMMENT ON COLUMN gapless.shard.column_name IS 'The column, by the name under which it was attached.';
+COMMENT ON COLUMN gapless.shard.table_id IS 'The oid of the distributed table on the coordinator.';
+COMMENT ON COLUMN gapless.shard.shard IS 'The shard''s number, as in pg_dist_shard.';
+COMMENT ON COLUMN gapless.shard.placement IS 'The number of its placement here, as in pg_dist_placement: the greatest one is the newest.';
+COMMENT ON COLUMN gapless.shard.function IS 'The function of the column''s trigger for INSERT, qualified and quoted: by it, what is left of a shard that was dropped is found.';
+COMMENT ON CONSTRAINT shard_pkey ON gapless.shard IS 'A column of a table is one shard''s.';
+
 -- What transactions in progress have to tell their own later triggers. No row outlives its transaction's use of it, and no
 -- other transaction reads one: so neither table needs to be logged.
 CREATE UNLOGGED TABLE gapless.waiting (
@@ -443,10 +472,11 @@ LEFT JOIN LATERAL (
     LIMIT 1
 ) AS former ON true
 LEFT JOIN LATERAL (
-    SELECT format('%I.%I', n.nspname, c.relname) || '.' || quote_ident(s.target_column) AS column_name -- NULL for NULL, which a plan may give it
+    SELECT coalesce(
+        (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = t.tgrelid),
+        t.tgrelid::regclass::text -- of a shard, which Citus hides
+    ) || '.' || quote_ident(s.target_column) AS column_name -- NULL for NULL, which a plan may give it
     FROM pg_catalog.pg_trigger AS t
-    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
     WHERE t.tgrelid = s.target AND t.tgname = ('~gapless_insert_' || s.target_column)::name
 ) AS attached ON true
 LEFT JOIN LATERAL (
@@ -660,7 +690,8 @@ SELECT
     replace(substring(n.chain FROM ', hash_column => ''((?:[^'']|'''')*)'''), '''''', '''') AS hash_column,
     replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column,
     h.head,
-    h.head_column
+    h.head_column,
+    format('SELECT gapless.attach_gapless(%L, %L, ', format('%I.%I', s.nspname, c.relname), a.column_name) || n.arguments || ';' AS attach
 FROM attached AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
@@ -671,6 +702,7 @@ LEFT JOIN LATERAL (
     -- ..., at_commit => false, initial => 1, unnumbered => NULL), or with , hash_column => 'hash', previous_column => 'previous_hash'
     SELECT
         d.noted,
+        substr(d.noted, nullif(strpos(d.noted, ', name => '), 0) + 2) AS arguments,
         substring(t.tail FROM '^(?:true|false), initial => (-?[0-9]{1,19}), unnumbered => ') AS initial,
         t.tail,
         left(d.noted, -length(', at_commit => ' || t.tail)) AS head,
@@ -705,6 +737,7 @@ COMMENT ON COLUMN gapless.attachment.hash_column IS 'The argument of attach_gapl
 COMMENT ON COLUMN gapless.attachment.previous_column IS 'The argument of attach_gapless; NULL without chain.';
 COMMENT ON COLUMN gapless.attachment.head IS 'The table of the column whose series it shares, or NULL.';
 COMMENT ON COLUMN gapless.attachment.head_column IS 'The column of head, or NULL.';
+COMMENT ON COLUMN gapless.attachment.attach IS 'The statement that attaches it again, with the same arguments and the table''s name of now; NULL where they are gone.';
 
 CREATE VIEW gapless.fault AS
 WITH RECURSIVE attachment AS MATERIALIZED (
@@ -745,154 +778,178 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     ) AS w (suffix, wanted, definer)
     LEFT JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || w.suffix
     WHERE w.wanted
+), found AS (
+    SELECT a.relation, a.column_name, format('missing on table %s: %s', a.table_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)) AS fault, NULL::text AS remedy
+    FROM attachment AS a
+    CROSS JOIN LATERAL (
+        VALUES
+            ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
+            ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned OR NOT a.at_commit), ('note', a.at_commit),
+            ('commit', a.at_commit), ('confirm', a.at_commit)
+    ) AS v (purpose, wanted)
+    CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w
+    WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = a.relation AND t.tgname = w.name)
+    GROUP BY a.relation, a.column_name, a.table_name
+    UNION ALL
+    SELECT m.relation, m.column_name, format('missing on partition %s: %s', m.member_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)), NULL
+    FROM member AS m
+    CROSS JOIN (VALUES ('truncate'), ('settle'), ('kept_delete'), ('kept_update'), ('kept_commit')) AS v (purpose)
+    CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || m.column_name)::name AS name) AS w
+    WHERE m.leaf
+        AND (v.purpose <> 'kept_commit' OR m.at_commit)
+        AND EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = m.member AND t.tgname = w.name)
+    GROUP BY m.relation, m.column_name, m.member_name
+    UNION ALL
+    SELECT m.relation, m.column_name, format('partition %s has no guards of its own', m.member_name), format('SELECT gapless.guard_partitions(%s);', quote_literal(a.table_name))
+    FROM member AS m
+    JOIN attachment AS a ON a.relation = m.relation AND a.column_name = m.column_name
+    WHERE (m.leaf OR m.middle)
+        AND NOT EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
+    UNION ALL
+    SELECT p.relation, p.column_name, format('%s on table %s: %s', CASE p.tgenabled
+        WHEN 'D' THEN 'disabled'
+        WHEN 'R' THEN 'enabled for replicas alone'
+        ELSE 'enabled for replicas as well'
+    END, p.member_name, string_agg('trigger ' || p.tgname, ', ' ORDER BY p.tgname)), NULL
+    FROM present AS p
+    WHERE p.tgenabled <> 'O'
+    GROUP BY p.relation, p.column_name, p.member_name, p.tgenabled
+    UNION ALL
+    SELECT m.relation, m.column_name, format('on table %s: trigger %s fires after the guards', m.member_name, t.tgname),
+        format('ALTER TRIGGER %I ON %s RENAME TO %I;', t.tgname, m.member_name, coalesce(nullif(ltrim(t.tgname, '~'), ''), 'early'))
+    FROM member AS m
+    JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member
+    WHERE t.tgname > '~gapless_insert'
+        AND NOT starts_with(t.tgname, '~gapless_')
+        AND t.tgparentid = 0
+        AND NOT t.tgisinternal
+        AND t.tgtype::integer & 3 = 3 -- BEFORE, FOR EACH ROW
+        AND t.tgtype::integer & CASE WHEN m.partitioned THEN 28 ELSE 20 END <> 0 -- INSERT, UPDATE; DELETE, as a row moves
+    UNION ALL
+    SELECT m.relation, m.column_name, format('table %s is not logged, so that a crash empties it', m.member_name), format('ALTER TABLE %s SET LOGGED;', m.member_name)
+    FROM member AS m
+    WHERE m.relpersistence <> 'p'
+    UNION ALL
+    SELECT a.relation, a.column_name, format('row level security is forced on role %I, which owns table %s', o.rolname, a.table_name),
+        format('ALTER TABLE %s NO FORCE ROW LEVEL SECURITY;', a.table_name)
+    FROM attachment AS a
+    JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND c.relforcerowsecurity
+    JOIN pg_catalog.pg_roles AS o ON o.oid = a.owner AND NOT o.rolsuper AND NOT o.rolbypassrls
+    UNION ALL
+    SELECT f.relation, f.column_name, format('function %s is gone', f.function_name), NULL
+    FROM function AS f
+    WHERE f.oid IS NULL
+    UNION ALL
+    SELECT a.relation, a.column_name, format('no unique index of table %s contains the column', a.table_name),
+        format('CREATE UNIQUE INDEX ON %s (%I); -- with what tells its series apart, if it has several', a.table_name, a.column_name)
+    FROM attachment AS a
+    WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1]))
+    UNION ALL
+    SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name), NULL
+    FROM attachment AS a
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_assign'
+    WHERE a.at_commit AND NOT EXISTS (
+        SELECT
+        FROM pg_catalog.pg_index AS i
+        CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
+        JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
+        JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
+        WHERE i.indrelid = a.relation AND i.indisprimary
+        HAVING strpos(p.prosrc, '-- ' || to_jsonb(array_agg(concat_ws(' ', c.attname, n.nspname, t.typname, c.atttypmod) ORDER BY k.i))::text) > 0
+    )
+    UNION ALL
+    SELECT a.relation, a.column_name, format('the primary key of table %s is deferrable, and at_commit finds a row by it before it is checked', a.table_name),
+        format('ALTER TABLE %s DROP CONSTRAINT %I, ADD PRIMARY KEY (%s);', a.table_name, k.conname, (
+            SELECT string_agg(quote_ident(c.attname), ', ' ORDER BY u.i)
+            FROM unnest(k.conkey) WITH ORDINALITY AS u (attnum, i)
+            JOIN pg_catalog.pg_attribute AS c ON c.attrelid = k.conrelid AND c.attnum = u.attnum
+        ))
+    FROM attachment AS a
+    JOIN pg_catalog.pg_constraint AS k ON k.conrelid = a.relation AND k.contype = 'p' AND k.condeferrable
+    WHERE a.at_commit
+    UNION ALL
+    SELECT a.relation, a.column_name, format('role %I, which owns table %s, cannot read its former partition %I.%I', pg_get_userbyid(a.owner), a.table_name, n.nspname, c.relname),
+        format('GRANT USAGE ON SCHEMA %I TO %I; GRANT SELECT ON %I.%I TO %I;', n.nspname, pg_get_userbyid(a.owner), n.nspname, c.relname, pg_get_userbyid(a.owner))
+    FROM attachment AS a
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_keep'
+    JOIN pg_catalog.pg_trigger AS k ON k.tgfoid = p.oid AND k.tgname = ('~gapless_kept_delete_' || a.column_name)::name
+    JOIN pg_catalog.pg_class AS c ON c.oid = k.tgrelid
+    JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+    WHERE NOT (has_schema_privilege(a.owner, n.oid, 'USAGE') AND has_table_privilege(a.owner, c.oid, 'SELECT'))
+        AND NOT EXISTS (SELECT FROM tree AS t WHERE t.relation = a.relation AND t.column_name = a.column_name AND t.member = c.oid)
+    UNION ALL
+    SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name), NULL
+    FROM function AS f
+    WHERE f.definer AND NOT f.prosecdef
+    UNION ALL
+    SELECT f.relation, f.column_name, format('the table belongs to role %I, and its functions to role %I', pg_get_userbyid(f.owner), pg_get_userbyid(f.proowner)),
+        string_agg(format('ALTER FUNCTION %s OWNER TO %I;', f.oid::regprocedure, pg_get_userbyid(f.owner)), ' ' ORDER BY f.oid) || coalesce(' ' || a.attach, '')
+    FROM function AS f
+    JOIN attachment AS a ON a.relation = f.relation AND a.column_name = f.column_name
+    WHERE f.proowner <> f.owner
+    GROUP BY f.relation, f.column_name, f.owner, f.proowner, a.attach
+    UNION ALL
+    SELECT a.relation, a.column_name, format('role %I, which owns the table, has no right to what numbers its columns', pg_get_userbyid(a.owner)), o.remedy
+    FROM attachment AS a
+    JOIN (
+        SELECT
+            o.owner,
+            format('GRANT USAGE ON SCHEMA gapless TO %I; ', pg_get_userbyid(o.owner)) || format('GRANT EXECUTE ON FUNCTION %s TO %I;', string_agg(p.oid::regprocedure::text, ', ' ORDER BY p.proname), pg_get_userbyid(o.owner)) AS remedy
+        FROM (SELECT DISTINCT a.owner FROM attachment AS a) AS o
+        CROSS JOIN pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = 'gapless'::regnamespace
+            AND starts_with(p.proname, 'column_')
+            AND NOT (has_schema_privilege(o.owner, 'gapless', 'USAGE') AND has_function_privilege(o.owner, p.oid, 'EXECUTE'))
+        GROUP BY o.owner
+    ) AS o ON o.owner = a.owner
+    UNION ALL
+    SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem),
+        format('Detach the column, and attach it with the arguments that it had: BEGIN; SELECT gapless.detach_gapless(%L, %L); SELECT gapless.attach_gapless(%L, %L, <its arguments>); COMMIT;', a.table_name, a.column_name, a.table_name, a.column_name)
+    FROM attachment AS a
+    WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem)
+    UNION ALL
+    SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: ')), NULL
+    FROM attachment AS a
+    WHERE a.initial IS NOT NULL AND NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
+    UNION ALL
+    SELECT a.relation, a.column_name, CASE
+        WHEN n.attname IS NULL THEN format('column %s was dropped', a.column_name)
+        ELSE format('column %s was renamed to %s', a.column_name, n.attname)
+    END, CASE
+        WHEN n.attname IS NULL THEN format('SELECT gapless.detach_gapless(%L, %L);', a.table_name, a.column_name)
+        ELSE format('ALTER TABLE %s RENAME COLUMN %I TO %I;', a.table_name, n.attname, a.column_name)
+    END
+    FROM attachment AS a
+    LEFT JOIN pg_catalog.pg_attribute AS n ON n.attrelid = a.relation AND n.attnum = a.attnum AND NOT n.attisdropped
+    WHERE n.attname <> a.column_name OR NOT EXISTS (
+        SELECT FROM pg_catalog.pg_attribute AS o WHERE o.attrelid = a.relation AND o.attname = a.column_name AND o.attnum > 0 AND NOT o.attisdropped
+    )
+    UNION ALL
+    SELECT a.relation, a.column_name, format('column %I of table %s, whose series it shares, is not attached', a.head_column, a.head::regclass),
+        format('Attach that column again, with the arguments that it had: SELECT gapless.attach_gapless(%L, %L, <its arguments>);', a.head::regclass, a.head_column)
+    FROM attachment AS a
+    WHERE a.head IS NOT NULL AND a.head_column IS NOT NULL AND NOT EXISTS (SELECT FROM attachment AS h WHERE h.relation = a.head AND h.column_name = a.head_column AND h.stem IS NOT NULL)
+    UNION ALL
+    -- The function of the name has the columns that are read as its parameters.
+    SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname),
+        format('ALTER TABLE %s RENAME COLUMN %s TO %I;', a.table_name, quote_ident(n.attname), s.proargnames[n.i])
+    FROM attachment AS a
+    JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proname = a.stem || '_series'
+    CROSS JOIN LATERAL (
+        SELECT c.attname, row_number() OVER (ORDER BY c.attnum) AS i
+        FROM gapless.guard AS g
+        JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
+            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation
+        JOIN pg_catalog.pg_attribute AS c ON c.attrelid = g.relation AND c.attnum = d.refobjsubid
+        WHERE g.relation = a.relation AND g.column_name = a.column_name AND g.purpose = 'update' AND c.attnum > 0 AND c.attnum <> a.attnum
+    ) AS n
+    WHERE s.proargnames[n.i] <> n.attname
 )
-SELECT a.relation, a.column_name, format('missing on table %s: %s', a.table_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)) AS fault
-FROM attachment AS a
-CROSS JOIN LATERAL (
-    VALUES
-        ('insert', true), ('draft', true), ('update', true), ('issue', true), ('delete', true), ('truncate', true),
-        ('enter', a.partitioned OR NOT a.at_commit), ('settle', a.partitioned), ('leave', a.partitioned OR NOT a.at_commit), ('note', a.at_commit),
-        ('commit', a.at_commit), ('confirm', a.at_commit)
-) AS v (purpose, wanted)
-CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || a.column_name)::name AS name) AS w
-WHERE v.wanted AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = a.relation AND t.tgname = w.name)
-GROUP BY a.relation, a.column_name, a.table_name
-UNION ALL
-SELECT m.relation, m.column_name, format('missing on partition %s: %s', m.member_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name))
-FROM member AS m
-CROSS JOIN (VALUES ('truncate'), ('settle'), ('kept_delete'), ('kept_update'), ('kept_commit')) AS v (purpose)
-CROSS JOIN LATERAL (SELECT ('~gapless_' || v.purpose || '_' || m.column_name)::name AS name) AS w
-WHERE m.leaf
-    AND (v.purpose <> 'kept_commit' OR m.at_commit)
-    AND EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
-    AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = m.member AND t.tgname = w.name)
-GROUP BY m.relation, m.column_name, m.member_name
-UNION ALL
-SELECT m.relation, m.column_name, format('partition %s has no guards of its own', m.member_name)
-FROM member AS m
-WHERE (m.leaf OR m.middle)
-    AND NOT EXISTS (SELECT FROM present AS p WHERE p.relation = m.relation AND p.column_name = m.column_name AND p.member = m.member AND p.tgparentid = 0)
-UNION ALL
-SELECT p.relation, p.column_name, format('%s on table %s: %s', CASE p.tgenabled
-    WHEN 'D' THEN 'disabled'
-    WHEN 'R' THEN 'enabled for replicas alone'
-    ELSE 'enabled for replicas as well'
-END, p.member_name, string_agg('trigger ' || p.tgname, ', ' ORDER BY p.tgname))
-FROM present AS p
-WHERE p.tgenabled <> 'O'
-GROUP BY p.relation, p.column_name, p.member_name, p.tgenabled
-UNION ALL
-SELECT m.relation, m.column_name, format('on table %s: trigger %s fires after the guards', m.member_name, t.tgname)
-FROM member AS m
-JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = m.member
-WHERE t.tgname > '~gapless_insert'
-    AND NOT starts_with(t.tgname, '~gapless_')
-    AND t.tgparentid = 0
-    AND NOT t.tgisinternal
-    AND t.tgtype::integer & 3 = 3 -- BEFORE, FOR EACH ROW
-    AND t.tgtype::integer & CASE WHEN m.partitioned THEN 28 ELSE 20 END <> 0 -- INSERT, UPDATE; DELETE, as a row moves
-UNION ALL
-SELECT m.relation, m.column_name, format('table %s is not logged, so that a crash empties it', m.member_name)
-FROM member AS m
-WHERE m.relpersistence <> 'p'
-UNION ALL
-SELECT a.relation, a.column_name, format('row level security is forced on role %I, which owns table %s', o.rolname, a.table_name)
-FROM attachment AS a
-JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND c.relforcerowsecurity
-JOIN pg_catalog.pg_roles AS o ON o.oid = a.owner AND NOT o.rolsuper AND NOT o.rolbypassrls
-UNION ALL
-SELECT f.relation, f.column_name, format('function %s is gone', f.function_name)
-FROM function AS f
-WHERE f.oid IS NULL
-UNION ALL
-SELECT a.relation, a.column_name, format('no unique index of table %s contains the column', a.table_name)
-FROM attachment AS a
-WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_index AS i WHERE i.indrelid = a.relation AND i.indisunique AND i.indisvalid AND a.attnum = ANY ((i.indkey::smallint[])[0: i.indnkeyatts - 1]))
-UNION ALL
-SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name)
-FROM attachment AS a
-JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_assign'
-WHERE a.at_commit AND NOT EXISTS (
-    SELECT
-    FROM pg_catalog.pg_index AS i
-    CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, i)
-    JOIN pg_catalog.pg_attribute AS c ON c.attrelid = i.indrelid AND c.attnum = k.attnum
-    JOIN pg_catalog.pg_type AS t ON t.oid = c.atttypid
-    JOIN pg_catalog.pg_namespace AS n ON n.oid = t.typnamespace
-    WHERE i.indrelid = a.relation AND i.indisprimary
-    HAVING strpos(p.prosrc, '-- ' || to_jsonb(array_agg(concat_ws(' ', c.attname, n.nspname, t.typname, c.atttypmod) ORDER BY k.i))::text) > 0
-)
-UNION ALL
-SELECT a.relation, a.column_name, format('the primary key of table %s is deferrable, and at_commit finds a row by it before it is checked', a.table_name)
-FROM attachment AS a
-JOIN pg_catalog.pg_index AS i ON i.indrelid = a.relation AND i.indisprimary AND NOT i.indimmediate
-WHERE a.at_commit
-UNION ALL
-SELECT a.relation, a.column_name, format('role %I, which owns table %s, cannot read its former partition %I.%I', pg_get_userbyid(a.owner), a.table_name, n.nspname, c.relname)
-FROM attachment AS a
-JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_keep'
-JOIN pg_catalog.pg_trigger AS k ON k.tgfoid = p.oid AND k.tgname = ('~gapless_kept_delete_' || a.column_name)::name
-JOIN pg_catalog.pg_class AS c ON c.oid = k.tgrelid
-JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE NOT (has_schema_privilege(a.owner, n.oid, 'USAGE') AND has_table_privilege(a.owner, c.oid, 'SELECT'))
-    AND NOT EXISTS (SELECT FROM tree AS t WHERE t.relation = a.relation AND t.column_name = a.column_name AND t.member = c.oid)
-UNION ALL
-SELECT f.relation, f.column_name, format('function %s is no longer SECURITY DEFINER', f.function_name)
-FROM function AS f
-WHERE f.definer AND NOT f.prosecdef
-UNION ALL
-SELECT f.relation, f.column_name, format('the table belongs to role %I, and its functions to role %I', pg_get_userbyid(f.owner), pg_get_userbyid(f.proowner))
-FROM function AS f
-WHERE f.proowner <> f.owner
-GROUP BY f.relation, f.column_name, f.owner, f.proowner
-UNION ALL
-SELECT a.relation, a.column_name, format('role %I, which owns the table, has no right to what numbers its columns', pg_get_userbyid(a.owner))
-FROM attachment AS a
-JOIN (
-    SELECT o.owner
-    FROM (SELECT DISTINCT a.owner FROM attachment AS a) AS o
-    CROSS JOIN pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = 'gapless'::regnamespace
-        AND starts_with(p.proname, 'column_')
-        AND NOT (has_schema_privilege(o.owner, 'gapless', 'USAGE') AND has_function_privilege(o.owner, p.oid, 'EXECUTE'))
-    GROUP BY o.owner
-) AS o ON o.owner = a.owner
-UNION ALL
-SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem)
-FROM attachment AS a
-WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem)
-UNION ALL
-SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: '))
-FROM attachment AS a
-WHERE a.initial IS NOT NULL AND NOT starts_with(replace(a.noted, '"', ''), replace(format('Numbers %s.%s. Made by: ', a.table_name, a.column_name), '"', ''))
-UNION ALL
-SELECT a.relation, a.column_name, CASE
-    WHEN n.attname IS NULL THEN format('column %s was dropped', a.column_name)
-    ELSE format('column %s was renamed to %s', a.column_name, n.attname)
-END
-FROM attachment AS a
-LEFT JOIN pg_catalog.pg_attribute AS n ON n.attrelid = a.relation AND n.attnum = a.attnum AND NOT n.attisdropped
-WHERE n.attname <> a.column_name OR NOT EXISTS (
-    SELECT FROM pg_catalog.pg_attribute AS o WHERE o.attrelid = a.relation AND o.attname = a.column_name AND o.attnum > 0 AND NOT o.attisdropped
-)
-UNION ALL
-SELECT a.relation, a.column_name, format('column %I of table %s, whose series it shares, is not attached', a.head_column, a.head::regclass)
-FROM attachment AS a
-WHERE a.head IS NOT NULL AND NOT EXISTS (SELECT FROM attachment AS h WHERE h.relation = a.head AND h.column_name = a.head_column AND h.stem IS NOT NULL)
-UNION ALL
--- The function of the name has the columns that are read as its parameters.
-SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname)
-FROM attachment AS a
-JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proname = a.stem || '_series'
-CROSS JOIN LATERAL (
-    SELECT c.attname, row_number() OVER (ORDER BY c.attnum) AS i
-    FROM gapless.guard AS g
-    JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_trigger'::regclass AND d.objid = g.trigger
-        AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.relation
-    JOIN pg_catalog.pg_attribute AS c ON c.attrelid = g.relation AND c.attnum = d.refobjsubid
-    WHERE g.relation = a.relation AND g.column_name = a.column_name AND g.purpose = 'update' AND c.attnum > 0 AND c.attnum <> a.attnum
-) AS n
-WHERE s.proargnames[n.i] <> n.attname;
+SELECT f.relation, f.column_name, f.fault, coalesce(f.remedy, a.attach, 'Detach the column, and attach it with the arguments that it had.') AS remedy
+FROM found AS f
+JOIN attachment AS a ON a.relation = f.relation AND a.column_name = f.column_name;
 
 REVOKE ALL ON TABLE gapless.fault FROM PUBLIC;
 
@@ -901,6 +958,7 @@ COMMENT ON VIEW gapless.fault IS
 COMMENT ON COLUMN gapless.fault.relation IS 'The table.';
 COMMENT ON COLUMN gapless.fault.column_name IS 'The column, by the name under which it was attached.';
 COMMENT ON COLUMN gapless.fault.fault IS 'What is wrong.';
+COMMENT ON COLUMN gapless.fault.remedy IS 'What to do: statements, where nobody has to decide anything.';
 
 CREATE VIEW gapless.columns AS
 SELECT -- gives no row, as in gapless.sequences
@@ -945,7 +1003,7 @@ SELECT
         SELECT format('%I.%I.%I', n.nspname, c.relname, a.head_column)
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE c.oid = a.head
+        WHERE c.oid = a.head AND a.head_column IS NOT NULL -- a comment, which may be gone
     ) AS series_of
 FROM gapless.attachment AS a
 LEFT JOIN LATERAL (
@@ -962,7 +1020,12 @@ LEFT JOIN (
     SELECT f.relation, f.column_name, array_agg(f.fault ORDER BY f.fault) AS faults
     FROM gapless.fault AS f
     GROUP BY f.relation, f.column_name
-) AS f ON f.relation = a.relation AND f.column_name = a.column_name;
+) AS f ON f.relation = a.relation AND f.column_name = a.column_name
+UNION ALL
+SELECT g.relation::regclass::text, g.column_name::text, NULL, NULL, NULL, NULL, NULL, false, NULL, NULL, NULL, NULL, false, false,
+    '{"Citus hides the table from this session: SET citus.override_table_visibility = off; DISCARD PLANS;"}', false, NULL
+FROM gapless.guard AS g
+WHERE g.purpose = 'insert' AND NOT EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = g.relation);
 
 REVOKE ALL ON TABLE gapless.columns FROM PUBLIC;
 
@@ -1069,7 +1132,7 @@ COMMENT ON COLUMN gapless.audits.series IS 'How many series were compared.';
 COMMENT ON COLUMN gapless.audits.documents IS 'How many rows have a number of them.';
 COMMENT ON COLUMN gapless.audits.findings IS 'How many findings there were, without those of kind ''not read''.';
 COMMENT ON COLUMN gapless.audits.unexplained IS 'How many of them nothing explained.';
-COMMENT ON COLUMN gapless.audits.not_read IS 'How many columns could not be read.';
+COMMENT ON COLUMN gapless.audits.not_read IS 'How many columns could not be read, and series whose table was dropped.';
 COMMENT ON COLUMN gapless.audits.new_findings IS 'How many of both no record before had.';
 COMMENT ON COLUMN gapless.audits.result IS '''sound''; ''not explained'': a finding was not; ''not read'': all that was read was sound.';
 COMMENT ON COLUMN gapless.audits.digest IS 'SHA-256 over the record, its findings, and the digest of the record before.';
@@ -1083,6 +1146,7 @@ UNION ALL SELECT 'former' FROM gapless.former
 UNION ALL SELECT 'known_text' FROM gapless.known_text
 UNION ALL SELECT 'link' FROM gapless.link
 UNION ALL SELECT 'moving' FROM gapless.moving
+UNION ALL SELECT 'shard' FROM gapless.shard
 UNION ALL SELECT 'void' FROM gapless.void
 UNION ALL SELECT 'waiting' FROM gapless.waiting;
 

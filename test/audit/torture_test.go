@@ -197,9 +197,12 @@ var changes = map[string]func(a *actor) error{
 		a.made++
 		table := fmt.Sprintf("table_%s_%d", a.name, a.made)
 		late := a.one("true", "false")
-		return a.do("SET lock_timeout = '5s'", fmt.Sprintf("CREATE TABLE %s (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)", table),
+		if err := a.do("SET lock_timeout = '5s'", fmt.Sprintf("CREATE TABLE %s (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, number bigint UNIQUE)", table),
 			fmt.Sprintf("SELECT gapless.attach_gapless('%[1]s', 'number', name => $$ '%[1]s' $$, at_commit => %s)", table, late),
-			fmt.Sprintf("INSERT INTO %s (number) SELECT NULL FROM generate_series(1, 5)", table), "DROP TABLE "+table)
+			fmt.Sprintf("INSERT INTO %s (number) SELECT NULL FROM generate_series(1, 5)", table)); err != nil {
+			return err
+		}
+		return a.archive(table, table)
 	},
 	"prune": func(a *actor) error {
 		return a.do("SET lock_timeout = '5s'", fmt.Sprintf("SELECT gapless.prune_gapless('%s', clock_timestamp() - interval '1 second')",

@@ -235,6 +235,7 @@ func TestProtectionOfASequenceThatAColumnOwnsFromTakingByHand(t *testing.T) {
 	s.Refuse("55000", "SELECT gapless.next_gapless('other/a')")
 	s.Do("DROP TABLE others")
 	require.EqualValues(t, 2, s.Number("SELECT gapless.next_gapless('other/a')"))
+	s.Do("SELECT gapless.void_gapless_batch('other/a', 1, 2, 'its table is gone')")
 	sqltest.RequireSound(s)
 }
 

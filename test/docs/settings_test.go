@@ -31,5 +31,7 @@ func TestTheSettingsAreInTheTable(t *testing.T) {
 		WHERE p.pronamespace = 'gapless'::regnamespace
 			AND NOT EXISTS (SELECT FROM pg_proc AS f WHERE f.pronamespace = p.pronamespace AND f.proname = m[1])
 			AND NOT EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = p.pronamespace AND c.relname = rtrim(m[1], '_'))
-		UNION SELECT 'token' ORDER BY 1`))
+		UNION SELECT m[1] FROM pg_attrdef AS d, regexp_matches(pg_get_expr(d.adbin, d.adrelid), $$'gapless\.([a-z_]+)$$, 'g') AS m
+		WHERE d.adrelid = 'gapless.journal'::regclass
+		ORDER BY 1`))
 }

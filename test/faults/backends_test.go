@@ -107,6 +107,7 @@ func TestWhatOrphansOfAKilledPostmasterCommitIsThere(t *testing.T) {
 func orphan(w *workload, o *order) (answer <-chan error) {
 	w.t.Helper()
 	conn, s := sqltest.Connect(w.t, w.database), w.ask()
+	s.Await("SELECT gapless.last_gapless('taken/0') IS NOT NULL") // holders does not show who makes a sequence
 	const refused = `$(grep -c "pre-existing shared memory block" ../log)`
 	sql := fmt.Sprintf(`BEGIN;
 		INSERT INTO taken (sequence, order_key, attempt, place, number)

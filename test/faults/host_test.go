@@ -27,7 +27,7 @@ import (
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/internal/sqltest"
 	"github.com/pggapless/gapless/test/guard"
-	"github.com/pggapless/gapless/test/pgbouncer"
+	"github.com/pggapless/gapless/test/pooler"
 )
 
 // smallDisk is a file system of its own that holds so much. A server that uses it is to be started after it is made, so that
@@ -345,7 +345,7 @@ func TestThroughPgBouncerInTxHoldsAndAFlusherNeedsADirectConnection(t *testing.T
 	server := newServer(t, nil)
 	database := server.NewDatabase(t)
 	openShop(t, database)
-	pooled := pgbouncer.New(t, database, map[string]string{"default_pool_size": "6"})
+	pooled := pooler.PgBouncer.New(t, database, map[string]string{"default_pool_size": "6"})
 	// Each statement may meet another backend, which knows no prepared statement of ours.
 	proxy := pgproxy.New(t, pooled.URL)
 	way := *pooled.Database

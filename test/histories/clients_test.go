@@ -165,6 +165,8 @@ func (s step) statement(key string) (statement string, arguments []any) {
 		return issueDrafts, []any{key, s.size}
 	case moving:
 		return issueMoving, []any{key, s.size, s.series.name}
+	case sharded:
+		return "INSERT INTO public.spread (tenant, key) VALUES ($1, $2)" + strings.Repeat(", ($1, $2)", s.size-1) + " RETURNING value", []any{tenantOf(s.series), key}
 	case called:
 	}
 	var reset *int64
@@ -377,10 +379,14 @@ func (c *plain) takeOutside(ctx context.Context, s step, key string) (taken resu
 // look reads the newest value. Whoever sees a value sees every one before it: so the rows that it sees together with the
 // newest value must be all that lead there.
 func (c *plain) look(ctx context.Context, of series) (newest *int64, err error) {
-	rows, _ := c.conn.Query(ctx, `SELECT newest.v, e.kind, e.value
+	query, argument := `SELECT newest.v, e.kind, e.value
 		FROM gapless.last_gapless($1) AS newest (v)
 		LEFT JOIN public.entries AS e ON e.sequence = $1
-		ORDER BY e.id`, of.name)
+		ORDER BY e.id`, any(of.name)
+	if of.column == sharded { // its node alone has the counter
+		query, argument = "SELECT max(e.value) OVER (), 'issue', e.value FROM public.spread AS e WHERE e.tenant = $1 ORDER BY e.value", tenantOf(of)
+	}
+	rows, _ := c.conn.Query(ctx, query, argument)
 	var seen counter
 	var entryKind *kind
 	var value *int64

@@ -57,6 +57,7 @@ type history struct {
 	clients  []client
 	patience time.Duration // before something counts as waiting for ever
 	outages  bool          // the server may be away
+	sharded  bool          // the server is a coordinator of Citus
 	lossy    int64         // until then, somebody could see a group's commits that a crash then lost
 	begun    time.Time
 	done     atomic.Int64 // how many transactions
@@ -264,6 +265,11 @@ func (h *history) verify(ctx context.Context) error {
 	if err := h.awaitQuiet(ctx, conn); err != nil {
 		return err
 	}
+	if h.sharded {
+		if err := h.endPrepared(ctx, conn); err != nil {
+			return err
+		}
+	}
 	there, err := h.readRows(ctx, conn)
 	if err != nil {
 		return err
@@ -271,7 +277,7 @@ func (h *history) verify(ctx context.Context) error {
 	if err := h.checkSent(ctx, conn); err != nil {
 		return err
 	}
-	return errors.Join(h.linearize(), there.check(ctx, conn, h))
+	return errors.Join(h.linearize(), h.check(ctx, conn, there))
 }
 
 // checkSent finds a batch of Send that was acknowledged, though its callbacks had read what it was told in another transaction

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"testing"
 
+	"github.com/pggapless/gapless/internal/citustest"
 	"github.com/pggapless/gapless/internal/pgtest"
 )
 
@@ -16,4 +17,4 @@ var (
 	first    = flag.Uint64("first", 1, "the number of the history to begin with")
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m, pgtest.Install) }
+func TestMain(m *testing.M) { pgtest.Main(citustest.Around(m), pgtest.Install) }

@@ -31,6 +31,7 @@ const (
 	asDraft  column = "as draft"  // by an UPDATE, while others write lines of the drafts
 	atCommit column = "at COMMIT" // so nobody sees what it took
 	moving   column = "moving"    // at INSERT, of rows that move between its series
+	sharded  column = "sharded"   // at INSERT, of a tenant of a table that Citus distributes
 )
 
 // counter is the state of a sequence.

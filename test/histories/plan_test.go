@@ -61,6 +61,12 @@ func newScript(random *rand.Rand, clients, turns int) script {
 		{name: "rows of drafts", initial: 1, column: asDraft},
 		{name: "tested", initial: 1 + random.Int64N(3)},
 	}}
+	s.write(random, clients, turns)
+	return s
+}
+
+// write draws the plans.
+func (s *script) write(random *rand.Rand, clients, turns int) {
 	for client := range clients {
 		var plans []plan
 		for turn := range turns {
@@ -70,7 +76,6 @@ func newScript(random *rand.Rand, clients, turns int) script {
 		}
 		s.plans = append(s.plans, plans)
 	}
-	return s
 }
 
 func (s script) draw(random *rand.Rand, turn int64) plan {

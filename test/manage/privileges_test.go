@@ -55,6 +55,64 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.raise_stale('a')",
 		"SELECT gapless.raise_exhausted('a', 1)",
 		"SELECT gapless.check_role('a')",
+		"SELECT gapless.outcome_here('00000000-0000-4000-8000-000000000000', '{}')",
+		"SELECT gapless.outcome_on_nodes('00000000-0000-4000-8000-000000000000', 1, 'lost')",
+		"SELECT gapless.on_node('localhost', 5432, 'SELECT 1')",
+		"SELECT gapless.node_answers('SELECT 1')",
+		"SELECT gapless.on_nodes('SELECT 1')",
+		"SELECT gapless.shard_tables()",
+		"SELECT gapless.on_workers('SELECT 1')",
+		"SELECT gapless.shard_of('a')",
+		"SELECT gapless.node_sequences()",
+		"SELECT gapless.node_columns()",
+		"SELECT gapless.node_holders()",
+		"SELECT gapless.node_audit()",
+		"SELECT gapless.doctor_nodes()",
+		"SELECT gapless.attach_shards()",
+		"SELECT gapless.node_shards()",
+		"SELECT gapless.shard_attach('a', 'b', '{}', 'public', 1, 1, 1, '[]', '{}')",
+		"SELECT gapless.shard_attach_table('pg_class', 'relname', '{}', false, 'public', 'hash')",
+		"SELECT gapless.shard_bring('pg_class', 'relname', '{}', 'public', 1, NULL)",
+		"SELECT gapless.shard_forget_stale('relname', 1, 1, 'a', 1)",
+		"SELECT gapless.shard_free('[]')",
+		"SELECT gapless.shard_keyed('[]', 'a')",
+		"SELECT gapless.shard_known('pg_class', 'a', 1, '[]', '{}')",
+		"SELECT gapless.shard_lacks('journal', '[]')",
+		"SELECT gapless.shard_leave_names('a', 1, 1, 'relname', '[]', 'b', 2)",
+		"SELECT gapless.shard_names('a', 1, 1, 'relname')",
+		"SELECT gapless.shard_origins('pg_class', 'relname', '{}', 'public', 1, NULL)",
+		"SELECT gapless.shard_check_session()",
+		"SELECT gapless.shard_check_table('pg_class', 'relname', '{}', false, 'hash', 'public')",
+		"SELECT gapless.shard_copy('a', 1, 'b', 2, '[]', 'c')",
+		"SELECT gapless.shard_detach('a', 'b')",
+		"SELECT gapless.shard_detach_all('pg_class', 'relname')",
+		"SELECT gapless.shard_detach_table('pg_class', 'relname')",
+		"SELECT gapless.shard_digest('[]')",
+		"SELECT gapless.shard_guard()",
+		"SELECT gapless.shard_guard_table('pg_class', 'relname', '{}', 'public')",
+		"SELECT gapless.shard_guards()",
+		"SELECT gapless.shard_check_placed('pg_class', '[]', NULL)",
+		"SELECT gapless.shard_hold('pg_class')",
+		"SELECT gapless.shard_unplaced()",
+		"SELECT gapless.shard_has('a', 1, 'b', 2, '[]')",
+		"SELECT gapless.shard_wait_less()",
+		"SELECT gapless.shard_bound('[]')",
+		"SELECT gapless.shard_unbind('[]')",
+		"SELECT gapless.shard_tell('pg_class', '{}')",
+		"SELECT gapless.column_lock_briefly('{a}')",
+		"SELECT gapless.shard_hand_over(1, 'a', '[]', 'pg_class')",
+		"SELECT gapless.shard_leave('pg_class', 'relname', 1)",
+		"SELECT gapless.shard_list('pg_class', 'relname')",
+		"SELECT gapless.shard_named('pg_class', '1', 'public')",
+		"SELECT gapless.shard_note('pg_class', 'relname', 1, 1, 1, '[]')",
+		"SELECT gapless.shard_notes(1, 'relname')",
+		"SELECT gapless.shard_owned(1, 'relname', '[]')",
+		"SELECT gapless.shard_page('journal', '[]', NULL, 1)",
+		"SELECT gapless.shard_pages('a', 1, '[]')",
+		"SELECT gapless.shard_places('pg_class')",
+		"SELECT gapless.shard_release(1, 'relname', '[]', NULL)",
+		"SELECT gapless.shard_series('pg_class', 'relname')",
+		"SELECT gapless.shard_take('journal', '[]', 'pg_class')",
 		"SELECT gapless.check_not_attached('a')",
 		"SELECT gapless.attached_column('pg_class', 'relname')",
 		"SELECT gapless.attach_gapless('pg_class', 'relname', 'a')",
@@ -92,6 +150,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"INSERT INTO gapless.decision (name, ordinal, kind, reason) VALUES ('a', 1, 'opened', 'because')",
 		"SELECT gapless.audit_gapless()",
 		"SELECT gapless.audit_numbers('{a}')",
+		"SELECT gapless.audit_journal('{a}', 1, false)",
 		"SELECT gapless.audit_columns()",
 		"SELECT gapless.audit_reader('gapless.model_rows'::regproc, 'gapless.model'::regclass)",
 		"SELECT * FROM gapless.former",
@@ -109,13 +168,27 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT * FROM gapless.void",
 		"INSERT INTO gapless.void (name, value, ordinal, reason) VALUES ('a', 1, 1, 'because')",
 		"SELECT * FROM gapless.guard",
+		"SELECT * FROM gapless.dropped",
 		"SELECT * FROM gapless.member",
 		"SELECT * FROM gapless.kept",
 		"SELECT * FROM gapless.attachment",
 		"SELECT * FROM gapless.fault",
+		"SELECT * FROM gapless.doctor",
+		"SELECT * FROM gapless.doctor_activity",
+		"SELECT * FROM gapless.doctor_cluster",
+		"SELECT * FROM gapless.doctor_columns",
+		"SELECT * FROM gapless.doctor_given",
+		"SELECT * FROM gapless.doctor_installation",
+		"SELECT * FROM gapless.doctor_installed",
+		"SELECT * FROM gapless.doctor_object",
+		"SELECT * FROM gapless.doctor_privileges",
+		"SELECT * FROM gapless.doctor_series",
+		"SELECT * FROM gapless.doctor_server",
+		"SELECT * FROM gapless.doctor_setting",
 		"INSERT INTO gapless.waiting (attachment, keys, numbers) VALUES (1, '{}', '{1}')",
 		"DELETE FROM gapless.waiting",
 		"SELECT * FROM gapless.known_text",
+		"SELECT * FROM gapless.shard",
 		"INSERT INTO gapless.known_text (name, number) VALUES ('a', '1')",
 		"SELECT * FROM gapless.link",
 		"INSERT INTO gapless.link VALUES ('a', 1, '')",
@@ -190,7 +263,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 	app.Do("SELECT gapless.delete_gapless('of its own')")
 
 	// A role that may call the granting functions still cannot hand out what it does not own.
-	owner.Do("GRANT EXECUTE ON FUNCTION gapless.grant_gapless, gapless.check_role TO " + quoted)
+	owner.Do("GRANT EXECUTE ON FUNCTION gapless.grant_gapless, gapless.check_role, gapless.on_workers TO " + quoted)
 	stranger, _ := sqltest.Role(t, database, "stranger")
 	app.Do("SELECT gapless.grant_gapless('" + stranger + "')") // PostgreSQL warns that no privileges were granted
 	require.False(t, *sqltest.Value[bool](owner, "SELECT has_schema_privilege($1, 'gapless', 'USAGE')", stranger))
@@ -199,7 +272,7 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 	owner.Do("SELECT gapless.revoke_gapless($1)", name)
 	refuseAll(allowed)
 	refuseAll(refused)
-	require.ElementsMatch(t, []string{"check_role", "delete_gapless", "grant_gapless", "waiting"}, sqltest.Texts(owner, `
+	require.ElementsMatch(t, []string{"check_role", "delete_gapless", "grant_gapless", "on_workers", "waiting"}, sqltest.Texts(owner, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND has_function_privilege($1, oid, 'EXECUTE')
 		UNION ALL SELECT relname FROM pg_class WHERE relnamespace = 'gapless'::regnamespace AND relkind IN ('r', 'v') AND has_table_privilege($1, oid, 'SELECT')
 		UNION ALL SELECT 'schema' WHERE has_schema_privilege($1, 'gapless', 'USAGE')`, name), "what was granted by hand stays")
@@ -273,10 +346,10 @@ func TestEveryObjectHasAComment(t *testing.T) {
 		UNION ALL SELECT conname FROM pg_constraint WHERE connamespace = 'gapless'::regnamespace AND contype <> 'n' AND obj_description(oid, 'pg_constraint') IS NULL
 		UNION ALL SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND obj_description(oid, 'pg_proc') IS NULL
 		UNION ALL SELECT typname FROM pg_type WHERE typnamespace = 'gapless'::regnamespace AND typtype = 'e' AND obj_description(oid, 'pg_type') IS NULL`))
-	// The exceptions: one takes the caller's for its expressions; some run with the rights and the path of the trigger function that calls
+	// The exceptions: three take the caller's for their expressions; some run with the rights and the path of the trigger function that calls
 	// them; and two with the rights of the schema's owner, and three inlined into those and others, qualify even their operators. What is stored parsed
 	// looks for no name.
-	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_leave", "column_link", "column_noted", "column_previous", "column_settle_note", "model_commit", "model_confirm", "model_number", "model_single", "newest_run", "last_run", "value_after"}, sqltest.Texts(s, `
+	require.ElementsMatch(t, []string{"attach_gapless", "column_enter_row", "column_next_number", "column_first_number", "column_leave", "column_link", "column_noted", "column_previous", "column_settle_note", "model_commit", "model_confirm", "model_number", "model_single", "newest_run", "last_run", "shard_attach", "shard_named", "value_after"}, sqltest.Texts(s, `
 		SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND prosqlbody IS NULL
 			AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)`))
 	require.Empty(t, sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proisstrict`))
@@ -286,8 +359,9 @@ func TestEveryObjectHasAComment(t *testing.T) {
 		sqltest.Texts(s, `SELECT proname FROM pg_proc WHERE pronamespace = 'gapless'::regnamespace AND proname ~ '_gapless(_batch)?$'
 			AND proname NOT IN ('grant_gapless', 'revoke_gapless', 'attach_gapless', 'detach_gapless', 'mark_gapless', 'reset_gapless', 'version_gapless')
 			OR proname IN ('column_adopt', 'column_adopt_voids', 'column_keep_void', 'column_voids', 'column_check_others', 'column_date_floor', 'column_enter', 'column_enter_row', 'column_enter_rows', 'column_entered', 'column_assign', 'column_commits', 'column_end_wait',
-				'column_check_chain', 'column_check_former', 'column_compare', 'column_former_values', 'column_given', 'column_has_void_texts', 'column_is_archived', 'column_is_void', 'column_lock_move', 'column_void_moved', 'column_value', 'column_issued', 'column_link', 'column_lock_waiting', 'column_previous', 'column_take', 'column_follow_move', 'column_first_number', 'column_first_number_general',
-				'column_refuse_text', 'column_release_sequences', 'column_note_former', 'column_reclaim', 'column_reserve', 'column_step', 'column_values', 'column_adopt_voids', 'column_callees', 'column_check_series', 'column_check_others', 'column_keep_void', 'column_voids', 'column_check_shared', 'column_draw', 'column_head', 'column_inserted', 'column_others', 'refuse_waiting')
+				'column_check_chain', 'column_check_former', 'column_compare', 'column_former_values', 'column_given', 'column_has_void_texts', 'column_is_archived', 'column_is_void', 'column_lock_move', 'column_void_moved', 'column_value', 'column_issued', 'column_link', 'column_lock_briefly', 'column_lock_waiting', 'column_previous', 'column_take', 'column_follow_move', 'column_first_number', 'column_first_number_general',
+				'column_refuse_text', 'column_release_sequences', 'column_note_former', 'column_reclaim', 'column_reserve', 'column_step', 'column_values', 'column_adopt_voids', 'column_callees', 'column_check_series', 'column_check_others', 'column_keep_void', 'column_voids', 'column_check_shared', 'column_draw', 'column_head', 'column_inserted', 'column_others', 'refuse_waiting',
+				'doctor_nodes', 'node_audit', 'node_columns', 'node_holders', 'node_sequences')
 			OR proname ~ '^model_' AND prosqlbody IS NULL AND proname NOT IN ('model_commit', 'model_key', 'model_number') -- whose copies have the table's owner's
 			ORDER BY 1`), "the public functions, and those that the triggers need, run with their owner's rights")
 }

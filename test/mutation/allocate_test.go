@@ -203,8 +203,8 @@ var traps = []trap{
 			require.NoError(t, err)
 			settings, err := pgx.CollectRows(rows, pgx.RowTo[string])
 			require.NoError(t, err)
-			if !slices.Equal([]string{"TimeZone", "enable_hashjoin", "enable_mergejoin", "enable_seqscan", "gapless.column_bounded", "gapless.column_note_", "gapless.column_note_0", "gapless.column_switched", "gapless.column_written_0",
-				"gapless.commit_at_once", "gapless.commit_column", "gapless.commit_done_0", "gapless.commit_expected", "gapless.commit_first", "gapless.commit_known", "gapless.commit_locked", "gapless.commit_value", "gapless.token", "lock_timeout", "role", "search_path", "synchronous_commit", "track_counts", "transaction_isolation", "transaction_read_only"}, settings) {
+			if !slices.Equal([]string{"TimeZone", "citus.enable_ddl_propagation", "citus.enable_manual_changes_to_shards", "citus.enable_unsafe_triggers", "citus.local_hostname", "citus.propagate_set_commands", "enable_hashjoin", "enable_mergejoin", "enable_seqscan", "gapless.column_bounded", "gapless.column_note_", "gapless.column_note_0", "gapless.column_switched", "gapless.column_written_0",
+				"gapless.commit_alone", "gapless.commit_at_once", "gapless.commit_column", "gapless.commit_done_0", "gapless.commit_expected", "gapless.commit_first", "gapless.commit_known", "gapless.commit_locked", "gapless.commit_value", "gapless.distributed", "gapless.token", "lock_timeout", "port", "role", "search_path", "synchronous_commit", "track_counts", "transaction_isolation", "transaction_read_only"}, settings) {
 				return fmt.Errorf("the functions read the settings %q", settings)
 			}
 			return nil

@@ -26,6 +26,7 @@ func TestAReportFailsForWhatFailedOrWasSkippedWithoutLeave(t *testing.T) {
 		{"nothing was run", "", "0 tests passed", "no test was run", nil},
 		{"one was skipped", run + passes + skips, "TestC is skipped: a_test.go:1: there is no PgBouncer", "may be skipped: TestC", nil},
 		{"one was skipped, as it may be", run + passes + skips, "1 were skipped", "", []*regexp.Regexp{regexp.MustCompile("^(TestC)$")}},
+		{"one was skipped of a package that may be", run + passes + skips, "1 were skipped", "", []*regexp.Regexp{regexp.MustCompile(`^(p\.Test.*)$`)}},
 		{"something does not compile", "a.go:1: syntax error\n" + `{"Action":"fail","Package":"p"}` + "\n", "syntax error", "1 tests and packages failed", nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -85,19 +85,25 @@ BEGIN
         WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
             AND (audit_gapless.pattern IS NULL OR s.name LIKE audit_gapless.pattern)
             AND (heads IS NULL OR o.attached_column = ANY (heads))
+    ), gone AS MATERIALIZED (
+        SELECT d.name, d.title, d.shard
+        FROM gapless.dropped AS d
+        WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
+            -- The view reads all sequences: only where it may have this one.
+            AND (audit_gapless.name IS NULL OR EXISTS (
+                SELECT FROM gapless.sequence_lock AS s
+                WHERE s.name = audit_gapless.name COLLATE "C" AND s.target IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = s.target AND a.attnum = -1)
+            ))
+    ), entry AS MATERIALIZED (
+        SELECT e.*
+        FROM gapless.audit_journal(
+            CASE
+                WHEN audit_gapless.name IS NOT NULL THEN ARRAY[audit_gapless.name]
+                WHEN audit_gapless.pattern IS NOT NULL OR heads IS NOT NULL THEN ARRAY(SELECT o.name FROM owned AS o)
+            END, seed, audit_gapless.with_series
+        ) AS e
     ), period AS MATERIALIZED (
-        -- The journal: values that follow each other have ordinals that do. Where each row has one value, and their count
-        -- is right, they need no order.
-        SELECT a.name, min(a.ordinal) AS ordinal, min(a.first_value) AS first_value, max(a.last_value) AS last_value,
-            min(a.first_value) >= -4611686018427387904 AND bool_and(a.first_value = a.last_value)
-                AND min(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END) = max(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END)
-                AND max(a.last_value)::numeric - min(a.first_value) + 1 = count(*) AS whole,
-            bit_xor(CASE WHEN a.texts IS NULL THEN hashint8extended(a.first_value, seed) ELSE hashtextextended(a.texts[1], seed) END) AS print,
-            min(a.allocated_at) AS allocated_from, max(a.allocated_at) AS allocated_until
-        FROM gapless.journal AS a
-        WHERE a.kind = 'issued' AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
-            AND (audit_gapless.pattern IS NULL AND heads IS NULL OR a.name IN (SELECT o.name FROM owned AS o))
-        GROUP BY a.name
+        SELECT e.* FROM entry AS e WHERE e.kind = 'issued'
     ), edge AS MATERIALIZED (
         -- Of the others only the rows stay where a run of issued values begins or ends.
         SELECT *
@@ -141,7 +147,8 @@ BEGIN
             SELECT a.name, a.kind, a.ordinal, a.first_value, a.last_value, NULL
             FROM gapless.journal AS a
             WHERE a.kind IN ('adopted', 'pruned') AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
-                AND (audit_gapless.pattern IS NULL AND heads IS NULL OR a.name IN (SELECT o.name FROM owned AS o))
+                AND (SELECT EXISTS (SELECT FROM entry AS e WHERE e.kind IN ('adopted', 'pruned'))) -- else the journal is not read again
+                AND a.name IN (SELECT e.name FROM entry AS e)
                 AND NOT EXISTS (SELECT FROM period AS d WHERE d.name = a.name AND NOT d.whole)
         ) AS w
     ), candidate AS MATERIALIZED (
@@ -319,8 +326,9 @@ BEGIN
         SELECT s.name, s.attached_column, s.begins, s.first, s.after,
             coalesce(s.present, false) AS present, coalesce(s.issued, false) AS issued, coalesce(s.adopted, false) AS adopted, coalesce(s.pruned, false) AS pruned,
             coalesce(s.lost, false) AS lost, coalesce(s.void, false) AS void, coalesce(s.started, false) AS started, coalesce(s.passed, false) AS passed, coalesce(s.archived, false) AS archived,
-            coalesce(s.missing, false) AS missing
+            coalesce(s.missing, false) AS missing, g.name IS NOT NULL AS gone
         FROM stretch AS s
+        LEFT JOIN gone AS g ON g.name = s.name
         WHERE s.after IS NOT NULL AND s.first > '-Infinity'
     ), piece AS MATERIALIZED (
         -- Of columns: what was given out and is not there, and what is there and was not given out. Of others only the
@@ -342,6 +350,9 @@ BEGIN
                     SELECT 'hole', NULL, 0 WHERE k.attached_column IS NULL AND k.lost
                     UNION ALL
                     SELECT 'hole', 'missing', 0 WHERE k.attached_column IS NULL AND k.missing AND NOT (k.void OR k.lost)
+                    UNION ALL
+                    SELECT 'not read', 'gone', 0
+                    WHERE k.attached_column IS NULL AND k.gone AND (k.issued OR k.pruned OR k.adopted AND NOT (k.started OR k.passed)) AND NOT (k.void OR k.archived)
                     UNION ALL
                     SELECT 'hole', 'forwarded', 0 WHERE k.passed AND NOT (k.present OR k.void OR k.archived)
                     UNION ALL
@@ -513,6 +524,15 @@ BEGIN
         FROM gapless.former AS f
         JOIN owned AS o ON o.name = f.name AND o.attached_column IS NULL
         WHERE f.unread
+        UNION ALL
+        SELECT p.name, NULL, g.title, 'not read', min(p.first)::bigint, (max(p.after) - 1)::bigint, false,
+            CASE WHEN g.shard IS NULL THEN 'the table was dropped, and its rows with it. Restore it and attach it again; or void the numbers, with the reason'
+                ELSE format('shard %s, which had its rows, is not on this node any more: on the coordinator, attach_shards brings its series to where they are', g.shard)
+            END, NULL, NULL, NULL, NULL
+        FROM piece AS p
+        JOIN gone AS g ON g.name = p.name
+        WHERE p.cause = 'gone'
+        GROUP BY p.name, g.title, g.shard
     ), summary AS MATERIALIZED (
         SELECT o.name, o.attached_column, r.first_value, r.last_value, r.details
         FROM owned AS o
@@ -563,7 +583,7 @@ BEGIN
                 'dated_until', n.dated_until
             )) AS details
         ) AS r
-        WHERE with_series AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column)
+        WHERE with_series AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column) AND NOT EXISTS (SELECT FROM piece AS p WHERE p.name = o.name AND p.cause = 'gone')
     ), line AS MATERIALIZED (
         SELECT f.*, NULL::jsonb AS details, row_number() OVER () AS i FROM finding AS f
         UNION ALL
@@ -612,7 +632,8 @@ BEGIN
             SELECT j.name, j.first_value + (u.i - 1) AS value, u.number
             FROM gapless.journal AS j
             CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-            WHERE j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w) AND (audit_gapless.name IS NULL OR j.name = audit_gapless.name COLLATE "C")
+            WHERE (SELECT EXISTS (SELECT FROM entry AS e WHERE e.written AND e.name IN (SELECT w.name FROM wanted AS w))) -- else the journal is not read again
+                AND j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w) AND (audit_gapless.name IS NULL OR j.name = audit_gapless.name COLLATE "C")
             UNION ALL
             SELECT v.name, v.value, v.written FROM gapless.void AS v WHERE v.written IS NOT NULL AND (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
             UNION ALL
@@ -661,6 +682,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_gapless IS
-'Compares the journal, the attached columns and the voids of a sequence, of those whose names are LIKE a pattern, of a table''s columns, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, for each column that could not be read, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless), explained or not, with who allocated it, when and in which transaction, the text as printed and the primary keys of the rows that are meant; and, with_series, one for each series that was compared. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 42704 where the table has no such column; 40001 where a table of gapless was rewritten since the snapshot.';
+'Compares the journal, the attached columns and the voids of a sequence, of those whose names are LIKE a pattern, of a table''s columns, or of all: a row for each hole, double, number that was never issued, was changed after issue or does not fit into its chain, and void, for each column that could not be read, and sequence whose table was dropped, and for what was decided about it (close_gapless, open_gapless, forward_gapless, go_live_gapless, archive_gapless, range_gapless, withdraw_gapless), explained or not, with who allocated it, when and in which transaction, the text as printed and the primary keys of the rows that are meant; and, with_series, one for each series that was compared. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Reads all in one snapshot and locks out nobody. Raises 22023 for the name; 42704 where the table has no such column; 40001 where a table of gapless was rewritten since the snapshot.';
 
 REVOKE ALL ON FUNCTION gapless.audit_gapless FROM PUBLIC;

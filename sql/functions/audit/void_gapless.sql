@@ -66,7 +66,7 @@ BEGIN
     IF place IS NULL THEN
         RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless.name, void_gapless.value
             USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
+                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest, and on a coordinator of Citus gapless.node_sequences(), of all nodes.',
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
     END IF;
 

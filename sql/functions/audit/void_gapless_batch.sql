@@ -62,7 +62,7 @@ BEGIN
     IF missing < before.value OR missing IS NOT NULL AND before.value IS NULL THEN
         RAISE EXCEPTION 'sequence "%" has not issued % in its latest cycle', void_gapless_batch.name, missing
             USING ERRCODE = 'invalid_parameter_value',
-                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest.',
+                HINT = 'Only an issued number can be voided; the view gapless.sequences shows the newest, and on a coordinator of Citus gapless.node_sequences(), of all nodes.',
                 SCHEMA = 'gapless', TABLE = 'void', COLUMN = 'value';
     ELSIF before.value IS NOT NULL THEN
         PERFORM gapless.raise_void(before);

@@ -47,6 +47,8 @@ DECLARE
     former         pg_catalog.text[]; -- guards of what were partitions
     guard          pg_catalog.text;
     read           pg_catalog.name[]; -- by the expressions
+    pending        pg_catalog.bool; -- whether rows have no number
+    kind           pg_catalog.text; -- of a table of Citus
 BEGIN
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     initial := coalesce(initial, 1);
@@ -84,6 +86,12 @@ BEGIN
     END IF;
     asked := jsonb_build_object('name', attach_gapless.name, 'initial', initial, 'format', format, 'condition', condition, 'chronology', chronology, 'at_commit', at_commit,
         'unnumbered', unnumbered, 'chain', chain, 'hash_column', hash_column, 'previous_column', previous_column, 'moves', moves, 'series_of', series_of);
+    kind := gapless.column_shard_kind(target);
+    IF kind IS NOT NULL THEN
+        PERFORM gapless.shard_attach_table(target, target_column, asked, make_index, path, kind);
+        PERFORM set_config('search_path', caller_path, true);
+        RETURN;
+    END IF;
     IF ensure AND gapless.column_is_attached(target, target_column, NULL, caller_schemas, asked) THEN
         PERFORM set_config('search_path', caller_path, true);
         RETURN;
@@ -128,7 +136,7 @@ BEGIN
     options := array_remove(ARRAY[
         CASE WHEN format IS NOT NULL THEN 'format' END, CASE WHEN condition IS NOT NULL THEN 'condition' END, CASE WHEN chronology IS NOT NULL THEN 'chronology' END,
         CASE WHEN at_commit THEN 'at_commit' END, CASE WHEN chain IS NOT NULL THEN 'chain' END, CASE WHEN relation.relkind = 'p' THEN 'partitioned' END, CASE WHEN unnumbered IS NOT NULL THEN 'unnumbered' END, CASE WHEN moves THEN 'moves' END,
-        CASE WHEN checked.format_columns <> '{}' THEN 'varied' END,
+        CASE WHEN checked.format_columns <> '{}' THEN 'varied' END, CASE WHEN current_setting('citus.enable_manual_changes_to_shards', true) = 'on' THEN 'shard' END, -- shard_attach
         CASE WHEN checked.name_columns = '{}' OR gapless.column_unique_key(target, target_column, unnumbered) = '0' THEN 'whole' END -- no two series have one text
     ], NULL);
     stem := gapless.column_stem(target, target_column);
@@ -149,6 +157,11 @@ BEGIN
     IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read) THEN
         RAISE NOTICE 'column "%" of table %: an audit of one series will read all rows', target_column, target
             USING HINT = pg_catalog.format('An index that begins with (%s), where these are NOT NULL, lets it read those of the series.', (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name)));
+    END IF;
+    EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM %1$s AS t WHERE t.%2$I IS NULL OR t.%2$I::text = %3$L)', target, target_column, unnumbered) INTO pending;
+    IF pending AND condition IS NULL THEN
+        RAISE NOTICE 'column "%" of table %: there are rows without a number; the next UPDATE of such a row numbers it', target_column, target
+            USING HINT = 'To number them in an order of yours, write the numbers before the column is attached.';
     END IF;
     PERFORM gapless.column_check_shared(target, target_column) WHERE texts.numbers > 0 AND head.relation IS NOT NULL;
     PERFORM set_config('search_path', caller_path, true);

@@ -27,7 +27,10 @@ DECLARE
     expression text;
     checked    record;
     fault      text;
+    citus      CONSTANT text := current_setting('citus.enable_ddl_propagation', true);
 BEGIN
+    -- The workers would have the views of column_check_expression, too, until the caller's transaction ends: shards that have the same OID there wait for them.
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true) WHERE citus <> '';
     inputs := '{}'::smallint[];
     name_columns := '{}'::smallint[];
     pinned := '{}'::text[];
@@ -70,6 +73,7 @@ BEGIN
         END IF;
     END LOOP;
     inputs := ARRAY(SELECT DISTINCT u.i FROM unnest(inputs || hash) AS u (i) WHERE u.i <> attnum ORDER BY u.i);
+    PERFORM set_config('citus.enable_ddl_propagation', citus, true) WHERE citus <> '';
 END;
 $function$;
 

@@ -15,6 +15,10 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = relation AND t.tgname IN (('~gapless_update_' || target_column)::name, ('~gapless_delete_' || target_column)::name)
     ) THEN
+        PERFORM gapless.column_refuse('managed', relation, target_column, NULL, NULL)
+        FROM pg_catalog.pg_class AS c
+        JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND starts_with(t.tgname, '~gapless_insert_') AND substring(t.tgname FROM '_\d+$') = substring(c.relname FROM '_\d+$')
+        WHERE c.oid = relation AND to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL;
         PERFORM gapless.column_refuse('younger', relation, target_column, NULL, NULL)
         WHERE NOT EXISTS (
             SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = relation AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column
@@ -25,6 +29,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_check_guards IS
-'Private, for the triggers of attach_gapless that number rows. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached, or was dropped with the triggers that guard numbered rows; 40001 where the snapshot is older than attach.';
+'Private, for the triggers of attach_gapless that number rows. Raises 55000 where the column, or one that its expressions read, has another name than when it was attached, or was dropped with the triggers that guard numbered rows, or where Citus has made a shard of the table; 40001 where the snapshot is older than attach.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_guards FROM PUBLIC;

@@ -16,6 +16,9 @@ DECLARE
     attached record;
     head     record; -- the column whose series it is to share
 BEGIN
+    IF NOT EXISTS (SELECT FROM gapless.attachment AS a WHERE a.relation = column_compare.target AND a.column_name = column_compare.target_column) THEN
+        RETURN; -- before all columns are looked through
+    END IF;
     SELECT n.nspname, c.relname, c.relowner, to_jsonb(v) AS options, v.faults
     INTO attached
     FROM pg_catalog.pg_class AS c

@@ -7,7 +7,7 @@ CREATE OR REPLACE FUNCTION gapless.column_compile(
     stem          text,       -- what the names of its functions begin with
     attachment    bigint,
     initial       bigint,
-    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, varied, whole, chain, moves
+    options       text[],     -- those that hold of: format, condition, chronology, at_commit, partitioned, unnumbered, varied, whole, chain, moves, shard
     unnumbered    text,
     check_from    bigint,     -- from which value on a text may be there already; or NULL
     repeat_from   bigint,     -- from which value on the format may repeat itself; or NULL

@@ -14,7 +14,7 @@ BEGIN
     INTO functions
     FROM pg_catalog.pg_trigger AS t
     CROSS JOIN LATERAL gapless.column_functions(t.tgfoid::regproc) AS f (oid)
-    WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
+    WHERE t.tgrelid = target AND t.tgname ~ '^~gapless_[a-z]+_' AND NOT starts_with(t.tgname, '~gapless_shard_') AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column;
     -- The rows that wait get their numbers now.
     PERFORM gapless.column_note_first();
     FOR item IN

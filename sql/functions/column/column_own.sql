@@ -1,4 +1,5 @@
--- Default privileges may have given the functions away.
+-- Default privileges may have given the functions away. An extension that is dropped takes the functions of its columns with it, and not
+-- their triggers: so DROP EXTENSION is refused while there is one, unless it is CASCADE.
 CREATE OR REPLACE FUNCTION gapless.column_own(
     target        regclass,
     target_column name,
@@ -12,6 +13,7 @@ AS $function$
 DECLARE
     owner     CONSTANT name := (SELECT pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class AS c WHERE c.oid = target);
     installer CONSTANT name := (SELECT pg_get_userbyid(p.proowner) FROM pg_catalog.pg_proc AS p WHERE p.oid = 'gapless.next_gapless'::regproc);
+    extension CONSTANT boolean := EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'gapless');
     made      record;
     given     text;
 BEGIN
@@ -21,6 +23,9 @@ BEGIN
         WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = schema)
             AND (p.proname = stem OR starts_with(p.proname, stem || '_'))
     LOOP
+        IF extension THEN
+            EXECUTE format('ALTER FUNCTION %s DEPENDS ON EXTENSION gapless', made.signature);
+        END IF;
         IF owner <> current_user THEN
             EXECUTE format('ALTER FUNCTION %s OWNER TO %I', made.signature, owner);
         END IF;

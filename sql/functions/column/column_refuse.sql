@@ -107,6 +107,10 @@ BEGIN
             code := 'object_not_in_prerequisite_state';
             message := format('%s, or a column that its expressions read, was renamed after it was attached', what);
             hint := 'Detach the column by its old name, and attach it by the names of now: gapless.detach_gapless, gapless.attach_gapless. The view gapless.columns says what was renamed.';
+        WHEN 'managed' THEN
+            code := 'object_not_in_prerequisite_state';
+            message := format('%s cannot number rows: Citus has made a shard of the table', what);
+            hint := 'Drop its foreign keys to reference tables, or undistribute it (undistribute_table), so that Citus gives it back. Then detach the column, and attach it again, with the same arguments.';
         WHEN 'younger' THEN
             code := 'serialization_failure';
             message := format('%s was attached since this transaction''s snapshot', what);

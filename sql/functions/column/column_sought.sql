@@ -1,4 +1,3 @@
--- Where there are few combinations, next to the rows; what is not known is taken for few.
 CREATE OR REPLACE FUNCTION gapless.column_sought(
     target        regclass,
     target_column name,
@@ -19,29 +18,12 @@ BEGIN
                 SELECT a.attname
                 FROM generate_series(1, cardinality(inputs)) AS k (i)
                 JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = (i.indkey::smallint[])[k.i - 1] AND a.attnum > 0 AND a.attnotnull
-                    AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'text'::regtype, 'varchar'::regtype, 'uuid'::regtype, 'date'::regtype, 'bool'::regtype) -- where what is equal is the same
-                    AND (SELECT l.collisdeterministic FROM pg_catalog.pg_collation AS l WHERE l.oid = a.attcollation) IS NOT FALSE
                     AND a.attcollation = (i.indcollation::oid[])[k.i - 1]
                 JOIN pg_catalog.pg_opclass AS o ON o.oid = (i.indclass::oid[])[k.i - 1] AND o.opcdefault
                 WHERE (i.indoption::smallint[])[k.i - 1] = 0
                 ORDER BY k.i
             )
-    ) AND coalesce((
-        SELECT exp(sum(ln(d.combinations)))
-        FROM (
-            SELECT max(CASE WHEN s.n_distinct < 0 THEN greatest(-s.n_distinct * c.reltuples, 1) ELSE greatest(s.n_distinct, 1) END) AS combinations
-            FROM (SELECT target AS oid UNION SELECT p.relid FROM pg_partition_tree(target) AS p) AS t
-            JOIN pg_catalog.pg_class AS c ON c.oid = t.oid
-            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-            JOIN pg_catalog.pg_stats AS s ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = ANY (inputs)
-            GROUP BY s.attname
-        ) AS d
-    ) <= greatest(1000, (
-        SELECT sum(c.reltuples) / 50
-        FROM (SELECT target AS oid UNION SELECT p.relid FROM pg_partition_tree(target) AS p) AS t
-        JOIN pg_catalog.pg_class AS c ON c.oid = t.oid
-        WHERE c.relkind <> 'p'
-    )), true);
+    ) AND gapless.column_repeated(target, inputs);
 END;
 $function$;
 

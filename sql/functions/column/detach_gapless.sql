@@ -23,6 +23,10 @@ BEGIN
         RAISE EXCEPTION 'column "%" of table % cannot be detached in a transaction that may not see all of its sequences', target_column, target
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'detach_snapshot';
     END IF;
+    IF gapless.column_shard_kind(target) IS NOT NULL THEN
+        PERFORM gapless.shard_detach_table(target, target_column);
+        RETURN;
+    END IF;
     PERFORM gapless.column_lock_head(target, target_column);
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', target);
     IF NOT gapless.column_check_owner(target, target_column) THEN

@@ -22,6 +22,9 @@ BEGIN
             || gapless.column_copy('column_guard_partitions', '{event}', '{}', '{}')
             || 'EXCEPTION WHEN OTHERS THEN RAISE WARNING ''new partitions are not guarded: %'', SQLERRM USING HINT = ''Call gapless.guard_partitions.''; END; END'
     );
+    IF EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname = 'gapless') THEN
+        ALTER FUNCTION gapless.guard_partitions_of_command() DEPENDS ON EXTENSION gapless; -- as those of a column
+    END IF;
     REVOKE ALL ON FUNCTION gapless.guard_partitions_of_command() FROM PUBLIC;
     COMMENT ON FUNCTION gapless.guard_partitions_of_command() IS 'Of gapless.guard_new_partitions: guards the partitions that a command has made or attached.';
     CREATE EVENT TRIGGER gapless_guard_partitions ON ddl_command_end

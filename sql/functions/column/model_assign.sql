@@ -44,6 +44,7 @@ BEGIN
             RETURN '';
         END IF;
     ELSIF noted.several THEN
+        PERFORM gapless.column_lock_briefly(ARRAY(SELECT DISTINCT n.name FROM gapless.waiting AS w CROSS JOIN LATERAL unnest(w.names) AS n (name) WHERE w.txid = txid_current())); -- if shard
         PERFORM gapless.column_lock_waiting();
     END IF;
     SELECT array_agg(r."~place"), array_agg(r."~series"), ARRAY[array_agg(r.key)::text]
@@ -69,6 +70,7 @@ BEGIN
         ) AS u
         ORDER BY u."~dated", u."~n", u."~i"
     ) AS r;
+    PERFORM gapless.column_lock_briefly(series) WHERE places IS NOT NULL; -- if shard
     IF places IS NULL THEN
         RETURN '';
     ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN

@@ -1,6 +1,7 @@
 -- The text of a number is looked up among those that the journal has; what it does not have, the text may tell. The
--- fingerprint of a series is that of the set of its numbers: the exclusive or of their hashes. It is long because its
--- query is many, of which a copy has one.
+-- fingerprint of a series is that of the set of its numbers: the exclusive or of their hashes. Where few combinations of
+-- what the expressions read have all rows, these are evaluated once for each. It is long because its query is many, of
+-- which a copy has one.
 CREATE OR REPLACE FUNCTION gapless.model_rows(
     names text[]  DEFAULT NULL, -- of the series; NULL: all
     keyed boolean DEFAULT false, -- whether with their primary keys
@@ -74,6 +75,19 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
+                    CASE WHEN gapless.column_repeated(relation, '{}'::name[] /*inputs*/) THEN -- if prints
+                    $query$ -- if prints
+                    SELECT gapless.model_series(other.input), sum(other."~documents")::bigint, bit_xor(other."~print"), NULL::timestamp, NULL::timestamp -- unless chronology if prints
+                    SELECT gapless.model_series(other.input), sum(other."~documents")::bigint, bit_xor(other."~print"), min(gapless.model_dated(other.input)), max(gapless.model_dated(other.input)) -- if chronology if prints
+                    FROM ( -- if prints
+                        SELECT r.input, count(*) AS "~documents", bit_xor(hashint8extended(r.number, $3)) AS "~print" -- unless format if prints
+                        SELECT r.input, count(*) AS "~documents", bit_xor(hashtextextended(r.number::text COLLATE "C", $3)) AS "~print" -- if format if prints
+                        FROM relation AS r -- if prints
+                        WHERE gapless.model_written(r.number) IS NOT NULL -- if prints
+                        GROUP BY r.input -- if prints
+                    ) AS other -- if prints
+                    GROUP BY 1 -- if prints
+                    $query$ ELSE -- if prints
                     $query$
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp -- unless format unless chronology if prints
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashint8extended(r.number, $3)), min(gapless.model_dated(r.input)), max(gapless.model_dated(r.input)) -- unless format if chronology if prints
@@ -103,7 +117,9 @@ BEGIN
                         WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2)) -- if format unless prints
                     ) AS k -- if format unless prints
                     WHERE NOT k.known OR k.value IS NOT NULL -- if format unless prints
-                    $query$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $query$NULL::jsonb /*row*/$query$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
+                    $query$
+                    END -- if prints
+                    , 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $query$NULL::jsonb /*row*/$query$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $query$, NULL::jsonb /*row*/$query$ -- unless format
                         WHEN keyed THEN ', k.key' -- if format
                         ELSE ''

@@ -12,6 +12,7 @@ DECLARE
     scans CONSTANT pg_catalog.text := pg_catalog.current_setting('enable_seqscan');
     noted pg_catalog.text;
     standing pg_catalog.text;
+    series pg_catalog.text; -- if shard
 BEGIN
     IF (pg_catalog.to_regclass('gapless.model')::pg_catalog.oid OPERATOR(pg_catalog.=) target::pg_catalog.oid) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('renamed', target, 'number', NULL, NULL);
@@ -23,17 +24,22 @@ BEGIN
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', 'off', true);
     SELECT r.ctid::pg_catalog.text
+        , gapless.model_series(r.input) -- if shard
     INTO standing
+        , series -- if shard
     FROM gapless.model AS r
     WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
         AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     IF standing IS NULL THEN
         SELECT r.ctid::pg_catalog.text
+            , gapless.model_series(r.input) -- if shard
         INTO standing
+            , series -- if shard
         FROM gapless.model AS r
         WHERE r.key = own.key AND gapless.model_written(r.number) IS NULL AND gapless.model_due(r.input) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', scans, true);
+    PERFORM gapless.column_lock_briefly(ARRAY[series]) WHERE standing IS NOT NULL; -- if shard
     RETURN coalesce(standing, '');
 END;
 $function$;

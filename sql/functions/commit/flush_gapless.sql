@@ -7,8 +7,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp -- trap: no SET of what has to last until the commit
 AS $function$
 DECLARE
-    own    bigint;
-    status text;
+    own         bigint;
+    status      text;
+    distributed boolean;
 BEGIN
     IF pg_is_in_recovery() THEN
         RAISE EXCEPTION 'a standby cannot make anything durable'
@@ -42,6 +43,18 @@ BEGIN
                     HINT = 'Call gapless.flush_gapless after COMMIT, in a transaction of its own.',
                     SCHEMA = 'gapless', CONSTRAINT = 'flush_txid';
         END IF;
+    ELSIF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+        -- But for those that only Citus knows, and this node alone has.
+        EXECUTE 'SELECT EXISTS (SELECT FROM pg_dist_partition AS p WHERE (p.partmethod, p.repmodel, p.colocationid) <> ($1, $2, 0))'
+        INTO distributed
+        USING 'n'::"char", 's'::"char";
+        IF distributed THEN
+            RAISE EXCEPTION 'database "%" has tables that Citus distributes, which group commit would break', current_database()
+                USING ERRCODE = 'feature_not_supported',
+                    DETAIL = 'Other nodes commit by themselves. They would commit what this node has yet to make durable, and keep it if this node then loses it.',
+                    HINT = 'Commit one by one, with synchronous_commit on: InTx without a group committer.',
+                    SCHEMA = 'gapless';
+        END IF;
     END IF;
     -- In the body: a SET clause would be undone before the commit.
     IF current_setting('synchronous_commit') = 'off' THEN -- trap: synchronous_commit is set for the transaction
@@ -53,6 +66,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.flush_gapless IS
-'The barrier of group commit: when the transaction that calls this has committed, all that committed before is as durable as a commit with synchronous_commit on. For transactions with synchronous_commit = off. With a txid it raises unless that transaction has committed: COMMIT; SELECT gapless.flush_gapless(txid), as one message, fails where COMMIT became a ROLLBACK. Locks nothing. Raises 40000 (rolled back), 55000 (still running, or too old to tell), 22023 (no such transaction), 25000 (newer than the caller''s, which has written under REPEATABLE READ or above), 25006 on a standby.';
+'The barrier of group commit: when the transaction that calls this has committed, all that committed before is as durable as a commit with synchronous_commit on. For transactions with synchronous_commit = off. With a txid it raises unless that transaction has committed: COMMIT; SELECT gapless.flush_gapless(txid), as one message, fails where COMMIT became a ROLLBACK. Locks nothing. Raises 40000 (rolled back), 55000 (still running, or too old to tell), 22023 (no such transaction), 25000 (newer than the caller''s, which has written under REPEATABLE READ or above), 25006 on a standby. Without a txid it raises 0A000 where Citus distributes tables.';
 
 REVOKE ALL ON FUNCTION gapless.flush_gapless FROM PUBLIC;

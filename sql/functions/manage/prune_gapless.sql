@@ -6,6 +6,7 @@ CREATE OR REPLACE FUNCTION gapless.prune_gapless(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off -- a plan made while the journal is small must stay right when it is large
+SET enable_nestloop = off -- without statistics, each row that goes would read all the others again
 AS $function$
 DECLARE
     locked  boolean;

@@ -30,8 +30,16 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'Numbers can be reset in a test database alone. If this is one, give the pattern of its name.',
                 SCHEMA = 'gapless', CONSTRAINT = 'reset_databases';
+    ELSIF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE EXCEPTION 'numbers cannot be reset in a transaction that may not see all of them'
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Use READ COMMITTED.', SCHEMA = 'gapless', CONSTRAINT = 'reset_snapshot';
     END IF;
-    tables := ARRAY(SELECT DISTINCT a.relation::regclass FROM gapless.attachment AS a WHERE a.stem IS NOT NULL ORDER BY 1);
+    tables := ARRAY(
+        SELECT a.relation::regclass FROM gapless.attachment AS a WHERE a.stem IS NOT NULL
+        UNION
+        SELECT g.partition FROM gapless.attachment AS a CROSS JOIN gapless.column_former_guards(a.relation, a.column_name) AS g
+        ORDER BY 1
+    );
     SELECT array_agg(t.tgrelid::regclass ORDER BY t.oid), array_agg(t.tgname ORDER BY t.oid), array_agg(t.tgenabled = 'A' ORDER BY t.oid)
     INTO guarded, guards, always
     FROM pg_trigger AS t
@@ -46,17 +54,17 @@ BEGIN
         EXECUTE format('ALTER TABLE ONLY %s DISABLE TRIGGER %I', guarded[i], guards[i]);
     END LOOP;
     LOCK TABLE gapless.sequence_lock IN EXCLUSIVE MODE; -- waits for whoever numbers
-    PERFORM gapless.check_not_stale(n.name)
-    FROM (SELECT unnest(names) AS name UNION SELECT s.name FROM gapless.sequence_lock AS s WHERE names IS NULL) AS n
-    WHERE n.name IS NOT NULL;
     IF names IS NOT NULL THEN
         FOR made IN
-            SELECT a.relation, a.column_name, a.unnumbered, p.oid::regproc AS series, p.proargnames AS inputs
+            SELECT w.relation, a.column_name, a.unnumbered, p.oid::regproc AS series, p.proargnames AS inputs
             FROM gapless.attachment AS a
             JOIN pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_series'
+            CROSS JOIN LATERAL (
+                SELECT a.relation::regclass UNION SELECT g.partition FROM gapless.column_former_guards(a.relation, a.column_name) AS g
+            ) AS w (relation)
         LOOP
             EXECUTE format('DELETE FROM %s AS t WHERE nullif(t.%I::text, %L) IS NOT NULL AND %s(%s) = ANY ($1)',
-                made.relation::regclass, made.column_name, made.unnumbered, made.series, (
+                made.relation, made.column_name, made.unnumbered, made.series, (
                     SELECT string_agg(format('t.%I', n.name), ', ' ORDER BY n.i) FROM unnest(made.inputs) WITH ORDINALITY AS n (name, i)
                 )) USING names;
         END LOOP;
@@ -87,6 +95,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.reset_gapless IS
-'For test databases: forgets numbers, so that they begin anew. Without names it forgets all that gapless knows in the database, recorded audits too, and truncates the tables that have an attached column, and those that refer to them by a foreign key; with names, those sequences, and it deletes their rows in attached columns. Columns stay attached. databases is a pattern of LIKE: the name of this database has to be like it. For the owner of the schema and of the tables, or a superuser. Locks the tables (ACCESS EXCLUSIVE) and all sequences until the transaction ends. Raises 22004 for NULL, 22023 for a pattern without two characters of a name, 55000 in another database, 42501 for another role; above READ COMMITTED 40001 where a number was given out since the transaction began.';
+'For test databases: forgets numbers, so that they begin anew. Without names it forgets all that gapless knows in the database, recorded audits too, and truncates the tables that have an attached column, and those that refer to them by a foreign key; with names, those sequences, and it deletes their rows in attached columns. Columns stay attached. databases is a pattern of LIKE: the name of this database has to be like it. For the owner of the schema and of the tables, or a superuser. Locks the tables (ACCESS EXCLUSIVE) and all sequences until the transaction ends. Raises 22004 for NULL, 22023 for a pattern without two characters of a name, 55000 in another database and above READ COMMITTED, 42501 for another role.';
 
 REVOKE ALL ON FUNCTION gapless.reset_gapless FROM PUBLIC;

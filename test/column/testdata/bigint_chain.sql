@@ -340,7 +340,8 @@ BEGIN
                         , r.hash, r.previous_hash, public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash)
                     FROM relation AS r
                     WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), '') COLLATE "C" = ANY ($2))
-                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
+                    $q1234567890$
+                    , 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)
@@ -466,12 +467,25 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
+                    CASE WHEN gapless.column_repeated(relation, '{tenant,hash,previous_hash}'::pg_catalog.name[]) THEN
+                    $q1234567890$
+                    SELECT public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash), sum(other."~documents")::bigint, bit_xor(other."~print"), NULL::timestamp, NULL::timestamp
+                    FROM (
+                        SELECT r.tenant, r.hash, r.previous_hash, count(*) AS "~documents", bit_xor(hashint8extended(r.number, $3)) AS "~print"
+                        FROM relation AS r
+                        WHERE r.number IS NOT NULL
+                        GROUP BY r.tenant, r.hash, r.previous_hash
+                    ) AS other
+                    GROUP BY 1
+                    $q1234567890$ ELSE
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp
                     FROM relation AS r
                     WHERE r.number IS NOT NULL
                     GROUP BY 1
-                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
+                    $q1234567890$
+                    END
+                    , 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)
@@ -569,7 +583,8 @@ BEGIN
                     SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash) /*key*/
                     FROM relation AS r
                     WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), '') COLLATE "C" = ANY ($2))
-                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
+                    $q1234567890$
+                    , 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)

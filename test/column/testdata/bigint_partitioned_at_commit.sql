@@ -509,12 +509,25 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
+                    CASE WHEN gapless.column_repeated(relation, '{tenant}'::pg_catalog.name[]) THEN
+                    $q1234567890$
+                    SELECT public.invoices_number_gapless_series(other.tenant), sum(other."~documents")::bigint, bit_xor(other."~print"), NULL::timestamp, NULL::timestamp
+                    FROM (
+                        SELECT r.tenant, count(*) AS "~documents", bit_xor(hashint8extended(r.number, $3)) AS "~print"
+                        FROM relation AS r
+                        WHERE r.number IS NOT NULL
+                        GROUP BY r.tenant
+                    ) AS other
+                    GROUP BY 1
+                    $q1234567890$ ELSE
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp
                     FROM relation AS r
                     WHERE r.number IS NOT NULL
                     GROUP BY 1
-                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
+                    $q1234567890$
+                    END
+                    , 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)
@@ -639,7 +652,8 @@ BEGIN
                     SELECT public.invoices_number_gapless_series(r.tenant), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant) /*key*/
                     FROM relation AS r
                     WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant), '') COLLATE "C" = ANY ($2))
-                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
+                    $q1234567890$
+                    , 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)

@@ -400,12 +400,25 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
+                    CASE WHEN gapless.column_repeated(relation, '{tenant,issued_on,issued}'::pg_catalog.name[]) THEN
+                    $q1234567890$
+                    SELECT public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued), sum(other."~documents")::bigint, bit_xor(other."~print"), min(public.invoices_number_gapless_dated(other.tenant, other.issued_on, other.issued)), max(public.invoices_number_gapless_dated(other.tenant, other.issued_on, other.issued))
+                    FROM (
+                        SELECT r.tenant, r.issued_on, r.issued, count(*) AS "~documents", bit_xor(hashtextextended(r.number::text COLLATE "C", $3)) AS "~print"
+                        FROM relation AS r
+                        WHERE nullif(r.number, '/') IS NOT NULL
+                        GROUP BY r.tenant, r.issued_on, r.issued
+                    ) AS other
+                    GROUP BY 1
+                    $q1234567890$ ELSE
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued)), max(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
                     FROM relation AS r
                     WHERE nullif(r.number, '/') IS NOT NULL
                     GROUP BY 1
-                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
+                    $q1234567890$
+                    END
+                    , 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN ', k.key'
                         ELSE ''
                     END)
@@ -513,7 +526,8 @@ BEGIN
                         WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
                     ) AS k
                     WHERE NOT k.known OR k.value IS NOT NULL
-                    $q1234567890$, 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
+                    $q1234567890$
+                    , 'FROM relation AS r', source), 'NULL::jsonb /*held*/', CASE WHEN keyed THEN $q1234567890$jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$ ELSE 'NULL::jsonb' END), '/*key*/', CASE
                         WHEN keyed THEN ', k.key'
                         ELSE ''
                     END)

@@ -1,8 +1,8 @@
 //go:build unix
 
-package operations_test
+package pooler_test
 
-// The section "Poolers" of docs/operations.md, with a real PgBouncer.
+// What docs/poolers.md says of PgBouncer alone.
 
 import (
 	"os"
@@ -17,13 +17,12 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/stretchr/testify/require"
 
 	"github.com/pggapless/gapless"
 	"github.com/pggapless/gapless/internal/pgtest"
 	"github.com/pggapless/gapless/migrate"
-	"github.com/pggapless/gapless/test/pgbouncer"
+	"github.com/pggapless/gapless/test/pooler"
 )
 
 // With these settings no two transactions get the same server connection: what one leaves in its session, no other finds.
@@ -32,31 +31,24 @@ var eachItsOwn = map[string]string{"server_lifetime": "0"}
 // With these, all get the same.
 var allTheSame = map[string]string{"default_pool_size": "1"}
 
-func wantPooler(t *testing.T) {
-	t.Helper()
-	if pgbouncer.Program() == "" {
-		t.Skip("there is no PgBouncer here: install the package pgbouncer")
-	}
-}
-
 // unprepared is the database with the parameter that the document has for poolers.
-func unprepared(t *testing.T, pooler *pgbouncer.Pooler) *pgtest.Database {
+func unprepared(t *testing.T, through *pooler.Pooler) *pgtest.Database {
 	t.Helper()
-	text, err := os.ReadFile("../../docs/operations.md")
+	text, err := os.ReadFile("../../docs/poolers.md")
 	require.NoError(t, err)
 	parameter := regexp.MustCompile("`(default_query_exec_mode=\\w+)` in the connection string").FindStringSubmatch(string(text))
 	require.NotNil(t, parameter)
-	through := *pooler.Database
-	through.URL += "&" + parameter[1]
-	return &through
+	unprepared := *through.Database
+	unprepared.URL += "&" + parameter[1]
+	return &unprepared
 }
 
 // clientsWait blocks until so many clients wait in the pooler for a server connection.
-func clientsWait(t *testing.T, pooler *pgbouncer.Pooler, want string) {
+func clientsWait(t *testing.T, bouncer *pooler.Pooler, want string) {
 	t.Helper()
 	require.Eventually(t, func() bool {
-		for _, pool := range pooler.Console(t, "SHOW POOLS") {
-			if pool["database"] == pooler.Name {
+		for _, pool := range bouncer.Console(t, "SHOW POOLS") {
+			if pool["database"] == bouncer.Name {
 				return pool["cl_waiting"] == want
 			}
 		}
@@ -64,64 +56,31 @@ func clientsWait(t *testing.T, pooler *pgbouncer.Pooler, want string) {
 	}, sqltest.Eventually, sqltest.Tick)
 }
 
-func TestATransactionPoolerMayChangeTheConnectionAfterEveryTransaction(t *testing.T) {
+func TestTheFunctionsKeepNothingInASession(t *testing.T) {
 	t.Parallel()
-	wantPooler(t)
-	t.Run("the functions", func(t *testing.T) {
-		t.Parallel()
-		text, err := os.ReadFile("../../docs/sql.md")
-		require.NoError(t, err)
-		database := pgtest.NewCopy(t)
-		// An example keeps a txid in its session; of it, the transaction is left.
-		const keeps = "shop.txid"
-		statements := pg.RequireStatements(t, strings.ReplaceAll(string(text), "COMMIT; SELECT gapless.flush_gapless(current_setting('"+keeps, "COMMIT; -- ('"+keeps))
-		statements = slices.DeleteFunc(statements, func(d pg.Statement) bool {
-			return strings.Contains(d.SQL, keeps) && !strings.HasPrefix(d.SQL, "COMMIT")
-		})
-		pg.RunDocumented(t, pgbouncer.New(t, database, eachItsOwn).Database, statements)
+	pooler.PgBouncer.Want(t)
+	text, err := os.ReadFile("../../docs/sql.md")
+	require.NoError(t, err)
+	database := pgtest.NewCopy(t)
+	// An example keeps a txid in its session; of it, the transaction is left.
+	const keeps = "shop.txid"
+	statements := pg.RequireStatements(t, strings.ReplaceAll(string(text), "COMMIT; SELECT gapless.flush_gapless(current_setting('"+keeps, "COMMIT; -- ('"+keeps))
+	statements = slices.DeleteFunc(statements, func(d pg.Statement) bool {
+		return strings.Contains(d.SQL, keeps) && !strings.HasPrefix(d.SQL, "COMMIT")
 	})
-	t.Run("attached columns and InTx", func(t *testing.T) {
-		t.Parallel()
-		database := pgtest.NewCopy(t)
-		through := unprepared(t, pgbouncer.New(t, database, eachItsOwn))
-		s := sqltest.Connect(t, through)
-		backend := s.Number("SELECT pg_backend_pid()")
-		require.NotEqual(t, backend, s.Number("SELECT pg_backend_pid()"))
-		pg.Numbered(s)
-		pg.Fill(s)
-		require.Equal(t, pg.Filled, pg.Contents(s))
-		require.Equal(t, pg.FilledFindings, sqltest.Findings(s))
-		pg.GoOn(s)
-		sqltest.RequireSound(s)
-
-		pool := through.Pool(t, func(config *pgxpool.Config) { config.MaxConns = 8 })
-		var callers []<-chan sqltest.Result[int64]
-		for range 20 {
-			callers = append(callers, sqltest.Later(func() (number int64, err error) {
-				err = gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
-					number, err = gapless.NewSequence("a").Next(t.Context(), tx)
-					return err
-				})
-				return number, err
-			}))
-		}
-		seen := map[int64]bool{}
-		for _, caller := range callers {
-			r := <-caller
-			require.NoError(t, r.Err)
-			seen[r.Value] = true
-		}
-		require.Len(t, seen, 20)
-		require.EqualValues(t, 20, s.Number("SELECT gapless.last_gapless('a')"))
-	})
+	through := pooler.PgBouncer.New(t, database, eachItsOwn)
+	s := sqltest.Connect(t, unprepared(t, through))
+	backend := s.Number("SELECT pg_backend_pid()")
+	require.NotEqual(t, backend, s.Number("SELECT pg_backend_pid()"))
+	pg.RunDocumented(t, through.Database, statements)
 }
 
 func TestAStatementPoolerRefusesATransactionAndNoNumberIsSpent(t *testing.T) {
 	t.Parallel()
-	wantPooler(t)
+	pooler.PgBouncer.Want(t)
 	database := pgtest.NewCopy(t)
 	direct := pg.NumberTenants(t, database)
-	through := unprepared(t, pgbouncer.New(t, database, map[string]string{"pool_mode": "statement"}))
+	through := unprepared(t, pooler.PgBouncer.New(t, database, map[string]string{"pool_mode": "statement"}))
 	err := gapless.InTx(t.Context(), through.Pool(t), func(pgx.Tx) error { return nil })
 	refused := sqltest.RequireCode(t, "08P01", err)
 	require.Contains(t, refused.Message, "transaction blocks not allowed")
@@ -136,14 +95,14 @@ func TestAStatementPoolerRefusesATransactionAndNoNumberIsSpent(t *testing.T) {
 // TestMigratingThroughATransactionPooler has each transaction meet another connection.
 func TestMigratingThroughATransactionPooler(t *testing.T) {
 	t.Parallel()
-	wantPooler(t)
+	pooler.PgBouncer.Want(t)
 	database := pgtest.NewEmpty(t)
 	const connections = 20
-	pooler := pgbouncer.New(t, database, map[string]string{"server_round_robin": "1", "default_pool_size": strconv.Itoa(connections)})
-	through := unprepared(t, pooler)
+	bouncer := pooler.PgBouncer.New(t, database, map[string]string{"server_round_robin": "1", "default_pool_size": strconv.Itoa(connections)})
+	through := unprepared(t, bouncer)
 	// The upgrade's lock_timeout does not get that far.
 	for _, parameter := range []string{"&options=-c%20lock_timeout%3D5s", "&lock_timeout=5s"} {
-		_, err := pgx.Connect(t.Context(), pooler.URL+parameter)
+		_, err := pgx.Connect(t.Context(), bouncer.URL+parameter)
 		require.Contains(t, sqltest.RequireCode(t, "08P01", err).Message, "unsupported startup parameter")
 	}
 
@@ -189,51 +148,23 @@ func TestMigratingThroughATransactionPooler(t *testing.T) {
 	next := sqltest.Connect(t, database)
 	next.Do("SET lock_timeout = '20ms'")
 	sqltest.RequireCode(t, "55P03", migrate.Up(t.Context(), next.Conn))
-	pooler.Console(t, "KILL "+database.Name)
+	bouncer.Console(t, "KILL "+database.Name)
 	require.Error(t, (<-waits).Err)
 	require.Eventually(t, func() bool { return locks(true) == 0 }, sqltest.Eventually, sqltest.Tick)
 	next.Do("SET lock_timeout = 0")
 	require.NoError(t, migrate.Up(t.Context(), next.Conn))
 }
 
-func TestAFlusherRefusesAPoolerAndTakesADirectConnection(t *testing.T) {
-	t.Parallel()
-	wantPooler(t)
-	for _, mode := range []string{"transaction", "session"} {
-		t.Run(mode, func(t *testing.T) {
-			t.Parallel()
-			database := pgtest.NewCopy(t)
-			pool := unprepared(t, pgbouncer.New(t, database, map[string]string{"pool_mode": mode})).Pool(t)
-			_, err := gapless.NewGroupCommitter(t.Context(), pool)
-			require.ErrorContains(t, err, "pooler")
-			require.ErrorContains(t, err, "WithFlusherConfig")
-
-			config, err := pgx.ParseConfig(database.URL)
-			require.NoError(t, err)
-			committer, err := gapless.NewGroupCommitter(t.Context(), pool, gapless.WithFlusherConfig(config))
-			require.NoError(t, err)
-			defer committer.Close()
-			for want := range int64(3) {
-				require.NoError(t, committer.InTx(t.Context(), func(tx pgx.Tx) error {
-					number, err := gapless.NewSequence("a").Next(t.Context(), tx)
-					require.Equal(t, want+1, number)
-					return err
-				}))
-			}
-		})
-	}
-}
-
 func TestPreparedStatementsAreLostInAPoolerThatDoesNotKeepThem(t *testing.T) {
 	t.Parallel()
-	wantPooler(t)
+	pooler.PgBouncer.Want(t)
 	settings := map[string]string{"server_lifetime": "0"}
-	prepares := pgbouncer.PreparesStatements(t)
+	prepares := pooler.PreparesStatements(t)
 	if prepares {
 		settings["max_prepared_statements"] = "0"
 	}
 	database := pgtest.NewCopy(t)
-	pooler := pgbouncer.New(t, database, settings)
+	bouncer := pooler.PgBouncer.New(t, database, settings)
 	twice := func(through *pgtest.Database) (err error) {
 		s := sqltest.Connect(t, through)
 		for range 2 {
@@ -244,12 +175,12 @@ func TestPreparedStatementsAreLostInAPoolerThatDoesNotKeepThem(t *testing.T) {
 		}
 		return err
 	}
-	sqltest.RequireCode(t, "26000", twice(pooler.Database))
-	require.NoError(t, twice(unprepared(t, pooler)))
+	sqltest.RequireCode(t, "26000", twice(bouncer.Database))
+	require.NoError(t, twice(unprepared(t, bouncer)))
 	// On a connection that another client had before, the name is there already, of whatever statement.
-	other := pgbouncer.New(t, database, allTheSame)
+	other := pooler.PgBouncer.New(t, database, allTheSame)
 	if prepares {
-		other = pgbouncer.New(t, database, map[string]string{"default_pool_size": "1", "max_prepared_statements": "0"})
+		other = pooler.PgBouncer.New(t, database, map[string]string{"default_pool_size": "1", "max_prepared_statements": "0"})
 	}
 	first, second := sqltest.Connect(t, other.Database), sqltest.Connect(t, other.Database)
 	first.Number("SELECT gapless.next_gapless($1)", "a")
@@ -257,14 +188,14 @@ func TestPreparedStatementsAreLostInAPoolerThatDoesNotKeepThem(t *testing.T) {
 
 	if prepares {
 		settings["max_prepared_statements"] = "100"
-		require.NoError(t, twice(pgbouncer.New(t, database, settings).Database))
+		require.NoError(t, twice(pooler.PgBouncer.New(t, database, settings).Database))
 	}
 	require.Empty(t, sqltest.Findings(sqltest.Connect(t, database)))
 }
 
 func TestASessionsLockTimeoutIsLostInATransactionPoolerOrGoesToAnother(t *testing.T) {
 	t.Parallel()
-	wantPooler(t)
+	pooler.PgBouncer.Want(t)
 	database := pgtest.NewCopy(t)
 	const show = "SELECT current_setting('lock_timeout')"
 	name, quoted := sqltest.Role(t, database, "app")
@@ -278,12 +209,12 @@ func TestASessionsLockTimeoutIsLostInATransactionPoolerOrGoesToAnother(t *testin
 	asApp.URL = strings.Replace(database.URL, "//"+config.User, "//"+strings.ReplaceAll(name, " ", "%20"), 1)
 	require.Equal(t, name, *sqltest.Value[string](sqltest.Connect(t, &asApp), "SELECT current_user::text"))
 
-	lost := sqltest.Connect(t, unprepared(t, pgbouncer.New(t, &asApp, eachItsOwn)))
+	lost := sqltest.Connect(t, unprepared(t, pooler.PgBouncer.New(t, &asApp, eachItsOwn)))
 	lost.Do("SET lock_timeout = '7s'")
 	require.Equal(t, "0", *sqltest.Value[string](lost, show))
 
-	pooler := pgbouncer.New(t, &asApp, allTheSame)
-	one, another := sqltest.Connect(t, unprepared(t, pooler)), sqltest.Connect(t, unprepared(t, pooler))
+	bouncer := pooler.PgBouncer.New(t, &asApp, allTheSame)
+	one, another := sqltest.Connect(t, unprepared(t, bouncer)), sqltest.Connect(t, unprepared(t, bouncer))
 	one.Do("SET lock_timeout = '7s'")
 	require.Equal(t, "7s", *sqltest.Value[string](another, show), "it is another client's")
 	one.Do("RESET lock_timeout")
@@ -300,7 +231,7 @@ func TestASessionsLockTimeoutIsLostInATransactionPoolerOrGoesToAnother(t *testin
 	// The role's setting is for server connections that begin after it.
 	owner.Do("ALTER ROLE " + quoted + " SET lock_timeout = '20ms'")
 	require.Equal(t, "0", *sqltest.Value[string](another, show))
-	pooler.Console(t, "RECONNECT")
+	bouncer.Console(t, "RECONNECT")
 	require.Eventually(t, func() bool { return *sqltest.Value[string](another, show) == "20ms" }, sqltest.Eventually, sqltest.Tick)
 	one.Refuse("55P03", "SELECT gapless.next_gapless('a')")
 	another.Refuse("55P03", "SELECT gapless.next_gapless('a')")
@@ -310,13 +241,13 @@ func TestASessionsLockTimeoutIsLostInATransactionPoolerOrGoesToAnother(t *testin
 
 func TestThePoolersTimeoutsSpendNoNumber(t *testing.T) {
 	t.Parallel()
-	wantPooler(t)
+	pooler.PgBouncer.Want(t)
 	set := func(t *testing.T, name, value string) (direct sqltest.Session, database, through *pgtest.Database) {
 		t.Helper()
 		database = pgtest.NewCopy(t)
 		direct = pg.NumberTenants(t, database)
 		direct.Do("INSERT INTO invoices DEFAULT VALUES")
-		return direct, database, unprepared(t, pgbouncer.New(t, database, map[string]string{name: value, "default_pool_size": "1"}))
+		return direct, database, unprepared(t, pooler.PgBouncer.New(t, database, map[string]string{name: value, "default_pool_size": "1"}))
 	}
 	const insert = "INSERT INTO invoices DEFAULT VALUES RETURNING number"
 	t.Run("query_wait_timeout", func(t *testing.T) {
@@ -371,12 +302,12 @@ func TestThePoolersTimeoutsSpendNoNumber(t *testing.T) {
 
 func TestWhoWaitsInThePoolerHoldsNothing(t *testing.T) {
 	t.Parallel()
-	wantPooler(t)
+	pooler.PgBouncer.Want(t)
 	database := pgtest.NewCopy(t)
 	observer := sqltest.Connect(t, database)
 	observer.Do("SELECT gapless.next_gapless('a')")
-	pooler := pgbouncer.New(t, database, map[string]string{"default_pool_size": "2"})
-	through := unprepared(t, pooler)
+	bouncer := pooler.PgBouncer.New(t, database, map[string]string{"default_pool_size": "2"})
+	through := unprepared(t, bouncer)
 	holder := sqltest.Connect(t, through)
 	holder.Do("BEGIN")
 	require.EqualValues(t, 2, holder.Number("SELECT gapless.next_gapless('a')"))
@@ -385,7 +316,7 @@ func TestWhoWaitsInThePoolerHoldsNothing(t *testing.T) {
 		s := sqltest.Connect(t, through)
 		others = append(others, sqltest.Later(func() (pgconn.CommandTag, error) { return s.Exec(s.Ctx, "SELECT gapless.next_gapless('a')") }))
 	}
-	clientsWait(t, pooler, "4")
+	clientsWait(t, bouncer, "4")
 	require.Eventually(t, func() bool {
 		return strings.Join(sqltest.Texts(observer, "SELECT state FROM gapless.holders ORDER BY 1"), " ") == "holds waits"
 	}, sqltest.Eventually, sqltest.Tick, "the others wait in the pooler")

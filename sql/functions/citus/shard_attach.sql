@@ -1,0 +1,37 @@
+-- Sets no search_path of its own: attach_gapless reads it.
+CREATE OR REPLACE FUNCTION gapless.shard_attach(
+    shard_name  text,
+    column_name name,
+    arguments   jsonb,  -- of attach_gapless
+    path        text,
+    table_id    bigint,
+    shard       bigint,
+    placement   bigint,
+    series      jsonb,  -- that are its own, even where no row is left
+    gone        bigint[] -- tables of this node that had them before
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+AS $function$
+DECLARE
+    relation pg_catalog.regclass;
+BEGIN
+    PERFORM gapless.shard_wait_less();
+    PERFORM pg_catalog.set_config('citus.enable_manual_changes_to_shards', 'on', true), pg_catalog.set_config('citus.enable_ddl_propagation', 'off', true), pg_catalog.set_config('search_path', path, true);
+    relation := shard_name::pg_catalog.regclass;
+    PERFORM gapless.shard_hand_over(g.gone, column_name, series, relation) FROM pg_catalog.unnest(gone) AS g (gone);
+    PERFORM gapless.attach_gapless(
+        relation, column_name, name => a.name, initial => a.initial, format => a.format, condition => a.condition, chronology => a.chronology,
+        at_commit => a.at_commit, unnumbered => a.unnumbered, chain => a.chain, hash_column => a.hash_column, previous_column => a.previous_column, moves => a.moves
+    )
+    FROM pg_catalog.jsonb_to_record(arguments) AS a (
+        name pg_catalog.text, initial pg_catalog.int8, format pg_catalog.text, condition pg_catalog.text, chronology pg_catalog.text, at_commit pg_catalog.bool,
+        unnumbered pg_catalog.text, chain pg_catalog.text, hash_column pg_catalog.name, previous_column pg_catalog.name, moves pg_catalog.bool
+    );
+    PERFORM gapless.shard_note(relation, column_name, table_id, shard, placement, series);
+END;
+$function$;
+
+COMMENT ON FUNCTION gapless.shard_attach IS
+'Private, for the coordinator, on a node: attaches the column of a shard, and notes which shard it is. Locks and raises as attach_gapless does.';
+
+REVOKE ALL ON FUNCTION gapless.shard_attach FROM PUBLIC;
