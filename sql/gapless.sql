@@ -10545,17 +10545,19 @@ DECLARE
     attached record;
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
-    audited  CONSTANT text[] := ARRAY(SELECT c.relation || ' ' || c.column_name FROM gapless.audit_columns() AS c); -- the columns that can be
+    audited  text[]; -- the columns that can be
 BEGIN
     FOR attached IN
-        SELECT *
-        FROM gapless.audit_columns() AS c
-        WHERE (heads IS NULL OR c.head_title = ANY (heads))
+        SELECT c.*,
+            (heads IS NULL OR c.head_title = ANY (heads))
             AND (c.head_title = ANY (unsound) OR unsound IS NULL AND (names IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence_lock AS s
                 WHERE s.name = ANY (names) AND s.target = c.head AND s.target_column = c.head_column
-            ) OR (SELECT count(*) FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) < cardinality(names))) -- one may have been lost
+            ) OR (SELECT count(*) FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) < cardinality(names))) AS asked -- one may have been lost
+        FROM gapless.audit_columns() AS c
     LOOP
+        audited := audited || format('%s %s', attached.relation, attached.column_name);
+        CONTINUE WHEN attached.asked IS NOT TRUE;
         -- trap: others commit between two columns
         done := false;
         BEGIN
@@ -10752,7 +10754,7 @@ BEGIN
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
-    WHERE c.oid || ' ' || s.target_column <> ALL (audited)
+    WHERE (c.oid || ' ' || s.target_column = ANY (audited)) IS NOT TRUE
         AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;
