@@ -166,7 +166,7 @@ func ExampleSteps() {
 		fmt.Println(file, len(text) > 1000)
 	}
 	// Output:
-	// 00021_gapless_tables_and_views.sql true
+	// 00021_gapless_tables.sql true
 	// 00022_gapless_install_functions.sql true
 }
 

@@ -295,6 +295,57 @@ func TestTheExtension(t *testing.T) {
 		newer.Refuse("42P06", "CREATE EXTENSION gapless")
 	})
 
+	t.Run("loses no view by DROP, and has again what it lost", func(t *testing.T) {
+		t.Parallel()
+		d, s := e.database(t)
+		owner, app := e.role(d, s, "owner"), e.role(d, s, "app")
+		s.Do("SET SESSION AUTHORIZATION " + owner)
+		s.Do("CREATE EXTENSION gapless")
+		filledOf(s)
+		s.Do("SELECT gapless.grant_gapless('" + app + "')")
+		before := describe(t, s.Conn)
+		s.Refuse("2BP01", "DROP VIEW gapless.sequences CASCADE")
+		s.Refuse("2BP01", "DROP TABLE gapless.link CASCADE")
+		lose := func() {
+			for _, view := range []string{"gapless.doctor", "gapless.doctor_activity", "gapless.holders"} {
+				s.Do("ALTER EXTENSION gapless DROP VIEW " + view + "; DROP VIEW " + view)
+			}
+			require.ElementsMatch(t, []string{"view gapless.doctor", "view gapless.doctor_activity", "view gapless.holders"}, missing(t, s.Conn))
+		}
+		lose()
+		require.NoError(t, migrate.Up(t.Context(), s.Conn))
+		require.Empty(t, missing(t, s.Conn))
+		require.Empty(t, sqltest.Texts(s, strangers))
+		requireSame(t, before, describe(t, s.Conn))
+		s.Do("RESET SESSION AUTHORIZATION")
+		c := e.copied(t, d)
+		requireSame(t, before, describe(t, c.Conn))
+
+		// The next version has all of it, too.
+		s.Do("SET SESSION AUTHORIZATION " + owner)
+		lose()
+		s.Do("ALTER EXTENSION gapless DROP FUNCTION gapless.peek_gapless; DROP FUNCTION gapless.peek_gapless")
+		s.Do(fmt.Sprintf("ALTER EXTENSION gapless UPDATE TO '%d'", e.newest+1))
+		require.Empty(t, sqltest.Texts(s, strangers))
+		s.Do("SELECT gapless.revoke_gapless('" + app + "')")
+		s.Do("RESET SESSION AUTHORIZATION")
+		_, fresh := e.database(t)
+		fresh.Do(fmt.Sprintf("CREATE SCHEMA gapless AUTHORIZATION %s; CREATE EXTENSION gapless VERSION '%d'", owner, e.newest+1))
+		requireSame(t, describe(t, fresh.Conn), describe(t, s.Conn))
+
+		// CREATE EXTENSION takes over what has lost a view, and no table.
+		_, other := e.database(t)
+		require.NoError(t, migrate.Up(t.Context(), other.Conn))
+		other.Do("DROP VIEW gapless.sequences CASCADE")
+		other.Do("CREATE EXTENSION gapless")
+		requireSame(t, plain, describe(t, other.Conn))
+		require.Empty(t, sqltest.Texts(other, strangers))
+		_, less := e.database(t)
+		require.NoError(t, migrate.Up(t.Context(), less.Conn))
+		less.Do("DROP TABLE gapless.link CASCADE")
+		require.Equal(t, "gapless_table_lost", less.Refuse("55000", "CREATE EXTENSION gapless").ConstraintName)
+	})
+
 	t.Run("belongs to nobody's schema", func(t *testing.T) {
 		t.Parallel()
 		d, s := e.database(t)

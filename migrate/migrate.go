@@ -7,12 +7,14 @@
 //
 // The version is what the schema itself says: its function version_gapless(). All ways to install it define that, and so do the
 // migrations of this module's repository when tern runs them: what one of them has begun, another can go on with. A dump has it, too,
-// also one of the schema alone. Where the functions were dropped, Up makes them again.
+// also one of the schema alone. Where functions, views or triggers of the schema were dropped, Up makes them again; where a table was, it
+// is refused.
 package migrate
 
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -36,6 +38,9 @@ type Conn interface {
 // of its own, so a connection must not be in one: it is refused, before anything is sent to change the database. Settings of the
 // session stay as they are.
 //
+// What of the schema somebody dropped ([Version.Missing]), it makes again, but for tables, and warns (as PostgreSQL's WARNING): roles
+// that have all else that grant_gapless gives have these rights again on views; other rights are to be granted again.
+//
 // It blocks while another session migrates this database, as long as lock_timeout allows.
 //
 // On a coordinator of Citus it has the coordinator do the same on all active workers first, in transactions of their own. If one cannot
@@ -47,8 +52,8 @@ type Conn interface {
 // database that is up to date. A program that runs as another role asks for [Status] instead.
 //
 // Errors: [ErrNewer]; PostgreSQL's, as a [*pgconn.PgError] (by [errors.As]), such as 42P06 where the database has
-// another schema of that name, 42501 where another role owns it, and 55000 where it is an extension that is not up to date. The error
-// of a step names it. After an error the database has the steps that came before it.
+// another schema of that name, 42501 where another role owns it, and 55000 where it is an extension that is not up to date, or a table
+// of it was dropped. The error of a step names it. After an error the database has the steps that came before it.
 func Up[C Conn](ctx context.Context, conn C) error { return up(ctx, conn, gaplesssql.Migrations()) }
 
 // UpTx is [Up] in the caller's transaction: what is missing is there when it commits, and not when it is rolled back. It begins and
@@ -72,6 +77,10 @@ type Version struct {
 	// Latest is the number of the newest step that this module has. It is the smaller one in a
 	// database that a newer release migrated.
 	Latest int32
+	// Missing is what of its steps it lacks, since somebody dropped it: tables, views, functions and triggers, such as "view
+	// gapless.sequences". [Up] makes them again, but for tables, which are to be restored from a backup. It is not known of a database
+	// that is at another version, but for tables.
+	Missing []string
 	// Extension says that it is installed as an extension, which ALTER EXTENSION gapless UPDATE upgrades, and [Up] does not.
 	Extension bool
 }
@@ -166,9 +175,12 @@ func upOnce(ctx context.Context, s session, steps []Step) (more bool, err error)
 		return false, err
 	}
 	if len(pending) > 0 {
-		if err := run(ctx, tx, pending[0]); err != nil {
-			return false, err
-		}
+		err = run(ctx, tx, pending[0])
+	} else {
+		err = mend(ctx, tx, steps)
+	}
+	if err != nil {
+		return false, err
 	}
 	if err := tx.commit(ctx); err != nil {
 		return false, fmt.Errorf("migrate: committing: %w", err)
@@ -191,6 +203,9 @@ func upTx(ctx context.Context, tx handle, migrations fs.FS) error {
 	if err != nil {
 		return err
 	}
+	if len(pending) == 0 {
+		return mend(ctx, tx, steps)
+	}
 	for _, step := range pending {
 		if err := run(ctx, tx, step); err != nil {
 			return err
@@ -201,11 +216,7 @@ func upTx(ctx context.Context, tx handle, migrations fs.FS) error {
 
 // prepare waits for others, and returns the steps that the database lacks.
 func prepare(ctx context.Context, tx handle, steps []Step) (pending []Step, err error) {
-	prepare, err := gaplesssql.Prepare()
-	if err != nil {
-		return nil, fmt.Errorf("migrate: %w", err)
-	}
-	if err := tx.exec(ctx, prepare); err != nil {
+	if err := tx.exec(ctx, gaplesssql.Prepare(steps)); err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	current, err := currentVersion(ctx, tx)
@@ -225,6 +236,35 @@ func run(ctx context.Context, tx handle, step Step) error {
 	return nil
 }
 
+// mend makes again what somebody dropped in a database that is up to date.
+func mend(ctx context.Context, tx handle, steps []Step) error {
+	switch gone, err := missing(ctx, tx, steps); {
+	case err != nil:
+		return err
+	case len(gone) == 0:
+		return nil
+	}
+	if err := tx.exec(ctx, gaplesssql.Mend(steps)); err != nil {
+		return fmt.Errorf("migrate: making again what was dropped: %w", err)
+	}
+	return nil
+}
+
+// missing returns what somebody dropped.
+func missing(ctx context.Context, h handle, steps []Step) (gone []string, err error) {
+	var text string
+	if err = h.scan(ctx, "SELECT CAST(("+gaplesssql.Missing(steps)+") AS pg_catalog.text)", &text); err == nil {
+		err = json.Unmarshal([]byte(text), &gone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("migrate: looking for what is missing: %w", err)
+	}
+	if len(gone) == 0 {
+		return nil, nil
+	}
+	return gone, nil
+}
+
 func status(ctx context.Context, h handle) (Version, error) {
 	steps, err := Steps()
 	if err != nil {
@@ -238,7 +278,8 @@ func status(ctx context.Context, h handle) (Version, error) {
 	if err := h.scan(ctx, gaplesssql.IsExtension, &version.Extension); err != nil {
 		return Version{}, fmt.Errorf("migrate: looking for the extension: %w", err)
 	}
-	return version, nil
+	version.Missing, err = missing(ctx, h, steps)
+	return version, err
 }
 
 func currentVersion(ctx context.Context, h handle) (version int, err error) {

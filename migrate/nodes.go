@@ -45,7 +45,7 @@ func statusWorkers(ctx context.Context, s session) ([]Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}
-	answers, err := onWorkers(ctx, s, "SELECT pg_catalog.json_build_object('current', ("+gaplesssql.Version+"), 'extension', ("+gaplesssql.IsExtension+"))")
+	answers, err := onWorkers(ctx, s, "SELECT pg_catalog.json_build_object('current', ("+gaplesssql.Version+"), 'missing', ("+gaplesssql.Missing(steps)+"), 'extension', ("+gaplesssql.IsExtension+"))")
 	if err != nil {
 		return nil, err
 	}
@@ -54,6 +54,7 @@ func statusWorkers(ctx context.Context, s session) ([]Worker, error) {
 		w := Worker{Host: a.Host, Port: a.Port, Version: Version{Latest: int32(len(steps))}, Err: a.err()}
 		if w.Err == nil {
 			w.Err = json.Unmarshal([]byte(a.Result), &w.Version)
+			w.Version.Missing = append([]string(nil), w.Version.Missing...) // nil where it is empty
 		}
 		workers[i] = w
 	}

@@ -26,11 +26,11 @@ func ExtensionOf(migrations fs.FS) (map[string]string, error) {
 	newest := steps[len(steps)-1].Number
 	files := map[string]string{
 		"gapless.control":                      fmt.Sprintf(control, newest),
-		fmt.Sprintf("gapless--%d.sql", newest): extensionScript("CREATE EXTENSION gapless", takeOver, steps),
+		fmt.Sprintf("gapless--%d.sql", newest): extensionScript("CREATE EXTENSION gapless", takeOver, steps, 0),
 	}
-	for _, step := range steps[2:] { // the tables alone are no version
+	for i, step := range steps[2:] { // the tables alone are no version
 		name := fmt.Sprintf("gapless--%d--%d.sql", step.Number-1, step.Number)
-		files[name] = extensionScript("ALTER EXTENSION gapless UPDATE", "", []Step{step})
+		files[name] = extensionScript("ALTER EXTENSION gapless UPDATE", "", steps[:i+3], i+2)
 	}
 	return files, nil
 }
@@ -45,22 +45,22 @@ superuser = false
 encoding = UTF8
 `
 
-// extensionScript is the script of a version that ends with the last of the steps.
-func extensionScript(command, begin string, steps []Step) string {
+// extensionScript is the script of a version that ends with the last of the steps, and begins with one of them.
+func extensionScript(command, begin string, steps []Step, first int) string {
 	return "-- Code generated from sql/schema and sql/functions. DO NOT EDIT.\n" +
 		`\echo Use "` + command + `" to load this file. \quit` + "\n\n" +
-		extensionBody(begin, steps)
+		extensionBody(begin, steps, first)
 }
 
 // extensionBody is that script without what psql is to say.
-func extensionBody(begin string, steps []Step) string {
+func extensionBody(begin string, steps []Step, first int) string {
 	return block(wait, owned("NOT pg_has_role(owner, 'MEMBER')"), current, fmt.Sprintf(`    IF version > %d THEN
         RAISE EXCEPTION 'a newer release of gapless is installed in this database'
             USING ERRCODE = 'object_not_in_prerequisite_state', DETAIL = format('It is at version %%s.', version),
                 HINT = 'Give the server the files of that release, or of a later one.',
                 SCHEMA = 'gapless';
     END IF;
-`, steps[len(steps)-1].Number), begin, asOwner(missing(steps)), dumped)
+`, steps[len(steps)-1].Number), unlost(steps), begin, asOwner(missing(steps[first:])), dumped)
 }
 
 // asOwner runs what makes objects as the role that owns the schema.
@@ -151,14 +151,14 @@ func PgTLEOf(migrations fs.FS) (string, error) {
 	}
 	newest := steps[len(steps)-1].Number
 	var paths strings.Builder
-	for _, step := range steps[2:] {
+	for i, step := range steps[2:] {
 		fmt.Fprintf(&paths, `    IF NOT EXISTS (SELECT FROM pgtle.extension_update_paths('gapless') AS p WHERE p.path = '%[1]d--%[2]d') THEN
         PERFORM pgtle.install_update_path('gapless', '%[1]d', '%[2]d', $extension$
 %[3]s$extension$);
     END IF;
-`, step.Number-1, step.Number, extensionBody("", []Step{step}))
+`, step.Number-1, step.Number, extensionBody("", steps[:i+3], i+2))
 	}
-	return fmt.Sprintf(pgTLE, newest, comment, extensionBody(takeOver, steps), paths.String()), nil
+	return fmt.Sprintf(pgTLE, newest, comment, extensionBody(takeOver, steps, 0), paths.String()), nil
 }
 
 const pgTLE = `-- Code generated from sql/schema and sql/functions. DO NOT EDIT.

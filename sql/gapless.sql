@@ -2,7 +2,8 @@
 --
 -- gapless: numbers without holes, in PostgreSQL. One statement, for any client, in a transaction or not:
 --     psql -f sql/gapless.sql
--- It installs, and upgrades an older release; repeated, it changes nothing. sql/uninstall.sql takes it away.
+-- It installs, upgrades an older release, and makes again what was dropped, but for tables; repeated, it changes nothing.
+-- sql/uninstall.sql takes it away.
 
 DO $install$
 DECLARE
@@ -10,6 +11,7 @@ DECLARE
     citus   CONSTANT pg_catalog.text := pg_catalog.current_setting('citus.enable_ddl_propagation', true);
     owner   pg_catalog.name;
     version pg_catalog.int4;
+    lost    pg_catalog.text[];
 BEGIN
     IF '?' OPERATOR(pg_catalog.<>) pg_catalog.chr(63) THEN
         RAISE EXCEPTION 'the client has changed what it was to send: it takes a question mark for a parameter'
@@ -42,6 +44,36 @@ BEGIN
                 HINT = 'Run the transaction again.',
                 SCHEMA = 'gapless';
     END IF;
+    lost := ARRAY(SELECT m.object FROM (
+	SELECT pg_catalog.concat('table ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{sequence_lock,journal,void,decision,link,number_range,audit_record,recorded_finding,known_text,former,shard,waiting,moving,model}' AS pg_catalog.text[])) AS o (name)
+	WHERE version BETWEEN 1 AND 2 AND NOT EXISTS (
+		SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND c.relname OPERATOR(pg_catalog.=) o.name AND c.relkind OPERATOR(pg_catalog.=) 'r')
+	UNION ALL
+	SELECT pg_catalog.concat('view ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{sequences,ranges,guard,member,attachment,fault,columns,audits,kept,holders,dropped,schema_version,doctor_setting,doctor_given,doctor_activity,doctor_server,doctor_columns,doctor_series,doctor_object,doctor_installed,doctor_installation,doctor_privileges,doctor_cluster,doctor}' AS pg_catalog.text[])) AS o (name)
+	WHERE version OPERATOR(pg_catalog.=) 2 AND NOT EXISTS (
+		SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND c.relname OPERATOR(pg_catalog.=) o.name AND c.relkind OPERATOR(pg_catalog.=) 'v')
+	UNION ALL
+	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_sought,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
+	WHERE version OPERATOR(pg_catalog.=) 2 AND NOT EXISTS (
+		SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND p.proname OPERATOR(pg_catalog.=) o.name)
+	UNION ALL
+	SELECT pg_catalog.concat('trigger ', o.name) AS object FROM pg_catalog.unnest(CAST('{waiting_numbered ON gapless.waiting,audit_record_append_only ON gapless.audit_record,recorded_finding_append_only ON gapless.recorded_finding,ignore ON gapless.schema_version}' AS pg_catalog.text[])) AS o (name)
+	WHERE version OPERATOR(pg_catalog.=) 2 AND NOT EXISTS (
+		SELECT FROM pg_catalog.pg_trigger AS t
+		JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
+		JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND pg_catalog.concat(t.tgname, ' ON gapless.', c.relname) OPERATOR(pg_catalog.=) o.name)) AS m);
+    IF EXISTS (SELECT FROM unnest(lost) AS l (object) WHERE starts_with(l.object, 'table ')) THEN
+        RAISE EXCEPTION 'tables of gapless were dropped, with what they had: %', (
+            SELECT string_agg(l.object, ', ') FROM unnest(lost) AS l (object) WHERE starts_with(l.object, 'table ')
+        )
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                HINT = 'Restore them from a backup, and then run this again.',
+                SCHEMA = 'gapless', CONSTRAINT = 'gapless_table_lost';
+    END IF;
     IF version < 2 THEN
     IF (SELECT EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname OPERATOR(pg_catalog.=) 'gapless')) THEN
         RAISE EXCEPTION 'gapless is installed in this database as an extension'
@@ -51,12 +83,12 @@ BEGIN
                 SCHEMA = 'gapless', CONSTRAINT = 'gapless_extension';
     END IF;
     END IF;
-    IF version < 1 THEN -- tables_and_views
+    IF version < 1 THEN -- tables
         EXECUTE $statement$
--- The private tables and the public views of schema gapless.
+-- The private tables of schema gapless. Its views and functions are in sql/functions.
 --
--- Nobody but the owner touches the tables: applications use the functions (sql/functions) and the
--- views. The functions lock a row of gapless.sequence_lock and append to gapless.journal; neither is
+-- Nobody but the owner touches the tables: applications use the functions and the views.
+-- The functions lock a row of gapless.sequence_lock and append to gapless.journal; neither is
 -- updated by an allocation, so an old snapshot (a pg_dump, a report, a replication slot) has no chain
 -- of dead row versions to keep alive.
 
@@ -557,9 +589,53 @@ COMMENT ON COLUMN gapless.model.previous IS 'Stands for the column that has the 
 COMMENT ON CONSTRAINT model_pkey ON gapless.model IS 'Stands for the table''s.';
 COMMENT ON CONSTRAINT model_number_key ON gapless.model IS 'Stands for the unique index that a column which numbers itself has.';
 $statement$;
+    END IF;
+    IF version < 2 THEN -- install_functions
         EXECUTE $statement$
+-- The functions of sql/functions, as this migration installs them, and what tells the version.
+SET LOCAL search_path = pg_catalog, pg_temp;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.version_gapless() RETURNS int4
+LANGUAGE sql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS 'SELECT 2';
+$statement$;
+    END IF;
+    IF version < 2 OR version = 2 AND lost <> '{}' THEN
+        DECLARE
+            noted   json;
+            granted text[];
+            made    text;
+        BEGIN
+            IF lost <> '{}' AND to_regclass('gapless.doctor_installed') IS NOT NULL THEN
+                EXECUTE 'SELECT json_agg(i) FROM gapless.doctor_installed AS i' INTO noted;
+            END IF;
+            granted := ARRAY(
+                SELECT DISTINCT CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(g.grantee)) END
+                FROM pg_namespace AS n
+                CROSS JOIN LATERAL aclexplode(n.nspacl) AS g
+                WHERE lost <> '{}' AND n.nspname = 'gapless' AND g.privilege_type = 'USAGE' AND g.grantee <> n.nspowner
+                    AND NOT EXISTS (
+                        SELECT FROM unnest('{next_gapless,next_gapless_batch,last_gapless,peek_gapless,mark_gapless,outcome_gapless,flush_gapless}'::text[]) AS f (name)
+                        WHERE NOT EXISTS (
+                            SELECT FROM pg_proc AS p CROSS JOIN LATERAL aclexplode(p.proacl) AS a
+                            WHERE p.pronamespace = n.oid AND p.proname = f.name AND a.grantee = g.grantee AND a.privilege_type = 'EXECUTE'
+                        )
+                    )
+                    AND NOT EXISTS (
+                        SELECT FROM unnest('{sequences,ranges,holders,columns}'::text[]) AS v (name)
+                        WHERE 'view gapless.' || v.name <> ALL (lost) AND NOT EXISTS (
+                            SELECT FROM pg_class AS c CROSS JOIN LATERAL aclexplode(c.relacl) AS a
+                            WHERE c.relnamespace = n.oid AND c.relname = v.name AND a.grantee = g.grantee AND a.privilege_type = 'SELECT'
+                        )
+                    )
+            );
+        EXECUTE $statement$
+-- The views and functions of schema gapless, in an order in which each finds what it needs at its making.
+
 -- The newest journal row by its own text, and not by gapless.newest_run: a view calls functions with the rights of the role that reads it.
-CREATE VIEW gapless.sequences AS
+CREATE OR REPLACE VIEW gapless.sequences AS
 SELECT
     s.name,
     coalesce(newest.last_value, former.last_value) AS last_value,
@@ -648,7 +724,7 @@ COMMENT ON COLUMN gapless.sequences.valid_until IS 'The last day on which number
 COMMENT ON COLUMN gapless.sequences.warning IS 'Whether a new range is due: as few numbers are left, or days, as the last of these ranges has been told, or none; NULL where it has no range.';
 $statement$;
         EXECUTE $statement$
-CREATE VIEW gapless.ranges AS
+CREATE OR REPLACE VIEW gapless.ranges AS
 SELECT -- gives no row, as in gapless.sequences
     r.name,
     r.first_value,
@@ -719,7 +795,7 @@ $statement$;
         EXECUTE $statement$
 -- What attach_gapless has made tells what is attached: triggers and functions by their names, arguments by the comments of
 -- functions. So a dump has it all. A comment is its owner's to change: nothing is cast that may not be what it was.
-CREATE VIEW gapless.guard AS
+CREATE OR REPLACE VIEW gapless.guard AS
 SELECT
     t.tgrelid AS relation,
     substr(t.tgname, length('~gapless__') + length(split_part(t.tgname, '_', 2)) + 1)::name AS column_name,
@@ -745,7 +821,7 @@ COMMENT ON COLUMN gapless.guard.function IS 'Its function.';
 $statement$;
         EXECUTE $statement$
 -- The function has the head's table as a constant, and its column as its comment: both outlive a dump and a rename.
-CREATE VIEW gapless.member AS
+CREATE OR REPLACE VIEW gapless.member AS
 SELECT
     t.tgrelid AS relation,
     substr(t.tgname, length('~gapless_insert_') + 1)::name AS column_name,
@@ -771,7 +847,7 @@ COMMENT ON COLUMN gapless.member.head IS 'The head''s table.';
 COMMENT ON COLUMN gapless.member.head_column IS 'The head''s column.';
 $statement$;
         EXECUTE $statement$
-CREATE VIEW gapless.attachment AS
+CREATE OR REPLACE VIEW gapless.attachment AS
 WITH guard AS MATERIALIZED (
     SELECT * FROM gapless.guard
 ), attached AS (
@@ -868,7 +944,7 @@ COMMENT ON COLUMN gapless.attachment.head_column IS 'The column of head, or NULL
 COMMENT ON COLUMN gapless.attachment.attach IS 'The statement that attaches it again, with the same arguments and the table''s name of now; NULL where they are gone.';
 $statement$;
         EXECUTE $statement$
-CREATE VIEW gapless.fault AS
+CREATE OR REPLACE VIEW gapless.fault AS
 WITH RECURSIVE attachment AS MATERIALIZED (
     SELECT * FROM gapless.attachment
 ), tree AS (
@@ -1092,7 +1168,7 @@ COMMENT ON COLUMN gapless.fault.fault IS 'What is wrong.';
 COMMENT ON COLUMN gapless.fault.remedy IS 'What to do: statements, where nobody has to decide anything.';
 $statement$;
         EXECUTE $statement$
-CREATE VIEW gapless.columns AS
+CREATE OR REPLACE VIEW gapless.columns AS
 SELECT -- gives no row, as in gapless.sequences
     ''::text AS table_name,
     ''::text AS column_name,
@@ -1184,7 +1260,7 @@ COMMENT ON COLUMN gapless.columns.faults IS 'What is wrong with the guards, one 
 COMMENT ON COLUMN gapless.columns.series_of IS 'The attached column whose series it shares, as schema.table.column, or NULL.';
 $statement$;
         EXECUTE $statement$
-CREATE VIEW gapless.audits AS
+CREATE OR REPLACE VIEW gapless.audits AS
 SELECT -- gives no row, as in gapless.sequences
     r.ordinal,
     'epoch'::timestamptz AS recorded_at,
@@ -1276,9 +1352,7 @@ COMMENT ON COLUMN gapless.audits.digest IS 'SHA-256 over the record, its finding
 COMMENT ON COLUMN gapless.audits.intact IS 'Whether the record, what it had that was new, and its place after the record before are as they were written.';
 $statement$;
         EXECUTE $statement$
--- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
--- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.
-CREATE VIEW gapless.kept AS
+CREATE OR REPLACE VIEW gapless.kept AS
 SELECT 'decision' AS kept FROM gapless.decision
 UNION ALL SELECT 'former' FROM gapless.former
 UNION ALL SELECT 'known_text' FROM gapless.known_text
@@ -1297,7 +1371,9 @@ COMMENT ON VIEW gapless.kept IS
 COMMENT ON COLUMN gapless.kept.kept IS 'The table.';
 $statement$;
         EXECUTE $statement$
-CREATE VIEW gapless.holders AS
+-- Whoever waits for a row's lock holds, or waits for, a heavyweight "tuple" lock on it (see README.tuplock
+-- in PostgreSQL's source, "Locking tuples"); whoever holds the row's lock stands in its xmax.
+CREATE OR REPLACE VIEW gapless.holders AS
 WITH waiter AS (
     SELECT s.name, l.pid, l.granted
     FROM gapless.sequence_lock AS s
@@ -1365,21 +1441,7 @@ COMMENT ON COLUMN gapless.holders.user_name IS 'Who logged in, or who prepared t
 COMMENT ON COLUMN gapless.holders.transaction_age IS 'How long ago the transaction began, or was prepared.';
 COMMENT ON COLUMN gapless.holders.query IS 'The backend''s current or latest statement.';
 $statement$;
-    END IF;
-    IF version < 2 THEN -- install_functions
         EXECUTE $statement$
--- The functions of sql/functions, as this migration installs them, and what tells the version.
-SET LOCAL search_path = pg_catalog, pg_temp;
-$statement$;
-        EXECUTE $statement$
-CREATE OR REPLACE FUNCTION gapless.version_gapless() RETURNS int4
-LANGUAGE sql IMMUTABLE PARALLEL SAFE SECURITY INVOKER
-SET search_path = pg_catalog, pg_temp
-AS 'SELECT 2';
-$statement$;
-        EXECUTE $statement$
--- -- The functions of schema gapless, in an order in which each finds those that it needs at its making.
-
 CREATE OR REPLACE FUNCTION gapless.check_name(
     name text
 ) RETURNS void
@@ -15289,13 +15351,11 @@ SELECT
     format('%s %s', i.kind, i.name) AS object,
     format('%s %s was installed, and is not there any more', i.kind, i.name) AS message,
     CASE
-        WHEN i.kind IN ('function', 'trigger') THEN again.remedy
-        WHEN i.kind = 'view' THEN format('Make the view again, by its statements in what `gapless migrate print --definitions` prints, as the owner of schema gapless. Then grant what roles had on it.')
+        WHEN i.kind IN ('function', 'trigger', 'view') THEN 'Have it made again, as the owner of schema gapless: `gapless migrate up`, or sql/gapless.sql. Then grant again what roles had.'
         WHEN i.kind = 'index' THEN 'Make the index again, by its statement in what `gapless migrate print --definitions` prints, as the owner of schema gapless.'
         ELSE 'Restore it from a backup: its rows are gone. Then run an audit.'
     END AS remedy
 FROM gapless.doctor_installed AS i
-CROSS JOIN again
 WHERE NOT EXISTS (SELECT FROM present AS o WHERE o.kind = i.kind AND o.name = i.name)
 UNION ALL
 -- object_changed
@@ -15848,50 +15908,45 @@ $statement$;
         EXECUTE $statement$
 REVOKE ALL ON TABLE gapless.doctor_installed FROM PUBLIC;
 $statement$;
+            IF noted IS NOT NULL THEN
+                EXECUTE 'CREATE OR REPLACE VIEW gapless.doctor_installed (kind, name, mark) AS VALUES ' || (
+                    SELECT string_agg(format(
+                        '(%L::text, %L::text, %L::text)', i.kind, i.name, CASE WHEN i.kind IN ('view', 'function', 'trigger') THEN coalesce(o.mark, i.mark) ELSE i.mark END
+                    ), ', ' ORDER BY i.kind COLLATE "C", i.name COLLATE "C")
+                    FROM json_to_recordset(noted) AS i (kind text, name text, mark text)
+                    LEFT JOIN gapless.doctor_object AS o ON o.kind = i.kind AND o.name = i.name
+                );
+            END IF;
+            IF lost <> '{}' AND (SELECT EXISTS (SELECT FROM pg_catalog.pg_extension AS e WHERE e.extname OPERATOR(pg_catalog.=) 'gapless')) THEN
+                FOR made IN
+                    SELECT format('%s %s', i.type, i.identity)
+                    FROM (
+                        SELECT 'pg_class'::regclass AS class, c.oid, 'view gapless.' || c.relname AS object FROM pg_class AS c WHERE c.relnamespace = 'gapless'::regnamespace
+                        UNION ALL
+                        SELECT 'pg_proc'::regclass, p.oid, 'function gapless.' || p.proname FROM pg_proc AS p WHERE p.pronamespace = 'gapless'::regnamespace
+                    ) AS o
+                    CROSS JOIN LATERAL pg_identify_object(o.class, o.oid, 0) AS i
+                    WHERE o.object = ANY (lost) AND NOT EXISTS (SELECT FROM pg_depend AS d WHERE d.classid = o.class AND d.objid = o.oid AND d.deptype = 'e')
+                LOOP
+                    EXECUTE 'ALTER EXTENSION gapless ADD ' || made; -- before it is granted, so that a dump has the rights
+                END LOOP;
+            END IF;
+            FOREACH made IN ARRAY granted LOOP
+                EXECUTE 'GRANT EXECUTE ON FUNCTION gapless.next_gapless, gapless.next_gapless_batch, gapless.last_gapless, gapless.peek_gapless, gapless.mark_gapless, gapless.outcome_gapless, gapless.flush_gapless TO ' || made;
+                EXECUTE 'GRANT SELECT ON TABLE gapless.sequences, gapless.ranges, gapless.holders, gapless.columns TO ' || made;
+            END LOOP;
+            IF lost <> '{}' THEN
+                RAISE WARNING 'what was dropped of gapless is made again: %', array_to_string(lost, ', ')
+                    USING DETAIL = 'Roles that have what else grant_gapless gives have it again, too: ' || coalesce(nullif(array_to_string(granted, ', '), ''), 'none') || '.',
+                        HINT = 'Call gapless.grant_gapless again for the others, and repeat other grants.',
+                        SCHEMA = 'gapless';
+            END IF;
+        END;
     END IF;
     IF version > 2 THEN
         RAISE WARNING 'a newer release of gapless is installed in this database: nothing is changed'
             USING DETAIL = format('It is at version %s, and this is version 2.', version),
                 SCHEMA = 'gapless';
-    END IF;
-    IF to_regprocedure('gapless.version_gapless()') IS NOT NULL
-        AND (SELECT c.relkind FROM pg_class AS c WHERE c.oid = to_regclass('gapless.schema_version')) IS DISTINCT FROM 'v'
-    THEN
-        EXECUTE $statement$
--- What tern keeps the version in: a view, which cannot be emptied, and says what is there. Tern's own table, which it made before the
--- functions, goes.
-DO $do$
-BEGIN
-    IF (SELECT c.relkind FROM pg_class AS c WHERE c.oid = to_regclass('gapless.schema_version')) = 'r' THEN
-        DROP TABLE gapless.schema_version;
-    END IF;
-END;
-$do$;
-$statement$;
-        EXECUTE $statement$
-CREATE OR REPLACE VIEW gapless.schema_version AS
-SELECT gapless.version_gapless() AS version;
-$statement$;
-        EXECUTE $statement$
-CREATE OR REPLACE TRIGGER ignore INSTEAD OF INSERT OR UPDATE ON gapless.schema_version
-FOR EACH ROW EXECUTE FUNCTION gapless.ignore_version();
-$statement$;
-        EXECUTE $statement$
-COMMENT ON VIEW gapless.schema_version IS
-'The version of the schema, where tern looks for it (version_table). Writes are ignored: each migration defines version_gapless anew.';
-COMMENT ON COLUMN gapless.schema_version.version IS
-'What version_gapless returns.';
-$statement$;
-        EXECUTE $statement$
-COMMENT ON FUNCTION gapless.version_gapless IS
-'The version of the schema: the number of the newest migration that the database has. It is a constant in the function''s body, so a dump has it, too, and whoever may not call it can read it in pg_proc.';
-$statement$;
-        EXECUTE $statement$
-REVOKE ALL ON TABLE gapless.schema_version FROM PUBLIC;
-$statement$;
-        EXECUTE $statement$
-REVOKE ALL ON FUNCTION gapless.version_gapless FROM PUBLIC;
-$statement$;
     END IF;
     PERFORM set_config('citus.enable_ddl_propagation', citus, true) WHERE citus <> '';
     PERFORM set_config('search_path', path, true);

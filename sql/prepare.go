@@ -73,6 +73,7 @@ DECLARE
     citus   CONSTANT pg_catalog.text := pg_catalog.current_setting('citus.enable_ddl_propagation', true);
     owner   pg_catalog.name;
     version pg_catalog.int4;
+    lost    pg_catalog.text[];
 BEGIN
     IF '?' OPERATOR(pg_catalog.<>) pg_catalog.chr(63) THEN
         RAISE EXCEPTION 'the client has changed what it was to send: it takes a question mark for a parameter'
@@ -102,15 +103,6 @@ func inOrder(number int32) string {
                 SCHEMA = 'gapless', CONSTRAINT = 'gapless_step';
     END IF;
 `, number, number-1)
-}
-
-// mended has view schema_version made again, where somebody dropped it.
-func mended(view string) string {
-	return `    IF to_regprocedure('gapless.version_gapless()') IS NOT NULL
-        AND (SELECT c.relkind FROM pg_class AS c WHERE c.oid = to_regclass('gapless.schema_version')) IS DISTINCT FROM 'v'
-    THEN
-` + executed(view) + `    END IF;
-`
 }
 
 // executed is how a block runs statements: a few at a time, since the error of one quotes its neighbours.

@@ -34,8 +34,8 @@ func TestMigrateDoesAllNodesOfCitusFromTheCoordinator(t *testing.T) {
 	require.Regexp(t, "^schema gapless on "+first+`: already at version \d+\nschema gapless on `+second+`: already at version \d+\nschema gapless: already at version \d+\n$`,
 		on(t, c.Coordinator.Database, "migrate", "up").stdout)
 	done := parsed[migrated](t, on(t, c.Coordinator.Database, "migrate", "up", "--json"))
-	require.Equal(t, []migratedWorker{{first, done.To, done.To, ""}, {second, done.To, done.To, ""}}, done.Workers)
-	require.Equal(t, []workerStatus{{first, done.To, "up_to_date", ""}, {second, done.To, "up_to_date", ""}},
+	require.Equal(t, []migratedWorker{{Node: first, From: done.To, To: done.To}, {Node: second, From: done.To, To: done.To}}, done.Workers)
+	require.Equal(t, []workerStatus{{Node: first, Current: done.To, State: "up_to_date"}, {Node: second, Current: done.To, State: "up_to_date"}},
 		parsed[status](t, on(t, c.Coordinator.Database, "migrate", "status", "--json")).Workers)
 
 	worker := on(t, c.Workers[0].Database, "migrate", "up")

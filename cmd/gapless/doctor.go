@@ -80,7 +80,7 @@ func diagnose(ctx context.Context, conn *pgx.Conn) ([]complaint, error) {
 	case ok && pgErr.Code == "42P01" && version.Current >= version.Latest: // undefined_table
 		return nil, &failure{
 			code: exitFailure, cause: err, message: "view gapless.doctor is gone: somebody dropped it, or something that it reads",
-			hint: "as the owner of schema gapless, DROP FUNCTION gapless.version_gapless() CASCADE, and run `gapless migrate up`; what that says is missing has to be restored first",
+			hint: "as the owner of schema gapless, run `gapless migrate up`; what that says is missing has to be restored first",
 		}
 	case ok && pgErr.Code == "42501": // insufficient_privilege
 		some, readErr := ofInstallation(ctx, conn)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -34,6 +35,8 @@ func (a *app) newMigrate() *cobra.Command {
 			Long: `Install schema gapless in the database, or bring it up to date. On a database that is up to date
 it changes nothing. The role needs CREATE on the database, as the database's owner has.
 
+Views, functions and triggers of gapless that somebody dropped it makes again. A table it does not: that is an error.
+
 On a coordinator of Citus it does so on every active worker first, by the coordinator's own connections, and
 says what was done where. If a worker cannot be reached, nothing is changed. Repeat it after citus_add_node.`,
 		}, nil, a.migrateUp)),
@@ -42,8 +45,8 @@ says what was done where. If a worker cannot be reached, nothing is changed. Rep
 			Example: "  gapless migrate status --json",
 			Short:   "Show where the database stands",
 			Long: `Show where the database stands. It changes nothing, and needs no right but to connect. The exit code is
-0 if the database is up to date, 4 if gapless is not installed, and 1 if it is at another version. On a coordinator
-of Citus that is asked of every worker, too.`,
+0 if the database is up to date, 4 if gapless is not installed, and 1 if it is at another version, or if a table, a
+view, a function or a trigger of it was dropped. On a coordinator of Citus that is asked of every worker, too.`,
 		}, nil, a.migrateStatus)),
 		a.newMigratePrint(),
 	)
@@ -126,14 +129,16 @@ func printedStep(number int) (string, error) {
 type migrated struct {
 	From    int32            `json:"from"`
 	To      int32            `json:"to"`
+	Mended  []string         `json:"mended,omitempty"`  // what somebody had dropped
 	Workers []migratedWorker `json:"workers,omitempty"` // of Citus
 }
 
 type migratedWorker struct {
-	Node  string `json:"node"`
-	From  int32  `json:"from"`
-	To    int32  `json:"to"`
-	Error string `json:"error,omitempty"`
+	Node   string   `json:"node"`
+	From   int32    `json:"from"`
+	To     int32    `json:"to"`
+	Mended []string `json:"mended,omitempty"`
+	Error  string   `json:"error,omitempty"`
 }
 
 func (a *app) migrateUp(ctx context.Context, _ []string) error {
@@ -149,14 +154,16 @@ func (a *app) migrateUp(ctx context.Context, _ []string) error {
 		if err != nil {
 			return err
 		}
-		result := migrated{From: before.Current, To: after.Current}
+		result := migrated{From: before.Current, To: after.Current, Mended: before.Missing}
+		mended := len(before.Missing) > 0
 		var lines []string
 		for i, w := range workersAfter {
 			m := migratedWorker{Node: w.Address(), To: w.Version.Current}
 			if i < len(workers) && workers[i].Address() == m.Node {
-				m.From = workers[i].Version.Current
+				m.From, m.Mended = workers[i].Version.Current, workers[i].Version.Missing
 			}
-			line := migration(" on "+m.Node, m.From, m.To)
+			line := migration(" on "+m.Node, m.From, m.To, m.Mended)
+			mended = mended || len(m.Mended) > 0
 			if w.Err != nil {
 				m.Error = w.Err.Error()
 				line = fmt.Sprintf("schema gapless on %s is as it was, since %s; repeat this when it is", m.Node, m.Error)
@@ -166,7 +173,10 @@ func (a *app) migrateUp(ctx context.Context, _ []string) error {
 			result.Workers = append(result.Workers, m)
 			lines = append(lines, line)
 		}
-		return a.printDone(result, strings.Join(append(lines, migration("", before.Current, after.Current)), "\n"))
+		if mended && !a.json {
+			a.note("repeat `gapless grant` for the roles of applications, and other grants: rights go with what is dropped")
+		}
+		return a.printDone(result, strings.Join(append(lines, migration("", before.Current, after.Current, before.Missing)), "\n"))
 	})
 }
 
@@ -180,8 +190,11 @@ func standing(ctx context.Context, conn *pgx.Conn) (migrate.Version, []migrate.W
 	return version, workers, err
 }
 
-func migration(on string, from, to int32) string {
-	if from == to {
+func migration(on string, from, to int32, mended []string) string {
+	switch {
+	case len(mended) > 0:
+		return fmt.Sprintf("schema gapless%s: at version %d, made again: %s", on, to, strings.Join(mended, ", "))
+	case from == to:
 		return fmt.Sprintf("schema gapless%s: already at version %d", on, to)
 	}
 	return fmt.Sprintf("schema gapless%s: version %d → %d", on, from, to)
@@ -222,16 +235,18 @@ func withRights(ctx context.Context, conn *pgx.Conn, err error) error {
 type status struct {
 	Current   int32          `json:"current"`
 	Latest    int32          `json:"latest"`
-	State     string         `json:"state"`             // not_installed, behind, up_to_date or ahead
+	State     string         `json:"state"`             // not_installed, behind, incomplete, up_to_date or ahead
+	Missing   []string       `json:"missing,omitempty"` // what somebody dropped
 	Extension bool           `json:"extension"`         // installed by CREATE EXTENSION
 	Workers   []workerStatus `json:"workers,omitempty"` // of Citus
 }
 
 type workerStatus struct {
-	Node    string `json:"node"`
-	Current int32  `json:"current"`
-	State   string `json:"state,omitempty"`
-	Error   string `json:"error,omitempty"` // instead of a state
+	Node    string   `json:"node"`
+	Current int32    `json:"current"`
+	State   string   `json:"state,omitempty"`
+	Missing []string `json:"missing,omitempty"`
+	Error   string   `json:"error,omitempty"` // instead of a state
 }
 
 func (a *app) migrateStatus(ctx context.Context, _ []string) error {
@@ -241,7 +256,7 @@ func (a *app) migrateStatus(ctx context.Context, _ []string) error {
 			return err
 		}
 		state, text := describe(version)
-		result := status{Current: version.Current, Latest: version.Latest, State: state, Extension: version.Extension}
+		result := status{Current: version.Current, Latest: version.Latest, State: state, Missing: version.Missing, Extension: version.Extension}
 		lines := []string{"schema gapless: " + text}
 		problem := behind(version, state, "this database")
 		for _, w := range workers {
@@ -255,6 +270,7 @@ func (a *app) migrateStatus(ctx context.Context, _ []string) error {
 				}
 			} else {
 				said.State, line = describe(w.Version)
+				said.Missing = w.Version.Missing
 				if problem == nil {
 					problem = behind(w.Version, said.State, "node "+said.Node)
 				}
@@ -283,11 +299,20 @@ func behind(version migrate.Version, state, where string) *failure {
 			hint = "run ALTER EXTENSION gapless UPDATE, after the server has got the newer files"
 		}
 		return &failure{code: exitFailure, message: where + " is behind this program", hint: hint}
+	case "incomplete":
+		hint := "as the owner of schema gapless, run `gapless migrate up`; then grant again what roles had"
+		if slices.ContainsFunc(version.Missing, isLostTable) {
+			hint = "restore the tables from a backup, with their rows; then run `gapless migrate up`, and an audit"
+		}
+		return &failure{code: exitFailure, message: "somebody has dropped a part of gapless in " + where, hint: hint}
 	case "ahead":
 		return &failure{code: exitFailure, message: "this program is behind " + where, hint: "install a newer one"}
 	}
 	return nil
 }
+
+// isLostTable tells what nothing can make again.
+func isLostTable(object string) bool { return strings.HasPrefix(object, "table ") }
 
 func describe(v migrate.Version) (state, text string) {
 	if v.Extension {
@@ -296,6 +321,8 @@ func describe(v migrate.Version) (state, text string) {
 	switch {
 	case v.Current == 0:
 		return "not_installed", fmt.Sprintf("not installed (the latest version is %d)", v.Latest)
+	case len(v.Missing) > 0:
+		return "incomplete", fmt.Sprintf("version %d of %d, without %s", v.Current, v.Latest, strings.Join(v.Missing, ", "))
 	case v.Current < v.Latest:
 		return "behind", fmt.Sprintf("version %d of %d, %d behind", v.Current, v.Latest, v.Latest-v.Current)
 	case v.Current > v.Latest:

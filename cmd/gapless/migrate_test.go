@@ -26,13 +26,13 @@ func TestMigrateInstallsOnceAndTellsWhereTheDatabaseStands(t *testing.T) {
 	require.Equal(t, exitMissing, before.code)
 	before.code, before.stderr = 0, ""
 	latest := parsed[status](t, before).Latest
-	require.Equal(t, status{0, latest, "not_installed", false, nil}, parsed[status](t, before))
+	require.Equal(t, status{Latest: latest, State: "not_installed"}, parsed[status](t, before))
 
 	require.Regexp(t, `^schema gapless: version 0 → \d+\n$`, on(t, d, "migrate", "up").stdout)
 	require.Regexp(t, `^schema gapless: already at version \d+\n$`, on(t, d, "migrate", "up").stdout)
 	require.Equal(t, object{"from": float64(latest), "to": float64(latest)}, parsed[object](t, on(t, d, "migrate", "up", "--json")))
 
-	require.Equal(t, status{latest, latest, "up_to_date", false, nil}, parsed[status](t, on(t, d, "migrate", "status", "--json")))
+	require.Equal(t, status{Current: latest, Latest: latest, State: "up_to_date"}, parsed[status](t, on(t, d, "migrate", "status", "--json")))
 	require.Regexp(t, `^schema gapless: version \d+ of \d+, up to date\n$`, on(t, d, "migrate", "status").stdout)
 }
 
@@ -57,6 +57,41 @@ func TestADatabaseCanBeBehindOrAhead(t *testing.T) {
 	o := on(t, d, "migrate", "up")
 	require.Equal(t, exitFailure, o.code)
 	require.Contains(t, o.stderr, "999")
+}
+
+func TestADatabaseFromWhichAPartWasDroppedIsNotUpToDate(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	drop := func(statement string) {
+		t.Helper()
+		_, err := d.Conn(t).Exec(t.Context(), statement)
+		require.NoError(t, err)
+	}
+	drop("DROP VIEW gapless.kept")
+	o := on(t, d, "migrate", "status")
+	require.Equal(t, exitFailure, o.code)
+	require.Regexp(t, `^schema gapless: version (\d+) of \d+, without view gapless.kept\n$`, o.stdout)
+	require.Contains(t, o.stderr, "hint: as the owner of schema gapless, run `gapless migrate up`")
+	o = on(t, d, "migrate", "status", "--json")
+	o.code, o.stderr = 0, ""
+	said := parsed[status](t, o)
+	require.Equal(t, status{Current: said.Latest, Latest: said.Latest, State: "incomplete", Missing: []string{"view gapless.kept"}}, said)
+	o = on(t, d, "migrate", "up")
+	require.Zero(t, o.code, o.stderr)
+	require.Regexp(t, `^schema gapless: at version \d+, made again: view gapless.kept\n$`, o.stdout)
+	require.Contains(t, o.stderr, "repeat `gapless grant`")
+	require.Equal(t, "up_to_date", parsed[status](t, on(t, d, "migrate", "status", "--json")).State)
+
+	drop("DROP VIEW gapless.doctor")
+	require.Contains(t, on(t, d, "doctor").stderr, "run `gapless migrate up`")
+	require.Contains(t, parsed[object](t, on(t, d, "migrate", "up", "--json"))["mended"], "view gapless.doctor")
+
+	drop("DROP TABLE gapless.link CASCADE")
+	require.Contains(t, on(t, d, "migrate", "status").stderr, "hint: restore the tables from a backup")
+	o = on(t, d, "migrate", "up")
+	require.Equal(t, exitFailure, o.code)
+	require.Contains(t, o.stderr, "tables of gapless were dropped, with what they had: table gapless.link")
+	require.Contains(t, o.stderr, "hint: Restore them from a backup")
 }
 
 func TestMigratePrintNeedsNoDatabaseAndInstallsTheSame(t *testing.T) {

@@ -1,6 +1,16 @@
--- The functions of schema gapless, in an order in which each finds those that it needs at its making.
+-- The views and functions of schema gapless, in an order in which each finds what it needs at its making.
 {{- /* tern includes the files, by their paths. sqlc does not read this file: sqlc.yaml names the folders. */}}
 
+{{ template "allocate/sequences.sql" . }}
+{{ template "manage/ranges.sql" . }}
+{{ template "column/guard.sql" . }}
+{{ template "column/member.sql" . }}
+{{ template "column/attachment.sql" . }}
+{{ template "column/fault.sql" . }}
+{{ template "column/columns.sql" . }}
+{{ template "audit/audits.sql" . }}
+{{ template "manage/kept.sql" . }}
+{{ template "allocate/holders.sql" . }}
 {{ template "allocate/check_name.sql" . }}
 {{ template "manage/check_reason.sql" . }}
 {{ template "allocate/check_reset.sql" . }}

@@ -84,6 +84,13 @@ func withMigrate(p patient, d diagnosis) []string {
 	return nil
 }
 
+// withMending is the remedy that is a command alone.
+func withMending(p patient, d diagnosis) []string {
+	require.Contains(p.t, d.remedy, "as the owner of schema gapless: `gapless migrate up`")
+	require.NoError(p.t, migrate.Up(p.t.Context(), p.database.Conn(p.t)))
+	return nil
+}
+
 // filledIn is the remedy's statements, with what only people know.
 func filledIn(replacements ...string) func(p patient, d diagnosis) []string {
 	return func(_ patient, d diagnosis) []string {
@@ -177,18 +184,21 @@ var ailments = map[string]ailment{
 		remedied: func(patient, diagnosis) []string { // it stays, unless what it was is put back
 			return []string{"ALTER TABLE gapless.audit_record DISABLE TRIGGER USER", `UPDATE gapless.audit_record SET entry = entry || '{"findings": 2}'`, "ALTER TABLE gapless.audit_record ENABLE TRIGGER USER"}
 		}},
-	"a function of gapless that is gone":     {finding: "object_missing", severity: "critical", object: "function gapless.flush_gapless(bigint)", cause: []string{"DROP FUNCTION gapless.flush_gapless"}, remedied: withMigrate},
+	"a function of gapless that is gone":     {finding: "object_missing", severity: "critical", object: "function gapless.flush_gapless(bigint)", cause: []string{"DROP FUNCTION gapless.flush_gapless"}, remedied: withMending},
 	"a function of gapless that was changed": {finding: "object_changed", severity: "critical", object: "function gapless.next_gapless(text, bigint, bigint, boolean)", cause: []string{"ALTER FUNCTION gapless.next_gapless SECURITY INVOKER"}, remedied: withMigrate},
 	"a function of a name of gapless's":      {finding: "object_foreign", severity: "critical", object: "function gapless.peek_gapless(text)", cause: []string{"CREATE FUNCTION gapless.peek_gapless(name text) RETURNS bigint LANGUAGE sql AS 'SELECT 1'"}},
-	"a trigger of gapless that is gone":      {finding: "object_missing", severity: "critical", object: "trigger audit_record_append_only ON gapless.audit_record", cause: []string{"DROP TRIGGER audit_record_append_only ON gapless.audit_record"}, remedied: withMigrate},
-	"a view of gapless that is gone": {finding: "object_missing", severity: "critical", object: "view gapless.kept", cause: []string{"DROP VIEW gapless.kept"},
-		remedied: fromDefinitions("CREATE VIEW gapless.kept ")},
+	"a trigger of gapless that is gone":      {finding: "object_missing", severity: "critical", object: "trigger audit_record_append_only ON gapless.audit_record", cause: []string{"DROP TRIGGER audit_record_append_only ON gapless.audit_record"}, remedied: withMending},
+	"a view of gapless that is gone":         {finding: "object_missing", severity: "critical", object: "view gapless.kept", cause: []string{"DROP VIEW gapless.kept"}, remedied: withMending},
 	"an index of gapless that is gone": {finding: "object_missing", severity: "critical", object: "index gapless.journal_txid", cause: []string{"DROP INDEX gapless.journal_txid"},
 		remedied: fromDefinitions("CREATE INDEX journal_txid ")},
 	"a table of gapless that is gone": {finding: "object_missing", severity: "critical", object: "table gapless.link", cause: []string{"DROP TABLE gapless.link CASCADE"},
 		remedied: func(p patient, d diagnosis) []string {
 			require.Contains(p.t, d.remedy, "Restore it from a backup")
-			return append(fromDefinitions("CREATE TABLE gapless.link ")(p, d), fromDefinitions("CREATE VIEW gapless.kept ")(p, d)...)
+			for _, statement := range fromDefinitions("CREATE TABLE gapless.link ")(p, d) {
+				p.owner.Do(statement)
+			}
+			require.NoError(p.t, migrate.Up(p.t.Context(), p.database.Conn(p.t)))
+			return nil
 		}},
 	"a table of gapless with another column": {finding: "object_changed", severity: "critical", object: "table gapless.link", cause: []string{"ALTER TABLE gapless.link ADD COLUMN mine text"},
 		remedied: func(p patient, _ diagnosis) []string { return []string{"ALTER TABLE gapless.link DROP COLUMN mine"} }},

@@ -82,13 +82,11 @@ SELECT
     format('%s %s', i.kind, i.name) AS object,
     format('%s %s was installed, and is not there any more', i.kind, i.name) AS message,
     CASE
-        WHEN i.kind IN ('function', 'trigger') THEN again.remedy
-        WHEN i.kind = 'view' THEN format('Make the view again, by its statements in what `gapless migrate print --definitions` prints, as the owner of schema gapless. Then grant what roles had on it.')
+        WHEN i.kind IN ('function', 'trigger', 'view') THEN 'Have it made again, as the owner of schema gapless: `gapless migrate up`, or sql/gapless.sql. Then grant again what roles had.'
         WHEN i.kind = 'index' THEN 'Make the index again, by its statement in what `gapless migrate print --definitions` prints, as the owner of schema gapless.'
         ELSE 'Restore it from a backup: its rows are gone. Then run an audit.'
     END AS remedy
 FROM gapless.doctor_installed AS i
-CROSS JOIN again
 WHERE NOT EXISTS (SELECT FROM present AS o WHERE o.kind = i.kind AND o.name = i.name)
 UNION ALL
 -- object_changed
