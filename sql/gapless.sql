@@ -55,7 +55,7 @@ BEGIN
 		SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND c.relname OPERATOR(pg_catalog.=) o.name AND c.relkind OPERATOR(pg_catalog.=) 'v')
 	UNION ALL
-	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_sought,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
+	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_sought,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_coordinator,shard_gather,shard_unguard,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
 	WHERE version OPERATOR(pg_catalog.=) 2 AND NOT EXISTS (
 		SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND p.proname OPERATOR(pg_catalog.=) o.name)
@@ -7798,6 +7798,12 @@ BEGIN
         RAISE EXCEPTION '% cannot number a column of its own: %', target, fault
             USING ERRCODE = 'wrong_object_type', HINT = hint, SCHEMA = 'gapless', COLUMN = 'target';
     END IF;
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_shard_' || target_column)::name)
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name) THEN
+        RAISE EXCEPTION 'column "%" of table % was attached when the table was distributed, and its series are still where its shards were', target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('This brings them, and attaches it: SELECT * FROM gapless.attach_shards(%L);', target),
+                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_undistributed';
+    END IF;
     SELECT string_agg(quote_ident(n.nspname), ', ')
     INTO other
     FROM pg_catalog.pg_namespace AS n
@@ -7812,7 +7818,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.column_check_table IS
-'Private, for attach_gapless. Raises 42P01, 42809 for a table that cannot number a column of its own, and a warning for a search_path on which everyone can create functions.';
+'Private, for attach_gapless. Raises 42P01, 42809 for a table that cannot number a column of its own, 55000 for one that Citus does not distribute any more, and a warning for a search_path on which everyone can create functions.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.column_check_table FROM PUBLIC;
@@ -12805,7 +12811,7 @@ BEGIN
         ) AS c
         LEFT JOIN gapless.shard_tables() AS t ON t.table_name = c.name;
         IF NOT EXISTS (
-            SELECT FROM gapless.shard_guards() AS g WHERE g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column)
+            SELECT FROM unnest('{t,f}'::boolean[]) AS d (distributed) CROSS JOIN LATERAL gapless.shard_guards(d.distributed) AS g WHERE g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column)
             UNION ALL
             SELECT FROM gapless.guard AS g WHERE g.relation = node_audit.target AND g.purpose = 'insert' AND (node_audit.target_column IS NULL OR g.column_name = node_audit.target_column)
         ) THEN
@@ -12871,13 +12877,21 @@ BEGIN
     SELECT f.*, t.table_name, t.shard
     FROM finding AS f
     LEFT JOIN gapless.shard_tables() AS t ON t.shard = gapless.shard_of(f.attached_column) AND starts_with(f.attached_column, t.shard_name || '.')
+        SELECT c.nodename, c.nodeport, '', format('%I.%I.%I', n.nspname, r.relname, g.guarded), 'not read', NULL, NULL, false,
+            'the table is not distributed any more, and its series are still where its shards were: attach_shards brings them', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM gapless.shard_guards(false) AS g
+        JOIN pg_catalog.pg_class AS r ON r.oid = g.relation
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+        CROSS JOIN LATERAL gapless.shard_coordinator() AS c
+        WHERE node_audit.target IS NULL OR g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column)
+        UNION ALL
     ORDER BY f.sequence COLLATE "C", f.first_value, f.kind, f.allocated_at, f.nodename, f.nodeport;
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.node_audit IS
-'On the coordinator of Citus: the findings of audit_gapless on all nodes, with the node, and the distributed table whose shard has the column; with one of kind not read for each node that could not be audited and each shard that is not attached, and one of kind split for each node that has a series of which another one has some, too. Each node is audited by its own snapshot. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Raises 22023 for the name, 42704 where the table has no such column, and 55000 where there is no Citus.';
+'On the coordinator of Citus: the findings of audit_gapless on all nodes, with the node, and the distributed table whose shard has the column; with one of kind not read for each node that could not be audited and each shard or table that is not attached since Citus moved, split or undistributed it, and one of kind split for each node that has a series of which another one has some, too. Each node is audited by its own snapshot. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Raises 22023 for the name, 42704 where the table has no such column, and 55000 where there is no Citus.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.node_audit FROM PUBLIC;
@@ -12891,7 +12905,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_insert_' || TG_ARGV[0])::name) THEN
-        RAISE EXCEPTION 'column "%" of shard % is not attached here: the shard was moved or split', TG_ARGV[0], TG_RELID::regclass
+        RAISE EXCEPTION 'column "%" of % is not attached here: the shard was moved or split, or its table undistributed', TG_ARGV[0], TG_RELID::regclass
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'On the coordinator: SELECT * FROM gapless.attach_shards();',
                 SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = TG_ARGV[0], CONSTRAINT = 'gapless_unattached';
@@ -12902,7 +12916,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.shard_guard IS
-'Private, the trigger that attach_gapless makes on a distributed table of Citus: refuses every statement on a shard whose column is not attached. Its arguments are the column and how it is attached. Raises 55000.';
+'Private, the trigger that attach_gapless makes on a distributed table of Citus: refuses every statement on a shard whose column is not attached, and on the table that undistribute_table makes. Its arguments are the column and how it is attached. Raises 55000.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.shard_guard FROM PUBLIC;
@@ -12937,7 +12951,7 @@ CREATE OR REPLACE FUNCTION gapless.shard_attach(
     arguments   jsonb,  -- of attach_gapless
     path        text,
     table_id    bigint,
-    shard       bigint,
+    shard       bigint, -- NULL: the whole table, which is not distributed any more
     placement   bigint,
     series      jsonb,  -- that are its own, even where no row is left
     gone        bigint[] -- tables of this node that had them before
@@ -12946,11 +12960,18 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
     relation pg_catalog.regclass;
+    guard    pg_catalog.text; -- that attach_gapless refuses
 BEGIN
     PERFORM gapless.shard_wait_less();
-    PERFORM pg_catalog.set_config('citus.enable_manual_changes_to_shards', 'on', true), pg_catalog.set_config('citus.enable_ddl_propagation', 'off', true), pg_catalog.set_config('search_path', path, true);
+    PERFORM pg_catalog.set_config('citus.enable_manual_changes_to_shards', 'on', true) WHERE shard IS NOT NULL;
+    PERFORM pg_catalog.set_config('citus.enable_ddl_propagation', 'off', true), pg_catalog.set_config('search_path', path, true);
     relation := shard_name::pg_catalog.regclass;
     PERFORM gapless.shard_hand_over(g.gone, column_name, series, relation) FROM pg_catalog.unnest(gone) AS g (gone);
+    IF shard IS NULL THEN
+        SELECT pg_catalog.pg_get_triggerdef(t.oid) INTO STRICT guard
+        FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid OPERATOR(pg_catalog.=) relation AND t.tgname OPERATOR(pg_catalog.=) ('~gapless_shard_' OPERATOR(pg_catalog.||) column_name)::pg_catalog.name;
+        EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', '~gapless_shard_' OPERATOR(pg_catalog.||) column_name, relation);
+    END IF;
     PERFORM gapless.attach_gapless(
         relation, column_name, name => a.name, initial => a.initial, format => a.format, condition => a.condition, chronology => a.chronology,
         at_commit => a.at_commit, unnumbered => a.unnumbered, chain => a.chain, hash_column => a.hash_column, previous_column => a.previous_column, moves => a.moves
@@ -12960,12 +12981,15 @@ BEGIN
         unnumbered pg_catalog.text, chain pg_catalog.text, hash_column pg_catalog.name, previous_column pg_catalog.name, moves pg_catalog.bool
     );
     PERFORM gapless.shard_note(relation, column_name, table_id, shard, placement, series);
+    IF shard IS NULL THEN -- until nothing is left elsewhere
+        EXECUTE guard;
+    END IF;
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.shard_attach IS
-'Private, for the coordinator, on a node: attaches the column of a shard, and notes which shard it is. Locks and raises as attach_gapless does.';
+'Private, for the coordinator, on a node: attaches the column of a shard, and notes which shard it is; or, on the coordinator, that of a table that is not distributed any more. Locks and raises as attach_gapless does.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.shard_attach FROM PUBLIC;
@@ -13099,6 +13123,116 @@ COMMENT ON FUNCTION gapless.shard_bring IS
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.shard_bring FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_coordinator() RETURNS TABLE (nodename text, nodeport integer)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    RETURN QUERY EXECUTE $$SELECT coalesce(n.nodename, current_setting('citus.local_hostname')), coalesce(n.nodeport, current_setting('port')::integer)
+        FROM pg_dist_local_group AS g
+        LEFT JOIN pg_dist_node AS n ON n.groupid = g.groupid AND n.noderole::text = 'primary'
+        WHERE g.groupid = 0$$;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_coordinator IS
+'Private, on the coordinator. Its name and port, as node_answers has them. No row on a worker.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_coordinator FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+-- Each step may be repeated. The guard, which tells whose series they are, goes last.
+CREATE OR REPLACE FUNCTION gapless.shard_gather(
+    target      regclass, -- what undistribute_table has made
+    column_name name,
+    arguments   jsonb,
+    path        text,
+    table_id    bigint
+) RETURNS TABLE (nodename text, nodeport integer, outcome text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    relation CONSTANT text := (SELECT format('%I.%I', n.nspname, c.relname) FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.oid = target);
+    notes    CONSTANT jsonb := (SELECT coalesce(jsonb_agg(n ORDER BY n.placement DESC), '[]') FROM gapless.shard_notes(shard_gather.table_id, shard_gather.column_name) AS n WHERE n.own);
+    note     record;
+    names    jsonb;
+    series   jsonb := '[]'::jsonb;
+    gone     bigint[] := '{}'::bigint[];
+    origins  text[] := '{}'::text[];
+    remaining bigint := 0::bigint;
+BEGIN
+    SELECT c.nodename, c.nodeport INTO shard_gather.nodename, shard_gather.nodeport FROM gapless.shard_coordinator() AS c;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || shard_gather.column_name)::name) THEN
+        FOR note IN SELECT n.* FROM jsonb_to_recordset(notes) AS n (nodename text, nodeport integer, relation bigint, series bigint) WHERE n.series > 0 LOOP
+            names := gapless.shard_names(note.nodename, note.nodeport, note.relation, shard_gather.column_name);
+            -- What a shard has left behind is older.
+            names := (SELECT coalesce(jsonb_agg(n.name), '[]') FROM (SELECT jsonb_array_elements_text(names) EXCEPT SELECT jsonb_array_elements_text(series)) AS n (name));
+            IF names = '[]' THEN
+                CONTINUE;
+            ELSIF (note.nodename, note.nodeport) = (shard_gather.nodename, shard_gather.nodeport) THEN
+                gone := gone || note.relation;
+            ELSE
+                PERFORM gapless.shard_copy(note.nodename, note.nodeport, shard_gather.nodename, shard_gather.nodeport, names, relation);
+                origins := origins || format('%s:%s', note.nodename, note.nodeport);
+            END IF;
+            series := series || names;
+        END LOOP;
+        PERFORM gapless.shard_check_placed(target, (SELECT coalesce(jsonb_agg(format('%s:%s', n ->> 'nodename', n ->> 'nodeport')), '[]') FROM jsonb_array_elements(notes) AS n), '{}');
+        PERFORM gapless.on_node(shard_gather.nodename, shard_gather.nodeport, format('SELECT gapless.shard_attach(%L, %L, %L, %L, %s, NULL, NULL, %L, %L)', relation, shard_gather.column_name, arguments, path, table_id, series, gone));
+        outcome := 'attached, as a table of the coordinator' || CASE
+            WHEN series <> '[]' THEN format(', with %s series', jsonb_array_length(series)) || coalesce(' from ' || nullif((SELECT string_agg(DISTINCT o.name, ', ') FROM unnest(origins) AS o (name)), ''), ' that were here')
+            ELSE ', by its rows alone'
+        END;
+        RETURN NEXT;
+    END IF;
+    FOR note IN SELECT n.* FROM jsonb_to_recordset(notes) AS n (nodename text, nodeport integer, relation bigint, series bigint) LOOP
+        names := gapless.shard_names(note.nodename, note.nodeport, note.relation, shard_gather.column_name);
+        remaining := remaining + coalesce(gapless.shard_leave_names(note.nodename, note.nodeport, note.relation, shard_gather.column_name, names, shard_gather.nodename, shard_gather.nodeport), jsonb_array_length(names));
+    END LOOP;
+    IF remaining > 0 THEN
+        outcome := format('%s series of it are left elsewhere: this node does not have all that is known of them', remaining);
+        RETURN NEXT;
+    ELSE
+        PERFORM gapless.on_node(shard_gather.nodename, shard_gather.nodeport, format('SELECT gapless.shard_unguard(%L, %L)', relation, shard_gather.column_name));
+    END IF;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_gather IS
+'Private, for attach_shards, on the coordinator. Attaches the column of a table that is not distributed any more, with the series that its shards had, which it deletes where they were, and drops the guard. Returns what was done. Raises 38000 for a node that cannot be reached, or where it fails, and 55000.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_gather FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.shard_unguard(
+    table_name  text,
+    column_name name
+) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+DECLARE
+    relation CONSTANT regclass := table_name::regclass;
+BEGIN
+    PERFORM gapless.shard_wait_less();
+    PERFORM set_config('citus.enable_ddl_propagation', 'off', true);
+    EXECUTE format('DROP TRIGGER %I ON %s', '~gapless_shard_' || column_name, relation);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.shard_unguard IS
+'Private, for shard_gather, on the coordinator, in a transaction of its own: the next column of the table waits for what the caller''s has locked. Drops the guard of a table that is not distributed any more.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.shard_unguard FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
 CREATE OR REPLACE FUNCTION gapless.shard_has(
@@ -13714,8 +13848,11 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.shard_guard_table FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
--- The arguments of a trigger are one after the other, each with a zero byte behind it.
-CREATE OR REPLACE FUNCTION gapless.shard_guards() RETURNS TABLE (relation regclass, guarded name, column_name name, trigger name, arguments jsonb, path text, table_id bigint)
+-- The arguments of a trigger are one after the other, each with a zero byte behind it. On a shard the trigger has another name, with the
+-- shard's number.
+CREATE OR REPLACE FUNCTION gapless.shard_guards(
+    distributed boolean DEFAULT true -- or those that undistribute_table has left, on a table of the coordinator
+) RETURNS TABLE (relation regclass, guarded name, column_name name, trigger name, arguments jsonb, path text, table_id bigint)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -13726,15 +13863,16 @@ BEGIN
     RETURN QUERY EXECUTE $$
         SELECT t.tgrelid::regclass, g.guarded::name, a.attname, t.tgname, g.definition -> 'arguments', g.definition ->> 'search_path', (g.definition ->> 'table_id')::bigint
         FROM pg_trigger AS t
-        JOIN pg_dist_partition AS p ON p.logicalrelid = t.tgrelid
+        LEFT JOIN pg_dist_partition AS p ON p.logicalrelid = t.tgrelid
         CROSS JOIN LATERAL (
             SELECT
                 convert_from(substr(t.tgargs, 1, position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding()) AS guarded,
                 convert_from(substr(t.tgargs, position('\x00'::bytea IN t.tgargs) + 1, length(t.tgargs) - position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding())::jsonb AS definition
         ) AS g
-        LEFT JOIN pg_attribute AS a ON a.attrelid = t.tgrelid AND a.attnum = (g.definition ->> 'attnum')::smallint AND NOT a.attisdropped
-        WHERE t.tgfoid = 'gapless.shard_guard'::regproc
-        ORDER BY t.tgrelid::regclass::text, g.guarded$$;
+        LEFT JOIN pg_attribute AS a ON a.attrelid = t.tgrelid AND NOT a.attisdropped AND CASE WHEN $1 THEN a.attnum = (g.definition ->> 'attnum')::smallint ELSE a.attname = g.guarded::name END -- which undistribute_table numbers anew
+        WHERE t.tgfoid = 'gapless.shard_guard'::regproc AND CASE WHEN $1 THEN p.logicalrelid IS NOT NULL ELSE p.logicalrelid IS NULL AND t.tgname = ('~gapless_shard_' || g.guarded)::name END
+        ORDER BY t.tgrelid::regclass::text, g.guarded$$
+    USING distributed;
 END;
 $function$;
 $statement$;
@@ -13941,7 +14079,7 @@ BEGIN
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-    WHERE t.tgrelid = shard_note.relation AND t.tgname = ('~gapless_insert_' || shard_note.column_name)::name
+    WHERE shard_note.shard IS NOT NULL AND t.tgrelid = shard_note.relation AND t.tgname = ('~gapless_insert_' || shard_note.column_name)::name
     ON CONFLICT ON CONSTRAINT shard_pkey DO UPDATE
     SET table_id = excluded.table_id, shard = excluded.shard, placement = excluded.placement, function = excluded.function;
 END;
@@ -13949,7 +14087,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.shard_note IS
-'Private, for shard_attach. Notes which shard of which distributed table a table is, so that its series are known when it has gone.';
+'Private, for shard_attach. Notes which shard of which distributed table a table is, so that its series are known when it has gone. Where shard is NULL, it is none, and only the series become its own.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.shard_note FROM PUBLIC;
@@ -14572,19 +14710,26 @@ BEGIN
     said := CASE WHEN series IS NOT NULL THEN gapless.shard_tell(target, series) END;
     FOR attached IN
         SELECT g.*, format('%I.%I', n.nspname, c.relname) AS table_name
-        FROM gapless.shard_guards() AS g
+        FROM (SELECT g.*, d.distributed FROM unnest('{t,f}'::boolean[]) AS d (distributed) CROSS JOIN LATERAL gapless.shard_guards(d.distributed) AS g) AS g
         JOIN pg_catalog.pg_class AS c ON c.oid = g.relation
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
         WHERE attach_shards.target IS NULL OR g.relation = attach_shards.target
     LOOP
         BEGIN
-            IF attached.column_name IS DISTINCT FROM attached.guarded AND EXISTS (SELECT FROM gapless.shard_list(attached.relation, attached.guarded) AS l WHERE NOT l.attached) THEN
+            IF attached.column_name IS DISTINCT FROM attached.guarded AND (NOT attached.distributed OR EXISTS (SELECT FROM gapless.shard_list(attached.relation, attached.guarded) AS l WHERE NOT l.attached)) THEN
                 RAISE EXCEPTION 'the column was renamed or dropped, so its shards cannot be attached by its definition of then'
                     USING ERRCODE = 'object_not_in_prerequisite_state', SCHEMA = 'gapless', CONSTRAINT = 'shard_renamed',
                         HINT = CASE
+                            WHEN NOT attached.distributed THEN format('Rename it back to %I, and repeat it.', attached.guarded)
                             WHEN attached.column_name IS NULL THEN format('SELECT gapless.detach_gapless(%L, %L);', attached.relation, attached.guarded)
                             ELSE format('ALTER TABLE %s RENAME %I TO %I; and repeat it. Then rename it, detach it by its old name, and attach it by its new one.', attached.relation, attached.column_name, attached.guarded)
                         END;
+            END IF;
+            IF NOT attached.distributed THEN
+                RETURN QUERY
+                SELECT attached.table_name, attached.guarded, NULL::bigint, g.nodename, g.nodeport, g.outcome
+                FROM gapless.shard_gather(attached.relation, attached.guarded, attached.arguments, attached.path, attached.table_id) AS g;
+                CONTINUE;
             END IF;
             RETURN QUERY
             SELECT attached.table_name, attached.guarded, b.shard, b.nodename, b.nodeport, b.outcome
@@ -14618,7 +14763,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.attach_shards IS
-'On the coordinator of Citus: attaches the shards of distributed tables that were moved or split, which refuse every write until then, and brings them the series that they had, with all that is known of them, from the node where they were. series is for those that have no rows: an object with the number of the shard for each name, with {"shard": number, "column": name} where the table has several attached columns, and with null for one that is of no shard. A sequence that no column has yet is its shard''s from then on, until it is said otherwise before its first number; unless it is said, no shard that was on its node is attached elsewhere. Repeated, it does nothing more. Returns a row a shard that it attached, or of which series are left. For the owner of schema gapless, who also owns the tables. Each shard is attached in a transaction of its own on its node, and locks the shard against writers meanwhile; moves and splits of the table wait, and so does a second call. Writers go on, but not behind a move that waits. One table that cannot be attached leaves the others attached. Raises 22023 for series, 42501, 55000 on a worker, without Citus, or in a transaction that has used distributed tables, and 38000 for a node that cannot be reached or where it fails.';
+'On the coordinator of Citus: attaches the shards of distributed tables that were moved or split, and tables that are not distributed any more, which refuse every write until then, and brings them the series that they had, with all that is known of them, from the node where they were. series is for those that have no rows: an object with the number of the shard for each name, with {"shard": number, "column": name} where the table has several attached columns, and with null for one that is of no shard. A sequence that no column has yet is its shard''s from then on, until it is said otherwise before its first number; unless it is said, no shard that was on its node is attached elsewhere. Repeated, it does nothing more. Returns a row a shard that it attached, or of which series are left. For the owner of schema gapless, who also owns the tables. Each shard is attached in a transaction of its own on its node, and locks the shard against writers meanwhile; moves and splits of the table wait, and so does a second call. Writers go on, but not behind a move that waits. One table that cannot be attached leaves the others attached. Raises 22023 for series, 42501, 55000 on a worker, without Citus, or in a transaction that has used distributed tables, and 38000 for a node that cannot be reached or where it fails.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.attach_shards FROM PUBLIC;
@@ -15756,6 +15901,17 @@ BEGIN
         WHERE NOT (r.result -> 'attached')::jsonb @> to_jsonb(format('%s.%I', p.shard_name, g.guarded))
         GROUP BY g.relation, g.guarded
     ) AS m
+    UNION ALL
+    -- table_undistributed
+    SELECT
+        'table_undistributed',
+        'critical',
+        format('%I.%I.%I', n.nspname, c.relname, g.guarded),
+        'the table is not distributed any more, and the series of the column are still where its shards were',
+        format('SELECT * FROM gapless.attach_shards(%L); -- in a transaction of its own', g.relation)
+    FROM gapless.shard_guards(false) AS g
+    JOIN pg_class AS c ON c.oid = g.relation
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
     UNION ALL
     -- shard_unguarded
     SELECT

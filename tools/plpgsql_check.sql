@@ -81,10 +81,10 @@ WHERE (p.pronamespace = 'gapless'::regnamespace AND p.proname NOT LIKE 'model\_%
     -- SQL is an argument of these: the expressions of the table's owner, with whose rights they run.
     AND NOT (p.proname IN (
         'attach_gapless', 'column_check_expression', 'column_compile', 'column_express', 'column_express_read', 'column_guard_partitions', 'column_make_index', 'column_make_triggers', 'column_own',
-        'column_take_over', 'shard_known', 'shard_lacks', 'shard_named', 'shard_page'
+        'column_take_over', 'shard_attach', 'shard_known', 'shard_lacks', 'shard_named', 'shard_page'
     ) AND c.message IN ('text type variable is not sanitized', 'the expression is not SQL injection safe'))
     -- Citus is named in EXECUTE alone, since it need not be there.
-    AND NOT (p.proname IN ('shard_check_session', 'shard_guards') AND c.message = 'immutable expression without parameters found')
+    AND NOT (p.proname IN ('shard_check_session', 'shard_coordinator', 'shard_guards') AND c.message = 'immutable expression without parameters found')
     AND NOT (p.proname = 'shard_take' AND c.message = 'routine is marked as VOLATILE, should be STABLE')
     -- Its result comes from dynamic SQL, which the extension does not follow.
     AND NOT (p.proname = 'audit_numbers' AND c.detail = 'cannot to determine result of dynamic SQL')

@@ -211,6 +211,9 @@
 {{ template "citus/shard_attach.sql" . }}
 {{ template "citus/shard_attach_table.sql" . }}
 {{ template "citus/shard_bring.sql" . }}
+{{ template "citus/shard_coordinator.sql" . }}
+{{ template "citus/shard_gather.sql" . }}
+{{ template "citus/shard_unguard.sql" . }}
 {{ template "citus/shard_has.sql" . }}
 {{ template "citus/shard_wait_less.sql" . }}
 {{ template "citus/shard_bound.sql" . }}

@@ -470,17 +470,109 @@ func TestDatesMoveWithTheirShard(t *testing.T) {
 	sound(t, cluster)
 }
 
-// TestAGuardThatCitusLeavesOnATableIsNotDropped with what the table's own triggers are.
-func TestAGuardThatCitusLeavesOnATableIsNotDropped(t *testing.T) {
+// TestATableThatIsUndistributedTakesItsSeriesAlong, also those that have no row, and refuses rows until then.
+func TestATableThatIsUndistributedTakesItsSeriesAlong(t *testing.T) {
+	t.Parallel()
+	for name, before := range map[string]func(t *testing.T, cluster *citustest.Cluster, s sqltest.Session){
+		"as it is": func(*testing.T, *citustest.Cluster, sqltest.Session) {},
+		"a shard was moved, and not attached": func(t *testing.T, cluster *citustest.Cluster, s sqltest.Session) {
+			move(t, cluster, s, "invoices", 1, "block_writes")
+		},
+		"a shard was moved, and attached": func(t *testing.T, cluster *citustest.Cluster, s sqltest.Session) {
+			move(t, cluster, s, "invoices", 1, "block_writes")
+			s.Do(attachShards)
+		},
+		"the coordinator has a shard": func(t *testing.T, cluster *citustest.Cluster, s sqltest.Session) {
+			p := placeOf(t, cluster, s, "invoices", 1)
+			s.Do("SELECT citus_set_node_property($1, $2, 'shouldhaveshards', true)", cluster.Coordinator.Host, int(cluster.Coordinator.Port))
+			require.NoError(t, cluster.Move(t.Context(), p.shard, p.node, cluster.Coordinator, "block_writes"))
+			s.Do(attachShards)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cluster := citustest.New(t)
+			s := cluster.Connect(t)
+			s.Do("CREATE TABLE invoices (gone int, tenant int, number bigint, UNIQUE (tenant, number)); ALTER TABLE invoices DROP gone") // its columns get other numbers
+			s.Do("SELECT create_distributed_table('invoices', 'tenant', shard_count => 4)")
+			s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$)")
+			s.Do("INSERT INTO invoices (tenant) SELECT t FROM generate_series(1, 8) AS t, generate_series(1, 3)")
+			worker := placeOf(t, cluster, s, "invoices", 1).node.Connect(t)
+			worker.Do("SELECT gapless.void_gapless('invoice/1', 3, 'typing error')")
+			s.Do("DELETE FROM invoices WHERE tenant = 1 AND number = 3")
+			worker = placeOf(t, cluster, s, "invoices", 2).node.Connect(t)
+			worker.Do("SELECT gapless.void_gapless_batch('invoice/2', 1, 3, 'a test')")
+			s.Do("DELETE FROM invoices WHERE tenant = 2")
+			before(t, cluster, s)
+
+			s.Do("SELECT undistribute_table('invoices')")
+			refused := s.Refuse("55000", "INSERT INTO invoices (tenant) VALUES (1)")
+			require.Contains(t, refused.Message, "its table undistributed")
+			require.Equal(t, "On the coordinator: SELECT * FROM gapless.attach_shards();", refused.Hint)
+			refused = s.Refuse("55000", "SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$)")
+			require.Contains(t, refused.Message, "its series are still where its shards were")
+			require.Contains(t, sick(s), "critical table_undistributed public.invoices.number")
+			require.Contains(t, sqltest.Texts(s, "SELECT concat_ws(' ', kind, attached_column, explained) FROM gapless.node_audit()"), "not read public.invoices.number f")
+
+			outcomes := sqltest.Texts(s, attachShards)
+			require.Len(t, outcomes, 1)
+			require.Regexp(t, "^attached, as a table of the coordinator, with 8 series from ", outcomes[0])
+			require.Empty(t, sqltest.Texts(s, attachShards))
+			for tenant := 1; tenant <= 8; tenant++ {
+				require.EqualValues(t, 4, s.Number("INSERT INTO invoices (tenant) VALUES ($1) RETURNING number", tenant), "tenant %d", tenant)
+			}
+			s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$)")
+			require.EqualValues(t, 8, s.Number("SELECT count(*) FROM gapless.node_sequences()"))
+			require.Empty(t, sick(s))
+			require.Empty(t, sqltest.Texts(s, "SELECT kind || ' ' || sequence FROM gapless.node_audit() WHERE NOT explained"))
+			sound(t, cluster)
+			for _, node := range cluster.Nodes() {
+				require.True(t, *sqltest.Value[bool](node.Connect(t), "SELECT to_regproc('gapless.shard_guard') IS NOT NULL AND NOT EXISTS (SELECT FROM gapless.shard)"))
+			}
+			s.Do("SELECT gapless.detach_gapless('invoices', 'number')")
+		})
+	}
+}
+
+// TestEachColumnOfAnUndistributedTableIsAttached, though each is a transaction of its own.
+func TestEachColumnOfAnUndistributedTableIsAttached(t *testing.T) {
 	t.Parallel()
 	cluster := citustest.New(t)
 	s := invoices(t, cluster)
+	s.Do("ALTER TABLE invoices ADD credit bigint")
+	s.Do("ALTER TABLE invoices ADD UNIQUE (tenant, credit)")
+	s.Do("SELECT gapless.attach_gapless('invoices', 'credit', name => $$ 'credit/' || NEW.tenant $$)")
+	s.Do("INSERT INTO invoices (tenant) VALUES (1), (2), (1)")
 	s.Do("SELECT undistribute_table('invoices')")
-	s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant $$)")
-	require.EqualValues(t, 1, s.Number("INSERT INTO invoices (tenant) VALUES (1) RETURNING number"))
-	for _, node := range cluster.Nodes() {
-		require.True(t, *sqltest.Value[bool](node.Connect(t), "SELECT to_regproc('gapless.shard_guard') IS NOT NULL"))
+	require.Len(t, sqltest.Texts(s, attachShards), 2)
+	require.Equal(t, []string{"3 3"}, sqltest.Texts(s, "INSERT INTO invoices (tenant) VALUES (1) RETURNING concat_ws(' ', number, credit)"))
+	require.Empty(t, sick(s))
+	sound(t, cluster)
+}
+
+// TestAttachShardsOfAnUndistributedTableThatIsCutOffIsRepeated: what it had begun is ended.
+func TestAttachShardsOfAnUndistributedTableThatIsCutOffIsRepeated(t *testing.T) {
+	t.Parallel()
+	cluster := citustest.New(t)
+	s := numbered(t, cluster)
+	s.Do("SELECT undistribute_table('invoices')")
+	for _, worker := range cluster.Workers {
+		w := worker.Connect(t)
+		w.Do("SET citus.enable_ddl_propagation = off")
+		w.Do("CREATE FUNCTION public.refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$")
+		w.Do("CREATE TRIGGER refuse BEFORE DELETE ON gapless.shard FOR EACH STATEMENT EXECUTE FUNCTION public.refuse()")
 	}
+	s.Refuse("38000", attachShards)
+	require.EqualValues(t, 4, s.Number("INSERT INTO invoices (tenant) VALUES (1) RETURNING number"), "it is attached")
+	s.Refuse("38000", attachShards)
+	for _, worker := range cluster.Workers {
+		worker.Connect(t).Do("SET citus.enable_ddl_propagation = off; DROP TRIGGER refuse ON gapless.shard")
+	}
+	require.Empty(t, sqltest.Texts(s, attachShards))
+	require.EqualValues(t, 8, s.Number("SELECT count(*) FROM gapless.node_sequences()"))
+	require.EqualValues(t, 5, s.Number("INSERT INTO invoices (tenant) VALUES (1) RETURNING number"))
+	require.Empty(t, sick(s))
+	sound(t, cluster)
 }
 
 func TestAttachMakesTheColumnNotNullOrSaysWhyNot(t *testing.T) {

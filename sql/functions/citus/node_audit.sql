@@ -52,7 +52,7 @@ BEGIN
         ) AS c
         LEFT JOIN gapless.shard_tables() AS t ON t.table_name = c.name;
         IF NOT EXISTS (
-            SELECT FROM gapless.shard_guards() AS g WHERE g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column)
+            SELECT FROM unnest('{t,f}'::boolean[]) AS d (distributed) CROSS JOIN LATERAL gapless.shard_guards(d.distributed) AS g WHERE g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column)
             UNION ALL
             SELECT FROM gapless.guard AS g WHERE g.relation = node_audit.target AND g.purpose = 'insert' AND (node_audit.target_column IS NULL OR g.column_name = node_audit.target_column)
         ) THEN
@@ -118,11 +118,19 @@ BEGIN
     SELECT f.*, t.table_name, t.shard
     FROM finding AS f
     LEFT JOIN gapless.shard_tables() AS t ON t.shard = gapless.shard_of(f.attached_column) AND starts_with(f.attached_column, t.shard_name || '.')
+        SELECT c.nodename, c.nodeport, '', format('%I.%I.%I', n.nspname, r.relname, g.guarded), 'not read', NULL, NULL, false,
+            'the table is not distributed any more, and its series are still where its shards were: attach_shards brings them', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM gapless.shard_guards(false) AS g
+        JOIN pg_catalog.pg_class AS r ON r.oid = g.relation
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = r.relnamespace
+        CROSS JOIN LATERAL gapless.shard_coordinator() AS c
+        WHERE node_audit.target IS NULL OR g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column)
+        UNION ALL
     ORDER BY f.sequence COLLATE "C", f.first_value, f.kind, f.allocated_at, f.nodename, f.nodeport;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.node_audit IS
-'On the coordinator of Citus: the findings of audit_gapless on all nodes, with the node, and the distributed table whose shard has the column; with one of kind not read for each node that could not be audited and each shard that is not attached, and one of kind split for each node that has a series of which another one has some, too. Each node is audited by its own snapshot. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Raises 22023 for the name, 42704 where the table has no such column, and 55000 where there is no Citus.';
+'On the coordinator of Citus: the findings of audit_gapless on all nodes, with the node, and the distributed table whose shard has the column; with one of kind not read for each node that could not be audited and each shard or table that is not attached since Citus moved, split or undistributed it, and one of kind split for each node that has a series of which another one has some, too. Each node is audited by its own snapshot. Nothing that is not explained, and nothing that was not read, means that numbering is sound. Raises 22023 for the name, 42704 where the table has no such column, and 55000 where there is no Citus.';
 
 REVOKE ALL ON FUNCTION gapless.node_audit FROM PUBLIC;

@@ -6,7 +6,7 @@ SET search_path = pg_catalog, pg_temp
 AS $function$
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = TG_RELID AND t.tgname = ('~gapless_insert_' || TG_ARGV[0])::name) THEN
-        RAISE EXCEPTION 'column "%" of shard % is not attached here: the shard was moved or split', TG_ARGV[0], TG_RELID::regclass
+        RAISE EXCEPTION 'column "%" of % is not attached here: the shard was moved or split, or its table undistributed', TG_ARGV[0], TG_RELID::regclass
             USING ERRCODE = 'object_not_in_prerequisite_state',
                 HINT = 'On the coordinator: SELECT * FROM gapless.attach_shards();',
                 SCHEMA = TG_TABLE_SCHEMA, TABLE = TG_TABLE_NAME, COLUMN = TG_ARGV[0], CONSTRAINT = 'gapless_unattached';
@@ -16,6 +16,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.shard_guard IS
-'Private, the trigger that attach_gapless makes on a distributed table of Citus: refuses every statement on a shard whose column is not attached. Its arguments are the column and how it is attached. Raises 55000.';
+'Private, the trigger that attach_gapless makes on a distributed table of Citus: refuses every statement on a shard whose column is not attached, and on the table that undistribute_table makes. Its arguments are the column and how it is attached. Raises 55000.';
 
 REVOKE ALL ON FUNCTION gapless.shard_guard FROM PUBLIC;

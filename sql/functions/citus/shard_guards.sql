@@ -1,5 +1,8 @@
--- The arguments of a trigger are one after the other, each with a zero byte behind it.
-CREATE OR REPLACE FUNCTION gapless.shard_guards() RETURNS TABLE (relation regclass, guarded name, column_name name, trigger name, arguments jsonb, path text, table_id bigint)
+-- The arguments of a trigger are one after the other, each with a zero byte behind it. On a shard the trigger has another name, with the
+-- shard's number.
+CREATE OR REPLACE FUNCTION gapless.shard_guards(
+    distributed boolean DEFAULT true -- or those that undistribute_table has left, on a table of the coordinator
+) RETURNS TABLE (relation regclass, guarded name, column_name name, trigger name, arguments jsonb, path text, table_id bigint)
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
@@ -10,15 +13,16 @@ BEGIN
     RETURN QUERY EXECUTE $$
         SELECT t.tgrelid::regclass, g.guarded::name, a.attname, t.tgname, g.definition -> 'arguments', g.definition ->> 'search_path', (g.definition ->> 'table_id')::bigint
         FROM pg_trigger AS t
-        JOIN pg_dist_partition AS p ON p.logicalrelid = t.tgrelid
+        LEFT JOIN pg_dist_partition AS p ON p.logicalrelid = t.tgrelid
         CROSS JOIN LATERAL (
             SELECT
                 convert_from(substr(t.tgargs, 1, position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding()) AS guarded,
                 convert_from(substr(t.tgargs, position('\x00'::bytea IN t.tgargs) + 1, length(t.tgargs) - position('\x00'::bytea IN t.tgargs) - 1), getdatabaseencoding())::jsonb AS definition
         ) AS g
-        LEFT JOIN pg_attribute AS a ON a.attrelid = t.tgrelid AND a.attnum = (g.definition ->> 'attnum')::smallint AND NOT a.attisdropped
-        WHERE t.tgfoid = 'gapless.shard_guard'::regproc
-        ORDER BY t.tgrelid::regclass::text, g.guarded$$;
+        LEFT JOIN pg_attribute AS a ON a.attrelid = t.tgrelid AND NOT a.attisdropped AND CASE WHEN $1 THEN a.attnum = (g.definition ->> 'attnum')::smallint ELSE a.attname = g.guarded::name END -- which undistribute_table numbers anew
+        WHERE t.tgfoid = 'gapless.shard_guard'::regproc AND CASE WHEN $1 THEN p.logicalrelid IS NOT NULL ELSE p.logicalrelid IS NULL AND t.tgname = ('~gapless_shard_' || g.guarded)::name END
+        ORDER BY t.tgrelid::regclass::text, g.guarded$$
+    USING distributed;
 END;
 $function$;
 

@@ -19,13 +19,13 @@ BEGIN
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = p.pronamespace
-    WHERE t.tgrelid = shard_note.relation AND t.tgname = ('~gapless_insert_' || shard_note.column_name)::name
+    WHERE shard_note.shard IS NOT NULL AND t.tgrelid = shard_note.relation AND t.tgname = ('~gapless_insert_' || shard_note.column_name)::name
     ON CONFLICT ON CONSTRAINT shard_pkey DO UPDATE
     SET table_id = excluded.table_id, shard = excluded.shard, placement = excluded.placement, function = excluded.function;
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.shard_note IS
-'Private, for shard_attach. Notes which shard of which distributed table a table is, so that its series are known when it has gone.';
+'Private, for shard_attach. Notes which shard of which distributed table a table is, so that its series are known when it has gone. Where shard is NULL, it is none, and only the series become its own.';
 
 REVOKE ALL ON FUNCTION gapless.shard_note FROM PUBLIC;

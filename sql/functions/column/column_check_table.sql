@@ -37,6 +37,12 @@ BEGIN
         RAISE EXCEPTION '% cannot number a column of its own: %', target, fault
             USING ERRCODE = 'wrong_object_type', HINT = hint, SCHEMA = 'gapless', COLUMN = 'target';
     END IF;
+    IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_shard_' || target_column)::name)
+        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name) THEN
+        RAISE EXCEPTION 'column "%" of table % was attached when the table was distributed, and its series are still where its shards were', target_column, target
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('This brings them, and attaches it: SELECT * FROM gapless.attach_shards(%L);', target),
+                SCHEMA = relation.nspname, TABLE = relation.relname, COLUMN = target_column, CONSTRAINT = 'attach_undistributed';
+    END IF;
     SELECT string_agg(quote_ident(n.nspname), ', ')
     INTO other
     FROM pg_catalog.pg_namespace AS n
@@ -50,6 +56,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_check_table IS
-'Private, for attach_gapless. Raises 42P01, 42809 for a table that cannot number a column of its own, and a warning for a search_path on which everyone can create functions.';
+'Private, for attach_gapless. Raises 42P01, 42809 for a table that cannot number a column of its own, 55000 for one that Citus does not distribute any more, and a warning for a search_path on which everyone can create functions.';
 
 REVOKE ALL ON FUNCTION gapless.column_check_table FROM PUBLIC;

@@ -157,6 +157,17 @@ BEGIN
         GROUP BY g.relation, g.guarded
     ) AS m
     UNION ALL
+    -- table_undistributed
+    SELECT
+        'table_undistributed',
+        'critical',
+        format('%I.%I.%I', n.nspname, c.relname, g.guarded),
+        'the table is not distributed any more, and the series of the column are still where its shards were',
+        format('SELECT * FROM gapless.attach_shards(%L); -- in a transaction of its own', g.relation)
+    FROM gapless.shard_guards(false) AS g
+    JOIN pg_class AS c ON c.oid = g.relation
+    JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    UNION ALL
     -- shard_unguarded
     SELECT
         'shard_unguarded',
