@@ -10613,6 +10613,7 @@ DECLARE
     attached record;
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
+    violated text;
     audited  text[]; -- the columns that can be
 BEGIN
     FOR attached IN
@@ -10633,6 +10634,7 @@ BEGIN
             -- trigger is left for the end of the auditor's transaction, no other function changed), and what it did to the
             -- session is undone below.
             PERFORM set_config('transaction_read_only', 'on', true);
+            PERFORM gapless.column_refuse('managed', attached.relation, attached.column_name, NULL, NULL) WHERE gapless.column_shard_kind(attached.relation) IS NOT NULL;
             PERFORM gapless.column_check_names(u.relation, attached.column_name, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- dropped meanwhile
             IF seed IS NOT NULL THEN
                 RETURN QUERY EXECUTE format(
@@ -10764,9 +10766,11 @@ BEGIN
                 finding := 'detached';
                 detail := 'detached or dropped meanwhile: audit it in a new transaction';
             ELSIF NOT done THEN
+                GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
                 finding := 'failed';
                 detail := 'the column cannot be read: ' || SQLERRM
                     || CASE
+                        WHEN violated = 'gapless_managed' THEN '. When Citus has given it back, detach the column and attach it again'
                         WHEN SQLSTATE IN ('42703', '55000') THEN '. Detach it by its old name, and attach it by the names of now' -- a column was renamed
                         WHEN SQLSTATE IN ('40001', '40P01', '55P03') THEN '. Audit it in a new transaction'
                         WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
@@ -12809,7 +12813,7 @@ BEGIN
             JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
             WHERE c.oid = node_audit.target
         ) AS c
-        LEFT JOIN gapless.shard_tables() AS t ON t.table_name = c.name;
+        LEFT JOIN gapless.shard_tables() AS t ON t.table_name = c.name AND gapless.column_shard_kind(node_audit.target) IS DISTINCT FROM 'local';
         IF NOT EXISTS (
             SELECT FROM unnest('{t,f}'::boolean[]) AS d (distributed) CROSS JOIN LATERAL gapless.shard_guards(d.distributed) AS g WHERE g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column)
             UNION ALL
@@ -12849,6 +12853,8 @@ BEGIN
         SELECT a.nodename, a.nodeport, s.name, s.attached_column, format('%s:%s', a.nodename, a.nodeport) || coalesce(' (' || s.attached_column || ')', '') AS place
         FROM answer AS a
         CROSS JOIN LATERAL json_to_recordset(CASE WHEN a.success THEN a.result::json -> 'series' ELSE '[]' END) AS s (name text, attached_column text)
+    ), managed AS MATERIALIZED (
+        SELECT t.table_name, t.shard_name FROM gapless.shard_tables() AS t WHERE gapless.column_shard_kind(to_regclass(t.table_name)) = 'local'
     ), finding AS (
         SELECT a.nodename, a.nodeport, f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.explained, f.explanation,
             f.allocated_by, f.allocated_as, f.allocated_at, f.txid, f.first_text, f.last_text, f.keys, f.recorded_at, f.details
@@ -12856,6 +12862,11 @@ BEGIN
         CROSS JOIN LATERAL json_to_recordset(CASE WHEN a.success THEN a.result::json -> 'findings' ELSE '[]' END) AS f (
             sequence text, attached_column text, kind text, first_value bigint, last_value bigint, explained boolean, explanation text,
             allocated_by text, allocated_as text, allocated_at timestamptz, txid bigint, first_text text, last_text text, keys jsonb, recorded_at timestamptz, details jsonb
+        )
+        WHERE NOT EXISTS ( -- of which the coordinator says that it is not read, by its own name
+            SELECT FROM managed AS m
+            WHERE starts_with(f.attached_column, m.shard_name || '.')
+                OR starts_with(f.attached_column, m.table_name || '.') AND (a.nodename, a.nodeport) NOT IN (SELECT c.nodename, c.nodeport FROM gapless.shard_coordinator() AS c)
         )
         UNION ALL
         SELECT a.nodename, a.nodeport, '', NULL, 'not read', NULL, NULL, false, 'the node could not be audited: ' || a.result, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
@@ -12870,13 +12881,6 @@ BEGIN
         WHERE NOT (a.result::json -> 'attached')::jsonb @> to_jsonb(format('%s.%I', p.shard_name, g.guarded))
             AND (node_audit.target IS NULL OR g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column))
         UNION ALL
-        SELECT p.nodename, p.nodeport, p.name, p.attached_column, 'split', NULL, NULL, false, 'several nodes have a series of this name, each with numbers or ranges of its own: ' || m.places, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
-        FROM (SELECT p.name, string_agg(p.place, ', ' ORDER BY p.place) AS places FROM place AS p GROUP BY p.name HAVING count(*) > 1) AS m
-        JOIN place AS p ON p.name = m.name
-    )
-    SELECT f.*, t.table_name, t.shard
-    FROM finding AS f
-    LEFT JOIN gapless.shard_tables() AS t ON t.shard = gapless.shard_of(f.attached_column) AND starts_with(f.attached_column, t.shard_name || '.')
         SELECT c.nodename, c.nodeport, '', format('%I.%I.%I', n.nspname, r.relname, g.guarded), 'not read', NULL, NULL, false,
             'the table is not distributed any more, and its series are still where its shards were: attach_shards brings them', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
         FROM gapless.shard_guards(false) AS g
@@ -12885,6 +12889,13 @@ BEGIN
         CROSS JOIN LATERAL gapless.shard_coordinator() AS c
         WHERE node_audit.target IS NULL OR g.relation = node_audit.target AND (node_audit.target_column IS NULL OR g.guarded = node_audit.target_column)
         UNION ALL
+        SELECT p.nodename, p.nodeport, p.name, p.attached_column, 'split', NULL, NULL, false, 'several nodes have a series of this name, each with numbers or ranges of its own: ' || m.places, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+        FROM (SELECT p.name, string_agg(p.place, ', ' ORDER BY p.place) AS places FROM place AS p GROUP BY p.name HAVING count(*) > 1) AS m
+        JOIN place AS p ON p.name = m.name
+    )
+    SELECT f.*, t.table_name, t.shard
+    FROM finding AS f
+    LEFT JOIN gapless.shard_tables() AS t ON t.shard = gapless.shard_of(f.attached_column) AND starts_with(f.attached_column, t.shard_name || '.')
     ORDER BY f.sequence COLLATE "C", f.first_value, f.kind, f.allocated_at, f.nodename, f.nodeport;
 END;
 $function$;

@@ -377,6 +377,11 @@ func TestATableThatCitusTakesOverRefusesRows(t *testing.T) {
 	s.Refuse("428C9", "UPDATE receipts SET number = 2")
 	s.Refuse("23001", "DELETE FROM receipts")
 	require.Contains(t, sick(s), "critical table_managed public.receipts")
+	for _, arguments := range []string{"", "target => 'receipts'", "target => 'receipts', target_column => 'number'"} {
+		require.Equal(t, []string{node(cluster.Coordinator) + ` not read public.receipts.number f the column cannot be read: column "number" of table "receipts" cannot number rows: Citus has made a shard of the table. When Citus has given it back, detach the column and attach it again`},
+			sqltest.Texts(s, "SELECT concat_ws(' ', nodename || ':' || nodeport, kind, attached_column, explained, explanation) FROM gapless.node_audit("+arguments+")"), arguments)
+	}
+	require.NotContains(t, sqltest.Texts(s, "SELECT kind FROM gapless.audit_gapless()"), "never issued")
 	s.Do("ALTER TABLE receipts DROP CONSTRAINT joined")
 	s.Do("SELECT gapless.detach_gapless('receipts', 'number')")
 	s.Do(attach)

@@ -41,6 +41,7 @@ DECLARE
     attached record;
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
+    violated text;
     audited  text[]; -- the columns that can be
 BEGIN
     FOR attached IN
@@ -61,6 +62,7 @@ BEGIN
             -- trigger is left for the end of the auditor's transaction, no other function changed), and what it did to the
             -- session is undone below.
             PERFORM set_config('transaction_read_only', 'on', true);
+            PERFORM gapless.column_refuse('managed', attached.relation, attached.column_name, NULL, NULL) WHERE gapless.column_shard_kind(attached.relation) IS NOT NULL;
             PERFORM gapless.column_check_names(u.relation, attached.column_name, attached.inputs) FROM unnest(attached.relations) AS u (relation) WHERE pg_relation_size(u.relation) IS NOT NULL; -- dropped meanwhile
             IF seed IS NOT NULL THEN
                 RETURN QUERY EXECUTE format(
@@ -192,9 +194,11 @@ BEGIN
                 finding := 'detached';
                 detail := 'detached or dropped meanwhile: audit it in a new transaction';
             ELSIF NOT done THEN
+                GET STACKED DIAGNOSTICS violated = CONSTRAINT_NAME;
                 finding := 'failed';
                 detail := 'the column cannot be read: ' || SQLERRM
                     || CASE
+                        WHEN violated = 'gapless_managed' THEN '. When Citus has given it back, detach the column and attach it again'
                         WHEN SQLSTATE IN ('42703', '55000') THEN '. Detach it by its old name, and attach it by the names of now' -- a column was renamed
                         WHEN SQLSTATE IN ('40001', '40P01', '55P03') THEN '. Audit it in a new transaction'
                         WHEN SQLSTATE IN ('42P01', 'P0001') THEN '. ' || remedy -- the table was
