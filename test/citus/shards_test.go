@@ -209,6 +209,18 @@ func TestAShardIsSplitAndItIsSaidOfWhichPartASeriesWithoutRowsIs(t *testing.T) {
 }
 
 // TestASplitLeavesTheSeriesOfAnotherTableThatIsGone where they are, though they have the same tenants.
+// TestASplitThatPartsASeriesIsRefused, of a name that tells the tenants not apart.
+func TestASplitThatPartsASeriesIsRefused(t *testing.T) {
+	t.Parallel()
+	s := citustest.New(t).Connect(t)
+	s.Do("CREATE TABLE invoices (tenant int, number bigint, UNIQUE (tenant, number))")
+	s.Do("SELECT create_distributed_table('invoices', 'tenant', shard_count => 1)")
+	s.Do("SELECT gapless.attach_gapless('invoices', 'number', name => $$ 'invoice/' || NEW.tenant % 2 $$)")
+	s.Do("INSERT INTO invoices (tenant) SELECT generate_series(1, 40)")
+	s.Do(`SELECT citus_split_shard_by_split_points((SELECT shardid FROM pg_dist_shard), '{0}', (SELECT array_agg(nodeid) FROM pg_dist_node WHERE groupid > 0), 'block_writes')`)
+	require.Regexp(t, `: sequence "invoice/[01]" is of shards \d+ and \d+$`, s.Refuse("55000", attachShards).Message)
+}
+
 func TestASplitLeavesTheSeriesOfAnotherTableThatIsGone(t *testing.T) {
 	t.Parallel()
 	cluster := citustest.New(t)

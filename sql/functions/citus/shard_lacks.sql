@@ -9,10 +9,11 @@ DECLARE
     compared text;
     lacks    boolean;
 BEGIN
-    -- What is not of the node, and what the shard does not change as it goes on.
-    SELECT string_agg(format('t.%1$I IS NOT DISTINCT FROM r.%1$I', a.attname), ' AND ')
+    -- What is not of the node, and what the shard does not change as it goes on; the primary key by =, which an index and a hash know.
+    SELECT string_agg(format(CASE WHEN a.attnum = ANY (x.indkey::smallint[]) THEN 't.%1$I = r.%1$I' ELSE 't.%1$I IS NOT DISTINCT FROM r.%1$I' END, a.attname), ' AND ')
     INTO STRICT compared
     FROM pg_catalog.pg_attribute AS a
+    JOIN pg_catalog.pg_index AS x ON x.indrelid = a.attrelid AND x.indisprimary
     WHERE a.attrelid = to_regclass(format('gapless.%I', kind)) AND a.attnum > 0 AND NOT a.attisdropped
         AND a.attname <> ALL (CASE kind
             WHEN 'sequence_lock' THEN '{adoptions,target,target_column,initial,bounded}'::name[]

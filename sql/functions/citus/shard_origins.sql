@@ -18,6 +18,8 @@ DECLARE
     found_in CONSTANT jsonb := (SELECT coalesce(jsonb_agg(n), '[]') FROM gapless.shard_notes(shard_origins.table_id, shard_origins.column_name) AS n);
     known  jsonb := coalesce(jsonb_strip_nulls(told), '{}'::jsonb); -- of which shard a series is
     rest   jsonb := coalesce((SELECT jsonb_agg(k.name) FROM jsonb_object_keys(jsonb_strip_nulls(told)) AS k (name)), '[]'::jsonb); -- what no note had
+    named  jsonb; -- by the rows of a shard
+    noted  jsonb := '[]'::jsonb; -- by a note
     anew   boolean := told IS NOT NULL;
     came   jsonb := '[]'::jsonb; -- the nodes of the shards that are not attached, as they are said
     went   jsonb := '[]'::jsonb; -- the nodes where they were
@@ -37,17 +39,16 @@ BEGIN
         END IF;
         anew := true;
         came := came || to_jsonb(concat_ws(':', place.nodename, place.nodeport));
-        FOR answer IN
-            SELECT r.name FROM jsonb_array_elements_text(gapless.on_node(place.nodename, place.nodeport, format('SELECT gapless.shard_named(%L, %L, %L)', place.shard_name, arguments ->> 'name', path))::jsonb) AS r (name)
-        LOOP
-            IF (known ->> answer.name)::bigint <> place.shard THEN
-                RAISE EXCEPTION 'sequence "%" is of shards % and %', answer.name, known ->> answer.name, place.shard
-                    USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Let the expression name give each value of the distribution column a name of its own.',
-                        SCHEMA = 'gapless', CONSTRAINT = 'shard_series';
-            END IF;
-            known := known || jsonb_build_object(answer.name, place.shard);
-            rest := rest || to_jsonb(answer.name);
-        END LOOP;
+        named := gapless.on_node(place.nodename, place.nodeport, format('SELECT gapless.shard_named(%L, %L, %L)', place.shard_name, arguments ->> 'name', path))::jsonb;
+        SELECT n.name, known ->> n.name AS shard INTO answer FROM jsonb_array_elements_text(named) AS n (name) WHERE (known ->> n.name)::bigint <> place.shard LIMIT 1;
+        IF FOUND THEN
+            RAISE EXCEPTION 'sequence "%" is of shards % and %', answer.name, answer.shard, place.shard
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Let the expression name give each value of the distribution column a name of its own.',
+                    SCHEMA = 'gapless', CONSTRAINT = 'shard_series';
+        END IF;
+        -- By the set: a jsonb is copied as a whole for each name that is added to it.
+        known := known || (SELECT coalesce(jsonb_object_agg(n.name, place.shard), '{}') FROM jsonb_array_elements_text(named) AS n (name));
+        rest := rest || named;
     END LOOP;
     went := went || (
         SELECT coalesce(jsonb_agg(concat_ws(':', n.nodename, n.nodeport)), '[]')
@@ -74,10 +75,11 @@ BEGIN
                     SCHEMA = 'gapless', CONSTRAINT = 'shard_rowless';
         END IF;
         FOR answer IN SELECT (known ->> n.name)::bigint AS shard, jsonb_agg(n.name) AS names FROM jsonb_array_elements_text(note.names) AS n (name) WHERE known -> n.name IS NOT NULL GROUP BY 1 LOOP
-            rest := (SELECT coalesce(jsonb_agg(r.name), '[]') FROM jsonb_array_elements_text(rest) AS r (name) WHERE r.name NOT IN (SELECT jsonb_array_elements_text(answer.names)));
+            noted := noted || answer.names;
             RETURN QUERY SELECT answer.shard, note.nodename, note.nodeport, note.relation, answer.names;
         END LOOP;
     END LOOP;
+    rest := (SELECT coalesce(jsonb_agg(r.name), '[]') FROM (SELECT jsonb_array_elements_text(rest) EXCEPT SELECT jsonb_array_elements_text(noted)) AS r (name));
     FOR answer IN
         SELECT (known ->> f.name)::bigint AS shard, n.nodename, n.nodeport, jsonb_agg(f.name) AS names
         FROM gapless.on_nodes(format('SELECT gapless.shard_free(%L)', rest)) AS n
