@@ -52,6 +52,7 @@ CREATE TEMPORARY TABLE pg_dist_placement (placementid bigint, shardid bigint, sh
 CREATE FUNCTION pg_catalog.get_current_transaction_id(OUT transaction_number bigint, OUT initiator integer) LANGUAGE sql VOLATILE AS 'SELECT 0::bigint, 0';
 CREATE FUNCTION pg_catalog.column_to_column_name(regclass, text) RETURNS text LANGUAGE sql STABLE AS 'SELECT $2';
 CREATE FUNCTION pg_catalog.shard_name(regclass, bigint) RETURNS text LANGUAGE sql STABLE AS 'SELECT $1::text || $2';
+CREATE FUNCTION pg_catalog.relation_is_a_known_shard(regclass) RETURNS boolean LANGUAGE sql VOLATILE AS 'SELECT false';
 CREATE FUNCTION pg_catalog.lock_shard_metadata(integer, bigint[]) RETURNS void LANGUAGE sql VOLATILE AS 'SELECT';
 CREATE FUNCTION pg_catalog.master_run_on_worker(text[], integer[], text[], boolean) RETURNS TABLE (node_name text, node_port integer, success boolean, result text)
     LANGUAGE sql VOLATILE AS 'SELECT NULL::text, NULL::integer, NULL::boolean, NULL::text';
@@ -106,7 +107,8 @@ DECLARE
 BEGIN
     DROP SCHEMA checked CASCADE;
     DROP FUNCTION pg_catalog.master_run_on_worker(text[], integer[], text[], boolean), pg_catalog.run_command_on_all_nodes(text), pg_catalog.run_command_on_workers(text),
-        pg_catalog.get_current_transaction_id(), pg_catalog.column_to_column_name(regclass, text), pg_catalog.shard_name(regclass, bigint);
+        pg_catalog.get_current_transaction_id(), pg_catalog.column_to_column_name(regclass, text), pg_catalog.shard_name(regclass, bigint),
+        pg_catalog.relation_is_a_known_shard(regclass);
     IF functions < 10 OR copies < 40 THEN
         RAISE EXCEPTION 'only % functions to check, and % of columns: is schema gapless installed?', functions, copies;
     ELSIF EXISTS (SELECT FROM finding) THEN

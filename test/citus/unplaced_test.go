@@ -389,3 +389,13 @@ func TestATableThatCitusTakesOverRefusesRows(t *testing.T) {
 	require.Empty(t, sick(s))
 	sound(t, cluster)
 }
+
+// TestATableThatIsNamedLikeAShardIsNotTakenForOne where its column has lost its guards.
+func TestATableThatIsNamedLikeAShardIsNotTakenForOne(t *testing.T) {
+	t.Parallel()
+	s := citustest.New(t).Connect(t)
+	s.Do("CREATE TABLE bills_2024 (n_2024 bigint UNIQUE)")
+	s.Do("SELECT gapless.attach_gapless('bills_2024', 'n_2024')")
+	s.Do(`DROP TRIGGER "~gapless_update_n_2024" ON bills_2024`)
+	require.Contains(t, s.Refuse("55000", "INSERT INTO bills_2024 DEFAULT VALUES").Message, "has lost the triggers that guard its numbers")
+}

@@ -8,6 +8,8 @@ CREATE OR REPLACE FUNCTION gapless.column_check_guards(
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+DECLARE
+    managed boolean := false;
 BEGIN
     PERFORM gapless.column_check_names(relation, target_column, inputs);
     IF (
@@ -15,10 +17,13 @@ BEGIN
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgrelid = relation AND t.tgname IN (('~gapless_update_' || target_column)::name, ('~gapless_delete_' || target_column)::name)
     ) THEN
+        IF to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL THEN
+            EXECUTE 'SELECT relation_is_a_known_shard($1)' INTO managed USING relation;
+        END IF;
         PERFORM gapless.column_refuse('managed', relation, target_column, NULL, NULL)
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND starts_with(t.tgname, '~gapless_insert_') AND substring(t.tgname FROM '_\d+$') = substring(c.relname FROM '_\d+$')
-        WHERE c.oid = relation AND to_regclass('pg_catalog.pg_dist_partition') IS NOT NULL;
+        WHERE c.oid = relation AND managed;
         PERFORM gapless.column_refuse('younger', relation, target_column, NULL, NULL)
         WHERE NOT EXISTS (
             SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = relation AND t.tgname ~ '^~gapless_[a-z]+_' AND regexp_replace(t.tgname, '^~gapless_[a-z]+_', '') = target_column
