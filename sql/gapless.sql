@@ -9613,7 +9613,8 @@ AS $function$
 DECLARE
     members    CONSTANT regclass[] := array_append(ARRAY(SELECT p.relid FROM pg_catalog.pg_partition_tree(target) AS p), target);
     referenced CONSTANT boolean := EXISTS (SELECT FROM pg_catalog.pg_constraint AS c WHERE c.contype = 'f' AND c.confrelid = ANY (members));
-    attached   CONSTANT boolean := EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname = ('~gapless_insert_' || target_column)::name);
+    attached   CONSTANT boolean := EXISTS (SELECT FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = target AND t.tgname IN (('~gapless_insert_' || target_column)::name, ('~gapless_shard_' || target_column)::name));
+    by_attach  CONSTANT text := CASE WHEN gapless.column_shard_kind(target) IS NULL THEN 'attach with make_index => true, or ' ELSE '' END;
     key        record;
 BEGIN
     FOR key IN
@@ -9647,10 +9648,10 @@ BEGIN
                     HINT = 'Attach it without make_index: then whoever numbers a row waits for those who insert rows that reference it. Or let the foreign key, or the replica identity, have the primary key instead.';
         ELSIF referenced THEN
             RAISE WARNING 'whoever numbers a row of table % waits for those who insert rows that reference it, and may deadlock with them: unique index % has rows without a number, too', target, key.name
-                USING HINT = coalesce('It cannot leave them out: ' || key.needed || '.', 'Let it leave them out, by attach with make_index => true, or BEGIN; ' || key.statements || ' COMMIT;');
+                USING HINT = coalesce('It cannot leave them out: ' || key.needed || '.', 'Let it leave them out, by ' || by_attach || 'BEGIN; ' || key.statements || ' COMMIT;');
         ELSIF NOT attached THEN
             RAISE NOTICE 'whoever numbers a row of table % would wait for those who insert rows that reference it, if there were such: unique index % has rows without a number, too', target, key.name
-                USING HINT = coalesce('It cannot leave them out: ' || key.needed || '.', 'Let it leave them out, by attach with make_index => true, or BEGIN; ' || key.statements || ' COMMIT;');
+                USING HINT = coalesce('It cannot leave them out: ' || key.needed || '.', 'Let it leave them out, by ' || by_attach || 'BEGIN; ' || key.statements || ' COMMIT;');
         END IF;
     END LOOP;
 END;
@@ -13652,12 +13653,13 @@ BEGIN
                 SCHEMA = 'gapless', COLUMN = 'name', CONSTRAINT = 'shard_series';
     END IF;
     PERFORM gapless.column_check_index(target, target_column, asked ->> 'unnumbered', checked.name_columns, later);
+    PERFORM gapless.column_make_index(target, target_column, asked ->> 'unnumbered', false) WHERE later; -- or say how
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.shard_check_table IS
-'Private, for attach_gapless, on the coordinator. Raises 42809, 22023 and 55000 for a distributed table or a definition that shards cannot keep to.';
+'Private, for attach_gapless, on the coordinator. Raises 42809, 22023 and 55000 for a distributed table or a definition that shards cannot keep to; warns as column_make_index does.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.shard_check_table FROM PUBLIC;

@@ -3,6 +3,7 @@ package citus_test
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -208,7 +209,6 @@ func TestAShardIsSplitAndItIsSaidOfWhichPartASeriesWithoutRowsIs(t *testing.T) {
 	sound(t, cluster)
 }
 
-// TestASplitLeavesTheSeriesOfAnotherTableThatIsGone where they are, though they have the same tenants.
 // TestASplitThatPartsASeriesIsRefused, of a name that tells the tenants not apart.
 func TestASplitThatPartsASeriesIsRefused(t *testing.T) {
 	t.Parallel()
@@ -221,6 +221,7 @@ func TestASplitThatPartsASeriesIsRefused(t *testing.T) {
 	require.Regexp(t, `: sequence "invoice/[01]" is of shards \d+ and \d+$`, s.Refuse("55000", attachShards).Message)
 }
 
+// TestASplitLeavesTheSeriesOfAnotherTableThatIsGone where they are, though they have the same tenants.
 func TestASplitLeavesTheSeriesOfAnotherTableThatIsGone(t *testing.T) {
 	t.Parallel()
 	cluster := citustest.New(t)
@@ -585,6 +586,44 @@ func TestAttachShardsOfAnUndistributedTableThatIsCutOffIsRepeated(t *testing.T) 
 	require.EqualValues(t, 5, s.Number("INSERT INTO invoices (tenant) VALUES (1) RETURNING number"))
 	require.Empty(t, sick(s))
 	sound(t, cluster)
+}
+
+// TestAttachSaysWhichIndexOfADistributedTableMakesWritersWait, and what it says mends it.
+func TestAttachSaysWhichIndexOfADistributedTableMakesWritersWait(t *testing.T) {
+	t.Parallel()
+	var hints []string
+	s := citustest.New(t).Connect(t, func(config *pgx.ConnConfig) {
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+			if strings.Contains(n.Message, "for those who insert rows that reference it") {
+				hints = append(hints, n.Severity+" "+n.Hint)
+			}
+		}
+	})
+	s.Do("CREATE TABLE receipts (tenant int, id int, number bigint, PRIMARY KEY (tenant, id), UNIQUE (tenant, number))")
+	s.Do("SELECT create_distributed_table('receipts', 'tenant', shard_count => 4)")
+	const attach = "SELECT gapless.attach_gapless('receipts', 'number', name => $$ 'receipt/' || NEW.tenant $$, at_commit => true)"
+	s.Do(attach)
+	require.Len(t, hints, 1)
+	statements, is := strings.CutPrefix(hints[0], "NOTICE Let it leave them out, by BEGIN; ")
+	require.True(t, is, hints[0])
+	s.Do(attach)
+	require.Len(t, hints, 1, "it is said once")
+	s.Do("SELECT gapless.detach_gapless('receipts', 'number')")
+	s.Do("CREATE TABLE payments (tenant int, id int, PRIMARY KEY (tenant, id))")
+	s.Do("SELECT create_distributed_table('payments', 'tenant', colocate_with => 'receipts')")
+	s.Do("ALTER TABLE payments ADD FOREIGN KEY (tenant, id) REFERENCES receipts")
+	s.Do(attach)
+	require.Len(t, hints, 2)
+	require.Equal(t, "WARNING Let it leave them out, by BEGIN; "+statements, hints[1])
+	s.Do("SELECT gapless.detach_gapless('receipts', 'number')")
+	s.Do("BEGIN")
+	for statement := range strings.SplitSeq(statements, "; ") { // Citus sends the shards all of a message
+		s.Do(statement)
+	}
+	s.Do(attach)
+	require.Len(t, hints, 2)
+	s.Do("INSERT INTO receipts (tenant, id) VALUES (1, 1)")
+	require.EqualValues(t, 1, s.Number("SELECT number FROM receipts"))
 }
 
 func TestAttachMakesTheColumnNotNullOrSaysWhyNot(t *testing.T) {

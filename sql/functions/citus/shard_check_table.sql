@@ -62,10 +62,11 @@ BEGIN
                 SCHEMA = 'gapless', COLUMN = 'name', CONSTRAINT = 'shard_series';
     END IF;
     PERFORM gapless.column_check_index(target, target_column, asked ->> 'unnumbered', checked.name_columns, later);
+    PERFORM gapless.column_make_index(target, target_column, asked ->> 'unnumbered', false) WHERE later; -- or say how
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.shard_check_table IS
-'Private, for attach_gapless, on the coordinator. Raises 42809, 22023 and 55000 for a distributed table or a definition that shards cannot keep to.';
+'Private, for attach_gapless, on the coordinator. Raises 42809, 22023 and 55000 for a distributed table or a definition that shards cannot keep to; warns as column_make_index does.';
 
 REVOKE ALL ON FUNCTION gapless.shard_check_table FROM PUBLIC;
