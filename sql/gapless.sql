@@ -13125,8 +13125,8 @@ BEGIN
         shard := place.shard;
         nodename := place.nodename;
         nodeport := place.nodeport;
-        outcome := 'attached' || CASE
-            WHEN series <> '[]' THEN format(', with %s series', jsonb_array_length(series)) || coalesce(' from ' || origin, ' that were here')
+        outcome := 'attached' || CASE -- of a copy that was cut off, some are in two places
+            WHEN series <> '[]' THEN format(', with %s series', (SELECT count(DISTINCT s.name) FROM jsonb_array_elements_text(series) AS s (name)))  || coalesce(' from ' || origin, ' that were here')
             ELSE ', by its rows alone'
         END;
         RETURN NEXT;

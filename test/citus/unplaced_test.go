@@ -210,7 +210,7 @@ func TestHalfOfACopyGivesNoNumber(t *testing.T) {
 	}
 	code, message := s.Try("INSERT INTO invoices (tenant) VALUES (1)")
 	require.Equal(t, "2200H", code, message)
-	require.Len(t, sqltest.Texts(s, says), 1)
+	require.Equal(t, []string{"attached, with 1 series from " + node(cluster.Coordinator)}, sqltest.Texts(s, says))
 	require.EqualValues(t, 5000, s.Number("INSERT INTO invoices (tenant) VALUES (1) RETURNING number"))
 	require.Empty(t, sick(s))
 	sound(t, cluster)
