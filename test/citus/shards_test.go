@@ -563,6 +563,25 @@ func TestEachColumnOfAnUndistributedTableIsAttached(t *testing.T) {
 	sound(t, cluster)
 }
 
+// TestWhatNobodyHasSaidOfAnUndistributedTableIsWarnedOf, since its first row could get the wrong number.
+func TestWhatNobodyHasSaidOfAnUndistributedTableIsWarnedOf(t *testing.T) {
+	t.Parallel()
+	cluster := citustest.New(t)
+	invoices(t, cluster)
+	var hints []string
+	s := cluster.Connect(t, func(config *pgx.ConnConfig) {
+		config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+			if strings.Contains(n.Message, `nobody knows whether sequences of`) {
+				hints = append(hints, n.Severity+" "+n.Hint)
+			}
+		}
+	})
+	placeOf(t, cluster, s, "invoices", 1).node.Connect(t).Do("SELECT gapless.range_gapless('invoice/1', 5000, 6000, 'tax office')")
+	s.Do("SELECT undistribute_table('invoices')")
+	require.Len(t, sqltest.Texts(s, attachShards), 1)
+	require.Equal(t, []string{"WARNING If they do, decide it on the coordinator before the next row, and forget it there: gapless.delete_gapless."}, hints)
+}
+
 // TestAttachShardsOfAnUndistributedTableThatIsCutOffIsRepeated: what it had begun is ended.
 func TestAttachShardsOfAnUndistributedTableThatIsCutOffIsRepeated(t *testing.T) {
 	t.Parallel()

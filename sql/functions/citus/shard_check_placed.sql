@@ -36,8 +36,11 @@ BEGIN
     IF unplaced.sequences > 0 THEN
         fault := format('shards of table %s were moved, and nobody knows whether sequences of %s belong to them, which no column has, %s in all: %s', target, unplaced.places, unplaced.sequences, unplaced.names);
         hint := format('Say it: SELECT * FROM gapless.attach_shards(%L, ''{"sequence": shard, ...}''); where get_shard_id_for_distribution_column(%L, ...) tells the shard of a tenant, and null stands for none.', target, target);
-        IF NOT EXISTS (SELECT FROM gapless.shard_guards() AS g WHERE g.relation = target) THEN -- attach_gapless, which nobody can tell
-            RAISE WARNING '%', fault USING HINT = hint || ' Say it before the next row.';
+        IF NOT EXISTS (SELECT FROM gapless.shard_guards() AS g WHERE g.relation = target) THEN -- attach_gapless, which nobody can tell, or shard_gather
+            RAISE WARNING '%', fault USING HINT = CASE
+                WHEN gapless.column_shard_kind(target) IS NULL THEN 'If they do, decide it on the coordinator before the next row, and forget it there: gapless.delete_gapless.'
+                ELSE hint || ' Say it before the next row.'
+            END;
             RETURN;
         END IF;
         RAISE EXCEPTION '%', fault
