@@ -191,6 +191,15 @@ var ailments = map[string]ailment{
 	"a view of gapless that is gone":         {finding: "object_missing", severity: "critical", object: "view gapless.kept", cause: []string{"DROP VIEW gapless.kept"}, remedied: withMending},
 	"an index of gapless that is gone": {finding: "object_missing", severity: "critical", object: "index gapless.journal_txid", cause: []string{"DROP INDEX gapless.journal_txid"},
 		remedied: fromDefinitions("CREATE INDEX journal_txid ")},
+	"a constraint of gapless that is gone": {finding: "object_missing", severity: "critical", object: "constraint sequence_name_length ON gapless.sequence_lock", cause: []string{"ALTER TABLE gapless.sequence_lock DROP CONSTRAINT sequence_name_length"},
+		remedied: func(p patient, d diagnosis) []string {
+			require.Contains(p.t, d.remedy, "Make the constraint again")
+			return []string{"ALTER TABLE gapless.sequence_lock ADD CONSTRAINT sequence_name_length CHECK (octet_length(name) BETWEEN 1 AND 255)"}
+		}},
+	"a column of gapless without its default": {finding: "object_changed", severity: "critical", object: "table gapless.journal", cause: []string{"ALTER TABLE gapless.journal ALTER allocated_by DROP DEFAULT"},
+		remedied: func(patient, diagnosis) []string {
+			return []string{"ALTER TABLE gapless.journal ALTER allocated_by SET DEFAULT SESSION_USER"}
+		}},
 	"a table of gapless that is gone": {finding: "object_missing", severity: "critical", object: "table gapless.link", cause: []string{"DROP TABLE gapless.link CASCADE"},
 		remedied: func(p patient, d diagnosis) []string {
 			require.Contains(p.t, d.remedy, "Restore it from a backup")

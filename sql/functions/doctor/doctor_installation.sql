@@ -1,50 +1,58 @@
 -- What the newest migration left, compared with what is there. doctor_installed, at the end of the install, notes it.
 CREATE OR REPLACE VIEW gapless.doctor_object AS
 -- The mark is of what makes it what it is, in words that all releases of PostgreSQL have in common.
-SELECT
-    CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END AS kind,
-    format('gapless.%I', c.relname) AS name,
-    md5((
-        SELECT string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull), ', ' ORDER BY a.attnum)
-        FROM pg_catalog.pg_attribute AS a
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-    )) AS mark
-FROM pg_catalog.pg_class AS c
-WHERE c.relnamespace = 'gapless'::regnamespace AND c.relkind IN ('r', 'v')
-UNION ALL
-SELECT 'index', format('gapless.%I', c.relname), md5(concat_ws(' ', i.indrelid::regclass, i.indisunique, i.indisprimary, i.indisvalid, i.indpred IS NOT NULL, (
-    SELECT string_agg(a.attname, ', ' ORDER BY k.i)
-    FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, i)
-    JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-)))
-FROM pg_catalog.pg_class AS c
-JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
-WHERE c.relnamespace = 'gapless'::regnamespace
-UNION ALL
-SELECT 'trigger', format('%I ON gapless.%I', t.tgname, c.relname), md5(concat_ws(' ', p.proname, t.tgtype))
-FROM pg_catalog.pg_trigger AS t
-JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid AND c.relnamespace = 'gapless'::regnamespace
-JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
-WHERE NOT t.tgisinternal
-UNION ALL
-SELECT 'type', format('gapless.%I', t.typname), md5((SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid))
-FROM pg_catalog.pg_type AS t
-WHERE t.typnamespace = 'gapless'::regnamespace AND t.typtype = 'e'
-UNION ALL
-SELECT
-    'function',
-    format('gapless.%I(%s)', p.proname, (SELECT string_agg(format_type(u.type, NULL), ', ' ORDER BY u.i) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u (type, i))),
-    md5(concat_ws(' ', format_type(p.prorettype, NULL), p.proretset, p.prosecdef, p.provolatile, p.proisstrict, p.proargnames, p.proconfig, p.prosrc))
-FROM pg_catalog.pg_proc AS p
-WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname <> 'guard_partitions_of_command';
+SELECT o.kind, o.name, encode(sha256(convert_to(o.made_of, 'UTF8')), 'hex') AS mark
+FROM (
+    SELECT
+        CASE c.relkind WHEN 'v' THEN 'view' ELSE 'table' END AS kind,
+        format('gapless.%I', c.relname) AS name,
+        (
+            SELECT string_agg(concat_ws(' ', a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.atthasdef), ', ' ORDER BY a.attnum)
+            FROM pg_catalog.pg_attribute AS a
+            WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+        ) AS made_of
+    FROM pg_catalog.pg_class AS c
+    WHERE c.relnamespace = 'gapless'::regnamespace AND c.relkind IN ('r', 'v')
+    UNION ALL
+    SELECT 'constraint', format('%I ON gapless.%I', t.conname, c.relname), t.convalidated::text
+    FROM pg_catalog.pg_constraint AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.conrelid
+    WHERE c.relnamespace = 'gapless'::regnamespace AND t.contype = 'c'
+    UNION ALL
+    SELECT 'index', format('gapless.%I', c.relname), concat_ws(' ', i.indrelid::regclass, i.indisunique, i.indisprimary, i.indisvalid, i.indpred IS NOT NULL, (
+        SELECT string_agg(a.attname, ', ' ORDER BY k.i)
+        FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (attnum, i)
+        JOIN pg_catalog.pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+    ))
+    FROM pg_catalog.pg_class AS c
+    JOIN pg_catalog.pg_index AS i ON i.indexrelid = c.oid
+    WHERE c.relnamespace = 'gapless'::regnamespace
+    UNION ALL
+    SELECT 'trigger', format('%I ON gapless.%I', t.tgname, c.relname), concat_ws(' ', p.proname, t.tgtype)
+    FROM pg_catalog.pg_trigger AS t
+    JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid AND c.relnamespace = 'gapless'::regnamespace
+    JOIN pg_catalog.pg_proc AS p ON p.oid = t.tgfoid
+    WHERE NOT t.tgisinternal
+    UNION ALL
+    SELECT 'type', format('gapless.%I', t.typname), (SELECT string_agg(e.enumlabel, ', ' ORDER BY e.enumsortorder) FROM pg_catalog.pg_enum AS e WHERE e.enumtypid = t.oid)
+    FROM pg_catalog.pg_type AS t
+    WHERE t.typnamespace = 'gapless'::regnamespace AND t.typtype = 'e'
+    UNION ALL
+    SELECT
+        'function',
+        format('gapless.%I(%s)', p.proname, (SELECT string_agg(format_type(u.type, NULL), ', ' ORDER BY u.i) FROM unnest(p.proargtypes::oid[]) WITH ORDINALITY AS u (type, i))),
+        concat_ws(' ', format_type(p.prorettype, NULL), p.proretset, p.prosecdef, p.provolatile, p.proisstrict, p.proargnames, p.proconfig, p.prosrc)
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = 'gapless'::regnamespace AND p.proname <> 'guard_partitions_of_command'
+) AS o;
 
 REVOKE ALL ON TABLE gapless.doctor_object FROM PUBLIC;
 
 COMMENT ON VIEW gapless.doctor_object IS
 'Private, for gapless.doctor. One row an object of the schema that an install makes, as it is now.';
-COMMENT ON COLUMN gapless.doctor_object.kind IS '''table'', ''view'', ''index'', ''trigger'', ''type'' or ''function''.';
+COMMENT ON COLUMN gapless.doctor_object.kind IS '''table'', ''view'', ''constraint'', ''index'', ''trigger'', ''type'' or ''function''.';
 COMMENT ON COLUMN gapless.doctor_object.name IS 'Its name, as statements have it.';
-COMMENT ON COLUMN gapless.doctor_object.mark IS 'An MD5 of what makes it what it is.';
+COMMENT ON COLUMN gapless.doctor_object.mark IS 'A SHA-256 of what makes it what it is.';
 
 -- A first text, which doctor_installed replaces when all is there.
 CREATE OR REPLACE VIEW gapless.doctor_installed AS
@@ -83,7 +91,7 @@ SELECT
     format('%s %s was installed, and is not there any more', i.kind, i.name) AS message,
     CASE
         WHEN i.kind IN ('function', 'trigger', 'view') THEN 'Have it made again, as the owner of schema gapless: `gapless migrate up`, or sql/gapless.sql. Then grant again what roles had.'
-        WHEN i.kind = 'index' THEN 'Make the index again, by its statement in what `gapless migrate print --definitions` prints, as the owner of schema gapless.'
+        WHEN i.kind IN ('constraint', 'index') THEN 'Make the ' || i.kind || ' again, by its statement in what `gapless migrate print --definitions` prints, as the owner of schema gapless.'
         ELSE 'Restore it from a backup: its rows are gone. Then run an audit.'
     END AS remedy
 FROM gapless.doctor_installed AS i
