@@ -13126,7 +13126,7 @@ BEGIN
         nodename := place.nodename;
         nodeport := place.nodeport;
         outcome := 'attached' || CASE -- of a copy that was cut off, some are in two places
-            WHEN series <> '[]' THEN format(', with %s series', (SELECT count(DISTINCT s.name) FROM jsonb_array_elements_text(series) AS s (name)))  || coalesce(' from ' || origin, ' that were here')
+            WHEN series <> '[]' THEN format(', with %s series', (SELECT count(DISTINCT s.name) FROM jsonb_array_elements_text(series) AS s (name))) || coalesce(' from ' || origin, ' that were here')
             ELSE ', by its rows alone'
         END;
         RETURN NEXT;
