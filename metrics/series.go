@@ -89,7 +89,7 @@ func (s *shown) update(changed []oneSeries, whole bool, now time.Time, all map[s
 		return cmp.Or(cmp.Compare(truth(b.isDue()), truth(a.isDue())), cmp.Compare(value(b.Last), value(a.Last)), cmp.Compare(a.Name, b.Name))
 	})
 	for _, row := range changed {
-		when := time.UnixMilli(int64(value(row.Last) * 1000))
+		when := time.UnixMicro(int64(value(row.Last) * 1e6))
 		if !whole {
 			when = now
 		}
@@ -130,7 +130,7 @@ func (s *shown) set(name string, when time.Time) {
 func (s *shown) free(row oneSeries, when, now time.Time, all map[string]oneSeries) bool {
 	if s.oldest == "" {
 		for name, since := range s.since {
-			if !all[name].isDue() && (s.oldest == "" || since.Before(s.since[s.oldest])) {
+			if !all[name].isDue() && (s.oldest == "" || cmp.Or(since.Compare(s.since[s.oldest]), cmp.Compare(name, s.oldest)) < 0) {
 				s.oldest = name
 			}
 		}
