@@ -523,6 +523,7 @@ func TestASessionAfterACrashAcknowledgesNoCommitFromBeforeIt(t *testing.T) {
 				require.NoError(t, r.Err)
 				require.Equal(t, number, n.observer.Number("SELECT count(*) FROM invoices"), "no attempt is there twice")
 				require.Equal(t, r.Value, n.observer.Number("SELECT attempt FROM invoices WHERE number = $1", number))
+				number++ // the next round issues one more before that which is to be lost
 				continue
 			}
 			if given == txid { // and not past it: that the xid was used had been written, and what is lost is the commit alone
