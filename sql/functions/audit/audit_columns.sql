@@ -16,9 +16,12 @@ CREATE OR REPLACE FUNCTION gapless.audit_columns() RETURNS TABLE (
     dated         boolean, -- whether it has an expression chronology
     trigger_oid   oid
 )
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY INVOKER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 AS $function$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT
         c.oid,
         m.name,
@@ -71,7 +74,8 @@ AS $function$
     WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
         AND t.tgparentid = 0
         AND reader.rows IS NOT NULL
-        AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE')
+        AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE');
+END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_columns IS

@@ -32,7 +32,8 @@ SET search_path = pg_catalog, pg_temp
 SET jit = off -- it costs more than it saves where there is little to compare
 SET quote_all_identifiers = off
 SET enable_nestloop = off -- nobody knows beforehand how many findings there are
-SET plan_cache_mode = force_custom_plan -- one for every name would read all for one
+SET enable_mergejoin = off -- which would sort the journal
+SET plan_cache_mode = force_generic_plan -- it is long, and what it reads of one name it reads by an index
 AS $function$
 #variable_conflict use_column
 DECLARE
@@ -73,18 +74,40 @@ BEGIN
         SELECT coalesce(n.series, '') COLLATE "C" AS name, n.* -- which no sequence is named
         FROM gapless.audit_numbers(heads => heads, seed => seed) AS n
         WHERE audit_gapless.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding IN ('failed', 'detached'))
+    ),
+    -- Of each table all rows, or by its index those of the name: one plan for both.
+    chosen AS NOT MATERIALIZED (
+        SELECT s.name, s.target, s.target_column, s.adoptions FROM gapless.sequence_lock AS s WHERE audit_gapless.name IS NULL
+        UNION ALL
+        SELECT s.name, s.target, s.target_column, s.adoptions FROM gapless.sequence_lock AS s WHERE s.name = audit_gapless.name COLLATE "C"
+    ), page AS NOT MATERIALIZED (
+        SELECT a.* FROM gapless.journal AS a WHERE audit_gapless.name IS NULL
+        UNION ALL
+        SELECT a.* FROM gapless.journal AS a WHERE a.name = audit_gapless.name COLLATE "C"
+    ), voided AS NOT MATERIALIZED (
+        SELECT v.* FROM gapless.void AS v WHERE audit_gapless.name IS NULL
+        UNION ALL
+        SELECT v.* FROM gapless.void AS v WHERE v.name = audit_gapless.name COLLATE "C"
+    ), decided AS NOT MATERIALIZED (
+        SELECT d.* FROM gapless.decision AS d WHERE audit_gapless.name IS NULL
+        UNION ALL
+        SELECT d.* FROM gapless.decision AS d WHERE d.name = audit_gapless.name COLLATE "C"
+    ), former AS NOT MATERIALIZED (
+        SELECT f.* FROM gapless.former AS f WHERE audit_gapless.name IS NULL
+        UNION ALL
+        SELECT f.* FROM gapless.former AS f WHERE f.name = audit_gapless.name COLLATE "C"
+    ), known_text AS NOT MATERIALIZED (
+        SELECT k.* FROM gapless.known_text AS k WHERE audit_gapless.name IS NULL
+        UNION ALL
+        SELECT k.* FROM gapless.known_text AS k WHERE k.name = audit_gapless.name COLLATE "C"
     ), owner AS MATERIALIZED (
-        SELECT s.target, s.target_column, gapless.attached_column(s.target, s.target_column) AS attached_column
-        FROM (
-            SELECT DISTINCT s.target, s.target_column FROM gapless.sequence_lock AS s WHERE s.target IS NOT NULL AND (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
-        ) AS s
+        SELECT c.target, c.target_column, gapless.attached_column(c.target, c.target_column) AS attached_column
+        FROM (SELECT DISTINCT c.target, c.target_column FROM chosen AS c WHERE c.target IS NOT NULL) AS c
     ), owned AS MATERIALIZED (
-        SELECT s.name, s.adoptions, o.attached_column
-        FROM gapless.sequence_lock AS s
-        LEFT JOIN owner AS o ON o.target = s.target AND o.target_column = s.target_column
-        WHERE (audit_gapless.name IS NULL OR s.name = audit_gapless.name COLLATE "C")
-            AND (audit_gapless.pattern IS NULL OR s.name LIKE audit_gapless.pattern)
-            AND (heads IS NULL OR o.attached_column = ANY (heads))
+        SELECT c.name, c.adoptions, o.attached_column
+        FROM chosen AS c
+        LEFT JOIN owner AS o ON o.target = c.target AND o.target_column = c.target_column
+        WHERE (audit_gapless.pattern IS NULL OR c.name LIKE audit_gapless.pattern) AND (heads IS NULL OR o.attached_column = ANY (heads))
     ), gone AS MATERIALIZED (
         SELECT d.name, d.title, d.shard
         FROM gapless.dropped AS d
@@ -118,9 +141,8 @@ BEGIN
                 lag(a.kind) OVER journal AS kind_before,
                 lead(a.first_value) OVER journal AS after,
                 lead(a.kind) OVER journal AS kind_after
-            FROM gapless.journal AS a
-            WHERE a.kind <> 'closed' AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
-                AND a.name IN (SELECT d.name FROM period AS d WHERE NOT d.whole)
+            FROM page AS a
+            WHERE a.kind <> 'closed' AND a.name IN (SELECT d.name FROM period AS d WHERE NOT d.whole)
             WINDOW journal AS (PARTITION BY a.name ORDER BY a.ordinal)
         ) AS neighbour
         WHERE before IS NULL OR after IS NULL OR kind <> 'issued' OR kind_before <> 'issued' OR kind_after <> 'issued'
@@ -145,8 +167,8 @@ BEGIN
             WHERE d.whole
             UNION ALL
             SELECT a.name, a.kind, a.ordinal, a.first_value, a.last_value, NULL
-            FROM gapless.journal AS a
-            WHERE a.kind IN ('adopted', 'pruned') AND (audit_gapless.name IS NULL OR a.name = audit_gapless.name COLLATE "C")
+            FROM page AS a
+            WHERE a.kind IN ('adopted', 'pruned')
                 AND (SELECT EXISTS (SELECT FROM entry AS e WHERE e.kind IN ('adopted', 'pruned'))) -- else the journal is not read again
                 AND a.name IN (SELECT e.name FROM entry AS e)
                 AND NOT EXISTS (SELECT FROM period AS d WHERE d.name = a.name AND NOT d.whole)
@@ -168,9 +190,9 @@ BEGIN
         ) AS f ON f.name = g.name AND f.documents = g.last_value::numeric - g.first_value + 1
         JOIN owned AS o ON o.name = g.name AND o.attached_column = f.head_of_series
         WHERE g.ordinal = 1
-            AND NOT EXISTS (SELECT FROM gapless.void AS v WHERE v.name = g.name)
-            AND NOT EXISTS (SELECT FROM gapless.known_text AS k WHERE k.name = g.name)
-            AND NOT EXISTS (SELECT FROM gapless.decision AS d WHERE d.name = g.name AND d.kind IN ('forwarded', 'passed', 'archived', 'started'))
+            AND NOT EXISTS (SELECT FROM voided AS v WHERE v.name = g.name)
+            AND NOT EXISTS (SELECT FROM known_text AS k WHERE k.name = g.name)
+            AND NOT EXISTS (SELECT FROM decided AS d WHERE d.name = g.name AND d.kind IN ('forwarded', 'passed', 'archived', 'started'))
     ), sound AS MATERIALIZED (
         SELECT c.name, c.head_of_series, c.first_value, c.last_value
         FROM candidate AS c
@@ -180,13 +202,14 @@ BEGIN
         FROM candidate AS c
         JOIN (
             SELECT a.name, bit_xor(CASE WHEN a.texts IS NULL THEN hashint8extended(u.value, seed) ELSE hashtextextended(u.number, seed) END) AS print
-            FROM gapless.journal AS a
+            FROM page AS a
             CROSS JOIN LATERAL (
                 SELECT NULL::bigint AS value, u.number FROM unnest(a.texts) AS u (number)
                 UNION ALL
                 SELECT u.value, NULL FROM generate_series(a.first_value, a.last_value) AS u (value) WHERE a.texts IS NULL
             ) AS u
-            WHERE audit_gapless.name IS NULL AND a.kind = 'issued' AND a.name IN (SELECT c.name FROM candidate AS c WHERE c.own_print IS NULL)
+            WHERE a.kind = 'issued' AND a.name IN (SELECT c.name FROM candidate AS c WHERE c.own_print IS NULL)
+                AND (SELECT EXISTS (SELECT FROM candidate AS c WHERE c.own_print IS NULL)) -- else the journal is not read again
             GROUP BY a.name
         ) AS a ON a.name = c.name AND a.print = c.print
         WHERE c.own_print IS NULL
@@ -236,13 +259,12 @@ BEGIN
         FROM (
             SELECT n.name, n.head_of_series AS attached_column, n.first_value AS value FROM number AS n WHERE n.finding IS NULL
             UNION ALL
-            SELECT v.name, o.attached_column, v.value FROM gapless.void AS v JOIN owned AS o ON o.name = v.name WHERE (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
+            SELECT v.name, o.attached_column, v.value FROM voided AS v JOIN owned AS o ON o.name = v.name
             UNION ALL
             SELECT d.name, o.attached_column, lower(u.part)::bigint
-            FROM gapless.decision AS d
+            FROM decided AS d
             JOIN owned AS o ON o.name = d.name
             CROSS JOIN LATERAL unnest(d.numbers) AS u (part)
-            WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
         ) AS w
         GROUP BY w.name, w.attached_column
     ), span AS MATERIALIZED (
@@ -270,25 +292,23 @@ BEGIN
         ) AS w
         UNION ALL
         SELECT v.name, o.attached_column, 'void', v.value, v.value::numeric + 1
-        FROM (SELECT DISTINCT v.name, v.value FROM gapless.void AS v WHERE (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")) AS v
+        FROM (SELECT DISTINCT v.name, v.value FROM voided AS v) AS v
         JOIN owned AS o ON o.name = v.name
         UNION ALL
         SELECT d.name, o.attached_column, CASE d.kind WHEN 'started' THEN 'started' ELSE 'passed' END, coalesce(d.first_value::numeric, '-Infinity'), d.last_value::numeric + 1 -- from anywhere, of a start
-        FROM gapless.decision AS d
+        FROM decided AS d
         JOIN owned AS o ON o.name = d.name
-        WHERE d.kind IN ('forwarded', 'started', 'passed') AND (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
+        WHERE d.kind IN ('forwarded', 'started', 'passed')
         UNION ALL
         SELECT d.name, o.attached_column, 'archived', lower(u.part), upper(u.part)
-        FROM gapless.decision AS d
+        FROM decided AS d
         JOIN owned AS o ON o.name = d.name
         CROSS JOIN LATERAL unnest(d.numbers) AS u (part)
-        WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C")
         UNION ALL
         SELECT f.name, NULL, 'missing', lower(u.part), upper(u.part)
-        FROM gapless.former AS f
+        FROM former AS f
         JOIN owned AS o ON o.name = f.name AND o.attached_column IS NULL
         CROSS JOIN LATERAL unnest(f.missing) AS u (part)
-        WHERE (audit_gapless.name IS NULL OR f.name = audit_gapless.name COLLATE "C")
     ), turn AS (
         SELECT e.name, e.attached_column, e.at,
             sum(e.step) FILTER (WHERE e.source = 'present') AS present,
@@ -487,11 +507,11 @@ BEGIN
             SELECT v.name, v.value, v.reason, v.voided_by, v.voided_at, a.allocated_by, a.allocated_as, a.allocated_at, a.txid,
                 v.value::numeric - row_number() OVER (PARTITION BY v.name, v.reason, v.voided_by, v.voided_at, a.txid ORDER BY v.value) AS island
             FROM owned AS o
-            JOIN gapless.void AS v ON v.name = o.name
+            JOIN voided AS v ON v.name = o.name
             LEFT JOIN LATERAL (
                 SELECT b.* FROM gapless.journal AS b WHERE b.name = v.name AND b.ordinal <= v.ordinal ORDER BY b.ordinal DESC LIMIT 1
             ) AS a ON a.kind = 'issued'
-            WHERE o.attached_column IS NULL AND (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
+            WHERE o.attached_column IS NULL
         ) AS i
         GROUP BY i.name, i.reason, i.voided_by, i.voided_at, i.allocated_by, i.allocated_as, i.txid, i.island
         UNION ALL
@@ -499,7 +519,7 @@ BEGIN
         SELECT p.name, p.attached_column, p.attached_column, p.kind, lower(r.part)::bigint, (upper(r.part) - 1)::bigint, true, format('%s: %s (%s, %s)', d.kind, d.reason, d.decided_by, d.decided_at),
             d.decided_by, d.decided_as, d.decided_at, d.txid
         FROM piece AS p
-        JOIN gapless.decision AS d ON d.name = p.name AND d.kind IN ('forwarded', 'passed')
+        JOIN decided AS d ON d.name = p.name AND d.kind IN ('forwarded', 'passed')
         CROSS JOIN LATERAL (SELECT numrange(p.first, p.after) * numrange(d.first_value, d.last_value::numeric + 1) AS part) AS r
         WHERE p.cause = 'forwarded' AND NOT isempty(r.part)
         UNION ALL
@@ -507,13 +527,13 @@ BEGIN
             format('%s: %s (%s%s, %s)', w.kind, d.reason, (SELECT format('%s numbers, ', sum(upper(u.part) - lower(u.part))) FROM unnest(d.numbers) AS u (part) HAVING count(*) > 0), d.decided_by, d.decided_at),
             d.decided_by, d.decided_as, d.decided_at, d.txid
         FROM owned AS o
-        JOIN gapless.decision AS d ON d.name = o.name AND d.kind NOT IN ('forwarded', 'passed')
+        JOIN decided AS d ON d.name = o.name AND d.kind NOT IN ('forwarded', 'passed')
         CROSS JOIN LATERAL (
             SELECT
                 CASE d.kind WHEN 'started' THEN 'start' ELSE d.kind END AS kind,
                 CASE WHEN d.kind = 'started' AND d.last_value < 9223372036854775807 THEN d.last_value + 1 ELSE d.last_value END AS value
         ) AS w
-        WHERE (audit_gapless.name IS NULL OR d.name = audit_gapless.name COLLATE "C") AND NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column)
+        WHERE NOT EXISTS (SELECT FROM unread AS u WHERE u.head_of_series = o.attached_column)
         UNION ALL
         SELECT '', n.head_of_series, n.attached_column, 'not read', NULL, NULL, bool_and(n.finding = 'detached'), min(n.detail), NULL, NULL, NULL, NULL
         FROM number AS n
@@ -521,7 +541,7 @@ BEGIN
         GROUP BY n.head_of_series, n.attached_column
         UNION ALL
         SELECT f.name, NULL, f.title, 'not read', NULL, NULL, false, format('the column could not be read when it was detached (%s, %s), so nobody knows what was missing', f.detached_by, f.detached_at), NULL, NULL, NULL, NULL
-        FROM gapless.former AS f
+        FROM former AS f
         JOIN owned AS o ON o.name = f.name AND o.attached_column IS NULL
         WHERE f.unread
         UNION ALL
@@ -626,18 +646,23 @@ BEGIN
         SELECT l.name, l.first_value AS value FROM line AS l WHERE l.head IS NOT NULL
         UNION
         SELECT l.name, l.last_value FROM line AS l WHERE l.head IS NOT NULL
+    ), texted AS MATERIALIZED (
+        -- Of few, the journal is not read again, but by its index.
+        SELECT DISTINCT e.name FROM entry AS e WHERE e.written AND e.name IN (SELECT w.name FROM wanted AS w)
     ), written AS MATERIALIZED (
         SELECT w.name, w.value, min(w.number) AS number
         FROM (
             SELECT j.name, j.first_value + (u.i - 1) AS value, u.number
-            FROM gapless.journal AS j
+            FROM (
+                SELECT a.name, a.first_value, a.texts FROM gapless.journal AS a WHERE (SELECT count(*) > 10 FROM texted) AND a.name IN (SELECT t.name FROM texted AS t)
+                UNION ALL
+                SELECT a.name, a.first_value, a.texts FROM gapless.journal AS a WHERE a.name = ANY (ARRAY(SELECT t.name FROM texted AS t WHERE (SELECT count(*) <= 10 FROM texted)))
+            ) AS j
             CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-            WHERE (SELECT EXISTS (SELECT FROM entry AS e WHERE e.written AND e.name IN (SELECT w.name FROM wanted AS w))) -- else the journal is not read again
-                AND j.texts IS NOT NULL AND j.name IN (SELECT w.name FROM wanted AS w) AND (audit_gapless.name IS NULL OR j.name = audit_gapless.name COLLATE "C")
             UNION ALL
-            SELECT v.name, v.value, v.written FROM gapless.void AS v WHERE v.written IS NOT NULL AND (audit_gapless.name IS NULL OR v.name = audit_gapless.name COLLATE "C")
+            SELECT v.name, v.value, v.written FROM voided AS v WHERE v.written IS NOT NULL
             UNION ALL
-            SELECT k.name, k.value, k.number FROM gapless.known_text AS k WHERE k.value IS NOT NULL AND (audit_gapless.name IS NULL OR k.name = audit_gapless.name COLLATE "C")
+            SELECT k.name, k.value, k.number FROM known_text AS k WHERE k.value IS NOT NULL
             UNION ALL
             SELECT m.name, m.number::bigint, m.first_text FROM met AS m WHERE m.number NOT LIKE '#%' AND m.first_text <> m.number
             UNION ALL

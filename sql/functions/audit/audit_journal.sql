@@ -31,8 +31,7 @@ BEGIN
         min(CASE WHEN audit_journal.dated THEN a.allocated_at END), max(CASE WHEN audit_journal.dated THEN a.allocated_at END),
         bool_or(a.texts IS NOT NULL)
     FROM gapless.journal AS a
-    WHERE (names IS NULL OR a.name IN (SELECT u.name COLLATE "C" FROM unnest(names) AS u (name)))
-        AND ((cardinality(names) = 1) IS NOT TRUE OR a.name = names[1] COLLATE "C") -- by the index
+    WHERE names IS NULL OR a.name = ANY (names)
     GROUP BY a.name, a.kind;
 END;
 $function$;
