@@ -4373,7 +4373,8 @@ REVOKE ALL ON FUNCTION gapless.column_entered FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
 CREATE OR REPLACE FUNCTION gapless.column_former_values(
-    names text[]
+    names text[],
+    most  bigint DEFAULT NULL -- how many to return; NULL: all
 ) RETURNS TABLE (
     name   text,
     number text,
@@ -4391,7 +4392,8 @@ BEGIN
     UNION ALL
     SELECT k.name, k.number, k.value
     FROM gapless.known_text AS k
-    WHERE k.name = ANY (names COLLATE "C") AND k.value IS NOT NULL;
+    WHERE k.name = ANY (names COLLATE "C") AND k.value IS NOT NULL
+    LIMIT most;
 END;
 $function$;
 $statement$;
@@ -7652,20 +7654,21 @@ BEGIN
     LEFT JOIN newest AS n ON n.series = w.series -- if chronology
     ;
     told := series; -- if format
-    IF EXISTS (SELECT FROM gapless.column_former_values(told)) THEN -- if format
+    IF EXISTS (SELECT FROM gapless.column_former_values(told, 1)) THEN -- if format
         SELECT array_agg(coalesce(n.last, u.last) ORDER BY u.i) -- if format
             , array_agg(n.dated ORDER BY u.i) -- if format if chronology
         INTO lasts -- if format
             , dates -- if format if chronology
         FROM unnest(told, lasts) WITH ORDINALITY AS u (name, last, i) -- if format
         LEFT JOIN ( -- if format
-            SELECT DISTINCT ON (s.series) s.series, coalesce(f.value, v.value) AS last, gapless.model_dated(r.input) AS dated -- if format
+            SELECT s.series, max(coalesce(f.value, v.value)) AS last -- if format
+                , (array_agg(gapless.model_dated(r.input) ORDER BY coalesce(f.value, v.value) DESC))[1] AS dated -- if format if chronology
             FROM gapless.model AS r -- if format
             CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
             CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
             LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
             WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
-            ORDER BY s.series, coalesce(f.value, v.value) DESC -- if format
+            GROUP BY s.series -- if format
         ) AS n ON n.series = u.name COLLATE "C"; -- if format
     END IF; -- if format
     IF untold THEN -- if format
@@ -7695,7 +7698,7 @@ BEGIN
         ) AS w;
     END IF;
     told := CASE WHEN untold THEN series END; -- if format
-    IF fault IS NULL AND (unsure OR untold AND EXISTS (SELECT FROM gapless.column_former_values(series))) THEN -- if format
+    IF fault IS NULL AND (unsure OR untold AND EXISTS (SELECT FROM gapless.column_former_values(series, 1))) THEN -- if format
         SELECT string_agg(w.fault, '; ' ORDER BY w.fault) -- if format
         INTO fault -- if format
         FROM ( -- if format
@@ -11729,7 +11732,7 @@ BEGIN
         WHEN f.kind <> 'series' AND (SELECT EXISTS (SELECT FROM gapless.recorded_finding)) -- else none has a key, which takes long to make of many
         THEN gapless.finding_key(f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.first_text, f.explained)
     END
-    ORDER BY 1, 4, 3, 10;
+    ORDER BY 1, 4, 3, 10, 2, 7;
     PERFORM gapless.check_not_rewritten();
 END;
 $function$;

@@ -701,7 +701,7 @@ BEGIN
         WHEN f.kind <> 'series' AND (SELECT EXISTS (SELECT FROM gapless.recorded_finding)) -- else none has a key, which takes long to make of many
         THEN gapless.finding_key(f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.first_text, f.explained)
     END
-    ORDER BY 1, 4, 3, 10;
+    ORDER BY 1, 4, 3, 10, 2, 7;
     PERFORM gapless.check_not_rewritten();
 END;
 $function$;

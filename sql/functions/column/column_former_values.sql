@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION gapless.column_former_values(
-    names text[]
+    names text[],
+    most  bigint DEFAULT NULL -- how many to return; NULL: all
 ) RETURNS TABLE (
     name   text,
     number text,
@@ -17,7 +18,8 @@ BEGIN
     UNION ALL
     SELECT k.name, k.number, k.value
     FROM gapless.known_text AS k
-    WHERE k.name = ANY (names COLLATE "C") AND k.value IS NOT NULL;
+    WHERE k.name = ANY (names COLLATE "C") AND k.value IS NOT NULL
+    LIMIT most;
 END;
 $function$;
 
