@@ -4501,6 +4501,7 @@ CREATE OR REPLACE FUNCTION gapless.column_issued(
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = on -- which callers set off: it would be taken for an expensive query, and compiled
+SET plan_cache_mode = force_custom_plan -- one for every name would read all for one
 AS $function$
 DECLARE
     head record;
@@ -10620,7 +10621,9 @@ CREATE OR REPLACE FUNCTION gapless.audit_numbers(
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER -- trap: one snapshot for all columns
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET enable_nestloop = on -- which the caller sets off
+SET enable_nestloop = on -- which the caller sets off, and the next one, too
+SET enable_mergejoin = on
+SET plan_cache_mode = auto -- nor has it one plan for any names
 AS $function$
 DECLARE
     attached record;

@@ -199,3 +199,31 @@ func TestHolesByNameCostEachTheSame(t *testing.T) {
 	few, many := buffers(2_000), buffers(20_000)
 	require.Less(t, many, 30*few)
 }
+
+// TestTheJournalIsReadOnceForAllAndByItsIndexForOne counts the rows of the journal that are read one after another: each once for an
+// audit of all series, also where some are not sound, and none for that of one.
+func TestTheJournalIsReadOnceForAllAndByItsIndexForOne(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	const rows = 4_000
+	s.Do("CREATE TABLE bills (s int NOT NULL, number text UNIQUE)")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ 'bill/' || NEW.s $$, format => $$ NEW.s || '-' || value $$)")
+	s.Do(fmt.Sprintf("DO $$ BEGIN FOR i IN 0 .. %d - 1 LOOP INSERT INTO bills (s) VALUES (i / 10); END LOOP; END $$", rows))
+	s.Do("SET session_replication_role = replica; DELETE FROM bills WHERE number IN ('7-5', '9-5'); RESET session_replication_role")
+	s.Do("ANALYZE gapless.journal, gapless.sequence_lock, bills")
+	s.Do("BEGIN") // so that what was counted is not sent away meanwhile
+	read := func() int64 { return s.Number("SELECT pg_stat_get_xact_tuples_returned('gapless.journal'::regclass)") }
+	for call, want := range map[string]struct {
+		findings []string
+		read     int64
+	}{
+		"":          {[]string{"bill/7 5 7-5", "bill/9 5 9-5"}, rows},
+		"'bill/7'":  {[]string{"bill/7 5 7-5"}, 0},
+		"'bill/8'":  {[]string{}, 0},
+		"'no such'": {[]string{}, 0},
+	} {
+		before := read()
+		require.Equal(t, want.findings, sqltest.Texts(s, "SELECT concat_ws(' ', sequence, first_value, first_text) FROM gapless.audit_gapless("+call+")"), call)
+		require.InDelta(t, want.read, read()-before, rows/100, call)
+	}
+}

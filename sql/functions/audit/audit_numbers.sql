@@ -35,7 +35,9 @@ CREATE OR REPLACE FUNCTION gapless.audit_numbers(
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER -- trap: one snapshot for all columns
 SET search_path = pg_catalog, pg_temp
 SET jit = off
-SET enable_nestloop = on -- which the caller sets off
+SET enable_nestloop = on -- which the caller sets off, and the next one, too
+SET enable_mergejoin = on
+SET plan_cache_mode = auto -- nor has it one plan for any names
 AS $function$
 DECLARE
     attached record;

@@ -10,6 +10,7 @@ CREATE OR REPLACE FUNCTION gapless.column_issued(
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = on -- which callers set off: it would be taken for an expensive query, and compiled
+SET plan_cache_mode = force_custom_plan -- one for every name would read all for one
 AS $function$
 DECLARE
     head record;
