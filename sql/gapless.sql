@@ -11235,12 +11235,15 @@ BEGIN
         SELECT c.name, c.head_of_series, c.first_value, c.last_value
         FROM candidate AS c
         JOIN (
-            SELECT a.name, bit_xor(CASE WHEN a.texts IS NULL THEN hashint8extended(u.value, seed) ELSE hashtextextended(u.number, seed) END) AS print
+            SELECT a.name, bit_xor(u.print) AS print
             FROM page AS a
             CROSS JOIN LATERAL (
-                SELECT NULL::bigint AS value, u.number FROM unnest(a.texts) AS u (number)
-                UNION ALL
-                SELECT u.value, NULL FROM generate_series(a.first_value, a.last_value) AS u (value) WHERE a.texts IS NULL
+                SELECT bit_xor(u.print) AS print
+                FROM (
+                    SELECT hashtextextended(t.number, seed) AS print FROM unnest(a.texts) AS t (number)
+                    UNION ALL
+                    SELECT hashint8extended(v.value, seed) FROM generate_series(a.first_value, a.last_value) AS v (value) WHERE a.texts IS NULL
+                ) AS u
             ) AS u
             WHERE a.kind = 'issued' AND a.name IN (SELECT c.name FROM candidate AS c WHERE c.own_print IS NULL)
                 AND (SELECT EXISTS (SELECT FROM candidate AS c WHERE c.own_print IS NULL)) -- else the journal is not read again
