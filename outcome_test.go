@@ -500,12 +500,33 @@ func TestACommitWhoseStandbyIsNamedWhileItsTransactionRunsIsWaitedFor(t *testing
 	server := pgtest.NewServer(t)
 	database := server.NewDatabase(t)
 	observer := sqltest.Connect(t, database)
-	pool := database.Pool(t)
-	for batched, committing := range map[bool]string{false: "; commit$", true: "^COMMIT$"} {
+	for _, c := range []struct {
+		batched    bool
+		also       string // what fn runs before
+		quietRole  bool
+		committing string
+	}{
+		{committing: "^commit$"},
+		{also: "SET LOCAL client_min_messages = error", committing: "; commit$"},
+		{quietRole: true, committing: "; commit$"},
+		{batched: true, committing: "^COMMIT$"},
+		{batched: true, also: "SET LOCAL client_min_messages = error", committing: "^COMMIT$"},
+		{batched: true, quietRole: true, committing: "; commit$"},
+	} {
+		pool := database.Pool(t, func(config *pgxpool.Config) {
+			if c.quietRole {
+				config.ConnConfig.RuntimeParams["client_min_messages"] = "error"
+			}
+		})
 		done := sqltest.Later(func() (any, error) {
 			return nil, gapless.InTx(t.Context(), pool, func(tx pgx.Tx) error {
 				nameStandby(t, database, observer)
-				if batched {
+				if c.also != "" {
+					if _, err := tx.Exec(t.Context(), c.also); err != nil {
+						return err
+					}
+				}
+				if c.batched {
 					sqltest.CommitBatch(tx).Queue("SELECT gapless.next_gapless('invoice')")
 					return nil
 				}
@@ -514,11 +535,14 @@ func TestACommitWhoseStandbyIsNamedWhileItsTransactionRunsIsWaitedFor(t *testing
 			})
 		})
 		observer := sqltest.Connect(t, database)
-		observer.Do("SELECT pg_cancel_backend($1)", awaitSyncRep(t, observer, 0, committing))
+		observer.Do("SELECT pg_cancel_backend($1)", awaitSyncRep(t, observer, 0, c.committing))
 		awaitSyncRep(t, observer, 0, "flush_gapless")
 		observer.Do("ALTER SYSTEM RESET synchronous_standby_names")
 		observer.Do("SELECT pg_reload_conf()")
 		require.NoError(t, (<-done).Err)
+		require.Eventually(t, func() bool { // sessions that begin after that have no standby
+			return sqltest.Texts(sqltest.Connect(t, database), "SHOW synchronous_standby_names")[0] == ""
+		}, sqltest.Eventually, sqltest.Tick)
 	}
 }
 

@@ -45,7 +45,7 @@ type transaction struct {
 
 	serverStart  string // of the server it runs on; see flush.ServerStart
 	asynchronous bool   // whether COMMIT leaves the flush to somebody else
-	replicated   bool   // whether commits wait for a standby
+	replicated   bool   // whether commits wait for a standby; or the session would not say that one did not
 
 	perhapsAnother bool // fn may have ended it, and begun another one: see watch
 
@@ -64,11 +64,13 @@ func begin(ctx context.Context, conn *pgx.Conn, isolation pgx.TxIsoLevel, asynch
 	return t, err
 }
 
-// mark marks a transaction, and tells its txid, its server, whether commits wait for a standby; and says whether its own waits for the flush.
+// mark marks a transaction, and tells its txid, its server, whether commits wait for a standby, or the session hides warnings; and says
+// whether its own waits for the flush.
 const mark = `SELECT
 	gapless.mark_gapless($1),
 	` + flush.ServerStart + `,
-	pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) '',
+	pg_catalog.current_setting('synchronous_standby_names') OPERATOR(pg_catalog.<>) ''
+		OR pg_catalog.current_setting('client_min_messages') OPERATOR(pg_catalog.=) 'error',
 	CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE ` + retry.Durable + ` END`
 
 func beginAs(ctx context.Context, conn *pgx.Conn, options pgx.TxOptions, asynchronous bool) (*transaction, error) {
@@ -383,10 +385,15 @@ func (e errNotSent) Is(target error) bool { return target == retry.ErrNotSent }
 // errNotReplicated is PostgreSQL's warning that a commit is durable here, but did not wait for the synchronous standby.
 var errNotReplicated = errors.New("the server did not wait for its synchronous standby")
 
-// commitText has the session send that warning, whatever messages the role, or fn, wants to see; or fails by endedIt.
+// commitText has the session send that warning, whatever messages the role, or fn, wants to see; or fails by endedIt. Where no standby
+// was named when the transaction began, that costs a statement for nothing, unless fn has set something.
 func (t *transaction) commitText() string {
-	if !t.perhapsAnother {
+	switch {
+	case t.perhapsAnother:
+	case t.replicated && !t.asynchronous:
 		return "SET LOCAL client_min_messages = notice; commit"
+	default:
+		return "commit"
 	}
 	return "SELECT pg_catalog.set_config(CASE WHEN pg_catalog.txid_current_if_assigned() OPERATOR(pg_catalog.=) " + strconv.FormatInt(t.txid, 10) +
 		" THEN 'client_min_messages' ELSE '" + endedIt + "' END, 'notice', true); commit"

@@ -124,7 +124,7 @@ func beginMarked(ctx context.Context, conn *pgxpool.Conn) (pgx.Tx, error) {
 	batch.Queue(`SELECT
 			gapless.mark_gapless($1),
 			pg_catalog.pg_postmaster_start_time(),
-			pg_catalog.current_setting('synchronous_standby_names') <> '',
+			pg_catalog.current_setting('synchronous_standby_names') <> '' OR pg_catalog.current_setting('client_min_messages') = 'error',
 			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+` END`,
 		uuid.New(), false,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&txid, &started, &replicated, nil) })
