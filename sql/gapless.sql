@@ -55,7 +55,7 @@ BEGIN
 		SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND c.relname OPERATOR(pg_catalog.=) o.name AND c.relkind OPERATOR(pg_catalog.=) 'v')
 	UNION ALL
-	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_sought,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_coordinator,shard_gather,shard_unguard,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
+	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_inverse,column_sought,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_coordinator,shard_gather,shard_unguard,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
 	WHERE version OPERATOR(pg_catalog.=) 2 AND NOT EXISTS (
 		SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND p.proname OPERATOR(pg_catalog.=) o.name)
@@ -4575,10 +4575,73 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.column_repeated FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
+-- By the form that PostgreSQL writes such an expression in: no two values of these types have one text.
+CREATE OR REPLACE FUNCTION gapless.column_inverse(
+    expression regproc, -- the function of the series
+    names      text[],
+    OUT input     name,   -- the column; NULL: the expression is another one
+    OUT condition text,   -- over r and $4
+    OUT sought    text[]  -- which is $4
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET quote_all_identifiers = off
+SET standard_conforming_strings = on
+AS $function$
+DECLARE
+    literal CONSTANT text := $$'((?:[^']|'')*)'::text$$;
+    kind    text;
+    around  text[];
+BEGIN
+    SELECT a.name, a.kind, m.around
+    INTO input, kind, around
+    FROM pg_catalog.pg_proc AS p
+    CROSS JOIN LATERAL (
+        SELECT u.name, CASE
+            WHEN u.type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'bigint'
+            WHEN u.type IN ('text'::regtype, 'varchar'::regtype) THEN 'text'
+            WHEN u.type = 'uuid'::regtype THEN 'uuid'
+        END AS kind
+        FROM unnest(p.proargnames, p.proargtypes) AS u (name, type)
+    ) AS a
+    CROSS JOIN LATERAL regexp_match(
+        pg_get_function_sqlbody(p.oid),
+        concat('^RETURN \(*(?:', literal, ' \|\| )?\(?', regexp_replace(quote_ident(a.name), '([^[:alnum:]_])', '\\\1', 'g'), '(?:\)::text)?\)?(?: \|\| ', literal, '\))?$')
+    ) AS m (around)
+    WHERE p.oid = expression AND a.kind IS NOT NULL AND m.around IS NOT NULL AND '' <> ALL (names); -- where it is NULL
+    IF input IS NULL THEN
+        RETURN;
+    END IF;
+    around := ARRAY[coalesce(replace(around[1], '''''', ''''), ''), coalesce(replace(around[2], '''''', ''''), '')];
+    SELECT coalesce(array_agg(w.text), '{}')
+    INTO sought
+    FROM (
+        SELECT substr(u.name, length(around[1]) + 1, length(u.name) - length(around[1]) - length(around[2])) AS text
+        FROM unnest(names) AS u (name)
+        WHERE starts_with(u.name, around[1]) AND right(u.name, length(around[2])) = around[2] AND length(u.name) >= length(around[1]) + length(around[2])
+    ) AS w
+    WHERE CASE kind
+        WHEN 'bigint' THEN CASE WHEN w.text ~ '^(0|-?[1-9][0-9]*)$' THEN w.text::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 END
+        WHEN 'uuid' THEN w.text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        ELSE true
+    END;
+    condition := format('r.%I = ANY ($4::%s[])', input, kind);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.column_inverse IS
+'Private, for the function that attach_gapless makes for the audit. Where the expression of the series is a column, with or without a literal before or after it: which one, and a condition that the rows of these series meet, and few others.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.column_inverse FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
 CREATE OR REPLACE FUNCTION gapless.column_sought(
     target        regclass,
     target_column name,
-    inputs        name[] -- in the order of the columns
+    inputs        name[], -- in the order of the columns
+    inverse       boolean DEFAULT false -- whether a condition tells what they have
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -4594,19 +4657,19 @@ BEGIN
             AND inputs = ARRAY(
                 SELECT a.attname
                 FROM generate_series(1, cardinality(inputs)) AS k (i)
-                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = (i.indkey::smallint[])[k.i - 1] AND a.attnum > 0 AND a.attnotnull
+                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = (i.indkey::smallint[])[k.i - 1] AND a.attnum > 0 AND (inverse OR a.attnotnull)
                     AND a.attcollation = (i.indcollation::oid[])[k.i - 1]
                 JOIN pg_catalog.pg_opclass AS o ON o.oid = (i.indclass::oid[])[k.i - 1] AND o.opcdefault
                 WHERE (i.indoption::smallint[])[k.i - 1] = 0
                 ORDER BY k.i
             )
-    ) AND gapless.column_repeated(target, inputs);
+    ) AND (inverse OR gapless.column_repeated(target, inputs));
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.column_sought IS
-'Private, for the function that attach_gapless makes for the audit. Whether rows are found sooner by what the expressions read of them than by a look at each: whether a btree index of the table begins with these columns, which are NOT NULL, and has few combinations of them.';
+'Private, for the function that attach_gapless makes for the audit. Whether rows are found sooner by what the expressions read of them than by a look at each: whether a btree index of the table begins with these columns, and there is a condition for them; or they are NOT NULL, and have few combinations.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.column_sought FROM PUBLIC;
@@ -7405,6 +7468,7 @@ DECLARE
     relation regclass;
     name     text;
     source   text;
+    inverse  record;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -7413,6 +7477,7 @@ BEGIN
         WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'gapless.model'::regclass)
     INTO target;
+    inverse := gapless.column_inverse('gapless.model_series'::regproc, names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -7441,8 +7506,11 @@ BEGIN
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
-            -- One lookup for each combination of what the expressions read, and not one for each row.
-            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{}'::name[] /*inputs*/) THEN
+            -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND inverse.condition IS NOT NULL THEN
+                source := replace($query$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND /*inverse*/) AS r$query$, 'FROM relation AS r', source);
+                source := replace(source, '/*inverse*/', inverse.condition);
+            ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{}'::name[] /*inputs*/) THEN
                 source := replace(
                     $query$
                     FROM (
@@ -7513,7 +7581,7 @@ BEGIN
                         WHEN keyed THEN ', k.key' -- if format
                         ELSE ''
                     END)
-                USING target, names, seed;
+                USING target, names, seed, inverse.sought;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile
@@ -9221,6 +9289,7 @@ BEGIN
         VALUES
             ($$'gapless.model_insert'$$, quote_literal(format('%I.%I', schema, stem))),
             ($$'gapless.model_keep'$$, quote_literal(format('%I.%I', schema, stem || '_keep'))),
+            ($$'gapless.model_series'$$, quote_literal(format('%I.%I', schema, stem || '_series'))),
             ($$'gapless.model'$$, quote_literal(target::text)),
             ('gapless.model', CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target),
             ('SET number', format('SET %I', target_column)),
@@ -10132,6 +10201,7 @@ DECLARE
     former         pg_catalog.text[]; -- guards of what were partitions
     guard          pg_catalog.text;
     read           pg_catalog.name[]; -- by the expressions
+    inverse        pg_catalog.record;
     pending        pg_catalog.bool; -- whether rows have no number
     kind           pg_catalog.text; -- of a table of Citus
 BEGIN
@@ -10238,10 +10308,16 @@ BEGIN
     FOREACH guard IN ARRAY former LOOP
         EXECUTE pg_catalog.format(guard, pg_catalog.format('%I.%I', relation.nspname, stem || '_keep'));
     END LOOP;
-    read := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (checked.inputs) ORDER BY a.attnum);
-    IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read) THEN
+    inverse := gapless.column_inverse(pg_catalog.format('%I.%I', relation.nspname, stem || '_series')::pg_catalog.regproc, '{}');
+    read := CASE WHEN inverse.input IS NOT NULL THEN ARRAY[inverse.input] ELSE ARRAY(
+        SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (checked.inputs) ORDER BY a.attnum
+    ) END;
+    IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read, inverse.input IS NOT NULL) THEN
         RAISE NOTICE 'column "%" of table %: an audit of one series will read all rows', target_column, target
-            USING HINT = pg_catalog.format('An index that begins with (%s), where these are NOT NULL, lets it read those of the series.', (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name)));
+            USING HINT = pg_catalog.format(
+                CASE WHEN inverse.input IS NOT NULL THEN 'An index that begins with (%s)' ELSE 'An index that begins with (%s), where these are NOT NULL,' END || ' lets it read those of the series.',
+                (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name))
+            );
     END IF;
     EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM %1$s AS t WHERE t.%2$I IS NULL OR t.%2$I::text = %3$L)', target, target_column, unnumbered) INTO pending;
     IF pending AND condition IS NULL THEN

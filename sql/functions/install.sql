@@ -79,6 +79,7 @@
 {{ template "column/column_has_void_texts.sql" . }}
 {{ template "column/column_issued.sql" . }}
 {{ template "column/column_repeated.sql" . }}
+{{ template "column/column_inverse.sql" . }}
 {{ template "column/column_sought.sql" . }}
 {{ template "column/column_others.sql" . }}
 {{ template "column/column_inserted.sql" . }}

@@ -47,6 +47,7 @@ DECLARE
     former         pg_catalog.text[]; -- guards of what were partitions
     guard          pg_catalog.text;
     read           pg_catalog.name[]; -- by the expressions
+    inverse        pg_catalog.record;
     pending        pg_catalog.bool; -- whether rows have no number
     kind           pg_catalog.text; -- of a table of Citus
 BEGIN
@@ -153,10 +154,16 @@ BEGIN
     FOREACH guard IN ARRAY former LOOP
         EXECUTE pg_catalog.format(guard, pg_catalog.format('%I.%I', relation.nspname, stem || '_keep'));
     END LOOP;
-    read := ARRAY(SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (checked.inputs) ORDER BY a.attnum);
-    IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read) THEN
+    inverse := gapless.column_inverse(pg_catalog.format('%I.%I', relation.nspname, stem || '_series')::pg_catalog.regproc, '{}');
+    read := CASE WHEN inverse.input IS NOT NULL THEN ARRAY[inverse.input] ELSE ARRAY(
+        SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (checked.inputs) ORDER BY a.attnum
+    ) END;
+    IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read, inverse.input IS NOT NULL) THEN
         RAISE NOTICE 'column "%" of table %: an audit of one series will read all rows', target_column, target
-            USING HINT = pg_catalog.format('An index that begins with (%s), where these are NOT NULL, lets it read those of the series.', (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name)));
+            USING HINT = pg_catalog.format(
+                CASE WHEN inverse.input IS NOT NULL THEN 'An index that begins with (%s)' ELSE 'An index that begins with (%s), where these are NOT NULL,' END || ' lets it read those of the series.',
+                (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name))
+            );
     END IF;
     EXECUTE pg_catalog.format('SELECT EXISTS (SELECT FROM %1$s AS t WHERE t.%2$I IS NULL OR t.%2$I::text = %3$L)', target, target_column, unnumbered) INTO pending;
     IF pending AND condition IS NULL THEN

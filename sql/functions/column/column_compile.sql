@@ -115,6 +115,7 @@ BEGIN
         VALUES
             ($$'gapless.model_insert'$$, quote_literal(format('%I.%I', schema, stem))),
             ($$'gapless.model_keep'$$, quote_literal(format('%I.%I', schema, stem || '_keep'))),
+            ($$'gapless.model_series'$$, quote_literal(format('%I.%I', schema, stem || '_series'))),
             ($$'gapless.model'$$, quote_literal(target::text)),
             ('gapless.model', CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target),
             ('SET number', format('SET %I', target_column)),

@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION gapless.column_sought(
     target        regclass,
     target_column name,
-    inputs        name[] -- in the order of the columns
+    inputs        name[], -- in the order of the columns
+    inverse       boolean DEFAULT false -- whether a condition tells what they have
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -17,17 +18,17 @@ BEGIN
             AND inputs = ARRAY(
                 SELECT a.attname
                 FROM generate_series(1, cardinality(inputs)) AS k (i)
-                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = (i.indkey::smallint[])[k.i - 1] AND a.attnum > 0 AND a.attnotnull
+                JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = (i.indkey::smallint[])[k.i - 1] AND a.attnum > 0 AND (inverse OR a.attnotnull)
                     AND a.attcollation = (i.indcollation::oid[])[k.i - 1]
                 JOIN pg_catalog.pg_opclass AS o ON o.oid = (i.indclass::oid[])[k.i - 1] AND o.opcdefault
                 WHERE (i.indoption::smallint[])[k.i - 1] = 0
                 ORDER BY k.i
             )
-    ) AND gapless.column_repeated(target, inputs);
+    ) AND (inverse OR gapless.column_repeated(target, inputs));
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_sought IS
-'Private, for the function that attach_gapless makes for the audit. Whether rows are found sooner by what the expressions read of them than by a look at each: whether a btree index of the table begins with these columns, which are NOT NULL, and has few combinations of them.';
+'Private, for the function that attach_gapless makes for the audit. Whether rows are found sooner by what the expressions read of them than by a look at each: whether a btree index of the table begins with these columns, and there is a condition for them; or they are NOT NULL, and have few combinations.';
 
 REVOKE ALL ON FUNCTION gapless.column_sought FROM PUBLIC;

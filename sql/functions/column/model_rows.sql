@@ -16,6 +16,7 @@ DECLARE
     relation regclass;
     name     text;
     source   text;
+    inverse  record;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -24,6 +25,7 @@ BEGIN
         WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'gapless.model'::regclass)
     INTO target;
+    inverse := gapless.column_inverse('gapless.model_series'::regproc, names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -52,8 +54,11 @@ BEGIN
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
-            -- One lookup for each combination of what the expressions read, and not one for each row.
-            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{}'::name[] /*inputs*/) THEN
+            -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND inverse.condition IS NOT NULL THEN
+                source := replace($query$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND /*inverse*/) AS r$query$, 'FROM relation AS r', source);
+                source := replace(source, '/*inverse*/', inverse.condition);
+            ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{}'::name[] /*inputs*/) THEN
                 source := replace(
                     $query$
                     FROM (
@@ -124,7 +129,7 @@ BEGIN
                         WHEN keyed THEN ', k.key' -- if format
                         ELSE ''
                     END)
-                USING target, names, seed;
+                USING target, names, seed, inverse.sought;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile

@@ -243,6 +243,7 @@ DECLARE
     relation regclass;
     name     text;
     source   text;
+    inverse  record;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -251,6 +252,7 @@ BEGIN
         WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
+    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -279,8 +281,11 @@ BEGIN
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
-            -- One lookup for each combination of what the expressions read, and not one for each row.
-            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant}'::pg_catalog.name[]) THEN
+            -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND inverse.condition IS NOT NULL THEN
+                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND /*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
+                source := replace(source, '/*inverse*/', inverse.condition);
+            ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant}'::pg_catalog.name[]) THEN
                 source := replace(
                     $q1234567890$
                     FROM (
@@ -324,7 +329,7 @@ BEGIN
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)
-                USING target, names, seed;
+                USING target, names, seed, inverse.sought;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile
@@ -349,6 +354,7 @@ DECLARE
     relation regclass;
     name     text;
     source   text;
+    inverse  record;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -357,6 +363,7 @@ BEGIN
         WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
+    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -385,8 +392,11 @@ BEGIN
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
-            -- One lookup for each combination of what the expressions read, and not one for each row.
-            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant}'::pg_catalog.name[]) THEN
+            -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND inverse.condition IS NOT NULL THEN
+                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND /*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
+                source := replace(source, '/*inverse*/', inverse.condition);
+            ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant}'::pg_catalog.name[]) THEN
                 source := replace(
                     $q1234567890$
                     FROM (
@@ -417,7 +427,7 @@ BEGIN
                         WHEN keyed THEN $q1234567890$, jsonb_build_object('id', r.id, 'tenant', r.tenant)$q1234567890$
                         ELSE ''
                     END)
-                USING target, names, seed;
+                USING target, names, seed, inverse.sought;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile

@@ -341,6 +341,7 @@ DECLARE
     relation regclass;
     name     text;
     source   text;
+    inverse  record;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -349,6 +350,7 @@ BEGIN
         WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
+    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -377,8 +379,11 @@ BEGIN
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
-            -- One lookup for each combination of what the expressions read, and not one for each row.
-            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) THEN
+            -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND inverse.condition IS NOT NULL THEN
+                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND /*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
+                source := replace(source, '/*inverse*/', inverse.condition);
+            ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) THEN
                 source := replace(
                     $q1234567890$
                     FROM (
@@ -422,7 +427,7 @@ BEGIN
                         WHEN keyed THEN ', k.key'
                         ELSE ''
                     END)
-                USING target, names, seed;
+                USING target, names, seed, inverse.sought;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile
@@ -451,6 +456,7 @@ DECLARE
     relation regclass;
     name     text;
     source   text;
+    inverse  record;
 BEGIN
     -- The table that has the trigger, whatever its name is now; at its making there is no trigger yet.
     SELECT coalesce((
@@ -459,6 +465,7 @@ BEGIN
         WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
+    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -487,8 +494,11 @@ BEGIN
         WHILE relation::text <> name AND (relation = target OR pg_table_is_visible(relation) IS NOT NULL) LOOP -- past the snapshot
             name := relation::text;
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
-            -- One lookup for each combination of what the expressions read, and not one for each row.
-            IF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) THEN
+            -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
+            IF names IS NOT NULL AND inverse.condition IS NOT NULL THEN
+                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND /*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
+                source := replace(source, '/*inverse*/', inverse.condition);
+            ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) THEN
                 source := replace(
                     $q1234567890$
                     FROM (
@@ -531,7 +541,7 @@ BEGIN
                         WHEN keyed THEN ', k.key'
                         ELSE ''
                     END)
-                USING target, names, seed;
+                USING target, names, seed, inverse.sought;
                 EXIT;
             EXCEPTION WHEN undefined_table THEN
                 IF relation::text = name THEN -- neither renamed nor dropped meanwhile
