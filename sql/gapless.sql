@@ -4579,29 +4579,29 @@ $statement$;
 CREATE OR REPLACE FUNCTION gapless.column_inverse(
     expression regproc, -- the function of the series
     names      text[],
-    OUT input     name,   -- the column; NULL: the expression is another one
-    OUT condition text,   -- over r and $4
-    OUT sought    text[]  -- which is $4
+    OUT column_name name, -- NULL: the expression is another one
+    OUT kind        name, -- the type to compare it as
+    OUT sought      text[]
 ) RETURNS record
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET quote_all_identifiers = off
 SET standard_conforming_strings = on
 AS $function$
+#variable_conflict use_column
 DECLARE
     literal CONSTANT text := $$'((?:[^']|'')*)'::text$$;
-    kind    text;
     around  text[];
 BEGIN
-    SELECT a.name, a.kind, m.around
-    INTO input, kind, around
+    SELECT a.name::name, a.kind, m.around
+    INTO column_name, kind, around
     FROM pg_catalog.pg_proc AS p
     CROSS JOIN LATERAL (
         SELECT u.name, CASE
-            WHEN u.type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'bigint'
+            WHEN u.type IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) THEN 'int8'
             WHEN u.type IN ('text'::regtype, 'varchar'::regtype) THEN 'text'
             WHEN u.type = 'uuid'::regtype THEN 'uuid'
-        END AS kind
+        END::name AS kind
         FROM unnest(p.proargnames, p.proargtypes) AS u (name, type)
     ) AS a
     CROSS JOIN LATERAL regexp_match(
@@ -4609,7 +4609,7 @@ BEGIN
         concat('^RETURN \(*(?:', literal, ' \|\| )?\(?', regexp_replace(quote_ident(a.name), '([^[:alnum:]_])', '\\\1', 'g'), '(?:\)::text)?\)?(?: \|\| ', literal, '\))?$')
     ) AS m (around)
     WHERE p.oid = expression AND a.kind IS NOT NULL AND m.around IS NOT NULL AND '' <> ALL (names); -- where it is NULL
-    IF input IS NULL THEN
+    IF column_inverse.column_name IS NULL THEN
         RETURN;
     END IF;
     around := ARRAY[coalesce(replace(around[1], '''''', ''''), ''), coalesce(replace(around[2], '''''', ''''), '')];
@@ -4620,18 +4620,17 @@ BEGIN
         FROM unnest(names) AS u (name)
         WHERE starts_with(u.name, around[1]) AND right(u.name, length(around[2])) = around[2] AND length(u.name) >= length(around[1]) + length(around[2])
     ) AS w
-    WHERE CASE kind
-        WHEN 'bigint' THEN CASE WHEN w.text ~ '^(0|-?[1-9][0-9]*)$' THEN w.text::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 END
+    WHERE CASE column_inverse.kind
+        WHEN 'int8' THEN CASE WHEN w.text ~ '^(0|-?[1-9][0-9]*)$' THEN w.text::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 END
         WHEN 'uuid' THEN w.text ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
         ELSE true
     END;
-    condition := format('r.%I = ANY ($4::%s[])', input, kind);
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.column_inverse IS
-'Private, for the function that attach_gapless makes for the audit. Where the expression of the series is a column, with or without a literal before or after it: which one, and a condition that the rows of these series meet, and few others.';
+'Private, for the function that attach_gapless makes for the audit. Where the expression of the series is a column, with or without a literal before or after it: which one, and what it has in the rows of these series.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.column_inverse FROM PUBLIC;
@@ -4641,7 +4640,7 @@ CREATE OR REPLACE FUNCTION gapless.column_sought(
     target        regclass,
     target_column name,
     inputs        name[], -- in the order of the columns
-    inverse       boolean DEFAULT false -- whether a condition tells what they have
+    inverse       boolean DEFAULT false -- whether it is known what they have
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -4669,7 +4668,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.column_sought IS
-'Private, for the function that attach_gapless makes for the audit. Whether rows are found sooner by what the expressions read of them than by a look at each: whether a btree index of the table begins with these columns, and there is a condition for them; or they are NOT NULL, and have few combinations.';
+'Private, for the function that attach_gapless makes for the audit. Whether rows are found sooner by what the expressions read of them than by a look at each: whether a btree index of the table begins with these columns, and it is known what they have; or they are NOT NULL, and have few combinations.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.column_sought FROM PUBLIC;
@@ -7507,9 +7506,9 @@ BEGIN
             name := relation::text;
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
             -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
-            IF names IS NOT NULL AND inverse.condition IS NOT NULL THEN
-                source := replace($query$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND /*inverse*/) AS r$query$, 'FROM relation AS r', source);
-                source := replace(source, '/*inverse*/', inverse.condition);
+            IF names IS NOT NULL AND inverse.kind IS NOT NULL THEN
+                source := replace($query$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND r./*inverse*/) AS r$query$, 'FROM relation AS r', source);
+                source := replace(source, '/*inverse*/', format('%I = ANY ($4::%I[])', inverse.column_name, inverse.kind));
             ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{}'::name[] /*inputs*/) THEN
                 source := replace(
                     $query$
@@ -10309,13 +10308,13 @@ BEGIN
         EXECUTE pg_catalog.format(guard, pg_catalog.format('%I.%I', relation.nspname, stem || '_keep'));
     END LOOP;
     inverse := gapless.column_inverse(pg_catalog.format('%I.%I', relation.nspname, stem || '_series')::pg_catalog.regproc, '{}');
-    read := CASE WHEN inverse.input IS NOT NULL THEN ARRAY[inverse.input] ELSE ARRAY(
+    read := CASE WHEN inverse.column_name IS NOT NULL THEN ARRAY[inverse.column_name] ELSE ARRAY(
         SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (checked.inputs) ORDER BY a.attnum
     ) END;
-    IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read, inverse.input IS NOT NULL) THEN
+    IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read, inverse.column_name IS NOT NULL) THEN
         RAISE NOTICE 'column "%" of table %: an audit of one series will read all rows', target_column, target
             USING HINT = pg_catalog.format(
-                CASE WHEN inverse.input IS NOT NULL THEN 'An index that begins with (%s)' ELSE 'An index that begins with (%s), where these are NOT NULL,' END || ' lets it read those of the series.',
+                CASE WHEN inverse.column_name IS NOT NULL THEN 'An index that begins with (%s)' ELSE 'An index that begins with (%s), where these are NOT NULL,' END || ' lets it read those of the series.',
                 (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name))
             );
     END IF;

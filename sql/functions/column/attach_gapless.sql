@@ -155,13 +155,13 @@ BEGIN
         EXECUTE pg_catalog.format(guard, pg_catalog.format('%I.%I', relation.nspname, stem || '_keep'));
     END LOOP;
     inverse := gapless.column_inverse(pg_catalog.format('%I.%I', relation.nspname, stem || '_series')::pg_catalog.regproc, '{}');
-    read := CASE WHEN inverse.input IS NOT NULL THEN ARRAY[inverse.input] ELSE ARRAY(
+    read := CASE WHEN inverse.column_name IS NOT NULL THEN ARRAY[inverse.column_name] ELSE ARRAY(
         SELECT a.attname FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = target AND a.attnum = ANY (checked.inputs) ORDER BY a.attnum
     ) END;
-    IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read, inverse.input IS NOT NULL) THEN
+    IF texts.numbers > 10000 AND checked.name_columns <> '{}' AND NOT gapless.column_sought(target, target_column, read, inverse.column_name IS NOT NULL) THEN
         RAISE NOTICE 'column "%" of table %: an audit of one series will read all rows', target_column, target
             USING HINT = pg_catalog.format(
-                CASE WHEN inverse.input IS NOT NULL THEN 'An index that begins with (%s)' ELSE 'An index that begins with (%s), where these are NOT NULL,' END || ' lets it read those of the series.',
+                CASE WHEN inverse.column_name IS NOT NULL THEN 'An index that begins with (%s)' ELSE 'An index that begins with (%s), where these are NOT NULL,' END || ' lets it read those of the series.',
                 (SELECT string_agg(quote_ident(r.name), ', ') FROM unnest(read) AS r (name))
             );
     END IF;

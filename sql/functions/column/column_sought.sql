@@ -2,7 +2,7 @@ CREATE OR REPLACE FUNCTION gapless.column_sought(
     target        regclass,
     target_column name,
     inputs        name[], -- in the order of the columns
-    inverse       boolean DEFAULT false -- whether a condition tells what they have
+    inverse       boolean DEFAULT false -- whether it is known what they have
 ) RETURNS boolean
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
@@ -29,6 +29,6 @@ END;
 $function$;
 
 COMMENT ON FUNCTION gapless.column_sought IS
-'Private, for the function that attach_gapless makes for the audit. Whether rows are found sooner by what the expressions read of them than by a look at each: whether a btree index of the table begins with these columns, and there is a condition for them; or they are NOT NULL, and have few combinations.';
+'Private, for the function that attach_gapless makes for the audit. Whether rows are found sooner by what the expressions read of them than by a look at each: whether a btree index of the table begins with these columns, and it is known what they have; or they are NOT NULL, and have few combinations.';
 
 REVOKE ALL ON FUNCTION gapless.column_sought FROM PUBLIC;

@@ -495,9 +495,9 @@ BEGIN
             name := relation::text;
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
             -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
-            IF names IS NOT NULL AND inverse.condition IS NOT NULL THEN
-                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND /*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
-                source := replace(source, '/*inverse*/', inverse.condition);
+            IF names IS NOT NULL AND inverse.kind IS NOT NULL THEN
+                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND r./*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
+                source := replace(source, '/*inverse*/', format('%I = ANY ($4::%I[])', inverse.column_name, inverse.kind));
             ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) THEN
                 source := replace(
                     $q1234567890$
@@ -644,9 +644,9 @@ BEGIN
             name := relation::text;
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
             -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
-            IF names IS NOT NULL AND inverse.condition IS NOT NULL THEN
-                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND /*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
-                source := replace(source, '/*inverse*/', inverse.condition);
+            IF names IS NOT NULL AND inverse.kind IS NOT NULL THEN
+                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND r./*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
+                source := replace(source, '/*inverse*/', format('%I = ANY ($4::%I[])', inverse.column_name, inverse.kind));
             ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) THEN
                 source := replace(
                     $q1234567890$
