@@ -166,6 +166,9 @@ func TestByNameTheRowsOfTheSeriesAloneAreRead(t *testing.T) {
 		read := s.Number("SELECT seq_tup_read + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables WHERE relname = 'bills'") - before
 		s.Do("COMMIT")
 		require.Equal(t, c.fits, read < 2000, "%v: %d rows", c, read)
+		s.Do("SET session_replication_role = replica; INSERT INTO bills VALUES (3, 20000), (4, 20000); RESET session_replication_role")
+		require.Equal(t, []string{"never issued 20000 1"},
+			sqltest.Texts(s, "SELECT concat_ws(' ', kind, first_value, jsonb_array_length(keys)) FROM gapless.audit_gapless('bill/3')"), "%v", c)
 	}
 }
 

@@ -232,7 +232,7 @@ func whatIsVisibleNeedNotBeReplicated(t *testing.T, database *pgtest.Database) {
 	require.EqualValues(t, asks.PID(), awaiting("flush_gapless"), "what tells waits for the standby")
 
 	// InTx waits like that, even when what it waits with is ended too.
-	for name, waits := range map[string]string{"one by one": "; commit$", "in groups": "FROM gapless.flush_gapless"} {
+	for name, waits := range map[string]string{"one by one": "^commit$", "in groups": "FROM gapless.flush_gapless"} {
 		close(issuers[name].goOn)
 		terminate(awaiting(waits))
 		const resolves = `^SELECT gapless.flush_gapless\(\d+\); COMMIT$`

@@ -56,8 +56,7 @@ BEGIN
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
             -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
             IF names IS NOT NULL AND inverse.kind IS NOT NULL THEN
-                source := replace($query$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND r./*inverse*/) AS r$query$, 'FROM relation AS r', source);
-                source := replace(source, '/*inverse*/', format('%I = ANY ($4::%I[])', inverse.column_name, inverse.kind));
+                source := source || $query$ JOIN (SELECT) AS one ON r.number IS NOT NULL AND r.$query$ || format('%I = ANY ($4::%I[])', inverse.column_name, inverse.kind);
             ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{}'::name[] /*inputs*/) THEN
                 source := replace(
                     $query$
@@ -73,7 +72,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(gapless.model_series(other.input), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.input) = ROW(other.input) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.input) = ROW(other.input) OFFSET 0) AS r
                     ) AS r
                     $query$, 'FROM relation AS r', source
                 );

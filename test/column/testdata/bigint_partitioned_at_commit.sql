@@ -490,8 +490,7 @@ BEGIN
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
             -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
             IF names IS NOT NULL AND inverse.kind IS NOT NULL THEN
-                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND r./*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
-                source := replace(source, '/*inverse*/', format('%I = ANY ($4::%I[])', inverse.column_name, inverse.kind));
+                source := source || $q1234567890$ JOIN (SELECT) AS one ON r.number IS NOT NULL AND r.$q1234567890$ || format('%I = ANY ($4::%I[])', inverse.column_name, inverse.kind);
             ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant}'::pg_catalog.name[]) THEN
                 source := replace(
                     $q1234567890$
@@ -507,7 +506,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -634,8 +633,7 @@ BEGIN
             source := 'FROM ' || CASE WHEN (SELECT c.relkind FROM pg_catalog.pg_class AS c WHERE c.oid = relation) = 'p' THEN '' ELSE 'ONLY ' END || name || ' AS r';
             -- A lookup for each series, or one for each combination of what the expressions read, and not one for each row.
             IF names IS NOT NULL AND inverse.kind IS NOT NULL THEN
-                source := replace($q1234567890$FROM (SELECT r.* FROM relation AS r WHERE r.number IS NOT NULL AND r./*inverse*/) AS r$q1234567890$, 'FROM relation AS r', source);
-                source := replace(source, '/*inverse*/', format('%I = ANY ($4::%I[])', inverse.column_name, inverse.kind));
+                source := source || $q1234567890$ JOIN (SELECT) AS one ON r.number IS NOT NULL AND r.$q1234567890$ || format('%I = ANY ($4::%I[])', inverse.column_name, inverse.kind);
             ELSIF names IS NOT NULL AND gapless.column_sought(relation, 'number', '{tenant}'::pg_catalog.name[]) THEN
                 source := replace(
                     $q1234567890$
@@ -651,7 +649,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.* FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
