@@ -295,9 +295,10 @@ func TestAClientThatChangesTheScriptIsToldSo(t *testing.T) {
 	requireVersion(t, 0, conn)
 }
 
-// TestNoOperatorIsAQuestionMark looks at what is neither quoted nor a comment, since PDO and JDBC take the operator ?
-// for a parameter.
-func TestNoOperatorIsAQuestionMark(t *testing.T) {
+// TestNothingInTheScriptIsAParameter looks at what is neither quoted nor a comment: by PostgreSQL's rules, since JDBC takes the
+// operator ? for a parameter; and by those of PDO, which knows no dollar quotes, so that an odd quote between them turns all that
+// follows inside out.
+func TestNothingInTheScriptIsAParameter(t *testing.T) {
 	t.Parallel()
 	script, err := migrate.Script()
 	require.NoError(t, err)
@@ -305,6 +306,13 @@ func TestNoOperatorIsAQuestionMark(t *testing.T) {
 	for number, line := range strings.Split(script, "\n") {
 		if strings.Contains(aside.ReplaceAllString(line, ""), "?") {
 			t.Errorf("line %d of the script has a question mark: %s", number+1, line)
+		}
+	}
+	token := regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|/\*.*?\*/|--[^\r\n]*|:{2,}|\?{2,}|:[a-zA-Z0-9_]+|\?`)
+	for _, at := range token.FindAllStringIndex(script, -1) {
+		if script[at[0]:at[1]] == "?" {
+			line := strings.Count(script[:at[0]], "\n")
+			t.Errorf("line %d of the script has what PDO takes for a parameter: %s", line+1, strings.Split(script, "\n")[line])
 		}
 	}
 }

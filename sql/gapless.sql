@@ -4590,7 +4590,7 @@ SET standard_conforming_strings = on
 AS $function$
 #variable_conflict use_column
 DECLARE
-    literal CONSTANT text := $$'((?:[^']|'')*)'::text$$;
+    literal CONSTANT text := '''((?:[^'']|'''')*)''::text';
     around  text[];
 BEGIN
     SELECT a.name::name, a.kind, m.around
