@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -138,6 +140,23 @@ func TestASeriesWhoseRangeEndsGetsAPlaceAtOnce(t *testing.T) {
 	require.InDelta(t, 2, seen.bySeries("numbers_left")["till"], 0)
 	require.InDelta(t, 1, seen.bySeries("range_due")["till"], 0)
 	require.NotContains(t, seen.bySeries("numbers_left"), "b")
+}
+
+// TestOfTwoOfOneInstantTheNameDecides, and not the order of a map, which one makes room.
+func TestOfTwoOfOneInstantTheNameDecides(t *testing.T) {
+	t.Parallel()
+	now, last, due := time.Now(), 1.5, true
+	for range 50 {
+		all := map[string]oneSeries{}
+		for _, name := range []string{"a", "b"} {
+			all[name] = oneSeries{Name: name, Last: &last, Labelled: true}
+		}
+		s := shown{limit: 2}
+		s.update([]oneSeries{all["a"], all["b"]}, true, now, all)
+		all["till"] = oneSeries{Name: "till", Last: &last, Labelled: true, Due: &due}
+		s.update([]oneSeries{all["till"]}, false, now, all)
+		require.Equal(t, []string{"b", "till"}, slices.Sorted(maps.Keys(s.since)))
+	}
 }
 
 func TestARangeHasAnEnd(t *testing.T) {
