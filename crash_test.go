@@ -577,9 +577,7 @@ func TestNoGoroutineIsLeftOfAGroupCommitter(t *testing.T) {
 		observer.Do("BEGIN; SELECT gapless.next_gapless('invoice')")
 		waits, leave := context.WithCancel(t.Context())
 		left := sqltest.Later(func() (any, error) { return nil, send(waits) })
-		require.Eventually(t, func() bool {
-			return observer.Number("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))") == 1
-		}, sqltest.Eventually, sqltest.Tick)
+		observer.AwaitBlocked(observer.PID())
 		leave()
 		require.ErrorIs(t, (<-left).Err, gapless.ErrOutcomeUnknown)
 		observer.Do("ROLLBACK")

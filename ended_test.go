@@ -126,7 +126,7 @@ func TestTheCauseOfASendersContextDoesNotHideThatItEnded(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		batch, _ := batchOf(issueInvoice, "a")
 		sent := sqltest.Later(func() (any, error) { return nil, committer.Send(ctx, batch) })
-		s.Await("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)")
+		s.AwaitBlocked(s.PID())
 		cancel(shutDown)
 		err := (<-sent).Err
 		s.Do("ROLLBACK")

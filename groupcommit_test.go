@@ -211,9 +211,7 @@ func TestAContextThatEndsLeavesTheOthersTheirAnswers(t *testing.T) {
 	gone, query = batchOf(issueInvoice, "sent")
 	query.QueryRow(func(pgx.Row) error { t.Error("nobody waits for this"); return nil })
 	done := sqltest.Later(func() (any, error) { return nil, committer.Send(ctx, gone) })
-	require.Eventually(t, func() bool {
-		return s.Number("SELECT count(*) FROM pg_stat_activity WHERE pg_backend_pid() = ANY (pg_blocking_pids(pid))") == 1
-	}, sqltest.Eventually, sqltest.Tick)
+	s.AwaitBlocked(s.PID())
 	cancel()
 	require.ErrorIs(t, (<-done).Err, gapless.ErrOutcomeUnknown)
 	s.Do("ROLLBACK")

@@ -157,14 +157,8 @@ func TestWhoHasGivenUpHoldsNobodyUp(t *testing.T) {
 	var waited sync.WaitGroup
 	results := together(t, committer, contexts, func() {
 		waited.Go(func() {
-			observer := database.Conn(t)
-			for waiting := false; !waiting; {
-				if err := observer.QueryRow(t.Context(), "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)").Scan(&waiting); err != nil {
-					t.Error(err)
-					break
-				}
-			}
-			giveUp()
+			defer giveUp()
+			locker.AwaitBlocked(locker.PID())
 		})
 	}, batches...)
 	waited.Wait()
@@ -189,9 +183,7 @@ func TestASenderThatWaitsForALockHoldsUpNoOther(t *testing.T) {
 			return err
 		}
 		sent = sqltest.Later(func() (any, error) { return nil, committer.Send(t.Context(), waiting) })
-		require.Eventually(t, func() bool {
-			return s.Number("SELECT count(*) FROM pg_stat_activity WHERE $1::int = ANY (pg_blocking_pids(pid))", tx.Conn().PgConn().PID()) == 1
-		}, sqltest.Eventually, sqltest.Tick)
+		s.AwaitBlocked(tx.Conn().PgConn().PID())
 		batch, _ := batchOf(issueInvoice, "a")
 		return committer.Send(t.Context(), batch)
 	}))

@@ -47,6 +47,13 @@ func (s Session) Await(query string, args ...any) {
 	}, Eventually, Tick, query)
 }
 
+// AwaitBlocked blocks until somebody waits for a lock which that backend has. It may be this session, in a transaction,
+// for which pg_stat_activity would stay as it was.
+func (s Session) AwaitBlocked(by uint32) {
+	s.T.Helper()
+	s.Await("SELECT EXISTS (SELECT FROM pg_catalog.pg_locks WHERE NOT granted AND $1::int = ANY (pg_catalog.pg_blocking_pids(pid)))", by)
+}
+
 // AwaitWaiter blocks until a backend waits for a lock.
 func AwaitWaiter(t testing.TB, observer Session, pid uint32) {
 	t.Helper()

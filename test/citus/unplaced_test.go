@@ -265,7 +265,7 @@ func TestAMoveThatWaitsIsNoDeadlock(t *testing.T) {
 	holder.Do("SET LOCAL citus.enable_manual_changes_to_shards = on")
 	holder.Do("LOCK TABLE " + one.table + " IN ROW EXCLUSIVE MODE") // as a writer would that came before the move
 	attached := s.LaterNumber("SELECT count(*) FROM gapless.attach_shards()")
-	one.node.Connect(t).Await("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND mode = 'ShareRowExclusiveLock')")
+	one.node.Connect(t).AwaitBlocked(holder.PID())
 	moved := mover.LaterNumber("SELECT count(*) FROM citus_move_shard_placement($1, $2, $3, $4, $5, 'block_writes')", other.shard, other.node.Host, int(other.node.Port), other.other.Host, int(other.other.Port))
 	sqltest.AwaitWaiter(t, observer, mover.PID())
 	result := <-attached
