@@ -55,7 +55,7 @@ BEGIN
 		SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND c.relname OPERATOR(pg_catalog.=) o.name AND c.relkind OPERATOR(pg_catalog.=) 'v')
 	UNION ALL
-	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_inverse,column_sought,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_coordinator,shard_gather,shard_unguard,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
+	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_inverse,column_sought,head_of,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_failed_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_coordinator,shard_gather,shard_unguard,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
 	WHERE version OPERATOR(pg_catalog.=) 2 AND NOT EXISTS (
 		SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND p.proname OPERATOR(pg_catalog.=) o.name)
@@ -4500,27 +4500,35 @@ CREATE OR REPLACE FUNCTION gapless.column_issued(
 )
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = on -- which callers set off: it would be taken for an expensive query, and compiled
-SET plan_cache_mode = force_custom_plan -- one for every name would read all for one
+SET enable_seqscan = on -- which callers set off
+SET enable_nestloop = off -- nobody knows beforehand how many entries there are
+SET enable_mergejoin = off -- which would sort the journal
+SET jit = off
+SET plan_cache_mode = force_generic_plan -- to plan it takes longer than to read one series
 AS $function$
 DECLARE
-    head record;
+    head CONSTANT record := gapless.head_of(target, target_column);
 BEGIN
-    SELECT coalesce(m.head, column_issued.target::oid) AS relation, coalesce(m.head_column, column_issued.target_column) AS column_name
-    INTO head
-    FROM (SELECT) AS o
-    LEFT JOIN gapless.member AS m ON m.relation = column_issued.target AND m.column_name = column_issued.target_column;
     RETURN QUERY
+    WITH series AS MATERIALIZED (
+        SELECT s.name FROM gapless.sequence_lock AS s WHERE s.target = head.relation AND s.target_column = head.column_name AND names IS NULL
+        UNION ALL
+        SELECT s.name FROM gapless.sequence_lock AS s WHERE s.target = head.relation AND s.target_column = head.column_name AND s.name = ANY (names)
+    ), few AS MATERIALIZED (
+        SELECT s.name FROM series AS s WHERE (SELECT count(*) <= 10 FROM series)
+    )
+    -- Of few, the journal is read by its index, and else once.
     SELECT j.name, u.number, j.first_value + (u.i - 1)
-    FROM gapless.sequence_lock AS s
-    JOIN gapless.journal AS j ON j.name = s.name
+    FROM (
+        SELECT a.name, a.first_value, a.texts FROM gapless.journal AS a WHERE a.name = ANY (ARRAY(SELECT f.name FROM few AS f))
+        UNION ALL
+        SELECT a.name, a.first_value, a.texts FROM gapless.journal AS a WHERE (SELECT count(*) > 10 FROM series) AND a.name IN (SELECT s.name FROM series AS s)
+    ) AS j
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-    WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names))
     UNION ALL
-    SELECT k.name, k.number, k.value
-    FROM gapless.sequence_lock AS s
-    JOIN gapless.known_text AS k ON k.name = s.name
-    WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names));
+    SELECT k.name, k.number, k.value FROM gapless.known_text AS k WHERE k.name = ANY (ARRAY(SELECT f.name FROM few AS f))
+    UNION ALL
+    SELECT k.name, k.number, k.value FROM gapless.known_text AS k WHERE (SELECT count(*) > 10 FROM series) AND k.name IN (SELECT s.name FROM series AS s);
 END;
 $function$;
 $statement$;
@@ -4674,6 +4682,34 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.column_sought FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.head_of(
+    target        oid,
+    target_column name,
+    OUT relation    oid,
+    OUT column_name name
+) RETURNS record
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = on -- which callers set off: it would be taken for an expensive query, and compiled
+SET enable_nestloop = on
+AS $function$
+BEGIN
+    SELECT m.head, m.head_column INTO relation, column_name
+    FROM gapless.member AS m
+    WHERE m.relation = head_of.target AND m.column_name = head_of.target_column;
+    relation := coalesce(relation, target);
+    column_name := coalesce(column_name, target_column);
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.head_of IS
+'Private. The column whose series a column has: its own, or that whose series it shares.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.head_of FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
 CREATE OR REPLACE FUNCTION gapless.column_others(
     target        regclass,
     target_column name
@@ -4688,12 +4724,8 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = on -- which callers set off: it would be taken for an expensive query, and compiled
 AS $function$
 DECLARE
-    head record;
+    head CONSTANT record := gapless.head_of(target, target_column);
 BEGIN
-    SELECT coalesce(m.head, column_others.target::oid) AS relation, coalesce(m.head_column, column_others.target_column) AS column_name
-    INTO head
-    FROM (SELECT) AS o
-    LEFT JOIN gapless.member AS m ON m.relation = column_others.target AND m.column_name = column_others.target_column;
     RETURN QUERY
     SELECT m.relation::regclass, m.column_name, m.function, false
     FROM gapless.member AS m
@@ -8559,10 +8591,7 @@ BEGIN
     JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = parts[cardinality(parts) - 1]
     ORDER BY s.i
     LIMIT 1;
-    SELECT m.head::regclass, m.head_column INTO relation, column_name
-    FROM (SELECT relation AS oid, column_name) AS o
-    LEFT JOIN gapless.member AS f ON f.relation = o.oid AND f.column_name = o.column_name
-    CROSS JOIN LATERAL (SELECT coalesce(f.head, o.oid) AS head, coalesce(f.head_column, o.column_name) AS head_column) AS m;
+    SELECT h.relation::regclass, h.column_name INTO relation, column_name FROM gapless.head_of(relation, column_name) AS h;
 END;
 $function$;
 $statement$;
@@ -10619,6 +10648,75 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.audit_columns FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
+-- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not any
+-- more.
+CREATE OR REPLACE FUNCTION gapless.audit_failed_columns(
+    names   text[], -- those that have one of these series; NULL: all
+    heads   text[], -- only these columns, and those that share their series; NULL: all
+    audited text[]  -- the columns that can be, each by its table's oid and its name
+) RETURNS TABLE (
+    attached_column text,
+    head_of_series  text,
+    detail          text
+)
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
+SET search_path = pg_catalog, pg_temp
+SET plan_cache_mode = force_generic_plan -- to plan it takes longer than to run it
+SET enable_hashjoin = off -- columns are few
+SET enable_mergejoin = off
+AS $function$
+BEGIN
+    RETURN QUERY
+    SELECT format('%I.%I.%I', r.nspname, c.relname, s.target_column), s.head_name, 'the column cannot be audited: ' || CASE
+        WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
+        WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
+        WHEN f.proowner <> c.relowner THEN format(
+            'its table belongs to %1$I, and its functions to %2$I. %3$s',
+            pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner),
+            (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', o.oid::regprocedure, pg_get_userbyid(c.relowner)), ' ' ORDER BY o.oid) FROM gapless.column_functions(f.oid::regproc) AS o (oid))
+        )
+        WHEN NOT has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE') THEN format(
+            'role %I, which owns its table, has no right to number it any more. Grant it what attach_gapless asks for.', pg_get_userbyid(c.relowner)
+        )
+        ELSE 'its functions are not those that gapless.attach_gapless made. Detach the column and attach it again.'
+    END
+    FROM (
+        WITH given AS (
+            SELECT s.target, s.target_column FROM gapless.sequence_lock AS s WHERE names IS NULL
+            UNION ALL
+            SELECT s.target, s.target_column FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)
+        ), owner AS (
+            SELECT g.target, g.target_column, format('%I.%I.%I', n.nspname, c.relname, g.target_column) AS head_name
+            FROM (SELECT DISTINCT g.target, g.target_column FROM given AS g) AS g
+            JOIN pg_catalog.pg_class AS c ON c.oid = g.target
+            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+            WHERE (heads IS NULL OR quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(g.target_column) = ANY (heads)) -- NULL for NULL, which a plan may give it
+        )
+        SELECT o.target, o.target_column, o.head_name FROM owner AS o
+        UNION ALL
+        SELECT m.relation::regclass, m.column_name, o.head_name
+        FROM owner AS o
+        JOIN gapless.member AS m ON m.head = o.target AND m.head_column = o.target_column
+    ) AS s
+    JOIN pg_catalog.pg_class AS c ON c.oid = s.target
+    JOIN pg_catalog.pg_namespace AS r ON r.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
+    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
+    LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
+    LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
+    WHERE (c.oid || ' ' || s.target_column = ANY (audited)) IS NOT TRUE
+        AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.audit_failed_columns IS
+'Private, for audit_numbers. The attached columns that cannot be audited, and why: renamed or dropped, without their triggers, or with functions that attach_gapless has not made.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.audit_failed_columns FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
 -- The owner can have put anything in its place, and another session can have altered it since the snapshot, which
 -- pg_get_functiondef does not look at.
 CREATE OR REPLACE FUNCTION gapless.audit_reader(
@@ -10879,45 +10977,9 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
-    -- any more.
     RETURN QUERY
-    SELECT NULL::text, format('%I.%I.%I', r.nspname, c.relname, s.target_column), s.head_name, 'failed', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::timestamp, NULL::timestamp, NULL::jsonb, 'the column cannot be audited: ' || CASE
-        WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
-        WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
-        WHEN f.proowner <> c.relowner THEN format(
-            'its table belongs to %1$I, and its functions to %2$I. %3$s',
-            pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner),
-            (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', o.oid::regprocedure, pg_get_userbyid(c.relowner)), ' ' ORDER BY o.oid) FROM gapless.column_functions(f.oid::regproc) AS o (oid))
-        )
-        WHEN NOT has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE') THEN format(
-            'role %I, which owns its table, has no right to number it any more. Grant it what attach_gapless asks for.', pg_get_userbyid(c.relowner)
-        )
-        ELSE 'its functions are not those that gapless.attach_gapless made. ' || remedy
-    END
-    FROM (
-        WITH owner AS (
-            SELECT DISTINCT s.target, s.target_column, format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS head_name
-            FROM gapless.sequence_lock AS s
-            JOIN pg_catalog.pg_class AS c ON c.oid = s.target
-            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE (names IS NULL OR unsound IS NOT NULL OR s.name = ANY (names))
-                AND (heads IS NULL OR quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(s.target_column) = ANY (heads)) -- NULL for NULL, which a plan may give it
-        )
-        SELECT o.target, o.target_column, o.head_name FROM owner AS o
-        UNION ALL
-        SELECT m.relation::regclass, m.column_name, o.head_name
-        FROM owner AS o
-        JOIN gapless.member AS m ON m.head = o.target AND m.head_column = o.target_column
-    ) AS s
-    JOIN pg_catalog.pg_class AS c ON c.oid = s.target
-    JOIN pg_catalog.pg_namespace AS r ON r.oid = c.relnamespace
-    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
-    LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
-    LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
-    WHERE (c.oid || ' ' || s.target_column = ANY (audited)) IS NOT TRUE
-        AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
+    SELECT NULL::text, c.attached_column, c.head_of_series, 'failed', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::timestamp, NULL::timestamp, NULL::jsonb, c.detail
+    FROM gapless.audit_failed_columns(CASE WHEN unsound IS NULL THEN names END, heads, audited) AS c;
 END;
 $function$;
 $statement$;

@@ -81,6 +81,7 @@
 {{ template "column/column_repeated.sql" . }}
 {{ template "column/column_inverse.sql" . }}
 {{ template "column/column_sought.sql" . }}
+{{ template "column/head_of.sql" . }}
 {{ template "column/column_others.sql" . }}
 {{ template "column/column_inserted.sql" . }}
 {{ template "column/column_enter_elsewhere.sql" . }}
@@ -177,6 +178,7 @@
 {{ template "column/guard_new_partitions.sql" . }}
 {{ template "audit/dropped.sql" . }}
 {{ template "audit/audit_columns.sql" . }}
+{{ template "audit/audit_failed_columns.sql" . }}
 {{ template "audit/audit_reader.sql" . }}
 {{ template "audit/audit_numbers.sql" . }}
 {{ template "manage/go_live_gapless.sql" . }}

@@ -219,45 +219,9 @@ BEGIN
         RETURN;
     END IF;
 
-    -- Columns that nobody has detached, and whose triggers or functions are not those that attach_gapless made, or not
-    -- any more.
     RETURN QUERY
-    SELECT NULL::text, format('%I.%I.%I', r.nspname, c.relname, s.target_column), s.head_name, 'failed', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::timestamp, NULL::timestamp, NULL::jsonb, 'the column cannot be audited: ' || CASE
-        WHEN t.oid IS NULL AND a.attname IS NULL THEN 'it was renamed or dropped. Detach it by the name that it had, and attach it by the one that it has.'
-        WHEN f.oid IS NULL THEN 'its triggers were dropped, or it was never attached in this database. Attach it again; and detach it then, if it is not to number itself.'
-        WHEN f.proowner <> c.relowner THEN format(
-            'its table belongs to %1$I, and its functions to %2$I. %3$s',
-            pg_get_userbyid(c.relowner), pg_get_userbyid(f.proowner),
-            (SELECT string_agg(format('ALTER FUNCTION %s OWNER TO %I;', o.oid::regprocedure, pg_get_userbyid(c.relowner)), ' ' ORDER BY o.oid) FROM gapless.column_functions(f.oid::regproc) AS o (oid))
-        )
-        WHEN NOT has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE') THEN format(
-            'role %I, which owns its table, has no right to number it any more. Grant it what attach_gapless asks for.', pg_get_userbyid(c.relowner)
-        )
-        ELSE 'its functions are not those that gapless.attach_gapless made. ' || remedy
-    END
-    FROM (
-        WITH owner AS (
-            SELECT DISTINCT s.target, s.target_column, format('%I.%I.%I', n.nspname, c.relname, s.target_column) AS head_name
-            FROM gapless.sequence_lock AS s
-            JOIN pg_catalog.pg_class AS c ON c.oid = s.target
-            JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-            WHERE (names IS NULL OR unsound IS NOT NULL OR s.name = ANY (names))
-                AND (heads IS NULL OR quote_ident(n.nspname) || '.' || quote_ident(c.relname) || '.' || quote_ident(s.target_column) = ANY (heads)) -- NULL for NULL, which a plan may give it
-        )
-        SELECT o.target, o.target_column, o.head_name FROM owner AS o
-        UNION ALL
-        SELECT m.relation::regclass, m.column_name, o.head_name
-        FROM owner AS o
-        JOIN gapless.member AS m ON m.head = o.target AND m.head_column = o.target_column
-    ) AS s
-    JOIN pg_catalog.pg_class AS c ON c.oid = s.target
-    JOIN pg_catalog.pg_namespace AS r ON r.oid = c.relnamespace
-    LEFT JOIN pg_catalog.pg_attribute AS a ON a.attrelid = c.oid AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
-    LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
-    LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
-    LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
-    WHERE (c.oid || ' ' || s.target_column = ANY (audited)) IS NOT TRUE
-        AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
+    SELECT NULL::text, c.attached_column, c.head_of_series, 'failed', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::timestamp, NULL::timestamp, NULL::jsonb, c.detail
+    FROM gapless.audit_failed_columns(CASE WHEN unsound IS NULL THEN names END, heads, audited) AS c;
 END;
 $function$;
 

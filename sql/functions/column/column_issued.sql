@@ -9,27 +9,35 @@ CREATE OR REPLACE FUNCTION gapless.column_issued(
 )
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = on -- which callers set off: it would be taken for an expensive query, and compiled
-SET plan_cache_mode = force_custom_plan -- one for every name would read all for one
+SET enable_seqscan = on -- which callers set off
+SET enable_nestloop = off -- nobody knows beforehand how many entries there are
+SET enable_mergejoin = off -- which would sort the journal
+SET jit = off
+SET plan_cache_mode = force_generic_plan -- to plan it takes longer than to read one series
 AS $function$
 DECLARE
-    head record;
+    head CONSTANT record := gapless.head_of(target, target_column);
 BEGIN
-    SELECT coalesce(m.head, column_issued.target::oid) AS relation, coalesce(m.head_column, column_issued.target_column) AS column_name
-    INTO head
-    FROM (SELECT) AS o
-    LEFT JOIN gapless.member AS m ON m.relation = column_issued.target AND m.column_name = column_issued.target_column;
     RETURN QUERY
+    WITH series AS MATERIALIZED (
+        SELECT s.name FROM gapless.sequence_lock AS s WHERE s.target = head.relation AND s.target_column = head.column_name AND names IS NULL
+        UNION ALL
+        SELECT s.name FROM gapless.sequence_lock AS s WHERE s.target = head.relation AND s.target_column = head.column_name AND s.name = ANY (names)
+    ), few AS MATERIALIZED (
+        SELECT s.name FROM series AS s WHERE (SELECT count(*) <= 10 FROM series)
+    )
+    -- Of few, the journal is read by its index, and else once.
     SELECT j.name, u.number, j.first_value + (u.i - 1)
-    FROM gapless.sequence_lock AS s
-    JOIN gapless.journal AS j ON j.name = s.name
+    FROM (
+        SELECT a.name, a.first_value, a.texts FROM gapless.journal AS a WHERE a.name = ANY (ARRAY(SELECT f.name FROM few AS f))
+        UNION ALL
+        SELECT a.name, a.first_value, a.texts FROM gapless.journal AS a WHERE (SELECT count(*) > 10 FROM series) AND a.name IN (SELECT s.name FROM series AS s)
+    ) AS j
     CROSS JOIN LATERAL unnest(j.texts) WITH ORDINALITY AS u (number, i)
-    WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names))
     UNION ALL
-    SELECT k.name, k.number, k.value
-    FROM gapless.sequence_lock AS s
-    JOIN gapless.known_text AS k ON k.name = s.name
-    WHERE s.target = head.relation AND s.target_column = head.column_name AND (names IS NULL OR s.name = ANY (names));
+    SELECT k.name, k.number, k.value FROM gapless.known_text AS k WHERE k.name = ANY (ARRAY(SELECT f.name FROM few AS f))
+    UNION ALL
+    SELECT k.name, k.number, k.value FROM gapless.known_text AS k WHERE (SELECT count(*) > 10 FROM series) AND k.name IN (SELECT s.name FROM series AS s);
 END;
 $function$;
 

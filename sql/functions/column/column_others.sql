@@ -12,12 +12,8 @@ SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = on -- which callers set off: it would be taken for an expensive query, and compiled
 AS $function$
 DECLARE
-    head record;
+    head CONSTANT record := gapless.head_of(target, target_column);
 BEGIN
-    SELECT coalesce(m.head, column_others.target::oid) AS relation, coalesce(m.head_column, column_others.target_column) AS column_name
-    INTO head
-    FROM (SELECT) AS o
-    LEFT JOIN gapless.member AS m ON m.relation = column_others.target AND m.column_name = column_others.target_column;
     RETURN QUERY
     SELECT m.relation::regclass, m.column_name, m.function, false
     FROM gapless.member AS m

@@ -22,10 +22,7 @@ BEGIN
     JOIN pg_catalog.pg_class AS c ON c.relnamespace = n.oid AND c.relname = parts[cardinality(parts) - 1]
     ORDER BY s.i
     LIMIT 1;
-    SELECT m.head::regclass, m.head_column INTO relation, column_name
-    FROM (SELECT relation AS oid, column_name) AS o
-    LEFT JOIN gapless.member AS f ON f.relation = o.oid AND f.column_name = o.column_name
-    CROSS JOIN LATERAL (SELECT coalesce(f.head, o.oid) AS head, coalesce(f.head_column, o.column_name) AS head_column) AS m;
+    SELECT h.relation::regclass, h.column_name INTO relation, column_name FROM gapless.head_of(relation, column_name) AS h;
 END;
 $function$;
 
