@@ -7562,7 +7562,7 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
-                    CASE WHEN gapless.column_repeated(relation, '{}'::name[] /*inputs*/) THEN -- if prints
+                    CASE WHEN names IS NULL AND gapless.column_repeated(relation, '{}'::name[] /*inputs*/) THEN -- if prints
                     $query$ -- if prints
                     SELECT gapless.model_series(other.input), sum(other."~documents")::bigint, bit_xor(other."~print"), NULL::timestamp, NULL::timestamp -- unless chronology if prints
                     SELECT gapless.model_series(other.input), sum(other."~documents")::bigint, bit_xor(other."~print"), min(gapless.model_dated(other.input)), max(gapless.model_dated(other.input)) -- if chronology if prints
@@ -7581,7 +7581,7 @@ BEGIN
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), NULL::timestamp, NULL::timestamp -- if format unless chronology if prints
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(gapless.model_dated(r.input)), max(gapless.model_dated(r.input)) -- if format if chronology if prints
                     FROM relation AS r -- if prints
-                    WHERE gapless.model_written(r.number) IS NOT NULL -- if prints
+                    WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR coalesce(gapless.model_series(r.input), '') COLLATE "C" = ANY ($2)) -- if prints
                     GROUP BY 1 -- if prints
                     SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) /*key*/ -- unless format unless prints
                         , r.hash, r.previous, gapless.model_chain(r.number, r.input) -- unless format if links
@@ -10652,8 +10652,7 @@ $statement$;
 -- more.
 CREATE OR REPLACE FUNCTION gapless.audit_failed_columns(
     names   text[], -- those that have one of these series; NULL: all
-    heads   text[], -- only these columns, and those that share their series; NULL: all
-    audited text[]  -- the columns that can be, each by its table's oid and its name
+    heads   text[]  -- only these columns, and those that share their series; NULL: all
 ) RETURNS TABLE (
     attached_column text,
     head_of_series  text,
@@ -10662,9 +10661,13 @@ CREATE OR REPLACE FUNCTION gapless.audit_failed_columns(
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan -- to plan it takes longer than to run it
-SET enable_hashjoin = off -- columns are few
+SET enable_seqscan = off -- columns are few
+SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_nestloop = on
 AS $function$
+DECLARE
+    audited CONSTANT text[] := ARRAY(SELECT format('%s %s', c.relation, c.column_name) FROM gapless.audit_columns() AS c);
 BEGIN
     RETURN QUERY
     SELECT format('%I.%I.%I', r.nspname, c.relname, s.target_column), s.head_name, 'the column cannot be audited: ' || CASE
@@ -10704,14 +10707,14 @@ BEGIN
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
-    WHERE (c.oid || ' ' || s.target_column = ANY (audited)) IS NOT TRUE
+    WHERE c.oid || ' ' || s.target_column <> ALL (audited)
         AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.audit_failed_columns IS
-'Private, for audit_numbers. The attached columns that cannot be audited, and why: renamed or dropped, without their triggers, or with functions that attach_gapless has not made.';
+'Private, for audit_gapless and audit_numbers. The attached columns that cannot be audited, and why: renamed or dropped, without their triggers, or with functions that attach_gapless has not made.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.audit_failed_columns FROM PUBLIC;
@@ -10770,7 +10773,7 @@ $statement$;
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     names    text[] DEFAULT NULL, -- the series; NULL: all
     heads    text[] DEFAULT NULL, -- only these columns, and those that share their series; NULL: all
-    seed     bigint DEFAULT NULL, -- of fingerprints, instead of runs
+    seed     bigint DEFAULT NULL, -- of fingerprints, instead of runs and of columns that cannot be audited
     meant    text[] DEFAULT NULL, -- with names: rows that are asked for, instead of runs; each by its value, or # and its text
     checks   boolean DEFAULT true, -- whether to compare dates and chains, too
     unsound  text[] DEFAULT NULL  -- the heads of the columns to read; NULL: those that own the names, or all where one has no owner
@@ -10802,7 +10805,6 @@ DECLARE
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
     violated text;
-    audited  text[]; -- the columns that can be
 BEGIN
     FOR attached IN
         SELECT c.*,
@@ -10813,7 +10815,6 @@ BEGIN
             ) OR (SELECT count(*) FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) < cardinality(names))) AS asked -- one may have been lost
         FROM gapless.audit_columns() AS c
     LOOP
-        audited := audited || format('%s %s', attached.relation, attached.column_name);
         CONTINUE WHEN attached.asked IS NOT TRUE;
         -- trap: others commit between two columns
         done := false;
@@ -10828,10 +10829,10 @@ BEGIN
                 RETURN QUERY EXECUTE format(
                     $query$
                     SELECT r.series, $2, $3, NULL::text, NULL::bigint, NULL::bigint, r.documents, r.print, NULL::text, NULL::text, r.dated_from, r.dated_until, NULL::jsonb, NULL::text
-                    FROM %s(seed => $1) AS r (series text, documents bigint, print bigint, dated_from timestamp, dated_until timestamp)
+                    FROM %s($4, seed => $1) AS r (series text, documents bigint, print bigint, dated_from timestamp, dated_until timestamp)
                     $query$,
                     gapless.audit_reader(attached.prints_reader, attached.relation)
-                ) USING seed, attached.title, attached.head_title;
+                ) USING seed, attached.title, attached.head_title, names;
             ELSIF meant IS NOT NULL THEN
                 RETURN QUERY EXECUTE format(
                     $query$
@@ -10972,14 +10973,11 @@ BEGIN
             END IF;
         END;
     END LOOP;
-
-    IF seed IS NOT NULL OR meant IS NOT NULL THEN
-        RETURN;
+    IF seed IS NULL AND unsound IS NULL THEN
+        RETURN QUERY
+        SELECT NULL::text, c.attached_column, c.head_of_series, 'failed', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::timestamp, NULL::timestamp, NULL::jsonb, c.detail
+        FROM gapless.audit_failed_columns(names, heads) AS c;
     END IF;
-
-    RETURN QUERY
-    SELECT NULL::text, c.attached_column, c.head_of_series, 'failed', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::timestamp, NULL::timestamp, NULL::jsonb, c.detail
-    FROM gapless.audit_failed_columns(CASE WHEN unsound IS NULL THEN names END, heads, audited) AS c;
 END;
 $function$;
 $statement$;
@@ -11242,8 +11240,8 @@ BEGIN
     RETURN QUERY
     WITH fingerprint AS MATERIALIZED (
         SELECT coalesce(n.series, '') COLLATE "C" AS name, n.* -- which no sequence is named
-        FROM gapless.audit_numbers(heads => heads, seed => seed) AS n
-        WHERE audit_gapless.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding IN ('failed', 'detached'))
+        FROM gapless.audit_numbers(CASE WHEN audit_gapless.name IS NOT NULL THEN ARRAY[audit_gapless.name] END, heads, seed) AS n
+        WHERE audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding IN ('failed', 'detached')
     ),
     -- Of each table all rows, or by its index those of the name: one plan for both.
     chosen AS NOT MATERIALIZED (
@@ -11405,13 +11403,17 @@ BEGIN
                     WHEN NOT EXISTS (SELECT FROM fingerprint AS f WHERE f.finding = 'failed') THEN ARRAY(SELECT DISTINCT u.name FROM unsound AS u)
                 END,
                 heads,
-                checks => audit_gapless.name IS NOT NULL,
-                unsound => CASE WHEN audit_gapless.name IS NULL THEN ARRAY(
+                checks => false,
+                unsound => ARRAY(
                     SELECT u.head_of_series FROM unsound AS u
                     UNION
                     SELECT f.head_of_series FROM fingerprint AS f WHERE f.finding = 'failed'
-                ) END
+                )
             ) AS n
+            WHERE EXISTS (SELECT FROM unsound) OR EXISTS (SELECT FROM fingerprint AS f WHERE f.finding = 'failed')
+            UNION ALL
+            SELECT '', NULL, c.attached_column, c.head_of_series, 'failed', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, c.detail
+            FROM gapless.audit_failed_columns(CASE WHEN audit_gapless.name IS NOT NULL THEN ARRAY[audit_gapless.name] END, heads) AS c
         ) AS n
         LEFT JOIN sound AS s ON s.name = n.name AND s.head_of_series = n.head_of_series
         WHERE s.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.series IS NULL)

@@ -155,6 +155,8 @@ func TestAnApplicationRoleCanDoWhatItShouldAndNothingElse(t *testing.T) {
 		"SELECT gapless.audit_numbers('{a}')",
 		"SELECT gapless.audit_journal('{a}', 1, false)",
 		"SELECT gapless.audit_columns()",
+		"SELECT gapless.head_of('gapless.model'::regclass, 'number')",
+		"SELECT gapless.audit_failed_columns(NULL, NULL)",
 		"SELECT gapless.audit_reader('gapless.model_rows'::regproc, 'gapless.model'::regclass)",
 		"SELECT * FROM gapless.former",
 		"DELETE FROM gapless.former",

@@ -2,8 +2,7 @@
 -- more.
 CREATE OR REPLACE FUNCTION gapless.audit_failed_columns(
     names   text[], -- those that have one of these series; NULL: all
-    heads   text[], -- only these columns, and those that share their series; NULL: all
-    audited text[]  -- the columns that can be, each by its table's oid and its name
+    heads   text[]  -- only these columns, and those that share their series; NULL: all
 ) RETURNS TABLE (
     attached_column text,
     head_of_series  text,
@@ -12,9 +11,13 @@ CREATE OR REPLACE FUNCTION gapless.audit_failed_columns(
 LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY INVOKER
 SET search_path = pg_catalog, pg_temp
 SET plan_cache_mode = force_generic_plan -- to plan it takes longer than to run it
-SET enable_hashjoin = off -- columns are few
+SET enable_seqscan = off -- columns are few
+SET enable_hashjoin = off
 SET enable_mergejoin = off
+SET enable_nestloop = on
 AS $function$
+DECLARE
+    audited CONSTANT text[] := ARRAY(SELECT format('%s %s', c.relation, c.column_name) FROM gapless.audit_columns() AS c);
 BEGIN
     RETURN QUERY
     SELECT format('%I.%I.%I', r.nspname, c.relname, s.target_column), s.head_name, 'the column cannot be audited: ' || CASE
@@ -54,12 +57,12 @@ BEGIN
     LEFT JOIN pg_catalog.pg_trigger AS t ON t.tgrelid = c.oid AND t.tgname = ('~gapless_insert_' || s.target_column)::pg_catalog.name
     LEFT JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
     LEFT JOIN pg_catalog.pg_namespace AS n ON n.oid = f.pronamespace
-    WHERE (c.oid || ' ' || s.target_column = ANY (audited)) IS NOT TRUE
+    WHERE c.oid || ' ' || s.target_column <> ALL (audited)
         AND pg_table_is_visible(c.oid) IS NOT NULL; -- past an older snapshot
 END;
 $function$;
 
 COMMENT ON FUNCTION gapless.audit_failed_columns IS
-'Private, for audit_numbers. The attached columns that cannot be audited, and why: renamed or dropped, without their triggers, or with functions that attach_gapless has not made.';
+'Private, for audit_gapless and audit_numbers. The attached columns that cannot be audited, and why: renamed or dropped, without their triggers, or with functions that attach_gapless has not made.';
 
 REVOKE ALL ON FUNCTION gapless.audit_failed_columns FROM PUBLIC;

@@ -72,8 +72,8 @@ BEGIN
     RETURN QUERY
     WITH fingerprint AS MATERIALIZED (
         SELECT coalesce(n.series, '') COLLATE "C" AS name, n.* -- which no sequence is named
-        FROM gapless.audit_numbers(heads => heads, seed => seed) AS n
-        WHERE audit_gapless.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding IN ('failed', 'detached'))
+        FROM gapless.audit_numbers(CASE WHEN audit_gapless.name IS NOT NULL THEN ARRAY[audit_gapless.name] END, heads, seed) AS n
+        WHERE audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.finding IN ('failed', 'detached')
     ),
     -- Of each table all rows, or by its index those of the name: one plan for both.
     chosen AS NOT MATERIALIZED (
@@ -235,13 +235,17 @@ BEGIN
                     WHEN NOT EXISTS (SELECT FROM fingerprint AS f WHERE f.finding = 'failed') THEN ARRAY(SELECT DISTINCT u.name FROM unsound AS u)
                 END,
                 heads,
-                checks => audit_gapless.name IS NOT NULL,
-                unsound => CASE WHEN audit_gapless.name IS NULL THEN ARRAY(
+                checks => false,
+                unsound => ARRAY(
                     SELECT u.head_of_series FROM unsound AS u
                     UNION
                     SELECT f.head_of_series FROM fingerprint AS f WHERE f.finding = 'failed'
-                ) END
+                )
             ) AS n
+            WHERE EXISTS (SELECT FROM unsound) OR EXISTS (SELECT FROM fingerprint AS f WHERE f.finding = 'failed')
+            UNION ALL
+            SELECT '', NULL, c.attached_column, c.head_of_series, 'failed', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, c.detail
+            FROM gapless.audit_failed_columns(CASE WHEN audit_gapless.name IS NOT NULL THEN ARRAY[audit_gapless.name] END, heads) AS c
         ) AS n
         LEFT JOIN sound AS s ON s.name = n.name AND s.head_of_series = n.head_of_series
         WHERE s.name IS NULL AND (audit_gapless.pattern IS NULL OR n.series LIKE audit_gapless.pattern OR n.series IS NULL)

@@ -12,7 +12,7 @@
 CREATE OR REPLACE FUNCTION gapless.audit_numbers(
     names    text[] DEFAULT NULL, -- the series; NULL: all
     heads    text[] DEFAULT NULL, -- only these columns, and those that share their series; NULL: all
-    seed     bigint DEFAULT NULL, -- of fingerprints, instead of runs
+    seed     bigint DEFAULT NULL, -- of fingerprints, instead of runs and of columns that cannot be audited
     meant    text[] DEFAULT NULL, -- with names: rows that are asked for, instead of runs; each by its value, or # and its text
     checks   boolean DEFAULT true, -- whether to compare dates and chains, too
     unsound  text[] DEFAULT NULL  -- the heads of the columns to read; NULL: those that own the names, or all where one has no owner
@@ -44,7 +44,6 @@ DECLARE
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
     violated text;
-    audited  text[]; -- the columns that can be
 BEGIN
     FOR attached IN
         SELECT c.*,
@@ -55,7 +54,6 @@ BEGIN
             ) OR (SELECT count(*) FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) < cardinality(names))) AS asked -- one may have been lost
         FROM gapless.audit_columns() AS c
     LOOP
-        audited := audited || format('%s %s', attached.relation, attached.column_name);
         CONTINUE WHEN attached.asked IS NOT TRUE;
         -- trap: others commit between two columns
         done := false;
@@ -70,10 +68,10 @@ BEGIN
                 RETURN QUERY EXECUTE format(
                     $query$
                     SELECT r.series, $2, $3, NULL::text, NULL::bigint, NULL::bigint, r.documents, r.print, NULL::text, NULL::text, r.dated_from, r.dated_until, NULL::jsonb, NULL::text
-                    FROM %s(seed => $1) AS r (series text, documents bigint, print bigint, dated_from timestamp, dated_until timestamp)
+                    FROM %s($4, seed => $1) AS r (series text, documents bigint, print bigint, dated_from timestamp, dated_until timestamp)
                     $query$,
                     gapless.audit_reader(attached.prints_reader, attached.relation)
-                ) USING seed, attached.title, attached.head_title;
+                ) USING seed, attached.title, attached.head_title, names;
             ELSIF meant IS NOT NULL THEN
                 RETURN QUERY EXECUTE format(
                     $query$
@@ -214,14 +212,11 @@ BEGIN
             END IF;
         END;
     END LOOP;
-
-    IF seed IS NOT NULL OR meant IS NOT NULL THEN
-        RETURN;
+    IF seed IS NULL AND unsound IS NULL THEN
+        RETURN QUERY
+        SELECT NULL::text, c.attached_column, c.head_of_series, 'failed', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::timestamp, NULL::timestamp, NULL::jsonb, c.detail
+        FROM gapless.audit_failed_columns(names, heads) AS c;
     END IF;
-
-    RETURN QUERY
-    SELECT NULL::text, c.attached_column, c.head_of_series, 'failed', NULL::bigint, NULL::bigint, NULL::bigint, NULL::bigint, NULL::text, NULL::text, NULL::timestamp, NULL::timestamp, NULL::jsonb, c.detail
-    FROM gapless.audit_failed_columns(CASE WHEN unsound IS NULL THEN names END, heads, audited) AS c;
 END;
 $function$;
 

@@ -79,7 +79,7 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
-                    CASE WHEN gapless.column_repeated(relation, '{}'::name[] /*inputs*/) THEN -- if prints
+                    CASE WHEN names IS NULL AND gapless.column_repeated(relation, '{}'::name[] /*inputs*/) THEN -- if prints
                     $query$ -- if prints
                     SELECT gapless.model_series(other.input), sum(other."~documents")::bigint, bit_xor(other."~print"), NULL::timestamp, NULL::timestamp -- unless chronology if prints
                     SELECT gapless.model_series(other.input), sum(other."~documents")::bigint, bit_xor(other."~print"), min(gapless.model_dated(other.input)), max(gapless.model_dated(other.input)) -- if chronology if prints
@@ -98,7 +98,7 @@ BEGIN
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), NULL::timestamp, NULL::timestamp -- if format unless chronology if prints
                     SELECT gapless.model_series(r.input), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(gapless.model_dated(r.input)), max(gapless.model_dated(r.input)) -- if format if chronology if prints
                     FROM relation AS r -- if prints
-                    WHERE gapless.model_written(r.number) IS NOT NULL -- if prints
+                    WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR coalesce(gapless.model_series(r.input), '') COLLATE "C" = ANY ($2)) -- if prints
                     GROUP BY 1 -- if prints
                     SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) /*key*/ -- unless format unless prints
                         , r.hash, r.previous, gapless.model_chain(r.number, r.input) -- unless format if links

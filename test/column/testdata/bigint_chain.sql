@@ -475,7 +475,7 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
-                    CASE WHEN gapless.column_repeated(relation, '{tenant,hash,previous_hash}'::pg_catalog.name[]) THEN
+                    CASE WHEN names IS NULL AND gapless.column_repeated(relation, '{tenant,hash,previous_hash}'::pg_catalog.name[]) THEN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash), sum(other."~documents")::bigint, bit_xor(other."~print"), NULL::timestamp, NULL::timestamp
                     FROM (
@@ -489,7 +489,7 @@ BEGIN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp
                     FROM relation AS r
-                    WHERE r.number IS NOT NULL
+                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), '') COLLATE "C" = ANY ($2))
                     GROUP BY 1
                     $q1234567890$
                     END

@@ -513,7 +513,7 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
-                    CASE WHEN gapless.column_repeated(relation, '{tenant}'::pg_catalog.name[]) THEN
+                    CASE WHEN names IS NULL AND gapless.column_repeated(relation, '{tenant}'::pg_catalog.name[]) THEN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(other.tenant), sum(other."~documents")::bigint, bit_xor(other."~print"), NULL::timestamp, NULL::timestamp
                     FROM (
@@ -527,7 +527,7 @@ BEGIN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant), count(*), bit_xor(hashint8extended(r.number, $3)), NULL::timestamp, NULL::timestamp
                     FROM relation AS r
-                    WHERE r.number IS NOT NULL
+                    WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant), '') COLLATE "C" = ANY ($2))
                     GROUP BY 1
                     $q1234567890$
                     END

@@ -404,7 +404,7 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
-                    CASE WHEN gapless.column_repeated(relation, '{tenant,issued_on,issued}'::pg_catalog.name[]) THEN
+                    CASE WHEN names IS NULL AND gapless.column_repeated(relation, '{tenant,issued_on,issued}'::pg_catalog.name[]) THEN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued), sum(other."~documents")::bigint, bit_xor(other."~print"), min(public.invoices_number_gapless_dated(other.tenant, other.issued_on, other.issued)), max(public.invoices_number_gapless_dated(other.tenant, other.issued_on, other.issued))
                     FROM (
@@ -418,7 +418,7 @@ BEGIN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued)), max(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
                     FROM relation AS r
-                    WHERE nullif(r.number, '/') IS NOT NULL
+                    WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), '') COLLATE "C" = ANY ($2))
                     GROUP BY 1
                     $q1234567890$
                     END

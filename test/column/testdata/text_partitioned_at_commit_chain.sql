@@ -739,7 +739,7 @@ BEGIN
             END IF;
             BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
-                    CASE WHEN gapless.column_repeated(relation, '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) THEN
+                    CASE WHEN names IS NULL AND gapless.column_repeated(relation, '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) THEN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash), sum(other."~documents")::bigint, bit_xor(other."~print"), min(public.invoices_number_gapless_dated(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash)), max(public.invoices_number_gapless_dated(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash))
                     FROM (
@@ -753,7 +753,7 @@ BEGIN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash)), max(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash))
                     FROM relation AS r
-                    WHERE nullif(r.number, '/') IS NOT NULL
+                    WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash), '') COLLATE "C" = ANY ($2))
                     GROUP BY 1
                     $q1234567890$
                     END
