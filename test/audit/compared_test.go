@@ -172,6 +172,30 @@ func TestByNameTheRowsOfTheSeriesAloneAreRead(t *testing.T) {
 	}
 }
 
+// TestOfASoundSeriesNoNumberIsReadBack: whether all are audited or one, their fingerprint is enough.
+func TestOfASoundSeriesNoNumberIsReadBack(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE TABLE bills (s int NOT NULL, number text UNIQUE)")
+	s.Do("SELECT gapless.attach_gapless('bills', 'number', name => $$ NEW.s::text $$, format => $$ NEW.s || '-' || value $$)")
+	s.Do("INSERT INTO bills (s) SELECT i % 2 FROM generate_series(1, 10) AS i")
+	s.Do("SET track_functions = 'pl'")
+	reads := func(audit string) int64 {
+		t.Helper()
+		s.Do("BEGIN")
+		defer s.Do("COMMIT")
+		s.Do(audit)
+		return s.Number("SELECT coalesce(sum(calls), 0)::bigint FROM pg_stat_xact_user_functions WHERE funcname = 'bills_number_gapless_rows'")
+	}
+	const all, one, other = "SELECT gapless.audit_gapless()", "SELECT gapless.audit_gapless('0')", "SELECT gapless.audit_gapless('1')"
+	require.Zero(t, reads(all))
+	require.Zero(t, reads(one))
+	s.Do("SET session_replication_role = replica; DELETE FROM bills WHERE number = '1-2'; RESET session_replication_role")
+	require.EqualValues(t, 1, reads(all))
+	require.Zero(t, reads(one))
+	require.EqualValues(t, 1, reads(other))
+}
+
 // TestAColumnIsReadFromTheNameOfItsSeries: where the expression is a column and literals around it, its rows are looked up, however many
 // series there are; what is found is the same as for any other expression.
 func TestAColumnIsReadFromTheNameOfItsSeries(t *testing.T) {
