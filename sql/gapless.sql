@@ -1537,6 +1537,7 @@ CREATE OR REPLACE FUNCTION gapless.check_not_rewritten(
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER -- in the caller's snapshot
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- of all tables few are asked for
 AS $function$
 DECLARE
     rewritten regclass;
@@ -10562,7 +10563,9 @@ $statement$;
         EXECUTE $statement$
 -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever
 -- audits. pg_trigger is the registry.
-CREATE OR REPLACE FUNCTION gapless.audit_columns() RETURNS TABLE (
+CREATE OR REPLACE FUNCTION gapless.audit_columns(
+    heads oid[] DEFAULT NULL -- only those with the series of one of these tables; NULL: all
+) RETURNS TABLE (
     relation      oid,
     column_name   name,
     title         text,   -- schema.table.column
@@ -10584,17 +10587,23 @@ AS $function$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
+    WITH attached AS MATERIALIZED (
+        SELECT t.oid, t.tgrelid, t.tgname, t.tgfoid, o.head, o.head_column
+        FROM pg_catalog.pg_trigger AS t
+        LEFT JOIN gapless.member AS o ON o.relation = t.tgrelid AND o.function = t.tgfoid
+        WHERE t.tgname LIKE e'~gapless\\_insert\\_%' AND t.tgparentid = 0 AND (heads IS NULL OR coalesce(o.head, t.tgrelid) = ANY (heads))
+    )
     SELECT
         c.oid,
         m.name,
         format('%I.%I.%I', s.nspname, c.relname, m.name),
-        coalesce(o.head, c.oid),
-        coalesce(o.head_column, m.name),
+        coalesce(t.head, c.oid),
+        coalesce(t.head_column, m.name),
         coalesce((
-            SELECT format('%I.%I.%I', hs.nspname, hc.relname, o.head_column)
+            SELECT format('%I.%I.%I', hs.nspname, hc.relname, t.head_column)
             FROM pg_catalog.pg_class AS hc
             JOIN pg_catalog.pg_namespace AS hs ON hs.oid = hc.relnamespace
-            WHERE hc.oid = o.head
+            WHERE hc.oid = t.head
         ), format('%I.%I.%I', s.nspname, c.relname, m.name)),
         (SELECT coalesce(p.proargnames, '{}') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_series' LIMIT 1)::name[],
         ARRAY(
@@ -10617,7 +10626,7 @@ BEGIN
             WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_dated' AND pg_get_function_sqlbody(p.oid) = 'RETURN NULL::timestamp without time zone'
         ),
         t.oid
-    FROM pg_catalog.pg_trigger AS t
+    FROM attached AS t
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
     CROSS JOIN LATERAL (SELECT substr(t.tgname, length('~gapless_insert_') + 1)::pg_catalog.name) AS m (name)
@@ -10632,10 +10641,7 @@ BEGIN
             AND p.proname IN (f.proname || '_rows', f.proname || '_prints', f.proname || '_links')
             AND p.proargtypes = (SELECT r.proargtypes FROM pg_catalog.pg_proc AS r WHERE r.oid = 'gapless.model_rows'::regproc)
     ) AS reader
-    LEFT JOIN gapless.member AS o ON o.relation = t.tgrelid AND o.function = t.tgfoid
-    WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
-        AND t.tgparentid = 0
-        AND reader.rows IS NOT NULL
+    WHERE reader.rows IS NOT NULL
         AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE');
 END;
 $function$;
@@ -10667,7 +10673,10 @@ SET enable_mergejoin = off
 SET enable_nestloop = on
 AS $function$
 DECLARE
-    audited CONSTANT text[] := ARRAY(SELECT format('%s %s', c.relation, c.column_name) FROM gapless.audit_columns() AS c);
+    audited CONSTANT text[] := ARRAY(
+        SELECT format('%s %s', c.relation, c.column_name)
+        FROM gapless.audit_columns(CASE WHEN names IS NOT NULL THEN ARRAY(SELECT s.target FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) END) AS c
+    );
 BEGIN
     RETURN QUERY
     SELECT format('%I.%I.%I', r.nspname, c.relname, s.target_column), s.head_name, 'the column cannot be audited: ' || CASE
@@ -10805,15 +10814,19 @@ DECLARE
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
     violated text;
+    owners   oid[]; -- of the names; NULL: every table, since one may have been lost
 BEGIN
+    IF names IS NOT NULL AND unsound IS NULL THEN
+        SELECT CASE WHEN count(*) = cardinality(names) THEN array_agg(DISTINCT s.target::oid) END INTO owners FROM gapless.sequence_lock AS s WHERE s.name = ANY (names);
+    END IF;
     FOR attached IN
         SELECT c.*,
             (heads IS NULL OR c.head_title = ANY (heads))
-            AND (c.head_title = ANY (unsound) OR unsound IS NULL AND (names IS NULL OR EXISTS (
+            AND (c.head_title = ANY (unsound) OR unsound IS NULL AND (owners IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence_lock AS s
                 WHERE s.name = ANY (names) AND s.target = c.head AND s.target_column = c.head_column
-            ) OR (SELECT count(*) FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) < cardinality(names))) AS asked -- one may have been lost
-        FROM gapless.audit_columns() AS c
+            ))) AS asked
+        FROM gapless.audit_columns(owners) AS c
     LOOP
         CONTINUE WHEN attached.asked IS NOT TRUE;
         -- trap: others commit between two columns
@@ -11256,11 +11269,11 @@ BEGIN
         SELECT v.* FROM gapless.void AS v WHERE audit_gapless.name IS NULL
         UNION ALL
         SELECT v.* FROM gapless.void AS v WHERE v.name = audit_gapless.name COLLATE "C"
-    ), decided AS NOT MATERIALIZED (
+    ), decided AS MATERIALIZED (
         SELECT d.* FROM gapless.decision AS d WHERE audit_gapless.name IS NULL
         UNION ALL
         SELECT d.* FROM gapless.decision AS d WHERE d.name = audit_gapless.name COLLATE "C"
-    ), former AS NOT MATERIALIZED (
+    ), former AS MATERIALIZED (
         SELECT f.* FROM gapless.former AS f WHERE audit_gapless.name IS NULL
         UNION ALL
         SELECT f.* FROM gapless.former AS f WHERE f.name = audit_gapless.name COLLATE "C"

@@ -8,6 +8,7 @@ CREATE OR REPLACE FUNCTION gapless.check_not_rewritten(
 ) RETURNS void
 LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY INVOKER -- in the caller's snapshot
 SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off -- of all tables few are asked for
 AS $function$
 DECLARE
     rewritten regclass;

@@ -1,6 +1,8 @@
 -- Only what attach_gapless may have made: for an owner who may attach, and never to run with the rights of whoever
 -- audits. pg_trigger is the registry.
-CREATE OR REPLACE FUNCTION gapless.audit_columns() RETURNS TABLE (
+CREATE OR REPLACE FUNCTION gapless.audit_columns(
+    heads oid[] DEFAULT NULL -- only those with the series of one of these tables; NULL: all
+) RETURNS TABLE (
     relation      oid,
     column_name   name,
     title         text,   -- schema.table.column
@@ -22,17 +24,23 @@ AS $function$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
+    WITH attached AS MATERIALIZED (
+        SELECT t.oid, t.tgrelid, t.tgname, t.tgfoid, o.head, o.head_column
+        FROM pg_catalog.pg_trigger AS t
+        LEFT JOIN gapless.member AS o ON o.relation = t.tgrelid AND o.function = t.tgfoid
+        WHERE t.tgname LIKE e'~gapless\\_insert\\_%' AND t.tgparentid = 0 AND (heads IS NULL OR coalesce(o.head, t.tgrelid) = ANY (heads))
+    )
     SELECT
         c.oid,
         m.name,
         format('%I.%I.%I', s.nspname, c.relname, m.name),
-        coalesce(o.head, c.oid),
-        coalesce(o.head_column, m.name),
+        coalesce(t.head, c.oid),
+        coalesce(t.head_column, m.name),
         coalesce((
-            SELECT format('%I.%I.%I', hs.nspname, hc.relname, o.head_column)
+            SELECT format('%I.%I.%I', hs.nspname, hc.relname, t.head_column)
             FROM pg_catalog.pg_class AS hc
             JOIN pg_catalog.pg_namespace AS hs ON hs.oid = hc.relnamespace
-            WHERE hc.oid = o.head
+            WHERE hc.oid = t.head
         ), format('%I.%I.%I', s.nspname, c.relname, m.name)),
         (SELECT coalesce(p.proargnames, '{}') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_series' LIMIT 1)::name[],
         ARRAY(
@@ -55,7 +63,7 @@ BEGIN
             WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_dated' AND pg_get_function_sqlbody(p.oid) = 'RETURN NULL::timestamp without time zone'
         ),
         t.oid
-    FROM pg_catalog.pg_trigger AS t
+    FROM attached AS t
     JOIN pg_catalog.pg_class AS c ON c.oid = t.tgrelid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
     CROSS JOIN LATERAL (SELECT substr(t.tgname, length('~gapless_insert_') + 1)::pg_catalog.name) AS m (name)
@@ -70,10 +78,7 @@ BEGIN
             AND p.proname IN (f.proname || '_rows', f.proname || '_prints', f.proname || '_links')
             AND p.proargtypes = (SELECT r.proargtypes FROM pg_catalog.pg_proc AS r WHERE r.oid = 'gapless.model_rows'::regproc)
     ) AS reader
-    LEFT JOIN gapless.member AS o ON o.relation = t.tgrelid AND o.function = t.tgfoid
-    WHERE t.tgname LIKE e'~gapless\\_insert\\_%'
-        AND t.tgparentid = 0
-        AND reader.rows IS NOT NULL
+    WHERE reader.rows IS NOT NULL
         AND has_function_privilege(c.relowner, 'gapless.column_enter'::regproc, 'EXECUTE');
 END;
 $function$;

@@ -17,7 +17,10 @@ SET enable_mergejoin = off
 SET enable_nestloop = on
 AS $function$
 DECLARE
-    audited CONSTANT text[] := ARRAY(SELECT format('%s %s', c.relation, c.column_name) FROM gapless.audit_columns() AS c);
+    audited CONSTANT text[] := ARRAY(
+        SELECT format('%s %s', c.relation, c.column_name)
+        FROM gapless.audit_columns(CASE WHEN names IS NOT NULL THEN ARRAY(SELECT s.target FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) END) AS c
+    );
 BEGIN
     RETURN QUERY
     SELECT format('%I.%I.%I', r.nspname, c.relname, s.target_column), s.head_name, 'the column cannot be audited: ' || CASE

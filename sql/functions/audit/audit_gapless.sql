@@ -88,11 +88,11 @@ BEGIN
         SELECT v.* FROM gapless.void AS v WHERE audit_gapless.name IS NULL
         UNION ALL
         SELECT v.* FROM gapless.void AS v WHERE v.name = audit_gapless.name COLLATE "C"
-    ), decided AS NOT MATERIALIZED (
+    ), decided AS MATERIALIZED (
         SELECT d.* FROM gapless.decision AS d WHERE audit_gapless.name IS NULL
         UNION ALL
         SELECT d.* FROM gapless.decision AS d WHERE d.name = audit_gapless.name COLLATE "C"
-    ), former AS NOT MATERIALIZED (
+    ), former AS MATERIALIZED (
         SELECT f.* FROM gapless.former AS f WHERE audit_gapless.name IS NULL
         UNION ALL
         SELECT f.* FROM gapless.former AS f WHERE f.name = audit_gapless.name COLLATE "C"

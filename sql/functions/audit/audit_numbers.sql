@@ -44,15 +44,19 @@ DECLARE
     remedy   CONSTANT text := 'Detach the column and attach it again.';
     done     boolean;
     violated text;
+    owners   oid[]; -- of the names; NULL: every table, since one may have been lost
 BEGIN
+    IF names IS NOT NULL AND unsound IS NULL THEN
+        SELECT CASE WHEN count(*) = cardinality(names) THEN array_agg(DISTINCT s.target::oid) END INTO owners FROM gapless.sequence_lock AS s WHERE s.name = ANY (names);
+    END IF;
     FOR attached IN
         SELECT c.*,
             (heads IS NULL OR c.head_title = ANY (heads))
-            AND (c.head_title = ANY (unsound) OR unsound IS NULL AND (names IS NULL OR EXISTS (
+            AND (c.head_title = ANY (unsound) OR unsound IS NULL AND (owners IS NULL OR EXISTS (
                 SELECT FROM gapless.sequence_lock AS s
                 WHERE s.name = ANY (names) AND s.target = c.head AND s.target_column = c.head_column
-            ) OR (SELECT count(*) FROM gapless.sequence_lock AS s WHERE s.name = ANY (names)) < cardinality(names))) AS asked -- one may have been lost
-        FROM gapless.audit_columns() AS c
+            ))) AS asked
+        FROM gapless.audit_columns(owners) AS c
     LOOP
         CONTINUE WHEN attached.asked IS NOT TRUE;
         -- trap: others commit between two columns
