@@ -19,7 +19,7 @@ import (
 	"github.com/pggapless/gapless/internal/sqltest"
 )
 
-// tries is in how many histories a bug must be found; the likeliest to hide is found in two of three.
+// tries is in how many histories a bug must be found: one that shows in each second is missed once in a million.
 const tries = 20
 
 // change replaces text in the file of a function.
