@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/pggapless/gapless"
@@ -126,7 +127,7 @@ func beginMarked(ctx context.Context, conn *pgxpool.Conn) (pgx.Tx, error) {
 			pg_catalog.pg_postmaster_start_time(),
 			pg_catalog.current_setting('synchronous_standby_names') <> '' OR pg_catalog.current_setting('client_min_messages') = 'error',
 			CASE WHEN $2 THEN pg_catalog.set_config('synchronous_commit', 'off', true) ELSE `+retry.Durable+` END`,
-		uuid.New(), false,
+		pgtype.UUID{Bytes: uuid.New(), Valid: true}, false,
 	).QueryRow(func(row pgx.Row) error { return row.Scan(&txid, &started, &replicated, nil) })
 	results := conn.SendBatch(ctx, &batch)
 	err := results.Close()
