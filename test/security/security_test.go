@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -456,6 +457,62 @@ BEGIN
 	ASSERT made > 2000, made;
 END $do$`
 
+// everyKind makes tables that number themselves in every way: as texts, with a mark for what is not numbered yet, by dates,
+// in chains, at commit, in partitions.
+const everyKind = `
+	CREATE TABLE documents (
+		id integer PRIMARY KEY, tenant text NOT NULL, draft boolean NOT NULL DEFAULT false, day date NOT NULL DEFAULT '2026-01-01',
+		early varchar NOT NULL DEFAULT '/', late text NOT NULL DEFAULT '/', linked bigint, hash bytea, previous_hash bytea, moved bigint UNIQUE
+	);
+	CREATE UNIQUE INDEX ON documents (early) WHERE early <> '/';
+	CREATE UNIQUE INDEX ON documents (late) WHERE late <> '/';
+	CREATE UNIQUE INDEX ON documents (tenant, linked);
+	SELECT
+		gapless.attach_gapless('documents', 'early', name => $$ 'early ' || NEW.tenant $$, format => $$ 'E-' || NEW.tenant || '-' || value $$,
+			condition => 'NOT NEW.draft', chronology => 'NEW.day', unnumbered => '/'),
+		gapless.attach_gapless('documents', 'late', name => $$ 'late ' || NEW.tenant $$, format => $$ 'L-' || NEW.tenant || '-' || value $$,
+			condition => 'NOT NEW.draft', unnumbered => '/', at_commit => true),
+		gapless.attach_gapless('documents', 'linked', name => $$ 'linked ' || NEW.tenant $$, chain => $$ sha256(coalesce(NEW.previous_hash, '') || convert_to(NEW.tenant, 'UTF8')) $$),
+		gapless.attach_gapless('documents', 'moved', name => $$ 'moved' $$);
+	CREATE TABLE days (id bigint GENERATED ALWAYS AS IDENTITY, day date NOT NULL, note text, early text, late text, PRIMARY KEY (day, id), UNIQUE (day, early), UNIQUE (day, late))
+		PARTITION BY RANGE (day);
+	CREATE TABLE days_1 PARTITION OF days FOR VALUES FROM ('2026-01-01') TO ('2026-07-01');
+	CREATE TABLE days_2 PARTITION OF days FOR VALUES FROM ('2026-07-01') TO ('2027-01-01');
+	CREATE TABLE parts_rest PARTITION OF parts DEFAULT;
+	SELECT
+		gapless.attach_gapless('days', 'early', name => $$ 'day ' || NEW.day $$, format => $$ 'D' || value $$),
+		gapless.attach_gapless('days', 'late', name => $$ 'late day ' || NEW.day $$, format => $$ 'D' || value $$, at_commit => true)`
+
+// TestAFunctionThatPinsNoSearchPathQualifiesWhatItUses reads those that run with their owner's rights, and what attach_gapless makes.
+func TestAFunctionThatPinsNoSearchPathQualifiesWhatItUses(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE TABLE parts (id bigint GENERATED ALWAYS AS IDENTITY, tenant text, number bigint, PRIMARY KEY (tenant, id), UNIQUE (tenant, number)) PARTITION BY LIST (tenant)")
+	s.Do(everyKind)
+	unqualified := regexp.MustCompile(`(?i)\bnullif\b|\bis\s+(not\s+)?distinct\b|\b(not\s+)?in\s*\(|\b(i?like|similar|between)\b|[-+*/<>=~!@#%^&|]+`)
+	harmless := strings.NewReplacer(":=", "", "=>", "")
+	read := 0
+	for _, function := range sqltest.Texts(s, `
+		SELECT concat_ws(e'\n', p.oid::regprocedure, p.prosrc)
+		FROM pg_proc AS p
+		JOIN pg_language AS l ON l.oid = p.prolang
+		WHERE p.prosecdef AND l.lanname = 'plpgsql'
+			AND (p.pronamespace = 'public'::regnamespace OR p.pronamespace = 'gapless'::regnamespace AND p.proname NOT LIKE 'model\_%')
+			AND array_to_string(p.proconfig, ' ') LIKE '%search_path=%' IS NOT TRUE`) {
+		read++
+		name, body, _ := strings.Cut(function, "\n")
+		body = regexp.MustCompile(`--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|OPERATOR\((?:pg_catalog|"pg_catalog")\.[^)]*\)`).ReplaceAllString(body, " ")
+		body = regexp.MustCompile(`#variable_conflict`).ReplaceAllString(body, "")
+		require.Empty(t, unqualified.FindAllString(harmless.Replace(body), -1), "%s\n%s", name, body)
+		for _, call := range regexp.MustCompile(`(?i)([a-z_][\w.]*)\s*\(`).FindAllStringSubmatch(body, -1) {
+			if word := strings.ToLower(call[1]); !strings.Contains(word, ".") {
+				require.Contains(t, []string{"coalesce", "when", "if", "elsif", "and", "or", "not", "values", "return"}, word, name)
+			}
+		}
+	}
+	require.Greater(t, read, 6)
+}
+
 // TestNothingOnASessionsSearchPathRunsWithinGapless calls every public function in sessions in which an attacker's
 // operators, functions, types and temporary tables come first: as an application, and as the schema's owner who was lured there.
 func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
@@ -477,7 +534,8 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 	owner.Do("CREATE TABLE parts (id bigint GENERATED ALWAYS AS IDENTITY, tenant text, number bigint, PRIMARY KEY (tenant, id), UNIQUE (tenant, number)) PARTITION BY LIST (tenant)")
 	owner.Do("SELECT gapless.attach_gapless('parts', 'number', 'NEW.tenant', at_commit => true)")
 	owner.Do("CREATE TABLE attached (tenant text, number bigint, UNIQUE (tenant, number))")
-	owner.Do("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON numbered TO " + app)
+	owner.Do(everyKind)
+	owner.Do("GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON numbered, parts, documents, days TO " + app)
 	temporary := sqltest.Texts(owner, `
 		SELECT DISTINCT m[1] FROM pg_proc AS p, regexp_matches(p.prosrc, '\mpg_catalog\.(pg_[a-z_]+)\M(?!\()', 'g') AS m
 		WHERE p.pronamespace = 'gapless'::regnamespace AND to_regclass('pg_catalog.' || m[1]) IS NOT NULL
@@ -557,6 +615,14 @@ func TestNothingOnASessionsSearchPathRunsWithinGapless(t *testing.T) {
 			for _, statement := range []string{
 				fmt.Sprintf("INSERT INTO public.numbered (id, tenant, late) VALUES (%d, 'a', 'l'), (-%d, 'b', 'm'), (%d, 'b', 'm')", id, id, id+5),
 				"UPDATE public.numbered SET tenant = tenant",
+				"INSERT INTO public.parts (tenant) VALUES ('part a'), ('part b')",
+				"INSERT INTO public.documents (id, tenant) VALUES " + fmt.Sprintf("(%d, 'a'), (%d, 'a')", 10*id, 10*id+1),
+				fmt.Sprintf("INSERT INTO public.documents (id, tenant, draft) VALUES (%d, 'b', true)", 10*id+2),
+				fmt.Sprintf("INSERT INTO public.documents (id, tenant) VALUES (%d, 'c')", 10*id+3),
+				fmt.Sprintf("INSERT INTO public.documents (id, tenant) VALUES (%d, 'c') ON CONFLICT (id) DO UPDATE SET tenant = EXCLUDED.tenant", 10*id+3),
+				fmt.Sprintf("UPDATE public.documents SET draft = false WHERE id OPERATOR(pg_catalog.=) %d", 10*id+2),
+				"INSERT INTO public.days (day, note) VALUES ('2026-01-01', 'x'), ('2026-07-01', 'x')",
+				"UPDATE public.days SET note = 'y'",
 				"SELECT * FROM gapless.sequences",
 				"SELECT * FROM gapless.holders",
 			} {

@@ -21,7 +21,7 @@ BEGIN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END;
     END IF;
-    IF nullif(NEW.number, '/') IS NOT NULL THEN
+    IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
             PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
         RETURN NEW;
@@ -75,7 +75,7 @@ BEGIN
         , value IS NOT NULL AND public.invoices_number_gapless_text(value, r.tenant, r.issued_on, r.issued) = r.number AS "~expected"
     INTO row
     FROM inserted AS r
-    WHERE nullif(r.number, '/') IS NOT NULL
+    WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL
     LIMIT 1;
     IF current_setting('gapless.column_written_1234567890', true) <> '' THEN
         FOR other IN SELECT r.number, public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written_1234567890', true), '')::text[]) LOOP
@@ -97,19 +97,19 @@ BEGIN
         , names, texts
         , dates
     FROM inserted AS r
-    WHERE nullif(r.number, '/') IS NOT NULL;
+    WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL;
     IF series IS NOT NULL THEN
         taken := gapless.column_spread(series, names, gapless.column_values(TG_RELID, 'number', 1, names));
         -- Or rows of another statement stand between them, which this one runs in or which runs in it.
         IF NOT (
             NOT EXISTS (
                 SELECT
-                FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE nullif(r.number, '/') IS NOT NULL) AS r
+                FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL) AS r
                 WHERE r.number IS DISTINCT FROM public.invoices_number_gapless_text(taken[r."~i"], r.tenant, r.issued_on, r.issued)
             ) AND
             gapless.column_enter_rows(TG_RELID, 'number', 1, 1234567890, series, taken, texts, dates)
         ) THEN
-            FOR other IN SELECT r.* FROM inserted AS r WHERE nullif(r.number, '/') IS NOT NULL LOOP
+            FOR other IN SELECT r.* FROM inserted AS r WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL LOOP
                 PERFORM public.invoices_number_gapless_enter(TG_RELID, other.number, other.tenant, other.issued_on, other.issued);
             END LOOP;
         END IF;
@@ -226,7 +226,7 @@ DECLARE
     value bigint;
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND nullif(OLD.number, '/') IS NOT NULL
+    IF TG_OP = 'UPDATE' AND (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NOT NULL
     THEN
         PERFORM gapless.column_refuse('changed', TG_RELID, 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued), OLD.number::text);
     END IF;
@@ -410,7 +410,7 @@ BEGIN
                     FROM (
                         SELECT r.tenant, r.issued_on, r.issued, count(*) AS "~documents", bit_xor(hashtextextended(r.number::text COLLATE "C", $3)) AS "~print"
                         FROM relation AS r
-                        WHERE nullif(r.number, '/') IS NOT NULL
+                        WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL
                         GROUP BY r.tenant, r.issued_on, r.issued
                     ) AS other
                     GROUP BY 1
@@ -418,7 +418,7 @@ BEGIN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued)), max(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
                     FROM relation AS r
-                    WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), '') COLLATE "C" = ANY ($2))
+                    WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), '') COLLATE "C" = ANY ($2))
                     GROUP BY 1
                     $q1234567890$
                     END
@@ -531,7 +531,7 @@ BEGIN
                         FROM relation AS r
                         CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
                         LEFT JOIN gapless.column_issued($1, 'number', $2) AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
-                        WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
+                        WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
                     ) AS k
                     WHERE NOT k.known OR k.value IS NOT NULL
                     $q1234567890$
@@ -604,7 +604,7 @@ BEGIN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END;
     END IF;
-    IF nullif(NEW.number, '/') IS NOT NULL THEN
+    IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         value := gapless.column_noted('2345678901', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN

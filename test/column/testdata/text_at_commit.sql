@@ -9,7 +9,7 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless()
 AS $function$
 #variable_conflict use_variable
 BEGIN
-    IF nullif(NEW.number, '/') IS NOT NULL THEN
+    IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
     END IF;
     RETURN NEW;
@@ -79,7 +79,7 @@ BEGIN
             ) AS n
             CROSS JOIN LATERAL unnest(n.keys[1]::bigint[], n.keys[2]::text[]) WITH ORDINALITY AS given (id, tenant, "~i")
             CROSS JOIN LATERAL (SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part", r.xmin AS "~writer" FROM ONLY public.invoices AS r WHERE r.id OPERATOR(pg_catalog.=) given.id AND r.tenant OPERATOR(pg_catalog.=) given.tenant OFFSET 0) AS r
-            WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND age(r."~writer") <= 0
+            WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND age(r."~writer") <= 0
             ORDER BY r."~place", r."~part", n."~n" DESC
         ) AS u
         ORDER BY u."~dated", u."~n", u."~i"
@@ -259,7 +259,7 @@ AS $function$
 DECLARE
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND nullif(OLD.number, '/') IS NOT NULL
+    IF TG_OP = 'UPDATE' AND (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NOT NULL
     THEN
         PERFORM gapless.column_refuse('changed', TG_RELID, 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued), OLD.number::text);
     END IF;
@@ -352,7 +352,7 @@ BEGIN
         FROM (
             SELECT r.id, r.tenant, public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS "~series", public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS "~dated"
             FROM inserted AS r
-            WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued)
+            WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued)
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
         PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
@@ -378,7 +378,7 @@ BEGIN
     INSERT INTO gapless.waiting (attachment, names, keys)
     SELECT 1234567890, CASE
         WHEN noted.first = noted.last THEN ARRAY[noted.first]
-        ELSE ARRAY(SELECT DISTINCT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" FROM inserted AS r WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued))
+        ELSE ARRAY(SELECT DISTINCT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" FROM inserted AS r WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued))
     END, noted.keys;
     noted.done := set_config('gapless.commit_expected', '0=', true);
     IF current_setting('gapless.commit_at_once') = 'on' AND (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
@@ -415,8 +415,8 @@ BEGIN
     IF given IS NULL THEN
         UPDATE ONLY public.invoices AS r
         SET number = r.number
-        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN nullif(r.number, '/') IS NULL THEN true END
-        RETURNING CASE WHEN nullif(r.number, '/') IS NOT NULL THEN pg_catalog.set_config('gapless.commit_done_1234567890', 'on', true) END INTO noted;
+        WHERE r.ctid OPERATOR(pg_catalog.=) assigned::pg_catalog.tid AND CASE WHEN (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL THEN true END
+        RETURNING CASE WHEN (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL THEN pg_catalog.set_config('gapless.commit_done_1234567890', 'on', true) END INTO noted;
     ELSE
     UPDATE ONLY public.invoices AS r
     SET number = CASE
@@ -430,7 +430,7 @@ BEGIN
     ) AS given (place, value, number
     )
     WHERE r.ctid OPERATOR(pg_catalog.=) given.place
-        AND CASE WHEN nullif(r.number, '/') IS NULL THEN true END;
+        AND CASE WHEN (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL THEN true END;
     END IF;
     noted := pg_catalog.concat(
         pg_catalog.set_config('gapless.commit_column', coalesce(before[1], ''), true),
@@ -525,7 +525,7 @@ BEGIN
                     FROM (
                         SELECT r.tenant, r.issued_on, r.issued, count(*) AS "~documents", bit_xor(hashtextextended(r.number::text COLLATE "C", $3)) AS "~print"
                         FROM relation AS r
-                        WHERE nullif(r.number, '/') IS NOT NULL
+                        WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL
                         GROUP BY r.tenant, r.issued_on, r.issued
                     ) AS other
                     GROUP BY 1
@@ -533,7 +533,7 @@ BEGIN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued)), max(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
                     FROM relation AS r
-                    WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), '') COLLATE "C" = ANY ($2))
+                    WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), '') COLLATE "C" = ANY ($2))
                     GROUP BY 1
                     $q1234567890$
                     END
@@ -574,7 +574,7 @@ BEGIN
             array_agg(r."~place")::text, array_agg(given."~value")::text, array_agg(given."~number")::text
         )::text AS given,
         count(r."~place") AS rows,
-        bool_or(r."~place" IS NULL OR nullif(r.number, '/') IS NOT NULL) AS torn
+        bool_or(r."~place" IS NULL OR (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL) AS torn
     INTO rest
     FROM gapless.waiting AS n
     CROSS JOIN LATERAL unnest(n.keys[1]::bigint[], n.keys[2]::text[], n.taken, n.numbers::pg_catalog.text[]) AS given (id, tenant, "~value", "~number")
@@ -680,7 +680,7 @@ BEGIN
                         FROM relation AS r
                         CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
                         LEFT JOIN gapless.column_issued($1, 'number', $2) AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
-                        WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
+                        WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
                     ) AS k
                     WHERE NOT k.known OR k.value IS NOT NULL
                     $q1234567890$
@@ -730,12 +730,12 @@ BEGIN
     INTO standing
     FROM ONLY public.invoices AS r
     WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
-        AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+        AND (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     IF standing IS NULL THEN
         SELECT r.ctid::pg_catalog.text
         INTO standing
         FROM ONLY public.invoices AS r
-        WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+        WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', scans, true);
     RETURN coalesce(standing, '');
@@ -789,7 +789,7 @@ BEGIN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END;
     END IF;
-    IF nullif(NEW.number, '/') IS NOT NULL THEN
+    IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint;
         IF NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_commits(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), value) THEN
             RETURN NEW;

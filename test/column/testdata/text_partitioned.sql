@@ -24,7 +24,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
-    IF nullif(NEW.number, '/') IS NOT NULL THEN
+    IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         PERFORM gapless.column_settle_note('2345678901');
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
         IF NOT gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued)) THEN
@@ -162,7 +162,7 @@ DECLARE
     value bigint;
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND nullif(OLD.number, '/') IS NOT NULL
+    IF TG_OP = 'UPDATE' AND (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NOT NULL
     THEN
         PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued), OLD.number::text);
     END IF;
@@ -221,7 +221,7 @@ BEGIN
             RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
         END IF;
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
-        IF nullif(OLD.number, '/') IS NULL THEN
+        IF (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NULL THEN
             RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
         END IF;
     END IF;
@@ -231,7 +231,7 @@ BEGIN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         RAISE;
     END;
-    IF TG_ARGV[0] = 'leave' AND nullif(OLD.number, '/') IS NULL THEN
+    IF TG_ARGV[0] = 'leave' AND (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NULL THEN
         RETURN OLD;
     END IF;
     IF TG_ARGV[0] = 'kept' AND TG_OP = 'UPDATE' THEN
@@ -245,7 +245,7 @@ BEGIN
         END IF;
         RETURN NEW;
     ELSIF TG_WHEN = 'BEFORE' THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) WHERE series IS NULL OR nullif(OLD.number, '/') IS NULL;
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) WHERE series IS NULL OR (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NULL;
         PERFORM gapless.column_follow_move('leave', series, OLD.number::text, public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued));
         RETURN OLD;
     ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN
@@ -390,7 +390,7 @@ BEGIN
                     FROM (
                         SELECT r.tenant, r.issued_on, r.issued, count(*) AS "~documents", bit_xor(hashtextextended(r.number::text COLLATE "C", $3)) AS "~print"
                         FROM relation AS r
-                        WHERE nullif(r.number, '/') IS NOT NULL
+                        WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL
                         GROUP BY r.tenant, r.issued_on, r.issued
                     ) AS other
                     GROUP BY 1
@@ -398,7 +398,7 @@ BEGIN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued)), max(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
                     FROM relation AS r
-                    WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), '') COLLATE "C" = ANY ($2))
+                    WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), '') COLLATE "C" = ANY ($2))
                     GROUP BY 1
                     $q1234567890$
                     END
@@ -511,7 +511,7 @@ BEGIN
                         FROM relation AS r
                         CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
                         LEFT JOIN gapless.column_issued($1, 'number', $2) AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
-                        WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
+                        WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
                     ) AS k
                     WHERE NOT k.known OR k.value IS NOT NULL
                     $q1234567890$
@@ -584,7 +584,7 @@ BEGIN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END;
     END IF;
-    IF nullif(NEW.number, '/') IS NOT NULL THEN
+    IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         value := gapless.column_noted('2345678901', true);
         -- As above: an upsert of a draft, which is numbered here if it is due.
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN

@@ -19,7 +19,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
-    IF nullif(NEW.number, '/') IS NOT NULL THEN
+    IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         IF gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued)) THEN
             RETURN NEW;
         END IF;
@@ -95,7 +95,7 @@ BEGIN
             ) AS n
             CROSS JOIN LATERAL unnest(n.keys[1]::bigint[], n.keys[2]::text[]) WITH ORDINALITY AS given (id, tenant, "~i")
             CROSS JOIN LATERAL (SELECT r.*, r.ctid AS "~place", r.tableoid AS "~part", r.xmin AS "~writer" FROM public.invoices AS r WHERE r.id OPERATOR(pg_catalog.=) given.id AND r.tenant OPERATOR(pg_catalog.=) given.tenant OFFSET 0) AS r
-            WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND age(r."~writer") <= 0
+            WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND age(r."~writer") <= 0
             ORDER BY r."~place", r."~part", n."~n" DESC
         ) AS u
         ORDER BY u."~dated", u."~n", u."~i"
@@ -278,7 +278,7 @@ AS $function$
 DECLARE
 BEGIN
     -- A trigger that fires after those that number can have changed a number.
-    IF TG_OP = 'UPDATE' AND nullif(OLD.number, '/') IS NOT NULL
+    IF TG_OP = 'UPDATE' AND (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NOT NULL
     THEN
         PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued), OLD.number::text);
     END IF;
@@ -321,7 +321,7 @@ BEGIN
         RETURN NULL;
     ELSIF TG_ARGV[0] = 'kept_commit' THEN
         IF pg_partition_root(TG_RELID) IS DISTINCT FROM to_regclass('public.invoices')
-            AND nullif(NEW.number, '/') IS NULL
+            AND (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NULL
             AND public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued)
             AND gapless.column_has_left(TG_RELID, NEW.ctid)
         THEN
@@ -335,7 +335,7 @@ BEGIN
             RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
         END IF;
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
-        IF nullif(OLD.number, '/') IS NULL THEN
+        IF (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NULL THEN
             RETURN CASE TG_OP WHEN 'UPDATE' THEN NEW END;
         END IF;
     END IF;
@@ -356,7 +356,7 @@ BEGIN
         END IF;
         RETURN NEW;
     ELSIF TG_WHEN = 'BEFORE' THEN
-        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) WHERE series IS NULL OR nullif(OLD.number, '/') IS NULL;
+        PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) WHERE series IS NULL OR (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NULL;
         PERFORM gapless.column_follow_move('leave', series, OLD.number::text, public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued));
         RETURN OLD;
     ELSIF gapless.column_follow_move('left', series, OLD.number::text, NULL) THEN
@@ -419,7 +419,7 @@ BEGIN
         FROM (
             SELECT r.id, r.tenant, public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS "~series", public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS "~dated"
             FROM (SELECT NEW.*) AS r
-            WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued)
+            WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued)
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
         PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
@@ -441,7 +441,7 @@ BEGIN
     INSERT INTO gapless.waiting (attachment, names, keys)
     SELECT 1234567890, CASE
         WHEN noted.first = noted.last THEN ARRAY[noted.first]
-        ELSE ARRAY(SELECT DISTINCT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" FROM (SELECT NEW.*) AS r WHERE nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued))
+        ELSE ARRAY(SELECT DISTINCT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" FROM (SELECT NEW.*) AS r WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued))
     END, noted.keys;
     noted.done := set_config('gapless.commit_expected', '0=', true);
     IF current_setting('gapless.commit_at_once') = 'on' AND (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
@@ -490,7 +490,7 @@ BEGIN
     )
     WHERE r.ctid OPERATOR(pg_catalog.=) given.place
         AND r.tableoid OPERATOR(pg_catalog.=) given.part
-        AND CASE WHEN nullif(r.number, '/') IS NULL THEN true END;
+        AND CASE WHEN (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL THEN true END;
     noted := pg_catalog.concat(
         pg_catalog.set_config('gapless.commit_column', coalesce(before[1], ''), true),
         pg_catalog.set_config('gapless.commit_known', coalesce(before[2], ''), true),
@@ -584,7 +584,7 @@ BEGIN
                     FROM (
                         SELECT r.tenant, r.issued_on, r.issued, count(*) AS "~documents", bit_xor(hashtextextended(r.number::text COLLATE "C", $3)) AS "~print"
                         FROM relation AS r
-                        WHERE nullif(r.number, '/') IS NOT NULL
+                        WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL
                         GROUP BY r.tenant, r.issued_on, r.issued
                     ) AS other
                     GROUP BY 1
@@ -592,7 +592,7 @@ BEGIN
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), count(*), bit_xor(hashtextextended(r.number::text COLLATE "C", $3)), min(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued)), max(public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued))
                     FROM relation AS r
-                    WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), '') COLLATE "C" = ANY ($2))
+                    WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued), '') COLLATE "C" = ANY ($2))
                     GROUP BY 1
                     $q1234567890$
                     END
@@ -634,7 +634,7 @@ BEGIN
             , array_agg(r."~part")::text
         )::text AS given,
         count(r."~place") AS rows,
-        bool_or(r."~place" IS NULL OR nullif(r.number, '/') IS NOT NULL) AS torn
+        bool_or(r."~place" IS NULL OR (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL) AS torn
     INTO rest
     FROM gapless.waiting AS n
     CROSS JOIN LATERAL unnest(n.keys[1]::bigint[], n.keys[2]::text[], n.taken, n.numbers::pg_catalog.text[]) AS given (id, tenant, "~value", "~number")
@@ -740,7 +740,7 @@ BEGIN
                         FROM relation AS r
                         CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) COLLATE "C" AS series OFFSET 0) AS s
                         LEFT JOIN gapless.column_issued($1, 'number', $2) AS i ON i.name = s.series AND i.number = r.number COLLATE "C"
-                        WHERE nullif(r.number, '/') IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
+                        WHERE (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NOT NULL AND ($2 IS NULL OR coalesce(s.series, '') = ANY ($2))
                     ) AS k
                     WHERE NOT k.known OR k.value IS NOT NULL
                     $q1234567890$
@@ -790,12 +790,12 @@ BEGIN
     INTO standing
     FROM public.invoices AS r
     WHERE r.ctid OPERATOR(pg_catalog.=) place AND r.tableoid OPERATOR(pg_catalog.=) part
-        AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+        AND (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     IF standing IS NULL THEN
         SELECT r.ctid::pg_catalog.text
         INTO standing
         FROM public.invoices AS r
-        WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND nullif(r.number, '/') IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
+        WHERE r.id OPERATOR(pg_catalog.=) (own[1]::pg_catalog.int8[])[1] AND r.tenant OPERATOR(pg_catalog.=) (own[2]::pg_catalog.text[])[1] AND (CASE WHEN (r.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN r.number END) IS NULL AND public.invoices_number_gapless_due(r.tenant, r.issued_on, r.issued) AND pg_catalog.age(r.xmin) OPERATOR(pg_catalog.<=) 0;
     END IF;
     noted := pg_catalog.set_config('enable_seqscan', scans, true);
     RETURN coalesce(standing, '');
@@ -849,7 +849,7 @@ BEGIN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END;
     END IF;
-    IF nullif(NEW.number, '/') IS NOT NULL THEN
+    IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint;
         IF NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_commits(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), value) THEN
             PERFORM gapless.column_follow_move('take', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued));
