@@ -3663,9 +3663,9 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.column_first_number_general FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
--- Writes nothing into the journal, since a row may still be skipped. For speed it does not set search_path: everything in
--- it is qualified, operators and types, too, so that no schema on the session's can lend it code. A savepoint that is
--- rolled back gives the lock back.
+-- Writes nothing into the journal, since a row may still be skipped. For speed it sets neither search_path nor
+-- enable_seqscan: it runs under its caller's, which is the trigger's function with both set. Everything in it is qualified, operators and types, too, so that no schema on the path
+-- can lend it code. A savepoint that is rolled back gives the lock back.
 CREATE OR REPLACE FUNCTION gapless.column_first_number(
     target        regclass,
     target_column name,
@@ -3677,7 +3677,6 @@ CREATE OR REPLACE FUNCTION gapless.column_first_number(
     head_column   name     DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET enable_seqscan = off -- trap: a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
     locked boolean;
@@ -3729,21 +3728,21 @@ CREATE OR REPLACE FUNCTION gapless.column_settle_note(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted     pg_catalog.text := pg_catalog.current_setting('gapless.column_note_' OPERATOR(pg_catalog.||) note, true);
-    place     bigint[]        := CASE WHEN pg_catalog.strpos(noted, '}') OPERATOR(pg_catalog.>) 0 THEN pg_catalog.left(noted, pg_catalog.strpos(noted, '}'))::bigint[] END;
+    noted     text     := current_setting('gapless.column_note_' || note, true);
+    place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
     following bigint;
 BEGIN
-    IF place[1] OPERATOR(pg_catalog.<>) 0::bigint THEN
+    IF place[1] <> 0::bigint THEN
         following := CASE
-            WHEN place[5] OPERATOR(pg_catalog.<>) (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
-            ELSE pg_catalog.pg_stat_get_xact_tuples_inserted(place[1]::pg_catalog.oid) OPERATOR(pg_catalog.-) pg_catalog.pg_stat_get_xact_tuples_deleted(place[1]::pg_catalog.oid) OPERATOR(pg_catalog.-) place[2]
+            WHEN place[5] <> (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint THEN 0::bigint -- trap: a statement that inserted nothing has ended
+            ELSE pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
         END;
-        IF following OPERATOR(pg_catalog.>) 1::bigint AND pg_catalog.current_setting('gapless.column_bounded', true) OPERATOR(pg_catalog.=) 'on' THEN -- the last one's may be of another range than the first's
-            place[3] := gapless.column_step(pg_catalog.substr(noted, pg_catalog.strpos(noted, '}') OPERATOR(pg_catalog.+) 1), place[3], following OPERATOR(pg_catalog.-) 1::bigint);
+        IF following > 1::bigint AND current_setting('gapless.column_bounded', true) = 'on' THEN -- the last one's may be of another range than the first's
+            place[3] := gapless.column_step(substr(noted, strpos(noted, '}') + 1), place[3], following - 1::bigint);
             following := 1::bigint;
         END IF;
-        place[3] := CASE WHEN place[3] OPERATOR(pg_catalog.<=) (9223372036854775807 OPERATOR(pg_catalog.-) following) THEN place[3] OPERATOR(pg_catalog.+) following END;
-        noted := pg_catalog.set_config('gapless.column_note_' OPERATOR(pg_catalog.||) note, '{0,0' OPERATOR(pg_catalog.||) coalesce(',' OPERATOR(pg_catalog.||) place[3]::pg_catalog.text, '') OPERATOR(pg_catalog.||) '}' OPERATOR(pg_catalog.||) pg_catalog.substr(noted, pg_catalog.strpos(noted, '}') OPERATOR(pg_catalog.+) 1), true);
+        place[3] := CASE WHEN place[3] <= 9223372036854775807 - following THEN place[3] + following END;
+        noted := set_config('gapless.column_note_' || note, '{0,0' || coalesce(',' || place[3]::text, '') || '}' || substr(noted, strpos(noted, '}') + 1), true);
     END IF;
     RETURN place[3];
 END;
@@ -3751,7 +3750,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.column_settle_note IS
-'Private, for the triggers of attach_gapless. Brings column_next_number''s note up to date; the number that it has for the next row. Runs with the rights of the trigger''s function, under any search_path.';
+'Private, for the triggers of attach_gapless. Brings column_next_number''s note up to date; the number that it has for the next row. Runs with the rights and the search_path of the trigger''s function.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.column_settle_note FROM PUBLIC;
@@ -3764,24 +3763,22 @@ CREATE OR REPLACE FUNCTION gapless.column_noted(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted pg_catalog.text := pg_catalog.current_setting('gapless.column_note_' OPERATOR(pg_catalog.||) note, true);
-    place bigint[]        := CASE WHEN pg_catalog.strpos(noted, '}') OPERATOR(pg_catalog.>) 0 THEN pg_catalog.left(noted, pg_catalog.strpos(noted, '}'))::bigint[] END;
-    since bigint;
+    noted text     := current_setting('gapless.column_note_' || note, true);
+    place bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
 BEGIN
-    IF NOT counted OR (place[1] OPERATOR(pg_catalog.<>) 0::bigint) IS NOT TRUE THEN
-        RETURN place[3];
-    END IF;
-    since := pg_catalog.pg_stat_get_xact_tuples_inserted(place[1]::pg_catalog.oid) OPERATOR(pg_catalog.-) pg_catalog.pg_stat_get_xact_tuples_deleted(place[1]::pg_catalog.oid) OPERATOR(pg_catalog.-) place[2];
-    RETURN CASE WHEN pg_catalog.current_setting('gapless.column_bounded', true) OPERATOR(pg_catalog.=) 'on'
-        THEN gapless.column_step(pg_catalog.substr(noted, pg_catalog.strpos(noted, '}') OPERATOR(pg_catalog.+) 1), place[3], since)
-        ELSE place[3] OPERATOR(pg_catalog.+) since
+    RETURN CASE
+        WHEN counted AND place[1] <> 0::bigint AND current_setting('gapless.column_bounded', true) = 'on' THEN gapless.column_step(
+            substr(noted, strpos(noted, '}') + 1), place[3], pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2]
+        )
+        WHEN counted AND place[1] <> 0::bigint THEN place[3] + (pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2])
+        ELSE place[3]
     END;
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.column_noted IS
-'Private, for the triggers of attach_gapless. The number that the statement''s row was given, the first or the latest, as a setting says. Runs with the rights of the trigger''s function, under any search_path.';
+'Private, for the triggers of attach_gapless. The number that the statement''s row was given, the first or the latest, as a setting says. Runs with the rights and the search_path of the trigger''s function.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.column_noted FROM PUBLIC;
@@ -3794,21 +3791,21 @@ CREATE OR REPLACE FUNCTION gapless.column_leave(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    slot    pg_catalog.text := 'gapless.column_next_' OPERATOR(pg_catalog.||) (pg_catalog.hashtext(name) OPERATOR(pg_catalog.&) 63)::pg_catalog.text;
-    entries pg_catalog.text := coalesce(pg_catalog.current_setting(slot, true), '');
-    entry   pg_catalog.text := e'\n' OPERATOR(pg_catalog.||) pg_catalog.hashtextextended(name, 0::bigint)::pg_catalog.text OPERATOR(pg_catalog.||) e'\t';
+    slot    text := 'gapless.column_next_' || (hashtext(name) & 63)::text;
+    entries text := coalesce(current_setting(slot, true), '');
+    entry   text := e'\n' || hashtextextended(name, 0::bigint)::text || e'\t';
 BEGIN
-    IF pg_catalog.strpos(entries, entry) OPERATOR(pg_catalog.>) 0 THEN
-        entries := pg_catalog.replace(entries, entry OPERATOR(pg_catalog.||) pg_catalog.split_part(pg_catalog.substr(entries, pg_catalog.strpos(entries, entry) OPERATOR(pg_catalog.+) pg_catalog.length(entry)), ';', 1) OPERATOR(pg_catalog.||) ';', '');
+    IF strpos(entries, entry) > 0 THEN
+        entries := replace(entries, entry || split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1) || ';', '');
     END IF;
-    entries := pg_catalog.set_config(slot, entries OPERATOR(pg_catalog.||) entry OPERATOR(pg_catalog.||) coalesce(following::pg_catalog.text, '-') OPERATOR(pg_catalog.||) ';', true);
-    RETURN pg_catalog.set_config('gapless.column_switched', 'on', true);
+    entries := set_config(slot, entries || entry || coalesce(following::text, '-') || ';', true);
+    RETURN set_config('gapless.column_switched', 'on', true);
 END;
 $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.column_leave IS
-'Private, for column_next_number. Leaves the next number of a sequence in a setting, for its next row. Runs with the rights of the trigger''s function, under any search_path.';
+'Private, for column_next_number. Leaves the next number of a sequence in a setting, for its next row. Runs with the rights and the search_path of the trigger''s function.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.column_leave FROM PUBLIC;
@@ -3822,8 +3819,8 @@ $statement$;
 -- given: then the next change has to mend that only if its row did not arrive, or others came after it. A partition's
 -- note has the time of the client's statement, since no trigger need fire at the end of one that names the partition: if
 -- it is another, no row arrived since, and what was counted was rolled back. Anyone can change a setting, so nothing
--- rests on them (sql/functions/README.md). It runs with its caller's rights, under any search_path: all is qualified.
--- OPERATOR() binds alike whatever is in it. It assigns where it could PERFORM, which is a query each.
+-- rests on them (sql/functions/README.md). Every operator here has the very types of its operands in pg_catalog, so that
+-- no other schema on the path can have a better one. It assigns where it could PERFORM, which is a query each.
 CREATE OR REPLACE FUNCTION gapless.column_next_number(
     target        regclass,
     target_column name,
@@ -3837,70 +3834,70 @@ CREATE OR REPLACE FUNCTION gapless.column_next_number(
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY INVOKER
 AS $function$
 DECLARE
-    noted     pg_catalog.text := pg_catalog.current_setting('gapless.column_note_' OPERATOR(pg_catalog.||) note, true);
-    place     bigint[]        := CASE WHEN pg_catalog.strpos(noted, '}') OPERATOR(pg_catalog.>) 0 THEN pg_catalog.left(noted, pg_catalog.strpos(noted, '}'))::bigint[] END;
-    series    pg_catalog.text := pg_catalog.substr(noted, pg_catalog.strpos(noted, '}') OPERATOR(pg_catalog.+) 1);
+    noted     text     := current_setting('gapless.column_note_' || note, true);
+    place     bigint[] := nullif(left(noted, strpos(noted, '}')), '')::bigint[];
+    series    text     := substr(noted, strpos(noted, '}') + 1);
     arrived   bigint;
-    following pg_catalog.text;
+    following text;
     value     bigint;
-    slot      pg_catalog.text;
-    entries   pg_catalog.text;
-    entry     pg_catalog.text;
+    slot      text;
+    entries   text;
+    entry     text;
 BEGIN
-    IF relation OPERATOR(pg_catalog.<>) 0::pg_catalog.oid AND pg_catalog.current_setting('track_counts') OPERATOR(pg_catalog.=) 'off' THEN
+    IF relation <> 0::oid AND current_setting('track_counts') = 'off' THEN
         PERFORM gapless.column_refuse('uncounted', target, target_column, name, NULL);
     END IF;
-    IF place[1] OPERATOR(pg_catalog.=) relation::bigint AND series OPERATOR(pg_catalog.=) name AND relation OPERATOR(pg_catalog.<>) 0::pg_catalog.oid
-        AND (place[5] IS NULL OR place[5] OPERATOR(pg_catalog.=) (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint)
+    IF place[1] = relation::bigint AND series = name AND relation <> 0::oid
+        AND (place[5] IS NULL OR place[5] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
-        arrived := pg_catalog.pg_stat_get_xact_tuples_inserted(relation) OPERATOR(pg_catalog.-) pg_catalog.pg_stat_get_xact_tuples_deleted(relation) OPERATOR(pg_catalog.-) place[2]; -- trap: the rows that arrived count
-        IF pg_catalog.current_setting('gapless.column_bounded', true) OPERATOR(pg_catalog.=) 'on' THEN
+        arrived := pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation) - place[2]; -- trap: the rows that arrived count
+        IF current_setting('gapless.column_bounded', true) = 'on' THEN
             RETURN gapless.column_step(name, place[3], arrived, true);
-        ELSIF place[3] OPERATOR(pg_catalog.>) (9223372036854775807 OPERATOR(pg_catalog.-) arrived) THEN
+        ELSIF place[3] > 9223372036854775807 - arrived THEN
             PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
         END IF;
-        RETURN place[3] OPERATOR(pg_catalog.+) arrived;
+        RETURN place[3] + arrived;
     END IF;
 
-    IF series OPERATOR(pg_catalog.=) name THEN
+    IF series = name THEN
         value := gapless.column_settle_note(note);
-    ELSIF place[4] OPERATOR(pg_catalog.=) 1::bigint AND pg_catalog.pg_stat_get_xact_tuples_inserted(place[1]::pg_catalog.oid) OPERATOR(pg_catalog.-) pg_catalog.pg_stat_get_xact_tuples_deleted(place[1]::pg_catalog.oid) OPERATOR(pg_catalog.-) place[2] OPERATOR(pg_catalog.=) 1::bigint
-        AND (place[5] IS NULL OR place[5] OPERATOR(pg_catalog.=) (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint)
+    ELSIF place[4] = 1::bigint AND pg_stat_get_xact_tuples_inserted(place[1]::oid) - pg_stat_get_xact_tuples_deleted(place[1]::oid) - place[2] = 1::bigint
+        AND (place[5] IS NULL OR place[5] = (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint)
     THEN
         NULL; -- its next number was left when it was given
-    ELSIF series OPERATOR(pg_catalog.<>) '' THEN
+    ELSIF series <> '' THEN
         entry := gapless.column_leave(series, gapless.column_settle_note(note));
     END IF;
-    slot := pg_catalog.concat('gapless.column_next_', pg_catalog.hashtext(name) OPERATOR(pg_catalog.&) 63);
-    entries := pg_catalog.current_setting(slot, true);
-    entry := pg_catalog.concat(e'\n', pg_catalog.hashtextextended(name, 0::bigint), e'\t');
-    IF pg_catalog.strpos(entries, entry) OPERATOR(pg_catalog.>) 0 THEN
-        following := pg_catalog.split_part(pg_catalog.substr(entries, pg_catalog.strpos(entries, entry) OPERATOR(pg_catalog.+) pg_catalog.length(entry)), ';', 1);
-        entries := pg_catalog.replace(entries, entry OPERATOR(pg_catalog.||) following OPERATOR(pg_catalog.||) ';', '');
-        IF (series OPERATOR(pg_catalog.=) name) IS NOT TRUE THEN
-            IF following OPERATOR(pg_catalog.=) '-' THEN
+    slot := concat('gapless.column_next_', hashtext(name) & 63);
+    entries := current_setting(slot, true);
+    entry := concat(e'\n', hashtextextended(name, 0::bigint), e'\t');
+    IF strpos(entries, entry) > 0 THEN
+        following := split_part(substr(entries, strpos(entries, entry) + length(entry)), ';', 1);
+        entries := replace(entries, entry || following || ';', '');
+        IF (series = name) IS NOT TRUE THEN
+            IF following = '-' THEN
                 PERFORM gapless.column_refuse('exhausted', target, target_column, name, NULL);
             END IF;
             value := following::bigint;
         END IF;
     END IF;
     -- At a statement's first row the journal may know more: REFRESH MATERIALIZED VIEW, which may insert, sets settings back.
-    IF value IS NULL OR place[1] OPERATOR(pg_catalog.=) 0::bigint AND relation OPERATOR(pg_catalog.<>) 0::pg_catalog.oid THEN
+    IF value IS NULL OR place[1] = 0::bigint AND relation <> 0::oid THEN
         value := greatest(value, gapless.column_first_number(target, target_column, name, initial, NULL, relation, head, head_column));
     END IF;
-    IF pg_catalog.current_setting('gapless.column_bounded', true) OPERATOR(pg_catalog.=) 'on' THEN
+    IF current_setting('gapless.column_bounded', true) = 'on' THEN
         value := gapless.column_step(name, value, 0::bigint, true); -- the next one may be of another range
     END IF;
-    following := CASE WHEN value OPERATOR(pg_catalog.<) 9223372036854775807 THEN (value OPERATOR(pg_catalog.+) 1::bigint)::pg_catalog.text ELSE '-' END;
-    slot := pg_catalog.set_config(slot, pg_catalog.concat(entries, entry, following, ';'), true);
-    IF (place[4] OPERATOR(pg_catalog.=) 1::bigint) IS NOT TRUE THEN
-        slot := pg_catalog.set_config('gapless.column_switched', 'on', true);
+    following := CASE WHEN value < 9223372036854775807 THEN (value + 1::bigint)::text ELSE '-' END;
+    slot := set_config(slot, concat(entries, entry, following, ';'), true);
+    IF (place[4] = 1::bigint) IS NOT TRUE THEN
+        slot := set_config('gapless.column_switched', 'on', true);
     END IF;
-    noted := pg_catalog.set_config('gapless.column_note_' OPERATOR(pg_catalog.||) note, CASE
-        WHEN relation OPERATOR(pg_catalog.=) 0::pg_catalog.oid THEN pg_catalog.concat('{0,0', CASE WHEN following OPERATOR(pg_catalog.<>) '-' THEN ',' OPERATOR(pg_catalog.||) following END, '}', name)
-        ELSE pg_catalog.concat(
-            '{', relation, ',', pg_catalog.pg_stat_get_xact_tuples_inserted(relation) OPERATOR(pg_catalog.-) pg_catalog.pg_stat_get_xact_tuples_deleted(relation), ',', value, ',1',
-            CASE WHEN relation OPERATOR(pg_catalog.<>) target::pg_catalog.oid THEN pg_catalog.concat(',', (pg_catalog.date_part('epoch', pg_catalog.statement_timestamp()) OPERATOR(pg_catalog.*) 1000000::double precision)::bigint) END,
+    noted := set_config('gapless.column_note_' || note, CASE
+        WHEN relation = 0::oid THEN concat('{0,0', CASE WHEN following <> '-' THEN ',' || following END, '}', name)
+        ELSE concat(
+            '{', relation, ',', pg_stat_get_xact_tuples_inserted(relation) - pg_stat_get_xact_tuples_deleted(relation), ',', value, ',1',
+            CASE WHEN relation <> target::oid THEN concat(',', (date_part('epoch', statement_timestamp()) * 1000000::double precision)::bigint) END,
             '}', name
         )
     END, true);
@@ -3910,7 +3907,7 @@ $function$;
 $statement$;
         EXECUTE $statement$
 COMMENT ON FUNCTION gapless.column_next_number IS
-'Private, for the triggers of attach_gapless. The number of the row in hand: the one after the statement''s row before it, which is told by a setting that column_enter''s check makes safe, or column_first_number''s. Runs with the rights of the trigger''s function, under any search_path. Locks and raises as column_first_number.';
+'Private, for the triggers of attach_gapless. The number of the row in hand: the one after the statement''s row before it, which is told by a setting that column_enter''s check makes safe, or column_first_number''s. Runs with the rights and the search_path of the trigger''s function, for speed. Locks and raises as column_first_number.';
 $statement$;
         EXECUTE $statement$
 REVOKE ALL ON FUNCTION gapless.column_next_number FROM PUBLIC;
@@ -6468,42 +6465,38 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.model_enter FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
--- It fires for each row, so it pins nothing by a clause, but in partitions and for chains, and qualifies all that it uses.
 CREATE OR REPLACE FUNCTION gapless.model_insert() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
     value   bigint;
-    written pg_catalog.text; -- if format
+    written text; -- if format
 BEGIN
-    IF (pg_catalog.current_setting('gapless.column_note_0' /*note*/, true) OPERATOR(pg_catalog.<>) '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF pg_catalog.num_nonnulls(NEW.number, NEW.input) OPERATOR(pg_catalog.<) 0
-                OR (gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) OPERATOR(pg_catalog.=) 0 /*target*/) IS NOT TRUE
-            THEN
+            IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         END;
     END IF;
-    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) TG_RELID AND (c.relpersistence OPERATOR(pg_catalog.<>) 'p' OR c.relkind OPERATOR(pg_catalog.=) 'f')) THEN -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         PERFORM gapless.column_settle_note('0' /*note*/); -- if partitioned
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
-        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::pg_catalog.text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
-            PERFORM pg_catalog.set_config('gapless.column_written_0' /*written*/, pg_catalog.array_append(
-                CASE WHEN pg_catalog.current_setting('gapless.column_written_0' /*written*/, true) OPERATOR(pg_catalog.<>) '' THEN pg_catalog.current_setting('gapless.column_written_0' /*written*/)::pg_catalog.text[] END,
-                NEW.number::pg_catalog.text
-            )::pg_catalog.text, true);
+        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
+            PERFORM set_config('gapless.column_written_0' /*written*/, array_append(nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[], NEW.number::text)::text, true);
         END IF; -- if partitioned
         RETURN NEW;
     END IF;
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
-        IF pg_catalog.current_setting('gapless.column_note_0' /*note*/, true) OPERATOR(pg_catalog.<>) '' THEN -- if condition
+        IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
             PERFORM gapless.column_settle_note('0' /*note*/); -- if condition
         END IF; -- if condition
         RETURN NEW; -- if condition
@@ -6511,13 +6504,13 @@ BEGIN
     IF gapless.model_dated(NEW.input) IS NULL THEN -- if chronology
         PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
     END IF; -- if chronology
-    IF pg_catalog.current_setting('gapless.column_note_0' /*note*/, true) OPERATOR(pg_catalog.<>) '' OR pg_catalog.current_setting('gapless.column_switched', true) OPERATOR(pg_catalog.<>) '' THEN -- not the first row of the statement
+    IF current_setting('gapless.column_note_0' /*note*/, true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
         value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*note*/, TG_RELID, gapless.model_series(NEW.input), NULL /*head*/);
     ELSE
         value := gapless.column_first_number(0 /*target*/, 'number', gapless.model_series(NEW.input), 1 /*initial*/, '0' /*note*/, TG_RELID, NULL /*head*/);
     END IF;
     written := gapless.model_text(value, NEW.input); -- if format
-    IF written IS NULL OR pg_catalog.length(written) OPERATOR(pg_catalog.>) NULL::integer /*room*/ OR NULL::bigint /*check_from*/ OPERATOR(pg_catalog.<=) value THEN -- if format
+    IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format
         PERFORM gapless.model_check_text(0 /*target*/, value, written, NEW.input); -- if format
     END IF; -- if format
     NEW.number := written; -- if format
@@ -6946,27 +6939,27 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.model_keep FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
--- It fires for each row, so it pins nothing by a clause, but in partitions, and qualifies all that it uses.
 CREATE OR REPLACE FUNCTION gapless.model_wait() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_variable
 BEGIN
     BEGIN -- if partitioned
-        IF pg_catalog.num_nonnulls(NEW.number, NEW.input) OPERATOR(pg_catalog.<) 0 OR (gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) OPERATOR(pg_catalog.=) 0 /*target*/) IS NOT TRUE THEN -- if partitioned
+        IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- if partitioned
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
         END IF; -- if partitioned
     EXCEPTION WHEN undefined_column THEN -- if partitioned
         PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
     END; -- if partitioned
-    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) TG_RELID AND (c.relpersistence OPERATOR(pg_catalog.<>) 'p' OR c.relkind OPERATOR(pg_catalog.=) 'f')) THEN -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
-        IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::pg_catalog.text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
+        IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
             RETURN NEW; -- if partitioned
         END IF; -- if partitioned
-        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::pg_catalog.text);
+        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
     RETURN NEW;
 END;
@@ -9409,7 +9402,7 @@ BEGIN
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_key' THEN 'SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET DateStyle = ''ISO, MDY'' SET IntervalStyle = iso_8601'
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
-            WHEN pins = 'SET search_path = pg_catalog, pg_temp' AND (model.suffix = '_single' OR model.suffix = '' AND NOT partitioned AND NOT 'chain' = ANY (options)) THEN 'SECURITY DEFINER' -- nothing is pinned
+            WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
                 || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_pending', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_prints', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_prints', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row

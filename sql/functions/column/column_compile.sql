@@ -200,7 +200,7 @@ BEGIN
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_key' THEN 'SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET DateStyle = ''ISO, MDY'' SET IntervalStyle = iso_8601'
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
-            WHEN pins = 'SET search_path = pg_catalog, pg_temp' AND (model.suffix = '_single' OR model.suffix = '' AND NOT partitioned AND NOT 'chain' = ANY (options)) THEN 'SECURITY DEFINER' -- nothing is pinned
+            WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
                 || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_pending', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_prints', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_prints', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row

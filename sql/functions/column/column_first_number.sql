@@ -1,6 +1,6 @@
--- Writes nothing into the journal, since a row may still be skipped. For speed it does not set search_path: everything in
--- it is qualified, operators and types, too, so that no schema on the session's can lend it code. A savepoint that is
--- rolled back gives the lock back.
+-- Writes nothing into the journal, since a row may still be skipped. For speed it sets neither search_path nor
+-- enable_seqscan: it runs under its caller's, which is the trigger's function with both set. Everything in it is qualified, operators and types, too, so that no schema on the path
+-- can lend it code. A savepoint that is rolled back gives the lock back.
 CREATE OR REPLACE FUNCTION gapless.column_first_number(
     target        regclass,
     target_column name,
@@ -12,7 +12,6 @@ CREATE OR REPLACE FUNCTION gapless.column_first_number(
     head_column   name     DEFAULT NULL
 ) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
-SET enable_seqscan = off -- trap: a plan made while the journal is small must stay right when it is large
 AS $function$
 DECLARE
     locked boolean;

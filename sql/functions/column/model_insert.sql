@@ -1,39 +1,35 @@
--- It fires for each row, so it pins nothing by a clause, but in partitions and for chains, and qualifies all that it uses.
 CREATE OR REPLACE FUNCTION gapless.model_insert() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
 AS $function$
 #variable_conflict use_variable
 DECLARE
     value   bigint;
-    written pg_catalog.text; -- if format
+    written text; -- if format
 BEGIN
-    IF (pg_catalog.current_setting('gapless.column_note_0' /*note*/, true) OPERATOR(pg_catalog.<>) '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_0' /*note*/, true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF pg_catalog.num_nonnulls(NEW.number, NEW.input) OPERATOR(pg_catalog.<) 0
-                OR (gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) OPERATOR(pg_catalog.=) 0 /*target*/) IS NOT TRUE
-            THEN
+            IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/);
         END;
     END IF;
-    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) TG_RELID AND (c.relpersistence OPERATOR(pg_catalog.<>) 'p' OR c.relkind OPERATOR(pg_catalog.=) 'f')) THEN -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
         PERFORM gapless.column_settle_note('0' /*note*/); -- if partitioned
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
-        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::pg_catalog.text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
-            PERFORM pg_catalog.set_config('gapless.column_written_0' /*written*/, pg_catalog.array_append(
-                CASE WHEN pg_catalog.current_setting('gapless.column_written_0' /*written*/, true) OPERATOR(pg_catalog.<>) '' THEN pg_catalog.current_setting('gapless.column_written_0' /*written*/)::pg_catalog.text[] END,
-                NEW.number::pg_catalog.text
-            )::pg_catalog.text, true);
+        IF NOT gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
+            PERFORM set_config('gapless.column_written_0' /*written*/, array_append(nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[], NEW.number::text)::text, true);
         END IF; -- if partitioned
         RETURN NEW;
     END IF;
     IF NOT gapless.model_due(NEW.input) IS TRUE THEN -- if condition
-        IF pg_catalog.current_setting('gapless.column_note_0' /*note*/, true) OPERATOR(pg_catalog.<>) '' THEN -- if condition
+        IF current_setting('gapless.column_note_0' /*note*/, true) <> '' THEN -- if condition
             PERFORM gapless.column_settle_note('0' /*note*/); -- if condition
         END IF; -- if condition
         RETURN NEW; -- if condition
@@ -41,13 +37,13 @@ BEGIN
     IF gapless.model_dated(NEW.input) IS NULL THEN -- if chronology
         PERFORM gapless.column_refuse('undated', 0 /*target*/, 'number', gapless.model_series(NEW.input), NULL); -- if chronology
     END IF; -- if chronology
-    IF pg_catalog.current_setting('gapless.column_note_0' /*note*/, true) OPERATOR(pg_catalog.<>) '' OR pg_catalog.current_setting('gapless.column_switched', true) OPERATOR(pg_catalog.<>) '' THEN -- not the first row of the statement
+    IF current_setting('gapless.column_note_0' /*note*/, true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
         value := gapless.column_next_number(0 /*target*/, 'number', 1 /*initial*/, '0' /*note*/, TG_RELID, gapless.model_series(NEW.input), NULL /*head*/);
     ELSE
         value := gapless.column_first_number(0 /*target*/, 'number', gapless.model_series(NEW.input), 1 /*initial*/, '0' /*note*/, TG_RELID, NULL /*head*/);
     END IF;
     written := gapless.model_text(value, NEW.input); -- if format
-    IF written IS NULL OR pg_catalog.length(written) OPERATOR(pg_catalog.>) NULL::integer /*room*/ OR NULL::bigint /*check_from*/ OPERATOR(pg_catalog.<=) value THEN -- if format
+    IF written IS NULL OR length(written) > NULL::integer /*room*/ OR NULL::bigint /*check_from*/ <= value THEN -- if format
         PERFORM gapless.model_check_text(0 /*target*/, value, written, NEW.input); -- if format
     END IF; -- if format
     NEW.number := written; -- if format

@@ -1,24 +1,24 @@
--- It fires for each row, so it pins nothing by a clause, but in partitions, and qualifies all that it uses.
 CREATE OR REPLACE FUNCTION gapless.model_wait() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
 AS $function$
 #variable_conflict use_variable
 BEGIN
     BEGIN -- if partitioned
-        IF pg_catalog.num_nonnulls(NEW.number, NEW.input) OPERATOR(pg_catalog.<) 0 OR (gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) OPERATOR(pg_catalog.=) 0 /*target*/) IS NOT TRUE THEN -- if partitioned
+        IF num_nonnulls(NEW.number, NEW.input) < 0 OR gapless.column_named('gapless.model', 'number', '{}'::name[] /*inputs*/) IS DISTINCT FROM 0 /*target*/ THEN -- if partitioned
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
         END IF; -- if partitioned
     EXCEPTION WHEN undefined_column THEN -- if partitioned
         PERFORM gapless.column_check_guards(TG_RELID, 'number', '{}'::name[] /*inputs*/); -- if partitioned
     END; -- if partitioned
-    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) TG_RELID AND (c.relpersistence OPERATOR(pg_catalog.<>) 'p' OR c.relkind OPERATOR(pg_catalog.=) 'f')) THEN -- if partitioned
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN -- if partitioned
         PERFORM gapless.column_check_partition(TG_RELID); -- if partitioned
     END IF; -- if partitioned
     IF gapless.model_written(NEW.number) IS NOT NULL THEN
-        IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::pg_catalog.text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
+        IF gapless.column_follow_move('arrive', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/) THEN -- if partitioned
             RETURN NEW; -- if partitioned
         END IF; -- if partitioned
-        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::pg_catalog.text);
+        PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text);
     END IF;
     RETURN NEW;
 END;

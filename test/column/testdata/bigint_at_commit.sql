@@ -2,11 +2,13 @@ CREATE OR REPLACE FUNCTION public.invoices_number_gapless()
  RETURNS trigger
  LANGUAGE plpgsql
  SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
 AS $function$
 #variable_conflict use_variable
 BEGIN
     IF NEW.number IS NOT NULL THEN
-        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::pg_catalog.text);
+        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
     END IF;
     RETURN NEW;
 END;

@@ -15,11 +15,9 @@ AS $function$
 DECLARE
     value   bigint;
 BEGIN
-    IF (pg_catalog.current_setting('gapless.column_note_2345678901', true) OPERATOR(pg_catalog.<>) '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF pg_catalog.num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) OPERATOR(pg_catalog.<) 0
-                OR (gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) TG_RELID) IS NOT TRUE
-            THEN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
@@ -28,13 +26,10 @@ BEGIN
     END IF;
     IF NEW.number IS NOT NULL THEN
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
-            PERFORM pg_catalog.set_config('gapless.column_written_1234567890', pg_catalog.array_append(
-                CASE WHEN pg_catalog.current_setting('gapless.column_written_1234567890', true) OPERATOR(pg_catalog.<>) '' THEN pg_catalog.current_setting('gapless.column_written_1234567890')::pg_catalog.text[] END,
-                NEW.number::pg_catalog.text
-            )::pg_catalog.text, true);
+            PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
         RETURN NEW;
     END IF;
-    IF pg_catalog.current_setting('gapless.column_note_2345678901', true) OPERATOR(pg_catalog.<>) '' OR pg_catalog.current_setting('gapless.column_switched', true) OPERATOR(pg_catalog.<>) '' THEN -- not the first row of the statement
+    IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
         value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash));
     ELSE
         value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '2345678901', TG_RELID);

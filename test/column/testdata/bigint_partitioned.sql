@@ -9,32 +9,27 @@ AS $function$
 DECLARE
     value   bigint;
 BEGIN
-    IF (pg_catalog.current_setting('gapless.column_note_2345678901', true) OPERATOR(pg_catalog.<>) '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF pg_catalog.num_nonnulls(NEW.number, NEW.tenant) OPERATOR(pg_catalog.<) 0
-                OR (gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)) IS NOT TRUE
-            THEN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         END;
     END IF;
-    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) TG_RELID AND (c.relpersistence OPERATOR(pg_catalog.<>) 'p' OR c.relkind OPERATOR(pg_catalog.=) 'f')) THEN
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NEW.number IS NOT NULL THEN
         PERFORM gapless.column_settle_note('2345678901');
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
-        IF NOT gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant), NEW.number::pg_catalog.text, public.invoices_number_gapless_dated(NEW.tenant)) THEN
-            PERFORM pg_catalog.set_config('gapless.column_written_1234567890', pg_catalog.array_append(
-                CASE WHEN pg_catalog.current_setting('gapless.column_written_1234567890', true) OPERATOR(pg_catalog.<>) '' THEN pg_catalog.current_setting('gapless.column_written_1234567890')::pg_catalog.text[] END,
-                NEW.number::pg_catalog.text
-            )::pg_catalog.text, true);
+        IF NOT gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant)) THEN
+            PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
         END IF;
         RETURN NEW;
     END IF;
-    IF pg_catalog.current_setting('gapless.column_note_2345678901', true) OPERATOR(pg_catalog.<>) '' OR pg_catalog.current_setting('gapless.column_switched', true) OPERATOR(pg_catalog.<>) '' THEN -- not the first row of the statement
+    IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
         value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant));
     ELSE
         value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), 1, '2345678901', TG_RELID);

@@ -8,20 +8,20 @@ AS $function$
 #variable_conflict use_variable
 BEGIN
     BEGIN
-        IF pg_catalog.num_nonnulls(NEW.number, NEW.tenant) OPERATOR(pg_catalog.<) 0 OR (gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)) IS NOT TRUE THEN
+        IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         END IF;
     EXCEPTION WHEN undefined_column THEN
         PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
     END;
-    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) TG_RELID AND (c.relpersistence OPERATOR(pg_catalog.<>) 'p' OR c.relkind OPERATOR(pg_catalog.=) 'f')) THEN
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF NEW.number IS NOT NULL THEN
-        IF gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant), NEW.number::pg_catalog.text, public.invoices_number_gapless_dated(NEW.tenant)) THEN
+        IF gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant)) THEN
             RETURN NEW;
         END IF;
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::pg_catalog.text);
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
     END IF;
     RETURN NEW;
 END;

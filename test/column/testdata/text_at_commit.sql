@@ -10,7 +10,7 @@ AS $function$
 #variable_conflict use_variable
 BEGIN
     IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
-        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::pg_catalog.text);
+        PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
     END IF;
     RETURN NEW;
 END;

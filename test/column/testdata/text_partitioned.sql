@@ -10,35 +10,30 @@ AS $function$
 #variable_conflict use_variable
 DECLARE
     value   bigint;
-    written pg_catalog.text;
+    written text;
 BEGIN
-    IF (pg_catalog.current_setting('gapless.column_note_2345678901', true) OPERATOR(pg_catalog.<>) '') IS NOT TRUE THEN -- once a statement
+    IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF pg_catalog.num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) OPERATOR(pg_catalog.<) 0
-                OR (gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) OPERATOR(pg_catalog.=) coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)) IS NOT TRUE
-            THEN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
         END;
     END IF;
-    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) TG_RELID AND (c.relpersistence OPERATOR(pg_catalog.<>) 'p' OR c.relkind OPERATOR(pg_catalog.=) 'f')) THEN
+    IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
     END IF;
     IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         PERFORM gapless.column_settle_note('2345678901');
         -- By hand: refused when it arrives, since an upsert may find its row. Or it comes from another partition.
-        IF NOT gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::pg_catalog.text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued)) THEN
-            PERFORM pg_catalog.set_config('gapless.column_written_1234567890', pg_catalog.array_append(
-                CASE WHEN pg_catalog.current_setting('gapless.column_written_1234567890', true) OPERATOR(pg_catalog.<>) '' THEN pg_catalog.current_setting('gapless.column_written_1234567890')::pg_catalog.text[] END,
-                NEW.number::pg_catalog.text
-            )::pg_catalog.text, true);
+        IF NOT gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued)) THEN
+            PERFORM set_config('gapless.column_written_1234567890', array_append(nullif(current_setting('gapless.column_written_1234567890', true), '')::text[], NEW.number::text)::text, true);
         END IF;
         RETURN NEW;
     END IF;
     IF NOT public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS TRUE THEN
-        IF pg_catalog.current_setting('gapless.column_note_2345678901', true) OPERATOR(pg_catalog.<>) '' THEN
+        IF current_setting('gapless.column_note_2345678901', true) <> '' THEN
             PERFORM gapless.column_settle_note('2345678901');
         END IF;
         RETURN NEW;
@@ -46,13 +41,13 @@ BEGIN
     IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS NULL THEN
         PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
-    IF pg_catalog.current_setting('gapless.column_note_2345678901', true) OPERATOR(pg_catalog.<>) '' OR pg_catalog.current_setting('gapless.column_switched', true) OPERATOR(pg_catalog.<>) '' THEN -- not the first row of the statement
+    IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
         value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued));
     ELSE
         value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), 1, '2345678901', TG_RELID);
     END IF;
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued);
-    IF written IS NULL OR pg_catalog.length(written) OPERATOR(pg_catalog.>) NULL::integer OR 10000::bigint OPERATOR(pg_catalog.<=) value THEN
+    IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
         PERFORM public.invoices_number_gapless_check_text(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), value, written, NEW.tenant, NEW.issued_on, NEW.issued);
     END IF;
     NEW.number := written;
