@@ -125,6 +125,33 @@ var columnTraps = []trap{
 		},
 	},
 	{
+		name: "at commit, the operator that tells a mark is the session's, and runs with the rights of the table's owner",
+		changes: []change{{
+			"the mark's = is pg_catalog's",
+			"CASE WHEN unnumbered IS NULL THEN format('%s.%I', r.name, target_column) ELSE format('nullif(%s.%I, %L)', r.name, target_column, unnumbered) END)",
+		}},
+		scenario: func(t *testing.T, database *pgtest.Database) error {
+			s := sqltest.Connect(t, database)
+			s.Do("CREATE TABLE a (id int PRIMARY KEY, number text NOT NULL DEFAULT '/'); CREATE UNIQUE INDEX ON a (number) WHERE number <> '/'")
+			s.Do("SELECT gapless.attach_gapless('a', 'number', $$ 'a' $$, at_commit => true, format => $$ 'A' || value $$, unnumbered => '/')")
+			_, app := sqltest.Role(t, database, "app")
+			s.Do("GRANT INSERT ON a TO " + app)
+			s.Do("CREATE SCHEMA other AUTHORIZATION " + app)
+			s.Do("CREATE TABLE other.ran (as_role text); GRANT INSERT ON other.ran TO PUBLIC")
+			s.Do("SET ROLE " + app)
+			s.Do("CREATE FUNCTION other.same(text, text) RETURNS boolean LANGUAGE plpgsql AS " +
+				"$$ BEGIN INSERT INTO other.ran VALUES (current_user); RETURN $1 OPERATOR(pg_catalog.=) $2; END $$")
+			s.Do("CREATE OPERATOR other.= (LEFTARG = text, RIGHTARG = text, FUNCTION = other.same)")
+			s.Do("SET search_path = other, pg_catalog")
+			s.Do("INSERT INTO public.a VALUES (1)")
+			s.Do("RESET ROLE; RESET search_path")
+			if ran := sqltest.Texts(s, "SELECT DISTINCT as_role FROM other.ran"); len(ran) > 0 {
+				return fmt.Errorf("the operator ran as %q", ran)
+			}
+			return expectNumber(1, s, "SELECT gapless.last_gapless('a')::bigint")
+		},
+	},
+	{
 		name:    "the session's time zone decides the fiscal year",
 		changes: []change{{"what an expression reads of the session is pinned", ""}},
 		scenario: func(t *testing.T, database *pgtest.Database) error {

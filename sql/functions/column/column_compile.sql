@@ -109,7 +109,7 @@ BEGIN
                 (r.name || '.hash', format('%s.%I', r.name, coalesce(hash_column, 'hash'))),
                 (r.name || '.previous', format('%s.%I', r.name, coalesce(previous_column, 'previous'))),
                 ('gapless.model_written(' || r.name || '.number)',
-                    CASE WHEN unnumbered IS NULL THEN format('%s.%I', r.name, target_column) ELSE format('(CASE WHEN (%1$s.%2$I OPERATOR(pg_catalog.=) %3$L) IS NOT TRUE THEN %1$s.%2$I END)', r.name, target_column, unnumbered) END) -- trap: nullif's operator is the session's
+                    CASE WHEN unnumbered IS NULL THEN format('%s.%I', r.name, target_column) ELSE format('(CASE WHEN (%1$s.%2$I OPERATOR(pg_catalog.=) %3$L) IS NOT TRUE THEN %1$s.%2$I END)', r.name, target_column, unnumbered) END) -- trap: the mark's = is pg_catalog's
         ) AS v
         UNION ALL
         VALUES
