@@ -55,12 +55,12 @@ BEGIN
 		SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND c.relname OPERATOR(pg_catalog.=) o.name AND c.relkind OPERATOR(pg_catalog.=) 'v')
 	UNION ALL
-	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_inverse,column_sought,head_of,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_failed_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_coordinator,shard_gather,shard_unguard,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
+	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_linked,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_inverse,column_sought,head_of,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,refuse_unfinished,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_failed_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_coordinator,shard_gather,shard_unguard,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
 	WHERE version OPERATOR(pg_catalog.=) 2 AND NOT EXISTS (
 		SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND p.proname OPERATOR(pg_catalog.=) o.name)
 	UNION ALL
-	SELECT pg_catalog.concat('trigger ', o.name) AS object FROM pg_catalog.unnest(CAST('{waiting_numbered ON gapless.waiting,audit_record_append_only ON gapless.audit_record,recorded_finding_append_only ON gapless.recorded_finding,ignore ON gapless.schema_version}' AS pg_catalog.text[])) AS o (name)
+	SELECT pg_catalog.concat('trigger ', o.name) AS object FROM pg_catalog.unnest(CAST('{waiting_numbered ON gapless.waiting,waiting_assigned ON gapless.waiting,moving_arrived ON gapless.moving,audit_record_append_only ON gapless.audit_record,recorded_finding_append_only ON gapless.recorded_finding,ignore ON gapless.schema_version}' AS pg_catalog.text[])) AS o (name)
 	WHERE version OPERATOR(pg_catalog.=) 2 AND NOT EXISTS (
 		SELECT FROM pg_catalog.pg_trigger AS t
 		JOIN pg_catalog.pg_class AS c ON c.oid OPERATOR(pg_catalog.=) t.tgrelid
@@ -830,7 +830,7 @@ SELECT
     obj_description(h.oid, 'pg_proc')::name AS head_column
 FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
-JOIN pg_catalog.pg_proc AS h ON h.pronamespace = f.pronamespace AND h.proname = f.proname || '_head' AND h.pronargs = 0
+JOIN pg_catalog.pg_proc AS h ON h.pronamespace = f.pronamespace AND h.proowner = f.proowner AND h.proname = f.proname || '_head' AND h.pronargs = 0
 JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = h.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid = 0
 WHERE t.tgparentid = 0 AND starts_with(t.tgname, '~gapless_insert_');
 $statement$;
@@ -858,7 +858,7 @@ WITH guard AS MATERIALIZED (
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.target AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
 ), made AS (
     SELECT DISTINCT ON (g.relation, g.column_name)
-        g.relation, g.column_name, p.pronamespace AS schema, regexp_replace(p.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS stem
+        g.relation, g.column_name, p.pronamespace AS schema, p.proowner AS maker, regexp_replace(p.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS stem
     FROM guard AS g
     JOIN pg_catalog.pg_proc AS p ON p.oid = g.function
     ORDER BY g.relation, g.column_name, g.purpose <> 'insert', g.trigger
@@ -882,7 +882,7 @@ SELECT
     c.relkind = 'p' AS partitioned,
     right(n.head, 15) = ', moves => true' AS moves,
     CASE WHEN n.noted IS NOT NULL THEN starts_with(n.tail, 'true') ELSE EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proname = m.stem || '_commit'
+        SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proowner = m.maker AND c.proname = m.stem || '_commit'
     ) END AS at_commit,
     CASE WHEN n.initial::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN n.initial::bigint END AS initial,
     CASE
@@ -893,7 +893,8 @@ SELECT
     replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column,
     h.head,
     h.head_column,
-    format('SELECT gapless.attach_gapless(%L, %L, ', format('%I.%I', s.nspname, c.relname), a.column_name) || n.arguments || ';' AS attach
+    format('SELECT gapless.attach_gapless(%L, %L, ', format('%I.%I', s.nspname, c.relname), a.column_name) || n.arguments || ';' AS attach,
+    m.maker
 FROM attached AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
@@ -913,7 +914,7 @@ LEFT JOIN LATERAL (
     FROM pg_catalog.pg_proc AS p
     CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (noted)
     CROSS JOIN LATERAL split_part(d.noted, ', at_commit => ', -1) AS t (tail)
-    WHERE p.pronamespace = m.schema AND p.proname = m.stem
+    WHERE p.pronamespace = m.schema AND p.proowner = m.maker AND p.pronargs = 0 AND p.proname = m.stem
     ORDER BY p.oid
     LIMIT 1
 ) AS n ON true;
@@ -941,6 +942,7 @@ COMMENT ON COLUMN gapless.attachment.hash_column IS 'The argument of attach_gapl
 COMMENT ON COLUMN gapless.attachment.previous_column IS 'The argument of attach_gapless; NULL without chain.';
 COMMENT ON COLUMN gapless.attachment.head IS 'The table of the column whose series it shares, or NULL.';
 COMMENT ON COLUMN gapless.attachment.head_column IS 'The column of head, or NULL.';
+COMMENT ON COLUMN gapless.attachment.maker IS 'Who owns the column''s functions. Others may have functions by their names.';
 COMMENT ON COLUMN gapless.attachment.attach IS 'The statement that attaches it again, with the same arguments and the table''s name of now; NULL where they are gone.';
 $statement$;
         EXECUTE $statement$
@@ -970,7 +972,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     SELECT a.relation, a.column_name, a.owner, format('%I.%I', n.nspname, a.stem || w.suffix) AS function_name, w.definer::boolean AS definer, p.oid, p.proowner, p.prosecdef
     FROM attachment AS a
     JOIN pg_catalog.pg_namespace AS n ON n.oid = a.schema
-    LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proname = a.stem || '_text'
+    LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proowner = a.maker AND r.proname = a.stem || '_text'
     CROSS JOIN LATERAL (
         VALUES
             ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true), ('_prints', true, true),
@@ -981,7 +983,13 @@ WITH RECURSIVE attachment AS MATERIALIZED (
             ('_check_text', r.prorettype = 'text'::regtype, true), ('_read', r.prorettype = 'text'::regtype, false),
             ('_series', true, false), ('_due', true, false), ('_dated', true, false), ('_text', true, false)
     ) AS w (suffix, wanted, definer)
-    LEFT JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || w.suffix
+    LEFT JOIN LATERAL (
+        SELECT p.oid, p.proowner, p.prosecdef
+        FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = a.schema AND p.proname = a.stem || w.suffix
+        ORDER BY p.proowner = a.maker DESC, p.oid
+        LIMIT 1
+    ) AS p ON true
     WHERE w.wanted
 ), found AS (
     SELECT a.relation, a.column_name, format('missing on table %s: %s', a.table_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)) AS fault, NULL::text AS remedy
@@ -1053,7 +1061,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     UNION ALL
     SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name), NULL
     FROM attachment AS a
-    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_assign'
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem || '_assign'
     WHERE a.at_commit AND NOT EXISTS (
         SELECT
         FROM pg_catalog.pg_index AS i
@@ -1078,7 +1086,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     SELECT a.relation, a.column_name, format('role %I, which owns table %s, cannot read its former partition %I.%I', pg_get_userbyid(a.owner), a.table_name, n.nspname, c.relname),
         format('GRANT USAGE ON SCHEMA %I TO %I; GRANT SELECT ON %I.%I TO %I;', n.nspname, pg_get_userbyid(a.owner), n.nspname, c.relname, pg_get_userbyid(a.owner))
     FROM attachment AS a
-    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_keep'
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem || '_keep'
     JOIN pg_catalog.pg_trigger AS k ON k.tgfoid = p.oid AND k.tgname = ('~gapless_kept_delete_' || a.column_name)::name
     JOIN pg_catalog.pg_class AS c ON c.oid = k.tgrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -1113,7 +1121,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem),
         format('Detach the column, and attach it with the arguments that it had: BEGIN; SELECT gapless.detach_gapless(%L, %L); SELECT gapless.attach_gapless(%L, %L, <its arguments>); COMMIT;', a.table_name, a.column_name, a.table_name, a.column_name)
     FROM attachment AS a
-    WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem)
+    WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem)
     UNION ALL
     SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: ')), NULL
     FROM attachment AS a
@@ -1141,7 +1149,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname),
         format('ALTER TABLE %s RENAME COLUMN %s TO %I;', a.table_name, quote_ident(n.attname), s.proargnames[n.i])
     FROM attachment AS a
-    JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proname = a.stem || '_series'
+    JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proowner = a.maker AND s.proname = a.stem || '_series'
     CROSS JOIN LATERAL (
         SELECT c.attname, row_number() OVER (ORDER BY c.attnum) AS i
         FROM gapless.guard AS g
@@ -1222,7 +1230,7 @@ LEFT JOIN LATERAL (
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_dated') AS chronology,
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_chain') AS chain
     FROM pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = a.schema AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated', a.stem || '_chain')
+    WHERE p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated', a.stem || '_chain')
 ) AS e ON true
 LEFT JOIN (
     SELECT f.relation, f.column_name, array_agg(f.fault ORDER BY f.fault) AS faults
@@ -3477,12 +3485,12 @@ BEGIN
     INTO digest, noted
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
-    JOIN pg_catalog.pg_proc AS r ON r.pronamespace = f.pronamespace AND r.proname = f.proname || '_rows'
+    JOIN pg_catalog.pg_proc AS r ON r.pronamespace = f.pronamespace AND r.proowner = f.proowner AND r.proname = f.proname || '_rows'
     LEFT JOIN LATERAL (
         WITH RECURSIVE caller AS (
             SELECT e.oid, NULL::text COLLATE "C" AS callee
             FROM pg_catalog.pg_proc AS e
-            WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text', f.proname || '_chain')
+            WHERE e.pronamespace = f.pronamespace AND e.proowner = f.proowner AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text', f.proname || '_chain')
             UNION
             SELECT p.oid, (p.proname || ' ' || p.prosrc) COLLATE "C"
             FROM caller AS e
@@ -4333,6 +4341,30 @@ $statement$;
 REVOKE ALL ON FUNCTION gapless.column_link FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
+CREATE OR REPLACE FUNCTION gapless.column_linked(
+    name  text,
+    value bigint, -- NULL where the text does not tell it
+    hash  bytea   -- NULL, of a row that has no link
+) RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $function$
+BEGIN
+    IF value IS NULL THEN
+        RETURN hash IS NULL OR EXISTS (SELECT FROM gapless.link AS l WHERE l.name = column_linked.name COLLATE "C" AND l.hash = column_linked.hash);
+    END IF;
+    RETURN (SELECT l.hash FROM gapless.link AS l WHERE l.name = column_linked.name COLLATE "C" AND l.value = column_linked.value) IS NOT DISTINCT FROM hash;
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.column_linked IS
+'Private, for the triggers of attach_gapless with chain. Whether a number''s link has this hash.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.column_linked FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
 CREATE OR REPLACE FUNCTION gapless.column_entered(
     name   text,
     number text,
@@ -4586,7 +4618,7 @@ $statement$;
         EXECUTE $statement$
 -- By the form that PostgreSQL writes such an expression in: no two values of these types have one text.
 CREATE OR REPLACE FUNCTION gapless.column_inverse(
-    expression regproc, -- the function of the series
+    expression regprocedure, -- the function of the series
     names      text[],
     OUT column_name name, -- NULL: the expression is another one
     OUT kind        name, -- the type to compare it as
@@ -5122,6 +5154,66 @@ COMMENT ON CONSTRAINT waiting_numbered ON gapless.waiting IS
 'At the commit, what is noted has its number.';
 $statement$;
         EXECUTE $statement$
+-- Whoever makes constraints immediate within a trigger meets what is in progress: that is looked at again at the commit.
+CREATE OR REPLACE FUNCTION gapless.refuse_unfinished() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+BEGIN
+    IF TG_TABLE_NAME = 'waiting' THEN
+        IF NOT EXISTS (SELECT FROM gapless.waiting AS w WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid) THEN
+            RETURN NULL;
+        ELSIF pg_trigger_depth() > 1 THEN
+            SET CONSTRAINTS gapless.waiting_assigned DEFERRED;
+            UPDATE gapless.waiting AS w SET seen = true WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid;
+            RETURN NULL;
+        END IF;
+        RAISE EXCEPTION 'rows that were to get the numbers % have not got them', array_to_string(NEW.numbers[1:10], ', ')
+            USING ERRCODE = 'restrict_violation', SCHEMA = 'gapless', TABLE = 'waiting', CONSTRAINT = 'gapless_assigned',
+                HINT = 'The transaction has called functions of the column, or set settings gapless.*, that are for its triggers alone.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM gapless.moving AS m WHERE m.txid = NEW.txid AND m.member = NEW.member AND m.name = NEW.name AND m.number = NEW.number AND m.arrived) THEN
+        RETURN NULL;
+    ELSIF pg_trigger_depth() > 1 THEN
+        SET CONSTRAINTS gapless.moving_arrived DEFERRED;
+        UPDATE gapless.moving AS m SET arrived = true WHERE m.txid = NEW.txid AND m.member = NEW.member AND m.name = NEW.name AND m.number = NEW.number AND m.arrived;
+        RETURN NULL;
+    END IF;
+    RAISE EXCEPTION 'the row of % of sequence "%" was deleted, and the one that was inserted for it has not arrived', NEW.number, NEW.name
+        USING ERRCODE = 'restrict_violation', SCHEMA = 'gapless', TABLE = 'moving', CONSTRAINT = 'gapless_moving',
+            HINT = 'Void the number before its row is deleted.';
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.refuse_unfinished IS
+'Private, a deferred constraint trigger of gapless.waiting and gapless.moving. Raises 23001 for numbers that rows were to get at the commit and have not, and for a numbered row that has left its partition and arrived nowhere.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.refuse_unfinished FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+DO $do$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'gapless.waiting'::regclass AND t.tgname = 'waiting_assigned') THEN
+        CREATE CONSTRAINT TRIGGER waiting_assigned AFTER INSERT OR UPDATE ON gapless.waiting DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.numbers IS NOT NULL) EXECUTE FUNCTION gapless.refuse_unfinished();
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'gapless.moving'::regclass AND t.tgname = 'moving_arrived') THEN
+        CREATE CONSTRAINT TRIGGER moving_arrived AFTER UPDATE ON gapless.moving DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.arrived) EXECUTE FUNCTION gapless.refuse_unfinished();
+    END IF;
+END;
+$do$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON TRIGGER waiting_assigned ON gapless.waiting IS 'At the commit, rows have the numbers that they were to get.';
+COMMENT ON CONSTRAINT waiting_assigned ON gapless.waiting IS 'At the commit, rows have the numbers that they were to get.';
+COMMENT ON TRIGGER moving_arrived ON gapless.moving IS 'At the commit, a row that left its partition is in another one.';
+COMMENT ON CONSTRAINT moving_arrived ON gapless.moving IS 'At the commit, a row that left its partition is in another one.';
+$statement$;
+        EXECUTE $statement$
 -- In that order, transactions which number several cannot deadlock.
 CREATE OR REPLACE FUNCTION gapless.column_lock_waiting() RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
@@ -5416,7 +5508,7 @@ BEGIN
             DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
             UPDATE gapless.moving AS m
-            SET arrived = true
+            SET arrived = true, depth = pg_trigger_depth()
             WHERE m.txid = txid_current()
                 AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"
@@ -6156,7 +6248,7 @@ BEGIN
     SELECT max(obj_description(p.oid, 'pg_proc'))
     INTO expression
     FROM gapless.attachment AS a
-    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_series'
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem || '_series'
     WHERE a.relation = column_note_former.target AND a.column_name = column_note_former.target_column;
     SELECT array_agg(m.name), array_agg(m.numbers), coalesce(bool_or(m.unread), false)
     INTO names, missing, unread
@@ -6516,7 +6608,7 @@ BEGIN
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
     NEW.previous := gapless.column_previous(0 /*target*/, 'number', gapless.model_series(NEW.input), value); -- if chain
-    NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
+    NEW.hash := gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input); -- if chain
     PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain
     RETURN NEW;
 END;
@@ -6565,7 +6657,7 @@ BEGIN
             END IF; -- unless at_commit
         END IF;
         PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
-            , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+            , (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
             , OLD.number -- unless format
             , NULL /*head*/
         ) WHERE series IS NOT NULL;
@@ -6578,7 +6670,7 @@ BEGIN
         END IF;
         IF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous), ROW(OLD.hash, OLD.previous)) THEN -- if chain
             PERFORM gapless.column_refuse('chained', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
-        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number, OLD.input) THEN -- if chain
+        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number::pg_catalog.text /*number*/, OLD.input) THEN -- if chain
             PERFORM gapless.column_refuse('hashed', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
         END IF; -- if chain
         RETURN NEW;
@@ -6599,7 +6691,7 @@ BEGIN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
         IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
             NEW.previous := gapless.column_previous(0 /*target*/, 'number', gapless.model_series(NEW.input), value); -- if chain if at_commit
-            NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain if at_commit
+            NEW.hash := gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input); -- if chain if at_commit
             PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain if at_commit
             PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/); -- if at_commit if partitioned
             RETURN NEW; -- if at_commit
@@ -6649,7 +6741,7 @@ BEGIN
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
     NEW.previous := gapless.column_previous(0 /*target*/, 'number', series, value); -- if chain
-    NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
+    NEW.hash := gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input); -- if chain
     PERFORM gapless.column_link(0 /*target*/, 'number', series, value, NEW.hash); -- if chain
     IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format
         PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL /*head*/); -- if at_commit unless format
@@ -6660,7 +6752,7 @@ BEGIN
     IF origin IS NOT NULL THEN -- if moves
         PERFORM gapless.column_void_moved( -- if moves
             0 /*target*/, 'number', origin -- if moves
-            , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if moves if format
+            , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if moves if format
             , NULL, OLD.number -- if moves unless format
             , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{}'::name[] /*inputs*/)) -- if moves
             , series, NEW.number::text -- if moves
@@ -6698,6 +6790,7 @@ BEGIN
     value := gapless.column_noted('0' /*note*/, false); -- if format
     SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
         , value IS NOT NULL AND gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
+        , gapless.model_due(r.input) IS TRUE AS "~due" -- if condition
     INTO row
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL
@@ -6708,17 +6801,30 @@ BEGIN
         END LOOP;
         PERFORM set_config('gapless.column_written_0' /*written*/, '', true);
     ELSIF NOT row."~more"
+        AND row."~due" -- if condition
+        AND row."~dated" IS NOT NULL -- if chronology
         AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", ending) -- unless format
         AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", ending) -- if format
     THEN
         PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
         FROM inserted AS r -- if chain
-        WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
+        WHERE gapless.model_written(r.number) IS NOT NULL -- if chain
+            AND (r.hash IS DISTINCT FROM gapless.model_chain(r.number::pg_catalog.text /*number*/, r.input) -- if chain
+            OR NOT gapless.column_linked(gapless.model_series(r.input), value, r.hash) -- if chain if format
+            OR NOT gapless.column_linked(gapless.model_series(r.input), r.number, r.hash) -- if chain unless format
+            ); -- if chain
         IF ending IS NULL THEN
             PERFORM gapless.column_settle_note('0' /*note*/);
         END IF;
         RETURN NULL;
     END IF;
+    -- Whoever hides that a number was written by hand: what is numbered is due, and has a date. -- if condition
+    PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if condition
+    FROM inserted AS r -- if condition
+    WHERE gapless.model_written(r.number) IS NOT NULL AND gapless.model_due(r.input) IS NOT TRUE; -- if condition
+    PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chronology
+    FROM inserted AS r -- if chronology
+    WHERE gapless.model_written(r.number) IS NOT NULL AND gapless.model_dated(r.input) IS NULL; -- if chronology
     SELECT array_agg(gapless.model_series(r.input))
         , array_agg(DISTINCT gapless.model_series(r.input) COLLATE "C"), array_agg(r.number) -- if format
         , array_agg(r.number) -- unless format
@@ -6741,13 +6847,19 @@ BEGIN
             gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates, NULL /*head*/)
         ) THEN
             FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
-                PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
+                PERFORM gapless.model_enter(0 /*target*/, other.number::pg_catalog.text /*number*/, other.input);
             END LOOP;
         END IF;
     END IF;
     PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
-    FROM inserted AS r -- if chain
-    WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
+    FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r -- if chain
+    WHERE r.hash IS DISTINCT FROM gapless.model_chain(r.number::pg_catalog.text /*number*/, r.input) -- if chain
+        OR NOT gapless.column_linked(gapless.model_series(r.input), r.number, r.hash) -- if chain unless format
+        OR NOT gapless.column_linked(gapless.model_series(r.input), CASE -- if chain if format
+            WHEN r.number = gapless.model_text(taken[r."~i"], r.input) THEN taken[r."~i"] -- if chain if format
+            ELSE gapless.column_entered(gapless.model_series(r.input), r.number, NULL) -- if chain if format
+        END, r.hash) -- if chain if format
+    ; -- if chain
     PERFORM gapless.column_settle_note('0' /*note*/);
     RETURN NULL;
 END;
@@ -6785,7 +6897,7 @@ BEGIN
                 , NULL, NEW.number -- if moves if at_commit unless format
             ) IS NOT NULL -- if moves if at_commit
             AND gapless.column_is_void(gapless.model_series(OLD.input) -- if moves
-                , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if moves if format
+                , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if moves if format
                 , NULL, OLD.number -- if moves unless format
             ) -- if moves
         ) IS NOT TRUE -- if moves
@@ -6793,6 +6905,11 @@ BEGIN
         PERFORM gapless.column_refuse('changed', 0 /*target*/, 'number', gapless.model_series(OLD.input), OLD.number::text);
     END IF;
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', gapless.model_series(NEW.input), NEW.number::text, NULL, 0 /*member*/) THEN -- if partitioned
+        PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text) -- if partitioned if chain
+        WHERE NEW.hash IS NOT NULL AND NEW.hash IS DISTINCT FROM gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input) -- if partitioned if chain
+            OR NOT gapless.column_linked(gapless.model_series(NEW.input), NEW.number, NEW.hash) -- if partitioned if chain unless format
+            OR NOT gapless.column_linked(gapless.model_series(NEW.input), (SELECT r.value FROM gapless.model_read(NEW.number::pg_catalog.text, NEW.input) AS r (value)), NEW.hash) -- if partitioned if chain if format
+        ; -- if partitioned if chain
         RETURN NULL; -- if partitioned
     END IF; -- if partitioned
     IF current_setting('gapless.column_written_0' /*written*/, true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_0' /*written*/, true), '')::text[]) THEN -- if partitioned
@@ -6802,6 +6919,8 @@ BEGIN
     IF TG_OP = 'INSERT' THEN -- if at_commit
         PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text); -- if at_commit
     END IF; -- if at_commit
+    PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text) WHERE gapless.model_due(NEW.input) IS NOT TRUE; -- if condition if partitioned unless at_commit
+    PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text) WHERE gapless.model_dated(NEW.input) IS NULL; -- if chronology if partitioned unless at_commit
     value := (gapless.column_values(0 /*target*/, 'number', 1 /*initial*/, ARRAY[gapless.model_series(NEW.input)], NULL /*head*/))[1]; -- if format unless at_commit
     value := NEW.number; -- unless format unless at_commit
     IF NOT ( -- unless at_commit
@@ -6811,10 +6930,13 @@ BEGIN
             , NULL -- unless format unless at_commit
             , gapless.model_dated(NEW.input), NULL) -- unless at_commit
     ) THEN -- unless at_commit
-        PERFORM gapless.model_enter(0 /*target*/, NEW.number, NEW.input); -- unless at_commit
+        PERFORM gapless.model_enter(0 /*target*/, NEW.number::pg_catalog.text /*number*/, NEW.input); -- unless at_commit
     END IF; -- unless at_commit
     PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(NEW.input), NEW.number::text) -- if chain
-    WHERE NEW.hash IS DISTINCT FROM gapless.model_chain(NEW.number, NEW.input); -- if chain
+    WHERE NEW.hash IS DISTINCT FROM gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input) -- if chain
+        OR NOT gapless.column_linked(gapless.model_series(NEW.input), value, NEW.hash) -- if chain unless format unless at_commit
+        OR NOT gapless.column_linked(gapless.model_series(NEW.input), gapless.column_entered(gapless.model_series(NEW.input), NEW.number, NULL), NEW.hash) -- if chain if format unless at_commit
+    ; -- if chain
     PERFORM gapless.column_follow_move('stay', gapless.model_series(NEW.input), NEW.number::text, NULL, 0 /*member*/) WHERE TG_OP = 'UPDATE'; -- if partitioned
     PERFORM gapless.column_settle_note('0' /*note*/); -- unless at_commit
     RETURN NULL;
@@ -6891,7 +7013,7 @@ BEGIN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
         ELSIF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous), ROW(OLD.hash, OLD.previous)) THEN -- if partitioned if chain
             PERFORM gapless.column_refuse('chained', TG_RELID, 'number', series, OLD.number::text); -- if partitioned if chain
-        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number, OLD.input) THEN -- if partitioned if chain
+        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number::pg_catalog.text /*number*/, OLD.input) THEN -- if partitioned if chain
             PERFORM gapless.column_refuse('hashed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned if chain
         END IF; -- if partitioned
         RETURN NEW; -- if partitioned
@@ -6905,25 +7027,25 @@ BEGIN
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL, 0 /*member*/); -- if partitioned
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
     PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
-        , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
         , OLD.number -- unless format
         , NULL /*head*/
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
-        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
         , NULL, OLD.number -- unless format
     ) AND NOT gapless.column_is_archived(
         series
-        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
         , NULL, OLD.number -- unless format
     ) THEN
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value))); -- if format
     END IF;
     PERFORM gapless.column_keep_void(
         0 /*target*/, 'number', series
-        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
         , NULL, OLD.number -- unless format
         , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{}'::name[] /*inputs*/))
     );
@@ -7433,7 +7555,7 @@ BEGIN
         PERFORM gapless.model_number(assigned);
     END IF;
     IF alone IS NOT TRUE THEN
-        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned; or no row waits, and those to come need not look at all notes
+        PERFORM gapless.model_finish(0 /*target*/, NULL::pg_catalog.text[]); -- what was assigned; or no row waits, and those to come need not look at all notes
     END IF;
     RETURN NULL;
 END;
@@ -7460,7 +7582,7 @@ BEGIN
         RETURN NULL;
     ELSIF gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
         IF pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/ THEN -- a trigger of a row that is being numbered has inserted it
-            PERFORM gapless.model_finish(0 /*target*/, NULL);
+            PERFORM gapless.model_finish(0 /*target*/, NULL::pg_catalog.text[]);
         ELSIF (pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE THEN -- others may wait
             PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
         END IF;
@@ -7506,10 +7628,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'gapless.model_insert'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'gapless.model'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('gapless.model_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('gapless.model_series'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -7519,7 +7641,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'gapless.model_keep'::regproc
+            AND t.tgfoid = 'gapless.model_keep'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -7556,7 +7678,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(gapless.model_series(other.input), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.input) = ROW(other.input) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.input) = ROW(other.input) OFFSET 0) AS r
                     ) AS r
                     $query$, 'FROM relation AS r', source
                 );
@@ -7585,7 +7707,7 @@ BEGIN
                     WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR coalesce(gapless.model_series(r.input), '') COLLATE "C" = ANY ($2)) -- if prints
                     GROUP BY 1 -- if prints
                     SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) /*key*/ -- unless format unless prints
-                        , r.hash, r.previous, gapless.model_chain(r.number, r.input) -- unless format if links
+                        , r.hash, r.previous, gapless.model_chain(r.number::pg_catalog.text /*number*/, r.input) -- unless format if links
                     FROM relation AS r -- unless format unless prints
                     WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(gapless.model_series(r.input), '') COLLATE "C" = ANY ($2)) -- unless format unless prints
                     SELECT k.series, k.value, k.number, k.dated /*key*/ -- if format unless prints
@@ -7593,11 +7715,11 @@ BEGIN
                     FROM ( -- if format unless prints
                         SELECT -- if format unless prints
                             s.series, -- if format unless prints
-                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM gapless.model_read(r.number, r.input) AS v (value)) ELSE i.value END AS value, -- if format unless prints
+                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value)) ELSE i.value END AS value, -- if format unless prints
                             r.number::text AS number, -- if format unless prints
                             gapless.model_dated(r.input) AS dated, -- if format unless prints
                             NULL::jsonb /*held*/ AS key, -- if format unless prints
-                            r.hash AS hash, r.previous AS previous, gapless.model_chain(r.number, r.input) AS chain, -- if format if links
+                            r.hash AS hash, r.previous AS previous, gapless.model_chain(r.number::pg_catalog.text /*number*/, r.input) AS chain, -- if format if links
                             i.name IS NOT NULL AS known -- if format unless prints
                         FROM relation AS r -- if format unless prints
                         CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format unless prints
@@ -7726,7 +7848,7 @@ BEGIN
             NULL::integer /*key*/ AS key,
             gapless.model_series(r.input) COLLATE "C" AS series
         FROM gapless.model AS r
-        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        CROSS JOIN LATERAL gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value) -- if format
         WHERE gapless.model_written(r.number) IS NOT NULL
         OFFSET 0 -- so that each is read once
     ), part AS (
@@ -7765,7 +7887,7 @@ BEGIN
                 , (array_agg(gapless.model_dated(r.input) ORDER BY coalesce(f.value, v.value) DESC))[1] AS dated -- if format if chronology
             FROM gapless.model AS r -- if format
             CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-            CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+            CROSS JOIN LATERAL gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value) -- if format
             LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
             WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
             GROUP BY s.series -- if format
@@ -7775,7 +7897,7 @@ BEGIN
         SELECT array_agg(gapless.model_series(r.input)), array_agg(r.number::text) -- if format
         INTO before, texts -- if format
         FROM gapless.model AS r -- if format
-        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        CROSS JOIN LATERAL gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value) -- if format
         WHERE gapless.model_written(r.number) IS NOT NULL AND v.value IS NULL; -- if format
     END IF; -- if format
     IF unsure THEN
@@ -7805,7 +7927,7 @@ BEGIN
             SELECT format('%s: %s rows of "%s" have %s', string_agg(r.number::text, ', ' ORDER BY r.number COLLATE "C"), count(*), s.series, coalesce(f.value, v.value)) AS fault -- if format
             FROM gapless.model AS r -- if format
             CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-            CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+            CROSS JOIN LATERAL gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value) -- if format
             LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
             WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
             GROUP BY s.series, coalesce(f.value, v.value) -- if format
@@ -8858,7 +8980,7 @@ BEGIN
         SELECT t.column_name, c.attname AS current_name, (
             SELECT coalesce(s.proargnames, '{}')
             FROM pg_catalog.pg_proc AS s
-            WHERE s.pronamespace = t.schema AND s.proname = t.stem || '_series'
+            WHERE s.pronamespace = t.schema AND s.proowner = t.maker AND s.proname = t.stem || '_series'
             LIMIT 1
         )::name[] AS inputs
         FROM gapless.attachment AS t
@@ -9031,12 +9153,12 @@ BEGIN
                         WHEN right(t.one, 1) = '1' THEN ARRAY[length(t.one), length(t.one)]
                         ELSE (
                             SELECT ARRAY[min(i), max(i)]
-                            FROM %1$I.%3$I(2%5$s) AS two
+                            FROM %1$I.%3$I(2::bigint%5$s) AS two
                             CROSS JOIN generate_series(1, length(t.one)) AS i
                             WHERE substr(t.one, i, 1) <> substr(two, i, 1)
                         )
                     END AS places
-                    FROM (SELECT %1$I.%3$I(1%5$s) AS one OFFSET 0) AS t
+                    FROM (SELECT %1$I.%3$I(1::bigint%5$s) AS one OFFSET 0) AS t
                     OFFSET 0
                 ) AS d
                 OFFSET 0
@@ -9244,7 +9366,8 @@ DECLARE
     row_keys    text;
     row_fields  text;
     key_is      text; -- as the view gapless.fault has it
-    odd         boolean; -- whether settings decide what the text of a key is
+    odd         oid[];   -- types of keys of which settings decide what the text is
+    ranged      boolean; -- whether reading a key may run another's code, as a range of a domain does
     body        text;
 BEGIN
     SELECT coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
@@ -9253,7 +9376,7 @@ BEGIN
             WHEN 'N' THEN format('1::%s', a.atttypid::regtype)
             WHEN 'S' THEN format('%L::%s', 'a', a.atttypid::regtype)
             WHEN 'B' THEN 'true'
-            ELSE 'NULL'
+            ELSE format('NULL::%s', a.atttypid::regtype)
         END), ', ' ORDER BY a.attnum), '')
     INTO declared, sample
     FROM pg_catalog.pg_attribute AS a
@@ -9261,20 +9384,29 @@ BEGIN
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
     SELECT
         string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) given.%1$I', a.attname, n.nspname, o.oprname), ' AND '),
-        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format('%I.%I', (SELECT tn.nspname FROM pg_catalog.pg_namespace AS tn WHERE tn.oid = t.typnamespace), t.typname)), ' AND '),
+        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%I.%I[])[1]', a.attname, n.nspname, o.oprname, k.i, plain.nspname, plain.typname), ' AND '),
         string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
-        string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
+        string_agg(format('n.keys[%s]::%s[]', k.i, format_type(plain.oid, CASE WHEN plain.oid = a.atttypid THEN a.atttypmod ELSE -1 END)), ', ' ORDER BY k.i),
         string_agg(format(w.written, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
         string_agg(format(w.written, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i),
         string_agg(format('%L, r.%I', a.attname, a.attname), ', ' ORDER BY k.i),
         to_jsonb(array_agg(concat_ws(' ', a.attname, s.nspname, t.typname, a.atttypmod) ORDER BY k.i))::text,
-        bool_or(y.odd)
-    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, row_fields, key_is, odd
+        array_agg(DISTINCT a.atttypid) FILTER (WHERE y.odd),
+        bool_or(plain.typtype IN ('r', 'm') AND plain.nspname <> 'pg_catalog')
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, row_fields, key_is, odd, ranged
     FROM pg_catalog.pg_index AS i
     CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1], (i.indclass::oid[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace
+    CROSS JOIN LATERAL ( -- a domain's own checks are not for keys that rows have
+        WITH RECURSIVE base AS (
+            SELECT b.* FROM pg_catalog.pg_type AS b WHERE b.oid = a.atttypid
+            UNION ALL
+            SELECT b.* FROM base AS d JOIN pg_catalog.pg_type AS b ON b.oid = d.typbasetype WHERE d.typtype = 'd'
+        )
+        SELECT b.oid, b.typname, b.typtype, n.nspname FROM base AS b JOIN pg_catalog.pg_namespace AS n ON n.oid = b.typnamespace WHERE b.typtype <> 'd'
+    ) AS plain
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
     JOIN pg_catalog.pg_type AS b ON b.oid = c.opcintype
     CROSS JOIN LATERAL (
@@ -9315,9 +9447,9 @@ BEGIN
         ) AS v
         UNION ALL
         VALUES
-            ($$'gapless.model_insert'$$, quote_literal(format('%I.%I', schema, stem))),
-            ($$'gapless.model_keep'$$, quote_literal(format('%I.%I', schema, stem || '_keep'))),
-            ($$'gapless.model_series'$$, quote_literal(format('%I.%I', schema, stem || '_series'))),
+            ($$'gapless.model_insert'$$, quote_literal(format('%I.%I()', schema, stem))),
+            ($$'gapless.model_keep'$$, quote_literal(format('%I.%I()', schema, stem || '_keep'))),
+            ($$'gapless.model_series'$$, quote_literal(format('%I.%I(%s)', schema, stem || '_series', substr(declared, 3)))),
             ($$'gapless.model'$$, quote_literal(target::text)),
             ('gapless.model', CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target),
             ('SET number', format('SET %I', target_column)),
@@ -9334,9 +9466,9 @@ BEGIN
             ('array_agg(r.key)::text', row_keys),
             (', r.sample', CASE WHEN sample = '' THEN '' ELSE ', ' || sample END),
             ($$'{}'::name[] /*inputs*/$$, quote_literal(names) || '::pg_catalog.name[]'),
-            ('0 /*target*/', CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END),
+            ('0 /*target*/', CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass' ELSE 'TG_RELID::pg_catalog.regclass' END),
             ('::pg_catalog.text /*number*/', '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END),
-            ('1 /*initial*/', initial::text),
+            ('1 /*initial*/', CASE WHEN initial < 0 THEN format('(%s)::bigint', initial) ELSE format('%s::bigint', initial) END),
             ('0 /*attachment*/', attachment::text),
             ($$'0' /*attachment*/$$, quote_literal(attachment)),
             ($$'0' /*note*/$$, quote_literal(note)),
@@ -9353,7 +9485,7 @@ BEGIN
                 WHERE a.attrelid = target AND a.attname = target_column
             )),
             ('NULL::integer /*key*/', gapless.column_unique_key(target, target_column, unnumbered)),
-            ('NULL::jsonb /*row*/', coalesce('jsonb_build_object(' || row_fields || ')', 'jsonb_build_object(''ctid'', r.ctid::text)')),
+            ('NULL::jsonb /*row*/', coalesce('jsonb_build_object(' || row_fields || ')', 'jsonb_build_object(''ctid'', r.ctid::text' || CASE WHEN partitioned THEN ', ''tableoid'', r.tableoid::regclass::text' ELSE '' END || ')')),
             ('NULL::text /*unnumbered*/', coalesce(quote_literal(unnumbered), 'NULL')),
             ('$query$', '$q' || attachment || '$') -- a tag that no name of a column has
     ) AS p (place, instead);
@@ -9363,6 +9495,8 @@ BEGIN
         EXECUTE format('COMMENT ON FUNCTION %I.%I() IS %L', schema, stem || '_head', head_column);
     END IF;
     FOR model IN
+        SELECT 6 AS i, 'model_key' AS name, '_key' AS suffix, format('keys %s[]', u.type::regtype) AS parameters, 'text IMMUTABLE' AS result, late AS wanted FROM unnest(odd) AS u (type) WHERE late
+        UNION ALL
         SELECT *
         FROM (
             VALUES
@@ -9374,7 +9508,6 @@ BEGIN
                 (5, 'model_update', '_update', '', 'trigger', true),
                 (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
                 (7, 'model_issue', '_issue', '', 'trigger', true),
-                (6, 'model_key', '_key', 'keys anyarray', 'text IMMUTABLE', late AND odd),
                 (7, 'model_single', '_single', 'target regclass, own text[], place tid, part oid', 'text STABLE', late),
                 (8, 'model_rest', '_rest', 'target regclass', 'text', late),
                 (9, 'model_assign', '_assign', 'target regclass, own text[]', 'text', late),
@@ -9392,7 +9525,7 @@ BEGIN
                     'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
-        ORDER BY m.i
+        ORDER BY i
     LOOP
         SELECT coalesce(string_agg(', $' || k + CASE model.suffix WHEN '_enter' THEN 2 ELSE 3 END, '' ORDER BY k), '')
         INTO positional
@@ -9402,7 +9535,7 @@ BEGIN
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_key' THEN 'SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET DateStyle = ''ISO, MDY'' SET IntervalStyle = iso_8601'
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
-            WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
+            WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' AND ranged IS NOT TRUE THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
                 || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_pending', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_prints', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_prints', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row
@@ -9439,6 +9572,19 @@ DECLARE
     made      record;
     given     text;
 BEGIN
+    SELECT format('function %s of role %I', p.oid::regprocedure, pg_get_userbyid(p.proowner))
+    INTO given
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = schema)
+        AND (p.proname = stem OR starts_with(p.proname, stem || '_'))
+        AND pg_get_userbyid(p.proowner) NOT IN (owner, current_user)
+    ORDER BY p.oid
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: % has a name of those that number it', target_column, target, given
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('Drop or rename it. A role that may create in schema %I can do so again.', schema),
+                SCHEMA = 'gapless', CONSTRAINT = 'attach_function';
+    END IF;
     FOR made IN
         SELECT p.oid::regprocedure AS signature, p.oid, p.proname
         FROM pg_catalog.pg_proc AS p
@@ -10017,9 +10163,9 @@ BEGIN
     SELECT s.relation, s.column_name INTO relation, column_name FROM gapless.column_series_of(series_of, schemas) AS s;
     PERFORM gapless.column_lock_head(relation, column_name) WHERE relation IS NOT NULL;
     SELECT t.*, EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proname = t.stem || '_dated' AND obj_description(p.oid, 'pg_proc') <> ''
+        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proowner = t.maker AND p.proname = t.stem || '_dated' AND obj_description(p.oid, 'pg_proc') <> ''
     ) AS dated, (
-        SELECT obj_description(p.oid, 'pg_proc') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proname = t.stem || '_series' LIMIT 1
+        SELECT obj_description(p.oid, 'pg_proc') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proowner = t.maker AND p.proname = t.stem || '_series' LIMIT 1
     ) AS name
     INTO attached
     FROM gapless.attachment AS t
@@ -10093,7 +10239,7 @@ BEGIN
         SELECT t.tgfoid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = head AND t.tgname = ('~gapless_insert_' || head_column)::name
     ) AS o
     JOIN pg_catalog.pg_proc AS f ON f.oid = o.function
-    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proname = f.proname || '_update'
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname = f.proname || '_update'
     LIMIT 1;
     LOOP
         drawn := hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807;
@@ -10104,7 +10250,7 @@ BEGIN
             SELECT
             FROM gapless.column_others(coalesce(head, target), coalesce(head_column, target_column)) AS o
             JOIN pg_catalog.pg_proc AS f ON f.oid = o.function
-            JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proname IN (f.proname || '_enter', f.proname || '_assign')
+            JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname IN (f.proname || '_enter', f.proname || '_assign')
             WHERE strpos(p.prosrc, drawn::text) > 0
         );
     END LOOP;
@@ -10531,8 +10677,8 @@ WITH gone AS (
         SELECT substring(obj_description(f.oid, 'pg_proc') FROM '^Numbers (.*?)[.] Made by: ')
         FROM (SELECT j.attachment FROM gapless.journal AS j WHERE j.name = min(g.name) ORDER BY j.ordinal DESC LIMIT 1) AS newest
         JOIN pg_catalog.pg_proc AS u ON u.proname LIKE e'%\\_update'
-            AND substring(u.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint >> 16 = abs(newest.attachment) >> 16
-        JOIN pg_catalog.pg_proc AS f ON f.pronamespace = u.pronamespace AND f.proname = left(u.proname, -length('_update'))
+            AND div(substring(u.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::numeric, 65536) = abs(newest.attachment) >> 16
+        JOIN pg_catalog.pg_proc AS f ON f.pronamespace = u.pronamespace AND f.proowner = u.proowner AND f.proname = left(u.proname, -length('_update'))
         LIMIT 1
     ) AS title
     FROM gone AS g
@@ -10605,12 +10751,12 @@ BEGIN
             JOIN pg_catalog.pg_namespace AS hs ON hs.oid = hc.relnamespace
             WHERE hc.oid = t.head
         ), format('%I.%I.%I', s.nspname, c.relname, m.name)),
-        (SELECT coalesce(p.proargnames, '{}') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_series' LIMIT 1)::name[],
+        (SELECT coalesce(p.proargnames, '{}') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname = f.proname || '_series' LIMIT 1)::name[],
         ARRAY(
             SELECT k.tgrelid
             FROM pg_catalog.pg_trigger AS k
             JOIN pg_catalog.pg_class AS r ON r.oid = k.tgrelid AND NOT r.relispartition
-            JOIN pg_catalog.pg_proc AS q ON q.oid = k.tgfoid AND q.pronamespace = f.pronamespace AND q.proname = f.proname || '_keep'
+            JOIN pg_catalog.pg_proc AS q ON q.oid = k.tgfoid AND q.pronamespace = f.pronamespace AND q.proowner = f.proowner AND q.proname = f.proname || '_keep'
             WHERE k.tgname = ('~gapless_kept_delete_' || m.name)::pg_catalog.name
         ) || c.oid,
         reader.rows,
@@ -10619,11 +10765,11 @@ BEGIN
         (
             SELECT substring(p.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint >> 16
             FROM pg_catalog.pg_proc AS p
-            WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_update'
+            WHERE p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname = f.proname || '_update'
         ),
         NOT EXISTS (
             SELECT FROM pg_catalog.pg_proc AS p
-            WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_dated' AND pg_get_function_sqlbody(p.oid) = 'RETURN NULL::timestamp without time zone'
+            WHERE p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname = f.proname || '_dated' AND pg_get_function_sqlbody(p.oid) = 'RETURN NULL::timestamp without time zone'
         ),
         t.oid
     FROM attached AS t
@@ -10635,7 +10781,7 @@ BEGIN
         SELECT
             max(p.oid) FILTER (WHERE p.proname = f.proname || '_rows' AND p.prosecdef AND p.proowner = c.relowner) AS rows,
             max(p.oid) FILTER (WHERE p.proname = f.proname || '_prints' AND p.prosecdef AND p.proowner = c.relowner) AS prints,
-            max(p.oid) FILTER (WHERE p.proname = f.proname || '_links') AS links
+            max(p.oid) FILTER (WHERE p.proname = f.proname || '_links' AND p.proowner = c.relowner) AS links
         FROM pg_catalog.pg_proc AS p
         WHERE p.pronamespace = f.pronamespace
             AND p.proname IN (f.proname || '_rows', f.proname || '_prints', f.proname || '_links')
@@ -10925,34 +11071,31 @@ BEGIN
                         JOIN gapless.sequence_lock AS s ON s.name = l.name
                         WHERE s.target = $4 AND s.target_column = $5 AND ($1 IS NULL OR l.name = ANY ($1))
                         WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
+                    ), suspect AS MATERIALIZED (
+                        SELECT r.*, l.hash AS linked, l.previous AS linked_before
+                        FROM %s($1) AS r (series text, value bigint, number text, dated timestamp, hash bytea, previous bytea, chain bytea)
+                        LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
+                        WHERE l.hash IS NULL OR r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
                     ), start AS (
                         SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
-                    ), lost AS MATERIALIZED ( -- what this column issued before the first link
-                        SELECT s.name, j.numbers
-                        FROM gapless.sequence_lock AS s
-                        LEFT JOIN start AS f ON f.name = s.name
-                        CROSS JOIN LATERAL (
-                            SELECT range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
-                            FROM gapless.journal AS j
-                            WHERE j.name = s.name AND j.kind = 'issued' AND abs(j.attachment) >> 16 = $6 AND (j.first_value >= f.first) IS NOT TRUE
-                        ) AS j
-                        WHERE s.target = $4 AND s.target_column = $5 AND ($1 IS NULL OR s.name = ANY ($1)) AND j.numbers IS NOT NULL
+                    ), issued AS ( -- by this column, which gave each a link
+                        SELECT s.name, range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
+                        FROM (SELECT r.series, min(r.value) AS first, max(r.value) AS last FROM suspect AS r WHERE r.linked IS NULL GROUP BY r.series) AS u
+                        JOIN gapless.sequence_lock AS s ON s.name = u.series COLLATE "C" AND s.target = $4 AND s.target_column = $5
+                        JOIN gapless.journal AS j ON j.name = s.name AND j.last_value >= u.first AND j.first_value <= u.last
+                        WHERE j.kind = 'issued' AND abs(j.attachment) >> 16 = $6
+                        GROUP BY s.name
                     )
                     SELECT r.series, $2, $3, 'broken', r.value, r.value, NULL::bigint, NULL::bigint, r.number, r.number, NULL::timestamp, NULL::timestamp, NULL::jsonb, CASE
-                        WHEN l.hash IS NULL THEN 'the chain has no link of it'
-                        WHEN r.hash IS DISTINCT FROM l.hash THEN 'the row has another hash than when it was issued'
-                        WHEN r.previous IS DISTINCT FROM l.previous THEN 'the row has another hash of the row before than that one''s'
+                        WHEN r.linked IS NULL THEN 'the chain has no link of it'
+                        WHEN r.hash IS DISTINCT FROM r.linked THEN 'the row has another hash than when it was issued'
+                        WHEN r.previous IS DISTINCT FROM r.linked_before THEN 'the row has another hash of the row before than that one''s'
                         ELSE 'the row was changed since it was hashed'
                     END
-                    FROM %s($1) AS r (series text, value bigint, number text, dated timestamp, hash bytea, previous bytea, chain bytea)
-                    LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
-                    WHERE CASE
-                        WHEN l.hash IS NOT NULL THEN r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
-                        ELSE r.hash IS NOT NULL AND (
-                            EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
-                            OR EXISTS (SELECT FROM lost AS o WHERE o.name = r.series COLLATE "C" AND o.numbers @> r.value::numeric)
-                        )
-                    END
+                    FROM suspect AS r
+                    LEFT JOIN start AS s ON s.name = r.series COLLATE "C"
+                    LEFT JOIN issued AS o ON o.name = r.series COLLATE "C"
+                    WHERE r.linked IS NOT NULL OR o.numbers @> r.value::numeric OR r.hash IS NOT NULL AND s.first < r.value
                     $query$,
                     gapless.audit_reader(attached.links_reader, attached.relation)
                 ) USING names, attached.title, attached.head_title, attached.relation, attached.column_name, attached.attachment;
@@ -11727,6 +11870,12 @@ BEGIN
         FROM number AS n
         WHERE n.finding IN ('failed', 'detached')
         GROUP BY n.head_of_series, n.attached_column
+        UNION ALL
+        SELECT e.name, NULL, NULL, 'not read', min(e.first_value), max(e.last_value), false,
+            'its row in gapless.sequence_lock is gone, and nothing can be told of it: restore the row from a backup', NULL, NULL, NULL, NULL
+        FROM entry AS e
+        WHERE NOT EXISTS (SELECT FROM chosen AS c WHERE c.name = e.name)
+        GROUP BY e.name
         UNION ALL
         SELECT f.name, NULL, f.title, 'not read', NULL, NULL, false, format('the column could not be read when it was detached (%s, %s), so nobody knows what was missing', f.detached_by, f.detached_at), NULL, NULL, NULL, NULL
         FROM former AS f
@@ -12548,7 +12697,7 @@ BEGIN
         FOR made IN
             SELECT w.relation, a.column_name, a.unnumbered, p.oid::regproc AS series, p.proargnames AS inputs
             FROM gapless.attachment AS a
-            JOIN pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_series'
+            JOIN pg_proc AS p ON p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem || '_series'
             CROSS JOIN LATERAL (
                 SELECT a.relation::regclass UNION SELECT g.partition FROM gapless.column_former_guards(a.relation, a.column_name) AS g
             ) AS w (relation)

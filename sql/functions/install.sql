@@ -73,6 +73,7 @@
 {{ template "column/column_enter_row.sql" . }}
 {{ template "column/column_previous.sql" . }}
 {{ template "column/column_link.sql" . }}
+{{ template "column/column_linked.sql" . }}
 {{ template "column/column_entered.sql" . }}
 {{ template "column/column_former_values.sql" . }}
 {{ template "column/column_given.sql" . }}
@@ -93,6 +94,7 @@
 {{ template "column/column_void_moved.sql" . }}
 {{ template "column/column_refuse_text.sql" . }}
 {{ template "column/refuse_waiting.sql" . }}
+{{ template "column/refuse_unfinished.sql" . }}
 {{ template "column/column_lock_waiting.sql" . }}
 {{ template "column/column_lock_briefly.sql" . }}
 {{ template "column/column_note_first.sql" . }}

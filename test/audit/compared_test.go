@@ -54,6 +54,20 @@ func TestAuditNamesTheTextAsPrintedAndTheRowsThatAreMeant(t *testing.T) {
 		FROM gapless.audit_gapless()`))
 }
 
+// TestAuditNamesRowsWithoutAPrimaryKeyByTheirPlace: in which partition, too.
+func TestAuditNamesRowsWithoutAPrimaryKeyByTheirPlace(t *testing.T) {
+	t.Parallel()
+	s := sqltest.Connect(t, pgtest.New(t))
+	s.Do("CREATE TABLE docs (part int, number bigint, UNIQUE (part, number)) PARTITION BY LIST (part)")
+	s.Do("CREATE TABLE docs_1 PARTITION OF docs FOR VALUES IN (1); CREATE TABLE docs_2 PARTITION OF docs FOR VALUES IN (2)")
+	s.Do("SELECT gapless.attach_gapless('docs', 'number', name => $$ 'doc' $$)")
+	behind(s, "INSERT INTO docs VALUES (1, 1), (2, 1)")
+	for _, name := range []string{"", "'doc'"} {
+		require.Equal(t, []string{`double [{"ctid": "(0,1)", "tableoid": "public.docs_1"}, {"ctid": "(0,1)", "tableoid": "public.docs_2"}]`},
+			sqltest.Texts(s, "SELECT kind || ' ' || keys FROM gapless.audit_gapless("+name+") WHERE kind = 'double'"))
+	}
+}
+
 // TestAuditNamesTwentyRowsOfAFinding: of many rows it names the first.
 func TestAuditNamesTwentyRowsOfAFinding(t *testing.T) {
 	t.Parallel()

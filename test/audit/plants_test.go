@@ -65,9 +65,10 @@ var plantedGround = []string{
 	`DO $$ BEGIN FOR i IN 1..6 LOOP INSERT INTO bills VALUES (i, '2026-01-01'::date + i); END LOOP; END $$`,
 
 	`SELECT gapless.next_gapless('by hand') FROM generate_series(1, 9)`,
+	`SELECT gapless.next_gapless('unlocked') FROM generate_series(1, 9)`,
 
 	`DO $$ BEGIN
-		FOR i IN 1..6 LOOP
+		FOR i IN 1..7 LOOP
 			EXECUTE format('CREATE TABLE table%1$s (id int PRIMARY KEY, number bigint UNIQUE)', i);
 			PERFORM gapless.attach_gapless(format('table%s', i)::regclass, 'number', name => format($q$ 'table%s' $q$, i));
 			EXECUTE format('INSERT INTO table%s SELECT generate_series(1, 3)', i);
@@ -152,6 +153,8 @@ var plants = []struct {
 	{name: "the triggers are dropped", statements: dropTriggers("table3"), want: []string{"public.table3.number not read unreadable"}},
 	{name: "the reader is replaced", statements: "CREATE OR REPLACE FUNCTION table4_number_gapless_rows(names text[] DEFAULT NULL, keyed boolean DEFAULT false, seed bigint DEFAULT NULL) RETURNS SETOF record LANGUAGE sql SECURITY DEFINER AS $$ SELECT 'table4'::text, i::bigint, i::text, NULL::timestamp FROM generate_series(1, 3) AS i $$; DELETE FROM table4", want: []string{"public.table4.number not read unreadable"}},
 	{name: "the table has another owner", statements: "ALTER TABLE table5 OWNER TO pg_monitor", want: []string{"public.table5.number not read unreadable"}},
+	{name: "a series of a column loses its lock and its rows", statements: "DELETE FROM table7; DELETE FROM gapless.sequence_lock WHERE name = 'table7'", want: []string{"table7 not read 1-3"}},
+	{name: "a series without a column loses its lock", statements: "DELETE FROM gapless.sequence_lock WHERE name = 'unlocked'", want: []string{"unlocked not read 1-9"}},
 	{name: "a table that inherits has a number", statements: "CREATE TABLE heir () INHERITS (table6); INSERT INTO heir VALUES (9, 4)", want: []string{"table6 never issued 4-4"}},
 	{name: "what the name calls is replaced", statements: "CREATE OR REPLACE FUNCTION shelf(id int) RETURNS text LANGUAGE sql IMMUTABLE AS $$ SELECT CASE id WHEN 2 THEN 'y' ELSE 'x' END $$", want: []string{"shelf/x hole 2-2", "shelf/y never issued 2-2"}},
 }

@@ -163,6 +163,14 @@ func TestTheAuditFindsThatAllLinksAreGone(t *testing.T) {
 		require.Equal(t, lost, sqltest.Texts(s, unexplained), "a new chain does not hide that the old one is gone")
 		s.Do("ROLLBACK")
 
+		// Nor do rows without a hash hide it: the newest one, or all.
+		s.Do("BEGIN; ALTER TABLE docs DISABLE TRIGGER USER; DELETE FROM gapless.link WHERE name = 'doc/a' AND value = 3")
+		s.Do("UPDATE docs SET total = 9999, hash = NULL, previous_hash = NULL WHERE id = 3")
+		require.Equal(t, lost[2:], sqltest.Texts(s, unexplained))
+		s.Do("DELETE FROM gapless.link WHERE name = 'doc/a'; UPDATE docs SET total = 9999, hash = NULL, previous_hash = NULL WHERE tenant = 'a'")
+		require.Equal(t, lost, sqltest.Texts(s, unexplained))
+		s.Do("ROLLBACK")
+
 		// Whose series were forgotten begins a new chain, and so does who numbered without one.
 		var attach string
 		require.NoError(t, s.QueryRow(s.Ctx, `SELECT format('SELECT gapless.attach_gapless(''docs'', ''number'', name => %L, at_commit => %L, format => %L, condition => %L, unnumbered => %L', name, at_commit, format, condition, unnumbered) FROM gapless.columns`).Scan(&attach))

@@ -42,12 +42,12 @@ BEGIN
             JOIN pg_catalog.pg_namespace AS hs ON hs.oid = hc.relnamespace
             WHERE hc.oid = t.head
         ), format('%I.%I.%I', s.nspname, c.relname, m.name)),
-        (SELECT coalesce(p.proargnames, '{}') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_series' LIMIT 1)::name[],
+        (SELECT coalesce(p.proargnames, '{}') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname = f.proname || '_series' LIMIT 1)::name[],
         ARRAY(
             SELECT k.tgrelid
             FROM pg_catalog.pg_trigger AS k
             JOIN pg_catalog.pg_class AS r ON r.oid = k.tgrelid AND NOT r.relispartition
-            JOIN pg_catalog.pg_proc AS q ON q.oid = k.tgfoid AND q.pronamespace = f.pronamespace AND q.proname = f.proname || '_keep'
+            JOIN pg_catalog.pg_proc AS q ON q.oid = k.tgfoid AND q.pronamespace = f.pronamespace AND q.proowner = f.proowner AND q.proname = f.proname || '_keep'
             WHERE k.tgname = ('~gapless_kept_delete_' || m.name)::pg_catalog.name
         ) || c.oid,
         reader.rows,
@@ -56,11 +56,11 @@ BEGIN
         (
             SELECT substring(p.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint >> 16
             FROM pg_catalog.pg_proc AS p
-            WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_update'
+            WHERE p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname = f.proname || '_update'
         ),
         NOT EXISTS (
             SELECT FROM pg_catalog.pg_proc AS p
-            WHERE p.pronamespace = f.pronamespace AND p.proname = f.proname || '_dated' AND pg_get_function_sqlbody(p.oid) = 'RETURN NULL::timestamp without time zone'
+            WHERE p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname = f.proname || '_dated' AND pg_get_function_sqlbody(p.oid) = 'RETURN NULL::timestamp without time zone'
         ),
         t.oid
     FROM attached AS t
@@ -72,7 +72,7 @@ BEGIN
         SELECT
             max(p.oid) FILTER (WHERE p.proname = f.proname || '_rows' AND p.prosecdef AND p.proowner = c.relowner) AS rows,
             max(p.oid) FILTER (WHERE p.proname = f.proname || '_prints' AND p.prosecdef AND p.proowner = c.relowner) AS prints,
-            max(p.oid) FILTER (WHERE p.proname = f.proname || '_links') AS links
+            max(p.oid) FILTER (WHERE p.proname = f.proname || '_links' AND p.proowner = c.relowner) AS links
         FROM pg_catalog.pg_proc AS p
         WHERE p.pronamespace = f.pronamespace
             AND p.proname IN (f.proname || '_rows', f.proname || '_prints', f.proname || '_links')

@@ -547,6 +547,12 @@ BEGIN
         WHERE n.finding IN ('failed', 'detached')
         GROUP BY n.head_of_series, n.attached_column
         UNION ALL
+        SELECT e.name, NULL, NULL, 'not read', min(e.first_value), max(e.last_value), false,
+            'its row in gapless.sequence_lock is gone, and nothing can be told of it: restore the row from a backup', NULL, NULL, NULL, NULL
+        FROM entry AS e
+        WHERE NOT EXISTS (SELECT FROM chosen AS c WHERE c.name = e.name)
+        GROUP BY e.name
+        UNION ALL
         SELECT f.name, NULL, f.title, 'not read', NULL, NULL, false, format('the column could not be read when it was detached (%s, %s), so nobody knows what was missing', f.detached_by, f.detached_at), NULL, NULL, NULL, NULL
         FROM former AS f
         JOIN owned AS o ON o.name = f.name AND o.attached_column IS NULL

@@ -155,34 +155,31 @@ BEGIN
                         JOIN gapless.sequence_lock AS s ON s.name = l.name
                         WHERE s.target = $4 AND s.target_column = $5 AND ($1 IS NULL OR l.name = ANY ($1))
                         WINDOW chain AS (PARTITION BY l.name ORDER BY l.value)
+                    ), suspect AS MATERIALIZED (
+                        SELECT r.*, l.hash AS linked, l.previous AS linked_before
+                        FROM %s($1) AS r (series text, value bigint, number text, dated timestamp, hash bytea, previous bytea, chain bytea)
+                        LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
+                        WHERE l.hash IS NULL OR r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
                     ), start AS (
                         SELECT l.name, l.first FROM link AS l WHERE l.value = l.first
-                    ), lost AS MATERIALIZED ( -- what this column issued before the first link
-                        SELECT s.name, j.numbers
-                        FROM gapless.sequence_lock AS s
-                        LEFT JOIN start AS f ON f.name = s.name
-                        CROSS JOIN LATERAL (
-                            SELECT range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
-                            FROM gapless.journal AS j
-                            WHERE j.name = s.name AND j.kind = 'issued' AND abs(j.attachment) >> 16 = $6 AND (j.first_value >= f.first) IS NOT TRUE
-                        ) AS j
-                        WHERE s.target = $4 AND s.target_column = $5 AND ($1 IS NULL OR s.name = ANY ($1)) AND j.numbers IS NOT NULL
+                    ), issued AS ( -- by this column, which gave each a link
+                        SELECT s.name, range_agg(numrange(j.first_value, j.last_value::numeric + 1)) AS numbers
+                        FROM (SELECT r.series, min(r.value) AS first, max(r.value) AS last FROM suspect AS r WHERE r.linked IS NULL GROUP BY r.series) AS u
+                        JOIN gapless.sequence_lock AS s ON s.name = u.series COLLATE "C" AND s.target = $4 AND s.target_column = $5
+                        JOIN gapless.journal AS j ON j.name = s.name AND j.last_value >= u.first AND j.first_value <= u.last
+                        WHERE j.kind = 'issued' AND abs(j.attachment) >> 16 = $6
+                        GROUP BY s.name
                     )
                     SELECT r.series, $2, $3, 'broken', r.value, r.value, NULL::bigint, NULL::bigint, r.number, r.number, NULL::timestamp, NULL::timestamp, NULL::jsonb, CASE
-                        WHEN l.hash IS NULL THEN 'the chain has no link of it'
-                        WHEN r.hash IS DISTINCT FROM l.hash THEN 'the row has another hash than when it was issued'
-                        WHEN r.previous IS DISTINCT FROM l.previous THEN 'the row has another hash of the row before than that one''s'
+                        WHEN r.linked IS NULL THEN 'the chain has no link of it'
+                        WHEN r.hash IS DISTINCT FROM r.linked THEN 'the row has another hash than when it was issued'
+                        WHEN r.previous IS DISTINCT FROM r.linked_before THEN 'the row has another hash of the row before than that one''s'
                         ELSE 'the row was changed since it was hashed'
                     END
-                    FROM %s($1) AS r (series text, value bigint, number text, dated timestamp, hash bytea, previous bytea, chain bytea)
-                    LEFT JOIN link AS l ON l.name = r.series COLLATE "C" AND l.value = r.value
-                    WHERE CASE
-                        WHEN l.hash IS NOT NULL THEN r.hash IS DISTINCT FROM l.hash OR r.previous IS DISTINCT FROM l.previous OR r.chain IS DISTINCT FROM r.hash
-                        ELSE r.hash IS NOT NULL AND (
-                            EXISTS (SELECT FROM start AS s WHERE s.name = r.series COLLATE "C" AND s.first < r.value)
-                            OR EXISTS (SELECT FROM lost AS o WHERE o.name = r.series COLLATE "C" AND o.numbers @> r.value::numeric)
-                        )
-                    END
+                    FROM suspect AS r
+                    LEFT JOIN start AS s ON s.name = r.series COLLATE "C"
+                    LEFT JOIN issued AS o ON o.name = r.series COLLATE "C"
+                    WHERE r.linked IS NOT NULL OR o.numbers @> r.value::numeric OR r.hash IS NOT NULL AND s.first < r.value
                     $query$,
                     gapless.audit_reader(attached.links_reader, attached.relation)
                 ) USING names, attached.title, attached.head_title, attached.relation, attached.column_name, attached.attachment;

@@ -9,8 +9,8 @@ WITH gone AS (
         SELECT substring(obj_description(f.oid, 'pg_proc') FROM '^Numbers (.*?)[.] Made by: ')
         FROM (SELECT j.attachment FROM gapless.journal AS j WHERE j.name = min(g.name) ORDER BY j.ordinal DESC LIMIT 1) AS newest
         JOIN pg_catalog.pg_proc AS u ON u.proname LIKE e'%\\_update'
-            AND substring(u.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::bigint >> 16 = abs(newest.attachment) >> 16
-        JOIN pg_catalog.pg_proc AS f ON f.pronamespace = u.pronamespace AND f.proname = left(u.proname, -length('_update'))
+            AND div(substring(u.prosrc FROM 'gapless[.](?:column_note|commit_done)_([0-9]+)')::numeric, 65536) = abs(newest.attachment) >> 16
+        JOIN pg_catalog.pg_proc AS f ON f.pronamespace = u.pronamespace AND f.proowner = u.proowner AND f.proname = left(u.proname, -length('_update'))
         LIMIT 1
     ) AS title
     FROM gone AS g

@@ -9,7 +9,7 @@ WITH guard AS MATERIALIZED (
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = s.target AND a.attname = s.target_column AND a.attnum > 0 AND NOT a.attisdropped
 ), made AS (
     SELECT DISTINCT ON (g.relation, g.column_name)
-        g.relation, g.column_name, p.pronamespace AS schema, regexp_replace(p.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS stem
+        g.relation, g.column_name, p.pronamespace AS schema, p.proowner AS maker, regexp_replace(p.proname, '_(?:keep|update|arrive|issue|note|commit|confirm)$', '') AS stem
     FROM guard AS g
     JOIN pg_catalog.pg_proc AS p ON p.oid = g.function
     ORDER BY g.relation, g.column_name, g.purpose <> 'insert', g.trigger
@@ -33,7 +33,7 @@ SELECT
     c.relkind = 'p' AS partitioned,
     right(n.head, 15) = ', moves => true' AS moves,
     CASE WHEN n.noted IS NOT NULL THEN starts_with(n.tail, 'true') ELSE EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proname = m.stem || '_commit'
+        SELECT FROM pg_catalog.pg_proc AS c WHERE c.pronamespace = m.schema AND c.proowner = m.maker AND c.proname = m.stem || '_commit'
     ) END AS at_commit,
     CASE WHEN n.initial::numeric BETWEEN -9223372036854775808 AND 9223372036854775807 THEN n.initial::bigint END AS initial,
     CASE
@@ -44,7 +44,8 @@ SELECT
     replace(substring(n.chain FROM ', previous_column => ''((?:[^'']|'''')*)''$'), '''''', '''') AS previous_column,
     h.head,
     h.head_column,
-    format('SELECT gapless.attach_gapless(%L, %L, ', format('%I.%I', s.nspname, c.relname), a.column_name) || n.arguments || ';' AS attach
+    format('SELECT gapless.attach_gapless(%L, %L, ', format('%I.%I', s.nspname, c.relname), a.column_name) || n.arguments || ';' AS attach,
+    m.maker
 FROM attached AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.relation AND NOT c.relispartition
 JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace
@@ -64,7 +65,7 @@ LEFT JOIN LATERAL (
     FROM pg_catalog.pg_proc AS p
     CROSS JOIN LATERAL obj_description(p.oid, 'pg_proc') AS d (noted)
     CROSS JOIN LATERAL split_part(d.noted, ', at_commit => ', -1) AS t (tail)
-    WHERE p.pronamespace = m.schema AND p.proname = m.stem
+    WHERE p.pronamespace = m.schema AND p.proowner = m.maker AND p.pronargs = 0 AND p.proname = m.stem
     ORDER BY p.oid
     LIMIT 1
 ) AS n ON true;
@@ -90,4 +91,5 @@ COMMENT ON COLUMN gapless.attachment.hash_column IS 'The argument of attach_gapl
 COMMENT ON COLUMN gapless.attachment.previous_column IS 'The argument of attach_gapless; NULL without chain.';
 COMMENT ON COLUMN gapless.attachment.head IS 'The table of the column whose series it shares, or NULL.';
 COMMENT ON COLUMN gapless.attachment.head_column IS 'The column of head, or NULL.';
+COMMENT ON COLUMN gapless.attachment.maker IS 'Who owns the column''s functions. Others may have functions by their names.';
 COMMENT ON COLUMN gapless.attachment.attach IS 'The statement that attaches it again, with the same arguments and the table''s name of now; NULL where they are gone.';

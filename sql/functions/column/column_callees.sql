@@ -16,12 +16,12 @@ BEGIN
     INTO digest, noted
     FROM pg_catalog.pg_trigger AS t
     JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
-    JOIN pg_catalog.pg_proc AS r ON r.pronamespace = f.pronamespace AND r.proname = f.proname || '_rows'
+    JOIN pg_catalog.pg_proc AS r ON r.pronamespace = f.pronamespace AND r.proowner = f.proowner AND r.proname = f.proname || '_rows'
     LEFT JOIN LATERAL (
         WITH RECURSIVE caller AS (
             SELECT e.oid, NULL::text COLLATE "C" AS callee
             FROM pg_catalog.pg_proc AS e
-            WHERE e.pronamespace = f.pronamespace AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text', f.proname || '_chain')
+            WHERE e.pronamespace = f.pronamespace AND e.proowner = f.proowner AND e.proname IN (f.proname || '_series', f.proname || '_due', f.proname || '_dated', f.proname || '_text', f.proname || '_chain')
             UNION
             SELECT p.oid, (p.proname || ' ' || p.prosrc) COLLATE "C"
             FROM caller AS e

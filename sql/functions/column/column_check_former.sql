@@ -15,7 +15,7 @@ BEGIN
         SELECT t.column_name, c.attname AS current_name, (
             SELECT coalesce(s.proargnames, '{}')
             FROM pg_catalog.pg_proc AS s
-            WHERE s.pronamespace = t.schema AND s.proname = t.stem || '_series'
+            WHERE s.pronamespace = t.schema AND s.proowner = t.maker AND s.proname = t.stem || '_series'
             LIMIT 1
         )::name[] AS inputs
         FROM gapless.attachment AS t

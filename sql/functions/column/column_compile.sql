@@ -42,7 +42,8 @@ DECLARE
     row_keys    text;
     row_fields  text;
     key_is      text; -- as the view gapless.fault has it
-    odd         boolean; -- whether settings decide what the text of a key is
+    odd         oid[];   -- types of keys of which settings decide what the text is
+    ranged      boolean; -- whether reading a key may run another's code, as a range of a domain does
     body        text;
 BEGIN
     SELECT coalesce(string_agg(', ' || a.atttypid::regtype::text, '' ORDER BY a.attnum), ''),
@@ -51,7 +52,7 @@ BEGIN
             WHEN 'N' THEN format('1::%s', a.atttypid::regtype)
             WHEN 'S' THEN format('%L::%s', 'a', a.atttypid::regtype)
             WHEN 'B' THEN 'true'
-            ELSE 'NULL'
+            ELSE format('NULL::%s', a.atttypid::regtype)
         END), ', ' ORDER BY a.attnum), '')
     INTO declared, sample
     FROM pg_catalog.pg_attribute AS a
@@ -59,20 +60,29 @@ BEGIN
     WHERE a.attrelid = target AND a.attnum = ANY (inputs);
     SELECT
         string_agg(format('r.%1$I OPERATOR(%2$I.%3$s) given.%1$I', a.attname, n.nspname, o.oprname), ' AND '),
-        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%s[])[1]', a.attname, n.nspname, o.oprname, k.i, format('%I.%I', (SELECT tn.nspname FROM pg_catalog.pg_namespace AS tn WHERE tn.oid = t.typnamespace), t.typname)), ' AND '),
+        string_agg(format('r.%I OPERATOR(%I.%s) (own[%s]::%I.%I[])[1]', a.attname, n.nspname, o.oprname, k.i, plain.nspname, plain.typname), ' AND '),
         string_agg(quote_ident(a.attname), ', ' ORDER BY k.i),
-        string_agg(format('n.keys[%s]::%s[]', k.i, format_type(a.atttypid, a.atttypmod)), ', ' ORDER BY k.i),
+        string_agg(format('n.keys[%s]::%s[]', k.i, format_type(plain.oid, CASE WHEN plain.oid = a.atttypid THEN a.atttypmod ELSE -1 END)), ', ' ORDER BY k.i),
         string_agg(format(w.written, format('ARRAY[NEW.%I]', a.attname)), ', ' ORDER BY k.i),
         string_agg(format(w.written, format('pg_catalog.array_agg(r.%I)', a.attname)), ', ' ORDER BY k.i),
         string_agg(format('%L, r.%I', a.attname, a.attname), ', ' ORDER BY k.i),
         to_jsonb(array_agg(concat_ws(' ', a.attname, s.nspname, t.typname, a.atttypmod) ORDER BY k.i))::text,
-        bool_or(y.odd)
-    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, row_fields, key_is, odd
+        array_agg(DISTINCT a.atttypid) FILTER (WHERE y.odd),
+        bool_or(plain.typtype IN ('r', 'm') AND plain.nspname <> 'pg_catalog')
+    INTO keys, own_keys, key_names, key_arrays, own_key, row_keys, row_fields, key_is, odd, ranged
     FROM pg_catalog.pg_index AS i
     CROSS JOIN LATERAL unnest((i.indkey::smallint[])[0: i.indnkeyatts - 1], (i.indclass::oid[])[0: i.indnkeyatts - 1]) WITH ORDINALITY AS k (attnum, class, i)
     JOIN pg_catalog.pg_attribute AS a ON a.attrelid = target AND a.attnum = k.attnum
     JOIN pg_catalog.pg_type AS t ON t.oid = a.atttypid
     JOIN pg_catalog.pg_namespace AS s ON s.oid = t.typnamespace
+    CROSS JOIN LATERAL ( -- a domain's own checks are not for keys that rows have
+        WITH RECURSIVE base AS (
+            SELECT b.* FROM pg_catalog.pg_type AS b WHERE b.oid = a.atttypid
+            UNION ALL
+            SELECT b.* FROM base AS d JOIN pg_catalog.pg_type AS b ON b.oid = d.typbasetype WHERE d.typtype = 'd'
+        )
+        SELECT b.oid, b.typname, b.typtype, n.nspname FROM base AS b JOIN pg_catalog.pg_namespace AS n ON n.oid = b.typnamespace WHERE b.typtype <> 'd'
+    ) AS plain
     JOIN pg_catalog.pg_opclass AS c ON c.oid = k.class
     JOIN pg_catalog.pg_type AS b ON b.oid = c.opcintype
     CROSS JOIN LATERAL (
@@ -113,9 +123,9 @@ BEGIN
         ) AS v
         UNION ALL
         VALUES
-            ($$'gapless.model_insert'$$, quote_literal(format('%I.%I', schema, stem))),
-            ($$'gapless.model_keep'$$, quote_literal(format('%I.%I', schema, stem || '_keep'))),
-            ($$'gapless.model_series'$$, quote_literal(format('%I.%I', schema, stem || '_series'))),
+            ($$'gapless.model_insert'$$, quote_literal(format('%I.%I()', schema, stem))),
+            ($$'gapless.model_keep'$$, quote_literal(format('%I.%I()', schema, stem || '_keep'))),
+            ($$'gapless.model_series'$$, quote_literal(format('%I.%I(%s)', schema, stem || '_series', substr(declared, 3)))),
             ($$'gapless.model'$$, quote_literal(target::text)),
             ('gapless.model', CASE WHEN partitioned THEN '' ELSE 'ONLY ' END || target),
             ('SET number', format('SET %I', target_column)),
@@ -132,9 +142,9 @@ BEGIN
             ('array_agg(r.key)::text', row_keys),
             (', r.sample', CASE WHEN sample = '' THEN '' ELSE ', ' || sample END),
             ($$'{}'::name[] /*inputs*/$$, quote_literal(names) || '::pg_catalog.name[]'),
-            ('0 /*target*/', CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)' ELSE 'TG_RELID' END),
+            ('0 /*target*/', CASE WHEN partitioned THEN 'coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass' ELSE 'TG_RELID::pg_catalog.regclass' END),
             ('::pg_catalog.text /*number*/', '::pg_catalog.' || CASE type WHEN 'text' THEN 'text' ELSE 'int8' END),
-            ('1 /*initial*/', initial::text),
+            ('1 /*initial*/', CASE WHEN initial < 0 THEN format('(%s)::bigint', initial) ELSE format('%s::bigint', initial) END),
             ('0 /*attachment*/', attachment::text),
             ($$'0' /*attachment*/$$, quote_literal(attachment)),
             ($$'0' /*note*/$$, quote_literal(note)),
@@ -151,7 +161,7 @@ BEGIN
                 WHERE a.attrelid = target AND a.attname = target_column
             )),
             ('NULL::integer /*key*/', gapless.column_unique_key(target, target_column, unnumbered)),
-            ('NULL::jsonb /*row*/', coalesce('jsonb_build_object(' || row_fields || ')', 'jsonb_build_object(''ctid'', r.ctid::text)')),
+            ('NULL::jsonb /*row*/', coalesce('jsonb_build_object(' || row_fields || ')', 'jsonb_build_object(''ctid'', r.ctid::text' || CASE WHEN partitioned THEN ', ''tableoid'', r.tableoid::regclass::text' ELSE '' END || ')')),
             ('NULL::text /*unnumbered*/', coalesce(quote_literal(unnumbered), 'NULL')),
             ('$query$', '$q' || attachment || '$') -- a tag that no name of a column has
     ) AS p (place, instead);
@@ -161,6 +171,8 @@ BEGIN
         EXECUTE format('COMMENT ON FUNCTION %I.%I() IS %L', schema, stem || '_head', head_column);
     END IF;
     FOR model IN
+        SELECT 6 AS i, 'model_key' AS name, '_key' AS suffix, format('keys %s[]', u.type::regtype) AS parameters, 'text IMMUTABLE' AS result, late AS wanted FROM unnest(odd) AS u (type) WHERE late
+        UNION ALL
         SELECT *
         FROM (
             VALUES
@@ -172,7 +184,6 @@ BEGIN
                 (5, 'model_update', '_update', '', 'trigger', true),
                 (6, 'model_arrive', '_arrive', '', 'trigger', NOT late AND NOT partitioned),
                 (7, 'model_issue', '_issue', '', 'trigger', true),
-                (6, 'model_key', '_key', 'keys anyarray', 'text IMMUTABLE', late AND odd),
                 (7, 'model_single', '_single', 'target regclass, own text[], place tid, part oid', 'text STABLE', late),
                 (8, 'model_rest', '_rest', 'target regclass', 'text', late),
                 (9, 'model_assign', '_assign', 'target regclass, own text[]', 'text', late),
@@ -190,7 +201,7 @@ BEGIN
                     'record STABLE', check_from IS NULL)
         ) AS m (i, name, suffix, parameters, result, wanted)
         WHERE m.wanted
-        ORDER BY m.i
+        ORDER BY i
     LOOP
         SELECT coalesce(string_agg(', $' || k + CASE model.suffix WHEN '_enter' THEN 2 ELSE 3 END, '' ORDER BY k), '')
         INTO positional
@@ -200,7 +211,7 @@ BEGIN
             WHEN model.suffix IN ('_number', '_commit') THEN '' -- the session's
             WHEN model.suffix = '_key' THEN 'SET search_path = pg_catalog, pg_temp SET extra_float_digits = 1 SET DateStyle = ''ISO, MDY'' SET IntervalStyle = iso_8601'
             WHEN model.suffix = '_confirm' THEN 'SECURITY DEFINER'
-            WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' THEN 'SECURITY DEFINER' -- nothing is pinned
+            WHEN model.suffix = '_single' AND pins = 'SET search_path = pg_catalog, pg_temp' AND ranged IS NOT TRUE THEN 'SECURITY DEFINER' -- nothing is pinned
             ELSE 'SECURITY DEFINER ' || pins
                 || CASE WHEN model.suffix IN ('_keep', '_check_text', '_enter', '_pending', '_assign', '_rest', '_finish', '_note', '_rows', '_links', '_prints', '_trial', '_survey') THEN ' SET row_security = off' ELSE '' END
                 || CASE WHEN model.suffix IN ('_keep', '_rows', '_links', '_prints', '_trial', '_survey', '_note', '_finish') THEN '' ELSE ' SET enable_seqscan = off' END -- for column_first_number and column_enter_row

@@ -21,7 +21,7 @@ BEGIN
         SELECT t.tgfoid FROM pg_catalog.pg_trigger AS t WHERE t.tgrelid = head AND t.tgname = ('~gapless_insert_' || head_column)::name
     ) AS o
     JOIN pg_catalog.pg_proc AS f ON f.oid = o.function
-    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proname = f.proname || '_update'
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname = f.proname || '_update'
     LIMIT 1;
     LOOP
         drawn := hashtextextended(gen_random_uuid()::text, 0) & 9223372036854775807;
@@ -32,7 +32,7 @@ BEGIN
             SELECT
             FROM gapless.column_others(coalesce(head, target), coalesce(head_column, target_column)) AS o
             JOIN pg_catalog.pg_proc AS f ON f.oid = o.function
-            JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proname IN (f.proname || '_enter', f.proname || '_assign')
+            JOIN pg_catalog.pg_proc AS p ON p.pronamespace = f.pronamespace AND p.proowner = f.proowner AND p.proname IN (f.proname || '_enter', f.proname || '_assign')
             WHERE strpos(p.prosrc, drawn::text) > 0
         );
     END LOOP;

@@ -34,12 +34,12 @@ BEGIN
                         WHEN right(t.one, 1) = '1' THEN ARRAY[length(t.one), length(t.one)]
                         ELSE (
                             SELECT ARRAY[min(i), max(i)]
-                            FROM %1$I.%3$I(2%5$s) AS two
+                            FROM %1$I.%3$I(2::bigint%5$s) AS two
                             CROSS JOIN generate_series(1, length(t.one)) AS i
                             WHERE substr(t.one, i, 1) <> substr(two, i, 1)
                         )
                     END AS places
-                    FROM (SELECT %1$I.%3$I(1%5$s) AS one OFFSET 0) AS t
+                    FROM (SELECT %1$I.%3$I(1::bigint%5$s) AS one OFFSET 0) AS t
                     OFFSET 0
                 ) AS d
                 OFFSET 0

@@ -29,7 +29,7 @@ BEGIN
             DO UPDATE SET dated = excluded.dated, entered = excluded.entered, arrived = false, depth = excluded.depth;
         WHEN 'arrive' THEN
             UPDATE gapless.moving AS m
-            SET arrived = true
+            SET arrived = true, depth = pg_trigger_depth()
             WHERE m.txid = txid_current()
                 AND m.member = column_follow_move.member
                 AND m.name = column_follow_move.name COLLATE "C"

@@ -28,9 +28,9 @@ BEGIN
     SELECT s.relation, s.column_name INTO relation, column_name FROM gapless.column_series_of(series_of, schemas) AS s;
     PERFORM gapless.column_lock_head(relation, column_name) WHERE relation IS NOT NULL;
     SELECT t.*, EXISTS (
-        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proname = t.stem || '_dated' AND obj_description(p.oid, 'pg_proc') <> ''
+        SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proowner = t.maker AND p.proname = t.stem || '_dated' AND obj_description(p.oid, 'pg_proc') <> ''
     ) AS dated, (
-        SELECT obj_description(p.oid, 'pg_proc') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proname = t.stem || '_series' LIMIT 1
+        SELECT obj_description(p.oid, 'pg_proc') FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = t.schema AND p.proowner = t.maker AND p.proname = t.stem || '_series' LIMIT 1
     ) AS name
     INTO attached
     FROM gapless.attachment AS t

@@ -1,6 +1,6 @@
 -- By the form that PostgreSQL writes such an expression in: no two values of these types have one text.
 CREATE OR REPLACE FUNCTION gapless.column_inverse(
-    expression regproc, -- the function of the series
+    expression regprocedure, -- the function of the series
     names      text[],
     OUT column_name name, -- NULL: the expression is another one
     OUT kind        name, -- the type to compare it as

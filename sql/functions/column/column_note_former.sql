@@ -21,7 +21,7 @@ BEGIN
     SELECT max(obj_description(p.oid, 'pg_proc'))
     INTO expression
     FROM gapless.attachment AS a
-    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_series'
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem || '_series'
     WHERE a.relation = column_note_former.target AND a.column_name = column_note_former.target_column;
     SELECT array_agg(m.name), array_agg(m.numbers), coalesce(bool_or(m.unread), false)
     INTO names, missing, unread

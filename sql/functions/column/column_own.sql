@@ -17,6 +17,19 @@ DECLARE
     made      record;
     given     text;
 BEGIN
+    SELECT format('function %s of role %I', p.oid::regprocedure, pg_get_userbyid(p.proowner))
+    INTO given
+    FROM pg_catalog.pg_proc AS p
+    WHERE p.pronamespace = (SELECT n.oid FROM pg_catalog.pg_namespace AS n WHERE n.nspname = schema)
+        AND (p.proname = stem OR starts_with(p.proname, stem || '_'))
+        AND pg_get_userbyid(p.proowner) NOT IN (owner, current_user)
+    ORDER BY p.oid
+    LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % cannot number itself: % has a name of those that number it', target_column, target, given
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('Drop or rename it. A role that may create in schema %I can do so again.', schema),
+                SCHEMA = 'gapless', CONSTRAINT = 'attach_function';
+    END IF;
     FOR made IN
         SELECT p.oid::regprocedure AS signature, p.oid, p.proname
         FROM pg_catalog.pg_proc AS p

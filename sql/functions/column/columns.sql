@@ -52,7 +52,7 @@ LEFT JOIN LATERAL (
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_dated') AS chronology,
         max(obj_description(p.oid, 'pg_proc')) FILTER (WHERE p.proname = a.stem || '_chain') AS chain
     FROM pg_catalog.pg_proc AS p
-    WHERE p.pronamespace = a.schema AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated', a.stem || '_chain')
+    WHERE p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname IN (a.stem || '_series', a.stem || '_text', a.stem || '_due', a.stem || '_dated', a.stem || '_chain')
 ) AS e ON true
 LEFT JOIN (
     SELECT f.relation, f.column_name, array_agg(f.fault ORDER BY f.fault) AS faults

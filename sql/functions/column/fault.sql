@@ -24,7 +24,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     SELECT a.relation, a.column_name, a.owner, format('%I.%I', n.nspname, a.stem || w.suffix) AS function_name, w.definer::boolean AS definer, p.oid, p.proowner, p.prosecdef
     FROM attachment AS a
     JOIN pg_catalog.pg_namespace AS n ON n.oid = a.schema
-    LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proname = a.stem || '_text'
+    LEFT JOIN pg_catalog.pg_proc AS r ON r.pronamespace = a.schema AND r.proowner = a.maker AND r.proname = a.stem || '_text'
     CROSS JOIN LATERAL (
         VALUES
             ('', true, true), ('_update', true, true), ('_issue', true, true), ('_keep', true, true), ('_rows', true, true), ('_prints', true, true),
@@ -35,7 +35,13 @@ WITH RECURSIVE attachment AS MATERIALIZED (
             ('_check_text', r.prorettype = 'text'::regtype, true), ('_read', r.prorettype = 'text'::regtype, false),
             ('_series', true, false), ('_due', true, false), ('_dated', true, false), ('_text', true, false)
     ) AS w (suffix, wanted, definer)
-    LEFT JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || w.suffix
+    LEFT JOIN LATERAL (
+        SELECT p.oid, p.proowner, p.prosecdef
+        FROM pg_catalog.pg_proc AS p
+        WHERE p.pronamespace = a.schema AND p.proname = a.stem || w.suffix
+        ORDER BY p.proowner = a.maker DESC, p.oid
+        LIMIT 1
+    ) AS p ON true
     WHERE w.wanted
 ), found AS (
     SELECT a.relation, a.column_name, format('missing on table %s: %s', a.table_name, string_agg('trigger ' || w.name, ', ' ORDER BY w.name)) AS fault, NULL::text AS remedy
@@ -107,7 +113,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     UNION ALL
     SELECT a.relation, a.column_name, format('the primary key of table %s is not the one with which the column was attached', a.table_name), NULL
     FROM attachment AS a
-    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_assign'
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem || '_assign'
     WHERE a.at_commit AND NOT EXISTS (
         SELECT
         FROM pg_catalog.pg_index AS i
@@ -132,7 +138,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     SELECT a.relation, a.column_name, format('role %I, which owns table %s, cannot read its former partition %I.%I', pg_get_userbyid(a.owner), a.table_name, n.nspname, c.relname),
         format('GRANT USAGE ON SCHEMA %I TO %I; GRANT SELECT ON %I.%I TO %I;', n.nspname, pg_get_userbyid(a.owner), n.nspname, c.relname, pg_get_userbyid(a.owner))
     FROM attachment AS a
-    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_keep'
+    JOIN pg_catalog.pg_proc AS p ON p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem || '_keep'
     JOIN pg_catalog.pg_trigger AS k ON k.tgfoid = p.oid AND k.tgname = ('~gapless_kept_delete_' || a.column_name)::name
     JOIN pg_catalog.pg_class AS c ON c.oid = k.tgrelid
     JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
@@ -167,7 +173,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     SELECT a.relation, a.column_name, format('the comment of function %s, in which attach_gapless noted its arguments, is gone', a.stem),
         format('Detach the column, and attach it with the arguments that it had: BEGIN; SELECT gapless.detach_gapless(%L, %L); SELECT gapless.attach_gapless(%L, %L, <its arguments>); COMMIT;', a.table_name, a.column_name, a.table_name, a.column_name)
     FROM attachment AS a
-    WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proname = a.stem)
+    WHERE a.stem IS NOT NULL AND a.initial IS NULL AND EXISTS (SELECT FROM pg_catalog.pg_proc AS p WHERE p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem)
     UNION ALL
     SELECT a.relation, a.column_name, format('the table was renamed: the column that was attached is %s', substring(a.noted FROM '^Numbers (.*?)[.] Made by: ')), NULL
     FROM attachment AS a
@@ -195,7 +201,7 @@ WITH RECURSIVE attachment AS MATERIALIZED (
     SELECT a.relation, a.column_name, format('column %s, which the expressions read, was renamed to %s', s.proargnames[n.i], n.attname),
         format('ALTER TABLE %s RENAME COLUMN %s TO %I;', a.table_name, quote_ident(n.attname), s.proargnames[n.i])
     FROM attachment AS a
-    JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proname = a.stem || '_series'
+    JOIN pg_catalog.pg_proc AS s ON s.pronamespace = a.schema AND s.proowner = a.maker AND s.proname = a.stem || '_series'
     CROSS JOIN LATERAL (
         SELECT c.attname, row_number() OVER (ORDER BY c.attnum) AS i
         FROM gapless.guard AS g

@@ -8,7 +8,7 @@ SELECT
     obj_description(h.oid, 'pg_proc')::name AS head_column
 FROM pg_catalog.pg_trigger AS t
 JOIN pg_catalog.pg_proc AS f ON f.oid = t.tgfoid
-JOIN pg_catalog.pg_proc AS h ON h.pronamespace = f.pronamespace AND h.proname = f.proname || '_head' AND h.pronargs = 0
+JOIN pg_catalog.pg_proc AS h ON h.pronamespace = f.pronamespace AND h.proowner = f.proowner AND h.proname = f.proname || '_head' AND h.pronargs = 0
 JOIN pg_catalog.pg_depend AS d ON d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = h.oid AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjsubid = 0
 WHERE t.tgparentid = 0 AND starts_with(t.tgname, '~gapless_insert_');
 

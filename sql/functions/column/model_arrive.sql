@@ -18,6 +18,7 @@ BEGIN
     value := gapless.column_noted('0' /*note*/, false); -- if format
     SELECT gapless.model_series(r.input) AS "~series", r.number, gapless.model_dated(r.input) AS "~dated", EXISTS (SELECT FROM inserted OFFSET 1) AS "~more"
         , value IS NOT NULL AND gapless.model_text(value, r.input) = r.number AS "~expected" -- if format
+        , gapless.model_due(r.input) IS TRUE AS "~due" -- if condition
     INTO row
     FROM inserted AS r
     WHERE gapless.model_written(r.number) IS NOT NULL
@@ -28,17 +29,30 @@ BEGIN
         END LOOP;
         PERFORM set_config('gapless.column_written_0' /*written*/, '', true);
     ELSIF NOT row."~more"
+        AND row."~due" -- if condition
+        AND row."~dated" IS NOT NULL -- if chronology
         AND gapless.column_enter_row(0 /*attachment*/, row."~series", row.number, NULL, row."~dated", ending) -- unless format
         AND row."~expected" AND gapless.column_enter_row(0 /*attachment*/, row."~series", value, row.number, row."~dated", ending) -- if format
     THEN
         PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
         FROM inserted AS r -- if chain
-        WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
+        WHERE gapless.model_written(r.number) IS NOT NULL -- if chain
+            AND (r.hash IS DISTINCT FROM gapless.model_chain(r.number::pg_catalog.text /*number*/, r.input) -- if chain
+            OR NOT gapless.column_linked(gapless.model_series(r.input), value, r.hash) -- if chain if format
+            OR NOT gapless.column_linked(gapless.model_series(r.input), r.number, r.hash) -- if chain unless format
+            ); -- if chain
         IF ending IS NULL THEN
             PERFORM gapless.column_settle_note('0' /*note*/);
         END IF;
         RETURN NULL;
     END IF;
+    -- Whoever hides that a number was written by hand: what is numbered is due, and has a date. -- if condition
+    PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if condition
+    FROM inserted AS r -- if condition
+    WHERE gapless.model_written(r.number) IS NOT NULL AND gapless.model_due(r.input) IS NOT TRUE; -- if condition
+    PERFORM gapless.column_refuse('written', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chronology
+    FROM inserted AS r -- if chronology
+    WHERE gapless.model_written(r.number) IS NOT NULL AND gapless.model_dated(r.input) IS NULL; -- if chronology
     SELECT array_agg(gapless.model_series(r.input))
         , array_agg(DISTINCT gapless.model_series(r.input) COLLATE "C"), array_agg(r.number) -- if format
         , array_agg(r.number) -- unless format
@@ -61,13 +75,19 @@ BEGIN
             gapless.column_enter_rows(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, taken, texts, dates, NULL /*head*/)
         ) THEN
             FOR other IN SELECT r.* FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL LOOP
-                PERFORM gapless.model_enter(0 /*target*/, other.number, other.input);
+                PERFORM gapless.model_enter(0 /*target*/, other.number::pg_catalog.text /*number*/, other.input);
             END LOOP;
         END IF;
     END IF;
     PERFORM gapless.column_refuse('unchained', 0 /*target*/, 'number', gapless.model_series(r.input), r.number::text) -- if chain
-    FROM inserted AS r -- if chain
-    WHERE gapless.model_written(r.number) IS NOT NULL AND r.hash IS DISTINCT FROM gapless.model_chain(r.number, r.input); -- if chain
+    FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE gapless.model_written(r.number) IS NOT NULL) AS r -- if chain
+    WHERE r.hash IS DISTINCT FROM gapless.model_chain(r.number::pg_catalog.text /*number*/, r.input) -- if chain
+        OR NOT gapless.column_linked(gapless.model_series(r.input), r.number, r.hash) -- if chain unless format
+        OR NOT gapless.column_linked(gapless.model_series(r.input), CASE -- if chain if format
+            WHEN r.number = gapless.model_text(taken[r."~i"], r.input) THEN taken[r."~i"] -- if chain if format
+            ELSE gapless.column_entered(gapless.model_series(r.input), r.number, NULL) -- if chain if format
+        END, r.hash) -- if chain if format
+    ; -- if chain
     PERFORM gapless.column_settle_note('0' /*note*/);
     RETURN NULL;
 END;

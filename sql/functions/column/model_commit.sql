@@ -41,7 +41,7 @@ BEGIN
         PERFORM gapless.model_number(assigned);
     END IF;
     IF alone IS NOT TRUE THEN
-        PERFORM gapless.model_finish(0 /*target*/, NULL); -- what was assigned; or no row waits, and those to come need not look at all notes
+        PERFORM gapless.model_finish(0 /*target*/, NULL::pg_catalog.text[]); -- what was assigned; or no row waits, and those to come need not look at all notes
     END IF;
     RETURN NULL;
 END;

@@ -11,7 +11,7 @@ BEGIN
         RETURN NULL;
     ELSIF gapless.model_single(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
         IF pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '0' /*attachment*/ THEN -- a trigger of a row that is being numbered has inserted it
-            PERFORM gapless.model_finish(0 /*target*/, NULL);
+            PERFORM gapless.model_finish(0 /*target*/, NULL::pg_catalog.text[]);
         ELSIF (pg_catalog.current_setting('gapless.commit_done_0' /*done*/, true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE THEN -- others may wait
             PERFORM gapless.model_finish(0 /*target*/, ARRAY[ARRAY[NEW.key]::pg_catalog.text]);
         END IF;

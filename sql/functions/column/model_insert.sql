@@ -49,7 +49,7 @@ BEGIN
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
     NEW.previous := gapless.column_previous(0 /*target*/, 'number', gapless.model_series(NEW.input), value); -- if chain
-    NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
+    NEW.hash := gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input); -- if chain
     PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain
     RETURN NEW;
 END;

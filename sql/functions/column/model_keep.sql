@@ -60,7 +60,7 @@ BEGIN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text); -- if partitioned
         ELSIF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous), ROW(OLD.hash, OLD.previous)) THEN -- if partitioned if chain
             PERFORM gapless.column_refuse('chained', TG_RELID, 'number', series, OLD.number::text); -- if partitioned if chain
-        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number, OLD.input) THEN -- if partitioned if chain
+        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number::pg_catalog.text /*number*/, OLD.input) THEN -- if partitioned if chain
             PERFORM gapless.column_refuse('hashed', TG_RELID, 'number', series, OLD.number::text); -- if partitioned if chain
         END IF; -- if partitioned
         RETURN NEW; -- if partitioned
@@ -74,25 +74,25 @@ BEGIN
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL, 0 /*member*/); -- if partitioned
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{}'::name[] /*inputs*/);
     PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
-        , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
         , OLD.number -- unless format
         , NULL /*head*/
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
-        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
         , NULL, OLD.number -- unless format
     ) AND NOT gapless.column_is_archived(
         series
-        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
         , NULL, OLD.number -- unless format
     ) THEN
         PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, OLD.number); -- unless format
-        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value))); -- if format
+        PERFORM gapless.column_refuse('deleted', 0 /*target*/, 'number', series, OLD.number::text, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value))); -- if format
     END IF;
     PERFORM gapless.column_keep_void(
         0 /*target*/, 'number', series
-        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+        , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
         , NULL, OLD.number -- unless format
         , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{}'::name[] /*inputs*/))
     );

@@ -22,10 +22,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'gapless.model_insert'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'gapless.model_insert'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'gapless.model'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('gapless.model_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('gapless.model_series'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -35,7 +35,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'gapless.model_keep'::regproc
+            AND t.tgfoid = 'gapless.model_keep'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -72,7 +72,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(gapless.model_series(other.input), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.input) = ROW(other.input) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.input) = ROW(other.input) OFFSET 0) AS r
                     ) AS r
                     $query$, 'FROM relation AS r', source
                 );
@@ -101,7 +101,7 @@ BEGIN
                     WHERE gapless.model_written(r.number) IS NOT NULL AND ($2 IS NULL OR coalesce(gapless.model_series(r.input), '') COLLATE "C" = ANY ($2)) -- if prints
                     GROUP BY 1 -- if prints
                     SELECT gapless.model_series(r.input), r.number, r.number::text, gapless.model_dated(r.input) /*key*/ -- unless format unless prints
-                        , r.hash, r.previous, gapless.model_chain(r.number, r.input) -- unless format if links
+                        , r.hash, r.previous, gapless.model_chain(r.number::pg_catalog.text /*number*/, r.input) -- unless format if links
                     FROM relation AS r -- unless format unless prints
                     WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(gapless.model_series(r.input), '') COLLATE "C" = ANY ($2)) -- unless format unless prints
                     SELECT k.series, k.value, k.number, k.dated /*key*/ -- if format unless prints
@@ -109,11 +109,11 @@ BEGIN
                     FROM ( -- if format unless prints
                         SELECT -- if format unless prints
                             s.series, -- if format unless prints
-                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM gapless.model_read(r.number, r.input) AS v (value)) ELSE i.value END AS value, -- if format unless prints
+                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value)) ELSE i.value END AS value, -- if format unless prints
                             r.number::text AS number, -- if format unless prints
                             gapless.model_dated(r.input) AS dated, -- if format unless prints
                             NULL::jsonb /*held*/ AS key, -- if format unless prints
-                            r.hash AS hash, r.previous AS previous, gapless.model_chain(r.number, r.input) AS chain, -- if format if links
+                            r.hash AS hash, r.previous AS previous, gapless.model_chain(r.number::pg_catalog.text /*number*/, r.input) AS chain, -- if format if links
                             i.name IS NOT NULL AS known -- if format unless prints
                         FROM relation AS r -- if format unless prints
                         CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format unless prints

@@ -29,7 +29,7 @@ BEGIN
             NULL::integer /*key*/ AS key,
             gapless.model_series(r.input) COLLATE "C" AS series
         FROM gapless.model AS r
-        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        CROSS JOIN LATERAL gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value) -- if format
         WHERE gapless.model_written(r.number) IS NOT NULL
         OFFSET 0 -- so that each is read once
     ), part AS (
@@ -68,7 +68,7 @@ BEGIN
                 , (array_agg(gapless.model_dated(r.input) ORDER BY coalesce(f.value, v.value) DESC))[1] AS dated -- if format if chronology
             FROM gapless.model AS r -- if format
             CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-            CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+            CROSS JOIN LATERAL gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value) -- if format
             LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
             WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
             GROUP BY s.series -- if format
@@ -78,7 +78,7 @@ BEGIN
         SELECT array_agg(gapless.model_series(r.input)), array_agg(r.number::text) -- if format
         INTO before, texts -- if format
         FROM gapless.model AS r -- if format
-        CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+        CROSS JOIN LATERAL gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value) -- if format
         WHERE gapless.model_written(r.number) IS NOT NULL AND v.value IS NULL; -- if format
     END IF; -- if format
     IF unsure THEN
@@ -108,7 +108,7 @@ BEGIN
             SELECT format('%s: %s rows of "%s" have %s', string_agg(r.number::text, ', ' ORDER BY r.number COLLATE "C"), count(*), s.series, coalesce(f.value, v.value)) AS fault -- if format
             FROM gapless.model AS r -- if format
             CROSS JOIN LATERAL (SELECT gapless.model_series(r.input) COLLATE "C" AS series OFFSET 0) AS s -- if format
-            CROSS JOIN LATERAL gapless.model_read(r.number, r.input) AS v (value) -- if format
+            CROSS JOIN LATERAL gapless.model_read(r.number::pg_catalog.text, r.input) AS v (value) -- if format
             LEFT JOIN gapless.column_former_values(told) AS f ON f.name = s.series AND f.number = r.number COLLATE "C" -- if format
             WHERE gapless.model_written(r.number) IS NOT NULL AND coalesce(f.value, v.value) IS NOT NULL -- if format
             GROUP BY s.series, coalesce(f.value, v.value) -- if format

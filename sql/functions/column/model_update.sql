@@ -33,7 +33,7 @@ BEGIN
             END IF; -- unless at_commit
         END IF;
         PERFORM gapless.column_check_series(0 /*target*/, 'number', series, OLD.number::text
-            , (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if format
+            , (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if format
             , OLD.number -- unless format
             , NULL /*head*/
         ) WHERE series IS NOT NULL;
@@ -46,7 +46,7 @@ BEGIN
         END IF;
         IF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous), ROW(OLD.hash, OLD.previous)) THEN -- if chain
             PERFORM gapless.column_refuse('chained', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
-        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number, OLD.input) THEN -- if chain
+        ELSIF OLD.hash IS NOT NULL AND gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input) IS DISTINCT FROM gapless.model_chain(OLD.number::pg_catalog.text /*number*/, OLD.input) THEN -- if chain
             PERFORM gapless.column_refuse('hashed', 0 /*target*/, 'number', series, OLD.number::text); -- if chain
         END IF; -- if chain
         RETURN NEW;
@@ -67,7 +67,7 @@ BEGIN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint; -- if at_commit
         IF NEW.number = gapless.model_text(value, NEW.input) AND gapless.column_commits(0 /*attachment*/, gapless.model_series(NEW.input), value) THEN -- if at_commit
             NEW.previous := gapless.column_previous(0 /*target*/, 'number', gapless.model_series(NEW.input), value); -- if chain if at_commit
-            NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain if at_commit
+            NEW.hash := gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input); -- if chain if at_commit
             PERFORM gapless.column_link(0 /*target*/, 'number', gapless.model_series(NEW.input), value, NEW.hash); -- if chain if at_commit
             PERFORM gapless.column_follow_move('take', gapless.model_series(NEW.input), NEW.number::text, gapless.model_dated(NEW.input), 0 /*member*/); -- if at_commit if partitioned
             RETURN NEW; -- if at_commit
@@ -117,7 +117,7 @@ BEGIN
     NEW.number := written; -- if format
     NEW.number := value; -- unless format
     NEW.previous := gapless.column_previous(0 /*target*/, 'number', series, value); -- if chain
-    NEW.hash := gapless.model_chain(NEW.number, NEW.input); -- if chain
+    NEW.hash := gapless.model_chain(NEW.number::pg_catalog.text /*number*/, NEW.input); -- if chain
     PERFORM gapless.column_link(0 /*target*/, 'number', series, value, NEW.hash); -- if chain
     IF NOT gapless.column_enter_row(0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL) THEN -- if at_commit unless format
         PERFORM gapless.column_enter(0 /*target*/, 'number', 1 /*initial*/, 0 /*attachment*/, series, value, NULL, gapless.model_dated(NEW.input), NULL /*head*/); -- if at_commit unless format
@@ -128,7 +128,7 @@ BEGIN
     IF origin IS NOT NULL THEN -- if moves
         PERFORM gapless.column_void_moved( -- if moves
             0 /*target*/, 'number', origin -- if moves
-            , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number, OLD.input) AS r (value)) -- if moves if format
+            , OLD.number, (SELECT r.value FROM gapless.model_read(OLD.number::pg_catalog.text, OLD.input) AS r (value)) -- if moves if format
             , NULL, OLD.number -- if moves unless format
             , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{}'::name[] /*inputs*/)) -- if moves
             , series, NEW.number::text -- if moves

@@ -58,7 +58,7 @@ BEGIN
         FOR made IN
             SELECT w.relation, a.column_name, a.unnumbered, p.oid::regproc AS series, p.proargnames AS inputs
             FROM gapless.attachment AS a
-            JOIN pg_proc AS p ON p.pronamespace = a.schema AND p.proname = a.stem || '_series'
+            JOIN pg_proc AS p ON p.pronamespace = a.schema AND p.proowner = a.maker AND p.proname = a.stem || '_series'
             CROSS JOIN LATERAL (
                 SELECT a.relation::regclass UNION SELECT g.partition FROM gapless.column_former_guards(a.relation, a.column_name) AS g
             ) AS w (relation)

@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID::pg_catalog.regclass THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
@@ -24,9 +24,9 @@ BEGIN
         RETURN NEW;
     END IF;
     IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant));
+        value := gapless.column_next_number(TG_RELID::pg_catalog.regclass, 'number', 1::bigint, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant));
     ELSE
-        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), 1, '2345678901', TG_RELID);
+        value := gapless.column_first_number(TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant), 1::bigint, '2345678901', TG_RELID);
     END IF;
     NEW.number := value;
     RETURN NEW;
@@ -57,7 +57,7 @@ BEGIN
     LIMIT 1;
     IF current_setting('gapless.column_written_1234567890', true) <> '' THEN
         FOR other IN SELECT r.number, public.invoices_number_gapless_series(r.tenant) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written_1234567890', true), '')::text[]) LOOP
-            PERFORM gapless.column_refuse('written', TG_RELID, 'number', other."~series", other.number::text);
+            PERFORM gapless.column_refuse('written', TG_RELID::pg_catalog.regclass, 'number', other."~series", other.number::text);
         END LOOP;
         PERFORM set_config('gapless.column_written_1234567890', '', true);
     ELSIF NOT row."~more"
@@ -77,10 +77,10 @@ BEGIN
     IF series IS NOT NULL THEN
         -- Or rows of another statement stand between them, which this one runs in or which runs in it.
         IF NOT (
-            gapless.column_enter_rows(TG_RELID, 'number', 1, 1234567890, series, taken, texts, dates)
+            gapless.column_enter_rows(TG_RELID::pg_catalog.regclass, 'number', 1::bigint, 1234567890, series, taken, texts, dates)
         ) THEN
             FOR other IN SELECT r.* FROM inserted AS r WHERE r.number IS NOT NULL LOOP
-                PERFORM public.invoices_number_gapless_enter(TG_RELID, other.number, other.tenant);
+                PERFORM public.invoices_number_gapless_enter(TG_RELID::pg_catalog.regclass, other.number::pg_catalog.int8, other.tenant);
             END LOOP;
         END IF;
     END IF;
@@ -117,7 +117,7 @@ BEGIN
         END IF;
         RETURN;
     END IF;
-    next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
+    next := (gapless.column_values(target, 'number', 1::bigint, ARRAY[series]))[1];
     value := number;
     IF (value >= next) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
@@ -130,9 +130,9 @@ BEGIN
         IF NOT public.invoices_number_gapless_pending(target, series, next) THEN
             PERFORM gapless.column_enter_elsewhere(target, 'number', series, next);
         END IF;
-        next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
+        next := (gapless.column_values(target, 'number', 1::bigint, ARRAY[series]))[1];
     END LOOP;
-    PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, NULL, public.invoices_number_gapless_dated($3));
+    PERFORM gapless.column_enter(target, 'number', 1::bigint, 1234567890, series, value, NULL, public.invoices_number_gapless_dated($3));
 END;
 $function$;
 
@@ -150,7 +150,7 @@ BEGIN
     -- A trigger that fires after those that number can have changed a number.
     IF TG_OP = 'UPDATE' AND OLD.number IS NOT NULL
     THEN
-        PERFORM gapless.column_refuse('changed', TG_RELID, 'number', public.invoices_number_gapless_series(OLD.tenant), OLD.number::text);
+        PERFORM gapless.column_refuse('changed', TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(OLD.tenant), OLD.number::text);
     END IF;
     value := NEW.number;
     IF NOT (
@@ -158,7 +158,7 @@ BEGIN
             , NULL
             , public.invoices_number_gapless_dated(NEW.tenant), NULL)
     ) THEN
-        PERFORM public.invoices_number_gapless_enter(TG_RELID, NEW.number, NEW.tenant);
+        PERFORM public.invoices_number_gapless_enter(TG_RELID::pg_catalog.regclass, NEW.number::pg_catalog.int8, NEW.tenant);
     END IF;
     PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
@@ -182,7 +182,7 @@ BEGIN
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
-        PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID, 'number', NULL);
+        PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID::pg_catalog.regclass, 'number', NULL);
         RETURN NULL;
     END IF;
     BEGIN
@@ -192,7 +192,7 @@ BEGIN
         RAISE;
     END;
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
-    PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+    PERFORM gapless.column_check_series(TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text
         , OLD.number
         
     ) WHERE series IS NOT NULL;
@@ -203,10 +203,10 @@ BEGIN
         series
         , NULL, OLD.number
     ) THEN
-        PERFORM gapless.column_refuse('deleted', TG_RELID, 'number', series, OLD.number::text, OLD.number);
+        PERFORM gapless.column_refuse('deleted', TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text, OLD.number);
     END IF;
     PERFORM gapless.column_keep_void(
-        TG_RELID, 'number', series
+        TG_RELID::pg_catalog.regclass, 'number', series
         , NULL, OLD.number
         , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant}'::pg_catalog.name[]))
     );
@@ -232,7 +232,7 @@ BEGIN
     FROM ONLY public.invoices AS r
     WHERE public.invoices_number_gapless_series(r.tenant) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(value, r.tenant);
     IF rows = 1 THEN
-        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, NULL, dated);
+        PERFORM gapless.column_enter(target, 'number', 1::bigint, 1234567890, series, value, NULL, dated);
     ELSIF rows > 1 THEN
         PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
     END IF;
@@ -259,10 +259,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -272,7 +272,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -309,7 +309,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -369,10 +369,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -382,7 +382,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -419,7 +419,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -473,22 +473,22 @@ BEGIN
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
             ELSE
-                PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
+                PERFORM gapless.column_refuse('changed', TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text);
             END IF;
         END IF;
-        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+        PERFORM gapless.column_check_series(TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text
             , OLD.number
             
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant) COLLATE "C" IS DISTINCT FROM series
         THEN
-            PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
+            PERFORM gapless.column_refuse('moved', TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
     END IF;
     IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID::pg_catalog.regclass THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
@@ -501,11 +501,11 @@ BEGIN
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
         ELSE
-            PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+            PERFORM gapless.column_refuse('written', TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
         END IF;
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant);
-    value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', 0, series);
+    value := gapless.column_next_number(TG_RELID::pg_catalog.regclass, 'number', 1::bigint, '2345678901', 0, series);
     NEW.number := value;
     RETURN NEW;
 END;

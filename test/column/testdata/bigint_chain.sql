@@ -17,7 +17,7 @@ DECLARE
 BEGIN
     IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID::pg_catalog.regclass THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
@@ -30,14 +30,14 @@ BEGIN
         RETURN NEW;
     END IF;
     IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash));
+        value := gapless.column_next_number(TG_RELID::pg_catalog.regclass, 'number', 1::bigint, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash));
     ELSE
-        value := gapless.column_first_number(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1, '2345678901', TG_RELID);
+        value := gapless.column_first_number(TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), 1::bigint, '2345678901', TG_RELID);
     END IF;
     NEW.number := value;
-    NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
-    NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
-    PERFORM gapless.column_link(TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value, NEW.hash);
+    NEW.previous_hash := gapless.column_previous(TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value);
+    NEW.hash := public.invoices_number_gapless_chain(NEW.number::pg_catalog.int8, NEW.tenant, NEW.hash, NEW.previous_hash);
+    PERFORM gapless.column_link(TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value, NEW.hash);
     RETURN NEW;
 END;
 $function$;
@@ -72,15 +72,18 @@ BEGIN
     LIMIT 1;
     IF current_setting('gapless.column_written_1234567890', true) <> '' THEN
         FOR other IN SELECT r.number, public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) AS "~series" FROM inserted AS r WHERE r.number::text = ANY (nullif(current_setting('gapless.column_written_1234567890', true), '')::text[]) LOOP
-            PERFORM gapless.column_refuse('written', TG_RELID, 'number', other."~series", other.number::text);
+            PERFORM gapless.column_refuse('written', TG_RELID::pg_catalog.regclass, 'number', other."~series", other.number::text);
         END LOOP;
         PERFORM set_config('gapless.column_written_1234567890', '', true);
     ELSIF NOT row."~more"
         AND gapless.column_enter_row(1234567890, row."~series", row.number, NULL, row."~dated", ending)
     THEN
-        PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number::text)
+        PERFORM gapless.column_refuse('unchained', TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number::text)
         FROM inserted AS r
-        WHERE r.number IS NOT NULL AND r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash);
+        WHERE r.number IS NOT NULL
+            AND (r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number::pg_catalog.int8, r.tenant, r.hash, r.previous_hash)
+            OR NOT gapless.column_linked(public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.hash)
+            );
         IF ending IS NULL THEN
             PERFORM gapless.column_settle_note('2345678901');
         END IF;
@@ -95,16 +98,18 @@ BEGIN
     IF series IS NOT NULL THEN
         -- Or rows of another statement stand between them, which this one runs in or which runs in it.
         IF NOT (
-            gapless.column_enter_rows(TG_RELID, 'number', 1, 1234567890, series, taken, texts, dates)
+            gapless.column_enter_rows(TG_RELID::pg_catalog.regclass, 'number', 1::bigint, 1234567890, series, taken, texts, dates)
         ) THEN
             FOR other IN SELECT r.* FROM inserted AS r WHERE r.number IS NOT NULL LOOP
-                PERFORM public.invoices_number_gapless_enter(TG_RELID, other.number, other.tenant, other.hash, other.previous_hash);
+                PERFORM public.invoices_number_gapless_enter(TG_RELID::pg_catalog.regclass, other.number::pg_catalog.int8, other.tenant, other.hash, other.previous_hash);
             END LOOP;
         END IF;
     END IF;
-    PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number::text)
-    FROM inserted AS r
-    WHERE r.number IS NOT NULL AND r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash);
+    PERFORM gapless.column_refuse('unchained', TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number::text)
+    FROM (SELECT r.*, row_number() OVER () AS "~i" FROM inserted AS r WHERE r.number IS NOT NULL) AS r
+    WHERE r.hash IS DISTINCT FROM public.invoices_number_gapless_chain(r.number::pg_catalog.int8, r.tenant, r.hash, r.previous_hash)
+        OR NOT gapless.column_linked(public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.hash)
+    ;
     PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
@@ -146,7 +151,7 @@ BEGIN
         END IF;
         RETURN;
     END IF;
-    next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
+    next := (gapless.column_values(target, 'number', 1::bigint, ARRAY[series]))[1];
     value := number;
     IF (value >= next) IS NOT TRUE THEN
         PERFORM gapless.column_refuse('written', target, 'number', series, number::text);
@@ -159,9 +164,9 @@ BEGIN
         IF NOT public.invoices_number_gapless_pending(target, series, next) THEN
             PERFORM gapless.column_enter_elsewhere(target, 'number', series, next);
         END IF;
-        next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
+        next := (gapless.column_values(target, 'number', 1::bigint, ARRAY[series]))[1];
     END LOOP;
-    PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, NULL, public.invoices_number_gapless_dated($3, $4, $5));
+    PERFORM gapless.column_enter(target, 'number', 1::bigint, 1234567890, series, value, NULL, public.invoices_number_gapless_dated($3, $4, $5));
 END;
 $function$;
 
@@ -185,7 +190,7 @@ BEGIN
     -- A trigger that fires after those that number can have changed a number.
     IF TG_OP = 'UPDATE' AND OLD.number IS NOT NULL
     THEN
-        PERFORM gapless.column_refuse('changed', TG_RELID, 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.hash, OLD.previous_hash), OLD.number::text);
+        PERFORM gapless.column_refuse('changed', TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.hash, OLD.previous_hash), OLD.number::text);
     END IF;
     value := NEW.number;
     IF NOT (
@@ -193,10 +198,12 @@ BEGIN
             , NULL
             , public.invoices_number_gapless_dated(NEW.tenant, NEW.hash, NEW.previous_hash), NULL)
     ) THEN
-        PERFORM public.invoices_number_gapless_enter(TG_RELID, NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
+        PERFORM public.invoices_number_gapless_enter(TG_RELID::pg_catalog.regclass, NEW.number::pg_catalog.int8, NEW.tenant, NEW.hash, NEW.previous_hash);
     END IF;
-    PERFORM gapless.column_refuse('unchained', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text)
-    WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
+    PERFORM gapless.column_refuse('unchained', TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text)
+    WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number::pg_catalog.int8, NEW.tenant, NEW.hash, NEW.previous_hash)
+        OR NOT gapless.column_linked(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), value, NEW.hash)
+    ;
     PERFORM gapless.column_settle_note('2345678901');
     RETURN NULL;
 END;
@@ -225,7 +232,7 @@ BEGIN
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
-        PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID, 'number', NULL);
+        PERFORM gapless.column_refuse_truncate(TG_RELID, TG_RELID::pg_catalog.regclass, 'number', NULL);
         RETURN NULL;
     END IF;
     BEGIN
@@ -235,7 +242,7 @@ BEGIN
         RAISE;
     END;
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]);
-    PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+    PERFORM gapless.column_check_series(TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text
         , OLD.number
         
     ) WHERE series IS NOT NULL;
@@ -246,10 +253,10 @@ BEGIN
         series
         , NULL, OLD.number
     ) THEN
-        PERFORM gapless.column_refuse('deleted', TG_RELID, 'number', series, OLD.number::text, OLD.number);
+        PERFORM gapless.column_refuse('deleted', TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text, OLD.number);
     END IF;
     PERFORM gapless.column_keep_void(
-        TG_RELID, 'number', series
+        TG_RELID::pg_catalog.regclass, 'number', series
         , NULL, OLD.number
         , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant,hash,previous_hash}'::pg_catalog.name[]))
     );
@@ -282,10 +289,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text, bytea, bytea)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -295,7 +302,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -332,7 +339,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant, r.hash, r.previous_hash) = ROW(other.tenant, other.hash, other.previous_hash) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant, r.hash, r.previous_hash) = ROW(other.tenant, other.hash, other.previous_hash) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -341,7 +348,7 @@ BEGIN
                 RETURN QUERY EXECUTE replace(replace(replace(
                     $q1234567890$
                     SELECT public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), r.number, r.number::text, public.invoices_number_gapless_dated(r.tenant, r.hash, r.previous_hash) /*key*/
-                        , r.hash, r.previous_hash, public.invoices_number_gapless_chain(r.number, r.tenant, r.hash, r.previous_hash)
+                        , r.hash, r.previous_hash, public.invoices_number_gapless_chain(r.number::pg_catalog.int8, r.tenant, r.hash, r.previous_hash)
                     FROM relation AS r
                     WHERE r.number IS NOT NULL AND ($2 IS NULL OR coalesce(public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash), '') COLLATE "C" = ANY ($2))
                     $q1234567890$
@@ -385,7 +392,7 @@ BEGIN
     FROM ONLY public.invoices AS r
     WHERE public.invoices_number_gapless_series(r.tenant, r.hash, r.previous_hash) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(value, r.tenant, r.hash, r.previous_hash);
     IF rows = 1 THEN
-        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, NULL, dated);
+        PERFORM gapless.column_enter(target, 'number', 1::bigint, 1234567890, series, value, NULL, dated);
     ELSIF rows > 1 THEN
         PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
     END IF;
@@ -418,10 +425,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text, bytea, bytea)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -431,7 +438,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -468,7 +475,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant, r.hash, r.previous_hash) = ROW(other.tenant, other.hash, other.previous_hash) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant, r.hash, r.previous_hash) = ROW(other.tenant, other.hash, other.previous_hash) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -534,10 +541,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text, bytea, bytea)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -547,7 +554,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -584,7 +591,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.hash, other.previous_hash), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant, r.hash, r.previous_hash) = ROW(other.tenant, other.hash, other.previous_hash) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant, r.hash, r.previous_hash) = ROW(other.tenant, other.hash, other.previous_hash) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -646,27 +653,27 @@ BEGIN
                 NEW.hash := OLD.hash;
                 NEW.previous_hash := OLD.previous_hash;
             ELSE
-                PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
+                PERFORM gapless.column_refuse('changed', TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text);
             END IF;
         END IF;
-        PERFORM gapless.column_check_series(TG_RELID, 'number', series, OLD.number::text
+        PERFORM gapless.column_check_series(TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text
             , OLD.number
             
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
         THEN
-            PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
+            PERFORM gapless.column_refuse('moved', TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text);
         END IF;
         IF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous_hash), ROW(OLD.hash, OLD.previous_hash)) THEN
-            PERFORM gapless.column_refuse('chained', TG_RELID, 'number', series, OLD.number::text);
-        ELSIF OLD.hash IS NOT NULL AND public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_chain(OLD.number, OLD.tenant, OLD.hash, OLD.previous_hash) THEN
-            PERFORM gapless.column_refuse('hashed', TG_RELID, 'number', series, OLD.number::text);
+            PERFORM gapless.column_refuse('chained', TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text);
+        ELSIF OLD.hash IS NOT NULL AND public.invoices_number_gapless_chain(NEW.number::pg_catalog.int8, NEW.tenant, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_chain(OLD.number::pg_catalog.int8, OLD.tenant, OLD.hash, OLD.previous_hash) THEN
+            PERFORM gapless.column_refuse('hashed', TG_RELID::pg_catalog.regclass, 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
     END IF;
     IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID THEN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM TG_RELID::pg_catalog.regclass THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
@@ -679,15 +686,15 @@ BEGIN
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.hash, NEW.previous_hash) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
         ELSE
-            PERFORM gapless.column_refuse('written', TG_RELID, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text);
+            PERFORM gapless.column_refuse('written', TG_RELID::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash), NEW.number::text);
         END IF;
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.hash, NEW.previous_hash);
-    value := gapless.column_next_number(TG_RELID, 'number', 1, '2345678901', 0, series);
+    value := gapless.column_next_number(TG_RELID::pg_catalog.regclass, 'number', 1::bigint, '2345678901', 0, series);
     NEW.number := value;
-    NEW.previous_hash := gapless.column_previous(TG_RELID, 'number', series, value);
-    NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.hash, NEW.previous_hash);
-    PERFORM gapless.column_link(TG_RELID, 'number', series, value, NEW.hash);
+    NEW.previous_hash := gapless.column_previous(TG_RELID::pg_catalog.regclass, 'number', series, value);
+    NEW.hash := public.invoices_number_gapless_chain(NEW.number::pg_catalog.int8, NEW.tenant, NEW.hash, NEW.previous_hash);
+    PERFORM gapless.column_link(TG_RELID::pg_catalog.regclass, 'number', series, value, NEW.hash);
     RETURN NEW;
 END;
 $function$;

@@ -8,7 +8,7 @@ AS $function$
 #variable_conflict use_variable
 BEGIN
     BEGIN
-        IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
+        IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass THEN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
         END IF;
     EXCEPTION WHEN undefined_column THEN
@@ -21,7 +21,7 @@ BEGIN
         IF gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant)) THEN
             RETURN NEW;
         END IF;
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
     END IF;
     RETURN NEW;
 END;
@@ -97,9 +97,9 @@ BEGIN
     IF places IS NULL THEN
         RETURN '';
     ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
-        taken := gapless.column_take(target, 'number', 1, series);
-        IF NOT gapless.column_enter_rows(target, 'number', 1, 1234567890, series, taken, texts, dates) THEN
-            PERFORM gapless.column_enter(target, 'number', 1, 1234567890, u.series, u.value, u.number, u.dated) -- says what is wrong
+        taken := gapless.column_take(target, 'number', 1::bigint, series);
+        IF NOT gapless.column_enter_rows(target, 'number', 1::bigint, 1234567890, series, taken, texts, dates) THEN
+            PERFORM gapless.column_enter(target, 'number', 1::bigint, 1234567890, u.series, u.value, u.number, u.dated) -- says what is wrong
             FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
         END IF;
         PERFORM gapless.column_assign(1234567890, keys, taken
@@ -127,23 +127,23 @@ BEGIN
     IF done AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
-            pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'UPDATE') AND pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'SELECT')
-            OR pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 'UPDATE')
-                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 'SELECT')
-                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'tableoid', 'SELECT')
-                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'ctid', 'SELECT')
+            pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'UPDATE') AND pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'SELECT')
+            OR pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'tableoid', 'SELECT')
+                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'ctid', 'SELECT')
         )
     THEN
         RETURN NULL;
     END IF;
     IF alone THEN
-        assigned := public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID);
+        assigned := public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID);
         assigned := CASE WHEN assigned OPERATOR(pg_catalog.<>) ''
             THEN pg_catalog.jsonb_build_array(pg_catalog.concat('{"', assigned, '"}'), NULL, NULL, pg_catalog.concat('{', TG_RELID, '}'))::pg_catalog.text END;
     ELSE
-        assigned := public.invoices_number_gapless_assign(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+        assigned := public.invoices_number_gapless_assign(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
     END IF;
-    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)) THEN
+    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass) THEN
         BEGIN
             PERFORM public.invoices_number_gapless_number(assigned);
         EXCEPTION WHEN insufficient_privilege THEN
@@ -153,7 +153,7 @@ BEGIN
         PERFORM public.invoices_number_gapless_number(assigned);
     END IF;
     IF alone IS NOT TRUE THEN
-        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL); -- what was assigned; or no row waits, and those to come need not look at all notes
+        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, NULL::pg_catalog.text[]); -- what was assigned; or no row waits, and those to come need not look at all notes
     END IF;
     RETURN NULL;
 END;
@@ -170,17 +170,17 @@ BEGIN
         AND (CASE WHEN pg_catalog.has_table_privilege(TG_RELID, 'SELECT') THEN pg_catalog.currtid2(TG_RELID::pg_catalog.regclass::pg_catalog.text, NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid END)
     THEN
         RETURN NULL;
-    ELSIF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
+    ELSIF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
         IF pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890' THEN -- a trigger of a row that is being numbered has inserted it
-            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL);
+            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, NULL::pg_catalog.text[]);
         ELSIF (pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE THEN -- others may wait
-            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
         END IF;
         RETURN NULL;
     END IF;
-    PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
-    IF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
-        PERFORM gapless.column_refuse('unkeyed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+    PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    IF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.column_refuse('unkeyed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL);
     END IF;
     RETURN NULL;
 END;
@@ -228,17 +228,17 @@ BEGIN
     -- A trigger that fires after those that number can have changed a number.
     IF TG_OP = 'UPDATE' AND OLD.number IS NOT NULL
     THEN
-        PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(OLD.tenant), OLD.number::text);
+        PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(OLD.tenant), OLD.number::text);
     END IF;
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, NULL) THEN
         RETURN NULL;
     END IF;
     IF current_setting('gapless.column_written_1234567890', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_1234567890', true), '')::text[]) THEN
         PERFORM set_config('gapless.column_written_1234567890', '', true);
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
     END IF;
     IF TG_OP = 'INSERT' THEN
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
     END IF;
     PERFORM gapless.column_follow_move('stay', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE';
     RETURN NULL;
@@ -258,11 +258,11 @@ DECLARE
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
-        PERFORM gapless.column_refuse_truncate(TG_RELID, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL);
+        PERFORM gapless.column_refuse_truncate(TG_RELID, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL);
         RETURN NULL;
     ELSIF TG_LEVEL = 'STATEMENT' THEN
         IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN
-            PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+            PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL);
         END IF;
         RETURN NULL;
     ELSIF TG_ARGV[0] = 'kept_commit' THEN
@@ -306,7 +306,7 @@ BEGIN
     END IF;
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL);
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
-    PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
+    PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text
         , OLD.number
         
     ) WHERE series IS NOT NULL;
@@ -317,10 +317,10 @@ BEGIN
         series
         , NULL, OLD.number
     ) THEN
-        PERFORM gapless.column_refuse('deleted', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text, OLD.number);
+        PERFORM gapless.column_refuse('deleted', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text, OLD.number);
     END IF;
     PERFORM gapless.column_keep_void(
-        coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series
+        coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series
         , NULL, OLD.number
         , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant}'::pg_catalog.name[]))
     );
@@ -362,13 +362,13 @@ BEGIN
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
         PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]);
-        PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
+        PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
     IF noted.rows = 0 THEN
         RETURN NULL;
     ELSIF noted.unnamed THEN
-        PERFORM gapless.column_refuse('unnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+        PERFORM gapless.column_refuse('unnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL);
     ELSIF noted.misnamed IS NOT NULL THEN
         PERFORM gapless.check_name(noted.misnamed);
     END IF;
@@ -382,7 +382,7 @@ BEGIN
     END, noted.keys;
     noted.done := set_config('gapless.commit_expected', '0=', true);
     IF current_setting('gapless.commit_at_once') = 'on' AND (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
-        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), noted.keys);
+        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, noted.keys);
     END IF;
     RETURN NULL;
 END;
@@ -456,10 +456,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -469,7 +469,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -506,7 +506,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -599,10 +599,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -612,7 +612,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -649,7 +649,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant) = ROW(other.tenant) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -736,21 +736,21 @@ BEGIN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
             -- An upsert gives the number that the row would have had, had it been new.
-                PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
+                PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text);
         END IF;
-        PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
+        PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text
             , OLD.number
             
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant) COLLATE "C" IS DISTINCT FROM series
         THEN
-            PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
+            PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
     END IF;
     IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
+            IF num_nonnulls(NEW.number, NEW.tenant) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
@@ -763,7 +763,7 @@ BEGIN
             PERFORM gapless.column_follow_move('take', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant));
             RETURN NEW;
         END IF;
-            PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
+            PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant), NEW.number::text);
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
@@ -771,17 +771,17 @@ BEGIN
     series := public.invoices_number_gapless_series(NEW.tenant);
     IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE
     THEN
-        PERFORM gapless.column_refuse('unnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL) WHERE series IS NULL;
+        PERFORM gapless.column_refuse('unnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL) WHERE series IS NULL;
         expected := current_setting('gapless.commit_expected', true);
             PERFORM gapless.column_note_first() WHERE expected <> '0=';
             INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1234567890, ARRAY[series], ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
             expected := set_config('gapless.commit_done_1234567890', '', true);
         RETURN NEW;
     END IF;
-    value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, 1, NULL, NULL);
+    value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, 1::bigint, NULL, NULL);
     NEW.number := value;
     IF NOT gapless.column_enter_row(1234567890, series, value, NULL, public.invoices_number_gapless_dated(NEW.tenant), NULL) THEN
-        PERFORM gapless.column_enter(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, 1234567890, series, value, NULL, public.invoices_number_gapless_dated(NEW.tenant));
+        PERFORM gapless.column_enter(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', 1::bigint, 1234567890, series, value, NULL, public.invoices_number_gapless_dated(NEW.tenant));
     END IF;
     PERFORM gapless.column_follow_move('take', series, NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant));
     RETURN NEW;

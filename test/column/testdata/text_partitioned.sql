@@ -14,7 +14,7 @@ DECLARE
 BEGIN
     IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN -- once a statement
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
@@ -39,16 +39,16 @@ BEGIN
         RETURN NEW;
     END IF;
     IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS NULL THEN
-        PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
+        PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
     IF current_setting('gapless.column_note_2345678901', true) <> '' OR current_setting('gapless.column_switched', true) <> '' THEN -- not the first row of the statement
-        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued));
+        value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', 1::bigint, '2345678901', TG_RELID, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued));
     ELSE
-        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), 1, '2345678901', TG_RELID);
+        value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), 1::bigint, '2345678901', TG_RELID);
     END IF;
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
-        PERFORM public.invoices_number_gapless_check_text(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), value, written, NEW.tenant, NEW.issued_on, NEW.issued);
+        PERFORM public.invoices_number_gapless_check_text(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, value, written, NEW.tenant, NEW.issued_on, NEW.issued);
     END IF;
     NEW.number := written;
     RETURN NEW;
@@ -70,7 +70,7 @@ DECLARE
     fault text := CASE
         WHEN written IS NULL THEN 'textless'
         WHEN length(written) > NULL::integer THEN 'cut'
-        WHEN written LIKE '%##%' AND public.invoices_number_gapless_text(1, $4, $5, $6) NOT LIKE '%##%' THEN 'overflown' -- by to_char
+        WHEN written LIKE '%##%' AND public.invoices_number_gapless_text(1::bigint, $4, $5, $6) NOT LIKE '%##%' THEN 'overflown' -- by to_char
         WHEN EXISTS (
             SELECT FROM public.invoices AS r
             WHERE r.number = written AND public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) = public.invoices_number_gapless_series($4, $5, $6) COLLATE "C"
@@ -116,7 +116,7 @@ BEGIN
         END IF;
         RETURN;
     END IF;
-    next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
+    next := (gapless.column_values(target, 'number', 1::bigint, ARRAY[series]))[1];
     SELECT v.value
     INTO value
     FROM generate_series(0::bigint, least(pg_stat_get_xact_tuples_inserted(target) + 64, 9223372036854775807 - greatest(next, 0))) AS i
@@ -142,9 +142,9 @@ BEGIN
         IF NOT public.invoices_number_gapless_pending(target, series, next) THEN
             PERFORM gapless.column_enter_elsewhere(target, 'number', series, next);
         END IF;
-        next := (gapless.column_values(target, 'number', 1, ARRAY[series]))[1];
+        next := (gapless.column_values(target, 'number', 1::bigint, ARRAY[series]))[1];
     END LOOP;
-    PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, number, public.invoices_number_gapless_dated($3, $4, $5));
+    PERFORM gapless.column_enter(target, 'number', 1::bigint, 1234567890, series, value, number, public.invoices_number_gapless_dated($3, $4, $5));
 END;
 $function$;
 
@@ -164,23 +164,25 @@ BEGIN
     -- A trigger that fires after those that number can have changed a number.
     IF TG_OP = 'UPDATE' AND (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NOT NULL
     THEN
-        PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued), OLD.number::text);
+        PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued), OLD.number::text);
     END IF;
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, NULL) THEN
         RETURN NULL;
     END IF;
     IF current_setting('gapless.column_written_1234567890', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_1234567890', true), '')::text[]) THEN
         PERFORM set_config('gapless.column_written_1234567890', '', true);
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
     END IF;
-    value := (gapless.column_values(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, ARRAY[public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued)]))[1];
+    PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text) WHERE public.invoices_number_gapless_due(NEW.tenant, NEW.issued_on, NEW.issued) IS NOT TRUE;
+    PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text) WHERE public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS NULL;
+    value := (gapless.column_values(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', 1::bigint, ARRAY[public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued)]))[1];
     IF NOT (
         public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) IS NOT DISTINCT FROM NEW.number AND
         gapless.column_enter_row(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), value
             , NEW.number
             , public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued), NULL)
     ) THEN
-        PERFORM public.invoices_number_gapless_enter(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NEW.number, NEW.tenant, NEW.issued_on, NEW.issued);
+        PERFORM public.invoices_number_gapless_enter(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, NEW.number::pg_catalog.text, NEW.tenant, NEW.issued_on, NEW.issued);
     END IF;
     PERFORM gapless.column_follow_move('stay', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE';
     PERFORM gapless.column_settle_note('2345678901');
@@ -206,11 +208,11 @@ BEGIN
     END IF;
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
-        PERFORM gapless.column_refuse_truncate(TG_RELID, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', '/');
+        PERFORM gapless.column_refuse_truncate(TG_RELID, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', '/');
         RETURN NULL;
     ELSIF TG_LEVEL = 'STATEMENT' THEN
         IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN
-            PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+            PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL);
         END IF;
         PERFORM gapless.column_settle_note('2345678901') WHERE TG_OP = 'INSERT';
         RETURN NULL;
@@ -238,7 +240,7 @@ BEGIN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
         ELSIF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM series
-            OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued)
+            OR public.invoices_number_gapless_text(1::bigint, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1::bigint, OLD.tenant, OLD.issued_on, OLD.issued)
             OR public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued)
         THEN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
@@ -253,22 +255,22 @@ BEGIN
     END IF;
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL);
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]);
-    PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
-        , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+    PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text
+        , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
         
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
-        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
     ) AND NOT gapless.column_is_archived(
         series
-        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
     ) THEN
-        PERFORM gapless.column_refuse('deleted', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value)));
+        PERFORM gapless.column_refuse('deleted', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value)));
     END IF;
     PERFORM gapless.column_keep_void(
-        coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series
-        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
         , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant,issued_on,issued}'::pg_catalog.name[]))
     );
     RETURN NULL;
@@ -298,7 +300,7 @@ BEGIN
     FROM public.invoices AS r
     WHERE public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued) = series COLLATE "C" AND r.number = public.invoices_number_gapless_text(value, r.tenant, r.issued_on, r.issued);
     IF rows = 1 THEN
-        PERFORM gapless.column_enter(target, 'number', 1, 1234567890, series, value, before, dated);
+        PERFORM gapless.column_enter(target, 'number', 1::bigint, 1234567890, series, value, before, dated);
     ELSIF rows > 1 THEN
         PERFORM gapless.column_refuse('torn', target, 'number', series, NULL);
     END IF;
@@ -327,10 +329,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text, date, boolean)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -340,7 +342,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -377,7 +379,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued) = ROW(other.tenant, other.issued_on, other.issued) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued) = ROW(other.tenant, other.issued_on, other.issued) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -441,10 +443,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text, date, boolean)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -454,7 +456,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -491,7 +493,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued) = ROW(other.tenant, other.issued_on, other.issued) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued) = ROW(other.tenant, other.issued_on, other.issued) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -503,7 +505,7 @@ BEGIN
                     FROM (
                         SELECT
                             s.series,
-                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued) AS v (value)) ELSE i.value END AS value,
+                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM public.invoices_number_gapless_read(r.number::pg_catalog.text, r.tenant, r.issued_on, r.issued) AS v (value)) ELSE i.value END AS value,
                             r.number::text AS number,
                             public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued) AS dated,
                             NULL::jsonb /*held*/ AS key,
@@ -560,24 +562,24 @@ BEGIN
             IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN
                 NEW.number := OLD.number;
             ELSE
-                PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
+                PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text);
             END IF;
         END IF;
-        PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
-            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
+        PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text
+            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued) AS r (value))
             
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM series
-            OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued)
+            OR public.invoices_number_gapless_text(1::bigint, NEW.tenant, NEW.issued_on, NEW.issued) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1::bigint, OLD.tenant, OLD.issued_on, OLD.issued)
             OR public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued)
         THEN
-            PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
+            PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
     END IF;
     IF (current_setting('gapless.column_note_2345678901', true) <> '') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
@@ -590,7 +592,7 @@ BEGIN
         IF value IS NOT NULL AND NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued) AND gapless.column_entered(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL, value) IS NULL THEN
             NEW.number := OLD.number;
         ELSE
-            PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
+            PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NEW.number::text);
         END IF;
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
@@ -603,13 +605,13 @@ BEGIN
         RETURN NEW;
     END IF;
     IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued) IS NULL THEN
-        PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
+        PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued), NULL);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued);
-    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, '2345678901', 0, series);
+    value := gapless.column_next_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', 1::bigint, '2345678901', 0, series);
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
-        PERFORM public.invoices_number_gapless_check_text(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), value, written, NEW.tenant, NEW.issued_on, NEW.issued);
+        PERFORM public.invoices_number_gapless_check_text(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, value, written, NEW.tenant, NEW.issued_on, NEW.issued);
     END IF;
     NEW.number := written;
     PERFORM gapless.column_follow_move('issue', series, NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued));

@@ -14,7 +14,7 @@ AS $function$
 #variable_conflict use_variable
 BEGIN
     BEGIN
-        IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
+        IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass THEN
             PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
         END IF;
     EXCEPTION WHEN undefined_column THEN
@@ -27,7 +27,7 @@ BEGIN
         IF gapless.column_follow_move('arrive', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash)) THEN
             RETURN NEW;
         END IF;
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
     END IF;
     RETURN NEW;
 END;
@@ -111,7 +111,7 @@ BEGIN
     IF places IS NULL THEN
         RETURN '';
     ELSIF cardinality(places) > 1 AND NOT gapless.column_has_triggers(target) THEN
-        taken := gapless.column_take(target, 'number', 1, series);
+        taken := gapless.column_take(target, 'number', 1::bigint, series);
         SELECT array_agg(public.invoices_number_gapless_text(u.value, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) ORDER BY u.i)
         INTO texts
         FROM unnest(places, taken) WITH ORDINALITY AS u (place, value, i)
@@ -123,8 +123,8 @@ BEGIN
         JOIN public.invoices AS r ON r.ctid = u.place
             AND r.tableoid = parts[u.i]
         WHERE u.number IS NULL OR length(u.number) > NULL::integer OR 10000::bigint <= u.value;
-        IF NOT gapless.column_enter_rows(target, 'number', 1, 1234567890, series, taken, texts, dates) THEN
-            PERFORM gapless.column_enter(target, 'number', 1, 1234567890, u.series, u.value, u.number, u.dated) -- says what is wrong
+        IF NOT gapless.column_enter_rows(target, 'number', 1::bigint, 1234567890, series, taken, texts, dates) THEN
+            PERFORM gapless.column_enter(target, 'number', 1::bigint, 1234567890, u.series, u.value, u.number, u.dated) -- says what is wrong
             FROM unnest(series, taken, texts, dates) AS u (series, value, number, dated);
         END IF;
         PERFORM gapless.column_assign(1234567890, keys, taken
@@ -160,7 +160,7 @@ DECLARE
     fault text := CASE
         WHEN written IS NULL THEN 'textless'
         WHEN length(written) > NULL::integer THEN 'cut'
-        WHEN written LIKE '%##%' AND public.invoices_number_gapless_text(1, $4, $5, $6, $7, $8) NOT LIKE '%##%' THEN 'overflown' -- by to_char
+        WHEN written LIKE '%##%' AND public.invoices_number_gapless_text(1::bigint, $4, $5, $6, $7, $8) NOT LIKE '%##%' THEN 'overflown' -- by to_char
         WHEN EXISTS (
             SELECT FROM public.invoices AS r
             WHERE r.number = written AND public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = public.invoices_number_gapless_series($4, $5, $6, $7, $8) COLLATE "C"
@@ -189,23 +189,23 @@ BEGIN
     IF done AND NEW.xmax OPERATOR(pg_catalog.<>) '0'::pg_catalog.xid -- updated since
         OR NOT pg_catalog.has_schema_privilege(TG_TABLE_SCHEMA, 'USAGE')
         OR NOT (
-            pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'UPDATE') AND pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'SELECT')
-            OR pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 'UPDATE')
-                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 'SELECT')
-                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'tableoid', 'SELECT')
-                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'ctid', 'SELECT')
+            pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'UPDATE') AND pg_catalog.has_table_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'SELECT')
+            OR pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', 'UPDATE')
+                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', 'SELECT')
+                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'tableoid', 'SELECT')
+                AND pg_catalog.has_column_privilege(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'ctid', 'SELECT')
         )
     THEN
         RETURN NULL;
     END IF;
     IF alone THEN
-        assigned := public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID);
+        assigned := public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID);
         assigned := CASE WHEN assigned OPERATOR(pg_catalog.<>) ''
             THEN pg_catalog.jsonb_build_array(pg_catalog.concat('{"', assigned, '"}'), NULL, NULL, pg_catalog.concat('{', TG_RELID, '}'))::pg_catalog.text END;
     ELSE
-        assigned := public.invoices_number_gapless_assign(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+        assigned := public.invoices_number_gapless_assign(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
     END IF;
-    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)) THEN
+    IF assigned OPERATOR(pg_catalog.<>) '' AND pg_catalog.row_security_active(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass) THEN
         BEGIN
             PERFORM public.invoices_number_gapless_number(assigned);
         EXCEPTION WHEN insufficient_privilege THEN
@@ -215,7 +215,7 @@ BEGIN
         PERFORM public.invoices_number_gapless_number(assigned);
     END IF;
     IF alone IS NOT TRUE THEN
-        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL); -- what was assigned; or no row waits, and those to come need not look at all notes
+        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, NULL::pg_catalog.text[]); -- what was assigned; or no row waits, and those to come need not look at all notes
     END IF;
     RETURN NULL;
 END;
@@ -232,17 +232,17 @@ BEGIN
         AND (CASE WHEN pg_catalog.has_table_privilege(TG_RELID, 'SELECT') THEN pg_catalog.currtid2(TG_RELID::pg_catalog.regclass::pg_catalog.text, NEW.ctid) OPERATOR(pg_catalog.<>) NEW.ctid END)
     THEN
         RETURN NULL;
-    ELSIF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
+    ELSIF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.=) '' THEN
         IF pg_catalog.current_setting('gapless.commit_column', true) OPERATOR(pg_catalog.=) '1234567890' THEN -- a trigger of a row that is being numbered has inserted it
-            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), NULL);
+            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, NULL::pg_catalog.text[]);
         ELSIF (pg_catalog.current_setting('gapless.commit_done_1234567890', true) OPERATOR(pg_catalog.=) 'on') IS NOT TRUE THEN -- others may wait
-            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+            PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
         END IF;
         RETURN NULL;
     END IF;
-    PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
-    IF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
-        PERFORM gapless.column_refuse('unkeyed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+    PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
+    IF public.invoices_number_gapless_single(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text], NEW.ctid, TG_RELID) OPERATOR(pg_catalog.<>) '' THEN
+        PERFORM gapless.column_refuse('unkeyed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL);
     END IF;
     RETURN NULL;
 END;
@@ -302,20 +302,25 @@ BEGIN
     -- A trigger that fires after those that number can have changed a number.
     IF TG_OP = 'UPDATE' AND (CASE WHEN (OLD.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN OLD.number END) IS NOT NULL
     THEN
-        PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash), OLD.number::text);
+        PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash), OLD.number::text);
     END IF;
     IF TG_OP = 'INSERT' AND gapless.column_follow_move('arrived', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text, NULL) THEN
+        PERFORM gapless.column_refuse('unchained', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text)
+        WHERE NEW.hash IS NOT NULL AND NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number::pg_catalog.text, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash)
+            OR NOT gapless.column_linked(public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), (SELECT r.value FROM public.invoices_number_gapless_read(NEW.number::pg_catalog.text, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) AS r (value)), NEW.hash)
+        ;
         RETURN NULL;
     END IF;
     IF current_setting('gapless.column_written_1234567890', true) <> '' AND NEW.number::text = ANY (nullif(current_setting('gapless.column_written_1234567890', true), '')::text[]) THEN
         PERFORM set_config('gapless.column_written_1234567890', '', true);
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
     END IF;
     IF TG_OP = 'INSERT' THEN
-        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
+        PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
     END IF;
-    PERFORM gapless.column_refuse('unchained', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text)
-    WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    PERFORM gapless.column_refuse('unchained', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text)
+    WHERE NEW.hash IS DISTINCT FROM public.invoices_number_gapless_chain(NEW.number::pg_catalog.text, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash)
+    ;
     PERFORM gapless.column_follow_move('stay', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text, NULL) WHERE TG_OP = 'UPDATE';
     RETURN NULL;
 END;
@@ -340,11 +345,11 @@ DECLARE
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
         PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
-        PERFORM gapless.column_refuse_truncate(TG_RELID, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', '/');
+        PERFORM gapless.column_refuse_truncate(TG_RELID, coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', '/');
         RETURN NULL;
     ELSIF TG_LEVEL = 'STATEMENT' THEN
         IF gapless.column_follow_move(CASE TG_OP WHEN 'DELETE' THEN 'kept' ELSE 'lost' END, NULL, NULL, NULL) THEN
-            PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+            PERFORM gapless.column_refuse('suppressed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL);
         END IF;
         RETURN NULL;
     ELSIF TG_ARGV[0] = 'kept_commit' THEN
@@ -377,13 +382,13 @@ BEGIN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number)) THEN
             PERFORM gapless.column_refuse('changed', TG_RELID, 'number', series, OLD.number::text);
         ELSIF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
-            OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
+            OR public.invoices_number_gapless_text(1::bigint, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1::bigint, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
             OR public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
         THEN
             PERFORM gapless.column_refuse('moved', TG_RELID, 'number', series, OLD.number::text);
         ELSIF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous_hash), ROW(OLD.hash, OLD.previous_hash)) THEN
             PERFORM gapless.column_refuse('chained', TG_RELID, 'number', series, OLD.number::text);
-        ELSIF OLD.hash IS NOT NULL AND public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_chain(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) THEN
+        ELSIF OLD.hash IS NOT NULL AND public.invoices_number_gapless_chain(NEW.number::pg_catalog.text, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_chain(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) THEN
             PERFORM gapless.column_refuse('hashed', TG_RELID, 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
@@ -396,22 +401,22 @@ BEGIN
     END IF;
     PERFORM gapless.column_follow_move('stay', series, OLD.number::text, NULL);
     PERFORM gapless.column_check_names(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
-    PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
-        , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+    PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text
+        , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
         
     ) WHERE series IS NOT NULL;
     IF NOT gapless.column_is_void(
         series
-        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
     ) AND NOT gapless.column_is_archived(
         series
-        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
     ) THEN
-        PERFORM gapless.column_refuse('deleted', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value)));
+        PERFORM gapless.column_refuse('deleted', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value)));
     END IF;
     PERFORM gapless.column_keep_void(
-        coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series
-        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+        coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series
+        , OLD.number, (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
         , (SELECT coalesce(jsonb_object_agg(e.key, e.value), '{}') FROM jsonb_each(to_jsonb(OLD)) AS e (key, value) WHERE e.key = ANY ('{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]))
     );
     RETURN NULL;
@@ -443,10 +448,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text, date, boolean, bytea, bytea)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -456,7 +461,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -493,7 +498,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -506,11 +511,11 @@ BEGIN
                     FROM (
                         SELECT
                             s.series,
-                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)) ELSE i.value END AS value,
+                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM public.invoices_number_gapless_read(r.number::pg_catalog.text, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)) ELSE i.value END AS value,
                             r.number::text AS number,
                             public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS dated,
                             NULL::jsonb /*held*/ AS key,
-                            r.hash AS hash, r.previous_hash AS previous, public.invoices_number_gapless_chain(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS chain,
+                            r.hash AS hash, r.previous_hash AS previous, public.invoices_number_gapless_chain(r.number::pg_catalog.text, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS chain,
                             i.name IS NOT NULL AS known
                         FROM relation AS r
                         CROSS JOIN LATERAL (SELECT public.invoices_number_gapless_series(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) COLLATE "C" AS series OFFSET 0) AS s
@@ -576,17 +581,17 @@ BEGIN
         ) AS r;
     EXCEPTION WHEN undefined_column THEN
         PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]);
-        PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
+        PERFORM gapless.column_refuse('misnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL) WHERE SQLERRM ~ '\mr\.|"new"'; -- the primary key
         RAISE;
     END;
     IF noted.rows = 0 THEN
         RETURN NULL;
     ELSIF noted.unnamed THEN
-        PERFORM gapless.column_refuse('unnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL);
+        PERFORM gapless.column_refuse('unnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL);
     ELSIF noted.misnamed IS NOT NULL THEN
         PERFORM gapless.check_name(noted.misnamed);
     ELSIF noted.undated IS NOT NULL THEN
-        PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', noted.undated, NULL);
+        PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', noted.undated, NULL);
     END IF;
     PERFORM gapless.column_note_first() WHERE expected <> '0=';
     noted.done := set_config('gapless.commit_done_1234567890', '', true);
@@ -598,7 +603,7 @@ BEGIN
     END, noted.keys;
     noted.done := set_config('gapless.commit_expected', '0=', true);
     IF current_setting('gapless.commit_at_once') = 'on' AND (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
-        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), noted.keys);
+        PERFORM public.invoices_number_gapless_finish(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, noted.keys);
     END IF;
     RETURN NULL;
 END;
@@ -682,10 +687,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text, date, boolean, bytea, bytea)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -695,7 +700,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -732,7 +737,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -839,10 +844,10 @@ BEGIN
     SELECT coalesce((
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
-        WHERE t.tgfoid = 'public.invoices_number_gapless'::regproc AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
+        WHERE t.tgfoid = 'public.invoices_number_gapless()'::regprocedure AND t.tgname = ('~gapless_insert_' || 'number')::name AND t.tgparentid = 0::oid
     ), 'public.invoices'::regclass)
     INTO target;
-    inverse := gapless.column_inverse('public.invoices_number_gapless_series'::regproc, names);
+    inverse := gapless.column_inverse(to_regprocedure('public.invoices_number_gapless_series(text, date, boolean, bytea, bytea)'), names);
     -- Partitions that were detached keep their numbers, and tables that inherit have no triggers, unless they are
     -- attached themselves. Of a partition that is being detached concurrently, the tree says what the query of the
     -- whole table sees of it, with the same snapshot.
@@ -852,7 +857,7 @@ BEGIN
         SELECT t.tgrelid::regclass
         FROM pg_catalog.pg_trigger AS t
         WHERE t.tgname = ('~gapless_kept_delete_' || 'number')::name
-            AND t.tgfoid = 'public.invoices_number_gapless_keep'::regproc
+            AND t.tgfoid = 'public.invoices_number_gapless_keep()'::regprocedure
             AND NOT EXISTS (SELECT FROM pg_partition_tree(target) AS p WHERE p.relid = t.tgrelid)
         UNION ALL
         SELECT c.oid::regclass
@@ -889,7 +894,7 @@ BEGIN
                         )
                         SELECT r.*
                         FROM (SELECT other.* FROM given AS other WHERE coalesce(public.invoices_number_gapless_series(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash), '') COLLATE "C" = ANY ($2) OFFSET 0) AS other
-                        CROSS JOIN LATERAL (SELECT r.*, r.ctid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) OFFSET 0) AS r
+                        CROSS JOIN LATERAL (SELECT r.*, r.ctid, r.tableoid FROM relation AS r WHERE ROW(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) = ROW(other.tenant, other.issued_on, other.issued, other.hash, other.previous_hash) OFFSET 0) AS r
                     ) AS r
                     $q1234567890$, 'FROM relation AS r', source
                 );
@@ -901,7 +906,7 @@ BEGIN
                     FROM (
                         SELECT
                             s.series,
-                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM public.invoices_number_gapless_read(r.number, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)) ELSE i.value END AS value,
+                            CASE WHEN i.value IS NULL THEN (SELECT v.value FROM public.invoices_number_gapless_read(r.number::pg_catalog.text, r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS v (value)) ELSE i.value END AS value,
                             r.number::text AS number,
                             public.invoices_number_gapless_dated(r.tenant, r.issued_on, r.issued, r.hash, r.previous_hash) AS dated,
                             NULL::jsonb /*held*/ AS key,
@@ -1003,28 +1008,28 @@ BEGIN
         IF pg_catalog.record_image_ne(ROW(NEW.number), ROW(OLD.number))
         THEN
             -- An upsert gives the number that the row would have had, had it been new.
-                PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
+                PERFORM gapless.column_refuse('changed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text);
         END IF;
-        PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text
-            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
+        PERFORM gapless.column_check_series(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text
+            , (SELECT r.value FROM public.invoices_number_gapless_read(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) AS r (value))
             
         ) WHERE series IS NOT NULL;
         IF public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM series
-            OR public.invoices_number_gapless_text(1, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
+            OR public.invoices_number_gapless_text(1::bigint, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) COLLATE "C" IS DISTINCT FROM public.invoices_number_gapless_text(1::bigint, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
             OR public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_dated(OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash)
         THEN
-            PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
+            PERFORM gapless.column_refuse('moved', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text);
         END IF;
         IF pg_catalog.record_image_ne(ROW(NEW.hash, NEW.previous_hash), ROW(OLD.hash, OLD.previous_hash)) THEN
-            PERFORM gapless.column_refuse('chained', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
-        ELSIF OLD.hash IS NOT NULL AND public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_chain(OLD.number, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) THEN
-            PERFORM gapless.column_refuse('hashed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, OLD.number::text);
+            PERFORM gapless.column_refuse('chained', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text);
+        ELSIF OLD.hash IS NOT NULL AND public.invoices_number_gapless_chain(NEW.number::pg_catalog.text, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS DISTINCT FROM public.invoices_number_gapless_chain(OLD.number::pg_catalog.text, OLD.tenant, OLD.issued_on, OLD.issued, OLD.hash, OLD.previous_hash) THEN
+            PERFORM gapless.column_refuse('hashed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, OLD.number::text);
         END IF;
         RETURN NEW;
     END IF;
     IF (current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE THEN
         BEGIN
-            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID) THEN
+            IF num_nonnulls(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) < 0 OR gapless.column_named('public.invoices', 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]) IS DISTINCT FROM coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass THEN
                 PERFORM gapless.column_check_guards(TG_RELID, 'number', '{tenant,issued_on,issued,hash,previous_hash}'::pg_catalog.name[]); -- or the table was renamed
             END IF;
         EXCEPTION WHEN undefined_column THEN
@@ -1034,13 +1039,13 @@ BEGIN
     IF (CASE WHEN (NEW.number OPERATOR(pg_catalog.=) '/') IS NOT TRUE THEN NEW.number END) IS NOT NULL THEN
         value := nullif(current_setting('gapless.commit_value', true), '')::bigint;
         IF NEW.number = public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) AND gapless.column_commits(1234567890, public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value) THEN
-            NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value);
-            NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
-            PERFORM gapless.column_link(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value, NEW.hash);
+            NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value);
+            NEW.hash := public.invoices_number_gapless_chain(NEW.number::pg_catalog.text, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+            PERFORM gapless.column_link(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), value, NEW.hash);
             PERFORM gapless.column_follow_move('take', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash));
             RETURN NEW;
         END IF;
-            PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
+            PERFORM gapless.column_refuse('written', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NEW.number::text);
     END IF;
     IF EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid = TG_RELID AND (c.relpersistence <> 'p' OR c.relkind = 'f')) THEN
         PERFORM gapless.column_check_partition(TG_RELID);
@@ -1052,28 +1057,28 @@ BEGIN
         RETURN NEW;
     END IF;
     IF public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash) IS NULL THEN
-        PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL);
+        PERFORM gapless.column_refuse('undated', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash), NULL);
     END IF;
     series := public.invoices_number_gapless_series(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     IF (pg_trigger_depth() > 1 AND current_setting('gapless.commit_column', true) = '1234567890') IS NOT TRUE
     THEN
-        PERFORM gapless.column_refuse('unnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', NULL, NULL) WHERE series IS NULL;
+        PERFORM gapless.column_refuse('unnamed', coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', NULL, NULL) WHERE series IS NULL;
         expected := current_setting('gapless.commit_expected', true);
             PERFORM gapless.column_note_first() WHERE expected <> '0=';
             INSERT INTO gapless.waiting (attachment, names, keys) VALUES (1234567890, ARRAY[series], ARRAY[ARRAY[NEW.id]::pg_catalog.text, ARRAY[NEW.tenant]::pg_catalog.text]);
             expected := set_config('gapless.commit_done_1234567890', '', true);
         RETURN NEW;
     END IF;
-    value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, 1, NULL, NULL);
+    value := gapless.column_first_number(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, 1::bigint, NULL, NULL);
     written := public.invoices_number_gapless_text(value, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     IF written IS NULL OR length(written) > NULL::integer OR 10000::bigint <= value THEN
-        PERFORM public.invoices_number_gapless_check_text(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), value, written, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+        PERFORM public.invoices_number_gapless_check_text(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, value, written, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
     END IF;
     NEW.number := written;
-    NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, value);
-    NEW.hash := public.invoices_number_gapless_chain(NEW.number, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
-    PERFORM gapless.column_link(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', series, value, NEW.hash);
-    PERFORM gapless.column_enter(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID), 'number', 1, 1234567890, series, value, NEW.number, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash));
+    NEW.previous_hash := gapless.column_previous(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, value);
+    NEW.hash := public.invoices_number_gapless_chain(NEW.number::pg_catalog.text, NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash);
+    PERFORM gapless.column_link(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', series, value, NEW.hash);
+    PERFORM gapless.column_enter(coalesce(pg_catalog.pg_partition_root(TG_RELID), TG_RELID)::pg_catalog.regclass, 'number', 1::bigint, 1234567890, series, value, NEW.number, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash));
     PERFORM gapless.column_follow_move('take', series, NEW.number::text, public.invoices_number_gapless_dated(NEW.tenant, NEW.issued_on, NEW.issued, NEW.hash, NEW.previous_hash));
     RETURN NEW;
 END;
