@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
@@ -74,7 +75,7 @@ func ends(f gapless.Finding) (first, last string) {
 // numbers are a group's numbers for people.
 func (g group) numbers() string {
 	first, last := ends(g.findings[0])
-	if len(g.findings) > 1 {
+	if len(g.findings) > 1 && first != "" {
 		_, last = ends(g.findings[len(g.findings)-1])
 		return first + " … " + last
 	}
@@ -93,7 +94,7 @@ func (g group) numbers() string {
 func (g group) size() (n quantity) {
 	for _, f := range g.findings {
 		if !f.Unreadable {
-			n += quantity(f.LastValue-f.FirstValue) + 1
+			n.add(quantity(min(uint64(f.LastValue)-uint64(f.FirstValue), math.MaxInt64-1)) + 1) //nolint:gosec // the difference of two numbers of any sign
 		}
 	}
 	return n
@@ -177,7 +178,11 @@ func keysOf(f gapless.Finding) string {
 		var columns []string
 		column := "" // which it is of several that share the series
 		for _, name := range slices.Sorted(maps.Keys(row)) {
-			if value := strings.Trim(string(row[name]), `"`); name == "" {
+			value := string(row[name])
+			if text := ""; json.Unmarshal(row[name], &text) == nil {
+				value = text
+			}
+			if name == "" {
 				column = value + ": "
 			} else {
 				columns = append(columns, name+"="+value)

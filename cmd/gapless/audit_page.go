@@ -182,7 +182,7 @@ func (p *page) write(w io.Writer) error {
 func (r *audit) page(f *pageFlags) *page {
 	t := f.words
 	p := &page{
-		texts: t, Title: f.title, Organisation: cell(f.organisation), Stamp: t.moment(r.at), Version: version(), Sound: r.verdict().sound(),
+		texts: t, Title: f.title, Organisation: cell(f.organisation), Stamp: t.moment(r.at), Version: version(), Sound: r.verdict().sound() && r.leftOut.Unexplained == 0,
 	}
 	if p.Title == "" {
 		p.Title = t.say("title")
@@ -234,9 +234,12 @@ func (p *page) addOpening(r *audit, f *pageFlags) {
 		p.Opening = append(p.Opening, p.say("opening.numbered", "from", p.date(from), "until", p.date(until)))
 	}
 	v := r.verdict()
-	if v == verdictSound && n.series == 0 {
+	switch {
+	case v.sound() && r.leftOut.Unexplained > 0:
+		p.Result = p.say("result.selection")
+	case v == verdictSound && n.series == 0:
 		p.Result = p.say("result.empty")
-	} else {
+	default:
 		p.Result = p.say("result."+string(v),
 			"unexplained", p.count("findings", quantity(n.unexplained)), "explained", p.count("findings", quantity(n.findings-n.unexplained)))
 	}
@@ -322,10 +325,15 @@ func (p *page) addSeries(r *audit) {
 				good = append(good, s)
 			}
 		}
-		bad = bad[:min(len(bad), rowsOfSeries)]
+		missing := max(len(bad)-rowsOfSeries, 0)
+		bad = bad[:len(bad)-missing]
 		shown = slices.Concat(bad, good[:min(len(good), rowsOfSeries-len(bad))])
 		slices.SortStableFunc(shown, func(a, b seriesLine) int { return strings.Compare(a.Sequence, b.Sequence) })
-		p.MoreSeries = p.say("series.more", "series", p.count("series", quantity(len(r.series)-len(shown))))
+		more := "series.more"
+		if missing > 0 {
+			more = "series.more_missing"
+		}
+		p.MoreSeries = p.say(more, "series", p.count("series", quantity(len(r.series)-len(shown))), "missing", p.number(quantity(missing)))
 	}
 	for _, s := range shown {
 		p.Series = append(p.Series, p.seriesRow(s))
@@ -335,12 +343,12 @@ func (p *page) addSeries(r *audit) {
 	}
 	total := seriesRow{Name: p.say("series.total")}
 	for _, s := range r.series {
-		total.documents += s.Documents
-		total.issued += s.Issued
-		total.void += s.Void
-		total.adopted += s.Adopted
-		total.archived += s.Archived
-		total.missing += s.Missing
+		total.documents.add(s.Documents)
+		total.issued.add(s.Issued)
+		total.void.add(s.Void)
+		total.adopted.add(s.Adopted)
+		total.archived.add(s.Archived)
+		total.missing.add(s.Missing)
 	}
 	p.writeCounts(&total)
 	p.Total = &total

@@ -298,6 +298,15 @@ func TestWhatWasNotReadIsNeverSound(t *testing.T) {
 	require.NoError(t, r.take([]gapless.Finding{void, again}))
 	require.Equal(t, verdictAgain, r.verdict())
 	require.Equal(t, tally{Findings: 1}, r.leftOut)
+
+	// Nor does one of what is new, where an audit has recorded it; and what is left out is not in order.
+	never.RecordedAt, hole.RecordedAt = theDay, theDay
+	r = &audit{at: theDay, choice: &choice{sinceLast: true}}
+	require.NoError(t, r.take([]gapless.Finding{never, hole}))
+	require.Equal(t, verdictNotRead, r.verdict())
+	r = &audit{at: theDay, choice: &choice{sinceLast: true}}
+	require.NoError(t, r.take([]gapless.Finding{hole}))
+	require.Contains(t, said(pageOf(t, r, pageFlags{}, "verdict-selection")), "✗ Result: nothing is open in this selection. Outside of it there are open findings.")
 }
 
 func TestAPageOf50000FindingsIsSmall(t *testing.T) {
@@ -345,7 +354,7 @@ func TestAPageOf50000FindingsIsSmall(t *testing.T) {
 		if len(r.findings) > 0 {
 			require.Contains(t, said(page), "50,000 findings", name)
 		} else {
-			require.Contains(t, said(page), "… and 49,000 series more without a missing number")
+			require.Contains(t, said(page), "… and 49,000 series more, 24,000 of them with missing numbers")
 		}
 	}
 }

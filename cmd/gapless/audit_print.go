@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf16"
 
 	"github.com/pggapless/gapless"
 )
@@ -232,7 +233,13 @@ func (a *app) printCSV(lines []finding) error {
 		"allocated_by", "allocated_as", "allocated_at", "txid", "first_text", "last_text", "keys", "recorded_at",
 	}}
 	for _, l := range lines {
-		keys := string(l.Keys)
+		keys := escape(string(l.Keys), func(odd string) string { // JSON in a cell is JSON
+			var units strings.Builder
+			for _, unit := range utf16.Encode([]rune(odd)) {
+				fmt.Fprintf(&units, `\u%04x`, unit)
+			}
+			return units.String()
+		})
 		records = append(records, []string{
 			csvText(&l.Sequence), csvText(l.AttachedColumn), l.Kind, csvNumber(l.FirstValue), csvNumber(l.LastValue),
 			strconv.FormatBool(l.Explained), csvText(&l.Explanation), csvText(l.AllocatedBy), csvText(l.AllocatedAs), csvTime(l.AllocatedAt), csvNumber(l.TXID),

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -79,6 +80,8 @@ func (q *quantity) UnmarshalJSON(text []byte) error {
 	*q = quantity(n)
 	return nil
 }
+
+func (q *quantity) add(n quantity) { *q += min(n, math.MaxInt64-*q) }
 
 func newSeriesLine(f gapless.Finding) (seriesLine, error) {
 	var line seriesLine
@@ -259,7 +262,7 @@ func (c *choice) has(f gapless.Finding) bool {
 	switch {
 	case c.unexplained && f.Explained && f.Kind != kindNotRead:
 		return false
-	case c.sinceLast && !f.RecordedAt.IsZero():
+	case c.sinceLast && !f.RecordedAt.IsZero() && f.Kind != kindNotRead:
 		return false
 	case f.AllocatedAt.IsZero():
 		return true

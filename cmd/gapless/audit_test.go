@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -279,6 +280,45 @@ func TestAPeriodIsChosenByWhenNumbersWereAllocated(t *testing.T) {
 	require.Equal(t, tally{Findings: 1, Unexplained: 1}, report.LeftOut)
 }
 
+// TestAGroupsNumbersAndKeys has what people read of findings that have no number, or too many, or keys of any text.
+func TestAGroupsNumbersAndKeys(t *testing.T) {
+	t.Parallel()
+	closed := gapless.Finding{Kind: "closed", Unreadable: true}
+	require.Equal(t, "-", group{findings: []gapless.Finding{closed, closed}}.numbers())
+	wide := gapless.Finding{Kind: "hole", FirstValue: -9, LastValue: math.MaxInt64}
+	require.Equal(t, quantity(math.MaxInt64), group{findings: []gapless.Finding{wide, wide}}.size())
+	require.Equal(t, `k=x"; k=c:\new "y"`, keysOf(gapless.Finding{Keys: []byte(`[{"k": "x\""}, {"k": "c:\\new \"y\""}]`)}))
+}
+
+// TestAuditCSVHasKeysAsJSON whatever is in them.
+func TestAuditCSVHasKeysAsJSON(t *testing.T) {
+	t.Parallel()
+	d := pgtest.New(t)
+	statements(t, d, "CREATE TABLE docs (k text PRIMARY KEY, number bigint UNIQUE)", "SELECT gapless.attach_gapless('docs', 'number', name => $$ 'doc' $$)",
+		"SET session_replication_role = replica", `INSERT INTO docs VALUES (E'nb\u00a0"sp"\u202e\U000e0041', 1)`, "UPDATE gapless.journal SET allocated_at = 'infinity'", "RESET session_replication_role")
+	report := reported(t, on(t, d, "audit", "--json"))
+	records, err := csv.NewReader(strings.NewReader(on(t, d, "audit", "--csv").stdout)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, records, 2)
+	require.JSONEq(t, string(report.Findings[0].Keys), records[1][13])
+}
+
+// TestATimeThatIsNoneHidesNothing has a journal with times that a calendar does not have.
+func TestATimeThatIsNoneHidesNothing(t *testing.T) {
+	t.Parallel()
+	d := numbered(t)
+	plant(t, d)
+	want := reported(t, on(t, d, "audit", "--json"))
+	statements(t, d, "SET session_replication_role = replica",
+		"UPDATE gapless.journal SET allocated_at = CASE last_value % 4 WHEN 0 THEN '-infinity' WHEN 1 THEN 'infinity' WHEN 2 THEN '0044-03-15 BC' ELSE '12026-01-01' END::timestamptz", "RESET session_replication_role")
+	o := on(t, d, "audit", "--json")
+	got := reported(t, o)
+	require.Equal(t, exitFailure, o.code)
+	require.Len(t, got.Findings, len(want.Findings))
+	require.Len(t, got.Series, len(want.Series))
+	require.Contains(t, on(t, d, "audit").stderr, "6 not explained of 7 findings in 3 sequences")
+}
+
 func TestAuditCSVIsNoFormula(t *testing.T) {
 	t.Parallel()
 	d := pgtest.New(t)
@@ -387,7 +427,7 @@ func TestAuditPage(t *testing.T) {
 		`<html lang="en" dir="ltr">`, "<title>Audit of document numbers</title>", "of the database " + d.Name, "✗ Result: not in order. 6 findings not explained, 2 findings explained.",
 		"No table is connected to 3 series", "<h3 id=\"hole-open\">Missing numbers</h3>", "<h3 id=\"void-explained\">Cancelled numbers</h3>",
 		`<bdi class="n">1</bdi> – <bdi class="n">2</bdi>`, "<bdi>adopted</bdi>", "@media print", "prefers-color-scheme: dark",
-		`&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;\&#34;&amp;\x01\u202e]]&gt;`,
+		`&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&#34;&amp;\x01\u202e]]&gt;`,
 	} {
 		require.Contains(t, page+said(page), part)
 	}

@@ -106,7 +106,10 @@ func fit(rows [][]string, width int, order []int) [][]string {
 		var kept []string
 		for i, text := range row {
 			if widths[i] > 0 {
-				kept = append(kept, shorten(text, widths[i]))
+				if utf8.RuneCountInString(text) > widths[i] {
+					text = shorten(text, widths[i])
+				}
+				kept = append(kept, text)
 			}
 		}
 		fitted = append(fitted, kept)

@@ -33,11 +33,26 @@ func table(w io.Writer, right []int, rows [][]string) error {
 
 // cell makes a text safe for a table, a terminal and a page: control characters, tabs and what is no UTF-8 are escaped.
 func cell(text string) string {
-	if utf8.ValidString(text) && strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
-		return text
+	return escape(text, func(odd string) string {
+		quoted := strconv.Quote(odd)
+		return quoted[1 : len(quoted)-1]
+	})
+}
+
+// escape replaces what a terminal could take for more than a character. Spaces of other widths and joiners are characters.
+func escape(text string, as func(odd string) string) string {
+	const joiners = "\u200c\u200d"
+	var b strings.Builder
+	for len(text) > 0 {
+		r, size := utf8.DecodeRuneInString(text)
+		if whole := r != utf8.RuneError || size > 1; whole && (unicode.IsPrint(r) || unicode.Is(unicode.Zs, r) || strings.ContainsRune(joiners, r)) {
+			b.WriteString(text[:size])
+		} else {
+			b.WriteString(as(text[:size]))
+		}
+		text = text[size:]
 	}
-	quoted := strconv.Quote(text)
-	return quoted[1 : len(quoted)-1]
+	return b.String()
 }
 
 // optional is a cell for something that may not be there.

@@ -25,4 +25,6 @@ func TestNumbersAndTextsForPeople(t *testing.T) {
 	require.Equal(t, strings.Repeat("ä", 59)+"…", shorten(strings.Repeat("ä", 61), 60))
 	require.Equal(t, "Rechnung ä/2026", cell("Rechnung ä/2026"))
 	require.Equal(t, `\x1b[31m`, cell("\x1b[31m"))
+	require.Equal(t, "Dr.\u00a0Müller \"GmbH\"\\x1b[31m\u200c\\u202e\\xff", cell("Dr.\u00a0Müller \"GmbH\"\x1b[31m\u200c\u202e\xff"), "each by itself")
+	require.Equal(t, [][]string{{"a  b", " lead"}}, fit([][]string{{"a  b", " lead"}}, 0, nil))
 }

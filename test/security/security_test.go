@@ -278,18 +278,18 @@ const allObjects = `	table: audit_record, decision, former, journal, known_text,
 	view: attachment, audits, columns, doctor, doctor_activity, doctor_cluster, doctor_columns, doctor_given, doctor_installation, doctor_installed, doctor_object, doctor_privileges, doctor_series, doctor_server, doctor_setting, dropped, fault, guard, holders, kept, member, ranges, schema_version, sequences
 	type: journal_kind
 	index: audit_record_pkey, recorded_finding_pkey, decision_pkey, former_pkey, journal_pkey, journal_txid, known_text_number, known_text_pkey, link_pkey, model_pkey, model_number_key, moving_pkey, number_range_pkey, waiting_numbers, waiting_txid, sequence_lock_pkey, shard_pkey, void_pkey, void_written
-	trigger: ignore on schema_version, waiting_numbered on waiting, audit_record_append_only on audit_record, recorded_finding_append_only on recorded_finding
-	table constraint: waiting_numbered on waiting, audit_record_pkey on audit_record, recorded_finding_pkey on recorded_finding
+	trigger: ignore on schema_version, waiting_numbered on waiting, waiting_assigned on waiting, moving_arrived on moving, audit_record_append_only on audit_record, recorded_finding_append_only on recorded_finding
+	table constraint: waiting_numbered on waiting, waiting_assigned on waiting, moving_arrived on moving, audit_record_pkey on audit_record, recorded_finding_pkey on recorded_finding
 	table constraint: decision_pkey on decision, decision_kind on decision, former_pkey on former, journal_pkey on journal, moving_pkey on moving, number_range_pkey on number_range, sequence_name_length on sequence_lock
 	table constraint: sequence_lock_pkey on sequence_lock, shard_pkey on shard, void_pkey on void, known_text_pkey on known_text, link_pkey on link, model_pkey on model, model_number_key on model
 	function: adopt_gapless, attach_gapless, attached_column, audit_columns, audit_failed_columns, audit_gapless, audit_journal, audit_numbers, audit_reader, begin_at, check_not_attached, check_reason, close_gapless, check_not_rewritten, check_name, check_reset, check_unreset, check_not_stale, check_role
 	function: column_adopt, column_check_column, column_check_expression, column_check_expressions, column_check_index, column_check_table
 	function: column_check_former, column_check_guards, column_check_names, column_named, column_check_others, column_check_owner, column_callees, column_check_series, column_check_spelling, column_compare, column_series_of, column_adopt_voids, column_keep_void, column_place_voids, column_voids
 	function: column_claim_sequence, column_compile, column_copy, column_date_floor, column_enter, column_enter_row, column_enter_rows
-	function: column_check_chain, column_link, column_previous, drop_links, model_chain
+	function: column_check_chain, column_link, column_linked, column_previous, drop_links, model_chain
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
 	function: column_dismantle, head_of, column_former_guards, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_repeated, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_is_archived, column_value, column_lock_move, column_void_moved, column_inverse, column_issued, column_sought, column_note_former, column_reclaim, column_lock_waiting
-	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_waiting, column_take
+	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_unfinished, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_key, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_predicates, column_refuse, column_refuse_text
 	function: column_check_shared, column_draw, column_enter_elsewhere, column_head, column_inserted, column_lock_head, column_lock_briefly, column_others
@@ -733,6 +733,7 @@ func TestNothingOnATableOwnersSearchPathRunsWithTheSchemasOwnersRights(t *testin
 		"column_end_wait":          {"SELECT gapless.column_end_wait($a)"},
 		"column_value":             {"SELECT gapless.column_value('ha', 'one', 1), gapless.column_value('ha', 'two', NULL)"},
 		"column_is_archived":       {"SELECT gapless.column_is_archived('ha', 'one', 1), gapless.column_is_archived('ha', NULL, 2)"},
+		"column_linked":            {"SELECT gapless.column_linked('ha', 1, ''), gapless.column_linked('ha', NULL, 'x')"},
 		"column_lock_move":         {"SELECT gapless.column_lock_move('ha', 'new'), gapless.column_lock_move('new', 'ha')"},
 		"column_void_moved":        {"SELECT gapless.column_void_moved('h.a', 'number', 'ha', 'one', 1, '{}', 'new', 'one')"},
 		"column_take":              {"SELECT gapless.column_take('h.a', 'number', 1, '{ha,ha}')"},

@@ -688,7 +688,8 @@ BEGIN
         GROUP BY w.name, w.value
     )
     SELECT
-        f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.explained, f.explanation, f.allocated_by, f.allocated_as, f.allocated_at, f.txid,
+        f.sequence, f.attached_column, f.kind, f.first_value, f.last_value, f.explained, f.explanation, f.allocated_by, f.allocated_as,
+        CASE WHEN f.allocated_at BETWEEN '0001-01-02' AND '9999-12-31' THEN f.allocated_at END, f.txid, -- others were forged, and many programs cannot read them
         f.first_text, f.last_text, f.keys, r.recorded_at, f.details
     FROM (
         SELECT

@@ -28,7 +28,7 @@ BEGIN
             AND min(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END) = max(CASE WHEN a.first_value >= -4611686018427387904 THEN a.first_value - a.ordinal END)
             AND max(a.last_value)::numeric - min(a.first_value) + 1 = count(*),
         bit_xor(CASE WHEN a.texts IS NULL THEN hashint8extended(a.first_value, seed) ELSE hashtextextended(a.texts[1], seed) END),
-        min(CASE WHEN audit_journal.dated THEN a.allocated_at END), max(CASE WHEN audit_journal.dated THEN a.allocated_at END),
+        min(CASE WHEN audit_journal.dated AND a.allocated_at BETWEEN '0001-01-02' AND '9999-12-31' THEN a.allocated_at END), max(CASE WHEN audit_journal.dated AND a.allocated_at BETWEEN '0001-01-02' AND '9999-12-31' THEN a.allocated_at END),
         bool_or(a.texts IS NOT NULL)
     FROM gapless.journal AS a
     WHERE names IS NULL OR a.name = ANY (names)
