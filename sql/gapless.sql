@@ -55,7 +55,7 @@ BEGIN
 		SELECT FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND c.relname OPERATOR(pg_catalog.=) o.name AND c.relkind OPERATOR(pg_catalog.=) 'v')
 	UNION ALL
-	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_linked,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_inverse,column_sought,head_of,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,refuse_unfinished,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_failed_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_coordinator,shard_gather,shard_unguard,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
+	SELECT pg_catalog.concat('function ', 'gapless.', o.name) AS object FROM pg_catalog.unnest(CAST('{version_gapless,check_name,check_reason,check_reset,check_not_rewritten,raise_exhausted,raise_closed,begin_at,raise_locked,raise_stale,check_not_stale,value_after,newest_run,last_run,lock_sequence_by_writing,lock_sequence,lock_or_make_sequence,check_unreset,range_left,raise_range,column_step,attached_column,check_not_attached,decide,range_pass,range_take,next_gapless_batch,next_gapless,last_gapless,peek_gapless,check_not_live,delete_gapless,drop_links,move_forward,forget_note,adopt_gapless,forward_gapless,close_gapless,open_gapless,range_gapless,withdraw_gapless,prune_gapless,column_refuse,column_check_names,column_check_guards,column_named,column_claim_sequence,column_callees,column_check_series,column_first_number_general,column_first_number,column_settle_note,column_noted,column_leave,column_next_number,column_spread,column_values,column_date_floor,column_enter,column_enter_rows,column_enter_row,column_previous,column_link,column_linked,column_entered,column_former_values,column_given,column_has_void_texts,column_issued,column_repeated,column_inverse,column_sought,head_of,column_others,column_inserted,column_enter_elsewhere,column_is_void,column_value,column_is_archived,column_lock_move,column_keep_void,column_void_moved,column_refuse_text,refuse_waiting,refuse_assigned,refuse_moving,column_lock_waiting,column_lock_briefly,column_note_first,column_has_triggers,column_take,column_assign,column_end_wait,column_commits,column_follow_move,column_refuse_truncate,column_check_partition,column_has_left,column_guard_partitions,column_adopt,column_voids,raise_void,void_gapless,void_gapless_batch,column_adopt_voids,column_reserve,column_release_sequences,column_note_former,column_reclaim,model_series,model_due,model_dated,model_text,model_chain,model_written,model_read,model_check_text,model_pending,model_enter,model_insert,model_update,model_arrive,model_issue,model_keep,model_wait,model_key,model_single,model_rest,model_assign,model_number,model_finish,model_note,model_commit,model_confirm,model_rows,model_trial,model_survey,column_copy,column_check_table,column_check_column,column_predicates,column_check_chain,column_check_index,column_check_expression,column_check_expressions,column_series_of,column_compare,column_check_owner,column_check_spelling,column_check_others,column_check_former,column_is_attached,column_stem,column_pins,column_express_read,column_express,column_unique_key,column_compile,column_own,column_warn_format,column_place_voids,column_take_over,column_make_index,column_make_triggers,column_functions,column_former_guards,column_dismantle,column_lock_head,column_head,column_draw,column_check_shared,attach_gapless,detach_gapless,guard_partitions,guard_new_partitions,audit_columns,audit_failed_columns,audit_reader,audit_numbers,go_live_gapless,refuse_append_only,finding_key,audit_journal,audit_gapless,record_audit_gapless,archive_gapless,mark_gapless,outcome_here,outcome_on_nodes,outcome_gapless,flush_gapless,check_role,grant_gapless,revoke_gapless,reset_gapless,ignore_version,on_node,node_answers,on_nodes,shard_tables,on_workers,shard_of,node_sequences,node_columns,node_holders,node_audit,shard_guard,node_shards,shard_attach,shard_attach_table,shard_bring,shard_coordinator,shard_gather,shard_unguard,shard_has,shard_wait_less,shard_bound,shard_unbind,shard_tell,shard_hold,shard_unplaced,shard_check_placed,shard_check_session,shard_check_table,shard_copy,shard_detach,shard_detach_all,shard_detach_table,shard_digest,shard_guard_table,shard_guards,shard_hand_over,column_shard_kind,shard_leave,shard_list,shard_named,shard_note,shard_notes,shard_origins,shard_names,shard_leave_names,shard_lacks,shard_known,shard_keyed,shard_free,shard_forget_stale,shard_owned,shard_page,shard_pages,shard_places,shard_release,shard_series,shard_take,attach_shards,doctor_nodes}' AS pg_catalog.text[])) AS o (name)
 	WHERE version OPERATOR(pg_catalog.=) 2 AND NOT EXISTS (
 		SELECT FROM pg_catalog.pg_proc AS p JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 		WHERE n.nspname OPERATOR(pg_catalog.=) 'gapless' AND p.proname OPERATOR(pg_catalog.=) o.name)
@@ -5155,24 +5155,54 @@ COMMENT ON CONSTRAINT waiting_numbered ON gapless.waiting IS
 $statement$;
         EXECUTE $statement$
 -- Whoever makes constraints immediate within a trigger meets what is in progress: that is looked at again at the commit.
-CREATE OR REPLACE FUNCTION gapless.refuse_unfinished() RETURNS trigger
+CREATE OR REPLACE FUNCTION gapless.refuse_assigned() RETURNS trigger
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET enable_seqscan = off
 AS $function$
 BEGIN
-    IF TG_TABLE_NAME = 'waiting' THEN
-        IF NOT EXISTS (SELECT FROM gapless.waiting AS w WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid) THEN
-            RETURN NULL;
-        ELSIF pg_trigger_depth() > 1 THEN
-            SET CONSTRAINTS gapless.waiting_assigned DEFERRED;
-            UPDATE gapless.waiting AS w SET seen = true WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid;
-            RETURN NULL;
-        END IF;
-        RAISE EXCEPTION 'rows that were to get the numbers % have not got them', array_to_string(NEW.numbers[1:10], ', ')
-            USING ERRCODE = 'restrict_violation', SCHEMA = 'gapless', TABLE = 'waiting', CONSTRAINT = 'gapless_assigned',
-                HINT = 'The transaction has called functions of the column, or set settings gapless.*, that are for its triggers alone.';
+    IF NOT EXISTS (SELECT FROM gapless.waiting AS w WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid) THEN
+        RETURN NULL;
+    ELSIF pg_trigger_depth() > 1 THEN
+        SET CONSTRAINTS gapless.waiting_assigned DEFERRED;
+        UPDATE gapless.waiting AS w SET seen = true WHERE w.ctid = NEW.ctid AND w.txid = NEW.txid;
+        RETURN NULL;
     END IF;
+    RAISE EXCEPTION 'rows that were to get the numbers % have not got them', array_to_string(NEW.numbers[1:10], ', ')
+        USING ERRCODE = 'restrict_violation', SCHEMA = 'gapless', TABLE = 'waiting', CONSTRAINT = 'gapless_assigned',
+            HINT = 'The transaction has called functions of the column, or set settings gapless.*, that are for its triggers alone.';
+END;
+$function$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON FUNCTION gapless.refuse_assigned IS
+'Private, a deferred constraint trigger of gapless.waiting. Raises 23001 for numbers that rows were to get at the commit and have not.';
+$statement$;
+        EXECUTE $statement$
+REVOKE ALL ON FUNCTION gapless.refuse_assigned FROM PUBLIC;
+$statement$;
+        EXECUTE $statement$
+DO $do$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'gapless.waiting'::regclass AND t.tgname = 'waiting_assigned') THEN
+        CREATE CONSTRAINT TRIGGER waiting_assigned AFTER INSERT OR UPDATE ON gapless.waiting DEFERRABLE INITIALLY DEFERRED
+        FOR EACH ROW WHEN (NEW.numbers IS NOT NULL) EXECUTE FUNCTION gapless.refuse_assigned();
+    END IF;
+END;
+$do$;
+$statement$;
+        EXECUTE $statement$
+COMMENT ON TRIGGER waiting_assigned ON gapless.waiting IS 'At the commit, rows have the numbers that they were to get.';
+COMMENT ON CONSTRAINT waiting_assigned ON gapless.waiting IS 'At the commit, rows have the numbers that they were to get.';
+$statement$;
+        EXECUTE $statement$
+-- As refuse_assigned.
+CREATE OR REPLACE FUNCTION gapless.refuse_moving() RETURNS trigger
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off
+AS $function$
+BEGIN
     IF NOT EXISTS (SELECT FROM gapless.moving AS m WHERE m.txid = NEW.txid AND m.member = NEW.member AND m.name = NEW.name AND m.number = NEW.number AND m.arrived) THEN
         RETURN NULL;
     ELSIF pg_trigger_depth() > 1 THEN
@@ -5187,29 +5217,23 @@ END;
 $function$;
 $statement$;
         EXECUTE $statement$
-COMMENT ON FUNCTION gapless.refuse_unfinished IS
-'Private, a deferred constraint trigger of gapless.waiting and gapless.moving. Raises 23001 for numbers that rows were to get at the commit and have not, and for a numbered row that has left its partition and arrived nowhere.';
+COMMENT ON FUNCTION gapless.refuse_moving IS
+'Private, a deferred constraint trigger of gapless.moving. Raises 23001 for a numbered row that has left its partition and arrived nowhere.';
 $statement$;
         EXECUTE $statement$
-REVOKE ALL ON FUNCTION gapless.refuse_unfinished FROM PUBLIC;
+REVOKE ALL ON FUNCTION gapless.refuse_moving FROM PUBLIC;
 $statement$;
         EXECUTE $statement$
 DO $do$
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'gapless.waiting'::regclass AND t.tgname = 'waiting_assigned') THEN
-        CREATE CONSTRAINT TRIGGER waiting_assigned AFTER INSERT OR UPDATE ON gapless.waiting DEFERRABLE INITIALLY DEFERRED
-        FOR EACH ROW WHEN (NEW.numbers IS NOT NULL) EXECUTE FUNCTION gapless.refuse_unfinished();
-    END IF;
     IF NOT EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = 'gapless.moving'::regclass AND t.tgname = 'moving_arrived') THEN
         CREATE CONSTRAINT TRIGGER moving_arrived AFTER UPDATE ON gapless.moving DEFERRABLE INITIALLY DEFERRED
-        FOR EACH ROW WHEN (NEW.arrived) EXECUTE FUNCTION gapless.refuse_unfinished();
+        FOR EACH ROW WHEN (NEW.arrived) EXECUTE FUNCTION gapless.refuse_moving();
     END IF;
 END;
 $do$;
 $statement$;
         EXECUTE $statement$
-COMMENT ON TRIGGER waiting_assigned ON gapless.waiting IS 'At the commit, rows have the numbers that they were to get.';
-COMMENT ON CONSTRAINT waiting_assigned ON gapless.waiting IS 'At the commit, rows have the numbers that they were to get.';
 COMMENT ON TRIGGER moving_arrived ON gapless.moving IS 'At the commit, a row that left its partition is in another one.';
 COMMENT ON CONSTRAINT moving_arrived ON gapless.moving IS 'At the commit, a row that left its partition is in another one.';
 $statement$;

@@ -94,7 +94,8 @@
 {{ template "column/column_void_moved.sql" . }}
 {{ template "column/column_refuse_text.sql" . }}
 {{ template "column/refuse_waiting.sql" . }}
-{{ template "column/refuse_unfinished.sql" . }}
+{{ template "column/refuse_assigned.sql" . }}
+{{ template "column/refuse_moving.sql" . }}
 {{ template "column/column_lock_waiting.sql" . }}
 {{ template "column/column_lock_briefly.sql" . }}
 {{ template "column/column_note_first.sql" . }}

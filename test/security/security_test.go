@@ -289,7 +289,7 @@ const allObjects = `	table: audit_record, decision, former, journal, known_text,
 	function: column_check_chain, column_link, column_linked, column_previous, drop_links, model_chain
 	function: column_entered, column_express, column_express_read, column_first_number, column_first_number_general, column_follow_move
 	function: column_dismantle, head_of, column_former_guards, column_functions, column_check_partition, column_make_index, column_guard_partitions, column_has_left, column_repeated, column_is_attached, column_former_values, column_given, column_has_void_texts, column_is_void, column_is_archived, column_value, column_lock_move, column_void_moved, column_inverse, column_issued, column_sought, column_note_former, column_reclaim, column_lock_waiting
-	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_unfinished, refuse_waiting, column_take
+	function: column_assign, column_commits, column_end_wait, column_has_triggers, column_note_first, refuse_assigned, refuse_moving, refuse_waiting, column_take
 	function: model_assign, model_confirm, model_finish, model_key, model_note, model_number, model_rest, model_single
 	function: column_make_triggers, column_next_number, column_noted, column_own, column_pins, column_predicates, column_refuse, column_refuse_text
 	function: column_check_shared, column_draw, column_enter_elsewhere, column_head, column_inserted, column_lock_head, column_lock_briefly, column_others
