@@ -94,7 +94,7 @@ func (g group) numbers() string {
 func (g group) size() (n quantity) {
 	for _, f := range g.findings {
 		if !f.Unreadable {
-			n.add(quantity(min(uint64(f.LastValue)-uint64(f.FirstValue), math.MaxInt64-1)) + 1) //nolint:gosec // the difference of two numbers of any sign
+			n.add(quantity(min(uint64(f.LastValue)-uint64(f.FirstValue), math.MaxInt64-1)) + 1)
 		}
 	}
 	return n

@@ -225,7 +225,7 @@ func TestASettingHidesNoNumberThatIsWrittenByHand(t *testing.T) {
 						"(id, number, previous_hash, hash) VALUES (2, '" + two + "', 'forged', sha256('forged' || convert_to('" + two + "', 'UTF8')))",
 					} {
 						if strings.Contains(forged, map[string]string{"due": "due", "dated": "NULL", "chained": "forged"}[table]) {
-							for _, more := range []string{"", strings.Replace(strings.Replace(forged[strings.Index(forged, "VALUES ")+7:], "(2", ", (3", 1), "2'", "3'", -1)} {
+							for _, more := range []string{"", strings.ReplaceAll(strings.Replace(forged[strings.Index(forged, "VALUES ")+7:], "(2", ", (3", 1), "2'", "3'")} {
 								code, message := app.Try("INSERT INTO " + table + " " + forged + more + hide)
 								require.Contains(t, []string{"428C9", "55000"}, code, "%s: %s", forged+more, message)
 							}
